@@ -1,0 +1,87 @@
+"""The command line: thin commands, each in a module that is imported only when it is called.
+
+Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 something
+failed while working, 2 the command line or an input is wrong, 3 nothing matched.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from postertui import __version__
+from postertui.errors import UserError
+
+#: Command to the module in `postertui.cli` that defines it, and its line in `--help`. Kept here as
+#: text so that `postertui --help` imports none of them.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "Make a small poster set, train on it, show it live, draw the report."),
+    "data": ("data", "Build the poster cohorts, or show them."),
+    "train": ("train", "Train the runs of a study that are missing."),
+    "runs": ("runs", "List the runs and their states."),
+    "cancel": ("runs", "Cancel runs."),
+    "retry": ("runs", "Queue failed, cancelled or interrupted runs again."),
+    "pause": ("runs", "Start no further runs until `resume`."),
+    "resume": ("runs", "Go on after `pause`."),
+    "priority": ("runs", "Let runs go earlier or later."),
+    "log": ("runs", "Print what a run's job printed."),
+    "import": ("tables", "Read 2017 logs or a history table into runs."),
+    "export": ("tables", "Write the history table to a file."),
+    "report": ("report", "Draw figures."),
+    "compare": ("compare", "Compare variants honestly, with the noise in view."),
+    "check": ("check", "Fail where a variant got worse than a baseline beyond noise."),
+    "doctor": ("doctor", "Check what is installed, the devices, the data and the runs."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"postertui.cli.{COMMANDS[name][0]}")
+        command = getattr(module, f"{name}_command")
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="postertui")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Train many small poster classifiers, watch every curve live, draw the figures.
+
+    Without a command: the dashboard.
+    """
+    if ctx.invoked_subcommand is None:
+        module = importlib.import_module("postertui.cli.dashboard")
+        ctx.invoke(module.dashboard_command)
+
+
+def main() -> None:
+    """Run the command line; errors for people are one line, without a traceback."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except UserError as error:
+        click.echo(f"postertui: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)

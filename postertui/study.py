@@ -1,0 +1,91 @@
+"""What can be trained: variants (sets of hyper-parameters) and studies (grids of them).
+
+Pure data. Everything a run's training depends on is a field of `Variant`, so that two equal
+variants train the same network.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Network = Literal["vgg16", "scratch"]
+RegularizerKind = Literal["none", "l1", "l2"]
+Loss = Literal["fscore", "bce"]
+Mode = Literal["sound", "published"]
+
+#: VGG16 without its top counts its layers 0 to 18, so this many frozen ones is all of them.
+ALL_LAYERS = 19
+
+
+class Constant(msgspec.Struct, frozen=True, tag_field="kind", tag="constant"):
+    """The learning rate never changes."""
+
+
+class Decay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="decay"):
+    """`learning_rate` for the first `hold` epochs, then `learning_rate · factor^epoch`.
+
+    Epochs count from 0 here, as Keras counts them for its `LearningRateScheduler`.
+    """
+
+    hold: int = 6
+    factor: float = 0.5
+
+
+class Plateau(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="plateau"
+):
+    """Keras' `ReduceLROnPlateau` on the test loss.
+
+    As published (`min_rate` equal to the learning rate) it can never fire.
+    """
+
+    factor: float = 0.2
+    patience: int = 1
+    min_rate: float = 0.001
+    min_delta: float = 1e-4
+
+
+Schedule = Constant | Decay | Plateau
+
+
+class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One named set of hyper-parameters; the defaults are the 2017 home base.
+
+    `family` is what the published table calls `variant`; several variants share one.
+    `frozen_layers` counts from VGG16's input: 19 freezes all, 17 trains layer 17 (block5_conv3),
+    16 trains 16 and 17. `strength` is λ, applied to the *sum* over a batch of |h| or h² of the
+    second dense layer's output. `early_stopping` is a patience in epochs on the test loss; 0 never
+    stops early.
+    """
+
+    name: str
+    family: str = "base"
+    network: Network = "vgg16"
+    frozen_layers: int = ALL_LAYERS
+    fc1: int = 256
+    fc2: int = 256
+    regularizer: RegularizerKind = "l1"
+    strength: float = 1e-5
+    loss: Loss = "fscore"
+    learning_rate: float = 1e-3
+    schedule: Schedule = Constant()
+    batch_size: int = 256
+    epochs: int = 10
+    early_stopping: int = 0
+
+    @property
+    def regularizer_label(self) -> str:
+        """The value of the history table's column `Regularizer`: `L1=1e-5`, `NoReg`."""
+        if self.regularizer == "none":
+            return "NoReg"
+        return f"{self.regularizer.upper()}={format_strength(self.strength)}"
+
+
+def format_strength(value: float) -> str:
+    """λ as the published table writes it: `1e-5`, `2.5e-4`, `0`."""
+    if value == 0:
+        return "0"
+    mantissa, exponent = f"{value:e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"

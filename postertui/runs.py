@@ -9,12 +9,18 @@ runs/<run>/lock          flock held by the job for as long as it works on the ru
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import re
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
+from postertui.errors import UserError
 from postertui.study import Mode, Variant
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
@@ -32,6 +38,8 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a job needs to know to train one run (the content of `run.json`).
 
     `data` is the absolute path of the data folder and `data_fingerprint` its content's digest.
+    Base rates are unknown for a history that was imported without its data, and `label` is then
+    the `Regularizer` it came with (2017 wrote `L1=0e`), where that is not the variant's own.
     `versions` and `created` say how and when the run was asked for; they do not identify it.
     """
 
@@ -44,11 +52,12 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     weights: Weights
     train_cohorts: tuple[int, ...] = (0,)
     test_cohorts: tuple[int, ...] = (2,)
-    train_base_rate: float
-    test_base_rate: float
+    train_base_rate: float | None
+    test_base_rate: float | None
     mode: Mode = "sound"
     created: float = 0.0
     versions: dict[str, str] = {}
+    label: str | None = None
 
     @property
     def run(self) -> str:
@@ -79,3 +88,90 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
 def slugify(text: str) -> str:
     """`text` as `[a-z0-9._-]+`, never empty and never starting with a dot."""
     return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip(".-") or "x"
+
+
+def write_spec(folder: Path, spec: RunSpec) -> bool:
+    """Make the run's folder with its `run.json`; False where the run is there already.
+
+    The folder is filled under a temporary name and moved into place, so that a run is either
+    there whole or not at all.
+    """
+    target = folder / spec.run
+    if target.exists():
+        return False
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
+    try:
+        path = draft / "run.json"
+        path.touch(mode=0o600)
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(spec)) + b"\n")
+        draft.rename(target)
+    except OSError:
+        shutil.rmtree(draft, ignore_errors=True)
+        if (target / "run.json").exists():
+            return False
+        raise
+    return True
+
+
+def read_spec(run_folder: Path) -> RunSpec:
+    """The run's spec. Raises `UserError` naming the file where it is missing or damaged."""
+    path = run_folder / "run.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=RunSpec)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a run's description: {error}") from None
+
+
+class RunLock:
+    """The flock on `runs/<run>/lock`. Whoever holds it is the run's one writer."""
+
+    def __init__(self, run_folder: Path) -> None:
+        self._path = run_folder / "lock"
+        self._fd: int | None = None
+
+    def acquire(self) -> bool:
+        """Take the lock if nobody holds it."""
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return False
+        self._fd = fd
+        return True
+
+    def release(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def is_locked(run_folder: Path) -> bool:
+    """Whether some process works on the run right now."""
+    try:
+        fd = os.open(run_folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def derive_state(last_start_or_end: str | None, end_status: str | None, locked: bool) -> State:
+    """A run's state from its newest `start`, `end` or `requeue` event and its lock."""
+    if last_start_or_end in (None, "requeue"):
+        return "queued"
+    if last_start_or_end == "start":
+        return "running" if locked else "interrupted"
+    match end_status:
+        case "done" | "failed" | "cancelled" | "interrupted":
+            return end_status
+        case _:
+            return "failed"

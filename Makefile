@@ -1,0 +1,48 @@
+# make demo    train a few small models on made-up posters and watch them
+# make test    all tests
+# make fast    the tests that take seconds
+# make lint    style, types and import contracts
+#
+# Each makes .venv if there is none. PYTHON chooses the interpreter (3.11 or newer).
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: demo test fast lint clean
+
+demo: $(VENV)/.train
+	$(BIN)/postertui demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+fast: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) build *.egg-info demo
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "postertui needs Python 3.11 or newer; say which with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@echo "Making $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "python3 -m venv failed; on Debian: apt install python3-venv"; exit 2; }
+
+$(VENV)/.train: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing postertui with TensorFlow (once, a minute or two) ..."
+	@$(PIP) --editable '.[train]'
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing postertui with its tests' tools (once, a minute or two) ..."
+	@$(PIP) --editable '.[train,jax,dev]'
+	@touch $@ $(VENV)/.train

@@ -1,14 +1,15 @@
-"""What can be trained: variants (sets of hyper-parameters) and studies (grids of them).
-
-Pure data. Everything a run's training depends on is a field of `Variant`, so that two equal
-variants train the same network.
-"""
+"""`Variant`: everything a run's training depends on. `Study`: a base, its variants, the grid."""
 
 from __future__ import annotations
 
+import difflib
+import fnmatch
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
+
+from postertui.errors import UserError
 
 Network = Literal["vgg16", "scratch"]
 RegularizerKind = Literal["none", "l1", "l2"]
@@ -19,7 +20,9 @@ Mode = Literal["sound", "published"]
 ALL_LAYERS = 19
 
 
-class Constant(msgspec.Struct, frozen=True, tag_field="kind", tag="constant"):
+class Constant(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="constant"
+):
     """The learning rate never changes."""
 
 
@@ -57,7 +60,8 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     `frozen_layers` counts from VGG16's input: 19 freezes all, 17 trains layer 17 (block5_conv3),
     16 trains 16 and 17. `strength` is λ, applied to the *sum* over a batch of |h| or h² of the
     second dense layer's output. `early_stopping` is a patience in epochs on the test loss; 0 never
-    stops early.
+    stops early. For the network `scratch`, `fc1` is the number of its convolution's filters and
+    `fc2` the width of its dense layer.
     """
 
     name: str
@@ -89,3 +93,49 @@ def format_strength(value: float) -> str:
         return "0"
     mantissa, exponent = f"{value:e}".split("e")
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+class Study(msgspec.Struct, frozen=True, kw_only=True):
+    """A grid of runs: every variant of every genre with every seed.
+
+    `genres` None means all that the data has. `seeds` is how many: 0, 1, 2 and so on. Genres whose
+    base rate in the training cohorts is below `rarity` are left out unless asked for. `variants`
+    keeps the file's order and holds `base` first. `source` is the file it was read from.
+    """
+
+    name: str
+    base: Variant
+    variants: dict[str, Variant]
+    genres: tuple[str, ...] | None = None
+    train_cohorts: tuple[int, ...] = (0,)
+    test_cohorts: tuple[int, ...] = (2,)
+    seeds: int = 1
+    mode: Mode = "sound"
+    rarity: float = 0.03
+    source: str = ""
+
+    def select(self, globs: Iterable[str]) -> list[Variant]:
+        """The variants whose names match any of `globs`, in the study's order; all for none.
+
+        Raises `UserError` for a name (exit code 2) or a glob (3) that matches nothing.
+        """
+        patterns = list(globs)
+        if not patterns:
+            return list(self.variants.values())
+        chosen: set[str] = set()
+        for pattern in patterns:
+            matches = [n for n in self.variants if fnmatch.fnmatchcase(n.lower(), pattern.lower())]
+            if not matches:
+                raise self._no_match(pattern)
+            chosen.update(matches)
+        return [v for n, v in self.variants.items() if n in chosen]
+
+    def _no_match(self, pattern: str) -> UserError:
+        is_glob = any(c in pattern for c in "*?[")
+        close = difflib.get_close_matches(pattern.lower(), list(self.variants), n=3, cutoff=0.5)
+        hint = f"close: {', '.join(close)}" if close else f"there are: {', '.join(self.variants)}"
+        return UserError(
+            f"study {self.name}: no variant {'matches' if is_glob else 'is called'} "
+            f'"{pattern}"; {hint}',
+            exit_code=3 if is_glob else 2,
+        )

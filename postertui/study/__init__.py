@@ -1,0 +1,42 @@
+"""What can be trained: variants (sets of hyper-parameters) and studies (grids of them).
+
+Pure data, validated. A study is a TOML file: a base, and what each variant changes about it.
+"""
+
+from postertui.study.fields import Field, check_variant, describe_fields
+from postertui.study.files import builtin_studies, load_study, save_variant
+from postertui.study.variants import (
+    ALL_LAYERS,
+    Constant,
+    Decay,
+    Loss,
+    Mode,
+    Network,
+    Plateau,
+    RegularizerKind,
+    Schedule,
+    Study,
+    Variant,
+    format_strength,
+)
+
+__all__ = [
+    "ALL_LAYERS",
+    "Constant",
+    "Decay",
+    "Field",
+    "Loss",
+    "Mode",
+    "Network",
+    "Plateau",
+    "RegularizerKind",
+    "Schedule",
+    "Study",
+    "Variant",
+    "builtin_studies",
+    "check_variant",
+    "describe_fields",
+    "format_strength",
+    "load_study",
+    "save_variant",
+]

@@ -1,0 +1,235 @@
+"""The hyper-parameters one by one: type, allowed values, a line of help.
+
+The TOML reader and any form that asks for a variant validate through the same descriptions.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from postertui.study.variants import (
+    ALL_LAYERS,
+    Constant,
+    Decay,
+    Loss,
+    Network,
+    Plateau,
+    RegularizerKind,
+    Variant,
+)
+
+Kind = Literal["int", "float", "choice", "text", "schedule"]
+
+#: What a variant may be called: it becomes part of folder names and is matched by globs.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """One hyper-parameter: how to ask for it, what is allowed, what it means.
+
+    `minimum` is allowed itself unless `above`; `default` is the 2017 home base's value.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    above: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values in words, for error messages and hints."""
+        if self.kind == "choice":
+            return "one of " + ", ".join(self.choices)
+        if self.kind == "schedule":
+            return SCHEDULE_HELP
+        if self.kind == "text":
+            return "text"
+        noun = "a whole number" if self.kind == "int" else "a number"
+        if self.minimum is not None and self.maximum is not None:
+            return f"{noun} from {self.minimum:g} to {self.maximum:g}"
+        if self.minimum is not None:
+            return f"{noun} {'above' if self.above else 'of at least'} {self.minimum:g}"
+        return noun
+
+    def check(self, value: Any) -> Any:
+        """`value` in its proper type. Raises `ValueError`, saying what is allowed."""
+        match self.kind:
+            case "choice":
+                good = value in self.choices
+            case "text":
+                good = isinstance(value, str) and value.strip() != "" and value.isprintable()
+            case "schedule":
+                return check_schedule(value)
+            case _:
+                good = self._is_number(value)
+                if good and self.kind == "float":
+                    value = float(value)
+        if not good:
+            raise ValueError(f"{show(value)} is not {self.allowed}")
+        return value
+
+    def parse(self, text: str) -> Any:
+        """What a person typed, as a value. Raises `ValueError`, saying what is allowed."""
+        value: Any = text.strip()
+        try:
+            if self.kind == "int":
+                value = int(value)
+            elif self.kind == "float":
+                value = float(value)
+        except ValueError:
+            raise ValueError(f"{show(value)} is not {self.allowed}") from None
+        return self.check(value)
+
+    def _is_number(self, value: Any) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        if self.kind == "int" and not isinstance(value, int):
+            return False
+        if not math.isfinite(value):
+            return False
+        if self.minimum is not None:
+            too_small = value <= self.minimum if self.above else value < self.minimum
+            if too_small:
+                return False
+        return self.maximum is None or value <= self.maximum
+
+
+SCHEDULE_HELP = (
+    "one of constant, decay, plateau, or a table such as "
+    '{ kind = "decay", hold = 6, factor = 0.5 } or '
+    '{ kind = "plateau", factor = 0.2, patience = 1, min_rate = 0.0001, min_delta = 0.0001 }'
+)
+
+_SCHEDULES: dict[str, tuple[type[Any], dict[str, Field]]] = {
+    "constant": (Constant, {}),
+    "decay": (
+        Decay,
+        {
+            "hold": Field(name="hold", kind="int", minimum=0, help="epochs at the full rate"),
+            "factor": Field(
+                name="factor", kind="float", minimum=0, above=True, help="rate · factor^epoch then"
+            ),
+        },
+    ),
+    "plateau": (
+        Plateau,
+        {
+            "factor": Field(
+                name="factor", kind="float", minimum=0, maximum=1, help="rate · factor on a plateau"
+            ),
+            "patience": Field(name="patience", kind="int", minimum=0, help="epochs to wait"),
+            "min_rate": Field(name="min_rate", kind="float", minimum=0, help="never below this"),
+            "min_delta": Field(
+                name="min_delta", kind="float", minimum=0, help="less than this is no progress"
+            ),
+        },
+    ),
+}
+
+
+def check_schedule(value: Any) -> Any:
+    """A schedule from its kind's name or from a table with `kind`."""
+    if isinstance(value, Constant | Decay | Plateau):
+        return value
+    table = {"kind": value} if isinstance(value, str) else value
+    if not isinstance(table, dict) or table.get("kind") not in _SCHEDULES:
+        raise ValueError(f"{show(value)} is not {SCHEDULE_HELP}")
+    schedule, fields = _SCHEDULES[table["kind"]]
+    values = {}
+    for key, given in table.items():
+        if key == "kind":
+            continue
+        if key not in fields:
+            known = ", ".join(["kind", *fields])
+            raise ValueError(f"unknown key {key} of a {table['kind']} schedule (allowed: {known})")
+        try:
+            values[key] = fields[key].check(given)
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from None
+    return schedule(**values)
+
+
+def show(value: Any) -> str:
+    """A value as TOML would write it."""
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def describe_fields() -> tuple[Field, ...]:
+    """Every hyper-parameter of a variant, in the order in which a form would ask for them."""
+    return _FIELDS
+
+
+def check_variant(name: str, values: dict[str, Any], base: Variant | None = None) -> Variant:
+    """A variant from what it changes about `base`.
+
+    Its family is its name where `values` has none. Raises `ValueError` as `key: what is wrong`.
+    """
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            f'name: "{name}" is not 1 to 60 letters, digits, dots, dashes or underscores'
+        )
+    known = {f.name: f for f in _FIELDS}
+    changes: dict[str, Any] = {"name": name, "family": name}
+    for key, value in values.items():
+        if key not in known:
+            raise ValueError(f"{key}: unknown key (allowed: {', '.join(known)})")
+        try:
+            changes[key] = known[key].check(value)
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from None
+    start = Variant(name=name) if base is None else base
+    if changes.get("regularizer", start.regularizer) == "none":
+        # λ of no regularizer means nothing; one spelling keeps equal variants equal.
+        changes["strength"] = 0.0
+    elif start.regularizer == "none" and "strength" not in changes:
+        raise ValueError("strength: needed here, for the base has no regularizer")
+    return msgspec.structs.replace(start, **changes)
+
+
+_HOME = Variant(name="base")
+
+
+def _field(name: str, kind: Kind, meaning: str, **limits: Any) -> Field:
+    return Field(name=name, kind=kind, help=meaning, default=getattr(_HOME, name), **limits)
+
+
+_FIELDS: tuple[Field, ...] = (
+    _field("family", "text", "the column `variant` of the history table; its own name if left out"),
+    _field("network", "choice", "VGG16 with a head, or a small network", choices=get_args(Network)),
+    _field(
+        "frozen_layers",
+        "int",
+        "VGG16's layers that do not train, from the input: 19 all, 17 trains block5_conv3",
+        minimum=0,
+        maximum=ALL_LAYERS,
+    ),
+    _field("fc1", "int", "first dense layer's width", minimum=1, maximum=65536),
+    _field("fc2", "int", "second dense layer's width", minimum=1, maximum=65536),
+    _field(
+        "regularizer",
+        "choice",
+        "of the second dense layer's activity",
+        choices=get_args(RegularizerKind),
+    ),
+    _field("strength", "float", "λ, applied to the sum over a batch", minimum=0),
+    _field(
+        "loss", "choice", "one minus the soft F, or binary cross-entropy", choices=get_args(Loss)
+    ),
+    _field("learning_rate", "float", "Adam's, at the start", minimum=0, above=True),
+    _field("schedule", "schedule", "how the learning rate changes"),
+    _field("batch_size", "int", "posters per update", minimum=1, maximum=65536),
+    _field("epochs", "int", "passes over the training cohorts", minimum=1, maximum=100_000),
+    _field("early_stopping", "int", "epochs without progress before it stops; 0 never", minimum=0),
+)

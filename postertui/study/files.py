@@ -1,0 +1,277 @@
+"""Studies as TOML files: read with errors that a person can act on, and added to."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import re
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+
+from postertui.errors import UserError
+from postertui.study.fields import NAME, check_variant, describe_fields, show
+from postertui.study.variants import Constant, Decay, Mode, Plateau, Study, Variant
+
+BUILTIN = Path(__file__).parent.parent / "studies"
+
+_STUDY_KEYS = (
+    "name",
+    "genres",
+    "train_cohorts",
+    "test_cohorts",
+    "seeds",
+    "mode",
+    "rarity",
+    "base",
+    "variants",
+)
+
+
+def builtin_studies() -> list[str]:
+    """The names of the studies that come with the program."""
+    return sorted(path.stem for path in BUILTIN.glob("*.toml"))
+
+
+def load_study(name_or_path: str | Path) -> Study:
+    """A built-in study by its name, or a TOML file.
+
+    Raises `UserError` naming file, line, key and what is allowed.
+    """
+    path = Path(name_or_path)
+    if str(name_or_path) in builtin_studies():
+        path = BUILTIN / f"{name_or_path}.toml"
+    elif not path.exists() and path.suffix != ".toml":
+        known = ", ".join(builtin_studies())
+        raise UserError(f"{path}: no study of that name ({known}) and no such file")
+    try:
+        text = path.read_bytes().decode()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; give a study's TOML file") from None
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path}: not UTF-8 text (byte {error.start}); is it a TOML file?"
+        ) from None
+    return parse_study(text, str(path))
+
+
+def parse_study(text: str, source: str) -> Study:
+    """A study from TOML. `source` names the file in errors and gives the default name."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        where = f"{source}:{line[1]}" if line else source
+        raise UserError(f"{where}: not TOML: {error}") from None
+    return _Reader(source, text).study(document)
+
+
+class _Reader:
+    """Turns a parsed document into a study; knows where each key stands for the errors."""
+
+    def __init__(self, source: str, text: str) -> None:
+        self._source = source
+        self._lines = locate_keys(text)
+
+    def study(self, document: dict[str, Any]) -> Study:
+        self._known((), document, _STUDY_KEYS)
+        base = self._variant("base", ("base",), self._table(("base",), document), None)
+        variants = {"base": base}
+        given = self._table(("variants",), document)
+        for name in given:
+            path = ("variants", name)
+            if name == "base":
+                raise self._error(path, "base is a table of its own: [base]")
+            variants[name] = self._variant(name, path, self._table(path, given), base)
+        mode = document.get("mode", "sound")
+        if mode not in get_args(Mode):
+            raise self._error(("mode",), f"{show(mode)} is not one of {', '.join(get_args(Mode))}")
+        rarity = document.get("rarity", 0.03)
+        if isinstance(rarity, bool) or not isinstance(rarity, int | float) or not 0 <= rarity < 1:
+            raise self._error(("rarity",), f"{show(rarity)} is not a number from 0 to below 1")
+        seeds = document.get("seeds", 1)
+        if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
+            raise self._error(("seeds",), f"{show(seeds)} is not a whole number of at least 1")
+        name = document.get("name", Path(self._source).stem)
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise self._error(
+                ("name",),
+                f"{show(name)} is not 1 to 60 letters, digits, dots, dashes or underscores",
+            )
+        train = self._cohorts("train_cohorts", document, (0,))
+        test = self._cohorts("test_cohorts", document, (2,))
+        both = sorted(set(train) & set(test))
+        if both:
+            key = "test_cohorts" if "test_cohorts" in document else "train_cohorts"
+            raise self._error((key,), f"cohort {both[0]} would both train and test")
+        return Study(
+            name=name,
+            base=base,
+            variants=variants,
+            genres=self._genres(document),
+            train_cohorts=train,
+            test_cohorts=test,
+            seeds=seeds,
+            mode=mode,
+            rarity=float(rarity),
+            source=self._source,
+        )
+
+    def _variant(
+        self, name: str, path: tuple[str, ...], values: dict[str, Any], base: Variant | None
+    ) -> Variant:
+        self._known(path, values, tuple(f.name for f in describe_fields()))
+        if base is None:
+            values = {"family": "base", **values}
+        try:
+            return check_variant(name, values, base)
+        except ValueError as error:
+            key, _, problem = str(error).partition(": ")
+            raise self._error(path if key == "name" else (*path, key), problem) from None
+
+    def _genres(self, document: dict[str, Any]) -> tuple[str, ...] | None:
+        genres = document.get("genres")
+        if genres is None:
+            return None
+        good = isinstance(genres, list) and genres and all(isinstance(g, str) for g in genres)
+        if not good or len(set(genres)) < len(genres):
+            raise self._error(("genres",), 'not a list of different genres, such as ["Comedy"]')
+        return tuple(genres)
+
+    def _cohorts(
+        self, key: str, document: dict[str, Any], default: tuple[int, ...]
+    ) -> tuple[int, ...]:
+        value = document.get(key, default)
+        digits = list(value) if isinstance(value, list | tuple) else []
+        good = digits and all(type(d) is int and 0 <= d <= 9 for d in digits)
+        if not good or len(set(digits)) < len(digits):
+            raise self._error(
+                (key,), f"{show(value)} is not a list of different digits from 0 to 9"
+            )
+        return tuple(digits)
+
+    def _table(self, path: tuple[str, ...], parent: dict[str, Any]) -> dict[str, Any]:
+        value = parent.get(path[-1], {})
+        if not isinstance(value, dict):
+            raise self._error(path, f"{show(value)} is not a table; write [{'.'.join(path)}]")
+        return value
+
+    def _known(
+        self, path: tuple[str, ...], table: dict[str, Any], allowed: tuple[str, ...]
+    ) -> None:
+        for key in table:
+            if key not in allowed:
+                close = difflib.get_close_matches(key, allowed, n=1)
+                hint = f"; did you mean {close[0]}?" if close else ""
+                raise self._error(
+                    (*path, key), f"unknown key{hint} (allowed: {', '.join(allowed)})"
+                )
+
+    def _error(self, path: tuple[str, ...], problem: str) -> UserError:
+        for length in range(len(path), 0, -1):
+            if line := self._lines.get(path[:length]):
+                return UserError(f"{self._source}:{line}: {'.'.join(path)}: {problem}")
+        return UserError(f"{self._source}: {'.'.join(path)}: {problem}")
+
+
+_KEY = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
+_DOTTED = rf"{_KEY}(?:\s*\.\s*{_KEY})*"
+_HEADER = re.compile(rf"^\s*\[\s*({_DOTTED})\s*\]\s*(?:#.*)?$")
+_ASSIGNMENT = re.compile(rf"^\s*({_DOTTED})\s*=")
+
+
+def locate_keys(text: str) -> dict[tuple[str, ...], int]:
+    """The line, from 1, at which each key or table of a TOML document first stands."""
+    lines: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            table = _split_key(header[1])
+            path = table
+        elif assignment := _ASSIGNMENT.match(line):
+            path = table + _split_key(assignment[1])
+        else:
+            continue
+        for length in range(1, len(path) + 1):
+            lines.setdefault(path[:length], number)
+    return lines
+
+
+def _split_key(dotted: str) -> tuple[str, ...]:
+    return tuple(part[1:-1] if part[0] in "\"'" else part for part in re.findall(_KEY, dotted))
+
+
+def save_variant(path: str | Path, variant: Variant) -> None:
+    """Add `variant` to the end of a study's file, which otherwise stays as it is.
+
+    Only what differs from the study's base is written. A file that is not there yet becomes a
+    study with the 2017 base. Raises `UserError` where the file is no study, is a built-in one, or
+    has a variant of that name that is another.
+    """
+    target = Path(path)
+    if target.resolve().parent == BUILTIN.resolve():
+        raise UserError(f"{target}: built in; save to a file of your own")
+    text = _read_or_begin(target)
+    study = parse_study(text, str(target))
+    if (there := study.variants.get(variant.name)) is not None:
+        if there == variant:
+            return
+        raise UserError(f"{target}: has a variant {variant.name} already; choose another name")
+    addition = variant_toml(variant, study.base)
+    grown = text.rstrip("\n") + "\n\n" + addition
+    saved = parse_study(grown, str(target)).variants[variant.name]
+    if saved != variant:
+        raise UserError(f"{target}: {variant.name} cannot be written as a change of its base")
+    _replace_text(target, grown)
+
+
+def _read_or_begin(target: Path) -> str:
+    if not target.exists():
+        return f'name = "{target.stem}"\n'
+    try:
+        return target.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{target}: cannot be read: {error}") from None
+
+
+def variant_toml(variant: Variant, base: Variant) -> str:
+    """The table `[variants.NAME]` with what `variant` changes about `base`."""
+    name = variant.name if re.fullmatch(r"[A-Za-z0-9_-]+", variant.name) else f'"{variant.name}"'
+    lines = [f"[variants.{name}]"]
+    for field in describe_fields():
+        value = getattr(variant, field.name)
+        if field.name == "family":
+            if value != variant.name:
+                lines.append(f"family = {_toml(value)}")
+        elif value != getattr(base, field.name):
+            lines.append(f"{field.name} = {_toml(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Constant | Decay | Plateau):
+        table = msgspec.to_builtins(value)
+        return "{ " + ", ".join(f"{k} = {_toml(v)}" for k, v in table.items()) + " }"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return repr(value)
+
+
+def _replace_text(target: Path, text: str) -> None:
+    descriptor, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            Path(draft).chmod(target.stat().st_mode & 0o777)
+        Path(draft).replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(draft).unlink()
+        raise

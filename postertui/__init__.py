@@ -23,9 +23,15 @@ def read_table(path: str | Path) -> pl.DataFrame:
 
     Raises `postertui.errors.UserError` where the file is not a history table.
     """
-    from postertui.table import read_table as read
+    if Path(path).is_dir():
+        from postertui.store import Store
 
-    return read(Path(path))
+        store = Store(Path(path))
+        store.refresh()
+        return store.table()
+    from postertui.table import read_table as read_file
+
+    return read_file(Path(path))
 
 
 def draw(name: str, table: pl.DataFrame, strict: bool = False) -> plotnine.ggplot:

@@ -1,12 +1,25 @@
-"""The history table: one row per epoch of every run.
+"""The history table: one row per epoch of every run; its columns, its files.
 
 The published columns come first, under the names of 2017, so that any table from then loads and
-any table written today opens in the old R code.
+any table written today opens in the old R code. An undefined metric is null in memory and `NaN`
+in text.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
 import polars as pl
+
+from postertui.delimited import MISSING, read_parquet, read_text
+from postertui.errors import UserError
+from postertui.naming import variant_name
+from postertui.published import BASE_RATES
+from postertui.runs import slugify
 
 PUBLISHED_SCHEMA: dict[str, type[pl.DataType]] = {
     "Regularizer": pl.String,
@@ -51,3 +64,200 @@ ADDED_SCHEMA: dict[str, type[pl.DataType]] = {
 
 #: Column name to polars type, in the order in which a table is written.
 SCHEMA: dict[str, type[pl.DataType]] = {**PUBLISHED_SCHEMA, **ADDED_SCHEMA}
+
+#: What tells one history from another; a table without these cannot be read.
+SETTING = ("Regularizer", "FC1", "FC2", "genre", "variant")
+REQUIRED = (*SETTING, "epoch")
+
+_SUFFIXES = (".tsv", ".csv", ".parquet")
+_TEXT_SUFFIXES = (".tsv", ".csv", ".txt", ".tab")
+
+
+@dataclass(frozen=True)
+class LoadedTable:
+    """A history table and the columns of its file that are none of the history table's."""
+
+    table: pl.DataFrame
+    ignored: tuple[str, ...]
+
+
+def read_table(path: Path) -> pl.DataFrame:
+    """The history table in a TSV, CSV or Parquet file, every column of `SCHEMA` in order.
+
+    `name` and `run` are filled where the file lacks them; two histories of one setting become
+    two runs. For a runs folder see `postertui.read_table`. Raises `UserError` with file, line and
+    column where the file is no history table.
+    """
+    return load_table(path).table
+
+
+def load_table(path: Path) -> LoadedTable:
+    """As `read_table`, together with the names of the columns that were passed over."""
+    try:
+        with path.open("rb") as file:
+            is_parquet = file.read(4) == b"PAR1"
+    except IsADirectoryError:
+        raise UserError(f"{path}: is a folder, not a .tsv, .csv or .parquet file") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    if not is_parquet and path.suffix.lower() not in _TEXT_SUFFIXES:
+        raise UserError(f"{path}: not a history table; one is a .tsv, .csv or .parquet file")
+    source = read_parquet(path) if is_parquet else read_text(path)
+    there = source.columns.columns
+    missing = [c for c in REQUIRED if c not in there]
+    if missing:
+        raise UserError(
+            f"{path}{', line 1' if source.is_text else ''}: not a history table: there is no "
+            f"column {_quoted(missing)}, only {_quoted(there[:12])}"
+        )
+    if not any(c in there for c in SCHEMA if c.startswith(("train_", "test_"))):
+        raise UserError(f"{path}: not a history table: no metric, such as `test_fscore`")
+    given = {c: source.cast(c, dtype) for c, dtype in SCHEMA.items() if c in there}
+    blank = pl.DataFrame(given).select(pl.all_horizontal(pl.all().is_null())).to_series()
+    for name in REQUIRED:
+        wrong = given[name].is_null()
+        if name == "epoch":
+            wrong |= (given[name] < 1).fill_null(value=False)
+        if (wrong & ~blank).any():
+            row = (wrong & ~blank).arg_true()[0]
+            reason = "is empty" if given[name][row] is None else "counts from 1"
+            raise UserError(f"{source.where(row)}, column `{name}`: {reason}")
+    table = normalise(
+        pl.DataFrame(given)
+        .filter(~blank)
+        .with_columns(
+            pl.col(c).replace(dict.fromkeys(MISSING))
+            for c, dtype in ADDED_SCHEMA.items()
+            if dtype is pl.String and c in given
+        )
+    )
+    return LoadedTable(fill_identity(table), tuple(c for c in there if c not in SCHEMA))
+
+
+def write_table(table: pl.DataFrame, path: Path) -> None:
+    """Write a history table as `.tsv`, `.csv` or `.parquet`, whole or not at all.
+
+    Text is for `read.table(header=TRUE, sep="\\t")` and its like: an undefined metric is `NaN`,
+    any other missing value `NA`; strings that R would take apart are quoted.
+    """
+    if path.suffix.lower() not in _SUFFIXES:
+        raise UserError(f"{path}: name the table .tsv, .csv or .parquet")
+    table = normalise(table)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if path.suffix.lower() == ".parquet":
+            table.write_parquet(draft, compression="zstd")
+        else:
+            _write_text(table, draft, "\t" if path.suffix.lower() == ".tsv" else ",")
+        draft.replace(path)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}", exit_code=1) from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def normalise(table: pl.DataFrame) -> pl.DataFrame:
+    """`table` with exactly the columns of `SCHEMA`, undefined values and empty strings null."""
+    columns = []
+    for name, dtype in SCHEMA.items():
+        column = pl.col(name) if name in table.columns else pl.lit(None).alias(name)
+        column = column.cast(dtype)
+        if dtype is pl.Float64:
+            column = pl.when(column.is_finite()).then(column)
+        elif dtype is pl.String and name not in SETTING:
+            column = pl.when(column != "").then(column)
+        columns.append(column.alias(name))
+    return table.select(columns)
+
+
+def with_base_rates(table: pl.DataFrame) -> pl.DataFrame:
+    """`table` with base rates that it lacks taken from the 2017 study, where it had the genre."""
+    rates = pl.DataFrame(
+        [(g, train, test) for g, (train, test) in BASE_RATES.items()],
+        schema={"genre": pl.String, "_train": pl.Float64, "_test": pl.Float64},
+        orient="row",
+    )
+    return (
+        table.join(rates, on="genre", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("train_base_rate").fill_null(pl.col("_train")),
+            pl.col("test_base_rate").fill_null(pl.col("_test")),
+        )
+        .drop("_train", "_test")
+    )
+
+
+def fill_identity(table: pl.DataFrame) -> pl.DataFrame:
+    """`table` with `name` and `run` where they are null, and one (run, epoch) a row.
+
+    A history ends where its setting has the same epoch again; the second is a run of its own,
+    with a number behind its name. The names follow from the rows and their order alone.
+    """
+    names = table.select(SETTING).unique(maintain_order=True)
+    names = names.with_columns(
+        pl.Series(
+            "_name",
+            [variant_name(r[4], r[0], r[1], r[2]) for r in names.iter_rows()],
+            dtype=pl.String,
+        )
+    )
+    table = table.join(names, on=SETTING, how="left", maintain_order="left").with_columns(
+        pl.col("name").fill_null(pl.col("_name"))
+    )
+    key = [*SETTING, "name", "run", "seed"]
+    table = table.with_columns(pl.col("epoch").cum_count().over(*key, "epoch").alias("_history"))
+    histories = table.select(*key, "_history").unique(maintain_order=True)
+    runs = _name_runs(histories.iter_rows(named=True), set(histories["run"].drop_nulls()))
+    histories = histories.with_columns(pl.Series("_run", runs, dtype=pl.String))
+    return (
+        table.join(
+            histories, on=[*key, "_history"], how="left", maintain_order="left", nulls_equal=True
+        )
+        .with_columns(pl.col("_run").alias("run"))
+        .select(list(SCHEMA))
+    )
+
+
+def _name_runs(histories: Iterable[dict[str, Any]], given: set[str]) -> list[str]:
+    """A name for each history: its own, or one from its setting, with a number if it is taken."""
+    used: set[str] = set()
+    numbers: dict[str, int] = {}
+    names = []
+    for history in histories:
+        name = history["run"]
+        if name is None or name in used:
+            wish = name or _run_name(history)
+            name, number = wish, numbers.get(wish, 1)
+            while name in used or name in given:
+                number += 1
+                name = f"{wish}--{number}"
+            numbers[wish] = number
+        used.add(name)
+        names.append(name)
+    return names
+
+
+def _run_name(history: dict[str, Any]) -> str:
+    seed = "" if history["seed"] is None else f"--s{history['seed']}"
+    return f"{slugify(history['genre'])}--{slugify(history['name'])}{seed}"
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"`{n[:40]}`" for n in names)
+
+
+def _write_text(table: pl.DataFrame, path: Path, separator: str) -> None:
+    strings = [c for c, dtype in SCHEMA.items() if dtype is pl.String]
+    # R takes ' and # for quotes and comments, and a bare NA for a missing value.
+    special = table.select(
+        pl.any_horizontal(
+            pl.col(strings).str.contains(r"""['#"\\]|^\s|\s$|^NA$""").any(ignore_nulls=True)
+        )
+    ).item()
+    floats = [c for c, dtype in SCHEMA.items() if dtype is pl.Float64]
+    table.with_columns(pl.col(floats).fill_null(float("nan"))).write_csv(
+        path,
+        separator=separator,
+        null_value="NA",
+        quote_style="non_numeric" if special else "necessary",
+    )

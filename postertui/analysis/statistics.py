@@ -1,0 +1,145 @@
+"""The few formulas of statistics that the analyses share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+#: Sign flips are enumerated up to this many differences and drawn at random beyond it.
+_EXACT_FLIPS = 14
+_RANDOM_FLIPS = 20_000
+
+
+def t_quantile(probability: float, df: float) -> float:
+    """The quantile of Student's t; of the normal where `df` is infinite."""
+    from scipy.special import ndtri, stdtrit
+
+    if math.isinf(df):
+        return float(ndtri(probability))
+    return float(stdtrit(df, probability))
+
+
+def t_p_value(t: float, df: float) -> float:
+    """The two-sided p-value of `t` under Student's t; under the normal where `df` is infinite."""
+    from scipy.special import ndtr, stdtr
+
+    if math.isnan(t):
+        return math.nan
+    return float(2 * (ndtr(-abs(t)) if math.isinf(df) else stdtr(df, -abs(t))))
+
+
+def t_ratio(mean: float, se: float) -> float:
+    """mean/se, where no spread at all makes any difference certain and no difference none."""
+    if se > 0:
+        return mean / se
+    return 0.0 if mean == 0 else math.copysign(math.inf, mean)
+
+
+def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
+    """Mean and the ends of Student's t interval of the mean; the ends are NaN for one value."""
+    x = np.asarray(values, dtype=float)
+    mean = float(x.mean())
+    if x.size < 2:
+        return mean, math.nan, math.nan
+    half = t_quantile(0.5 + level / 2, x.size - 1) * float(x.std(ddof=1)) / math.sqrt(x.size)
+    return mean, mean - half, mean + half
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values of Holm's step-down procedure, in the order given; NaN stays NaN.
+
+    They control the chance of one false claim among all, under any dependence (S. Holm, "A simple
+    sequentially rejective multiple test procedure", Scand. J. Statist. 6, 1979).
+    """
+    known = [i for i, p in enumerate(p_values) if not math.isnan(p)]
+    adjusted = [math.nan] * len(p_values)
+    highest = 0.0
+    for rank, i in enumerate(sorted(known, key=lambda i: p_values[i])):
+        highest = max(highest, min(1.0, (len(known) - rank) * p_values[i]))
+        adjusted[i] = highest
+    return adjusted
+
+
+def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values that control the share of false claims among those made; NaN stays NaN.
+
+    Y. Benjamini and Y. Hochberg, J. R. Statist. Soc. B 57, 1995.
+    """
+    known = [i for i, p in enumerate(p_values) if not math.isnan(p)]
+    adjusted = [math.nan] * len(p_values)
+    lowest = 1.0
+    ordered = sorted(known, key=lambda i: p_values[i])
+    for rank in range(len(ordered), 0, -1):
+        i = ordered[rank - 1]
+        lowest = min(lowest, p_values[i] * len(ordered) / rank)
+        adjusted[i] = lowest
+    return adjusted
+
+
+def sign_flip_p_value(differences: Sequence[float]) -> float:
+    """The two-sided p-value of a mean difference, from flipping the differences' signs.
+
+    Exact up to 14 differences, 20,000 random flips beyond. It assumes symmetry and nothing about
+    the shape (R. A. Fisher, "The Design of Experiments", 1935, §21).
+    """
+    d = np.asarray(differences, dtype=float)
+    if d.size <= _EXACT_FLIPS:
+        bits = np.arange(2**d.size)[:, None] >> np.arange(d.size) & 1
+        sums = np.abs((1.0 - 2.0 * bits) @ d)
+        return float(np.mean(sums >= abs(d.sum()) * (1 - 1e-12)))
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(_RANDOM_FLIPS, d.size))
+    hits = int(np.sum(np.abs(signs @ d) >= abs(d.sum()) * (1 - 1e-12)))
+    return (hits + 1) / (_RANDOM_FLIPS + 1)
+
+
+def squeeze_variances(variances: Floats, dfs: Floats) -> tuple[float, float]:
+    """The variance that small samples are drawn towards, and how many degrees of freedom it has.
+
+    `variances` and `dfs` are vectors with one entry per sample, `dfs` positive. Empirical Bayes
+    after G. K. Smyth, "Linear models and empirical Bayes methods for assessing differential
+    expression", Stat. Appl. Genet. Mol. Biol. 3, 2004, section 6.2: log variances minus what
+    their own degrees of freedom account for. The degrees are infinite where the samples agree
+    within that, and 0 where fewer than two samples can tell.
+    """
+    from scipy.special import digamma, polygamma
+
+    pooled = float((variances * dfs).sum() / dfs.sum())
+    if variances.size < 2 or pooled == 0:
+        return pooled, 0.0
+    positive = variances[variances > 0]
+    z = np.log(np.maximum(variances, 1e-5 * float(np.median(positive))))
+    e = z - digamma(dfs / 2) + np.log(dfs / 2)
+    spread = float(e.var(ddof=1) - polygamma(1, dfs / 2).mean())
+    if spread <= 0:
+        return pooled, math.inf
+    prior_df = 2 * _inverse_trigamma(spread)
+    prior = math.exp(float(e.mean()) + float(digamma(prior_df / 2)) - math.log(prior_df / 2))
+    return prior, prior_df
+
+
+def moderate(variance: float, df: float, prior: float, prior_df: float) -> tuple[float, float]:
+    """A sample's variance drawn towards the prior's, and its degrees of freedom then."""
+    if math.isinf(prior_df):
+        return prior, math.inf
+    if df == 0:
+        return prior, prior_df
+    return (prior_df * prior + df * variance) / (prior_df + df), prior_df + df
+
+
+def _inverse_trigamma(y: float) -> float:
+    """x with trigamma(x) = y > 0, by Newton's method on 1/trigamma (Smyth 2004, appendix)."""
+    from scipy.special import polygamma
+
+    x = 0.5 + 1 / y
+    for _ in range(50):
+        trigamma = float(polygamma(1, x))
+        step = trigamma * (1 - trigamma / y) / float(polygamma(2, x))
+        x += step
+        if -step / x < 1e-10:
+            break
+    return x

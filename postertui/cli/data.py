@@ -1,0 +1,219 @@
+"""`postertui data build` and `postertui data show`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from postertui.cohorts import Dataset
+    from postertui.posters import BuildReport
+    from postertui.posters.build import Progress
+
+#: So many left-out posters are named on the screen; left-out.csv has them all.
+_NAMED = 10
+
+
+@click.group("data")
+def data_command() -> None:
+    """Build the poster cohorts, or show them."""
+
+
+_data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("data"),
+    show_default=True,
+    help="The data folder.",
+)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@data_command.command("build")
+@click.option(
+    "--posters",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Posters, <id>.jpg or <id>.png, anywhere below this folder.",
+)
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="CSV: id,genres with genres joined by |, or id and one 0/1 column per genre.",
+)
+@click.option(
+    "--side", type=click.IntRange(8, 512), default=48, show_default=True, help="Pixels a side."
+)
+@click.option("--mirror", is_flag=True, help="Add each poster's mirror image to its cohort.")
+@_data_option
+@_json_option
+def build_command(
+    posters: Path, labels: Path, side: int, mirror: bool, data: Path, as_json: bool
+) -> None:
+    """Bring posters and labels into the data folder.
+
+    A poster belongs to the cohort that the last digit of its id names. It is squeezed to a square
+    of --side pixels. What cannot be used is named, counted and left out; data/left-out.csv lists
+    all of it. The old data folder stays until the new one is whole.
+    """
+    from postertui.cohorts import Dataset
+    from postertui.posters import build_dataset
+
+    with _progress("posters") as progress:
+        report = build_dataset(posters, labels, data, side=side, mirror=mirror, progress=progress)
+    dataset = Dataset.open(data)
+    _say_left_out(report, data)
+    if as_json:
+        left_out = {
+            "unreadable": [{"poster": p, "reason": r} for p, r in report.unreadable],
+            "posters_without_label": len(report.unlabelled),
+            "labels_without_poster": len(report.posterless),
+            "posters_without_id": len(report.unnamed),
+        }
+        click.echo(json.dumps(summary(dataset) | {"left_out": left_out}, ensure_ascii=False))
+    else:
+        click.echo(_describe(dataset))
+
+
+@data_command.command("show")
+@_data_option
+@_json_option
+def show_command(data: Path, as_json: bool) -> None:
+    """Cohorts, genres, base rates, and the genres too rare to model."""
+    from postertui.cohorts import Dataset
+
+    dataset = Dataset.open(data)
+    if as_json:
+        click.echo(json.dumps(summary(dataset), ensure_ascii=False))
+    else:
+        click.echo(_describe(dataset))
+
+
+def summary(dataset: Dataset) -> dict[str, Any]:
+    """What `--json` prints: per cohort and genre the base rate and the always-yes F."""
+    from postertui.cohorts import always_yes_f
+
+    def rates(genre: str) -> dict[str, Any]:
+        by_cohort = {str(d): dataset.base_rate(genre, [d]) for d in dataset.cohorts}
+        whole = dataset.base_rate(genre, dataset.cohorts)
+        return {
+            "genre": genre,
+            "base_rate": whole,
+            "always_yes_f": always_yes_f(whole),
+            "cohorts": {
+                d: {"base_rate": m, "always_yes_f": always_yes_f(m)} for d, m in by_cohort.items()
+            },
+        }
+
+    return {
+        "path": str(dataset.path),
+        "side": dataset.side,
+        "mirror": dataset.mirror,
+        "fingerprint": dataset.fingerprint,
+        "posters": dataset.posters(dataset.cohorts),
+        "cohorts": {str(d): dataset.posters([d]) for d in dataset.cohorts},
+        "genres": [rates(g) for g in dataset.genres],
+        "rare": list(dataset.rare_genres()),
+    }
+
+
+def _describe(dataset: Dataset) -> str:
+    """The summary for people: a line per genre, a column per cohort."""
+    from rich.cells import cell_len
+
+    from postertui.cohorts import RARE, always_yes_f
+
+    digits = dataset.cohorts
+    rare = set(dataset.rare_genres())
+    lines = [
+        f"{dataset.path}: {dataset.posters(digits):,} posters of {dataset.side} by {dataset.side} "
+        f"pixels, {len(digits)} cohorts, {len(dataset.genres)} genres"
+        + (", each with its mirror image" if dataset.mirror else ""),
+        "",
+    ]
+    header = ["cohort", *map(str, digits), "all", "always-yes F"]
+    counts = ["posters", *(str(dataset.posters([d])) for d in digits)]
+    counts += [str(dataset.posters(digits)), ""]
+    body = []
+    for genre in dataset.genres:
+        whole = dataset.base_rate(genre, digits)
+        rates = [dataset.base_rate(genre, [d]) for d in digits]
+        note = "  rare" if genre in rare else ""
+        cells = [genre, *map(_share, rates), _share(whole), _share(always_yes_f(whole))]
+        body.append((cells, note))
+    rows = [(header, ""), (counts, ""), *body]
+    widths = [max(cell_len(cells[i]) for cells, _ in rows) for i in range(len(header))]
+    for number, (cells, note) in enumerate(rows):
+        first = cells[0] + " " * (widths[0] - cell_len(cells[0]))
+        rest = (c.rjust(w) for c, w in zip(cells[1:], widths[1:], strict=True))
+        lines.append("  ".join([first, *rest]).rstrip() + note)
+        if number == 1:
+            lines.append("base rate")
+    if rare:
+        lines += [
+            "",
+            f"rare: below {RARE:.0%} positives, where batches of 256 come without any; "
+            "too few to model",
+        ]
+    return "\n".join(lines)
+
+
+def _share(value: float) -> str:
+    return f"{value:.3f}".removeprefix("0")
+
+
+def _say_left_out(report: BuildReport, data: Path) -> None:
+    """On standard error: what was left out, the first few of each kind by name."""
+    for what, items in (
+        ("could not be read", [f"{p}: {reason}" for p, reason in report.unreadable]),
+        ("have no id for a name", list(report.unnamed)),
+        ("have no label", list(map(str, report.unlabelled))),
+    ):
+        _say(f"{len(items)} posters {what} and were left out", items, data)
+    _say(
+        f"{len(report.posterless)} labels have no poster and were left out",
+        list(map(str, report.posterless)),
+        data,
+    )
+
+
+def _say(text: str, items: list[str], data: Path) -> None:
+    if not items:
+        return
+    click.echo(f"{text}:", err=True)
+    for item in items[:_NAMED]:
+        click.echo(f"  {item}", err=True)
+    if len(items) > _NAMED:
+        more = len(items) - _NAMED
+        click.echo(f"  and {more} more, see {data / 'left-out.csv'}", err=True)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Progress]:
+    """A bar on standard error; in a log, a plain line for every tenth."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+        columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task(what, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+        return
+    shown = 0
+
+    def line(done: int, total: int) -> None:
+        nonlocal shown
+        tenth = 10 * done // total
+        if tenth > shown:
+            shown = tenth
+            click.echo(f"{what}: {done} of {total}", err=True)
+
+    yield line

@@ -64,7 +64,7 @@ def parse_events(data: bytes, first_line: int = 1) -> tuple[list[Event], int]:
             event = _decode(line)
             if not isinstance(event["event"], str) or not isinstance(event["attempt"], int):
                 raise DamagedEventsError(number, "`event` or `attempt` has the wrong type")
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise DamagedEventsError(number, str(error)) from None
         except KeyError as error:
             raise DamagedEventsError(number, f"{error.args[0]} is missing") from None

@@ -5,6 +5,8 @@ runs/<run>/events.jsonl  what happened (see `postertui.events`)
 runs/<run>/checkpoint    the newest epoch's weights and optimiser state
 runs/<run>/log.txt       what the job printed
 runs/<run>/lock          flock held by the job for as long as it works on the run
+runs/<run>/cancel        somebody wants the run to end (see `postertui.supervisor`)
+runs/<run>/priority      a whole number; higher goes earlier, 0 where the file is missing
 """
 
 from __future__ import annotations
@@ -15,13 +17,19 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import msgspec
 
 from postertui.errors import UserError
 from postertui.study import Mode, Variant
+
+_RUN_NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,63}", re.ASCII)
+
+#: How long to try for a lock that a reader's probe may hold for some microseconds.
+LOCK_PATIENCE = 0.1
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 
@@ -62,8 +70,8 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def run(self) -> str:
         """The run's folder name: a readable slug and a digest of what identifies it."""
-        slug = "--".join(slugify(s)[:24] for s in (self.genre, self.variant.name, f"s{self.seed}"))
-        return f"{slug}--{self.digest}"
+        genre, variant = slugify(self.genre)[:18], slugify(self.variant.name)[:22]
+        return f"{genre}--{variant}--s{self.seed}"[:54] + f"--{self.digest}"
 
     @property
     def digest(self) -> str:
@@ -88,6 +96,17 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
 def slugify(text: str) -> str:
     """`text` as `[a-z0-9._-]+`, never empty and never starting with a dot."""
     return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip(".-") or "x"
+
+
+def run_folder(folder: Path, run: str) -> Path:
+    """The folder of the run called `run`, which is data and never a path.
+
+    Raises `UserError` for a name that no run can have: anything but `[a-z0-9._-]{1,64}`, or one
+    that starts with a dot.
+    """
+    if not _RUN_NAME.fullmatch(run):
+        raise UserError(f"{run[:80]!r} is not a run's name; `postertui runs` lists them")
+    return folder / run
 
 
 def write_spec(folder: Path, spec: RunSpec) -> bool:
@@ -125,34 +144,75 @@ def read_spec(run_folder: Path) -> RunSpec:
         raise UserError(f"{path}: not a run's description: {error}") from None
 
 
-class RunLock:
-    """The flock on `runs/<run>/lock`. Whoever holds it is the run's one writer."""
+class FileLock:
+    """A flock, held until `release` or the end of the process, however it ends."""
 
-    def __init__(self, run_folder: Path) -> None:
-        self._path = run_folder / "lock"
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._fd: int | None = None
 
-    def acquire(self) -> bool:
-        """Take the lock if nobody holds it."""
+    def acquire(self, patience: float = LOCK_PATIENCE) -> bool:
+        """Take the lock if nobody holds it. Raises `OSError` where it cannot be made."""
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            return False
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    os.close(fd)
+                    return False
+                time.sleep(0.002)
+            except BaseException:
+                os.close(fd)
+                raise
         self._fd = fd
+        _held.add(fd)
         return True
 
     def release(self) -> None:
         if self._fd is not None:
+            _held.discard(self._fd)
             os.close(self._fd)
             self._fd = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.release()
+
+
+class RunLock(FileLock):
+    """The flock on `runs/<run>/lock`. Whoever holds it is the run's one writer."""
+
+    def __init__(self, run_folder: Path) -> None:
+        super().__init__(run_folder / "lock")
+
+
+_held: set[int] = set()
+
+
+def _close_held() -> None:
+    """A forked helper would keep a dead job's lock and so make the job look alive."""
+    for fd in _held:
+        os.close(fd)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_close_held)
 
 
 def is_locked(run_folder: Path) -> bool:
     """Whether some process works on the run right now."""
+    return is_held(run_folder / "lock")
+
+
+def is_held(lock: Path) -> bool:
+    """Whether some process holds the flock on `lock`."""
     try:
-        fd = os.open(run_folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

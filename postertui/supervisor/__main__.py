@@ -1,0 +1,119 @@
+"""`python -m postertui.supervisor RUNS [--jobs N]`: start the folder's supervisor and return.
+
+What stays is a grandchild without a terminal, which nobody has to wait for. Exit code 0: it has
+the folder's lock and works; 3: another one holds it; 1: it could not start (one line says why).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+from postertui.runs import FileLock
+from postertui.supervisor import folder as files
+from postertui.supervisor.local import LocalJobs
+from postertui.supervisor.service import Supervisor
+
+HELD = 3
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="postertui.supervisor")
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--jobs", type=int)
+    parser.add_argument("--foreground", action="store_true", help="stay attached; for containers")
+    arguments = parser.parse_args()
+    folder = arguments.runs.resolve()
+    if arguments.foreground:
+        return serve(folder, arguments.jobs, None)
+    reading, writing = os.pipe()
+    if child := os.fork():
+        os.close(writing)
+        with os.fdopen(reading, "rb") as answers:
+            answer = answers.read()
+        if answer == b"ready":
+            return 0
+        os.waitpid(child, 0)
+        if answer == b"held":
+            return HELD
+        sys.stderr.write(answer.decode() or "the supervisor ended before it began\n")
+        return 1
+    os.close(reading)
+    os.setsid()
+    code = 1
+    try:
+        code = serve(folder, arguments.jobs, writing)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def serve(folder: Path, jobs: int | None, answer: int | None) -> int:
+    """Be the supervisor of `folder` until there is no work left."""
+    try:
+        # Not only the umask of whoever starts it decides who may read what jobs write.
+        os.umask(0o077)
+        lock = FileLock(folder / files.LOCK)
+        if not lock.acquire():
+            _say(answer, b"held")
+            return HELD
+        _detach_stdio(folder, stay=answer is None)
+        (folder / files.BELL).unlink(missing_ok=True)
+    except OSError as error:
+        _say(answer, f"{error.filename or folder}: {error.strerror}\n".encode())
+        return 1
+    supervisor = Supervisor(folder, LocalJobs(folder, jobs, memory_limit()))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: supervisor.stop())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    _say(answer, b"ready")
+    while True:
+        try:
+            supervisor.run()
+        finally:
+            supervisor.finish()
+            lock.release()
+        # Whoever queued a run while the lock was still held relies on somebody looking again.
+        if supervisor.is_stopping or not supervisor.has_work() or not lock.acquire():
+            return 0
+
+
+def memory_limit() -> int | None:
+    """The most a job may use, in bytes: POSTERTUI_JOB_MEMORY_MB, else four fifths of it all."""
+    if given := os.environ.get("POSTERTUI_JOB_MEMORY_MB"):
+        return int(given) << 20
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            total = min(total, int(Path(path).read_text()))
+        except (OSError, ValueError):
+            continue
+    return total * 4 // 5
+
+
+def _say(answer: int | None, text: bytes) -> None:
+    if answer is not None:
+        os.write(answer, text)
+        os.close(answer)
+
+
+def _detach_stdio(folder: Path, *, stay: bool) -> None:
+    """No terminal on any of the three, so that closing one changes nothing."""
+    if stay:
+        return
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    log = os.open(folder / files.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(nothing, 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(nothing)
+    os.close(log)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""The files of a runs folder that belong to no single run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from postertui.processes import Process
+
+LOCK = ".supervisor.lock"
+STATUS = ".supervisor.json"
+LOG = ".supervisor.log"
+PAUSED = ".paused"
+BELL = ".bell"
+SETTINGS = ".settings.json"
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What a client asked of the supervisor. `jobs`: at a time per GPU, or on the CPU."""
+
+    jobs: int | None = None
+
+
+class JobStatus(msgspec.Struct, frozen=True):
+    """One job: `run` is None while it waits. `memory` in bytes."""
+
+    pid: int | None
+    device: str
+    run: str | None = None
+    memory: int | None = None
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What the supervisor does. `running` is False where there is none.
+
+    `queued` counts the runs that wait. `waiting` says, for people, why none is started although
+    some wait (paused, no room on disk); None where nothing is in the way.
+    """
+
+    running: bool = False
+    process: Process | None = None
+    jobs: tuple[JobStatus, ...] = ()
+    slots: int = 0
+    queued: int = 0
+    waiting: str | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process and self.running else None
+
+
+def read_status(folder: Path) -> Status:
+    """What the newest supervisor wrote about itself, whether or not it still runs."""
+    try:
+        return msgspec.json.decode((folder / STATUS).read_bytes(), type=Status)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return Status()
+
+
+def read_settings(folder: Path) -> Settings:
+    try:
+        return msgspec.json.decode((folder / SETTINGS).read_bytes(), type=Settings)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return Settings()
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, whole or not at all. Raises `OSError`."""
+    fd, draft = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+        Path(draft).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(draft).unlink()
+        raise
+
+
+def ring(folder: Path) -> None:
+    """Let the supervisor look at the folder soon; harmless where there is none."""
+    with contextlib.suppress(OSError):
+        fd = os.open(folder / BELL, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, b".")
+        finally:
+            os.close(fd)
+
+
+def bell(folder: Path) -> int:
+    """How often it was rung; a look is due when this differs from the time before."""
+    try:
+        return (folder / BELL).stat().st_size
+    except OSError:
+        return 0
+
+
+def has_room(folder: Path) -> bool:
+    """Whether a little can be written to the folder's file system."""
+    fd = -1
+    try:
+        fd, name = tempfile.mkstemp(prefix=".new-", dir=folder)
+        Path(name).unlink()
+        os.write(fd, bytes(1 << 16))
+        os.fdatasync(fd)
+        return os.fstat(fd).st_size == 1 << 16
+    except OSError:
+        return False
+    finally:
+        if fd >= 0:
+            os.close(fd)

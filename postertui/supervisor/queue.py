@@ -1,0 +1,35 @@
+"""Which run is next: by priority, then genre by genre, then as they were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run that waits. `created` is when it was asked for; `alone`: with a device to itself."""
+
+    run: str
+    genre: str
+    created: float
+    priority: int = 0
+    alone: bool = False
+
+
+def in_order(waiting: Iterable[Entry]) -> list[Entry]:
+    """The runs in the order in which they are given out.
+
+    Genres follow each other as they were first asked for among those that wait, so that one
+    genre's variants are all there to compare before the next begins.
+    """
+    entries = list(waiting)
+    first: dict[tuple[int, str], tuple[float, str]] = {}
+    for entry in entries:
+        key = (entry.priority, entry.genre)
+        since = (entry.created, entry.genre)
+        first[key] = min(first.get(key, since), since)
+    return sorted(
+        entries,
+        key=lambda e: (-e.priority, first[e.priority, e.genre], e.created, e.run),
+    )

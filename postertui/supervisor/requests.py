@@ -1,0 +1,235 @@
+"""What clients ask for: cancel, retry, priority, pause, a supervisor, its status.
+
+Each request is idempotent, works whether or not a supervisor runs, and is safe to repeat after a
+crash. Run names are checked: one that is no run's name raises `UserError`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from postertui.errors import UserError
+from postertui.events import DamagedEventsError
+from postertui.runs import is_held, run_folder
+from postertui.supervisor import folder as files
+from postertui.supervisor.folder import JobStatus, Status
+from postertui.supervisor.settle import Standing, append_under_lock, read_standing
+
+#: What became of a request for one run. `requested`: its job will act on it.
+Outcome = Literal["done", "requested", "unchanged", "damaged", "missing"]
+
+#: Below this, in bytes, a disk counts as full for the banner.
+LITTLE_ROOM = 1 << 20
+
+
+def cancel(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
+    """End these runs. Queued ones never start; running ones end within an epoch or 10 s."""
+    return _each(folder, runs, _cancel)
+
+
+def retry(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
+    """Queue these runs again where they failed, were cancelled or interrupted.
+
+    What earlier attempts wrote stays. Call `ensure_supervisor` afterwards.
+    """
+    return _each(folder, runs, _retry)
+
+
+def set_priority(folder: Path, runs: Iterable[str], priority: int) -> dict[str, Outcome]:
+    """Let these runs go earlier (above 0) or later (below 0) than others; 0 is the default."""
+
+    def write(path: Path) -> Outcome:
+        if priority:
+            files.replace_file(path / "priority", b"%d\n" % priority)
+        else:
+            (path / "priority").unlink(missing_ok=True)
+        return "done"
+
+    return _each(folder, runs, write)
+
+
+def priority(folder: Path, run: str) -> int:
+    """The run's priority."""
+    try:
+        return int((run_folder(folder, run) / "priority").read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+def pause(folder: Path) -> None:
+    """Start no further run; those that run go on to their end."""
+    with _explained(folder):
+        (folder / files.PAUSED).touch(mode=0o600)
+    files.ring(folder)
+
+
+def resume(folder: Path) -> None:
+    """Take back `pause`. Call `ensure_supervisor` afterwards."""
+    with _explained(folder):
+        (folder / files.PAUSED).unlink(missing_ok=True)
+    files.ring(folder)
+
+
+def is_paused(folder: Path) -> bool:
+    return (folder / files.PAUSED).exists()
+
+
+def ring(folder: Path) -> None:
+    """Tell the supervisor, if there is one, that something was queued."""
+    files.ring(folder)
+
+
+def ensure_supervisor(folder: Path, *, jobs: int | None = None) -> bool:
+    """Have a supervisor at work; True where this call started it.
+
+    `jobs` is how many runs at a time (per GPU, or on the CPU); a supervisor that runs already
+    follows it. Raises `UserError` where none can be started.
+    """
+    with _explained(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if jobs is not None:
+            data = msgspec.json.encode(files.Settings(jobs=jobs)) + b"\n"
+            files.replace_file(folder / files.SETTINGS, data)
+    files.ring(folder)
+    if is_held(folder / files.LOCK):
+        return False
+    command = [sys.executable, "-P", "-m", "postertui.supervisor", os.fspath(folder.absolute())]
+    if jobs is not None:
+        command += ["--jobs", str(jobs)]
+    result = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=_environment(),
+        start_new_session=True,
+        check=False,
+    )
+    if result.returncode == 0:
+        return True
+    if result.returncode == 3:
+        return False
+    lines = result.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
+    raise UserError(f"{folder}: the supervisor could not start: {lines[-1]}", exit_code=1)
+
+
+def stop_supervisor(folder: Path, patience: float = 10.0) -> bool:
+    """Stop the supervisor and its jobs; what they trained can be resumed. True when it is gone."""
+    process = files.read_status(folder).process
+    if process is not None and is_held(folder / files.LOCK):
+        process.signal(signal.SIGTERM)
+    deadline = time.monotonic() + patience
+    while is_held(folder / files.LOCK):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def status(folder: Path) -> Status:
+    """What the supervisor does now."""
+    written = files.read_status(folder)
+    if not is_held(folder / files.LOCK):
+        waiting = "paused; `postertui resume` goes on" if is_paused(folder) else None
+        return Status(queued=written.queued, waiting=waiting)
+    waiting = written.waiting
+    if waiting is None and _free_bytes(folder) < LITTLE_ROOM:
+        waiting = f"no room left on the disk of {folder}; the queue waits"
+    return msgspec.structs.replace(written, running=True, waiting=waiting)
+
+
+def _each(folder: Path, runs: Iterable[str], request: Any) -> dict[str, Outcome]:
+    outcomes: dict[str, Outcome] = {}
+    for run in runs:
+        path = run_folder(folder, run)
+        if not path.is_dir():
+            outcomes[run] = "missing"
+            continue
+        try:
+            with _explained(path):
+                outcomes[run] = request(path)
+        except DamagedEventsError:
+            outcomes[run] = "damaged"
+    files.ring(folder)
+    return outcomes
+
+
+def _cancel(path: Path) -> Outcome:
+    def end(state: Standing) -> tuple[str, dict[str, Any]] | None:
+        if state.is_closed:
+            return None
+        return "end", {"status": "cancelled", "reason": "cancelled"}
+
+    if read_standing(path).is_closed:
+        return "unchanged"
+    # The wish is there before the lock is tried: whoever holds it sees one or the other.
+    wish = path / "cancel"
+    wish.touch(mode=0o600)
+    appended = append_under_lock(path, end)
+    if appended is None:
+        return "requested"
+    wish.unlink(missing_ok=True)
+    return "done" if appended else "unchanged"
+
+
+def _retry(path: Path) -> Outcome:
+    def requeue(state: Standing) -> tuple[str, dict[str, Any]] | None:
+        if state.milestone != "end" or state.status == "done":
+            return None
+        return "requeue", {}
+
+    appended = append_under_lock(path, requeue)
+    return "done" if appended else "unchanged"
+
+
+def _environment() -> dict[str, str]:
+    """Our environment, in which `postertui` can be imported from wherever this one was."""
+    root = os.fspath(Path(__file__).resolve().parents[2])
+    paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
+
+
+def _free_bytes(folder: Path) -> int:
+    try:
+        room = os.statvfs(folder)
+    except OSError:
+        return LITTLE_ROOM
+    return room.f_bavail * room.f_frsize
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Any:
+    """An operating system's refusal as one line for people."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or path
+        raise UserError(f"{where}: {error.strerror}", exit_code=1) from None
+
+
+__all__ = [
+    "JobStatus",
+    "Outcome",
+    "Status",
+    "cancel",
+    "ensure_supervisor",
+    "is_paused",
+    "pause",
+    "priority",
+    "resume",
+    "retry",
+    "ring",
+    "set_priority",
+    "status",
+    "stop_supervisor",
+]

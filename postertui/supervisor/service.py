@@ -1,0 +1,348 @@
+"""The supervisor: gives out the runs that wait, watches those that are trained, settles the lost.
+
+It keeps nothing that the folder does not say, so that it can be killed at any moment: the next
+one reads the folder, adopts the runs that some job still works on, and gives out the rest.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from postertui.errors import UserError
+from postertui.events import DamagedEventsError, parse_events
+from postertui.processes import Process
+from postertui.runs import RunSpec, is_locked, read_spec
+from postertui.supervisor import folder as files
+from postertui.supervisor.backend import Backend, Report
+from postertui.supervisor.queue import Entry, in_order
+from postertui.supervisor.settle import Standing, read_standing, settle_lost, standing
+
+#: Seconds between two looks at the bell, at runs that others train, and for stalled jobs.
+TICK = 0.25
+
+#: Seconds after which the whole folder is looked at although nobody rang.
+FULL_LOOK = 30.0
+
+#: Reading so many bytes from its end shows whether a run is closed.
+TAIL = 8192
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a run is given up. Seconds; `stall_factor` times the median epoch.
+
+    A first epoch takes compilation and moving data, so it is waited for longer.
+    """
+
+    stall_least: float = 120.0
+    stall_factor: float = 20.0
+    stall_first: float = 1800.0
+
+    @classmethod
+    def from_environment(cls) -> Limits:
+        """POSTERTUI_STALL sets the least and the first wait, for slow disks or tests."""
+        stall = os.environ.get("POSTERTUI_STALL")
+        return cls(float(stall), 3.0, float(stall)) if stall else cls()
+
+    def patience(self, epoch_seconds: float | None) -> float:
+        if epoch_seconds is None:
+            return self.stall_first
+        return max(self.stall_least, self.stall_factor * epoch_seconds)
+
+
+@dataclass
+class _Watched:
+    """A run that somebody trains: `size` of its events, and since when it has not grown."""
+
+    size: int
+    since: float
+    size_at_start: int
+    standing: Standing
+
+
+class Supervisor:
+    """One runs folder's queue. The caller holds the folder's supervisor lock."""
+
+    def __init__(self, folder: Path, backend: Backend, limits: Limits | None = None) -> None:
+        self._folder = folder
+        self._backend = backend
+        self._limits = limits or Limits.from_environment()
+        self._waiting: dict[str, Entry] = {}
+        self._specs: dict[str, RunSpec] = {}
+        self._seen: dict[str, tuple[int, int]] = {}
+        self._closed: dict[str, tuple[int, int]] = {}
+        self._ours: dict[str, _Watched] = {}
+        self._adopted: dict[str, _Watched] = {}
+        self._unsettled: dict[str, Report] = {}
+        self._looked = -FULL_LOOK
+        self._bell = -1
+        self._full = False
+        self._stopping = False
+        self._written: files.Status | None = None
+        self._me = Process.current()
+
+    def stop(self) -> None:
+        """End after the current tick: jobs are stopped, their runs can be resumed."""
+        self._stopping = True
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping
+
+    def run(self) -> None:
+        """Work until there is nothing left to do, or `stop`."""
+        while not self._stopping:
+            self._look()
+            self._check_room()
+            self._hand_out()
+            if self._is_idle():
+                return
+            self._write_status()
+            self._take(self._backend.reports(TICK))
+            self._watch_adopted()
+            self._end_stalled()
+
+    def finish(self, patience: float = 7.0) -> None:
+        """Stop the jobs and settle their runs as interrupted; nothing is left running."""
+        for report in self._backend.close(patience):
+            if report.kind == "lost" and self._stopping:
+                self._settle(report.run, "stopped", fault=False, silent=False)
+            else:
+                self._take([report])
+        for run in list(self._ours):
+            self._settle(run, "stopped", fault=False, silent=False)
+        self._write_status(ended=True)
+
+    def has_work(self) -> bool:
+        """Look again, whole: whether anything has come in since `run` ended."""
+        self._looked = -FULL_LOOK
+        self._look()
+        return not self._is_idle()
+
+    def _is_idle(self) -> bool:
+        if self._ours or self._adopted or self._unsettled:
+            return False
+        return not self._waiting or self._is_paused()
+
+    def _is_paused(self) -> bool:
+        return (self._folder / files.PAUSED).exists()
+
+    # What the folder says
+
+    def _look(self) -> None:
+        """Bring the queue up to date with the folder when it was rung for, or from time to time."""
+        now, rung = time.monotonic(), files.bell(self._folder)
+        if rung == self._bell and now - self._looked < FULL_LOOK:
+            return
+        self._bell, self._looked = rung, now
+        if (jobs := files.read_settings(self._folder).jobs) is not None:
+            self._backend.resize(jobs)
+        names = {e.name for e in os.scandir(self._folder) if e.name[0] != "." and e.is_dir()}
+        for gone in self._waiting.keys() - names:
+            del self._waiting[gone]
+        for name in names - self._ours.keys() - self._adopted.keys() - self._unsettled.keys():
+            self._look_at(name)
+
+    def _look_at(self, name: str) -> None:
+        path = self._folder / name
+        identity = _identity(path / "events.jsonl")
+        if self._closed.get(name) == identity:
+            return
+        known = self._waiting.pop(name, None)
+        if known is not None and self._seen.get(name) == identity:
+            self._waiting[name] = replace(known, priority=_priority(path))
+            return
+        self._seen[name] = identity
+        try:
+            if _ends_closed(path / "events.jsonl"):
+                self._closed[name] = identity
+                return
+            state = read_standing(path)
+            spec = self._specs.get(name) or read_spec(path)
+        except (DamagedEventsError, UserError, OSError):
+            # The run is shown as damaged; `postertui doctor --repair` moves it aside.
+            self._closed[name] = identity
+            return
+        if state.is_closed:
+            self._closed[name] = identity
+            self._specs.pop(name, None)
+            return
+        self._closed.pop(name, None)
+        self._specs[name] = spec
+        if is_locked(path):
+            self._adopted[name] = _watch(path, state)
+        elif state.is_started:
+            self._settle(name, "its job was lost", fault=True, silent=False)
+        else:
+            self._waiting[name] = Entry(
+                name, spec.genre, spec.created, _priority(path), alone=state.alone
+            )
+
+    # Giving out
+
+    def _hand_out(self) -> None:
+        if self._full or self._is_paused() or not self._backend.capacity():
+            return
+        room = self._backend.capacity() - len(self._adopted)
+        for entry in in_order(self._waiting.values()):
+            if room <= 0:
+                return
+            if not self._backend.capacity(alone=entry.alone):
+                # Nobody overtakes a run that waits for a whole device, or it would for ever.
+                return
+            room -= 1
+            del self._waiting[entry.run]
+            path = self._folder / entry.run
+            self._ours[entry.run] = _watch(path, read_standing(path))
+            self._backend.submit(entry.run, alone=entry.alone)
+
+    def _take(self, reports: list[Report]) -> None:
+        for report in reports:
+            watched = self._ours.pop(report.run, None)
+            if watched is None:
+                continue
+            match report.kind:
+                case "lost":
+                    silent = _identity(self._folder / report.run / "events.jsonl")[1] == (
+                        watched.size_at_start
+                    )
+                    self._settle(report.run, report.reason, fault=True, silent=silent)
+                case "full":
+                    self._full = True
+                    self._unsettled[report.run] = report
+                case _:
+                    self._look_at(report.run)
+
+    def _settle(self, run: str, reason: str, *, fault: bool, silent: bool) -> None:
+        path = self._folder / run
+        try:
+            if settle_lost(path, reason, fault=fault, silent=silent) is None:
+                self._adopted[run] = _watch(path, read_standing(path))
+                return
+        except DamagedEventsError:
+            pass
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            self._full = True
+            self._unsettled[run] = Report(run, "lost" if fault else "full", reason)
+            return
+        self._unsettled.pop(run, None)
+        if not self._stopping:
+            self._look_at(run)
+
+    def _check_room(self) -> None:
+        """While the disk is full the queue waits; then what could not be written is."""
+        if not self._full or not files.has_room(self._folder):
+            return
+        self._full = False
+        for run, report in list(self._unsettled.items()):
+            del self._unsettled[run]
+            reason = report.reason or "the disk was full"
+            self._settle(run, reason, fault=report.kind == "lost", silent=False)
+
+    # Watching
+
+    def _watch_adopted(self) -> None:
+        for run in list(self._adopted):
+            if not is_locked(self._folder / run):
+                del self._adopted[run]
+                self._look_at(run)
+
+    def _end_stalled(self) -> None:
+        now = time.monotonic()
+        for run, watched in [*self._ours.items(), *self._adopted.items()]:
+            path = self._folder / run
+            size = _identity(path / "events.jsonl")[1]
+            if size != watched.size:
+                watched.size, watched.since = size, now
+                watched.standing = _standing_or(path, watched.standing)
+            patience = self._limits.patience(watched.standing.epoch_seconds)
+            if now - watched.since < patience:
+                continue
+            watched.since = now
+            reason = f"stalled: no event for {patience:.0f} s"
+            if run in self._ours:
+                self._backend.cancel(run, reason)
+            elif start := watched.standing.start:
+                owner = Process.from_event(start)
+                if owner is not None:
+                    owner.signal(signal.SIGKILL)
+
+    def _write_status(self, *, ended: bool = False) -> None:
+        reason = None
+        if self._is_paused():
+            reason = "paused; `postertui resume` goes on"
+        elif self._full:
+            reason = f"no room left on the disk of {self._folder}; the queue waits"
+        assignments = self._backend.assignments()
+        status = files.Status(
+            running=not ended,
+            process=self._me,
+            jobs=tuple(files.JobStatus(a.pid, a.device, a.run, a.memory) for a in assignments),
+            slots=self._backend.capacity() + sum(1 for a in assignments if a.run),
+            queued=len(self._waiting) + len(self._unsettled),
+            waiting=reason,
+        )
+        if status == self._written:
+            return
+        try:
+            data = msgspec.json.format(msgspec.json.encode(status)) + b"\n"
+            files.replace_file(self._folder / files.STATUS, data)
+            self._written = status
+        except OSError:
+            # Only people read it, and on a full disk clients find out by themselves.
+            pass
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_ino, stat.st_size
+
+
+def _watch(path: Path, state: Standing) -> _Watched:
+    size = _identity(path / "events.jsonl")[1]
+    return _Watched(size, time.monotonic(), size, state)
+
+
+def _standing_or(path: Path, otherwise: Standing) -> Standing:
+    try:
+        return read_standing(path)
+    except (DamagedEventsError, OSError):
+        return otherwise
+
+
+def _priority(path: Path) -> int:
+    try:
+        return int((path / "priority").read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+def _ends_closed(path: Path) -> bool:
+    """Whether the last whole line ends the run, told without reading the whole file."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - TAIL))
+            tail = file.read()
+    except FileNotFoundError:
+        return False
+    lines = tail[: tail.rfind(b"\n") + 1].splitlines(keepends=True)
+    if not lines:
+        return False
+    try:
+        events, _ = parse_events(lines[-1])
+    except DamagedEventsError:
+        return False
+    return standing(events).is_closed

@@ -1,0 +1,88 @@
+"""The job's entry: see `postertui.training.job`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import gc
+import importlib
+import os
+import socket
+import sys
+from pathlib import Path
+
+import msgspec
+
+from postertui.training.job.attempt import Attempt, Result, Trainer
+from postertui.training.job.watch import Watch
+
+#: Whoever watches or draws on the same machine goes first.
+NICENESS = 5
+
+_REPORTS = {"held": "held", "full": "full"}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="postertui.training.job")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("run", nargs="?", type=Path)
+    what.add_argument("--socket", type=int)
+    arguments = parser.parse_args()
+    os.umask(0o077)
+    with contextlib.suppress(OSError):
+        os.nice(NICENESS)
+    watch = Watch()
+    if arguments.socket is not None:
+        return serve(arguments.socket, watch)
+    result = Attempt(arguments.run.resolve(), make_trainer, watch).run()
+    if result.reason:
+        sys.stderr.write(f"{arguments.run}: {result.outcome}: {result.reason}\n")
+    return {"done": 0, "closed": 0, "held": 3}.get(result.outcome, 1)
+
+
+def serve(fd: int, watch: Watch) -> int:
+    """Train the runs that arrive, until the other end is closed."""
+    # A helper that the trainer starts must not keep the supervisor believing that we live.
+    os.set_inheritable(fd, False)
+    with socket.socket(fileno=fd) as channel:
+        while data := _receive(channel):
+            run = Path(msgspec.json.decode(data)["run"])
+            result = Attempt(run, make_trainer, watch).run()
+            gc.collect()
+            # The supervisor may be gone: the run is told, and that is all that counts.
+            with contextlib.suppress(OSError):
+                channel.send(msgspec.json.encode(_report(result)))
+    return 0
+
+
+def _receive(channel: socket.socket) -> bytes:
+    try:
+        return channel.recv(65536)
+    except ConnectionError:
+        return b""
+
+
+def _report(result: Result) -> dict[str, str]:
+    return {"kind": _REPORTS.get(result.outcome, "released"), "reason": result.reason}
+
+
+@functools.cache
+def make_trainer() -> Trainer:
+    """The trainer, made once: TensorFlow stays warm from run to run.
+
+    `POSTERTUI_TRAINER=module:factory` takes another one, for tests and benchmarks.
+    """
+    module, _, name = os.environ.get(
+        "POSTERTUI_TRAINER", "postertui.training.trainer:Trainer"
+    ).partition(":")
+    trainer: Trainer = getattr(importlib.import_module(module), name)()
+    return trainer
+
+
+if __name__ == "__main__":
+    # Not a plain exit: the frameworks' threads may hang in their destructors.
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -11,7 +11,7 @@ import re
 import tempfile
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from postertui.errors import UserError
 from postertui.runs import Weights
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    #: Kernel (3, 3, in, out) and bias (out,) of each convolution, by the layer's name.
-    Convolutions = dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
+#: Kernel (3, 3, in, out) and bias (out,) of each convolution, by the layer's name.
+Convolutions: TypeAlias = "dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]"
 
 IMAGENET_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 IMAGENET_URL = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/" + IMAGENET_FILE

@@ -1,0 +1,38 @@
+"""Adam as Keras applies it, written out: Kingma & Ba 2015, the form before their section 2.1.
+
+    m ← β₁m + (1-β₁)g      v ← β₂v + (1-β₂)g²      w ← w - alpha_t · m / (√v + ε)
+    alpha_t = alpha · √(1-β₂ᵗ) / (1-β₁ᵗ)
+
+ε is 1e-8, Keras' default in 2017; today's is 1e-7.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from postertui.training.backend import Tensor
+
+BETA_1 = 0.9
+BETA_2 = 0.999
+EPSILON = 1e-8
+
+
+def step_sizes(learning_rate: float, t: NDArray[np.int64]) -> NDArray[np.float64]:
+    """alpha_t of Adam's updates number `t`, which count from 1."""
+    return learning_rate * np.sqrt(1 - BETA_2**t) / (1 - BETA_1**t)
+
+
+def update(
+    weight: Tensor, m: Tensor, v: Tensor, gradient: Tensor, step_size: Tensor, wanted: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The new (weight, m, v) of one tensor; the old ones where the update is not `wanted`."""
+    new_m = BETA_1 * m + (1 - BETA_1) * gradient
+    new_v = BETA_2 * v + (1 - BETA_2) * ops.square(gradient)
+    new_weight = weight - step_size * new_m / (ops.sqrt(new_v) + EPSILON)
+    return (
+        ops.where(wanted, new_weight, weight),
+        ops.where(wanted, new_m, m),
+        ops.where(wanted, new_v, v),
+    )

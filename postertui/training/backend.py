@@ -1,0 +1,89 @@
+"""The seam between the epoch loop and the backend under Keras: TensorFlow or JAX.
+
+Keras 3 has one name for nearly every operation, but none for compiling a function or for taking
+its gradient. These are they. Nothing else in the loop knows which backend runs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from postertui.training.environment import threads
+
+#: A tensor of whichever backend, or a nest of tuples of them.
+Tensor = Any
+
+NAME: str = keras.backend.backend()
+
+if NAME == "tensorflow":
+    import tensorflow as tf
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads())
+        tf.config.threading.set_inter_op_parallelism_threads(threads())
+    except RuntimeError:  # TensorFlow was used before; its threads are what they are.
+        pass
+
+    def jit(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """`function` compiled by XLA, once per shape of its arguments."""
+        return tf.function(function, jit_compile=True, autograph=False)  # type: ignore[no-any-return]
+
+    def graph(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """`function` compiled for its forward pass, convolutions at full speed."""
+        return tf.function(function, autograph=False)  # type: ignore[no-any-return]
+
+    def value_and_grad(
+        function: Callable[[Tensor], tuple[Tensor, Tensor]], weights: tuple[Tensor, ...]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """What `function(weights)` has beside its value, and the value's gradient."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            value, beside = function(weights)
+        return beside, tuple(tape.gradient(value, weights))
+
+    def devices() -> list[str]:
+        """The accelerators that the backend sees."""
+        return [d.name for d in tf.config.list_physical_devices("GPU")]
+
+elif NAME == "jax":
+    import jax
+
+    def jit(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """`function` compiled by XLA, once per shape of its arguments."""
+        return jax.jit(function)  # type: ignore[no-any-return]
+
+    graph = jit
+
+    def value_and_grad(
+        function: Callable[[Tensor], tuple[Tensor, Tensor]], weights: tuple[Tensor, ...]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """What `function(weights)` has beside its value, and the value's gradient."""
+        (_, beside), gradient = jax.value_and_grad(function, has_aux=True)(weights)
+        return beside, gradient
+
+    def devices() -> list[str]:
+        """The accelerators that the backend sees."""
+        return [str(d) for d in jax.devices() if d.platform != "cpu"]
+
+else:
+    raise ImportError(f"KERAS_BACKEND={NAME}: postertui trains on tensorflow or jax")
+
+
+def to_device(array: NDArray[Any]) -> Tensor:
+    """The array as a tensor of its own dtype."""
+    return keras.ops.convert_to_tensor(np.ascontiguousarray(array))
+
+
+def to_host(tensor: Tensor) -> NDArray[Any]:
+    """The tensor as an array."""
+    return np.asarray(keras.ops.convert_to_numpy(tensor))
+
+
+def on_accelerator() -> bool:
+    """Whether tensors live on something other than the CPU."""
+    return bool(devices())

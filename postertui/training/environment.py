@@ -1,0 +1,28 @@
+"""What must be settled in the process before TensorFlow or JAX is imported."""
+
+from __future__ import annotations
+
+import os
+
+
+def threads() -> int:
+    """How many threads a job computes with: `POSTERTUI_THREADS`, by default one.
+
+    One run per core on one thread each has the highest throughput, and is what makes equal specs
+    give equal histories to the bit.
+    """
+    text = os.environ.get("POSTERTUI_THREADS", "1")
+    return int(text) if text.isdecimal() and int(text) > 0 else 1
+
+
+def prepare() -> None:
+    """Settle backend, thread count and logging, unless the user has settled them already."""
+    count = threads()
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(count))
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(count))
+    os.environ.setdefault("OMP_NUM_THREADS", str(count))
+    # XLA's own thread pool, of TensorFlow and of JAX, asks for this name.
+    os.environ.setdefault("NPROC", str(count))

@@ -1,0 +1,185 @@
+"""What the frozen part of VGG16 makes of the posters: computed once a cohort, cached on disk.
+
+data/features/<key>/<d>.npy   float32 (n, …), row for row with images-<d>.npy
+data/features/<key>/<d>.lock  flock held by the one job that computes it; holds its progress
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from postertui.cohorts import Dataset
+from postertui.errors import UserError
+from postertui.runs import Weights
+from postertui.study import ALL_LAYERS
+from postertui.training.backend import graph, to_device, to_host
+from postertui.training.vgg16 import frozen_part, load_convolutions
+
+log = logging.getLogger(__name__)
+
+#: Called with a cohort, how many of its posters are done, and how many there are.
+Notify = Callable[[int, int, int], None]
+
+BATCH = 256
+
+#: How pixels become inputs; part of the key.
+PREPROCESSING = "rgb/255"
+
+
+def feature_key(dataset: Dataset, weights: Weights, first: int) -> str:
+    """The cache's key: weights, images, their side and scaling, and VGG16's first layer beyond."""
+    images = [dataset.images_digest(d) for d in dataset.cohorts]
+    identity = repr((weights.digest, dataset.side, PREPROCESSING, first, images))
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+class FeatureCache:
+    """The features of one data set under one set of weights, up to VGG16's layer `first` - 1."""
+
+    def __init__(
+        self, dataset: Dataset, weights: Weights, first: int, root: Path | None = None
+    ) -> None:
+        self._dataset = dataset
+        self._weights = weights
+        self._first = first
+        base = dataset.path / "features" if root is None else root
+        self.folder = base / feature_key(dataset, weights, first)
+        self._compute: Callable[[Any], Any] | None = None
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of one poster's features."""
+        return feature_shape(self._dataset.side, self._first)
+
+    def load(self, cohorts: tuple[int, ...], notify: Notify) -> list[NDArray[np.float32]]:
+        """The cohorts' features, memory-mapped; those that are missing are computed first.
+
+        Several jobs may do this at once: each takes a cohort that no other is at, then waits for
+        the rest, passing on their progress.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{self.folder}: cannot be made: {error.strerror}") from None
+        waiting = [d for d in dict.fromkeys(cohorts) if self._read(d) is None]
+        while waiting:
+            taken = self._take_one(waiting, notify)
+            waiting = [d for d in waiting if self._read(d) is None]
+            if waiting and not taken:
+                for cohort in waiting:
+                    self._pass_on_progress(cohort, notify)
+                time.sleep(0.2)
+        found = [self._read(d) for d in cohorts]
+        return [features for features in found if features is not None]
+
+    def _take_one(self, cohorts: list[int], notify: Notify) -> bool:
+        for cohort in cohorts:
+            with lock(self.folder / f"{cohort}.lock") as held:
+                if held is not None:
+                    if self._read(cohort, complain=True) is None:
+                        self._extract(cohort, held, notify)
+                    return True
+        return False
+
+    def _path(self, cohort: int) -> Path:
+        return self.folder / f"{cohort}.npy"
+
+    def _read(self, cohort: int, complain: bool = False) -> NDArray[np.float32] | None:
+        """The cohort's features if they are there whole."""
+        path = self._path(cohort)
+        expected = (self._dataset.rows([cohort]), *self.row_shape)
+        try:
+            features = np.load(path, mmap_mode="r", allow_pickle=False)
+            if features.shape == expected and features.dtype == np.float32:
+                return features  # type: ignore[no-any-return]
+            problem = f"has the shape {features.shape}, not {expected}"
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, EOFError, SyntaxError, TypeError):
+            problem = "is not whole"
+        if complain:
+            log.warning("%s %s; it is computed again", path, problem)
+        return None
+
+    def _extract(self, cohort: int, held: int, notify: Notify) -> None:
+        images = self._dataset.images(cohort)
+        total = len(images)
+        path = self._path(cohort)
+        draft = path.with_name(f".{cohort}.npy.{os.getpid()}")
+        try:
+            features = np.lib.format.open_memmap(
+                draft, mode="w+", dtype=np.float32, shape=(total, *self.row_shape)
+            )
+            for start in range(0, total, BATCH):
+                done = min(start + BATCH, total)
+                features[start:done] = self._forward(images[start:done])
+                os.pwrite(held, f"{done:>12} {total:>12}".encode(), 0)
+                notify(cohort, done, total)
+            features.flush()
+            del features
+            draft.replace(path)
+        except OSError as error:
+            raise UserError(f"{path}: cannot be written: {error.strerror}", exit_code=1) from None
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _forward(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """One batch; a short one is padded, for a poster's features must not depend on it."""
+        if self._compute is None:
+            part = frozen_part(self._dataset.side, self._first, load_convolutions(self._weights))
+            self._compute = graph(lambda x: part(x, training=False))
+        batch = np.zeros((BATCH, *images.shape[1:]), np.float32)
+        batch[: len(images)] = scaled(images)
+        return to_host(self._compute(to_device(batch)))[: len(images)]
+
+    def _pass_on_progress(self, cohort: int, notify: Notify) -> None:
+        try:
+            done, total = (self.folder / f"{cohort}.lock").read_text().split()
+        except (OSError, ValueError):
+            return
+        notify(cohort, int(done), int(total))
+
+
+def scaled(images: NDArray[Any]) -> NDArray[np.float32]:
+    """Pixels as 0..1, without ImageNet's preprocessing, as in 2017."""
+    if images.dtype == np.uint8:
+        return images.astype(np.float32) / np.float32(255)
+    return images.astype(np.float32)
+
+
+def feature_shape(side: int, first: int) -> tuple[int, ...]:
+    """The shape of one image's output of VGG16's layer `first` - 1."""
+    if first == ALL_LAYERS:
+        return (512,)
+    pools = sum(first > pool for pool in (3, 6, 10, 14))
+    channels = (3, 64, 128, 256, 512, 512)[sum(first > conv for conv in (1, 4, 7, 11, 15))]
+    if first == 1:
+        channels = 3
+    return (side // 2**pools, side // 2**pools, channels)
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[int | None]:
+    """The descriptor of `path`, locked for this process; None where another has it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,77 @@
+"""What runs train on, on the device: features, activations at the freezing boundary, or images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from postertui.cohorts import Dataset
+from postertui.errors import UserError
+from postertui.runs import RunSpec
+from postertui.training.backend import Tensor, to_device
+from postertui.training.features import FeatureCache, Notify
+from postertui.training.vgg16 import boundary
+
+
+class Inputs(NamedTuple):
+    """The training and the test cohorts' rows, one after the other.
+
+    `first` is VGG16's first layer that they have not been through.
+    """
+
+    dataset: Dataset
+    first: int
+    train: Tensor
+    test: Tensor
+
+
+class InputStore:
+    """Keeps the inputs of the last runs, for the next one will most likely need the same."""
+
+    def __init__(self, features_root: Path | None) -> None:
+        self._root = features_root
+        self._datasets: dict[str, Dataset] = {}
+        self._kept: dict[tuple[object, ...], tuple[Tensor, Tensor]] = {}
+
+    def get(self, spec: RunSpec, notify: Notify) -> Inputs:
+        """The inputs of `spec`. Raises `UserError` where the data is not what the run was for."""
+        dataset = self._dataset(spec)
+        variant = spec.variant
+        first = 1 if variant.network == "scratch" else boundary(variant.frozen_layers)
+        key = (spec.data_fingerprint, spec.train_cohorts, spec.test_cohorts, first)
+        if first > 1:
+            key = (*key, spec.weights.digest)
+        if key not in self._kept:
+            self._kept.clear()
+            rows = self._rows(dataset, spec, first, notify)
+            split = len(spec.train_cohorts)
+            self._kept[key] = (join(rows[:split]), join(rows[split:]))
+        return Inputs(dataset, first, *self._kept[key])
+
+    def _dataset(self, spec: RunSpec) -> Dataset:
+        if spec.data_fingerprint not in self._datasets:
+            dataset = Dataset.open(Path(spec.data))
+            if dataset.fingerprint != spec.data_fingerprint:
+                raise UserError(
+                    f"{spec.data}: other data than when this run was asked for; ask for it again"
+                )
+            self._datasets = {spec.data_fingerprint: dataset}
+        return self._datasets[spec.data_fingerprint]
+
+    def _rows(
+        self, dataset: Dataset, spec: RunSpec, first: int, notify: Notify
+    ) -> list[NDArray[Any]]:
+        cohorts = (*spec.train_cohorts, *spec.test_cohorts)
+        if first == 1:
+            return [dataset.images(d) for d in cohorts]
+        cache = FeatureCache(dataset, spec.weights, first, self._root)
+        return list(cache.load(cohorts, notify))
+
+
+def join(parts: list[NDArray[Any]]) -> Tensor:
+    """The parts one after the other, on the device."""
+    whole = np.concatenate(parts)
+    return to_device(whole if whole.dtype == np.uint8 else whole.astype(np.float32, copy=False))

@@ -1,0 +1,140 @@
+"""The epoch loop: everything that happens to a network while it trains, for every network.
+
+An epoch is one pass over shuffled batches that updates the weights, then one pass over the test
+cohort that does not. Both passes are one compiled function each, with a loop over the batches
+inside, so that Python is called twice an epoch and not twice a batch. What differs between runs
+(labels, λ, learning rates, class weights, shuffles) is an argument: one compilation per shape
+serves every genre, seed and regularizer.
+
+The functions return, for each batch, a handful of sums; `metrics` makes F-scores, losses and
+accuracies of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from postertui.study import Loss
+from postertui.training import adam
+from postertui.training.backend import Tensor, jit, value_and_grad
+from postertui.training.objective import (
+    SUMS,
+    Hyper,
+    batch_sums,
+    cross_entropy_loss,
+    fscore_loss,
+)
+
+
+class State(NamedTuple):
+    """A network's weights and Adam's two moments of each, in the order of the model's weights."""
+
+    weights: tuple[Tensor, ...]
+    m: tuple[Tensor, ...]
+    v: tuple[Tensor, ...]
+
+
+class Cohort(NamedTuple):
+    """Inputs `x` (n, …), labels `y` (n, 1) of 0 and 1. Integers in `x` are pixels of 0 to 255."""
+
+    x: Tensor
+    y: Tensor
+
+
+class Batches(NamedTuple):
+    """One pass: which rows make up each batch, and what to do with it. S batches of B rows.
+
+    `rows` (S, B); those after the first `size` (S,) of a batch are padding. `positives` (S,): how
+    many of its rows are. `weight` (S,): mean class weight. `step_size` (S,): Adam's step; `update`
+    (S,): whether to change the weights at all. The last three matter to training only.
+    """
+
+    rows: Tensor
+    size: Tensor
+    positives: Tensor
+    weight: Tensor
+    step_size: Tensor
+    update: Tensor
+
+
+class Passes(NamedTuple):
+    """The two compiled functions of one network and loss."""
+
+    train: Callable[[State, Cohort, Batches, Hyper], tuple[State, Tensor]]
+    evaluate: Callable[[tuple[Tensor, ...], Cohort, Batches, Hyper], Tensor]
+
+
+def compile_passes(model: keras.Model, loss: Loss) -> Passes:
+    """Training and evaluation passes of `model`, whose outputs are p (B, 1) and the penalised
+    activities (B, …). Both return the batches' sums, (S, len(SUMS))."""
+
+    def predict(weights: tuple[Tensor, ...], x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        (p, *activities), _ = model.stateless_call(list(weights), [], x, training=True)
+        return p, tuple(activities)
+
+    def train(state: State, cohort: Cohort, batches: Batches, hyper: Hyper) -> tuple[State, Tensor]:
+        def train_batch(i: Tensor, carry: tuple[State, Tensor]) -> tuple[State, Tensor]:
+            (weights, m, v), table = carry
+            x, y, present = gather(cohort, batches, i, weights[0].dtype)
+
+            def objective(weights: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+                p, activities = predict(weights, x)
+                sums = batch_sums(p, activities, y, present, hyper)
+                if loss == "bce":
+                    return cross_entropy_loss(sums, batches.size[i]), sums
+                return fscore_loss(sums, batches.positives[i], batches.weight[i], hyper), sums
+
+            sums, gradients = value_and_grad(objective, weights)
+            stepped = [
+                adam.update(*tensors, batches.step_size[i], batches.update[i])
+                for tensors in zip(weights, m, v, gradients, strict=True)
+            ]
+            weights, m, v = zip(*stepped, strict=True)
+            return State(weights, m, v), put_row(table, i, sums)
+
+        table = ops.zeros((batches.rows.shape[0], len(SUMS)), state.weights[0].dtype)
+        return loop(batches, train_batch, (state, table))
+
+    def evaluate(
+        weights: tuple[Tensor, ...], cohort: Cohort, batches: Batches, hyper: Hyper
+    ) -> Tensor:
+        def evaluate_batch(i: Tensor, carry: tuple[Tensor]) -> tuple[Tensor]:
+            x, y, present = gather(cohort, batches, i, weights[0].dtype)
+            p, activities = predict(weights, x)
+            return (put_row(carry[0], i, batch_sums(p, activities, y, present, hyper)),)
+
+        table = ops.zeros((batches.rows.shape[0], len(SUMS)), weights[0].dtype)
+        return loop(batches, evaluate_batch, (table,))[0]
+
+    return Passes(jit(train), jit(evaluate))
+
+
+def loop(batches: Batches, body: Callable[[Tensor, Any], Any], carry: Any) -> Any:
+    """`body(i, carry)` for each batch in turn."""
+    return ops.fori_loop(0, batches.rows.shape[0], body, carry)
+
+
+def gather(cohort: Cohort, batches: Batches, i: Tensor, dtype: Any) -> tuple[Tensor, ...]:
+    """Batch `i`: its inputs, labels (B, 1), and a 1 for each row (B, 1) that is not padding.
+
+    Gathering inside the loop costs next to nothing; permuting a whole epoch first does not.
+    """
+    rows = batches.rows[i]
+    x = ops.take(cohort.x, rows, axis=0)
+    pixels = x.dtype != dtype
+    x = ops.cast(x, dtype)
+    if pixels:
+        x = x / 255
+    y = ops.cast(ops.take(cohort.y, rows, axis=0), dtype)
+    number = ops.expand_dims(ops.arange(rows.shape[0]), 1)
+    present = ops.cast(number < ops.cast(batches.size[i], number.dtype), dtype)
+    return x, y, present
+
+
+def put_row(table: Tensor, i: Tensor, row: Tensor) -> Tensor:
+    """`table` with `row` in place `i`."""
+    return ops.slice_update(table, (i, 0), ops.expand_dims(row, 0))

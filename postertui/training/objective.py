@@ -1,0 +1,86 @@
+"""The objective and what is counted of a batch, as `keras.ops`.
+
+With p in [0,1], y in {0,1}, TP = Σyp, precision P = TP/(Σp+ε), recall R = TP/(Σy+ε) and ε = 1e-10,
+the soft F-score is 2PR/(P+R). Divided out, that is 2TP/(Σp+Σy+2ε) wherever TP > 0, and 0/0 else.
+The training loss of a batch in 2017 was
+
+    (1 - F) · w + λ · Σ|h|      (or Σh²),    h = output of the second dense layer
+
+with w the batch's mean class weight, and the activity term a sum over the batch, not a mean.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from keras import ops
+
+from postertui.training.backend import Tensor
+
+#: Added to both denominators in 2017.
+EPSILON = 1e-10
+
+#: Keras clips probabilities to this and to one minus this before it takes their logarithm.
+CLIP = 1e-7
+
+
+class Hyper(NamedTuple):
+    """What differs between runs of one compiled shape: scalars on the device, not constants.
+
+    `l1`, `l2`: λ of Σ|h| and of Σh². `positive`, `negative`: cross-entropy's class weights.
+    `published`: 1 where F is 0/0 without a true positive, 0 where only without a positive.
+    """
+
+    l1: Tensor
+    l2: Tensor
+    positive: Tensor
+    negative: Tensor
+    published: Tensor
+
+
+#: The columns of a batch's sums, in order.
+SUMS = ("soft_tp", "soft_yes", "hard_tp", "hard_yes", "hard_no", "cross_entropy", "penalty")
+
+
+def batch_sums(
+    p: Tensor, activities: tuple[Tensor, ...], y: Tensor, present: Tensor, hyper: Hyper
+) -> Tensor:
+    """A batch's sums, a vector in the order of `SUMS`: all that loss and metrics need.
+
+    `p`, `y`, `present` are (B, 1). Rows that are not `present` pad the last batch and count
+    nothing. A NaN in `p` is neither a yes nor a no.
+    """
+    yes = present * ops.cast(p > 0.5, p.dtype)
+    no = present * ops.cast(p <= 0.5, p.dtype)
+    clipped = ops.clip(p, CLIP, 1 - CLIP)
+    cross_entropy = -(
+        hyper.positive * y * ops.log(clipped) + hyper.negative * (1 - y) * ops.log(1 - clipped)
+    )
+    penalty = sum(
+        ops.sum(present * (hyper.l1 * ops.abs(h) + hyper.l2 * ops.square(h))) for h in activities
+    )
+    return ops.stack(
+        [
+            ops.sum(present * y * p),
+            ops.sum(present * p),
+            ops.sum(yes * y),
+            ops.sum(yes),
+            ops.sum(no),
+            ops.sum(present * cross_entropy),
+            penalty,
+        ]
+    )
+
+
+def fscore_loss(sums: Tensor, positives: Tensor, weight: Tensor, hyper: Hyper) -> Tensor:
+    """(1 - F) · weight + penalty; NaN, gradient and all, where F is undefined."""
+    tp, yes, penalty = sums[0], sums[1], sums[6]
+    fscore = 2 * tp / (yes + positives + 2 * EPSILON)
+    defined = tp + (1 - hyper.published) * positives > 0
+    one = ops.ones_like(fscore)
+    return (1 - fscore * ops.where(defined, one, one * float("nan"))) * weight + penalty
+
+
+def cross_entropy_loss(sums: Tensor, size: Tensor) -> Tensor:
+    """The mean cross-entropy of the batch's `size` rows, class weights included, + penalty."""
+    return sums[5] / size + sums[6]

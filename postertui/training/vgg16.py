@@ -1,0 +1,84 @@
+"""VGG16 without its top: its layers by number, where to cut it, its frozen part as a model.
+
+Simonyan & Zisserman 2014. Layers count 0 (the input) to 18 (the last pool), as Keras counts them.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from postertui.runs import Weights
+from postertui.study import ALL_LAYERS
+from postertui.training.initializers import Array
+from postertui.weights import CONVOLUTIONS, RANDOM_VERSION, Convolutions, read_convolutions
+
+#: The names of layers 0 to 18.
+LAYERS = (
+    "input",
+    *(
+        name
+        for block, convs in enumerate((2, 2, 3, 3, 3), 1)
+        for name in (*(f"block{block}_conv{i + 1}" for i in range(convs)), f"block{block}_pool")
+    ),
+)
+
+
+def boundary(frozen_layers: int) -> int:
+    """The first layer that is not computed once and cached, given how many are frozen.
+
+    Pools have nothing to train, so those that follow the frozen layers belong to them.
+    """
+    first = max(frozen_layers, 1)
+    while first < ALL_LAYERS and LAYERS[first].endswith("pool"):
+        first += 1
+    return first
+
+
+def frozen_part(side: int, first: int, convolutions: Convolutions) -> keras.Model:
+    """Layers 0 to `first` - 1, from (n, side, side, 3) in 0..1 to the last one's output.
+
+    All of VGG16 ends in a global average pooling: (n, 512).
+    """
+    network = keras.applications.VGG16(weights=None, include_top=False, input_shape=(side, side, 3))
+    output = network.layers[first - 1].output
+    if first == ALL_LAYERS:
+        output = keras.layers.GlobalAveragePooling2D()(output)
+    part = keras.Model(network.input, output)
+    for layer in part.layers:
+        if layer.name in convolutions:
+            layer.set_weights(list(convolutions[layer.name]))
+    return part
+
+
+def load_convolutions(weights: Weights) -> Convolutions:
+    """The convolutions that a run's weights stand for."""
+    if weights.kind == "random":
+        return random_convolutions()
+    assert weights.path is not None
+    return read_convolutions(Path(weights.path))
+
+
+def random_convolutions() -> Convolutions:
+    """Random kernels that keep different posters different through 13 layers: always the same.
+
+    He's variance keeps activations alive, but behind a relu their mean is positive, and layer by
+    layer all posters drift together. Kernels that sum to zero per filter take that mean away.
+    """
+    rng = np.random.default_rng([int.from_bytes(RANDOM_VERSION.encode()) % 2**32, 2017])
+    convolutions = {}
+    channels = 3
+    for name, filters in CONVOLUTIONS:
+        kernel: Array = rng.standard_normal((3, 3, channels, filters), dtype=np.float32)
+        kernel -= kernel.mean(axis=(0, 1, 2))
+        kernel *= np.float32(math.sqrt(2 / (9 * channels)) * RANDOM_GAIN)
+        convolutions[name] = kernel, np.zeros(filters, np.float32)
+        channels = filters
+    return convolutions
+
+
+#: Makes up for the variance that kernels without a mean lose.
+RANDOM_GAIN = 1.2

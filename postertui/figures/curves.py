@@ -1,0 +1,238 @@
+"""Pictures of learning curves: train and test against epoch, one panel per genre and setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from postertui.figures.histories import average_replicates, is_replicated, judge_vertices
+from postertui.figures.options import METRICS, Options
+from postertui.figures.picture import (
+    ISOLATED,
+    Axis,
+    Facets,
+    Hidden,
+    Layer,
+    Picture,
+    count_hidden,
+    levels_of,
+)
+from postertui.figures.source import Source
+
+#: R's dash pattern `dashed`, and a finer one for the always-yes line, in line widths.
+DASHED, DOTTED = (4, 4), (1, 2)
+
+SPLITS = ("Train", "Test")
+
+
+def draw_curves(
+    source: Source,
+    rows: pl.DataFrame,
+    options: Options,
+    *,
+    name: str,
+    title: str,
+    columns: Sequence[str],
+    down: Sequence[str] = ("genre",),
+    wrap: bool = False,
+    baseline_genres: Sequence[str] | None = None,
+    x: Axis | None = None,
+    y: Axis | None = None,
+    size: tuple[float, float] = (6.5, 8.0),
+    notes: Sequence[str] = (),
+) -> Picture:
+    """Train and test curves of `rows`, panels `down` by `columns`, or wrapped over `columns`.
+
+    Strict: the axes and size given, every history as R draws it. Otherwise the axes widen to what
+    the data has and the size follows the panels; replicates become mean and interval, isolated
+    epochs points, and panels without any defined test value say so. Base rates are drawn for
+    `baseline_genres`, or for all genres shown.
+    """
+    facets = (*down, *columns)
+    lines = {split: _split_lines(rows, split, options.metric, facets) for split in SPLITS}
+    x = x or Axis("epoch", breaks=_epoch_breaks(rows))
+    y = y or Axis(METRICS[options.metric])
+    notes = [*notes, *describe_duplicates(rows, facets)]
+    shown = sorted(set(rows["genre"].to_list())) if baseline_genres is None else baseline_genres
+    if options.strict:
+        line_key = list(facets)
+        judged = {s: judge_vertices(f.drop("run"), line_key, y.limits) for s, f in lines.items()}
+        layers = [Layer("line", frame) for frame in judged.values()]
+        hidden = count_hidden(list(judged.values()), points_for_isolated=False)
+        layers += _baselines(source, shown, options)
+    else:
+        y = _widen(y, lines.values())
+        layers, hidden = _free_layers(rows, lines, facets, options)
+        layers[:0] = _baselines(source, shown, options) if options.is_fscore else []
+        layers += _undefined_notes(lines["Test"], facets, _top(y, lines.values()), options)
+        if options.is_fscore and (unknown := [g for g in shown if g not in source.rates]):
+            notes.append(f"base rate unknown, no line: {', '.join(unknown)}")
+    frames = [layer.data for layer in layers]
+    picture = Picture(
+        name=name,
+        title=title,
+        facets=Facets(tuple(down), tuple(columns), levels_of(frames, facets), wrap),
+        layers=tuple(layers),
+        x=x,
+        y=y,
+        colours=options.split_colours(),
+        legend="colour" if options.strict else "",
+        size=size,
+        hidden=hidden,
+        notes=tuple(notes),
+        strict=options.strict,
+    )
+    return fit_size(picture, options)
+
+
+def _split_lines(
+    rows: pl.DataFrame, split: str, metric: str, facets: Sequence[str]
+) -> pl.DataFrame:
+    return rows.select(
+        *facets,
+        "run",
+        "seed",
+        "epoch",
+        pl.col(f"{split.lower()}_{metric}").alias("value"),
+        pl.lit(split).alias("series"),
+    )
+
+
+def _free_layers(
+    rows: pl.DataFrame,
+    lines: dict[str, pl.DataFrame],
+    facets: Sequence[str],
+    options: Options,
+) -> tuple[list[Layer], tuple[Hidden, ...]]:
+    """Ribbons, thin seeds, lines and isolated points, train below test in each."""
+    ribbons, thin, strong, points = [], [], [], []
+    judged = []
+    replicated = is_replicated(rows, facets)
+    for frame in lines.values():
+        if replicated:
+            mean = average_replicates(frame, facets).with_columns(
+                pl.lit("mean").alias("run"), pl.lit(frame["series"][0]).alias("series")
+            )
+            ribbons.append(
+                Layer(
+                    "ribbon",
+                    mean.drop_nulls("low").select(*facets, "series", "epoch", "low", "high"),
+                    opacity=0.25,
+                )
+            )
+            if options.seed_lines:
+                seeds = judge_vertices(frame, [*facets, "run"], None).drop("seed")
+                thin.append(Layer("line", seeds, weight=0.4, opacity=0.5))
+            shown = mean.drop("low", "high", "n")
+        else:
+            shown = frame.drop("seed")
+        vertices = judge_vertices(shown, [*facets, "run"], None)
+        judged.append(vertices)
+        strong.append(Layer("line", vertices))
+        alone = vertices.filter(pl.col("fate") == ISOLATED).drop("fate")
+        if not alone.is_empty():
+            points.append(Layer("point", alone))
+    layers = [layer for layer in ribbons if not layer.data.is_empty()] + thin + strong + points
+    return layers, count_hidden(judged, points_for_isolated=True)
+
+
+def _baselines(source: Source, genres: Sequence[str], options: Options) -> list[Layer]:
+    """Dashed base rates per genre and split, and always-yes F where asked for."""
+    known = [g for g in source.rates if g in genres]
+    layers = []
+    for always in (False, True):
+        if ("always" if always else "stratified") not in options.baselines:
+            continue
+        for split, index in (("Train", 0), ("Test", 1)):
+            rates = [source.rates[g][index] for g in known]
+            data = pl.DataFrame(
+                {"genre": known, "value": [always_yes(m) if always else m for m in rates]},
+                schema={"genre": pl.String, "value": pl.Float64},
+            ).with_columns(pl.lit(split).alias("series"))
+            layers.append(Layer("hline", data, dash=DOTTED if always else DASHED))
+    return [layer for layer in layers if not layer.data.is_empty()]
+
+
+def always_yes(rate: float) -> float:
+    """The F-score of a dummy that always says yes, for base rate m: 2m/(1+m)."""
+    return 2 * rate / (1 + rate)
+
+
+def _undefined_notes(
+    test: pl.DataFrame, facets: Sequence[str], top: float, options: Options
+) -> list[Layer]:
+    """A note in each panel that has a test curve of which no value is defined."""
+    silent = test.group_by(*facets).agg(pl.col("value").count()).filter(pl.col("value") == 0)
+    if silent.is_empty():
+        return []
+    epochs = test["epoch"]
+    low, high = epochs.min(), epochs.max()
+    assert isinstance(low, int) and isinstance(high, int)
+    data = (
+        silent.drop("value")
+        .sort(*facets)
+        .with_columns(
+            pl.lit((low + high) / 2).alias("epoch"),
+            pl.lit(top).alias("value"),
+            pl.lit("test F undefined" if options.is_fscore else "test undefined").alias("label"),
+        )
+    )
+    return [Layer("note", data, colour="#606060")]
+
+
+def describe_duplicates(rows: pl.DataFrame, facets: Sequence[str]) -> list[str]:
+    """Settings with several histories of the same seed, each as a line for people."""
+    counts = (
+        rows.group_by(*facets, "seed", maintain_order=True)
+        .agg(pl.col("run").n_unique().alias("n"))
+        .filter(pl.col("n") > 1)
+    )
+    return [
+        f"{row['n']} histories of one setting: {', '.join(str(row[f]) for f in facets)}"
+        for row in counts.iter_rows(named=True)
+    ]
+
+
+def _widen(y: Axis, lines: Iterable[pl.DataFrame]) -> Axis:
+    """`y` with its limits, if it has any, moved out so that they leave nothing out."""
+    values = _values(lines)
+    if not values:
+        return replace(y, limits=y.limits or (0.0, 1.0))
+    if y.limits is None:
+        return y
+    return replace(y, limits=(min(y.limits[0], *values), max(y.limits[1], *values)))
+
+
+def _top(y: Axis, lines: Iterable[pl.DataFrame]) -> float:
+    return y.limits[1] if y.limits else max(_values(lines))
+
+
+def _values(lines: Iterable[pl.DataFrame]) -> list[float]:
+    return [v for f in lines for v in f["value"].drop_nulls().to_list()]
+
+
+def _epoch_breaks(rows: pl.DataFrame) -> tuple[float, ...]:
+    """Round epochs from 0, five or so."""
+    last = rows["epoch"].max()
+    last = last if isinstance(last, int) else 1
+    step = next(
+        factor * 10**power
+        for power in range(19)
+        for factor in (1, 2, 5)
+        if factor * 10**power * 5 >= last
+    )
+    return tuple(float(e) for e in range(0, last + 1, step))
+
+
+def fit_size(picture: Picture, options: Options) -> Picture:
+    """`picture` at the size asked for, or, unless it is strict, at one that follows its panels."""
+    if options.size is not None:
+        return replace(picture, size=options.size)
+    if options.strict:
+        return picture
+    rows, columns = picture.grid
+    width = 1.9 + columns * (0.95 if picture.facets.rows else 1.15)
+    height = 1.1 + rows * (0.64 if picture.facets.rows else 1.35)
+    return replace(picture, size=(round(max(width, 6.5), 2), round(max(height, 2.6), 2)))

@@ -1,0 +1,65 @@
+"""How figures are drawn, the same for all of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from postertui.errors import UserError
+from postertui.figures.palettes import Palette, palette_colours
+
+Baseline = Literal["stratified", "always"]
+
+METRICS: dict[str, str] = {
+    "fscore": "F score",
+    "fscore_soft": "soft F score, whole cohort",
+    "fscore_hard": "hard F score, whole cohort",
+    "accuracy": "accuracy",
+    "loss": "loss",
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What may differ from the published look.
+
+    `strict` draws exactly what R drew and overrules the others. `baselines` are the dummies whose
+    F is drawn as a line: `stratified` (the base rate m) and `always` (2m/(1+m)). `seed_lines`
+    draws single seeds as thin lines behind their mean. `size` in inches overrules the figure's own.
+    """
+
+    strict: bool = False
+    palette: Palette = "hue"
+    baselines: tuple[Baseline, ...] = ("stratified",)
+    seed_lines: bool = False
+    metric: str = "fscore"
+    size: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.metric not in METRICS:
+            raise UserError(f"metric `{self.metric}`: there are {', '.join(METRICS)}")
+        if self.palette not in ("hue", "okabe-ito"):
+            raise UserError(f"palette `{self.palette}`: there are hue, okabe-ito")
+        for baseline in self.baselines:
+            if baseline not in ("stratified", "always"):
+                raise UserError(f"baseline `{baseline}`: there are stratified, always")
+        if self.size is not None and not all(0 < side <= 200 for side in self.size):
+            raise UserError("a figure's width and height are between 0 and 200 inches")
+
+    @property
+    def is_fscore(self) -> bool:
+        """Whether base rates and always-yes F can be read off the same axis."""
+        return self.metric.startswith("fscore")
+
+    def split_colours(self) -> Mapping[str, str]:
+        """The colours of test and train, in the order of the legend."""
+        if self.palette == "okabe-ito":
+            return {"Test": "#D55E00", "Train": "#0072B2"}
+        return dict(zip(("Test", "Train"), palette_colours("hue", 2), strict=True))
+
+    def series_colours(self, series: list[str]) -> Mapping[str, str]:
+        return dict(zip(series, palette_colours(self.palette, len(series)), strict=True))
+
+
+STRICT = Options(strict=True)

@@ -1,0 +1,210 @@
+"""A figure as plain data: which marks, in which panels, on which axes. No plotting library here.
+
+A `Picture` is what is drawn and what its CSV says, so the two cannot differ.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import polars as pl
+
+from postertui.figures.collation import sort_values
+
+Geom = Literal["line", "hline", "point", "letter", "ribbon", "note"]
+
+#: What happens to a vertex of a line: it is drawn, or it is not because of a cause.
+DRAWN, UNDEFINED, BEYOND, ISOLATED = "drawn", "undefined", "beyond the limits", "isolated"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis: its title, limits in data units and breaks. None: what the data suggest."""
+
+    label: str
+    limits: tuple[float, float] | None = None
+    breaks: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Marks of one kind.
+
+    `data` holds facet columns (those that place the marks; a mark without one is repeated over
+    it), `series` where the colour means something, `run` where several lines share a colour, and
+    by geom: line, point, letter `epoch` `value`; hline `value`; ribbon `epoch` `low` `high`; note
+    `epoch` `value` `label`. Line vertices carry their `fate`. Colours are `#RRGGBB` or names.
+    """
+
+    geom: Geom
+    data: pl.DataFrame
+    colour: str | None = None
+    dash: tuple[int, int] | None = None
+    weight: float = 1.0
+    opacity: float = 1.0
+
+
+@dataclass(frozen=True)
+class Facets:
+    """Panels: `rows` by `columns`, or, without rows and `wrap`, one after the other.
+
+    `levels` gives the values of every facet column in order.
+    """
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    levels: Mapping[str, Sequence[Any]]
+    wrap: bool = False
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        return (*self.rows, *self.columns)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel: its number and place, counted from 1, and its values of the facet columns."""
+
+    number: int
+    row: int
+    column: int
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """How many points of a split are not drawn, and why."""
+
+    split: str
+    cause: str
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.split} {self.cause}"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure. `colours` maps series to colour in the order of the legend; `size` in inches."""
+
+    name: str
+    title: str
+    facets: Facets
+    layers: tuple[Layer, ...]
+    x: Axis
+    y: Axis
+    colours: Mapping[str, str]
+    legend: str
+    size: tuple[float, float]
+    letters: Mapping[str, str] = field(default_factory=dict)
+    hidden: tuple[Hidden, ...] = ()
+    notes: tuple[str, ...] = ()
+    strict: bool = False
+
+    @property
+    def panels(self) -> list[Panel]:
+        """All panels in order, row by row, with those that have no marks."""
+        rows = self._combinations(self.facets.rows)
+        columns = self._combinations(self.facets.columns)
+        places = list(itertools.product(rows, columns))
+        width = wrap_columns(len(columns)) if self.facets.wrap else len(columns)
+        names = self.facets.variables
+        return [
+            Panel(
+                i + 1, i // width + 1, i % width + 1, dict(zip(names, (*row, *column), strict=True))
+            )
+            for i, (row, column) in enumerate(places)
+        ]
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of panels."""
+        last = self.panels[-1]
+        return last.row, max(p.column for p in self.panels)
+
+    def _combinations(self, names: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        if not names:
+            return [()]
+        frames = [
+            layer.data.select(names).unique()
+            for layer in self.layers
+            if set(names) <= set(layer.data.columns)
+        ]
+        there = {row for frame in frames for row in frame.iter_rows()}
+        order = [{v: i for i, v in enumerate(self.facets.levels[n])} for n in names]
+        return sorted(there, key=lambda row: [o[v] for o, v in zip(order, row, strict=True)])
+
+    def marks(self) -> pl.DataFrame:
+        """Exactly the marks that are drawn, one a row, in drawing order.
+
+        Columns: `layer` (1 is drawn first), `mark`, `panel`, the facet columns, `series`, `run`,
+        `colour`, `epoch`, `value`, `low`, `high`, `label`; those that no mark has are left out.
+        """
+        panels = pl.DataFrame(
+            [{"panel": p.number, **p.values} for p in self.panels], infer_schema_length=None
+        )
+        frames = [
+            self._layer_marks(number, layer, panels) for number, layer in enumerate(self.layers, 1)
+        ]
+        marks = pl.concat([f for f in frames if not f.is_empty()] or frames, how="diagonal_relaxed")
+        order = ["layer", "mark", "panel", *self.facets.variables, "series", "run", "colour"]
+        order += ["epoch", "value", "low", "high", "label"]
+        return marks.select([c for c in order if c in marks.columns and not _is_blank(marks[c])])
+
+    def _layer_marks(self, number: int, layer: Layer, panels: pl.DataFrame) -> pl.DataFrame:
+        data = layer.data
+        if "fate" in data.columns:
+            data = data.filter(pl.col("fate") == DRAWN).drop("fate")
+        place = [c for c in self.facets.variables if c in data.columns]
+        data = data.join(panels, on=place, how="inner") if place else data.join(panels, how="cross")
+        colour: pl.Expr = pl.lit(layer.colour)
+        if "series" in data.columns:
+            colour = pl.col("series").replace_strict(dict(self.colours), return_dtype=pl.String)
+        return data.with_columns(
+            pl.lit(number).alias("layer"), pl.lit(layer.geom).alias("mark"), colour.alias("colour")
+        ).sort("panel", maintain_order=True)
+
+
+def wrap_columns(n: int) -> int:
+    """How many columns R's `facet_wrap` gives `n` panels (`grDevices::n2mfrow`, transposed)."""
+    if n <= 3:
+        return max(n, 1)
+    if n <= 6:
+        return (n + 1) // 2
+    if n <= 12:
+        return (n + 2) // 3
+    root = 1
+    while root * root < n:
+        root += 1
+    return root
+
+
+def levels_of(frames: Sequence[pl.DataFrame], names: Sequence[str]) -> dict[str, list[Any]]:
+    """The values of each column over all frames that have it, in R's order."""
+    return {
+        name: sort_values(
+            v for f in frames if name in f.columns for v in f[name].unique().to_list()
+        )
+        for name in names
+    }
+
+
+def count_hidden(
+    frames: Sequence[pl.DataFrame], *, points_for_isolated: bool
+) -> tuple[Hidden, ...]:
+    """The vertices of line data that are not drawn, by `series` and cause."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for frame in frames:
+        lost = frame.filter(pl.col("fate") != DRAWN)
+        for series, fate, count in lost.group_by("series", "fate").len().iter_rows():
+            if not (points_for_isolated and fate == ISOLATED):
+                counts[series, fate] += count
+    return tuple(Hidden(s, c, n) for (s, c), n in sorted(counts.items()))
+
+
+def _is_blank(column: pl.Series) -> bool:
+    return column.null_count() == len(column)

@@ -1,0 +1,188 @@
+"""From a `Picture` to a `plotnine.ggplot` whose built data are ggplot2's."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+import plotnine as p9
+import polars as pl
+from mizani.breaks import breaks_extended
+
+from postertui.figures.picture import Axis, Layer, Picture
+
+#: plotnine's size of a line as wide as R's 0.5: 1.07 pt.
+LINE = 0.602
+#: R's point of size 1.5 with a stroke of 0.5 is a letter of this size; a dot is smaller.
+LETTER, DOT = 2.2, 0.9
+FONT = "DejaVu Sans"
+DPI = 150
+
+_STRIP_WIDTH = 14
+
+
+def to_ggplot(picture: Picture) -> p9.ggplot:
+    """The picture as a plot, with its size and resolution in its theme."""
+    levels = {**picture.facets.levels, "series": list(picture.colours)}
+    plot = p9.ggplot()
+    for layer in picture.layers:
+        plot += _to_geom(layer, levels)
+    plot += _to_facets(picture)
+    plot += _to_scale(picture.x, p9.scale_x_continuous, _extent(picture, "x"))
+    plot += _to_scale(picture.y, p9.scale_y_continuous, _extent(picture, "y"))
+    series = list(picture.colours)
+    if any("series" in layer.data.columns for layer in picture.layers):
+        colours = list(picture.colours.values())
+        plot += p9.scale_color_manual(values=colours, limits=series, name=picture.legend)
+        if any(layer.geom == "ribbon" for layer in picture.layers):
+            plot += p9.scale_fill_manual(values=colours, limits=series, name=picture.legend)
+    if picture.letters:
+        shapes = [rf"$\mathrm{{{letter}}}$" for letter in picture.letters.values()]
+        plot += p9.scale_shape_manual(values=shapes, limits=series, name=picture.legend)
+    plot += p9.labs(title=picture.title, x=picture.x.label, y=picture.y.label)
+    return plot + _theme(picture)
+
+
+def _to_geom(layer: Layer, levels: Any) -> Any:
+    columns = [c for c in layer.data.columns if c != "fate"]
+    data = _to_pandas(layer.data.select(columns), levels)
+    mapping = {"color": "series"} if "series" in columns else {}
+    constant: dict[str, Any] = {} if layer.colour is None else {"color": layer.colour}
+    if layer.opacity != 1:
+        constant["alpha"] = layer.opacity
+    if layer.dash is not None:
+        constant["linetype"] = (0, layer.dash)
+    if "run" in columns and layer.geom == "line":
+        mapping["group"] = "series_run"
+        data["series_run"] = data["series"].astype(str) + data["run"].astype(str)
+    place = {"x": "epoch", "y": "value"}
+    match layer.geom:
+        case "line":
+            return p9.geom_line(
+                p9.aes(**place, **mapping), data, size=LINE * layer.weight, na_rm=True, **constant
+            )
+        case "hline":
+            # A dash given as a tuple reaches the lines whole only where aesthetics are inherited.
+            return p9.geom_hline(
+                p9.aes(yintercept="value", **mapping),
+                data,
+                size=LINE * layer.weight,
+                inherit_aes=True,
+                **constant,
+            )
+        case "point":
+            return p9.geom_point(
+                p9.aes(**place, **mapping), data, size=DOT, stroke=0, show_legend=False, **constant
+            )
+        case "letter":
+            return p9.geom_point(
+                p9.aes(**place, **mapping, shape="series"),
+                data,
+                size=LETTER,
+                stroke=0,
+                na_rm=True,
+                **constant,
+            )
+        case "ribbon":
+            return p9.geom_ribbon(
+                p9.aes(x="epoch", ymin="low", ymax="high", fill="series"),
+                data,
+                show_legend=False,
+                **constant,
+            )
+        case "note":
+            return p9.geom_text(
+                p9.aes(**place, label="label"),
+                data,
+                size=4.5,
+                va="top",
+                show_legend=False,
+                **constant,
+            )
+
+
+def _to_pandas(data: pl.DataFrame, levels: Any) -> pd.DataFrame:
+    """As pandas has it without pyarrow; columns in `levels` become categories in their order."""
+    columns: dict[str, Any] = {}
+    for name in data.columns:
+        values = data[name]
+        if name in levels:
+            columns[name] = pd.Categorical(values.to_list(), categories=list(levels[name]))
+        elif values.dtype == pl.String:
+            columns[name] = pd.Series(values.to_list(), dtype=object)
+        else:
+            columns[name] = values.to_numpy()
+    return pd.DataFrame(columns)
+
+
+def _to_facets(picture: Picture) -> Any:
+    facets = picture.facets
+    if facets.wrap:
+        return p9.facet_wrap(list(facets.columns), labeller=_labeller(picture))
+    return p9.facet_grid(list(facets.rows), list(facets.columns), labeller=_labeller(picture))
+
+
+def _labeller(picture: Picture) -> Any:
+    if picture.strict:
+        return "label_value"
+    return p9.labeller(default=_wrap_label)
+
+
+def _wrap_label(text: str) -> str:
+    return "\n".join(textwrap.wrap(str(text), _STRIP_WIDTH, break_long_words=False)) or str(text)
+
+
+def _extent(picture: Picture, side: str) -> tuple[float, float]:
+    """The smallest and largest position of any mark, as ggplot2 trains a scale without limits."""
+    names = ("epoch",) if side == "x" else ("value", "low", "high")
+    values = [
+        v
+        for layer in picture.layers
+        for name in names
+        if name in layer.data.columns
+        for v in layer.data[name].drop_nulls().to_list()
+    ]
+    return (min(values), max(values)) if values else (0.0, 1.0)
+
+
+def _to_scale(axis: Axis, scale: Callable[..., Any], extent: tuple[float, float]) -> Any:
+    low, high = axis.limits or extent
+    room = 0.05 * (high - low)
+    breaks = axis.breaks
+    if breaks is None:
+        breaks = tuple(float(b) for b in breaks_extended(n=5)((low - room, high + room)))
+    inside = [b for b in minor_breaks(breaks, (low, high)) if low - room <= b <= high + room]
+    extra = {} if axis.limits is None else {"limits": axis.limits}
+    return scale(breaks=list(breaks), minor_breaks=inside, **extra)
+
+
+def minor_breaks(breaks: Sequence[float], limits: tuple[float, float]) -> list[float]:
+    """R's `scales::regular_minor_breaks`: the breaks and the middles between them.
+
+    One step is added on a side where `limits` reach beyond the breaks.
+    """
+    if len(breaks) < 2:
+        return []
+    step = breaks[1] - breaks[0]
+    ends = list(breaks)
+    if limits[0] < ends[0]:
+        ends.insert(0, ends[0] - step)
+    if limits[1] > ends[-1]:
+        ends.append(ends[-1] + step)
+    middles = [(a + b) / 2 for a, b in zip(ends, ends[1:], strict=False)]
+    return sorted([*ends, *middles])
+
+
+def _theme(picture: Picture) -> Any:
+    text = p9.element_text(family=FONT)
+    parts: dict[str, Any] = {
+        "figure_size": picture.size,
+        "dpi": DPI,
+        "text": text,
+        "plot_title": p9.element_text(ha="left"),
+    }
+    if picture.facets.rows or picture.letters:
+        parts["strip_text_y"] = p9.element_text(angle=0)
+    return p9.theme_gray() + p9.theme(**parts)

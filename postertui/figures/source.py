@@ -1,0 +1,103 @@
+"""What figures are drawn from: a history table, its settings, its base rates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from postertui.naming import variant_from_2017
+from postertui.study import Variant
+from postertui.table import fill_identity, normalise, with_base_rates
+
+#: Below this train base rate the 2017 study left a genre out of its comparisons.
+RARE = 0.03
+
+HOME = Variant(name="base")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A complete history table. `variants` are hyper-parameters by name, as far as known."""
+
+    table: pl.DataFrame
+    variants: Mapping[str, Variant]
+
+    @cached_property
+    def rates(self) -> dict[str, tuple[float, float]]:
+        """Genre to (train, test) base rate, where both are known."""
+        known = (
+            with_base_rates(self.table)
+            .select("genre", "train_base_rate", "test_base_rate")
+            .drop_nulls()
+            .unique("genre", keep="first", maintain_order=True)
+        )
+        return {genre: (train, test) for genre, train, test in known.iter_rows()}
+
+    @property
+    def base(self) -> Variant:
+        """The home base: what other variants are compared with."""
+        return self.variants.get("base", HOME)
+
+    def is_common(self, genre: str) -> bool:
+        """Whether a genre is frequent enough to compare; one of unknown base rate is."""
+        return genre not in self.rates or self.rates[genre][0] >= RARE
+
+    def with_settings(self, columns: list[str]) -> pl.DataFrame:
+        """The table with those hyper-parameters as columns that it lacks, such as `loss`."""
+        wanted = [c for c in columns if c in Variant.__struct_fields__]
+        if not wanted:
+            return self.table
+        settings = pl.DataFrame(
+            [
+                {"name": n} | {c: _plain(getattr(v, c)) for c in wanted}
+                for n, v in self.variants.items()
+            ]
+        )
+        table = self.table.drop(*(c for c in wanted if c in self.table.columns))
+        return table.join(settings, on="name", how="left", maintain_order="left")
+
+
+def open_source(table: pl.DataFrame, variants: Mapping[str, Variant] | None = None) -> Source:
+    """A history table with every column, `name` and `run` filled, ready to draw from.
+
+    `variants` gives the hyper-parameters of variants that are none of 2017's; the others follow
+    from what the table says.
+    """
+    table = normalise(table)
+    if table["name"].null_count() or table["run"].null_count():
+        table = fill_identity(table)
+    known: dict[str, Variant] = {}
+    settings = table.group_by("name", maintain_order=True).agg(
+        pl.col("variant", "Regularizer", "FC1", "FC2", "batch_size").first(),
+        pl.col("epoch").max(),
+    )
+    for row in settings.iter_rows(named=True):
+        name = row["name"]
+        known[name] = (variants or {}).get(name) or variant_from_2017(
+            row["variant"],
+            row["Regularizer"],
+            row["FC1"],
+            row["FC2"],
+            epochs=row["epoch"],
+            name=name,
+            batch_size=row["batch_size"],
+        )
+    sizes = {name: variant.batch_size for name, variant in known.items()}
+    table = table.with_columns(
+        pl.col("batch_size").fill_null(
+            pl.col("name").replace_strict(sizes, default=None, return_dtype=pl.Int64)
+        )
+    )
+    return Source(table, known)
+
+
+def _plain(value: Any) -> Any:
+    """A hyper-parameter as one value of a column: a schedule by its kind."""
+    if isinstance(value, msgspec.Struct):
+        return type(value).__name__.lower()
+    return value

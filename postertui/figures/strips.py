@@ -1,0 +1,183 @@
+"""Pictures that compare settings within a panel: test F strips, and letters per FC size."""
+
+from __future__ import annotations
+
+import random
+import string
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from postertui.figures.collation import sort_values
+from postertui.figures.curves import DASHED, describe_duplicates, fit_size
+from postertui.figures.histories import average_replicates, is_replicated, judge_vertices
+from postertui.figures.options import METRICS, Options
+from postertui.figures.picture import (
+    BEYOND,
+    DRAWN,
+    ISOLATED,
+    UNDEFINED,
+    Axis,
+    Facets,
+    Hidden,
+    Layer,
+    Picture,
+    count_hidden,
+    levels_of,
+)
+from postertui.figures.source import Source
+
+JITTER = 0.4
+JITTER_SEED = 2017
+
+
+def draw_strip(
+    source: Source,
+    rows: pl.DataFrame,
+    options: Options,
+    *,
+    name: str,
+    title: str,
+    x: Axis,
+    legend: str,
+    size: tuple[float, float] = (8.0, 2.0),
+    notes: Sequence[str] = (),
+) -> Picture:
+    """Test curves of `rows`, whose column `series` says the setting, one panel per genre in a row.
+
+    The dashed line is the train base rate.
+    """
+    genres = set(rows["genre"].to_list())
+    known = [g for g in source.rates if g in genres]
+    rates = pl.DataFrame(
+        {"genre": known, "value": [source.rates[g][0] for g in known]},
+        schema={"genre": pl.String, "value": pl.Float64},
+    )
+    lines = rows.select(
+        "genre", "series", "run", "seed", "epoch", pl.col(f"test_{options.metric}").alias("value")
+    )
+    layers = [Layer("hline", rates, colour="black", dash=DASHED)]
+    layers = layers if options.is_fscore and known else []
+    key = ["genre", "series"]
+    if options.strict:
+        judged = judge_vertices(lines.drop("run", "seed"), key, None)
+        layers.append(Layer("line", judged))
+    elif is_replicated(rows, key):
+        mean = average_replicates(lines, key)
+        ribbon = mean.drop_nulls("low").select(*key, "epoch", "low", "high")
+        layers.append(Layer("ribbon", ribbon, opacity=0.2))
+        if options.seed_lines:
+            seeds = judge_vertices(lines.drop("seed"), [*key, "run"], None)
+            layers.append(Layer("line", seeds, weight=0.4, opacity=0.5))
+        judged = judge_vertices(mean.drop("low", "high", "n"), key, None)
+        layers.append(Layer("line", judged))
+    else:
+        judged = judge_vertices(lines.drop("seed"), [*key, "run"], None)
+        layers.append(Layer("line", judged))
+    if not options.strict:
+        alone = judged.filter(pl.col("fate") == ISOLATED).drop("fate")
+        layers += [] if alone.is_empty() else [Layer("point", alone)]
+    series = sort_values(rows["series"].to_list())
+    as_test = judged.with_columns(pl.lit("Test").alias("series"))
+    picture = Picture(
+        name=name,
+        title=title,
+        facets=Facets((), ("genre",), levels_of([layer.data for layer in layers], ["genre"])),
+        layers=tuple(layer for layer in layers if not layer.data.is_empty()),
+        x=x,
+        y=Axis(METRICS[options.metric]),
+        colours=options.series_colours(series),
+        legend=legend,
+        size=size,
+        hidden=count_hidden([as_test], points_for_isolated=not options.strict),
+        notes=(*notes, *describe_duplicates(rows, key)),
+        strict=options.strict,
+    )
+    fitted = fit_size(picture, options)
+    if options.strict or options.size is not None:
+        return fitted
+    tall = max(2.6, 0.9 + 0.22 * len(series))
+    wide = max(8.0, fitted.size[0] + 0.075 * max(map(len, series)))
+    return fit_size(fitted, _sized(options, (round(wide, 2), round(tall, 2))))
+
+
+def draw_letters(
+    source: Source,
+    rows: pl.DataFrame,
+    options: Options,
+    *,
+    name: str,
+    title: str,
+    legend: str,
+    baseline_genres: Sequence[str],
+    x: Axis,
+    y: Axis,
+    size: tuple[float, float] = (6.5, 8.0),
+) -> Picture:
+    """Test F of each setting (column `series`) as a jittered letter, one panel per genre.
+
+    The jitter is the same every time. Dashed: the test base rate of `baseline_genres`.
+    """
+    series = sort_values(rows["series"].to_list())
+    letters = dict(zip(series, _letters(len(series)), strict=True))
+    noise = random.Random(JITTER_SEED)
+    values = rows.select(
+        "genre",
+        "series",
+        "run",
+        pl.col("epoch").cast(pl.Float64),
+        pl.col(f"test_{options.metric}").alias("value"),
+    )
+    if not options.strict and y.limits is not None:
+        top = values["value"].max()
+        y = Axis(y.label, (y.limits[0], max(y.limits[1], float(top or 0))), y.breaks)  # type: ignore[arg-type]
+    low, high = y.limits or (float("-inf"), float("inf"))
+    there = pl.col("value").is_between(low, high)
+    points = values.with_columns(
+        pl.when(pl.col("value").is_null())
+        .then(pl.lit(UNDEFINED))
+        .when(there)
+        .then(pl.lit(DRAWN))
+        .otherwise(pl.lit(BEYOND))
+        .alias("fate")
+    ).with_columns(
+        pl.col("epoch")
+        + pl.Series([noise.uniform(-JITTER, JITTER) for _ in range(len(values))], dtype=pl.Float64)
+    )
+    known = [g for g in source.rates if g in baseline_genres]
+    rates = pl.DataFrame(
+        {"genre": known, "value": [source.rates[g][1] for g in known]},
+        schema={"genre": pl.String, "value": pl.Float64},
+    )
+    layers = [Layer("letter", points), Layer("hline", rates, colour="black", dash=DASHED)]
+    lost: Mapping[str, int] = dict(points["fate"].value_counts().iter_rows())
+    picture = Picture(
+        name=name,
+        title=title,
+        facets=Facets(
+            (), ("genre",), levels_of([layer.data for layer in layers], ["genre"]), wrap=True
+        ),
+        layers=tuple(layer for layer in layers if not layer.data.is_empty()),
+        x=x,
+        y=y,
+        colours=options.series_colours(series),
+        legend=legend,
+        size=size,
+        letters=letters,
+        hidden=tuple(Hidden("Test", c, n) for c, n in sorted(lost.items()) if c != DRAWN),
+        strict=options.strict,
+    )
+    return fit_size(picture, options)
+
+
+def _letters(n: int) -> list[str]:
+    """A to Z, a to z, then around again."""
+    return [
+        string.ascii_letters[26:][i] if i < 26 else string.ascii_letters[i % 52] for i in range(n)
+    ]
+
+
+def _sized(options: Options, size: tuple[float, float]) -> Options:
+    from dataclasses import replace
+
+    return replace(options, size=size)

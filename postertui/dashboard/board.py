@@ -1,0 +1,164 @@
+"""The main screen's regions, and how the model is shown in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.screen import Screen
+
+from postertui.dashboard.charts.grid import ChartGrid
+from postertui.dashboard.filter.bar import FilterBar
+from postertui.dashboard.live.feed import News
+from postertui.dashboard.live.status import outlook, standing
+from postertui.dashboard.model import Model
+from postertui.dashboard.screens.keybar import KeyBar
+from postertui.dashboard.screens.topbar import TopBar
+from postertui.dashboard.table.columns import BY_ID
+from postertui.dashboard.table.widget import RunTable
+
+if TYPE_CHECKING:
+    from postertui.dashboard.app import DashboardApp
+    from postertui.dashboard.control import Control
+
+#: Below this many columns the table keeps to its most important columns.
+NARROW = 110
+
+
+class Board(Screen[None]):
+    """The regions: status, filter, table, grid, keys."""
+
+    def __init__(self, dashboard: DashboardApp, model: Model) -> None:
+        super().__init__()
+        self.model = model
+        book, plain = dashboard.book, dashboard.setup.ascii_only
+        self.top = TopBar(book)
+        self.bar = FilterBar(model.completions, model.options.filter)
+        self.table = RunTable(book, ascii_only=plain, id="table")
+        self.grid = ChartGrid(book, ascii_only=plain, id="grid")
+        self.keys = KeyBar(book, ascii_only=plain)
+
+    @property
+    def dashboard(self) -> DashboardApp:
+        return self.app  # type: ignore[return-value]
+
+    @property
+    def control(self) -> Control:
+        return self.dashboard.control
+
+    def compose(self) -> ComposeResult:
+        yield self.top
+        yield self.bar
+        with Horizontal(id="regions"):
+            yield self.table
+            yield self.grid
+        yield self.keys
+
+    def on_mount(self) -> None:
+        self.set_layout(self.model.options.layout)
+        self.table.focus()
+        self.show_all()
+        self.dashboard.feed.start()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._divide()
+
+    # Showing
+
+    def take(self, news: News) -> None:
+        """Show what has changed, and nothing else."""
+        first = not self.model.loaded
+        structural = self.model.take(news)
+        if structural or first:
+            self.show_all()
+            return
+        changed = {n: r for n, r in news.changed.items() if n in self.model.shown}
+        if changed:
+            self.grid.update_runs(changed)
+            if BY_ID[self.model.options.sort].moves:
+                self.show_table()
+            else:
+                self.table.update_runs(changed)
+        if news.changed:
+            self.show_status()
+
+    def show_all(self) -> None:
+        """Show the model anew."""
+        self.show_table()
+        empty = self._advice()
+        self.grid.empty = empty
+        self.grid.show(self.model.arrangement, self.model.shown, self.model.options)
+        self.show_status()
+
+    def show_table(self) -> None:
+        self.table.empty = () if self.model.runs else ("no runs",)
+        if self.model.runs and not self.model.shown:
+            self.table.empty = ("no run matches",)
+        model = self.model
+        self.table.show(
+            list(model.shown.values()),
+            model.options,
+            model.pinned & model.shown.keys(),
+            model.marked,
+        )
+
+    def show_status(self) -> None:
+        model = self.model
+        left = standing(self.dashboard.where, model.counts(), loaded=model.loaded)
+        self.top.show(left, outlook(*self.dashboard.pace()))
+        if model.filter_error:
+            self.bar.tell(model.filter_error, wrong=True)
+        elif len(model.shown) == len(model.runs):
+            self.bar.tell(f"{len(model.runs)} runs")
+        else:
+            self.bar.tell(f"{len(model.shown)} of {len(model.runs)} runs")
+
+    def _advice(self) -> tuple[str, ...]:
+        """What the grid says when there is nothing to draw."""
+        if not self.model.loaded:
+            return ("reading the runs …",)
+        if self.model.runs:
+            return (
+                "No run matches the filter.",
+                "",
+                "/ and then Ctrl+U clears it; Esc leaves the box.",
+            )
+        return self.dashboard.first_steps()
+
+    def say(
+        self,
+        text: str,
+        *,
+        severity: Literal["information", "warning", "error"] = "information",
+    ) -> None:
+        """A short message that goes away by itself."""
+        self.app.notify(text, severity=severity, markup=False, timeout=4)
+
+    def state_changed(self) -> None:
+        """Something that is remembered between sessions is different now."""
+        self.dashboard.remember()
+
+    # Layout
+
+    def set_layout(self, layout: str) -> None:
+        self.model.set_options(layout=layout)
+        self.table.display = layout != "grid"
+        self.grid.display = layout != "table"
+        self._divide()
+        if layout == "grid":
+            self.grid.focus()
+        elif layout == "table":
+            self.table.focus()
+        self.state_changed()
+
+    def _divide(self) -> None:
+        """Give the table as much of the width as is good for both."""
+        width = self.size.width
+        if self.model.options.layout == "table":
+            self.table.styles.width = "1fr"
+        elif width < NARROW:
+            self.table.styles.width = min(36, max(20, width * 9 // 20))
+        else:
+            self.table.styles.width = min(66, width * 2 // 5)

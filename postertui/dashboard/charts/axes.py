@@ -1,0 +1,110 @@
+"""Ranges and ticks of the axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from postertui.dashboard.numbers import compact
+
+
+@dataclass(frozen=True)
+class Range:
+    """From `low` to `high`, on a logarithmic scale if `log`."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def place(self, value: float) -> float:
+        """Where `value` lies: 0 at `low`, 1 at `high`; NaN where it has no place."""
+        if self.log:
+            if value <= 0:
+                return math.nan
+            return (math.log(value) - math.log(self.low)) / (math.log(self.high / self.low))
+        return (value - self.low) / (self.high - self.low)
+
+    def value(self, place: float) -> float:
+        """The inverse of `place`."""
+        if self.log:
+            return self.low * math.pow(self.high / self.low, place)
+        return self.low + place * (self.high - self.low)
+
+
+def nice_step(span: float, steps: int) -> float:
+    """A step of 1, 2 or 5 times a power of ten that cuts `span` into at most `steps`."""
+    raw = span / max(1, steps)
+    power = 10.0 ** math.floor(math.log10(raw))
+    factor = next(f for f in (1, 2, 5, 10) if f * power >= raw * (1 - 1e-9))
+    return factor * power
+
+
+def y_range(values: Iterable[float], *, log: bool = False, from_zero: bool = False) -> Range:
+    """A round range that holds all finite `values`; 0 to 1 where there are none."""
+    finite = [v for v in values if math.isfinite(v) and (v > 0 or not log)]
+    if not finite:
+        return Range(0.001, 1.0, True) if log else Range(0.0, 1.0)
+    low, high = min(finite), max(finite)
+    if log:
+        low, high = 10.0 ** math.floor(math.log10(low)), 10.0 ** math.ceil(math.log10(high))
+        return Range(low, high if high > low else low * 10, True)
+    if from_zero:
+        low = min(0.0, low)
+    if high - low < 1e-9 * max(1e-6, abs(high)):
+        pad = abs(high) * 0.1 or 0.5
+        low, high = low - (0 if from_zero else pad), high + pad
+    step = nice_step(high - low, 5)
+    return Range(
+        round(math.floor(low / step + 1e-9) * step, 12),
+        round(math.ceil(high / step - 1e-9) * step, 12),
+    )
+
+
+def y_ticks(scale: Range, rows: int) -> dict[int, str]:
+    """Labels by character row (0 is the top) for a plot of `rows` rows."""
+    if rows < 1:
+        return {}
+    if scale.log:
+        first, last = round(math.log10(scale.low)), round(math.log10(scale.high))
+        step = max(1, math.ceil((last - first) / max(1, rows // 2)))
+        values = [10.0**power for power in range(first, last + 1, step)]
+    else:
+        step_ = nice_step(scale.high - scale.low, max(1, rows // 2))
+        start = math.ceil(scale.low / step_ - 1e-9)
+        values = []
+        while (start + len(values)) * step_ <= scale.high + 1e-9 * step_:
+            values.append(round((start + len(values)) * step_, 12))
+        if len(values) < 2:
+            values = [scale.low, scale.high]
+    return {round((1 - scale.place(v)) * (rows - 1)): _tick(v) for v in reversed(values)}
+
+
+def _tick(value: float) -> str:
+    """`value` without zeros that say nothing: `.4`, `1.5`, `20`."""
+    text = compact(value)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
+def x_ticks(first: int, last: int, columns: int) -> list[tuple[int, str]]:
+    """(column, label) of the epochs to name along `columns` characters, not overlapping."""
+    if columns < 1:
+        return []
+    if last <= first:
+        return [(0, str(first))]
+    step = max(1, round(nice_step(last - first, max(1, columns // 8))))
+    marks = [first, *(e for e in range(step, last, step) if e > first), last]
+    ticks: list[tuple[int, str]] = []
+    end_label = str(last)
+    end_start = columns - len(end_label)
+    free = 0
+    for epoch in marks[:-1]:
+        label = str(epoch)
+        column = round((epoch - first) / (last - first) * (columns - 1))
+        column = max(0, column - len(label) // 2)
+        if column >= free and column + len(label) < end_start:
+            ticks.append((column, label))
+            free = column + len(label) + 1
+    if end_start >= 0:
+        ticks.append((end_start, end_label))
+    return ticks

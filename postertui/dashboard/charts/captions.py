@@ -1,0 +1,209 @@
+"""The words around the curves: titles of cells, the legend, the values under the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from postertui.dashboard.charts.cell import LETTERS, Row, Text, ascii_mark
+from postertui.dashboard.charts.panels import COMPARED, Arrangement, Key
+from postertui.dashboard.live.view import F_METRICS, METRICS, RunView
+from postertui.dashboard.numbers import compact, score
+from postertui.dashboard.options import Options
+from postertui.dashboard.safe import fit
+from postertui.dashboard.table.columns import ASCII_BAR_MARKS, BAR_MARKS
+
+
+def value_text(value: float | None, options: Options) -> str:
+    return score(value) if options.metric in F_METRICS else compact(value)
+
+
+def value_at(run: RunView, side: str, options: Options, epoch: int | None) -> float | None:
+    """The metric at `epoch`, or at the newest one."""
+    values = run.values(side, options.metric)
+    if not values:
+        return None
+    if epoch is None:
+        return values[-1]
+    for event, value in zip(run.history, values, strict=True):
+        if event["epoch"] == epoch:
+            return value
+    return None
+
+
+def cell_title(
+    key: Key,
+    runs: Sequence[RunView],
+    width: int,
+    options: Options,
+    *,
+    cursor: int | None,
+    selected: bool,
+    focused: bool,
+    ascii_only: bool,
+) -> Row:
+    """The genre at the left, what matters about its runs at the right, in `width` characters."""
+    style = ("selected" if focused else "highlight") if selected else "title"
+    right = _standing(runs, options, cursor, ascii_only)
+    used = sum(len(text) for text, _ in right)
+    name = fit(f" {key[0]} ", min(len(key[0]) + 2, max(4, width - used - 1)))
+    space = width - len(name) - used
+    if space < 0:
+        return ((fit(key[0], width), style),)
+    return ((name, style), (" " * space, "blank"), *right)
+
+
+def _standing(
+    runs: Sequence[RunView], options: Options, cursor: int | None, ascii_only: bool
+) -> tuple[Text, ...]:
+    if not runs:
+        return (("no run", "faint"),)
+    parts: list[Text] = []
+    if any(r.dead for r in runs):
+        parts.append(("dead ", "failed"))
+    if len({r.variant for r in runs}) > 1:
+        return (*parts, *_best_of(runs, options, cursor, ascii_only))
+    values = [v for r in runs if (v := value_at(r, "test", options, cursor)) is not None]
+    if not values:
+        state = next((r for r in runs if r.state == "running"), runs[0])
+        return (*parts, (state.progress or state.state, state.state))
+    mean = sum(values) / len(values)
+    trained = [v for r in runs if (v := value_at(r, "train", options, cursor)) is not None]
+    if cursor is not None and options.train and trained:
+        parts.append((value_text(sum(trained) / len(trained), options) + " ", "train"))
+    if options.metric in F_METRICS:
+        bar = runs[0].bar(mean)
+        parts.append((value_text(mean, options), bar or "test"))
+        parts.append(((ASCII_BAR_MARKS if ascii_only else BAR_MARKS)[bar], bar or "test"))
+    else:
+        parts.append((value_text(mean, options), "test"))
+    return tuple(parts)
+
+
+def _best_of(
+    runs: Sequence[RunView], options: Options, cursor: int | None, ascii_only: bool
+) -> tuple[Text, ...]:
+    """The best run's value among several variants."""
+    valued = [(v, r) for r in runs if (v := value_at(r, "test", options, cursor)) is not None]
+    if not valued:
+        return ((runs[0].state, runs[0].state),)
+    pick = min if options.metric == "loss" else max
+    value, run = pick(valued, key=lambda pair: pair[0])
+    if options.metric not in F_METRICS:
+        return ((value_text(value, options), "text"),)
+    bar = run.bar(value)
+    marks = ASCII_BAR_MARKS if ascii_only else BAR_MARKS
+    return ((value_text(value, options), bar or "text"), (marks[bar], bar or "text"))
+
+
+def header(
+    options: Options, arrangement: Arrangement, page_: str, width: int, ascii_only: bool
+) -> Row:
+    """The metric, the legend, and which page this is."""
+    title = " " + METRICS[options.metric][0]
+    extras = [
+        text
+        for text, on in (
+            ("log y", options.log_y),
+            ("free y", not options.shared_y),
+            (f"smooth {options.smoothing:g}", options.smoothing > 0),
+            ("mean ± sd", options.seeds == "mean"),
+            (f"epochs {options.first_epoch}–{options.last_epoch or ''}", options.first_epoch > 0),
+        )
+        if on
+    ]
+    parts: list[Text] = [(title, "bold")]
+    if extras:
+        parts.append((" " + " · ".join(extras), "accent"))
+    parts.append(("  ", "blank"))
+    tail = f" {page_} " if page_ else ""
+    room = width - sum(len(t) for t, _ in parts) - len(tail)
+    legend = _legend(options, arrangement, ascii_only)
+    used = 0
+    for mark, mark_style, label in legend:
+        size = len(mark) + len(label) + 3
+        if used + size > room:
+            break
+        parts.extend(((mark + " ", mark_style), (label + "  ", "dim")))
+        used += size
+    parts.append((" " * max(0, room - used), "blank"))
+    parts.append((tail, "dim"))
+    return tuple(parts)
+
+
+def _legend(
+    options: Options, arrangement: Arrangement, ascii_only: bool
+) -> list[tuple[str, str, str]]:
+    """(mark, its style, label) for each kind of line on the screen."""
+    if options.mode == "overlay" and arrangement.groups:
+        entries = [
+            (LETTERS[i % 26].upper() if ascii_only else LETTERS[i % 26] + "━", f"group-{i}", name)
+            for i, name in enumerate(arrangement.groups)
+        ]
+        if options.train:
+            entries.append(("." if ascii_only else "┈", "dim", "train"))
+    else:
+        entries = [(ascii_mark("test") if ascii_only else "━━", "test", "test")]
+        if options.train:
+            entries.append((ascii_mark("train") if ascii_only else "┄┄", "train", "train"))
+    if options.references and options.metric in F_METRICS:
+        entries.append((ascii_mark("base-test") if ascii_only else "╌╌", "base-test", "base rate"))
+        entries.append(
+            (ascii_mark("always-yes") if ascii_only else "··", "always-yes", "always yes")
+        )
+    return entries
+
+
+def strip(columns: Sequence[str], width: int) -> Row:
+    """The compared values above their columns."""
+    parts: list[Text] = []
+    for value in columns:
+        text = fit(value, min(width, len(value)))
+        left = (width - len(text)) // 2
+        parts.append((" " * left + text + " " * (width - len(text) - left + 1), "accent"))
+    return tuple(parts)
+
+
+def page(offset: tuple[int, int], visible: tuple[int, int], total: tuple[int, int]) -> str:
+    """Which rows and columns are in sight, where that is not all of them."""
+    parts = []
+    for start, size, whole, name in zip(offset, visible, total, ("rows", "columns"), strict=True):
+        if whole > size:
+            parts.append(f"{name} {start + 1}–{min(whole, start + size)} of {whole}")
+    return ", ".join(parts)
+
+
+def readout(
+    key: Key | None,
+    runs: Sequence[RunView],
+    groups: Sequence[str],
+    options: Options,
+    cursor: int | None,
+    width: int,
+) -> Row:
+    """The values of the selected cell at the cursor's epoch (or the newest one)."""
+    if key is None:
+        return (("", "blank"),)
+    where = f"epoch {cursor}" if cursor is not None else "newest"
+    parts: list[Text] = [(f" {key[0]}", "bold"), (f" {where} ", "dim")]
+    value_of = COMPARED[options.compare][1]
+    for run in runs:
+        test = value_text(value_at(run, "test", options, cursor), options)
+        train = value_text(value_at(run, "train", options, cursor), options)
+        group = value_of(run)
+        style = f"group-{groups.index(group)}" if options.mode == "overlay" else "test"
+        parts.append((f" {group}", "dim" if options.mode == "facet" else style))
+        if len({r.seed for r in runs}) > 1 and options.compare != "seed":
+            parts.append((f" s{run.seed}", "faint"))
+        parts.append((f" {test}", style))
+        if options.train and train != "–":
+            parts.append((f"/{train}", "train" if options.mode == "facet" else style + "-train"))
+    known = next((r for r in runs if r.test_base_rate is not None), None)
+    if known and options.metric in F_METRICS:
+        parts.append((f"  base {score(known.test_base_rate)}", "dim"))
+    used, fitting = 0, []
+    for text, style in parts:
+        if used + len(text) > width:
+            break
+        fitting.append((text, style))
+        used += len(text)
+    return tuple(fitting)

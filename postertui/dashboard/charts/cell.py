@@ -1,0 +1,180 @@
+"""One cell of the grid as rows of styled text: a title, the plot with its y labels, the x axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from postertui.dashboard.charts.axes import Range, x_ticks, y_ticks
+from postertui.dashboard.charts.panels import Curve, Panel
+from postertui.dashboard.charts.raster import (
+    DASHED,
+    DOTTED,
+    EMPTY,
+    PATTERNS,
+    SOLID,
+    SPARSE,
+    Floats,
+    Ints,
+    Raster,
+)
+from postertui.dashboard.safe import fit
+
+Text = tuple[str, str]  # text, name of its style
+Row = tuple[Text, ...]
+
+LABEL_WIDTH = 5
+MIN_WIDTH, MIN_HEIGHT = 20, 6
+CURSOR = "+cursor"
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a cell is drawn, whatever it shows. `cursor` is an epoch, or None."""
+
+    epochs: tuple[int, int]
+    scale: Range
+    overlaid: bool = False
+    letters: bool = False
+    ascii_only: bool = False
+    cursor: int | None = None
+
+    @property
+    def many(self) -> bool:
+        """Whether curves are told apart by group rather than by cohort."""
+        return self.overlaid
+
+
+def draw_cell(
+    panel: Panel, title: Row, width: int, height: int, look: Look, *, x_labels: bool = True
+) -> list[Row]:
+    """`height` rows of `width` characters: `title`, then plot rows, then the epochs."""
+    plot_width = max(1, width - LABEL_WIDTH)
+    plot_height = max(1, height - (2 if x_labels else 1))
+    raster, styles = plot(panel, plot_width, plot_height, look)
+    codes, owners = raster.render()
+    codes, owners = _characters(codes, owners, styles, look)
+    if look.letters:
+        _put_letters(codes, owners, panel, look)
+    cursor = _cursor_column(plot_width, look)
+    labels = y_ticks(look.scale, plot_height)
+    edge = "|" if look.ascii_only else "│"
+    tick = "+" if look.ascii_only else "┤"
+    rows: list[Row] = [title]
+    for y in range(plot_height):
+        axis = fit(labels.get(y, ""), LABEL_WIDTH - 1, right=True) + (tick if y in labels else edge)
+        rows.append((("".join(axis), "axis"), *_runs(codes[y], owners[y], styles, cursor)))
+    if x_labels:
+        rows.append(_x_axis(plot_width, look))
+    return rows
+
+
+def plot(panel: Panel, width: int, height: int, look: Look) -> tuple[Raster, list[str]]:
+    """The raster of `panel`, and the style of each owner in it."""
+    raster = Raster(width, height, ascii_only=look.ascii_only)
+    styles: list[str] = []
+    first, last = look.epochs
+
+    def place_x(x: Floats) -> Floats:
+        return (x - first) / max(1, last - first)
+
+    def place_y(y: Floats) -> Floats:
+        return np.array([look.scale.place(v) for v in y.tolist()])
+
+    for level in panel.levels:
+        pattern = SPARSE if level.kind == "always-yes" else DASHED
+        raster.level(look.scale.place(level.y), len(styles), pattern)
+        styles.append(level.kind)
+    for curve in panel.curves:
+        if curve.low is not None and curve.high is not None:
+            raster.band(place_x(curve.x), place_y(curve.low), place_y(curve.high), len(styles))
+            styles.append(_style(curve, look) + "-band")
+    for curve in panel.curves:
+        raster.curve(place_x(curve.x), place_y(curve.y), len(styles), _pattern(curve, look))
+        styles.append(_style(curve, look))
+    return raster, styles
+
+
+def _style(curve: Curve, look: Look) -> str:
+    if not look.many:
+        return curve.side
+    return f"group-{curve.group}" + ("-train" if curve.side == "train" else "")
+
+
+def _pattern(curve: Curve, look: Look) -> tuple[bool, ...]:
+    if curve.side == "train":
+        return DOTTED
+    return PATTERNS[curve.group % len(PATTERNS)] if look.many else SOLID
+
+
+def _characters(codes: Ints, owners: Ints, styles: Sequence[str], look: Look) -> tuple[Ints, Ints]:
+    if not look.ascii_only:
+        return codes, owners
+    marks = np.array([ord(ascii_mark(s)) for s in styles] + [32], dtype=np.int64)
+    return marks[owners], owners
+
+
+def ascii_mark(style: str) -> str:
+    """The character that stands for a curve where there is no braille."""
+    if style.startswith("group-"):
+        letter = LETTERS[int(style.split("-")[1]) % 26]
+        return "." if style.endswith("-band") else letter if "train" in style else letter.upper()
+    fixed = {"train": "o", "test": "*", "base-train": "-", "base-test": "=", "always-yes": "."}
+    return fixed.get(style, " ")
+
+
+def _put_letters(codes: Ints, owners: Ints, panel: Panel, look: Look) -> None:
+    """The group's letter at the end of each test curve, for eyes and terminals without colour."""
+    height, width = codes.shape
+    first, last = look.epochs
+    start = len(panel.levels) + sum(c.low is not None for c in panel.curves)
+    for owner, curve in enumerate(panel.curves, start):
+        finite = np.flatnonzero(np.isfinite(curve.y))
+        if curve.side != "test" or not len(finite):
+            continue
+        place = look.scale.place(float(curve.y[finite[-1]]))
+        x = (float(curve.x[finite[-1]]) - first) / max(1, last - first)
+        if not (np.isfinite(place) and 0 <= place <= 1 and 0 <= x <= 1):
+            continue
+        row, column = round((1 - place) * (height - 1)), round(x * (width - 1))
+        letter = LETTERS[curve.group % 26]
+        codes[row, column] = ord(letter.upper() if look.ascii_only else letter)
+        owners[row, column] = owner
+
+
+def _cursor_column(width: int, look: Look) -> int | None:
+    if look.cursor is None:
+        return None
+    first, last = look.epochs
+    place = (look.cursor - first) / max(1, last - first)
+    return round(place * (width - 1)) if 0 <= place <= 1 else None
+
+
+def _runs(codes: Ints, owners: Ints, styles: Sequence[str], cursor: int | None) -> list[Text]:
+    """One row of the plot as stretches of one style."""
+    text = codes.astype("<u4").tobytes().decode("utf-32-le")
+    flags = owners
+    if cursor is not None:
+        flags = owners.copy()
+        flags[cursor] += 10_000
+    edges = np.flatnonzero(np.diff(flags)) + 1
+    bounds = [0, *edges.tolist(), len(text)]
+    runs = []
+    for start, stop in pairwise(bounds):
+        owner, suffix = int(flags[start]), ""
+        if owner >= 9_999:
+            owner, suffix = owner - 10_000, CURSOR
+        name = "blank" if owner == EMPTY else styles[owner]
+        runs.append((text[start:stop], name + suffix))
+    return runs
+
+
+def _x_axis(width: int, look: Look) -> Row:
+    line = [" "] * width
+    for column, label in x_ticks(*look.epochs, width):
+        line[column : column + len(label)] = label
+    return ((" " * LABEL_WIDTH + "".join(line), "axis"),)

@@ -1,0 +1,210 @@
+"""Which runs share a cell of the grid, and what is drawn in it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from postertui.dashboard.charts.axes import Range, y_range
+from postertui.dashboard.charts.raster import Floats
+from postertui.dashboard.live.view import F_METRICS, RunView
+from postertui.dashboard.numbers import always_yes
+from postertui.dashboard.options import Options
+
+Key = tuple[str, str]  # genre, value of the compared column ("" when overlaid)
+
+#: The columns that can be compared, and how to read one of a run.
+COMPARED: dict[str, tuple[str, Callable[[RunView], str]]] = {
+    "variant": ("variant", lambda run: run.variant),
+    "regularizer": ("Regularizer", lambda run: run.regularizer),
+    "fc": ("FC1×FC2", lambda run: run.fc),
+    "family": ("family", lambda run: run.family),
+    "seed": ("seed", lambda run: f"seed {run.seed}"),
+    "study": ("study", lambda run: run.study),
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line: a run's metric, or several runs' mean with `low` and `high` a sd apart.
+
+    `group` is the index into `Arrangement.groups`; `x` are epochs, NaN in `y` is a gap.
+    """
+
+    side: str
+    group: int
+    x: Floats
+    y: Floats
+    low: Floats | None = None
+    high: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Level:
+    """A horizontal reference. `kind` is `base-train`, `base-test` or `always-yes`."""
+
+    kind: str
+    y: float
+
+
+@dataclass(frozen=True)
+class Panel:
+    """All that one cell shows."""
+
+    curves: tuple[Curve, ...] = ()
+    levels: tuple[Level, ...] = ()
+    running: bool = False
+    dead: bool = False
+    runs: int = 0
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Rows and columns of the grid, the runs' names in each cell, and the compared values."""
+
+    rows: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    members: Mapping[Key, tuple[str, ...]] = None  # type: ignore[assignment]
+
+    def key(self, row: int, column: int) -> Key:
+        return self.rows[row], self.columns[column]
+
+
+_NUMBERS = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
+
+
+def natural(text: str) -> tuple[object, ...]:
+    """A key that sorts `base` first, numbers by value and the rest as text."""
+    parts = _NUMBERS.split(text.lower())
+    keys = [(1, float(p), "") if i % 2 else (0, 0.0, p) for i, p in enumerate(parts)]
+    return (text != "base", tuple(keys))
+
+
+def arrange(runs: Iterable[RunView], options: Options) -> Arrangement:
+    """The grid for `runs`: a genre a row, and a compared value a column unless overlaid."""
+    value_of = COMPARED[options.compare][1]
+    members: dict[Key, list[str]] = {}
+    genres: set[str] = set()
+    groups: set[str] = set()
+    for run in runs:
+        value = value_of(run)
+        genres.add(run.genre)
+        groups.add(value)
+        members.setdefault((run.genre, value if options.mode == "facet" else ""), []).append(
+            run.name
+        )
+    ordered = tuple(sorted(groups, key=natural))
+    return Arrangement(
+        rows=tuple(sorted(genres, key=natural)),
+        columns=ordered if options.mode == "facet" else (("",) if genres else ()),
+        groups=ordered,
+        members={key: tuple(sorted(names)) for key, names in members.items()},
+    )
+
+
+def panel_of(runs: Sequence[RunView], groups: Sequence[str], options: Options) -> Panel:
+    """The curves and references of one cell."""
+    value_of = COMPARED[options.compare][1]
+    sides = ("train", "test") if options.train else ("test",)
+    curves: list[Curve] = []
+    for side in sides:
+        by_group: dict[int, list[tuple[Floats, Floats]]] = {}
+        for run in runs:
+            x, y = series(run, side, options)
+            if len(x):
+                by_group.setdefault(groups.index(value_of(run)), []).append((x, y))
+        for group, lines in sorted(by_group.items()):
+            if options.seeds == "mean" and len(lines) > 1:
+                curves.append(_mean(side, group, lines))
+            else:
+                curves.extend(Curve(side, group, x, y) for x, y in lines)
+    levels = levels_of(runs, sides) if options.references and options.metric in F_METRICS else ()
+    return Panel(
+        curves=tuple(curves),
+        levels=levels,
+        running=any(r.state == "running" for r in runs),
+        dead=any(r.dead for r in runs),
+        runs=len(runs),
+    )
+
+
+def series(run: RunView, side: str, options: Options) -> tuple[Floats, Floats]:
+    """Epochs and values within the chosen epochs, smoothed; NaN where undefined."""
+    values = run.values(side, options.metric)
+    if not values:
+        return np.empty(0), np.empty(0)
+    x = np.array([e["epoch"] for e in run.history], dtype=float)
+    y = np.array([math.nan if v is None else v for v in values], dtype=float)
+    if options.smoothing:
+        y = smooth(y, options.smoothing)
+    if options.first_epoch or options.last_epoch:
+        keep = (x >= options.first_epoch) & (x <= (options.last_epoch or math.inf))
+        x, y = x[keep], y[keep]
+    return x, y
+
+
+def smooth(y: Floats, weight: float) -> Floats:
+    """Exponential smoothing without bias at the start (as TensorBoard's); NaN stays a gap."""
+    smoothed = np.full_like(y, np.nan)
+    total = norm = 0.0
+    for i, value in enumerate(y):
+        if math.isfinite(value):
+            total = weight * total + (1 - weight) * value
+            norm = weight * norm + (1 - weight)
+            smoothed[i] = total / norm
+    return smoothed
+
+
+def levels_of(runs: Sequence[RunView], sides: Sequence[str]) -> tuple[Level, ...]:
+    """The base rates of the cell's genre, and the F of always saying yes in the test cohort."""
+    levels: list[Level] = []
+    known = next((r for r in runs if r.test_base_rate is not None), None)
+    if known is None:
+        return ()
+    if "train" in sides and known.train_base_rate is not None:
+        levels.append(Level("base-train", known.train_base_rate))
+    yes = always_yes(known.test_base_rate)
+    assert known.test_base_rate is not None and yes is not None
+    levels.append(Level("base-test", known.test_base_rate))
+    levels.append(Level("always-yes", yes))
+    return tuple(levels)
+
+
+def _mean(side: str, group: int, lines: Sequence[tuple[Floats, Floats]]) -> Curve:
+    """Mean ± sd over runs at each epoch that any of them has."""
+    epochs = np.unique(np.concatenate([x for x, _ in lines]))
+    table = np.full((len(lines), len(epochs)), np.nan)
+    for row, (x, y) in enumerate(lines):
+        table[row, np.searchsorted(epochs, x)] = y
+    there = np.isfinite(table)
+    count = there.sum(axis=0)
+    filled = np.where(there, table, 0.0)
+    mean = np.where(count > 0, filled.sum(axis=0) / np.maximum(count, 1), np.nan)
+    squares = np.where(there, (table - mean) ** 2, 0.0).sum(axis=0)
+    sd = np.sqrt(squares / np.maximum(count - 1, 1))
+    return Curve(side, group, epochs, mean, mean - sd, mean + sd)
+
+
+def epoch_range(runs: Iterable[RunView], options: Options) -> tuple[int, int]:
+    """First and last epoch of the x axis: what was asked for, widened to what was trained."""
+    last = max((max(r.epochs, r.epoch) for r in runs), default=10)
+    first = options.first_epoch or 1
+    return first, max(options.last_epoch or last, first + 1)
+
+
+def value_range(panels: Iterable[Panel], options: Options) -> Range:
+    """One y range that holds everything in `panels`."""
+    values: list[float] = []
+    for panel in panels:
+        values.extend(level.y for level in panel.levels)
+        for curve in panel.curves:
+            for array in (curve.y, curve.low, curve.high):
+                if array is not None and np.isfinite(array).any():
+                    values += (float(np.nanmin(array)), float(np.nanmax(array)))
+    is_score = options.metric in F_METRICS
+    return y_range(values, log=options.log_y, from_zero=is_score)

@@ -1,0 +1,1 @@
+"""The filter box, saved filters and checklists."""

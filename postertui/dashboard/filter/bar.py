@@ -1,0 +1,117 @@
+"""The filter line: one box with completion, and what came of it at its right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.suggester import Suggester
+from textual.widgets import Input, Label
+
+from postertui.filters import complete
+
+Values = Mapping[str, set[str]]
+
+
+class FilterSuggester(Suggester):
+    """Completes the last word: a field, or one of its values."""
+
+    def __init__(self, values: Callable[[], Values]) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._values = values
+
+    async def get_suggestion(self, value: str) -> str | None:
+        options = complete(value, self._values())
+        return next((o for o in options if o.startswith(value) and o != value), None)
+
+
+class FilterInput(Input):
+    """Tab accepts the completion; Esc puts back what was there; Enter keeps it."""
+
+    BINDINGS = [
+        Binding("tab", "accept", "Complete", id="filter.complete", priority=True),
+        Binding("enter", "submit", "Keep", id="filter.keep"),
+        Binding("escape", "restore", "Back", id="filter.back"),
+        Binding("ctrl+u", "clear", "Clear", id="filter.clear"),
+    ]
+
+    class Left(Message):
+        """The user is done with the box."""
+
+    before = ""
+
+    def on_focus(self) -> None:
+        self.before = self.value
+
+    def action_accept(self) -> None:
+        if self._suggestion and self._suggestion != self.value:
+            self.value = self._suggestion
+            self.cursor_position = len(self.value)
+        else:
+            self.post_message(self.Left())
+
+    def action_restore(self) -> None:
+        self.value = self.before
+        self.post_message(self.Left())
+
+    def action_clear(self) -> None:
+        self.value = ""
+
+    async def action_submit(self) -> None:
+        self.post_message(self.Left())
+
+
+class FilterBar(Horizontal):
+    """`/`, the box, and how many runs it lets through or what is wrong with it."""
+
+    class Changed(Message):
+        """The text changed; `text` is to be applied at once."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, values: Callable[[], Values], text: str = "") -> None:
+        super().__init__()
+        self._values = values
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        yield Label(" / ", id="slash")
+        yield FilterInput(
+            self._text,
+            placeholder="filter: genre:comedy variant:l2-* test_fscore>.3",
+            suggester=FilterSuggester(self._values),
+            compact=True,
+            select_on_focus=False,
+        )
+        yield Label("", id="filter-result", markup=False)
+
+    @property
+    def box(self) -> FilterInput:
+        return self.query_one(FilterInput)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Changed(event.value))
+
+    def on_click(self, event: events.Click) -> None:
+        self.box.focus()
+
+    def tell(self, text: str, *, wrong: bool = False) -> None:
+        """Show `text` at the right."""
+        label = self.query_one("#filter-result", Label)
+        label.update(text + " ")
+        label.set_class(wrong, "wrong")
+        self.query_one("#slash", Label).set_class(wrong, "wrong")
+        # A message may take up to half the line from the box.
+        label.styles.max_width = max(12, self.size.width // 2)
+
+    def hints(self, text: str) -> list[str]:
+        """The other words that the last one could become."""
+        head = max(text.rfind(c) for c in " (,:") + 1
+        return [o[head:] for o in complete(text, self._values())]

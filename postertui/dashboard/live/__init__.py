@@ -1,0 +1,1 @@
+"""What the dashboard knows of the runs, kept up to date in the background."""

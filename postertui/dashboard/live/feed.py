@@ -1,0 +1,87 @@
+"""The thread that reads the runs folder and says when there is news.
+
+It posts one coalescing message however much has changed; whoever handles it takes all that
+has gathered with `drain`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from postertui.dashboard.live.view import RunView, view_of
+from postertui.store import Store
+
+
+@dataclass
+class News:
+    """Runs that are new or different, and the names of those that are gone."""
+
+    changed: dict[str, RunView] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    first: bool = False
+
+
+class Feed:
+    """Reads `folder` every `period` seconds until `stop`, and calls `announce` after changes.
+
+    `announce` is called from the reading thread, and once after the first reading even if
+    there was nothing to read.
+    """
+
+    def __init__(self, folder: Path, announce: Callable[[], object], period: float = 0.5) -> None:
+        self.store = Store(folder)
+        self.error: str | None = None
+        self._announce = announce
+        self._period = period
+        self._pending = News(first=True)
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._loop, name="runs", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._wake.set()
+
+    def hurry(self) -> None:
+        """Read now instead of at the next tick."""
+        self._wake.set()
+
+    def drain(self) -> News:
+        """All that has gathered since the last call."""
+        with self._lock:
+            news, self._pending = self._pending, News()
+        return news
+
+    def read(self) -> bool:
+        """Read once; whether there is news."""
+        try:
+            names = self.store.refresh()
+            self.error = None
+        except OSError as error:
+            failed = f"{error.filename or self.store.folder}: {error.strerror}"
+            changed, self.error = failed != self.error, failed
+            return changed
+        views = {n: view_of(run) for n in names if (run := self.store.runs.get(n)) is not None}
+        with self._lock:
+            self._pending.changed.update(views)
+            for name in names - views.keys():
+                self._pending.changed.pop(name, None)
+                self._pending.gone.add(name)
+            self._pending.gone -= views.keys()
+        return bool(names)
+
+    def _loop(self) -> None:
+        first = True
+        while not self._stopped:
+            if self.read() or first:
+                first = False
+                self._announce()
+            self._wake.wait(self._period)
+            self._wake.clear()

@@ -1,0 +1,45 @@
+"""The words of the top line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from postertui.dashboard.numbers import duration
+
+Text = tuple[str, str]
+
+_ORDER = ("running", "queued", "done", "failed", "interrupted", "cancelled")
+
+
+def standing(where: str, counts: Mapping[str, int], *, loaded: bool) -> tuple[Text, ...]:
+    """Which folder, and how many runs are in which state."""
+    parts: list[Text] = [(" postertui ", "brand"), (f" {where} ", "dim")]
+    if not loaded:
+        return (*parts, (" reading runs …", "dim"))
+    for state in _ORDER:
+        if counts.get(state):
+            style = state if state in ("running", "failed", "interrupted") else "text"
+            parts.append((f" {counts[state]}", style))
+            parts.append((f" {state} ", "dim"))
+    if not any(counts.values()):
+        parts.append((" no runs yet", "dim"))
+    return tuple(parts)
+
+
+def outlook(
+    remaining: float | None, epochs_per_second: float | None, *, paused: bool = False
+) -> tuple[Text, ...]:
+    """How long the queue will take, and how fast it goes."""
+    parts: list[Text] = []
+    if epochs_per_second:
+        rate = (
+            f"{epochs_per_second:.1f}/s"
+            if epochs_per_second >= 0.95
+            else (f"{epochs_per_second * 60:.0f}/min")
+        )
+        parts.append((f" {rate} epochs ", "dim"))
+    if remaining is not None:
+        parts.append((f" {duration(remaining)} left ", "text"))
+    if paused:
+        parts.append((" paused ", "interrupted"))
+    return tuple(parts)

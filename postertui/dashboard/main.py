@@ -1,0 +1,69 @@
+"""The main screen: the table of runs, the grid of curves, the filter above, the keys below."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.binding import Binding
+
+from postertui.dashboard.charts.panels import COMPARED
+from postertui.dashboard.filter.bar import FilterBar, FilterInput
+from postertui.dashboard.run_actions import RUN_BINDINGS, RunActions
+from postertui.dashboard.table.widget import RunTable
+from postertui.dashboard.view_actions import VIEW_BINDINGS, ViewActions
+
+
+class MainScreen(ViewActions, RunActions):
+    """Shows the model; what it is told by keys goes back into it."""
+
+    BINDINGS = [
+        Binding("slash", "filter", "Filter", id="filter.open"),
+        Binding("tab", "other", "Table/grid", show=False, id="main.other", priority=False),
+        Binding("escape", "back", "back", show=False, id="main.back"),
+        *VIEW_BINDINGS,
+        *RUN_BINDINGS,
+    ]
+
+    @on(FilterBar.Changed)
+    def _filter(self, event: FilterBar.Changed) -> None:
+        if event.text == self.model.options.filter and not self.model.filter_error:
+            return
+        if self.model.set_filter(event.text):
+            self.show_all()
+            self.state_changed()
+        self.show_status()
+
+    @on(FilterInput.Left)
+    def _filter_left(self) -> None:
+        (self.grid if self.model.options.layout == "grid" else self.table).focus()
+
+    @on(RunTable.Moved)
+    def _moved(self, event: RunTable.Moved) -> None:
+        run = event.run
+        if run is None or not self.table.has_focus:
+            return
+        value = COMPARED[self.model.options.compare][1](run)
+        self.grid.go_to((run.genre, value if self.grid.facet else ""))
+
+    @on(RunTable.SortAsked)
+    def _sort_asked(self, event: RunTable.SortAsked) -> None:
+        self.sort_by(event.column)
+
+    def action_filter(self) -> None:
+        self.bar.box.focus()
+
+    def action_other(self) -> None:
+        if self.model.options.layout == "both":
+            (self.grid if self.table.has_focus else self.table).focus()
+        else:
+            self.set_layout("grid" if self.model.options.layout == "table" else "table")
+
+    def action_back(self) -> None:
+        """Undo the most passing thing first: the epoch cursor, then marks."""
+        if self.grid.cursor is not None:
+            self.grid.set_cursor(None)
+        elif self.model.marked:
+            self.model.marked.clear()
+            self.show_table()
+
+    def action_launch(self) -> None:
+        self.dashboard.launch()

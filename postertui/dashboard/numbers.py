@@ -1,0 +1,56 @@
+"""Numbers and times as people read them in a narrow column."""
+
+from __future__ import annotations
+
+import math
+
+
+def score(value: float | None, digits: int = 3) -> str:
+    """A number in 0..1 without its leading zero: `.412`; `–` where it is undefined."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    text = f"{value:.{digits}f}"
+    if text.startswith("0."):
+        return text[1:]
+    return text[: digits + 1] if len(text) > digits + 1 else text
+
+
+def compact(value: float | None) -> str:
+    """Any number in at most five characters: `.412`, `1.25`, `18.3`, `1e-3`."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size < 0.001 or size >= 100_000:
+        mantissa, exponent = f"{value:.1e}".split("e")
+        return f"{mantissa.removesuffix('.0')}e{int(exponent)}"[:6]
+    if size < 1:
+        text = f"{value:.3f}"
+        return text.replace("0.", ".", 1)
+    if size < 100:
+        return f"{value:.2f}" if size < 10 else f"{value:.1f}"
+    return f"{value:.0f}"
+
+
+def duration(seconds: float | None) -> str:
+    """A time span in at most six characters: `0.4s`, `12s`, `3m20`, `2h05`, `3d4h`."""
+    if seconds is None or not math.isfinite(seconds) or seconds < 0:
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    if seconds < 99.5:
+        return f"{seconds:.0f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02d}"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours}h{minutes:02d}"
+    days, hours = divmod(hours, 24)
+    return f"{days}d{hours}h"
+
+
+def always_yes(base_rate: float | None) -> float | None:
+    """The F-score of a dummy that always says yes: 2m / (1 + m) for base rate m."""
+    return None if base_rate is None else 2 * base_rate / (1 + base_rate)

@@ -1,0 +1,40 @@
+"""What the user has chosen to see; kept between sessions."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Mode = Literal["facet", "overlay"]
+Seeds = Literal["each", "mean"]
+SMOOTHING = (0.0, 0.5, 0.8, 0.9)
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """The view, apart from what is selected. `msgspec.structs.replace` makes a changed one.
+
+    `first_epoch` and `last_epoch` of 0 mean the first and last there are. `layout` is what is on
+    the main screen: the table, the grid, or both.
+    """
+
+    metric: str = "f"
+    mode: Mode = "facet"
+    compare: str = "variant"
+    seeds: Seeds = "each"
+    train: bool = True
+    references: bool = True
+    shared_y: bool = True
+    log_y: bool = False
+    smoothing: float = 0.0
+    first_epoch: int = 0
+    last_epoch: int = 0
+    sort: str = "genre"
+    reverse: bool = False
+    group: str = ""
+    layout: Literal["both", "grid", "table"] = "both"
+    columns: int = 0
+    filter: str = ""
+    devices: bool = False
+    checklist: bool = False
+    theme: str = ""

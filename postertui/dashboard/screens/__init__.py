@@ -1,0 +1,1 @@
+"""Screens that are laid over the main one, and small widgets that several share."""

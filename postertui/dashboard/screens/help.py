@@ -1,0 +1,46 @@
+"""`?`: every key, by region, and what the marks mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+Section = tuple[str, Sequence[tuple[str, str]]]
+
+
+class HelpScreen(ModalScreen[None]):
+    """Lists `sections` of (key, what it does)."""
+
+    BINDINGS = [
+        Binding("escape,question_mark,q", "dismiss", "Close", id="help.close"),
+        Binding("down,j", "scroll(1)", "down", show=False),
+        Binding("up,k", "scroll(-1)", "up", show=False),
+    ]
+
+    def __init__(self, sections: Sequence[Section]) -> None:
+        super().__init__()
+        self._sections = sections
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog wide", can_focus=True) as box:
+            box.border_title = "keys"
+            box.border_subtitle = "Esc closes"
+            for title, keys in self._sections:
+                yield Static(title, classes="section", markup=False)
+                width = max(len(k) for k, _ in keys)
+                lines = [(k.rjust(width), d) for k, d in keys]
+                text = Text()
+                for key, description in lines:
+                    text.append(key, style="bold")
+                    text.append(f"  {description}\n")
+                text.right_crop(1)
+                yield Static(text)
+
+    def action_scroll(self, by: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=by * 3, animate=False)

@@ -1,0 +1,128 @@
+"""The last line: the keys that matter here and now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from textual import events
+from textual.app import App
+from textual.binding import Binding
+from textual.strip import Strip
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from postertui.dashboard.theme import Styles
+
+SHORT = {
+    "question_mark": "?",
+    "slash": "/",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "escape": "Esc",
+    "enter": "Enter",
+    "tab": "Tab",
+    "space": "Space",
+    "plus": "+",
+    "minus": "-",
+    "full_stop": ".",
+    "comma": ",",
+    "number_sign": "#",
+    "asterisk": "*",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "equals_sign": "=",
+    "exclamation_mark": "!",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "home": "Home",
+    "end": "End",
+    "backspace": "Bksp",
+    "colon": ":",
+}
+
+
+def show_key(key: str, *, ascii_only: bool = False) -> str:
+    """A key as people call it: `Ctrl+P`, `?`, `Enter`."""
+    if ascii_only and key in ("up", "down", "left", "right"):
+        return key.title()
+    if "+" in key and key != "+":
+        *modifiers, last = key.split("+")
+        return "+".join(m.title() for m in modifiers) + "+" + SHORT.get(last, last).upper()
+    return SHORT.get(key, key)
+
+
+def first_key(binding: Binding) -> str:
+    return binding.key.split(",")[0].strip()
+
+
+class KeyBar(Widget):
+    """Lists the shown bindings of what has the focus first, as many as fit; clickable."""
+
+    can_focus = False
+
+    def __init__(self, styles_: Styles, *, ascii_only: bool = False) -> None:
+        super().__init__()
+        self.book = styles_
+        self.ascii_only = ascii_only
+        self._spans: list[tuple[int, int, str]] = []
+        self._line: Strip | None = None
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self._changed())
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._changed()
+
+    def _changed(self) -> None:
+        self._line = None
+        self.refresh()
+
+    def keys(self) -> list[tuple[str, str]]:
+        """(key, description) of the bindings to show, the always-there ones last."""
+        inner: list[tuple[str, str]] = []
+        outer: list[tuple[str, str]] = []
+        seen: set[str] = set()
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            if not binding.show or binding.action in seen or not active.enabled:
+                continue
+            seen.add(binding.action)
+            into = outer if isinstance(active.node, App) else inner
+            into.append((binding.key, binding.description))
+        return inner + outer
+
+    def render_line(self, y: int) -> Strip:
+        if self._line is None:
+            self._line = self._draw()
+        return self._line
+
+    def _draw(self) -> Strip:
+        width = self.size.width
+        entries = [(show_key(k, ascii_only=self.ascii_only), k, d) for k, d in self.keys()]
+        # Help and quit are always in sight, whatever else is not.
+        last = [e for e in entries if e[2] in ("Help", "Quit")]
+        first = [e for e in entries if e not in last]
+        reserved = sum(len(s) + len(d) + 4 for s, _, d in last)
+        parts: list[Segment] = []
+        self._spans = []
+        used = 0
+        for short, key, description in [*first, *last]:
+            size = len(short) + len(description) + 4
+            if used + size > (width if (short, key, description) in last else width - reserved):
+                continue
+            parts.append(Segment(f" {short} ", self.book["key"]))
+            parts.append(Segment(f"{description}  ", self.book["bar"]))
+            self._spans.append((used, used + size, key))
+            used += size
+        parts.append(Segment(" " * max(0, width - used), self.book["bar"]))
+        return Strip(parts).adjust_cell_length(width)
+
+    def on_click(self, event: events.Click) -> None:
+        for start, stop, key in self._spans:
+            if start <= event.x < stop:
+                self.app.simulate_key(key)

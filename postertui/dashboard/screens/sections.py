@@ -1,0 +1,72 @@
+"""The text of `?`: every binding of the main screen, by region, and the legend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.binding import Binding, BindingType
+
+from postertui.dashboard.run_actions import RUN_BINDINGS
+from postertui.dashboard.screens.help import Section
+from postertui.dashboard.screens.keybar import show_key
+from postertui.dashboard.table.columns import (
+    ASCII_BAR_MARKS,
+    ASCII_STATE_MARKS,
+    BAR_MARKS,
+    STATE_MARKS,
+)
+from postertui.dashboard.view_actions import VIEW_BINDINGS
+
+if TYPE_CHECKING:
+    from postertui.dashboard.main import MainScreen
+
+
+def help_sections(screen: MainScreen, ascii_only: bool) -> list[Section]:
+    """Sections of (keys, what they do), with the user's own keys."""
+    own = [b for b in type(screen).BINDINGS if b not in VIEW_BINDINGS and b not in RUN_BINDINGS]
+    app = [b for b in type(screen.app).BINDINGS if isinstance(b, Binding)]
+    states = ASCII_STATE_MARKS if ascii_only else STATE_MARKS
+    bars = ASCII_BAR_MARKS if ascii_only else BAR_MARKS
+
+    def keys(bindings: list[BindingType]) -> list[tuple[str, str]]:
+        return [
+            (_keys(screen, b, ascii_only), _says(b)) for b in bindings if isinstance(b, Binding)
+        ]
+
+    return [
+        ("everywhere", keys([*own, *app, Binding("ctrl+p", "", "command palette: everything")])),
+        ("runs", keys(RUN_BINDINGS)),
+        ("the view", keys(VIEW_BINDINGS)),
+        ("the table", keys(list(type(screen.table).BINDINGS))),
+        ("the grid", keys(list(type(screen.grid).BINDINGS))),
+        ("states", [(mark, state) for state, mark in states.items()]),
+        (
+            "test F against its bars",
+            [
+                (bars["above"], "above always saying yes: the model is worth something"),
+                (bars["between"], "above the base rate, not above always saying yes"),
+                (bars["below"], "below the base rate"),
+            ],
+        ),
+        (
+            "the filter",
+            [
+                ("comedy", "a bare word matches any text of a run"),
+                ("genre:comedy variant:l2-*", "fields, with globs; side by side means and"),
+                ("state:running,queued", "any of several"),
+                ("test_fscore>.3 fc1=256", "numbers compare"),
+                ("and or not ( )", "as anywhere"),
+            ],
+        ),
+    ]
+
+
+def _says(binding: Binding) -> str:
+    if binding.tooltip:
+        return f"{binding.description}: {binding.tooltip}"
+    return binding.description
+
+
+def _keys(screen: MainScreen, binding: Binding, ascii_only: bool) -> str:
+    own = screen.app._keymap.get(binding.id or "", binding.key)
+    return " ".join(show_key(k.strip(), ascii_only=ascii_only) for k in own.split(","))

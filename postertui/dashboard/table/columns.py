@@ -1,0 +1,230 @@
+"""The columns of the table of runs: what each says, how wide it is, how it sorts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from postertui.dashboard.charts.panels import natural
+from postertui.dashboard.live.view import RunView
+from postertui.dashboard.numbers import always_yes, duration, score
+
+Text = tuple[str, str]
+
+STATE_MARKS = {
+    "running": "▸",
+    "queued": "·",
+    "done": "✓",
+    "failed": "✗",
+    "cancelled": "–",
+    "interrupted": "!",
+}
+ASCII_STATE_MARKS = {**STATE_MARKS, "running": ">", "done": "+", "failed": "x", "cancelled": "-"}
+BAR_MARKS = {"above": "▲", "between": "△", "below": "▽", "": " "}
+ASCII_BAR_MARKS = {"above": "^", "between": "~", "below": "v", "": " "}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. `rank` says which columns go first where there is no room for all (1 stays).
+
+    `text` gives text and style; `key` sorts. `width` is fixed, unless `stretch` lets it grow up
+    to its longest text.
+    """
+
+    id: str
+    title: str
+    width: int
+    rank: int
+    text: Callable[[RunView], Text]
+    key: Callable[[RunView], object]
+    right: bool = False
+    stretch: bool = False
+    help: str = ""
+
+    @property
+    def moves(self) -> bool:
+        """Whether a run's place in the order changes as it trains."""
+        return self.id not in ("genre", "variant", "seed", "yes", "base", "tags")
+
+
+def _epoch(run: RunView) -> Text:
+    if run.progress:
+        return "feat.", "dim"
+    return f"{run.epoch}/{run.epochs or '?'}", "text" if run.state == "running" else "dim"
+
+
+def _score(value: float | None, run: RunView) -> Text:
+    return score(value), run.bar(value) or "text"
+
+
+def _dead(run: RunView) -> Text:
+    return ("dead", "failed") if run.dead else ("", "dim")
+
+
+def _note(run: RunView) -> Text:
+    return " ".join(f"#{tag}" for tag in run.tags), "accent"
+
+
+def _number(value: float | None) -> tuple[bool, float]:
+    return (value is None, value if value is not None else 0.0)
+
+
+_STATES = ("running", "queued", "interrupted", "failed", "cancelled", "done")
+
+COLUMNS: tuple[Column, ...] = (
+    Column(
+        "state",
+        "",
+        1,
+        1,
+        lambda r: (STATE_MARKS.get(r.state, "?"), "interrupted" if r.cancelling else r.state),
+        lambda r: _STATES.index(r.state) if r.state in _STATES else 9,
+        help="▸ running · queued ✓ done ✗ failed – cancelled ! interrupted",
+    ),
+    Column(
+        "genre",
+        "genre",
+        7,
+        1,
+        lambda r: (r.genre, "text"),
+        lambda r: natural(r.genre),
+        stretch=True,
+    ),
+    Column(
+        "variant",
+        "variant",
+        8,
+        1,
+        lambda r: (r.variant, "text"),
+        lambda r: natural(r.variant),
+        stretch=True,
+    ),
+    Column("seed", "seed", 4, 8, lambda r: (str(r.seed), "dim"), lambda r: r.seed, right=True),
+    Column(
+        "epoch",
+        "epoch",
+        6,
+        2,
+        _epoch,
+        lambda r: (r.epoch / r.epochs if r.epochs else 0.0, r.epoch),
+        right=True,
+        help="finished epochs of those asked for",
+    ),
+    Column(
+        "newest",
+        "F",
+        4,
+        1,
+        lambda r: _score(r.newest(), r),
+        lambda r: _number(r.newest()),
+        right=True,
+        help="test F at the newest epoch (soft where there is one)",
+    ),
+    Column(
+        "bar",
+        "",
+        1,
+        1,
+        lambda r: (BAR_MARKS[r.bar(r.newest())], r.bar(r.newest()) or "dim"),
+        lambda r: ("above", "between", "below", "").index(r.bar(r.newest())),
+        help="▲ above always-yes △ above the base rate ▽ below it",
+    ),
+    Column(
+        "best",
+        "best",
+        4,
+        3,
+        lambda r: _score(r.best(), r),
+        lambda r: _number(r.best()),
+        right=True,
+        help="the best test F over the epochs",
+    ),
+    Column(
+        "yes",
+        "yes",
+        4,
+        4,
+        lambda r: (score(always_yes(r.test_base_rate)), "dim"),
+        lambda r: _number(r.test_base_rate),
+        right=True,
+        help="F of always saying yes",
+    ),
+    Column(
+        "base",
+        "base",
+        4,
+        7,
+        lambda r: (score(r.test_base_rate), "dim"),
+        lambda r: _number(r.test_base_rate),
+        right=True,
+        help="the base rate of the test cohort",
+    ),
+    Column("dead", "", 4, 9, _dead, lambda r: not r.dead, help="weights have become NaN"),
+    Column(
+        "seconds",
+        "s/ep",
+        5,
+        6,
+        lambda r: (duration(r.seconds), "dim"),
+        lambda r: _number(r.seconds),
+        right=True,
+        help="seconds an epoch takes",
+    ),
+    Column(
+        "remaining",
+        "left",
+        5,
+        5,
+        lambda r: (duration(r.remaining) if r.remaining is not None else "", "dim"),
+        lambda r: _number(r.remaining),
+        right=True,
+        help="time left of this run",
+    ),
+    Column("device", "device", 6, 10, lambda r: (r.device, "dim"), lambda r: r.device),
+    Column("tags", "tags", 8, 11, _note, lambda r: r.tags or ("~",)),
+)
+BY_ID = {column.id: column for column in COLUMNS}
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A column with the width it got."""
+
+    column: Column
+    width: int
+
+
+def place(width: int, runs: Sequence[RunView]) -> list[Placed]:
+    """The columns that fit into `width`, most important first, the names as wide as they need."""
+    columns = [c for c in COLUMNS if _is_needed(c, runs)]
+    while len(columns) > 1 and sum(c.width + 1 for c in columns) - 1 > width:
+        columns.remove(max(columns, key=lambda c: c.rank))
+    spare = width - (sum(c.width + 1 for c in columns) - 1)
+    widths = {c.id: c.width for c in columns}
+    stretching = [c for c in columns if c.stretch]
+    needs = {
+        c.id: max((len(c.text(r)[0]) for r in runs[:2000]), default=c.width) - c.width
+        for c in stretching
+    }
+    for column in sorted(stretching, key=lambda c: needs[c.id]):
+        share = spare // sum(1 for c in stretching if needs[c.id] >= needs[column.id])
+        extra = max(0, min(needs[column.id], share))
+        widths[column.id] += extra
+        spare -= extra
+    return [Placed(c, widths[c.id]) for c in columns]
+
+
+def _is_needed(column: Column, runs: Sequence[RunView]) -> bool:
+    match column.id:
+        case "seed":
+            return len({r.seed for r in runs}) > 1
+        case "dead":
+            return any(r.dead for r in runs)
+        case "tags":
+            return any(r.tags for r in runs)
+        case "device":
+            return any(r.device for r in runs)
+        case "remaining":
+            return any(r.remaining is not None for r in runs)
+    return True

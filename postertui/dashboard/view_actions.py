@@ -1,0 +1,108 @@
+"""The keys that change what is drawn, and how; mixed into the main screen."""
+
+from __future__ import annotations
+
+from textual.binding import Binding, BindingType
+
+from postertui.dashboard.board import Board
+from postertui.dashboard.charts.panels import COMPARED
+from postertui.dashboard.live.view import METRICS
+from postertui.dashboard.options import SMOOTHING
+from postertui.dashboard.table.columns import COLUMNS
+from postertui.dashboard.table.rows import GROUPS
+
+VIEW_BINDINGS: list[BindingType] = [
+    Binding("m", "metric(1)", "Metric", id="view.metric", tooltip="the next metric"),
+    Binding("M", "metric(-1)", "metric back", show=False, id="view.metric-back"),
+    Binding("f", "mode", "Overlay", id="view.overlay", tooltip="facets or all variants in one"),
+    Binding("v", "compare", "compare", show=False, id="view.compare", tooltip="the column"),
+    Binding("t", "train", "train on/off", show=False, id="view.train"),
+    Binding("b", "references", "base rates", show=False, id="view.references"),
+    Binding("y", "shared_y", "shared/free y", show=False, id="view.shared-y"),
+    Binding("l", "log_y", "log y", show=False, id="view.log-y"),
+    Binding("e", "smoothing", "smoothing", show=False, id="view.smoothing"),
+    Binding("a", "seeds", "mean ± sd", show=False, id="view.seeds", tooltip="each run or the mean"),
+    Binding("z", "layout", "Layout", id="view.layout", tooltip="table and grid, grid, table"),
+    Binding("equals_sign,greater_than_sign", "columns(1)", "more columns", show=False,
+            id="view.more-columns"),
+    Binding("less_than_sign", "columns(-1)", "fewer columns", show=False, id="view.fewer-columns"),
+    Binding("left_square_bracket", "cursor(-1)", "epoch back", show=False, id="view.epoch-back"),
+    Binding("right_square_bracket", "cursor(1)", "epoch on", show=False, id="view.epoch-on"),
+    Binding("s", "sort(1)", "Sort", id="view.sort", tooltip="by the next column"),
+    Binding("S", "reverse", "reverse sort", show=False, id="view.reverse"),
+    Binding("g", "group", "Group", id="view.group", tooltip="by variant, by genre, not at all"),
+]  # fmt: skip
+
+
+class ViewActions(Board):
+    """Each action changes one option and shows the result."""
+
+    def _set(self, *, say: str = "", **changes: object) -> None:
+        self.model.set_options(**changes)
+        if changes.keys() & {"mode", "compare"}:
+            self.model.rearrange()
+        self.show_all()
+        self.state_changed()
+
+    def action_metric(self, by: int) -> None:
+        names = list(METRICS)
+        index = names.index(self.model.options.metric) if self.model.options.metric in names else 0
+        self._set(metric=names[(index + by) % len(names)])
+
+    def action_mode(self) -> None:
+        self._set(mode="facet" if self.model.options.mode == "overlay" else "overlay")
+
+    def action_compare(self) -> None:
+        names = list(COMPARED)
+        following = names[(names.index(self.model.options.compare) + 1) % len(names)]
+        self._set(compare=following)
+        self.say(f"comparing {COMPARED[following][0]}")
+
+    def action_train(self) -> None:
+        self._set(train=not self.model.options.train)
+
+    def action_references(self) -> None:
+        self._set(references=not self.model.options.references)
+
+    def action_shared_y(self) -> None:
+        self._set(shared_y=not self.model.options.shared_y)
+
+    def action_log_y(self) -> None:
+        self._set(log_y=not self.model.options.log_y)
+
+    def action_smoothing(self) -> None:
+        now = self.model.options.smoothing
+        index = SMOOTHING.index(now) if now in SMOOTHING else 0
+        self._set(smoothing=SMOOTHING[(index + 1) % len(SMOOTHING)])
+
+    def action_seeds(self) -> None:
+        self._set(seeds="each" if self.model.options.seeds == "mean" else "mean")
+
+    def action_layout(self) -> None:
+        order = ("both", "grid", "table")
+        index = order.index(self.model.options.layout)
+        self.set_layout(order[(index + 1) % 3])
+
+    def action_columns(self, by: int) -> None:
+        across = self.grid.tiling.across
+        self._set(columns=max(1, across + by))
+
+    def action_cursor(self, by: int) -> None:
+        self.grid.move_cursor(by)
+
+    def action_sort(self, by: int) -> None:
+        names = [c.id for c in COLUMNS]
+        index = names.index(self.model.options.sort) if self.model.options.sort in names else 0
+        self.sort_by(names[(index + by) % len(names)])
+
+    def action_reverse(self) -> None:
+        self._set(reverse=not self.model.options.reverse)
+
+    def action_group(self) -> None:
+        index = GROUPS.index(self.model.options.group) if self.model.options.group in GROUPS else 0
+        self._set(group=GROUPS[(index + 1) % len(GROUPS)])
+
+    def sort_by(self, column: str) -> None:
+        """Sort the table by `column`; a second time the other way round."""
+        same = column == self.model.options.sort
+        self._set(sort=column, reverse=not self.model.options.reverse if same else False)

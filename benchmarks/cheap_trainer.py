@@ -48,7 +48,7 @@ class CheapTrainer:
         self._eaten: list[bytes] = []
 
     def epochs(
-        self, spec: RunSpec, *, resume: Path | None, notify: Callable[[dict[str, Any]], None]
+        self, spec: RunSpec, resume: Path | None, notify: Callable[[int, int, int], None]
     ) -> Iterator[CheapEpoch]:
         if spec.genre == "refuse":
             raise UserError("genre refuse: no poster of the training cohorts has it")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from postertui.training import environment
 from postertui.training.job.attempt import Attempt, Result, Trainer
 from postertui.training.job.watch import Watch
 
@@ -73,6 +74,7 @@ def make_trainer() -> Trainer:
 
     `POSTERTUI_TRAINER=module:factory` takes another one, for tests and benchmarks.
     """
+    environment.prepare()
     module, _, name = os.environ.get(
         "POSTERTUI_TRAINER", "postertui.training.trainer:Trainer"
     ).partition(":")

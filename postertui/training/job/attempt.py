@@ -31,6 +31,9 @@ CHECKPOINT_SHARE = 0.05
 #: After so many seconds without one, a checkpoint is written whatever it costs.
 CHECKPOINT_SECONDS = 10.0
 
+#: Seconds between two events about the progress of feature extraction.
+NOTIFY_SECONDS = 0.5
+
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -51,12 +54,12 @@ class Trainer(Protocol):
     """Trains runs, one after the other, and stays warm in between."""
 
     def epochs(
-        self, spec: RunSpec, *, resume: Path | None, notify: Callable[[dict[str, Any]], None]
+        self, spec: RunSpec, resume: Path | None, notify: Callable[[int, int, int], None]
     ) -> Iterator[Epoch]:
         """The run's epochs from the one after `resume` on (from 1 where that is None).
 
-        `notify` takes progress before the first epoch. Raises `UserError` for a run that cannot
-        be trained.
+        `notify(cohort, done, total)` hears of feature extraction, before the first epoch. Raises
+        `UserError` for a run that cannot be trained.
         """
 
 
@@ -73,7 +76,7 @@ class Attempt:
         self._make_trainer = make_trainer
         self._watch = watch
         self._writer: EventWriter
-        self._ended = False
+        self._notified = 0.0
 
     def run(self) -> Result:
         lock = RunLock(self._folder)
@@ -148,7 +151,7 @@ class Attempt:
     def _epochs(self, trainer: Trainer, spec: RunSpec, resume: Path | None) -> Iterator[Epoch]:
         """The trainer's epochs; from the first on where the checkpoint cannot be used."""
         if resume is not None:
-            epochs = iter(trainer.epochs(spec, resume=resume, notify=self._notify))
+            epochs = iter(trainer.epochs(spec, resume, self._notify))
             try:
                 first = next(epochs, None)
             except UserError as error:
@@ -158,7 +161,7 @@ class Attempt:
                     yield first
                     yield from epochs
                 return
-        yield from trainer.epochs(spec, resume=None, notify=self._notify)
+        yield from trainer.epochs(spec, None, self._notify)
 
     def _start(self, have: int) -> None:
         me = Process.current()
@@ -180,9 +183,13 @@ class Attempt:
         self._writer.append("epoch", **fields, checkpoint=True)
         checkpoints.adopt(self._folder, drafted)
 
-    def _notify(self, progress: dict[str, Any]) -> None:
+    def _notify(self, cohort: int, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done < total and now - self._notified < NOTIFY_SECONDS:
+            return
+        self._notified = now
         with self._watch.writing:
-            self._writer.append("features", **{k: _plain(v) for k, v in progress.items()})
+            self._writer.append("features", cohort=cohort, done=done, total=total)
 
     def _end(self, status: Outcome, reason: str = "", **fields: Any) -> Result:
         with self._watch.writing:

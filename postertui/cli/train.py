@@ -1,0 +1,197 @@
+"""`postertui train`: queue what is missing and see it through."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from postertui.cli.options import Digits, data_option, json_option, runs_option
+from postertui.errors import UserError
+
+if TYPE_CHECKING:
+    from postertui.launch import Plan
+    from postertui.study import Study
+
+
+@click.command("train")
+@click.option("--study", "study_name", default="milestone4", show_default=True, help="A study.")
+@click.option("--variant", "variants", multiple=True, help="A variant's name or a glob (l2-*).")
+@click.option("--genre", "genres", multiple=True, help="A genre or a glob; kept however rare.")
+@click.option("--all-genres", is_flag=True, help="Keep genres too rare to model.")
+@click.option("--seeds", type=click.IntRange(1, 1000), help="How many seeds: 0, 1, 2 and so on.")
+@click.option("--epochs", type=click.IntRange(1, 10_000), help="Instead of the variants' own.")
+@click.option("--jobs", type=click.IntRange(1, 64), help="At a time, per GPU or on all cores.")
+@click.option(
+    "--weights",
+    default="imagenet",
+    show_default=True,
+    help="The frozen network's: imagenet, random or a file.",
+)
+@click.option("--train-cohorts", type=Digits(), help="Digits, e.g. 0,1,3.")
+@click.option("--test-cohorts", type=Digits(), help="Digits, e.g. 2.")
+@click.option(
+    "--mode",
+    type=click.Choice(["sound", "published"]),
+    help="`published` keeps the arithmetic of 2017, NaN and all.",
+)
+@click.option("--retry", "retry_ended", is_flag=True, help="Also those that failed before.")
+@click.option("--detach", is_flag=True, help="Return at once; the runs go on.")
+@click.option("--list", "only_list", is_flag=True, help="Show the study's variants and return.")
+@click.option("--dry-run", is_flag=True, help="Say what would be trained and return.")
+@data_option
+@runs_option
+@json_option
+def train_command(
+    study_name: str,
+    variants: tuple[str, ...],
+    genres: tuple[str, ...],
+    all_genres: bool,
+    seeds: int | None,
+    epochs: int | None,
+    jobs: int | None,
+    weights: str,
+    train_cohorts: tuple[int, ...] | None,
+    test_cohorts: tuple[int, ...] | None,
+    mode: str | None,
+    retry_ended: bool,
+    detach: bool,
+    only_list: bool,
+    dry_run: bool,
+    data: Path,
+    runs: Path,
+    as_json: bool,
+) -> int:
+    """Train the runs of a study that are missing.
+
+    Asking again trains nothing that is done and attaches to what is running. Ctrl-C stops; what
+    is unfinished goes on next time.
+    """
+    from postertui.study import load_study
+
+    study = load_study(study_name)
+    if only_list:
+        list_variants(study, variants, as_json=as_json)
+        return 0
+    from postertui import launch
+    from postertui.cohorts import Dataset
+    from postertui.store import Store
+    from postertui.supervisor import requests
+    from postertui.weights import resolve_weights
+
+    dataset = Dataset.open(data)
+    store = Store(runs)
+    store.refresh()
+    plan = launch.plan(
+        study,
+        dataset,
+        resolve_weights(weights),
+        {name: run.state for name, run in store.runs.items()},
+        variants=variants,
+        genres=genres,
+        seeds=seeds,
+        epochs=epochs,
+        train_cohorts=train_cohorts,
+        test_cohorts=test_cohorts,
+        mode=mode,  # type: ignore[arg-type]
+        all_genres=all_genres,
+    )
+    say_plan(plan, retry=retry_ended)
+    if not plan.specs:
+        raise UserError("no run matches; `postertui data show` lists the genres", exit_code=3)
+    if dry_run:
+        _print_json(plan, as_json)
+        return 0
+    again = plan.ended if retry_ended else ()
+    if plan.missing or plan.open or again:
+        check_trainable()
+        launch.queue(runs, plan.missing)
+        requests.retry(runs, [spec.run for spec in again])
+        started = requests.ensure_supervisor(runs, jobs=jobs)
+        if detach:
+            _say("Training goes on in the background; `postertui` shows it.")
+            _print_json(plan, as_json)
+            return 0
+        from postertui.cli.progress import follow
+
+        watched = [spec.run for spec in (*plan.missing, *plan.open, *again)]
+        return follow(store, watched, plan, started=started, as_json=as_json)
+    _print_json(plan, as_json)
+    return 1 if plan.ended else 0
+
+
+def check_trainable() -> None:
+    """Raise `UserError` unless a backend to train with is installed."""
+    import os
+
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if os.environ.get("POSTERTUI_TRAINER"):
+        return
+    if importlib.util.find_spec("keras") is None or importlib.util.find_spec(backend) is None:
+        raise UserError(
+            f"training needs Keras and {backend}: pip install 'postertui[train]'"
+            + (" or 'postertui[jax]'" if backend == "jax" else "")
+        )
+
+
+def list_variants(study: Study, globs: tuple[str, ...], *, as_json: bool) -> None:
+    """The study's variants on standard output: name, and what differs from base."""
+    import msgspec
+
+    chosen = study.select(globs)
+    if as_json:
+        click.echo(json.dumps([msgspec.to_builtins(v) for v in chosen], indent=2))
+        return
+    base = msgspec.to_builtins(study.base)
+    width = max(len(v.name) for v in chosen)
+    for variant in chosen:
+        values = msgspec.to_builtins(variant)
+        changed = [
+            f"{key}={_brief(value)}"
+            for key, value in values.items()
+            if key not in ("name", "family") and value != base.get(key)
+        ]
+        what = ", ".join(changed) or "the home base"
+        click.echo(f"{variant.name:<{width}}  {what}")
+
+
+def say_plan(plan: Plan, *, retry: bool) -> None:
+    """What there is to do, on standard error."""
+    if plan.rare:
+        _say(
+            f"Left out as too rare: {', '.join(plan.rare)} (name them with --genre, or "
+            "--all-genres)"
+        )
+    counts = [
+        (len(plan.missing), "new"),
+        (len(plan.open), "under way or waiting"),
+        (len(plan.done), "done"),
+        (len(plan.ended), "failed or cancelled"),
+    ]
+    parts = ", ".join(f"{count} {what}" for count, what in counts if count)
+    _say(f"{len(plan.specs)} runs: {parts or 'none'}")
+    if plan.ended and not retry:
+        _say("Those that failed or were cancelled are left alone; --retry queues them again.")
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, dict):
+        rest = ", ".join(f"{k} {v}" for k, v in value.items() if k != "kind")
+        return f"{value.get('kind')}" + (f" ({rest})" if rest else "")
+    return str(value)
+
+
+def _print_json(plan: Plan, as_json: bool) -> None:
+    if as_json:
+        names = ("missing", "open", "done", "ended")
+        groups = {name: [s.run for s in getattr(plan, name)] for name in names}
+        click.echo(json.dumps({"runs": plan.runs, **groups, "rare": plan.rare}, indent=2))
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+    sys.stderr.flush()

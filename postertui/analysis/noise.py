@@ -24,6 +24,9 @@ _IDLE_FAMILIES = {
 _REGULARIZERS = ("regularizer", "regularizer L1", "regularizer L2")
 _NO_REGULARIZER = {"NoReg", "L1=0", "L1=0e", "L2=0", "L2=0e"}
 
+#: Fewer degrees of freedom than this say nothing about a spread.
+ENOUGH_DF = 3
+
 Source = Literal["replicates", "known-equal variants", "none"]
 
 
@@ -124,14 +127,19 @@ def noise_floor(values: pl.DataFrame, equal: dict[str, str]) -> Noise:
     each other. `none` where neither exists.
     """
     ok = values.filter(pl.col("state") == "ok")
-    replicates = _within(ok, ["name", "genre"])
-    if sum(df for _, df in replicates.values()) >= 3:
+    replicates = within_settings(values)
+    if sum(df for _, df in replicates.values()) >= ENOUGH_DF:
         return _noise("replicates", replicates, ())
     aliased = ok.with_columns(setting=pl.col("name").replace(equal))
     twins = _within(aliased, ["setting", "genre"])
     if twins:
         return _noise("known-equal variants", twins, _twin_names(aliased))
     return Noise("none")
+
+
+def within_settings(values: pl.DataFrame) -> dict[str, tuple[float, float]]:
+    """Genre to (variance, df) of the runs around the means of their (variant, genre)."""
+    return _within(values.filter(pl.col("state") == "ok"), ["name", "genre"])
 
 
 def _within(ok: pl.DataFrame, keys: list[str]) -> dict[str, tuple[float, float]]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from postertui.analysis.noise import Noise
+from postertui.analysis.noise import ENOUGH_DF, Noise
 from postertui.analysis.statistics import (
     benjamini_hochberg,
     holm,
@@ -26,9 +26,6 @@ CORRECTIONS = {
     "none": "not corrected: one in twenty equal settings will look different",
 }
 ALPHA = 0.05
-
-#: Fewer degrees of freedom than this say nothing about a spread.
-ENOUGH_DF = 3
 
 CELL_SCHEMA = {
     "name": pl.String,

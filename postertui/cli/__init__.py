@@ -31,6 +31,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("tables", "Write the history table to a file."),
     "report": ("report", "Draw figures."),
     "compare": ("compare", "Compare variants honestly, with the noise in view."),
+    "leaderboard": ("findings", "Rank the variants; a lead within noise is a tie."),
+    "bars": ("findings", "Hold a variant against base rate and always-yes F."),
+    "diagnose": ("findings", "Say what went wrong in which run, and what to try."),
+    "ensemble": ("findings", "Pick each genre's variant by its training F."),
     "check": ("check", "Fail where a variant got worse than a baseline beyond noise."),
     "doctor": ("doctor", "Check what is installed, the devices, the data and the runs."),
 }

@@ -1,0 +1,232 @@
+"""The bars that a model must pass, and by how much it does.
+
+Of a genre whose share of positives in the test cohort is m, a dummy that says yes at random at
+that rate (scikit-learn's `DummyClassifier(strategy="stratified")`) has F = m, and one that always
+says yes has F = 2m/(1+m), since its precision is m and its recall 1. The second is the higher bar
+and the one that counts.
+
+`test_fscore` is 2017's metric: a mean over the batches of the cohort in its order. A mean of F is
+not the F of the whole: the same always-yes model reaches .4329 there for Drama of 2017, not .4384
+(films of one age come together, and F is concave in m). Where runs of the table have collapsed to
+always-yes, what they reached is therefore the bar for that metric.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import polars as pl
+
+from postertui.analysis.cohorts import cohort_facts
+from postertui.analysis.noise import Noise, equal_settings, noise_floor
+from postertui.analysis.statistics import t_quantile
+from postertui.analysis.values import dead_rows, run_values
+
+Verdict = Literal["below the bar", "unclear", "above"]
+
+BAR_SCHEMA = {
+    "genre": pl.String,
+    "test_posters": pl.Int64,
+    "positives": pl.Int64,
+    "base_rate": pl.Float64,
+    "base_rate_low": pl.Float64,
+    "base_rate_high": pl.Float64,
+    "always_yes": pl.Float64,
+    "always_yes_low": pl.Float64,
+    "always_yes_high": pl.Float64,
+    "measured_always_yes": pl.Float64,
+    "bar": pl.Float64,
+}
+MARGIN_SCHEMA = {
+    "name": pl.String,
+    "genre": pl.String,
+    "n": pl.Int64,
+    "value": pl.Float64,
+    "bar": pl.Float64,
+    "margin": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "verdict": pl.String,
+}
+
+
+def always_yes(base_rate: float) -> float:
+    """The F-score of always saying yes, 2m/(1+m)."""
+    return 2 * base_rate / (1 + base_rate)
+
+
+def rate_interval(rate: float, posters: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval of a share seen in `posters` posters (E. B. Wilson, JASA 22, 1927)."""
+    z = t_quantile(0.5 + level / 2, math.inf)
+    centre = (rate + z * z / (2 * posters)) / (1 + z * z / posters)
+    spread = math.sqrt(rate * (1 - rate) / posters + z * z / (4 * posters**2))
+    half = z / (1 + z * z / posters) * spread
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def bars(table: pl.DataFrame, metric: str = "test_fscore_soft") -> pl.DataFrame:
+    """One row per genre (`BAR_SCHEMA`); null where base rate or cohort size is unknown.
+
+    The intervals (95 %) say how far base rate and always-yes F would move with another cohort of
+    that size. `bar` is the higher of base rate and always-yes F, for `test_fscore` the measured
+    one where there is one.
+    """
+    measured = _measured_always_yes(table) if metric == "test_fscore" else {}
+    rows: list[dict[str, Any]] = []
+    for facts in cohort_facts(table).iter_rows(named=True):
+        rate, posters, genre = facts["test_base_rate"], facts["test_posters"], facts["genre"]
+        row = dict.fromkeys(BAR_SCHEMA) | {"genre": genre, "test_posters": posters}
+        if rate is not None:
+            row |= {"base_rate": rate, "always_yes": always_yes(rate)}
+            row["measured_always_yes"] = measured.get(genre)
+            row["bar"] = max(rate, measured.get(genre, always_yes(rate)))
+        if rate is not None and posters is not None:
+            low, high = rate_interval(rate, posters)
+            row |= {"positives": round(rate * posters), "base_rate_low": low}
+            row |= {"base_rate_high": high, "always_yes_low": always_yes(low)}
+            row["always_yes_high"] = always_yes(high)
+        rows.append(row)
+    return pl.DataFrame(rows, schema=BAR_SCHEMA)
+
+
+def _measured_always_yes(table: pl.DataFrame) -> dict[str, float]:
+    """Genre to what its runs reached while they said yes to every poster of both cohorts.
+
+    The median over such epochs: an output that is the same for all posters but below 1 has a
+    lower soft F, one that still ranks them a higher one.
+    """
+    facts = cohort_facts(table).drop_nulls(["train_base_rate", "test_base_rate"])
+    rows = table.filter(~dead_rows(table)).select(
+        "genre", "train_accuracy", "test_accuracy", "test_fscore"
+    )
+    rows = rows.join(facts, on="genre").filter(
+        ((pl.col("test_accuracy") - pl.col("test_base_rate")).abs() < 1e-5)
+        & ((pl.col("train_accuracy") - pl.col("train_base_rate")).abs() < 1e-5)
+        & pl.col("test_fscore").is_not_null()
+    )
+    return dict(rows.group_by("genre").agg(pl.median("test_fscore")).iter_rows())
+
+
+def fscore_error(fscore: float, tp: float, fp_and_fn: float) -> float:
+    """The standard error of an F-score that comes from the cohort being a sample.
+
+    F = 2TP/(2TP+FP+FN) is a ratio of sums over posters; by the delta method its variance is the
+    sum over posters of ((numerator term - F · denominator term) / denominator)².
+    """
+    denominator = 2 * tp + fp_and_fn
+    if denominator <= 0:
+        return math.nan
+    square = tp * (2 - 2 * fscore) ** 2 + fp_and_fn * fscore**2
+    return math.sqrt(square) / denominator
+
+
+def margin_error(tp: int, fp: int, fn: int, tn: int) -> float:
+    """The standard error of a model's F minus the always-yes F on the same posters.
+
+    The delta method as in `fscore_error`; that both are measured on one cohort counts.
+    """
+    n1, n = tp + fn, tp + fp + fn + tn
+    if n1 == 0:
+        return math.nan
+    d, d_yes = 2 * tp + fp + fn, n + n1
+    f, f_yes = 2 * tp / d, 2 * n1 / d_yes
+    yes_positive, yes_negative = (2 - 2 * f_yes) / d_yes, -f_yes / d_yes
+    terms = (
+        (tp, (2 - 2 * f) / d - yes_positive),
+        (fn, -f / d - yes_positive),
+        (fp, -f / d - yes_negative),
+        (tn, -yes_negative),
+    )
+    return math.sqrt(sum(count * term**2 for count, term in terms))
+
+
+def margins(
+    table: pl.DataFrame, metric: str, rule: str | int = "last", noise: Noise | None = None
+) -> pl.DataFrame:
+    """Each variant's margin over its genre's bar (`MARGIN_SCHEMA`), one row per (name, genre).
+
+    The interval (95 %) adds up two errors: the cohort is a sample of `test_posters` posters, and
+    the run is one of the noise's (divided by the number of seeds). A part that is unknown counts
+    as nothing; the interval is null where both are. The verdict is `above` or `below the bar`
+    where the interval leaves zero out.
+    """
+    values = run_values(table, metric, rule)
+    if noise is None:
+        noise = noise_floor(values, equal_settings(table))
+    ok = values.filter(pl.col("state") == "ok")
+    ok = ok.join(table.select("run", "epoch", *_cells(table)), on=["run", "epoch"], how="left")
+    genres = {row["genre"]: row for row in bars(table, metric).iter_rows(named=True)}
+    groups = ok.group_by("name", "genre").agg(
+        pl.len().alias("n"), pl.mean("value"), *(pl.mean(c) for c in _cells(table))
+    )
+    rows = []
+    for group in groups.sort("genre", "name").iter_rows(named=True):
+        genre = genres[group["genre"]]
+        if genre["bar"] is None:
+            continue
+        margin = group["value"] - genre["bar"]
+        variance, df = 0.0, math.inf
+        if noise.known:
+            variance, df = noise.variance(group["genre"])
+        cohort = _cohort_error(group, genre)
+        se = math.sqrt(variance / group["n"] + cohort**2)
+        # Satterthwaite: the cohort's part is as good as known, the runs' part has few degrees.
+        if noise.known and variance > 0:
+            df *= (se * se / (variance / group["n"])) ** 2
+        low = high = None
+        verdict = "unclear"
+        if se > 0:
+            half = t_quantile(0.975, df) * se
+            low, high = margin - half, margin + half
+            verdict = "above" if low > 0 else "below the bar" if high < 0 else "unclear"
+        rows.append(
+            {k: group[k] for k in ("name", "genre", "n", "value")}
+            | {"bar": genre["bar"], "margin": margin, "low": low, "high": high}
+            | {"verdict": verdict}
+        )
+    return pl.DataFrame(rows, schema=MARGIN_SCHEMA)
+
+
+def genre_verdicts(margins: pl.DataFrame) -> pl.DataFrame:
+    """`genre verdict best margin`: what the models of a genre say together.
+
+    `above` where one model stays above with its interval widened for having been picked among
+    all (Bonferroni); `below the bar` where every model is below; else `unclear`. `best` is the
+    variant with the highest margin.
+    """
+    rows = []
+    for (genre,), models in margins.group_by("genre", maintain_order=True):
+        best = models.sort("margin", descending=True).row(0, named=True)
+        verdict = "unclear"
+        if best["low"] is not None:
+            wider = t_quantile(1 - 0.025 / models.height, math.inf) / t_quantile(0.975, math.inf)
+            low = best["margin"] - wider * (best["margin"] - best["low"])
+            if low > 0:
+                verdict = "above"
+            elif (models["verdict"] == "below the bar").all():
+                verdict = "below the bar"
+        rows.append((genre, verdict, best["name"], best["margin"]))
+    schema = {"genre": pl.String, "verdict": pl.String, "best": pl.String, "margin": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row").sort("genre")
+
+
+def _cells(table: pl.DataFrame) -> list[str]:
+    return [c for c in ("test_tp", "test_fp", "test_fn", "test_tn") if c in table.columns]
+
+
+def _cohort_error(group: dict[str, Any], genre: dict[str, Any]) -> float:
+    """The cohort's part of a margin's standard error; 0 where nothing tells it.
+
+    From the confusion counts where the table has them. Without them, from a model of that F that
+    finds half of the positives, which for F = 2TP/D gives TP and D.
+    """
+    counts = [group.get(f"test_{c}") for c in ("tp", "fp", "fn", "tn")]
+    if all(c is not None for c in counts):
+        error = margin_error(*(round(c) for c in counts if c is not None))
+        return 0.0 if math.isnan(error) else error
+    f, positives = group["value"], genre["positives"]
+    if not positives or not 0 < f < 1:
+        return 0.0
+    tp = positives / 2
+    return fscore_error(f, tp, 2 * tp / f - 2 * tp)

@@ -1,0 +1,308 @@
+"""What went wrong in a run, told from its history alone.
+
+Each finding says since which epoch, in one line, and what to try. A run can have several; one that
+is dead or has collapsed has no trend worth a word.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from postertui.analysis.cohorts import batch_size, cohort_facts
+from postertui.analysis.statistics import Floats
+from postertui.analysis.values import dead_rows
+
+Kind = Literal[
+    "dead",
+    "always-yes",
+    "always-no",
+    "empty batches",
+    "diverging",
+    "overfitting",
+    "improving",
+]
+
+#: Worst first.
+KINDS: tuple[Kind, ...] = (
+    "dead",
+    "always-yes",
+    "always-no",
+    "diverging",
+    "empty batches",
+    "overfitting",
+    "improving",
+)
+
+#: A trend is told from this many epochs or more.
+_ENOUGH_EPOCHS = 5
+#: Metrics count as moved beyond this many times their jitter from epoch to epoch.
+_BEYOND = 2.0
+
+FINDING_SCHEMA = {
+    "run": pl.String,
+    "name": pl.String,
+    "genre": pl.String,
+    "seed": pl.Int64,
+    "kind": pl.String,
+    "since_epoch": pl.Int64,
+    "line": pl.String,
+    "advice": pl.String,
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with a run, since `since_epoch`.
+
+    `line` explains it and `advice` says what to try, in one sentence each.
+    """
+
+    kind: Kind
+    since_epoch: int
+    line: str
+    advice: str
+
+
+def diagnose(history: pl.DataFrame) -> list[Finding]:
+    """The findings of one run's history, worst first; none for a run that does well."""
+    return [finding for run in _runs(history) for finding in run.findings()]
+
+
+def diagnose_table(table: pl.DataFrame) -> pl.DataFrame:
+    """The findings of every run of a history table (`FINDING_SCHEMA`), by genre and name."""
+    rows = [
+        run.head
+        | {"kind": finding.kind, "since_epoch": finding.since_epoch}
+        | {"line": finding.line, "advice": finding.advice}
+        for run in _runs(table)
+        for finding in run.findings()
+    ]
+    frame = pl.DataFrame(rows, schema=FINDING_SCHEMA)
+    order = pl.col("kind").cast(pl.Enum(KINDS))
+    return frame.sort("genre", "name", "seed", "run", order, maintain_order=True)
+
+
+def _runs(table: pl.DataFrame) -> Iterator[_Run]:
+    """The table's runs; its columns become vectors once, and each run gets slices of them."""
+    if table.is_empty():
+        return
+    facts = {row["genre"]: row for row in cohort_facts(table).iter_rows(named=True)}
+    table = table.with_columns(_batch=batch_size(table), _dead=dead_rows(table))
+    table = table.sort("run", "epoch")
+    metrics = {
+        name: table[name].cast(pl.Float64).fill_null(math.nan).to_numpy()
+        for name in table.columns
+        if name.startswith(("train_", "test_"))
+    }
+    epochs, dead = table["epoch"].to_numpy(), table["_dead"].to_numpy()
+    heads = table.group_by("run", maintain_order=True).agg(
+        pl.first("name", "genre", "seed", "_batch"), pl.len()
+    )
+    start = 0
+    for head in heads.iter_rows(named=True):
+        rows = slice(start, start + head.pop("len"))
+        start = rows.stop
+        batch = head.pop("_batch")
+        columns = {name: values[rows] for name, values in metrics.items()}
+        yield _Run(head, facts[head["genre"]], batch, epochs[rows].tolist(), dead[rows], columns)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run's history as vectors over its epochs, NaN where a metric is undefined.
+
+    `head` holds what is the same in all its rows, `facts` its genre's `cohort_facts`.
+    """
+
+    head: dict[str, Any]
+    facts: dict[str, Any]
+    batch: int
+    epochs: list[int]
+    is_dead: Any
+    columns: dict[str, Floats]
+
+    def findings(self) -> list[Finding]:
+        found = [self._dead(), self._collapsed()]
+        if found == [None, None]:
+            overfitting = self._overfitting()
+            found += [self._diverging(), overfitting]
+            found.append(None if overfitting else self._improving())
+        found.append(self._empty_batches())
+        return sorted((f for f in found if f is not None), key=lambda f: KINDS.index(f.kind))
+
+    def _column(self, name: str) -> Floats:
+        return self.columns.get(name, np.full(len(self.epochs), math.nan))
+
+    def _dead(self) -> Finding | None:
+        if not self.is_dead.any():
+            return None
+        since = self.epochs[int(self.is_dead.argmax())]
+        why = "most likely a batch without a positive, whose F is 0/0"
+        rate, posters = self.facts["train_base_rate"], self.facts["train_posters"]
+        if rate is not None and posters is not None:
+            chance = 1 - (1 - (1 - rate) ** self.batch) ** (posters / self.batch)
+            why += f" ({_percent(chance)} of epochs have one)"
+        return Finding(
+            "dead",
+            since,
+            f"The weights are NaN since epoch {since}: {why}. It goes on, but learns nothing.",
+            "Train it in sound mode, which skips the update of such a batch, or in larger batches.",
+        )
+
+    def _collapsed(self) -> Finding | None:
+        if self.is_dead.any():
+            return None
+        rate, posters = self.facts["test_base_rate"], self.facts["test_posters"]
+        counts = [self._column(f"test_{c}") for c in ("tp", "fp", "fn", "tn")]
+        if not np.isnan(counts).all():
+            tp, fp, fn, tn = counts
+            yes, no = fn + tn == 0, tp + fp == 0
+        elif rate is not None:
+            accuracy = self._column("test_accuracy")
+            # Half a poster of rounding; where the cohort's size is unknown, as good as that.
+            within = 0.6 / posters if posters else 1e-5
+            yes, no = abs(accuracy - rate) < within, abs(accuracy - (1 - rate)) < within
+            # An accuracy can pass through 1 - m by chance: two epochs in a row it does not, nor
+            # once with a soft F above always-yes.
+            no = no & ~(self._column("test_fscore") > 2 * rate / (1 + rate))
+            yes, no = (_tail(x) if _tail(x).sum() > 1 else x & False for x in (yes, no))
+        else:
+            return None
+        for kind, says in (("always-yes", _tail(yes)), ("always-no", _tail(no))):
+            if says.any():
+                return self._collapse_finding(kind, self.epochs[int(says.argmax())])
+        return None
+
+    def _collapse_finding(self, kind: str, since: int) -> Finding:
+        rate = self.facts["test_base_rate"]
+        if kind == "always-yes":
+            bar = "" if rate is None else f" F {2 * rate / (1 + rate):.3f} costs nothing."
+            return Finding(
+                "always-yes",
+                since,
+                f"Says yes to every poster since epoch {since}.{bar}",
+                "Lower the learning rate or weaken the regularizer; compare with base.",
+            )
+        share = "" if rate is None else f" {_percent(1 - rate)} accuracy means nothing here."
+        return Finding(
+            "always-no",
+            since,
+            f"Says no to every poster since epoch {since}.{share}",
+            "Train on the soft F-score, or on BCE with class weights; lower the learning rate.",
+        )
+
+    def _empty_batches(self) -> Finding | None:
+        ran = ~np.isnan(self._column("test_accuracy")) & ~self.is_dead
+        undefined = ran & np.isnan(self._column("test_fscore"))
+        if not undefined.any():
+            return None
+        rate, posters = self.facts["test_base_rate"], self.facts["test_posters"]
+        expected = ""
+        if rate is not None and posters is not None:
+            batches = math.ceil(posters / self.batch)
+            number = batches * (1 - rate) ** self.batch
+            expected = f" ({number:.2g} of {batches} expected in a random order)"
+        pooled = not np.isnan(self._column("test_fscore_soft")).all()
+        genre = self.head["genre"]
+        return Finding(
+            "empty batches",
+            self.epochs[int(undefined.argmax())],
+            f"Test F is undefined in {undefined.sum()} of {ran.sum()} live epochs: a batch of "
+            f"{self.batch} test posters has no {genre}{expected}, and 0/0 spoils the mean.",
+            "Read test_fscore_soft, which is over the whole cohort."
+            if pooled
+            else "Train it again: today's test_fscore_soft is over the whole cohort.",
+        )
+
+    def _diverging(self) -> Finding | None:
+        keep, loss = _finite(self._column("train_loss"))
+        if loss.size < _ENOUGH_EPOCHS:
+            return None
+        lowest = int(loss[:-1].argmin())
+        rise = float(loss[-2:].mean() - loss[lowest])
+        if rise < max(0.1 * abs(float(loss[lowest])), _BEYOND * _jitter(loss)):
+            return None
+        since = self.epochs[int(keep[min(lowest + 1, loss.size - 1)])]
+        return Finding(
+            "diverging",
+            since,
+            f"Training loss rises since epoch {since}: from {loss[lowest]:.3g} to {loss[-1]:.3g}.",
+            "Lower the learning rate.",
+        )
+
+    def _overfitting(self) -> Finding | None:
+        keep, test, train = self._curves()
+        if test.size < _ENOUGH_EPOCHS:
+            return None
+        smooth = np.convolve(test, np.ones(3) / 3, mode="valid")
+        peak = int(smooth.argmax())
+        drop = float(smooth[peak] - smooth[-1])
+        # Two means of three epochs differ by sqrt(2/3) of one epoch's jitter.
+        if smooth.size - 1 - peak < 2 or drop <= _BEYOND * math.sqrt(2 / 3) * _jitter(test):
+            return None
+        if drop < 0.01 * abs(float(smooth[peak])) or not train[-1] > train[peak + 1]:
+            return None
+        since = self.epochs[int(keep[peak + 2])]
+        return Finding(
+            "overfitting",
+            since,
+            f"Test falls since epoch {since} (from {abs(smooth[peak]):.3f} to "
+            f"{abs(smooth[-1]):.3f}, means of three epochs) while training still gains.",
+            "Stop earlier, regularize more, or make the head smaller.",
+        )
+
+    def _improving(self) -> Finding | None:
+        keep, test, _ = self._curves()
+        if test.size < _ENOUGH_EPOCHS:
+            return None
+        width = max(4, test.size // 3)
+        tail = test[-width:]
+        slope = float(np.polyfit(np.arange(width), tail, 1)[0])
+        if slope * (width - 1) <= _BEYOND * _jitter(test) or test.argmax() < test.size - 2:
+            return None
+        since = self.epochs[int(keep[-width])]
+        return Finding(
+            "improving",
+            since,
+            f"Still improving at the end: {slope:+.4f} an epoch since epoch {since}.",
+            "Train it for more epochs.",
+        )
+
+    def _curves(self) -> tuple[Floats, Floats, Floats]:
+        """Where the test curve is defined, it there, and the training curve there; up is better.
+
+        Soft F over the cohort, else the published F, else the loss.
+        """
+        for metric, sign in (("fscore_soft", 1), ("fscore", 1), ("loss", -1)):
+            keep, test = _finite(sign * self._column(f"test_{metric}"))
+            if test.size >= _ENOUGH_EPOCHS:
+                return keep, test, (sign * self._column(f"train_{metric}"))[keep]
+        return keep, test, test
+
+
+def _finite(values: Floats) -> tuple[Any, Floats]:
+    keep = np.flatnonzero(np.isfinite(values))
+    return keep, values[keep]
+
+
+def _tail(flags: Any) -> Any:
+    """`flags` with only their unbroken run at the end left."""
+    return np.logical_and.accumulate(flags[::-1])[::-1]
+
+
+def _jitter(values: Floats) -> float:
+    """How far one epoch scatters around a smooth curve: from second differences.
+
+    For independent scatter with variance v a second difference has variance 6v.
+    """
+    return math.sqrt(float((np.diff(values, 2) ** 2).mean()) / 6)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.1 or share == 0 else f"{100 * share:.2g} %"

@@ -1,0 +1,28 @@
+"""Why a test F is undefined, row by row."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from postertui.analysis.cohorts import batch_size
+from postertui.analysis.values import dead_rows
+
+
+def undefined_causes(table: pl.DataFrame, metric: str = "test_fscore") -> pl.DataFrame:
+    """Why `metric` is undefined, for each row where it is: `run epoch cause`.
+
+    `dead`: the model is. `empty batch`: a live model's test F is undefined where a batch of the
+    cohort has no positive; the cohort's batches are the same for all runs of one genre and batch
+    size, so it must then be undefined in all their live epochs. `unexplained`: it is not.
+    """
+    undefined = pl.col(metric).is_null() | pl.col(metric).is_nan()
+    rows = table.with_columns(_batch=batch_size(table), _dead=dead_rows(table))
+    always = (undefined | pl.col("_dead")).all().over("genre", "_batch")
+    cause = (
+        pl.when("_dead")
+        .then(pl.lit("dead"))
+        .when(always)
+        .then(pl.lit("empty batch"))
+        .otherwise(pl.lit("unexplained"))
+    )
+    return rows.with_columns(cause=cause).filter(undefined).select("run", "epoch", "cause")

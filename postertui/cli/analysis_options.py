@@ -1,0 +1,108 @@
+"""Options and loading that the commands of the analysis share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from postertui.errors import UserError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class EpochType(click.ParamType["str | int"]):
+    """`last`, `end`, `best` or an epoch's number."""
+
+    name = "last|end|best|N"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | int:
+        if isinstance(value, int) or value in ("last", "end", "best"):
+            return value  # type: ignore[no-any-return]
+        try:
+            epoch = int(value)
+        except ValueError:
+            epoch = 0
+        if epoch < 1:
+            self.fail(f"{value!r} is no epoch; use last, end, best or a number from 1", param, ctx)
+        return epoch
+
+
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--runs DIR`, `--from TABLE` and FILTER, as the arguments `runs`, `source`, `query`."""
+    for decorate in (
+        click.option(
+            "--from",
+            "source",
+            type=click.Path(path_type=Path),
+            help="A history table (.tsv, .csv, .parquet) instead of the runs.",
+        ),
+        click.option(
+            "--runs",
+            type=click.Path(path_type=Path),
+            default=Path("runs"),
+            show_default=True,
+            help="The folder of the runs.",
+        ),
+        click.argument("query", metavar="[FILTER]", nargs=-1),
+    ):
+        command = decorate(command)
+    return command
+
+
+epoch_option = click.option(
+    "--epoch",
+    "rule",
+    type=EpochType(),
+    default="last",
+    show_default=True,
+    help="Compare at the last epoch that most runs reached, at each run's own end, at each run's "
+    "best epoch (chosen on the test cohort), or at an epoch's number.",
+)
+metric_option = click.option(
+    "--metric",
+    help="Which metric; the soft F over the test cohort where every run has it, else the "
+    "published test_fscore.",
+)
+
+
+def load(source: Path | None, runs: Path) -> pl.DataFrame:
+    """The history table of `source`, or of the runs folder, with 2017's base rates filled in.
+
+    Raises `UserError` where it is no table, and with exit code 3 where it holds no epoch.
+    """
+    from postertui import read_table
+    from postertui.table import with_base_rates
+
+    path = source or runs
+    if source is None and not runs.is_dir():
+        raise UserError(f"{runs}: no such folder; name one with --runs, or a table with --from")
+    table = with_base_rates(read_table(path))
+    if table.is_empty():
+        raise UserError(f"{path}: no finished epoch yet", exit_code=3)
+    return table
+
+
+def matching(table: pl.DataFrame, query: Sequence[str]) -> pl.DataFrame:
+    """The rows of the runs that the filter accepts. Raises `UserError` (exit code 3) for none."""
+    from postertui.filters import parse
+
+    text = " ".join(query)
+    chosen = parse(text).select(table)
+    if chosen.is_empty():
+        raise UserError(f"no run matches {text!r}", exit_code=3)
+    return chosen
+
+
+def chosen_metric(table: pl.DataFrame, metric: str | None) -> str:
+    """`metric`, or the one that the table's runs all have."""
+    from postertui.analysis.values import check_metric, default_metric
+
+    metric = metric or default_metric(table)
+    check_metric(table, metric)
+    return metric

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from postertui.errors import UserError
 from postertui.events import DamagedEventsError, Event, parse_events
+from postertui.notes import NAME as NOTES
+from postertui.notes import Note, read_notes
 from postertui.runs import RunSpec, State, derive_state, is_locked, read_spec
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class Run:
     damage: str | None = None
     newest_milestone: str | None = None
     changed: float = 0.0
+    note: Note = field(default_factory=Note)
 
     @property
     def state(self) -> State:
@@ -84,6 +87,7 @@ class Run:
         record["epoch"] = self.epoch
         record["dead"] = bool(newest.get("dead"))
         record["device"] = (self.start or {}).get("device")
+        record["tag"] = self.note.tags
         record["host"] = (self.start or {}).get("host")
         if self.spec is not None:
             v = self.spec.variant
@@ -116,6 +120,8 @@ class Store:
         self.folder = folder
         self.runs: dict[str, Run] = {}
         self._read: dict[str, tuple[int, int, int]] = {}  # inode, bytes read, lines read
+        self._notes: dict[str, Note] = {}
+        self._notes_read = 0  # the modification time of the notes when they were read
 
     def refresh(self) -> set[str]:
         """Read what is new; the names of the runs that changed, came or went."""
@@ -127,13 +133,37 @@ class Store:
         for name in gone:
             del self.runs[name]
             self._read.pop(name, None)
-        return gone | {name for name in names if self._refresh_run(name)}
+        changed = {name for name in names if self._refresh_run(name)}
+        return gone | changed | self._refresh_notes(changed)
 
     def table(self, keep: Callable[[Run], bool] | None = None) -> pl.DataFrame:
         """The history table of all runs, or of those that `keep` accepts."""
         from postertui.history import history_table
 
         return history_table(r for r in self.runs.values() if keep is None or keep(r))
+
+    def _refresh_notes(self, changed: set[str]) -> set[str]:
+        """Give runs their notes; the names of those whose note is another now."""
+        try:
+            modified = (self.folder / NOTES).stat().st_mtime_ns
+        except OSError:
+            modified = 0
+        candidates = changed
+        if modified != self._notes_read:
+            self._notes_read = modified
+            try:
+                notes = read_notes(self.folder)
+            except UserError:
+                notes = self._notes  # a note is never worth losing sight of the runs
+            candidates = changed | notes.keys() | self._notes.keys()
+            self._notes = notes
+        renoted = set()
+        for name in candidates & self.runs.keys():
+            note = self._notes.get(name, Note())
+            if note != self.runs[name].note:
+                self.runs[name].note = note
+                renoted.add(name)
+        return renoted
 
     def _refresh_run(self, name: str) -> bool:
         folder = self.folder / name

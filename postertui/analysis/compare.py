@@ -103,13 +103,17 @@ def compare(
     table: pl.DataFrame,
     *,
     names: Sequence[str] | None = None,
+    genres: Sequence[str] | None = None,
     against: str | None = "base",
     metric: str,
     rule: str | int = "last",
     correction: Correction = "holm",
     over: Over = "auto",
 ) -> Comparison:
-    """Compare the variants `names` (all of the table's by default) with the variant `against`.
+    """Compare the variants `names` with the variant `against`, over `genres`.
+
+    Both are all of the table's by default. The noise is taken from the whole table, whatever is
+    compared.
 
     With `against=None` every variant is compared with every other. `over` is what the interval is
     about (see above); `auto` is `runs` where the noise is known. Raises `UserError` where a variant
@@ -133,7 +137,11 @@ def compare(
     values = run_values(table, metric, resolve_rule(compared, rule))
     equal = equal_settings(table)
     noise = noise_floor(values, equal)
-    groups = group_cells(pl.concat([pair_runs(values, a, b) for a, b in chosen]))
+    pairs = pl.concat([pair_runs(values, a, b) for a, b in chosen])
+    if genres is not None:
+        pairs = pairs.filter(pl.col("genre").is_in(list(genres)))
+        values = values.filter(pl.col("genre").is_in(list(genres)))
+    groups = group_cells(pairs)
     spread = difference_noise(groups, noise)
     sign = -1.0 if lower_is_better(metric) else 1.0
     cells = judge_cells(groups, spread, correction, sign)

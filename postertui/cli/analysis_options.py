@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class EpochType(click.ParamType["str | int"]):
+class EpochType(click.ParamType[str | int]):
     """`last`, `end`, `best` or an epoch's number."""
 
     name = "last|end|best|N"

@@ -1,4 +1,4 @@
-"""`postertui compare` and `postertui check`."""
+"""`postertui compare`: variants held against each other, with the noise in view."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from postertui.cli.formats import (
     print_sections,
     text,
 )
-from postertui.errors import UserError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -83,8 +82,9 @@ def compare_command(
     chosen = matching(table, query)
     names = chosen["name"].unique().sort().to_list()
     result = compare(
-        narrowed(table, chosen),
+        without_unchosen(table, chosen),
         names=names,
+        genres=chosen["genre"].unique().to_list(),
         against=None if all_pairs else against,
         metric=chosen_metric(table, metric),
         rule=rule,
@@ -94,17 +94,17 @@ def compare_command(
     print_sections(comparison_sections(result, by_genre), output, comparison_facts(result))
 
 
-def narrowed(table: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
-    """The chosen runs and, in their genres, all variants that were not chosen at all.
+def without_unchosen(table: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
+    """The table without those runs of the chosen variants and genres that were not chosen.
 
-    The others stay because the noise may have to come from them.
+    All else stays: the reference, and what the noise may have to come from.
     """
     import polars as pl
 
-    kept = pl.col("run").is_in(chosen["run"].unique().to_list()) | ~pl.col("name").is_in(
-        chosen["name"].unique().to_list()
-    )
-    return table.filter(kept & pl.col("genre").is_in(chosen["genre"].unique().to_list()))
+    settings = chosen.select("name", "genre").unique().with_columns(_chosen=True)
+    table = table.join(settings, on=["name", "genre"], how="left", maintain_order="left")
+    run = pl.col("run").is_in(chosen["run"].unique().to_list())
+    return table.filter(run | pl.col("_chosen").is_null()).drop("_chosen")
 
 
 def comparison_sections(result: Comparison, by_genre: bool) -> list[Section]:
@@ -175,141 +175,3 @@ def _counts(row: Any) -> str:
 def _not_compared(row: Any) -> str:
     kinds = ("dead", "undefined", "short")
     return ", ".join(f"{row[kind]} {kind}" for kind in kinds if row[kind])
-
-
-class MarginType(click.ParamType["float | str"]):
-    """`auto` (None) or a number that is not negative."""
-
-    name = "auto|NUMBER"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float | str:
-        if value == "auto" or isinstance(value, float):
-            return value  # type: ignore[no-any-return]
-        try:
-            margin = float(value)
-        except ValueError:
-            margin = -1.0
-        if not 0 <= margin < float("inf"):
-            self.fail(f"{value!r} is no margin; use auto or a number from 0", param, ctx)
-        return margin
-
-
-@click.command("check")
-@source_options
-@click.option(
-    "--against",
-    type=click.Path(path_type=Path),
-    help="The history table to be no worse than: .tsv, .csv, .parquet or a runs folder.",
-)
-@click.option(
-    "--margin",
-    type=MarginType(),
-    default="auto",
-    show_default=True,
-    help="How much worse a mean may be; auto is the noise between runs of one setting.",
-)
-@click.option(
-    "--require",
-    "requirements",
-    multiple=True,
-    metavar="'TERM > TERM'",
-    help="What every setting must meet, e.g. 'test_fscore_soft > always_yes + 0.02'. Terms are "
-    "metrics, always_yes, base_rate and numbers.",
-)
-@click.option("--genre", "genres", multiple=True, help="Genres that --require is about; globs.")
-@click.option("--variant", "names", multiple=True, help="Variants that --require is about; globs.")
-@metric_option
-@epoch_option
-@format_option
-def check_command(
-    query: tuple[str, ...],
-    runs: Path,
-    source: Path | None,
-    against: Path | None,
-    margin: float | str,
-    requirements: tuple[str, ...],
-    genres: tuple[str, ...],
-    names: tuple[str, ...],
-    metric: str | None,
-    rule: str | int,
-    output: Format,
-) -> int:
-    """Fail (exit code 1) where a variant got worse than a baseline, or misses a requirement.
-
-    For continuous integration: the table says what and by how much.
-    """
-    if against is None and not requirements:
-        raise UserError("nothing to check; give --against TABLE or --require 'TERM > TERM'")
-    table = matching(load(source, runs), query)
-    sections = []
-    failures = 0
-    if against is not None:
-        section, failed = _against_section(table, against, margin, metric, rule)
-        sections.append(section)
-        failures += failed
-    if requirements:
-        section, failed = _requirement_section(table, requirements, genres, names, rule)
-        sections.append(section)
-        failures += failed
-    print_sections(sections, output, {"failures": failures})
-    click.echo("failed" if failures else "passed", err=True)
-    return 1 if failures else 0
-
-
-def _against_section(
-    table: pl.DataFrame, against: Path, margin: float | str, metric: str | None, rule: str | int
-) -> tuple[Section, int]:
-    from postertui.analysis.gate import check_against
-
-    baseline = load(against, against)
-    metric = metric or min(chosen_metric(table, None), chosen_metric(baseline, None), key=len)
-    report = check_against(
-        table,
-        baseline,
-        metric=metric,
-        margin=None if isinstance(margin, str) else margin,
-        rule=rule,
-    )
-    columns = [
-        Column("", lambda row: "FAILED" if row["failed"] else "ok"),
-        Column("variant", text("name")),
-        Column("genre", text("genre")),
-        Column("runs", text("runs"), right=True),
-        Column("baseline", number("baseline"), right=True),
-        Column("now", number("now"), right=True),
-        Column("difference", number("difference", sign=True), right=True),
-        Column("95 % interval", interval("low", "high"), right=True),
-        Column("p", p_value("p_adjusted"), right=True),
-        Column("why", text("why")),
-    ]
-    title = f"Against {against}: {metric}"
-    failed = int(report.rows["failed"].sum())
-    return Section("against", title, report.rows, columns, report.notes), failed
-
-
-def _requirement_section(
-    table: pl.DataFrame,
-    requirements: tuple[str, ...],
-    genres: tuple[str, ...],
-    names: tuple[str, ...],
-    rule: str | int,
-) -> tuple[Section, int]:
-    import polars as pl
-
-    from postertui.analysis.gate import check_requirement
-
-    rows = pl.concat(
-        check_requirement(table, r, genres=genres, names=names, rule=rule) for r in requirements
-    )
-    columns = [
-        Column("", lambda row: "FAILED" if row["failed"] else "ok"),
-        Column("requirement", text("requirement")),
-        Column("variant", text("name")),
-        Column("genre", text("genre")),
-        Column("left", number("left"), right=True),
-        Column("right", number("right"), right=True),
-        Column("why", text("why")),
-    ]
-    return Section("requirements", "Requirements", rows, columns), int(rows["failed"].sum())

@@ -66,7 +66,7 @@ def build_command(
     from postertui.cohorts import Dataset
     from postertui.posters import build_dataset
 
-    with _progress("posters") as progress:
+    with build_progress("posters") as progress:
         report = build_dataset(posters, labels, data, side=side, mirror=mirror, progress=progress)
     dataset = Dataset.open(data)
     _say_left_out(report, data)
@@ -196,7 +196,7 @@ def _say(text: str, items: list[str], data: Path) -> None:
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Progress]:
+def build_progress(what: str) -> Iterator[Progress]:
     """A bar on standard error; in a log, a plain line for every tenth."""
     if sys.stderr.isatty():
         from rich.console import Console

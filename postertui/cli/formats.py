@@ -175,15 +175,14 @@ def _print_rich(sections: Sequence[Section]) -> None:
     for index, section in enumerate(sections):
         if index:
             console.print()
-        table = Table(
-            title=Text(clean(section.title)), title_justify="left", box=None, pad_edge=False
-        )
+        console.print(Text(clean(section.title), style="bold"))
+        table = Table(box=None, pad_edge=False, header_style="italic")
         for column in section.columns:
             table.add_column(
                 Text(column.heading), justify="right" if column.right else "left", overflow="fold"
             )
         for row in section.frame.iter_rows(named=True):
             table.add_row(*(Text(clean(c.cell(row))) for c in section.columns))
-        console.print(table if section.frame.height else Text(f"{clean(section.title)}: nothing."))
+        console.print(table if section.frame.height else Text("Nothing."))
         for note in section.notes:
             console.print(Text(clean(note)), soft_wrap=not sys.stdout.isatty())

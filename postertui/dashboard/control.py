@@ -1,12 +1,16 @@
-"""What the dashboard asks of the supervisor; it never touches a run itself."""
+"""What the dashboard asks of the supervisor; it never writes to a run itself."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from postertui.errors import UserError
+
+if TYPE_CHECKING:
+    from postertui.supervisor.folder import Status
 
 
 class ReadOnlyError(UserError):
@@ -16,12 +20,108 @@ class ReadOnlyError(UserError):
         super().__init__("read-only: start without --read-only to change runs")
 
 
+@dataclass(frozen=True)
+class Undo:
+    """How to take back the newest request. `label` says what that is."""
+
+    label: str
+    request: Callable[[], object]
+
+
 class Control:
-    """Requests to whoever works on `folder`. With `read_only` each raises `ReadOnlyError`."""
+    """Requests to whoever works on `folder`. With `read_only` each raises `ReadOnlyError`.
+
+    Every request can block for a moment and raise `UserError`: call them in a thread.
+    """
 
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self.folder = folder
         self.read_only = read_only
+        self.undos: list[Undo] = []
+
+    def cancel(self, runs: Sequence[str]) -> str:
+        """End these runs; what they trained stays."""
+        client = self._client()
+        outcomes = client.cancel(self.folder, runs)
+        hit = [name for name, outcome in outcomes.items() if outcome in ("done", "requested")]
+        self._remember(f"cancel of {count(hit)}", lambda: self._retry(hit), hit)
+        return "cancelled " + count(hit)
+
+    def retry(self, runs: Sequence[str]) -> str:
+        """Queue these runs again, and have them worked on."""
+        hit = self._retry(runs)
+
+        def cancel() -> None:
+            self._client().cancel(self.folder, hit)
+
+        self._remember(f"retry of {count(hit)}", cancel, hit)
+        return "queued " + count(hit)
+
+    def _retry(self, runs: Sequence[str]) -> list[str]:
+        client = self._client()
+        outcomes = client.retry(self.folder, runs)
+        client.ensure_supervisor(self.folder)
+        return [name for name, outcome in outcomes.items() if outcome == "done"]
+
+    def raise_priority(self, runs: Sequence[str], by: int) -> str:
+        """Let these runs go earlier (`by` above 0) or later."""
+        client = self._client()
+        before = {name: client.priority(self.folder, name) for name in runs}
+        for name, value in before.items():
+            client.set_priority(self.folder, [name], value + by)
+
+        def back() -> None:
+            for name, value in before.items():
+                client.set_priority(self.folder, [name], value)
+
+        self._remember("change of priority", back, list(runs))
+        new = {value + by for value in before.values()}
+        level = f"{new.pop():+d}" if len(new) == 1 else ("higher" if by > 0 else "lower")
+        return f"priority of {count(runs)} is now {level}"
+
+    def toggle_pause(self) -> str:
+        """Start no further run, or go on."""
+        client = self._client()
+        if client.is_paused(self.folder):
+            client.resume(self.folder)
+            client.ensure_supervisor(self.folder)
+            self._remember("resume", lambda: client.pause(self.folder))
+            return "the queue goes on"
+        client.pause(self.folder)
+
+        def resume() -> None:
+            client.resume(self.folder)
+            client.ensure_supervisor(self.folder)
+
+        self._remember("pause", resume)
+        return "the queue is paused: what runs goes on to its end, nothing new starts"
+
+    def undo(self) -> str:
+        """Take back the newest request."""
+        self._client()
+        if not self.undos:
+            return "nothing to undo"
+        undo = self.undos.pop()
+        undo.request()
+        return f"took back the {undo.label}"
+
+    def status(self) -> Status:
+        """What the supervisor does; reading is always allowed."""
+        from postertui.supervisor import requests
+
+        return requests.status(self.folder)
+
+    def is_paused(self) -> bool:
+        from postertui.supervisor import requests
+
+        return requests.is_paused(self.folder)
+
+    def _remember(
+        self, label: str, request: Callable[[], object], runs: Sequence[str] = ("queue",)
+    ) -> None:
+        if runs:
+            self.undos.append(Undo(label, request))
+            del self.undos[:-50]
 
     def _client(self) -> Any:
         if self.read_only:
@@ -30,10 +130,7 @@ class Control:
 
         return requests
 
-    def cancel(self, runs: Sequence[str]) -> None:
-        self._client().cancel(self.folder, list(runs))
 
-    def retry(self, runs: Sequence[str]) -> None:
-        client = self._client()
-        client.retry(self.folder, list(runs))
-        client.ensure_supervisor(self.folder)
+def count(runs: Sequence[object]) -> str:
+    """`1 run`, `3 runs`."""
+    return f"{len(runs)} run{'s' * (len(runs) != 1)}"

@@ -19,7 +19,7 @@ from postertui.filters import FIELDS, Filter, FilterError, parse
 class Model:
     """Runs by name, and those that the filter and the checklists let through.
 
-    Pinned runs are always shown. `without` maps a field to the values unticked in its checklist.
+    Pinned runs are always shown.
     """
 
     options: Options = field(default_factory=Options)
@@ -28,7 +28,6 @@ class Model:
     arrangement: Arrangement = field(default_factory=lambda: Arrangement(members={}))
     pinned: set[str] = field(default_factory=set)
     marked: set[str] = field(default_factory=set)
-    without: dict[str, set[str]] = field(default_factory=dict)
     filter_error: str = ""
     loaded: bool = False
     _filter: Filter = field(default_factory=lambda: parse(""))
@@ -61,7 +60,7 @@ class Model:
     def is_shown(self, run: RunView) -> bool:
         if run.name in self.pinned:
             return True
-        for name, values in self.without.items():
+        for name, values in self.options.without.items():
             if getattr(run, name) in values:
                 return False
         return self._filter.matches(run.record)

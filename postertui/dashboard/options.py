@@ -15,7 +15,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The view, apart from what is selected. `msgspec.structs.replace` makes a changed one.
 
     `first_epoch` and `last_epoch` of 0 mean the first and last there are. `layout` is what is on
-    the main screen: the table, the grid, or both.
+    the main screen: the table, the grid, or both. `without` maps a field to the values that are
+    unticked in its checklist.
     """
 
     metric: str = "f"
@@ -36,5 +37,22 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     columns: int = 0
     filter: str = ""
     devices: bool = False
-    checklist: bool = False
     theme: str = ""
+    without: dict[str, tuple[str, ...]] = {}
+
+    def sane(self) -> Options:
+        """These options, with what this version does not know set back to the default."""
+        from postertui.dashboard.charts.panels import COMPARED
+        from postertui.dashboard.live.view import METRICS
+
+        changes: dict[str, object] = {}
+        if self.metric not in METRICS:
+            changes["metric"] = "f"
+        if self.compare not in COMPARED:
+            changes["compare"] = "variant"
+        if self.group not in ("", "variant", "genre"):
+            changes["group"] = ""
+        if not 0 <= self.smoothing < 1:
+            changes["smoothing"] = 0.0
+        kept = {k: v for k, v in self.without.items() if k in ("variant", "genre")}
+        return msgspec.structs.replace(self, **changes, without=kept)

@@ -19,3 +19,4 @@ class Setup:
     theme: str | None = None
     filter: str | None = None
     study: str = "milestone4"
+    notice: str = ""

@@ -25,8 +25,8 @@ def draw(name: str, table: pl.DataFrame, strict: bool = False, **options: Any) -
 
     `strict` draws exactly what R drew; without it a figure may show more, never less. `options`
     are those of `postertui.figures.options.Options`: `palette`, `baselines`, `seed_lines`,
-    `metric`, `size`. Raises `UserError` for an unknown name or option, and where the table has
-    nothing to show.
+    `metric`, `width`, `height`. Raises `UserError` for an unknown name or option, and where the
+    table has nothing to show.
     """
     chosen = Options(strict=strict, **options)
     picture = draw_published(name, open_source(table), chosen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -68,7 +69,7 @@ LAST_EPOCH = 10
 #: Above this train base rate a genre is in the test strips.
 FREQUENT = 0.05
 
-_X = Axis("epoch", breaks=(0, 2, 4, 6, 8, 10))
+PUBLISHED_X = Axis("epoch", breaks=(0, 2, 4, 6, 8, 10))
 _GRID_LIMITS, _GRID_BREAKS = (0.0, 0.6), (0.0, 0.5)
 _IS_HOME = (pl.col("FC1") == 256) & (pl.col("FC2") == 256)
 _IS_BASE = pl.col("variant") == "base"
@@ -108,7 +109,7 @@ def _base(name: str, source: Source, options: Options) -> Picture:
         down=(),
         columns=("genre",),
         wrap=True,
-        x=_X,
+        x=PUBLISHED_X,
     )
 
 
@@ -125,7 +126,7 @@ def _grid(name: str, source: Source, options: Options) -> Picture:
         name=name,
         title=f"Comparing F-Score per {across}",
         columns=(across,),
-        x=_X,
+        x=PUBLISHED_X,
         y=grid_axis(options),
     )
 
@@ -141,7 +142,7 @@ def _fc(name: str, source: Source, options: Options) -> Picture:
         title="Comparing F-Score per FC1 + FC2",
         columns=("FC1", "FC2"),
         baseline_genres=[g for g in sorted(set(short["genre"])) if source.is_common(g)],
-        x=_X,
+        x=PUBLISHED_X,
         y=grid_axis(options),
     )
     return _with_late(picture, rows, ("Test", "Train"))
@@ -160,7 +161,7 @@ def _fc_points(name: str, source: Source, options: Options) -> Picture:
         title="Comparing Test F-Score per FC sizes",
         legend="paste(FC1, FC2)" if options.strict else "FC1 FC2",
         baseline_genres=[g for g in source.table["genre"].unique() if source.is_common(g)],
-        x=_X,
+        x=PUBLISHED_X,
         y=grid_axis(options),
     )
     return _with_late(picture, rows, ("Test",))
@@ -241,8 +242,6 @@ def _nothing(name: str, reason: str) -> UserError:
 
 def _with_late(picture: Picture, rows: pl.DataFrame, splits: Sequence[str]) -> Picture:
     """`picture` that also counts the epochs after the last one shown."""
-    from dataclasses import replace
-
     late = len(rows.filter(~_IS_SHORT))
     if not late:
         return picture

@@ -54,11 +54,13 @@ def draw_curves(
     lines = {split: _split_lines(rows, split, options.metric, facets) for split in SPLITS}
     x = x or Axis("epoch", breaks=_epoch_breaks(rows))
     y = y or Axis(METRICS[options.metric])
-    notes = [*notes, *describe_duplicates(rows, facets)]
+    notes = [*notes, *describe_duplicates(rows)]
     shown = sorted(set(rows["genre"].to_list())) if baseline_genres is None else baseline_genres
     if options.strict:
         line_key = list(facets)
-        judged = {s: judge_vertices(f.drop("run"), line_key, y.limits) for s, f in lines.items()}
+        judged = {
+            s: judge_vertices(f.drop("history"), line_key, y.limits) for s, f in lines.items()
+        }
         layers = [Layer("line", frame) for frame in judged.values()]
         hidden = count_hidden(list(judged.values()), points_for_isolated=False)
         layers += _baselines(source, shown, options)
@@ -92,8 +94,7 @@ def _split_lines(
 ) -> pl.DataFrame:
     return rows.select(
         *facets,
-        "run",
-        "seed",
+        pl.col("run").alias("history"),
         "epoch",
         pl.col(f"{split.lower()}_{metric}").alias("value"),
         pl.lit(split).alias("series"),
@@ -113,7 +114,7 @@ def _free_layers(
     for frame in lines.values():
         if replicated:
             mean = average_replicates(frame, facets).with_columns(
-                pl.lit("mean").alias("run"), pl.lit(frame["series"][0]).alias("series")
+                pl.lit("mean").alias("history"), pl.lit(frame["series"][0]).alias("series")
             )
             ribbons.append(
                 Layer(
@@ -123,12 +124,12 @@ def _free_layers(
                 )
             )
             if options.seed_lines:
-                seeds = judge_vertices(frame, [*facets, "run"], None).drop("seed")
+                seeds = judge_vertices(frame, [*facets, "history"], None)
                 thin.append(Layer("line", seeds, weight=0.4, opacity=0.5))
             shown = mean.drop("low", "high", "n")
         else:
-            shown = frame.drop("seed")
-        vertices = judge_vertices(shown, [*facets, "run"], None)
+            shown = frame
+        vertices = judge_vertices(shown, [*facets, "history"], None)
         judged.append(vertices)
         strong.append(Layer("line", vertices))
         alone = vertices.filter(pl.col("fate") == ISOLATED).drop("fate")
@@ -182,16 +183,15 @@ def _undefined_notes(
     return [Layer("note", data, colour="#606060")]
 
 
-def describe_duplicates(rows: pl.DataFrame, facets: Sequence[str]) -> list[str]:
+def describe_duplicates(rows: pl.DataFrame) -> list[str]:
     """Settings with several histories of the same seed, each as a line for people."""
     counts = (
-        rows.group_by(*facets, "seed", maintain_order=True)
+        rows.group_by("name", "genre", "seed", maintain_order=True)
         .agg(pl.col("run").n_unique().alias("n"))
         .filter(pl.col("n") > 1)
     )
     return [
-        f"{row['n']} histories of one setting: {', '.join(str(row[f]) for f in facets)}"
-        for row in counts.iter_rows(named=True)
+        f"{n} histories of one setting: {genre}, {name}" for name, genre, _, n in counts.iter_rows()
     ]
 
 
@@ -226,13 +226,18 @@ def _epoch_breaks(rows: pl.DataFrame) -> tuple[float, ...]:
     return tuple(float(e) for e in range(0, last + 1, step))
 
 
-def fit_size(picture: Picture, options: Options) -> Picture:
-    """`picture` at the size asked for, or, unless it is strict, at one that follows its panels."""
-    if options.size is not None:
-        return replace(picture, size=options.size)
-    if options.strict:
-        return picture
-    rows, columns = picture.grid
-    width = 1.9 + columns * (0.95 if picture.facets.rows else 1.15)
-    height = 1.1 + rows * (0.64 if picture.facets.rows else 1.35)
-    return replace(picture, size=(round(max(width, 6.5), 2), round(max(height, 2.6), 2)))
+def fit_size(
+    picture: Picture, options: Options, natural: tuple[float, float] | None = None
+) -> Picture:
+    """`picture` at the size asked for, or, unless it is strict, at one that follows its panels.
+
+    `natural` is used in place of the latter where it is given.
+    """
+    size = picture.size
+    if not options.strict:
+        rows, columns = picture.grid
+        width = 1.9 + columns * (0.95 if picture.facets.rows else 1.15)
+        height = 1.1 + rows * (0.64 if picture.facets.rows else 1.35)
+        size = natural or (max(width, 6.5), max(height, 2.6))
+    width, height = options.width or size[0], options.height or size[1]
+    return replace(picture, size=(round(width, 2), round(height, 2)))

@@ -38,7 +38,8 @@ def judge_vertices(
 
 def is_replicated(rows: pl.DataFrame, setting: Sequence[str]) -> bool:
     """Whether some setting has histories of several seeds."""
-    return bool((rows.group_by(setting).agg(pl.col("seed").n_unique())["seed"] > 1).any())
+    seeds = rows.group_by(setting).agg(pl.col("seed").n_unique().alias("_seeds"))["_seeds"]
+    return bool((seeds > 1).any())
 
 
 def average_replicates(lines: pl.DataFrame, setting: Sequence[str]) -> pl.DataFrame:

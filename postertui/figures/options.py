@@ -20,13 +20,17 @@ METRICS: dict[str, str] = {
 }
 
 
+MAX_INCHES = 200
+
+
 @dataclass(frozen=True)
 class Options:
     """What may differ from the published look.
 
     `strict` draws exactly what R drew and overrules the others. `baselines` are the dummies whose
     F is drawn as a line: `stratified` (the base rate m) and `always` (2m/(1+m)). `seed_lines`
-    draws single seeds as thin lines behind their mean. `size` in inches overrules the figure's own.
+    draws single seeds as thin lines behind their mean. `width` and `height` in inches overrule
+    the figure's own.
     """
 
     strict: bool = False
@@ -34,7 +38,8 @@ class Options:
     baselines: tuple[Baseline, ...] = ("stratified",)
     seed_lines: bool = False
     metric: str = "fscore"
-    size: tuple[float, float] | None = None
+    width: float | None = None
+    height: float | None = None
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
@@ -44,8 +49,9 @@ class Options:
         for baseline in self.baselines:
             if baseline not in ("stratified", "always"):
                 raise UserError(f"baseline `{baseline}`: there are stratified, always")
-        if self.size is not None and not all(0 < side <= 200 for side in self.size):
-            raise UserError("a figure's width and height are between 0 and 200 inches")
+        for side in (self.width, self.height):
+            if side is not None and not 1 <= side <= MAX_INCHES:
+                raise UserError(f"width and height are 1 to {MAX_INCHES} inches, not {side:g}")
 
     @property
     def is_fscore(self) -> bool:

@@ -35,8 +35,8 @@ class Layer:
     """Marks of one kind.
 
     `data` holds facet columns (those that place the marks; a mark without one is repeated over
-    it), `series` where the colour means something, `run` where several lines share a colour, and
-    by geom: line, point, letter `epoch` `value`; hline `value`; ribbon `epoch` `low` `high`; note
+    it), `series` where the colour means something, `history` where lines share a colour, and by
+    geom: line, point, letter `epoch` `value`; hline `value`; ribbon `epoch` `low` `high`; note
     `epoch` `value` `label`. Line vertices carry their `fate`. Colours are `#RRGGBB` or names.
     """
 
@@ -141,8 +141,9 @@ class Picture:
     def marks(self) -> pl.DataFrame:
         """Exactly the marks that are drawn, one a row, in drawing order.
 
-        Columns: `layer` (1 is drawn first), `mark`, `panel`, the facet columns, `series`, `run`,
-        `colour`, `epoch`, `value`, `low`, `high`, `label`; those that no mark has are left out.
+        Columns: `layer` (1 is drawn first), `mark`, `panel`, the facet columns, `series`,
+        `history`, `colour`, `epoch`, `value`, `low`, `high`, `label`; those that no mark has are
+        left out.
         """
         panels = pl.DataFrame(
             [{"panel": p.number, **p.values} for p in self.panels], infer_schema_length=None
@@ -151,7 +152,7 @@ class Picture:
             self._layer_marks(number, layer, panels) for number, layer in enumerate(self.layers, 1)
         ]
         marks = pl.concat([f for f in frames if not f.is_empty()] or frames, how="diagonal_relaxed")
-        order = ["layer", "mark", "panel", *self.facets.variables, "series", "run", "colour"]
+        order = ["layer", "mark", "panel", *self.facets.variables, "series", "history", "colour"]
         order += ["epoch", "value", "low", "high", "label"]
         return marks.select([c for c in order if c in marks.columns and not _is_blank(marks[c])])
 
@@ -160,7 +161,11 @@ class Picture:
         if "fate" in data.columns:
             data = data.filter(pl.col("fate") == DRAWN).drop("fate")
         place = [c for c in self.facets.variables if c in data.columns]
-        data = data.join(panels, on=place, how="inner") if place else data.join(panels, how="cross")
+        data = (
+            data.join(panels, on=place, how="inner", nulls_equal=True)
+            if place
+            else data.join(panels, how="cross")
+        )
         colour: pl.Expr = pl.lit(layer.colour)
         if "series" in data.columns:
             colour = pl.col("series").replace_strict(dict(self.colours), return_dtype=pl.String)

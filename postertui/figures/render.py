@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
-import plotnine as p9
+import plotnine
 import polars as pl
 from mizani.breaks import breaks_extended
 
+from postertui.figures.files import DPI
 from postertui.figures.picture import Axis, Layer, Picture
+
+p9: Any = plotnine
 
 #: plotnine's size of a line as wide as R's 0.5: 1.07 pt.
 LINE = 0.602
 #: R's point of size 1.5 with a stroke of 0.5 is a letter of this size; a dot is smaller.
 LETTER, DOT = 2.2, 0.9
 FONT = "DejaVu Sans"
-DPI = 150
 
 _STRIP_WIDTH = 14
 
 
-def to_ggplot(picture: Picture) -> p9.ggplot:
+def to_ggplot(picture: Picture) -> plotnine.ggplot:
     """The picture as a plot, with its size and resolution in its theme."""
     levels = {**picture.facets.levels, "series": list(picture.colours)}
     plot = p9.ggplot()
@@ -42,7 +45,9 @@ def to_ggplot(picture: Picture) -> p9.ggplot:
         shapes = [rf"$\mathrm{{{letter}}}$" for letter in picture.letters.values()]
         plot += p9.scale_shape_manual(values=shapes, limits=series, name=picture.legend)
     plot += p9.labs(title=picture.title, x=picture.x.label, y=picture.y.label)
-    return plot + _theme(picture)
+    plot += _theme(picture)
+    assert isinstance(plot, plotnine.ggplot)
+    return plot
 
 
 def _to_geom(layer: Layer, levels: Any) -> Any:
@@ -54,9 +59,9 @@ def _to_geom(layer: Layer, levels: Any) -> Any:
         constant["alpha"] = layer.opacity
     if layer.dash is not None:
         constant["linetype"] = (0, layer.dash)
-    if "run" in columns and layer.geom == "line":
-        mapping["group"] = "series_run"
-        data["series_run"] = data["series"].astype(str) + data["run"].astype(str)
+    if "history" in columns and layer.geom == "line":
+        mapping["group"] = "line"
+        data["line"] = data["series"].astype(str) + " " + data["history"].astype(str)
     place = {"x": "epoch", "y": "value"}
     match layer.geom:
         case "line":
@@ -171,7 +176,7 @@ def minor_breaks(breaks: Sequence[float], limits: tuple[float, float]) -> list[f
         ends.insert(0, ends[0] - step)
     if limits[1] > ends[-1]:
         ends.append(ends[-1] + step)
-    middles = [(a + b) / 2 for a, b in zip(ends, ends[1:], strict=False)]
+    middles = [(a + b) / 2 for a, b in itertools.pairwise(ends)]
     return sorted([*ends, *middles])
 
 
@@ -183,6 +188,8 @@ def _theme(picture: Picture) -> Any:
         "text": text,
         "plot_title": p9.element_text(ha="left"),
     }
+    if not picture.legend:
+        parts["legend_title"] = p9.element_blank()
     if picture.facets.rows or picture.letters:
         parts["strip_text_y"] = p9.element_text(angle=0)
     return p9.theme_gray() + p9.theme(**parts)

@@ -17,6 +17,9 @@ from postertui.table import fill_identity, normalise, with_base_rates
 #: Below this train base rate the 2017 study left a genre out of its comparisons.
 RARE = 0.03
 
+#: Columns that are in the table and mean the same there.
+KEPT = ("name", "batch_size")
+
 HOME = Variant(name="base")
 
 
@@ -49,7 +52,7 @@ class Source:
 
     def with_settings(self, columns: list[str]) -> pl.DataFrame:
         """The table with those hyper-parameters as columns that it lacks, such as `loss`."""
-        wanted = [c for c in columns if c in Variant.__struct_fields__]
+        wanted = [c for c in columns if c in Variant.__struct_fields__ and c not in KEPT]
         if not wanted:
             return self.table
         settings = pl.DataFrame(

@@ -54,25 +54,29 @@ def draw_strip(
         schema={"genre": pl.String, "value": pl.Float64},
     )
     lines = rows.select(
-        "genre", "series", "run", "seed", "epoch", pl.col(f"test_{options.metric}").alias("value")
+        "genre",
+        "series",
+        pl.col("run").alias("history"),
+        "epoch",
+        pl.col(f"test_{options.metric}").alias("value"),
     )
     layers = [Layer("hline", rates, colour="black", dash=DASHED)]
     layers = layers if options.is_fscore and known else []
     key = ["genre", "series"]
     if options.strict:
-        judged = judge_vertices(lines.drop("run", "seed"), key, None)
+        judged = judge_vertices(lines.drop("history"), key, None)
         layers.append(Layer("line", judged))
     elif is_replicated(rows, key):
         mean = average_replicates(lines, key)
         ribbon = mean.drop_nulls("low").select(*key, "epoch", "low", "high")
         layers.append(Layer("ribbon", ribbon, opacity=0.2))
         if options.seed_lines:
-            seeds = judge_vertices(lines.drop("seed"), [*key, "run"], None)
+            seeds = judge_vertices(lines, [*key, "history"], None)
             layers.append(Layer("line", seeds, weight=0.4, opacity=0.5))
         judged = judge_vertices(mean.drop("low", "high", "n"), key, None)
         layers.append(Layer("line", judged))
     else:
-        judged = judge_vertices(lines.drop("seed"), [*key, "run"], None)
+        judged = judge_vertices(lines, [*key, "history"], None)
         layers.append(Layer("line", judged))
     if not options.strict:
         alone = judged.filter(pl.col("fate") == ISOLATED).drop("fate")
@@ -90,15 +94,12 @@ def draw_strip(
         legend=legend,
         size=size,
         hidden=count_hidden([as_test], points_for_isolated=not options.strict),
-        notes=(*notes, *describe_duplicates(rows, key)),
+        notes=(*notes, *describe_duplicates(rows)),
         strict=options.strict,
     )
-    fitted = fit_size(picture, options)
-    if options.strict or options.size is not None:
-        return fitted
     tall = max(2.6, 0.9 + 0.22 * len(series))
-    wide = max(8.0, fitted.size[0] + 0.075 * max(map(len, series)))
-    return fit_size(fitted, _sized(options, (round(wide, 2), round(tall, 2))))
+    wide = max(8.0, 1.9 + 1.15 * picture.grid[1] + 0.075 * max(map(len, series)))
+    return fit_size(picture, options, (wide, tall))
 
 
 def draw_letters(
@@ -124,7 +125,7 @@ def draw_letters(
     values = rows.select(
         "genre",
         "series",
-        "run",
+        pl.col("run").alias("history"),
         pl.col("epoch").cast(pl.Float64),
         pl.col(f"test_{options.metric}").alias("value"),
     )
@@ -175,9 +176,3 @@ def _letters(n: int) -> list[str]:
     return [
         string.ascii_letters[26:][i] if i < 26 else string.ascii_letters[i % 52] for i in range(n)
     ]
-
-
-def _sized(options: Options, size: tuple[float, float]) -> Options:
-    from dataclasses import replace
-
-    return replace(options, size=size)

@@ -21,7 +21,7 @@ EPSILON = 1e-8
 
 def step_sizes(learning_rate: float, t: NDArray[np.int64]) -> NDArray[np.float64]:
     """alpha_t of Adam's updates number `t`, which count from 1."""
-    return learning_rate * np.sqrt(1 - BETA_2**t) / (1 - BETA_1**t)
+    return np.asarray(learning_rate * np.sqrt(1 - BETA_2**t) / (1 - BETA_1**t))
 
 
 def update(

@@ -41,9 +41,8 @@ class InputStore:
         dataset = self._dataset(spec)
         variant = spec.variant
         first = 1 if variant.network == "scratch" else boundary(variant.frozen_layers)
-        key = (spec.data_fingerprint, spec.train_cohorts, spec.test_cohorts, first)
-        if first > 1:
-            key = (*key, spec.weights.digest)
+        weights = spec.weights.digest if first > 1 else None
+        key = (spec.data_fingerprint, spec.train_cohorts, spec.test_cohorts, first, weights)
         if key not in self._kept:
             self._kept.clear()
             rows = self._rows(dataset, spec, first, notify)

@@ -97,7 +97,8 @@ def compile_passes(model: keras.Model, loss: Loss) -> Passes:
             return State(weights, m, v), put_row(table, i, sums)
 
         table = ops.zeros((batches.rows.shape[0], len(SUMS)), state.weights[0].dtype)
-        return loop(batches, train_batch, (state, table))
+        state, table = loop(batches, train_batch, (state, table))
+        return state, table
 
     def evaluate(
         weights: tuple[Tensor, ...], cohort: Cohort, batches: Batches, hyper: Hyper

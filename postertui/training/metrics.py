@@ -17,8 +17,8 @@ Metrics = dict[str, float | int | bool | None]
 def cohort_metrics(
     prefix: str,
     table: NDArray[np.floating],
-    sizes: Vector,
-    positives: Vector,
+    sizes: NDArray[np.int64],
+    positives: NDArray[np.int64],
     weights: Vector,
     *,
     loss: Loss,
@@ -28,9 +28,9 @@ def cohort_metrics(
 
     `table` is (S, len(SUMS)); `sizes`, `positives` and `weights` are each batch's number of
     rows, of positives, and mean class weight (ones for the test cohort). The published columns
-    average over batches, weighted by their sizes: over all of them in mode `published`, where one without a
-    positive makes the mean NaN; over those that have positives in mode `sound`. A batch of which a
-    prediction is NaN has no right decision.
+    average over batches, weighted by their sizes: over all of them in mode `published`, where one
+    without a positive makes the mean NaN; over those that have positives in mode `sound`. A batch
+    of which a prediction is NaN has no right decision.
     """
     columns = dict(zip(SUMS, np.asarray(table, np.float64).T, strict=True))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -51,20 +51,18 @@ def cohort_metrics(
         f"{prefix}_accuracy": float(right.sum() / sizes.sum()),
         f"{prefix}_fscore": weighted_mean(fscore, sizes, counted),
     }
-    metrics |= pooled_metrics(prefix, columns, positives.sum(), sizes.sum())
+    metrics |= pooled_metrics(prefix, columns, int(positives.sum()), int(sizes.sum()))
     return metrics
 
 
-def weighted_mean(values: Vector, sizes: Vector, counted: NDArray[np.bool_]) -> float:
+def weighted_mean(values: Vector, sizes: NDArray[np.int64], counted: NDArray[np.bool_]) -> float:
     """The mean of the `counted` batches' values weighted by their sizes; NaN of none."""
     if not counted.any():
         return float("nan")
     return float(np.average(values[counted], weights=sizes[counted]))
 
 
-def pooled_metrics(
-    prefix: str, columns: dict[str, Vector], positives: float, size: float
-) -> Metrics:
+def pooled_metrics(prefix: str, columns: dict[str, Vector], positives: int, size: int) -> Metrics:
     """Soft F, hard F at .5 and the confusion counts over the whole cohort; None where undefined."""
     names = ("fscore_soft", "fscore_hard", "tp", "fp", "fn", "tn")
     tp, yes, no = (columns[c].sum() for c in ("hard_tp", "hard_yes", "hard_no"))

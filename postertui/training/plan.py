@@ -79,9 +79,8 @@ def split(
     """Rows (S, B), sizes (S,) and numbers of positives (S,) of `order` cut into batches."""
     count = len(order)
     steps = -(-count // batch_size)
-    rows = np.zeros(steps * batch_size, np.int32)
-    rows[:count] = order
-    rows = rows.reshape(steps, batch_size)
+    rows = np.zeros((steps, batch_size), np.int32)
+    rows.reshape(-1)[:count] = order
     size = np.full(steps, batch_size, np.int64)
     size[-1] = count - batch_size * (steps - 1)
     present = np.arange(batch_size) < size[:, None]

@@ -139,12 +139,12 @@ class Trainer:
         return Checkpoint(spec.digest, 0, 0, progress, arrays, zeros, zeros)
 
     def _batches(self, plan: Plan) -> Batches:
-        numbers = (plan.size, plan.positives, plan.weight, plan.step_size)
-        return Batches(
-            to_device(plan.rows),
-            *(to_device(a.astype(self._dtype)) for a in numbers),
-            to_device(plan.update),
+        size, positives, weight, step_size = (
+            to_device(values.astype(self._dtype))
+            for values in (plan.size, plan.positives, plan.weight, plan.step_size)
         )
+        rows, update = to_device(plan.rows), to_device(plan.update)
+        return Batches(rows, size, positives, weight, step_size, update)
 
 
 def labels_of(spec: RunSpec, inputs: Inputs) -> tuple[Labels, Labels]:

@@ -58,6 +58,8 @@ class RunView:
     changed: float = 0.0
     progress: str = ""
     tags: tuple[str, ...] = ()
+    note: str = ""
+    pinned: bool = False
 
     @property
     def remaining(self) -> float | None:
@@ -126,6 +128,9 @@ def view_of(run: Run) -> RunView:
         fc=f"{spec.variant.fc1}×{spec.variant.fc2}" if spec else "?",
         changed=run.changed,
         progress=_features_progress(features),
+        tags=tuple(clean(tag, 40) for tag in run.note.tags),
+        note=clean(run.note.text, 500),
+        pinned=run.note.pinned,
     )
 
 

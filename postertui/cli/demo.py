@@ -1,0 +1,99 @@
+"""`postertui demo`: the whole way on made-up posters."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from postertui.demo import DemoFolders
+    from postertui.launch import Plan
+    from postertui.runs import Weights
+
+
+@click.command("demo")
+@click.option("--headless", is_flag=True, help="No dashboard: progress, then the report.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="Where posters, data, runs and reports go; delete it to start over.",
+)
+@click.option("--jobs", type=click.IntRange(1, 64), help="How many runs at a time.")
+def demo_command(headless: bool, folder: Path, jobs: int | None) -> int:
+    """Make a small poster set, train two variants of three genres, draw the report.
+
+    Shows the training live in the dashboard; without a terminal it is headless by itself. Leaving
+    the dashboard early leaves the training going.
+    """
+    from postertui import demo, launch
+    from postertui.cli.data import build_progress
+    from postertui.cli.train import check_trainable
+    from postertui.supervisor import requests
+
+    check_trainable()
+    folders = demo.DemoFolders(folder)
+    with build_progress("posters") as progress:
+        dataset = demo.make_data(folders, progress)
+    weights = demo.demo_weights()
+    _say(f"{folders.data}: {dataset.posters(dataset.cohorts)} made-up posters.")
+    _say(f"Training two variants of three genres: {demo.describe_weights(weights)}.")
+    plan = demo.plan_demo(folders, dataset, weights)
+    requests.resume(folders.runs) if folders.runs.is_dir() else None
+    launch.queue(folders.runs, plan.missing)
+    requests.retry(folders.runs, [spec.run for spec in plan.ended])
+    if plan.missing or plan.open or plan.ended:
+        requests.ensure_supervisor(folders.runs, jobs=jobs)
+    if headless or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        code = _follow(folders, plan)
+    else:
+        code = _watch(folders, weights)
+    return code or _report(folders)
+
+
+def _follow(folders: DemoFolders, plan: Plan) -> int:
+    from postertui.cli.progress import follow
+    from postertui.store import Store
+
+    store = Store(folders.runs)
+    store.refresh()
+    return follow(store, plan.runs, plan, started=True, as_json=False)
+
+
+def _watch(folders: DemoFolders, weights: Weights) -> int:
+    from postertui.dashboard.setup import Setup
+    from postertui.dashboard.start import run_dashboard
+    from postertui.demo import STUDY, describe_weights
+    from postertui.store import Store
+
+    run_dashboard(
+        Setup(
+            runs=folders.runs,
+            data=folders.data,
+            out=folders.reports,
+            study=STUDY,
+            notice=describe_weights(weights),
+        )
+    )
+    store = Store(folders.runs)
+    store.refresh()
+    going_on = sum(run.state in ("queued", "running") for run in store.runs.values())
+    if going_on:
+        _say(f"{going_on} runs go on in the background; `postertui demo` opens them again.")
+    return 0
+
+
+def _report(folders: DemoFolders) -> int:
+    """Draw what there is; the figure's path on standard output."""
+    from postertui.cli.report import draw_history
+    from postertui.report import Request
+
+    return draw_history(folders.runs, folders.reports, Request(compare=("Regularizer",)))
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

@@ -1,0 +1,177 @@
+"""`postertui report`: figures from the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from postertui.errors import UserError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from postertui.report import Drawn, Failure, Request
+    from postertui.study import Variant
+
+
+@click.command("report")
+@click.argument("filter_words", metavar="[FILTER]", nargs=-1)
+@click.option(
+    "--compare",
+    "compare",
+    multiple=True,
+    metavar="COLUMN",
+    help='Base beside every variant that differs in this only: Regularizer, "FC1 + FC2", batch, '
+    "seed, variant, loss …",
+)
+@click.option("--figure", "figures", multiple=True, metavar="NAME", help="A figure of 2017: l1 …")
+@click.option("--all", "everything", is_flag=True, help="All fifteen figures of 2017.")
+@click.option("--variant", "variants", multiple=True, help="Only these: names, globs, families.")
+@click.option("--genre", "genres", multiple=True, help="Only these genres.")
+@click.option("--from", "table", type=click.Path(path_type=Path), help="A table, or runs.")
+@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
+@click.option(
+    "--format", "formats", multiple=True, default=("png",), show_default=True, help="png, svg, pdf."
+)
+@click.option("--dpi", type=int, default=150, show_default=True)
+@click.option("--width", type=float, help="Inches; otherwise the panels decide.")
+@click.option("--height", type=float, help="Inches.")
+@click.option("--palette", default="hue", show_default=True, help="hue (as R) or okabe-ito.")
+@click.option(
+    "--baseline",
+    "baselines",
+    multiple=True,
+    default=("stratified",),
+    show_default=True,
+    help="stratified (the base rate), always (always yes), none; joined by commas.",
+)
+@click.option("--metric", default="fscore", show_default=True, help="fscore_soft, accuracy, loss …")
+@click.option("--seed-lines", is_flag=True, help="Single seeds as thin lines behind their mean.")
+@click.option("--strict-published", is_flag=True, help="Exactly what R drew, and no more.")
+@click.option("--json", "as_json", is_flag=True, help="Results as JSON.")
+def report_command(
+    filter_words: tuple[str, ...],
+    compare: tuple[str, ...],
+    figures: tuple[str, ...],
+    everything: bool,
+    variants: tuple[str, ...],
+    genres: tuple[str, ...],
+    table: Path | None,
+    runs: Path,
+    out: Path,
+    formats: tuple[str, ...],
+    dpi: int,
+    width: float | None,
+    height: float | None,
+    palette: str,
+    baselines: tuple[str, ...],
+    metric: str,
+    seed_lines: bool,
+    strict_published: bool,
+    as_json: bool,
+) -> int:
+    """Draw figures into reports/, each with the numbers it shows as CSV beside it.
+
+    With neither --compare nor --figure nor --all, every variant gets a figure of its own. What
+    a figure does not show is counted and printed. A figure that is up to date is left alone.
+    """
+    from postertui.figures.options import Options
+    from postertui.report import Request
+
+    chosen = dict.fromkeys(w for text in baselines for w in text.split(",") if w != "none")
+    request = Request(
+        figures=figures,
+        everything=everything,
+        compare=compare,
+        filter=" ".join(filter_words),
+        variants=variants,
+        genres=genres,
+        formats=tuple(dict.fromkeys(f for text in formats for f in text.split(","))),  # type: ignore[misc]
+        dpi=dpi,
+        options=Options(
+            strict=strict_published,
+            palette=palette,  # type: ignore[arg-type]
+            baselines=tuple(chosen),  # type: ignore[arg-type]
+            seed_lines=seed_lines,
+            metric=metric,
+            width=width,
+            height=height,
+        ),
+    )
+    return draw_history(table if table is not None else runs, out, request, as_json=as_json)
+
+
+def draw_history(place: Path, out: Path, request: Request, *, as_json: bool = False) -> int:
+    """Draw `request` of the table or runs at `place`, print what came of it; the exit code."""
+    from postertui.figures.crew import Crew, default_size
+    from postertui.report import Failure, draw_with
+
+    is_many = request.everything or len(request.figures) + len(request.compare) > 1
+
+    def show(result: Drawn | Failure) -> None:
+        if isinstance(result, Failure):
+            # A figure of `--all` that the table has no rows for is no error, only not there.
+            click.echo(f"postertui: not drawn: {result.reason}", err=True)
+        elif not as_json:
+            click.echo("\n".join(describe_drawn(result)))
+
+    with Crew(default_size() if is_many else 0) as crew:
+        report = draw_with(
+            crew,
+            lambda: load_history(place),
+            request,
+            out,
+            origin="" if place == Path("runs") else place.name,
+            on_drawn=show,
+        )
+    if as_json:
+        json.dump([to_record(d) for d in report.drawn], sys.stdout, indent=1, ensure_ascii=False)
+        click.echo()
+    codes = [f.exit_code for f in report.failures if f.exit_code == 1 or not request.everything]
+    return min(codes, default=0)
+
+
+def load_history(place: Path) -> tuple[pl.DataFrame, Mapping[str, Variant] | None]:
+    """The history table at `place`, a file or runs folder, and the variants a folder knows."""
+    if not place.is_dir():
+        if not place.exists():
+            raise UserError(f"{place}: no such file or folder")
+        from postertui.table import read_table
+
+        return read_table(place), None
+    from postertui.store import Store
+
+    store = Store(place)
+    store.refresh()
+    table = store.table()
+    if table.is_empty():
+        raise UserError(f"{place}: no run has finished an epoch", exit_code=3)
+    specs = (run.spec for run in store.runs.values())
+    return table, {s.variant.name: s.variant for s in specs if s is not None}
+
+
+def describe_drawn(drawn: Drawn) -> list[str]:
+    """A figure in a line or a few: its files, what they do not show, what is to be known."""
+    files = ", ".join(map(str, drawn.paths))
+    lines = [f"{files}  unchanged" if drawn.unchanged else files]
+    if drawn.hidden:
+        lines.append(f"  not drawn: {', '.join(map(str, drawn.hidden))}")
+    return lines + [f"  {note}" for note in drawn.notes]
+
+
+def to_record(drawn: Drawn) -> dict[str, Any]:
+    return {
+        "name": drawn.name,
+        "title": drawn.title,
+        "files": [str(p) for p in drawn.paths],
+        "csv": str(drawn.csv),
+        "unchanged": drawn.unchanged,
+        "not_drawn": [{"split": h.split, "cause": h.cause, "count": h.count} for h in drawn.hidden],
+        "notes": list(drawn.notes),
+    }

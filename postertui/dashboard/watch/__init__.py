@@ -1,0 +1,1 @@
+"""Watching: the machine, a run's log, its config."""

@@ -1,0 +1,99 @@
+"""The log on the screen: follows its end, scrolls both ways, marks what was searched for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from textual.binding import Binding
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from postertui.dashboard.watch.log import LogReader, find
+
+if TYPE_CHECKING:
+    from postertui.dashboard.theme import Styles
+
+
+class LogView(ScrollView, can_focus=True):
+    """The lines of `reader`; stays at the end until the user scrolls up."""
+
+    BINDINGS = [
+        Binding("g", "follow", "Follow", id="log.follow", tooltip="the end, as it grows"),
+        Binding("j", "scroll_down", "down", show=False),
+        Binding("k", "scroll_up", "up", show=False),
+    ]
+
+    def __init__(self, styles_: Styles, reader: LogReader) -> None:
+        super().__init__()
+        self.book = styles_
+        self.reader = reader
+        self.lines: list[str] = []
+        self.sought = ""
+        self.found: int | None = None
+        self._following = True
+
+    def on_mount(self) -> None:
+        self.read()
+        self.set_interval(0.5, self.read)
+
+    def read(self) -> None:
+        """Show what was appended."""
+        at_end = self.scroll_offset.y >= self.max_scroll_y - 1
+        if not self.reader.read() and self.lines:
+            return
+        self.lines = self.reader.all_lines()
+        width = max((len(line) for line in self.lines), default=1)
+        self.virtual_size = Size(width + 2, max(1, len(self.lines)))
+        self.refresh()
+        if at_end and self._following:
+            self.call_after_refresh(self.scroll_end, animate=False)
+
+    def action_follow(self) -> None:
+        self._following = True
+        self.scroll_end(animate=False)
+
+    def action_scroll_up(self) -> None:
+        self._following = False
+        super().action_scroll_up()
+
+    def action_page_up(self) -> None:
+        self._following = False
+        super().action_page_up()
+
+    def action_scroll_home(self) -> None:
+        self._following = False
+        super().action_scroll_home()
+
+    def seek(self, text: str, step: int = 1) -> bool:
+        """Go to the next line with `text`; whether there is one."""
+        start = self.found + step if self.found is not None and text == self.sought else (
+            round(self.scroll_offset.y)
+        )  # fmt: skip
+        self.sought = text
+        self.found = find(self.lines, text, start, step) if self.lines else None
+        if self.found is not None:
+            self._following = False
+            self.scroll_to(y=max(0, self.found - self.size.height // 2), animate=False)
+        self.refresh()
+        return self.found is not None
+
+    def render_line(self, y: int) -> Strip:
+        base = self.book["on-background"]
+        left, top = round(self.scroll_offset.x), round(self.scroll_offset.y)
+        width, index = self.size.width, top + y
+        if index >= len(self.lines):
+            text = " (no log yet)" if index == 0 else ""
+            strip = Strip([Segment(text, self.book.over(base, "dim"))])
+            return strip.adjust_cell_length(width, base)
+        line = " " + self.lines[index]
+        style = self.book.over(base, "highlight" if index == self.found else "text")
+        parts: list[Segment] = []
+        rest, sought = line, self.sought.lower()
+        while sought and (at := rest.lower().find(sought)) >= 0 and len(rest.lower()) == len(rest):
+            parts.append(Segment(rest[:at], style))
+            parts.append(Segment(rest[at : at + len(sought)], self.book["selected"]))
+            rest = rest[at + len(sought) :]
+        parts.append(Segment(rest, style))
+        return Strip(parts).crop_extend(left, left + width, base)

@@ -1,0 +1,244 @@
+"""Any other comparison: panels per value of one or several settings, genres down the side."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from fnmatch import fnmatchcase
+
+import polars as pl
+
+from postertui.errors import UserError
+from postertui.figures.catalogue import LAST_EPOCH, PUBLISHED_X, common_genres, grid_axis
+from postertui.figures.collation import sort_values
+from postertui.figures.curves import draw_curves
+from postertui.figures.options import METRICS, Options
+from postertui.figures.picture import Picture
+from postertui.figures.source import Source
+from postertui.runs import slugify
+from postertui.study import Variant
+from postertui.table import SCHEMA
+
+#: A table's column to the hyper-parameters behind it.
+SETTINGS: dict[str, frozenset[str]] = {
+    "Regularizer": frozenset({"regularizer", "strength"}),
+    "FC1": frozenset({"fc1"}),
+    "FC2": frozenset({"fc2"}),
+    "batch_size": frozenset({"batch_size"}),
+    "learning_rate": frozenset({"learning_rate", "schedule"}),
+    **{
+        field: frozenset({field})
+        for field in (
+            "network", "frozen_layers", "strength", "loss", "schedule", "epochs", "early_stopping",
+        )
+    },
+}  # fmt: skip
+#: Columns that name a variant, whatever it changes.
+IDENTITIES = ("variant", "name")
+#: Columns that tell runs of one variant apart.
+REPEATS = ("seed", "study", "attempt", "run")
+ALIASES = {"batch": "batch_size", "lr": "learning_rate", "family": "variant", "fc": "FC1 + FC2"}
+
+#: More columns of panels than this go on further pages.
+PAGE_COLUMNS = 20
+
+
+def parse_columns(text: str) -> tuple[str, ...]:
+    """The columns that `--compare` names: `Regularizer`, `FC1 + FC2`, `batch`, `seed`.
+
+    Raises `UserError` naming those there are.
+    """
+    known = {c.lower(): c for c in (*SETTINGS, *IDENTITIES, *REPEATS)}
+    words = [w.strip() for part in text.replace(",", "+").split("+") if (w := part).strip()]
+    columns: list[str] = []
+    for word in words:
+        alias = ALIASES.get(word.lower(), word)
+        for name in alias.split(" + "):
+            column = known.get(name.lower())
+            if column is None:
+                reason = "changes from epoch to epoch" if word in SCHEMA else "is no column"
+                raise UserError(
+                    f"--compare {text}: `{word}` {reason}; settings: {', '.join(known.values())}"
+                )
+            columns.append(column)
+    if not columns:
+        raise UserError("--compare: name a column, such as Regularizer")
+    return tuple(dict.fromkeys(columns))
+
+
+def choose_variants(source: Source, patterns: Iterable[str]) -> list[str]:
+    """The names of the variants that any pattern matches, by name, or else by family.
+
+    Raises `UserError` (exit code 3) for one that matches nothing.
+    """
+    families = dict(source.table.select("name", "variant").unique().iter_rows())
+    chosen: set[str] = set()
+    for pattern in patterns:
+        wanted = pattern.lower()
+        found = {n for n in families if fnmatchcase(n.lower(), wanted)}
+        found = found or {n for n, f in families.items() if fnmatchcase(f.lower(), wanted)}
+        if not found:
+            there = ", ".join(sort_values(families))
+            raise UserError(f"--variant {pattern}: no such run; there are {there}", exit_code=3)
+        chosen |= found
+    return sort_values(chosen)
+
+
+def draw_comparison(
+    source: Source,
+    columns: Sequence[str],
+    options: Options,
+    *,
+    variants: Collection[str] = (),
+    genres: Collection[str] = (),
+) -> list[Picture]:
+    """Base and every variant that differs from it in `columns` and in nothing else.
+
+    Panels across are the values of `columns`, genres go down. `variants` narrows it (base stays);
+    for columns that name variants they are what is shown. Without `genres`, those genres are shown
+    that a variant beside base has; strict, those that R showed. Several pages where there are more
+    values than fit beside each other. Raises `UserError` (exit code 3) where nothing is left.
+    """
+    title = " + ".join(columns)
+    table = source.with_settings(list(columns))
+    table = table.filter(pl.col("name").is_in(_comparable(source, columns, variants, options)))
+    if table.is_empty():
+        raise UserError(f"--compare {title}: no run to compare", exit_code=3)
+    if options.strict and "variant" in columns:
+        table = table.filter(
+            (pl.col("FC1") == source.base.fc1) & (pl.col("FC2") == source.base.fc2)
+        )
+    columns = _tell_apart(table, columns, options)
+    table = table.with_columns(
+        pl.col(c).cast(pl.String).fill_null("unknown") for c in columns if table[c].null_count()
+    )
+    notes = []
+    if genres:
+        table = table.filter(pl.col("genre").is_in(list(genres)))
+    elif not options.strict:
+        table, note = _compared_genres(table, source)
+        notes += note
+    elif set(columns) != {"FC1", "FC2"}:
+        table = common_genres(f"--compare {title}", source, table)
+    if table.is_empty():
+        raise UserError(f"--compare {title}: no run of those genres", exit_code=3)
+    if options.strict:
+        table = table.filter(pl.col("epoch") <= LAST_EPOCH)
+    name = slugify("-".join(columns if not variants or columns[0] not in IDENTITIES else variants))
+    pages = _pages(table, columns)
+    return [
+        draw_curves(
+            source,
+            page,
+            options,
+            name=name if len(pages) == 1 else f"{name}-{number}",
+            title=f"Comparing F-Score per {title}"
+            if options.is_fscore
+            else f"Comparing {METRICS[options.metric]} per {title}",
+            columns=columns,
+            baseline_genres=[g for g in sort_values(page["genre"]) if source.is_common(g)]
+            if options.strict
+            else None,
+            x=PUBLISHED_X if options.strict else None,
+            y=grid_axis(options),
+            notes=notes,
+        )
+        for number, page in enumerate(pages, 1)
+    ]
+
+
+def draw_variant(
+    source: Source, name: str, options: Options, genres: Collection[str] = ()
+) -> Picture:
+    """One variant: a panel per genre, as the figure `base` has them."""
+    rows = source.table.filter(pl.col("name") == name)
+    if genres:
+        rows = rows.filter(pl.col("genre").is_in(list(genres)))
+    if rows.is_empty():
+        raise UserError(f"variant {name}: no run of those genres", exit_code=3)
+    return draw_curves(
+        source,
+        rows,
+        options,
+        name=slugify(name),
+        title=f"{METRICS[options.metric]} over {max(rows['epoch'].to_list())} epochs; {name}",
+        down=(),
+        columns=("genre",),
+        wrap=True,
+    )
+
+
+def _comparable(
+    source: Source, columns: Sequence[str], variants: Collection[str], options: Options
+) -> list[str]:
+    base = source.base
+    is_identity = any(c in IDENTITIES for c in columns)
+    if is_identity:
+        extra = [base.name] if options.strict else []
+        return [*variants, *extra] if variants else list(source.variants)
+    allowed = frozenset[str]().union(*(SETTINGS.get(c, frozenset()) for c in columns))
+    if not allowed:
+        return list(variants) or (
+            [base.name] if base.name in source.variants else list(source.variants)
+        )
+    names = [
+        name
+        for name, variant in source.variants.items()
+        if name == base.name
+        or (
+            (changed := changes(base, variant))
+            and changed <= allowed | {"epochs"}
+            and changed & allowed
+        )
+    ]
+    return [n for n in names if not variants or n in variants or n == base.name]
+
+
+def changes(base: Variant, other: Variant) -> frozenset[str]:
+    """The hyper-parameters in which two variants differ."""
+    return frozenset(
+        field
+        for field in Variant.__struct_fields__
+        if field not in ("name", "family") and getattr(base, field) != getattr(other, field)
+    )
+
+
+def _tell_apart(table: pl.DataFrame, columns: Sequence[str], options: Options) -> tuple[str, ...]:
+    """`columns`, with the variant's name where they would put two variants into one panel."""
+    shared = table.group_by(*columns).agg(pl.col("name").n_unique().alias("_n"))["_n"].max()
+    if options.strict or not isinstance(shared, int) or shared <= 1:
+        return tuple(columns)
+    kept = tuple(c for c in columns if c != "variant")
+    return (*kept, "name") if "name" not in kept else kept
+
+
+def _compared_genres(table: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, list[str]]:
+    """The rows of genres that some variant beside base has, and what that leaves out."""
+    others = table.filter(pl.col("name") != source.base.name)
+    if others.is_empty():
+        return table, []
+    genres = others["genre"].unique().to_list()
+    left_out = sort_values(set(table["genre"].to_list()) - set(genres))
+    note = [f"only base has {', '.join(left_out)}; not shown"] if left_out else []
+    return table.filter(pl.col("genre").is_in(genres)), note
+
+
+def _pages(table: pl.DataFrame, columns: Sequence[str]) -> list[pl.DataFrame]:
+    ranks = [{v: i for i, v in enumerate(sort_values(table[c].to_list()))} for c in columns]
+    values = sorted(
+        table.select(columns).unique().rows(),
+        key=lambda row: [rank[v] for rank, v in zip(ranks, row, strict=True)],
+    )
+    if len(values) <= PAGE_COLUMNS:
+        return [table]
+    schema = table.select(columns).schema
+    parts = [values[i : i + PAGE_COLUMNS] for i in range(0, len(values), PAGE_COLUMNS)]
+    return [
+        table.join(
+            pl.DataFrame(part, schema=schema, orient="row"),
+            on=list(columns),
+            how="semi",
+            nulls_equal=True,
+            maintain_order="left",
+        )
+        for part in parts
+    ]

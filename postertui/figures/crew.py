@@ -1,0 +1,145 @@
+"""Drawing several figures at once: worker processes that each draw one after the other.
+
+A worker is a fresh interpreter (`python -m postertui.figures.crew`) that reads jobs from its
+standard input and writes results to its standard output, both pickled and both only between this
+module's two ends. It starts importing plotnine at once, while the parent still reads the table.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any, Self
+
+from postertui.figures.files import Format
+from postertui.figures.picture import Picture
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to be drawn: its formats, what goes into its metadata, its resolution."""
+
+    picture: Picture
+    formats: tuple[Format, ...]
+    facts: Mapping[str, str]
+    dpi: int
+
+
+#: What became of a job: its images by format, or what went wrong.
+Outcome = dict[Format, bytes] | str
+
+
+class Crew:
+    """`size` workers, started at once. With one or none, jobs are drawn in this process."""
+
+    def __init__(self, size: int) -> None:
+        self._workers = [_start_worker() for _ in range(size)] if size > 1 else []
+
+    def draw(self, jobs: Sequence[Job], done: Callable[[int, Outcome], None]) -> None:
+        """Draw `jobs`; `done` is called for each as it ends, with its place in `jobs`."""
+        if len(jobs) <= 1 or not self._workers:
+            for number, job in enumerate(jobs):
+                done(number, draw_job(job))
+            return
+        waiting: queue.SimpleQueue[tuple[int, Job]] = queue.SimpleQueue()
+        # The largest first, so that none is left for the end.
+        for number in sorted(range(len(jobs)), key=lambda i: -len(jobs[i].picture.panels)):
+            waiting.put((number, jobs[number]))
+        results: queue.SimpleQueue[tuple[int, Outcome] | None] = queue.SimpleQueue()
+        threads = [
+            threading.Thread(target=_feed, args=(worker, waiting, results), daemon=True)
+            for worker in self._workers
+        ]
+        for thread in threads:
+            thread.start()
+        ended, left = 0, set(range(len(jobs)))
+        while ended < len(threads):
+            result = results.get()
+            if result is None:
+                ended += 1
+                continue
+            left.discard(result[0])
+            done(*result)
+        for number in sorted(left):
+            done(number, "the process that was to draw it ended early")
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.kill()
+            worker.communicate()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def default_size() -> int:
+    """As many workers as this process may use processors, at most eight."""
+    return min(8, len(os.sched_getaffinity(0)))
+
+
+def draw_job(job: Job) -> Outcome:
+    """Draw in this process. An error becomes its text, so that the other figures are drawn."""
+    from postertui.figures.save import render_bytes
+
+    try:
+        return render_bytes(job.picture, job.formats, job.facts, job.dpi)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def _start_worker() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", "from postertui.figures.crew import serve; serve()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+
+
+def _feed(
+    worker: subprocess.Popen[bytes],
+    waiting: queue.SimpleQueue[tuple[int, Job]],
+    results: queue.SimpleQueue[tuple[int, Outcome] | None],
+) -> None:
+    assert worker.stdin is not None and worker.stdout is not None
+    try:
+        while True:
+            try:
+                number, job = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                _send(worker.stdin, job)
+                results.put((number, pickle.load(worker.stdout)))
+            except (OSError, EOFError, pickle.UnpicklingError):
+                results.put((number, "the process that drew it died"))
+                return
+    finally:
+        results.put(None)
+
+
+def _send(pipe: IO[bytes], thing: Any) -> None:
+    pickle.dump(thing, pipe)
+    pipe.flush()
+
+
+def serve() -> None:
+    """Draw the jobs that come in until there are no more: the worker's side."""
+    import postertui.figures.save  # noqa: F401  (the slow part, before the first job)
+
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    while True:
+        try:
+            job = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        _send(out, draw_job(job))

@@ -1,0 +1,236 @@
+"""The runs of a folder, kept up to date."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from postertui.errors import UserError
+from postertui.events import DamagedEventsError
+from postertui.notes import NAME as NOTES
+from postertui.notes import Note, read_notes
+from postertui.runs import is_locked, read_spec
+from postertui.store.cache import Cache, Entry, Identity
+from postertui.store.parse import feed
+from postertui.store.run import Run
+
+if TYPE_CHECKING:
+    import polars as pl
+
+#: Up to so many runs that do not change by themselves are looked at in each refresh; of more, so
+#: many in turn. Whoever changes such a run rings the folder's bell, and then all are looked at.
+AT_A_TIME = 500
+
+#: So many closed runs read anew, or so many seconds spent on it, are worth remembering.
+WORTH_RUNS = 200
+WORTH_SECONDS = 0.3
+
+_BELL = ".bell"
+_NOTHING = (0, 0, 0)
+
+
+class Store:
+    """All runs below `folder`, by name.
+
+    `runs` is replaced run by run as `refresh` finds changes; the dictionary itself stays.
+    """
+
+    def __init__(self, folder: Path, *, cache: bool = True) -> None:
+        self.folder = folder
+        self.runs: dict[str, Run] = {}
+        self._root = os.fspath(folder)
+        self._cache = Cache(folder) if cache else None
+        self._remembered: dict[str, Entry] | None = None
+        self._seen: dict[str, Identity] = {}
+        self._lines: dict[str, int] = {}
+        self._sizes: dict[str, int] = {}
+        self._listed: int | None = None
+        self._bell = -1
+        self._turn: list[str] = []
+        self._fresh = 0
+        self._spent = 0.0
+        self._notes: dict[str, Note] = {}
+        self._notes_identity: tuple[int, int, int] | None = None
+
+    def refresh(self) -> set[str]:
+        """Read what is new; the names of the runs that changed, came or went.
+
+        Raises `OSError` where the folder cannot be read; one that is not there has no runs.
+        """
+        began = time.monotonic()
+        if self._remembered is None:
+            self._remembered = self._cache.load() if self._cache is not None else {}
+        changed = self._list()
+        for name in self._due():
+            if name not in changed and self._refresh_run(name):
+                changed.add(name)
+        self._spent += time.monotonic() - began
+        if self._fresh >= WORTH_RUNS or (self._fresh and self._spent > WORTH_SECONDS):
+            self._remember()
+        self._spent = 0.0
+        return changed | self._refresh_notes(changed)
+
+    def table(self, keep: Callable[[Run], bool] | None = None) -> pl.DataFrame:
+        """The history table of all runs, or of those that `keep` accepts."""
+        from postertui.store.history import history_table
+
+        return history_table(r for r in self.runs.values() if keep is None or keep(r))
+
+    def _refresh_notes(self, changed: set[str]) -> set[str]:
+        """Give runs their notes; the names of those whose note is another now."""
+        identity = _identity(f"{self._root}/{NOTES}")
+        candidates = changed
+        if identity != self._notes_identity:
+            self._notes_identity = identity
+            try:
+                notes = read_notes(self.folder)
+            except UserError:
+                notes = self._notes  # a note is never worth losing sight of the runs
+            candidates = changed | notes.keys() | self._notes.keys()
+            self._notes = notes
+        renoted = set()
+        for name in candidates & self.runs.keys():
+            note = self._notes.get(name, Note())
+            if note != self.runs[name].note:
+                self.runs[name].note = note
+                renoted.add(name)
+        return renoted
+
+    def _list(self) -> set[str]:
+        """See which runs there are; those that came or went."""
+        try:
+            stamp = os.stat(self._root).st_mtime_ns  # noqa: PTH116
+            if stamp == self._listed:
+                return set()
+            names = {e.name for e in os.scandir(self._root) if e.name[0] != "." and e.is_dir()}
+        except FileNotFoundError:
+            stamp, names = -1, set()
+        # Within a tick of the file system's clock, a later change may leave the same time.
+        self._listed = stamp if time.time_ns() - stamp > 50_000_000 else None
+        gone = self.runs.keys() - names
+        for name in gone:
+            self._forget(name)
+            del self.runs[name]
+        came = names - self.runs.keys()
+        for name in came:
+            self._refresh_run(name)
+        return gone | came
+
+    def _due(self) -> list[str]:
+        """The runs to look at now."""
+        live = [n for n, r in self.runs.items() if r.locked or r.newest_milestone == "start"]
+        quiet = len(self.runs) - len(live)
+        rung = self._rung()
+        if quiet <= AT_A_TIME or rung:
+            return list(self.runs)
+        if not self._turn:
+            self._turn = list(self.runs)
+        now, self._turn = self._turn[:AT_A_TIME], self._turn[AT_A_TIME:]
+        return [*live, *(n for n in now if n in self.runs)]
+
+    def _rung(self) -> bool:
+        try:
+            size = os.stat(f"{self._root}/{_BELL}").st_size  # noqa: PTH116
+        except OSError:
+            size = 0
+        rung, self._bell = size != self._bell, size
+        return rung
+
+    def _refresh_run(self, name: str) -> bool:
+        identity = self._identify(name)
+        run = self.runs.get(name)
+        changed = False
+        if run is None or self._is_other(name, run, identity):
+            self._forget(name)
+            run = self._recall(name, identity) or self._begin(name)
+            self.runs[name] = run
+            changed = True
+        changed |= self._read_events(name, run, identity)
+        is_open = run.damage is None and not (
+            run.newest_milestone == "end" and (run.end or {}).get("status") != "interrupted"
+        )
+        locked = is_open and is_locked(self.folder / name)
+        cancelling = is_open and os.path.exists(f"{self._root}/{name}/cancel")  # noqa: PTH110
+        changed |= (locked, cancelling) != (run.locked, run.cancelling)
+        run.locked, run.cancelling = locked, cancelling
+        return changed
+
+    def _identify(self, name: str) -> Identity:
+        return Identity(
+            _identity(f"{self._root}/{name}/events.jsonl"),
+            _identity(f"{self._root}/{name}/run.json"),
+        )
+
+    def _is_other(self, name: str, run: Run, identity: Identity) -> bool:
+        """Whether the files are others than those the run was read from, not only longer."""
+        seen = self._seen.get(name)
+        if seen is None or seen == identity:
+            return False
+        if seen.spec != identity.spec or run.damage is not None:
+            return True
+        return seen.events[0] not in (0, identity.events[0]) or identity.events[1] < seen.events[1]
+
+    def _recall(self, name: str, identity: Identity) -> Run | None:
+        entry = (self._remembered or {}).get(name)
+        if entry is None or entry.identity != identity or self._cache is None:
+            return None
+        self._seen[name], self._lines[name] = identity, entry.lines
+        self._sizes[name] = identity.events[1]
+        return entry.run(self._cache.rows)
+
+    def _begin(self, name: str) -> Run:
+        try:
+            return Run(name, read_spec(self.folder / name))
+        except UserError as error:
+            return Run(name, None, damage=str(error))
+
+    def _forget(self, name: str) -> None:
+        self._seen.pop(name, None)
+        self._lines.pop(name, None)
+        self._sizes.pop(name, None)
+
+    def _read_events(self, name: str, run: Run, identity: Identity) -> bool:
+        if self._seen.get(name) == identity:
+            return False
+        self._seen[name] = identity
+        offset, lines = self._sizes.get(name, 0), self._lines.get(name, 0)
+        if identity.events[1] <= offset:
+            return False
+        path = self.folder / name / "events.jsonl"
+        try:
+            with path.open("rb") as file:
+                file.seek(offset)
+                size, count = feed(run, file.read(), lines + 1)
+        except DamagedEventsError as error:
+            run.damage = run.damage or f"{path}:{error.line}: {error.reason}"
+            return True
+        except OSError as error:
+            run.damage = run.damage or f"{path}: {error.strerror}"
+            return True
+        self._sizes[name], self._lines[name] = offset + size, lines + count
+        self._fresh += run.is_closed and count > 0
+        return count > 0
+
+    def _remember(self) -> None:
+        self._fresh = 0
+        if self._cache is None:
+            return
+        self._cache.save(
+            (run, self._seen[name], self._lines[name])
+            for name, run in self.runs.items()
+            if run.damage is None and run.is_closed and self._is_whole(name)
+        )
+
+    def _is_whole(self, name: str) -> bool:
+        return name in self._lines and self._seen[name].events[1] == self._sizes[name]
+
+
+def _identity(path: str) -> tuple[int, int, int]:
+    try:
+        stat = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return _NOTHING
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -1,0 +1,273 @@
+"""Comparisons: pairing, intervals, verdicts, and what the published table says."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+
+from postertui.analysis.compare import ENOUGH_GENRES, compare
+from postertui.errors import UserError
+from tests.analysis.tables import history, needs_published, published, soft, soft_runs, stack
+
+GENRES = ["Comedy", "Drama", "Horror", "Crime", "War", "Music", "Romance", "Western"]
+METRIC = "test_fscore_soft"
+
+
+def seeds(lift: float, noise: float = 0.01, n: int = 4, rng_seed: int = 0) -> pl.DataFrame:
+    """Base and `other`, which is better by `lift` in every genre, `n` seeds each."""
+    rng = np.random.default_rng(rng_seed)
+    runs = []
+    for genre in GENRES:
+        for seed in range(n):
+            shared = rng.normal(0.3, noise)
+            runs.append(("base", genre, seed, shared + rng.normal(0, noise)))
+            runs.append(("other", genre, seed, shared + lift + rng.normal(0, noise)))
+    return soft_runs(runs)
+
+
+def differences(table: pl.DataFrame) -> pl.DataFrame:
+    """The plain computation: differences by genre and seed."""
+    last = table.filter(pl.col("epoch") == 5).pivot(
+        on="name", index=["genre", "seed"], values=METRIC
+    )
+    return last.with_columns(d=pl.col("other") - pl.col("base"))
+
+
+def test_the_mean_difference_is_paired_over_genre_and_seed() -> None:
+    table = seeds(0.02)
+    row = compare(table, metric=METRIC).rows.row(0, named=True)
+    d = differences(table)["d"].to_numpy()
+    assert (row["genres"], row["pairs"]) == (8, 32)
+    assert row["difference"] == pytest.approx(d.mean())
+
+
+def test_the_interval_over_runs_is_a_pooled_t_interval_of_paired_differences() -> None:
+    table = seeds(0.02)
+    row = compare(table, metric=METRIC, over="runs").rows.row(0, named=True)
+    groups = [g["d"].to_numpy() for _, g in differences(table).group_by("genre")]
+    ss = sum(((g - g.mean()) ** 2).sum() for g in groups)
+    df = sum(len(g) - 1 for g in groups)
+    error = math.sqrt(ss / df * sum(1 / len(g) for g in groups)) / len(groups)
+    mean = np.mean([g.mean() for g in groups])
+    expected = stats.t.interval(0.95, df, loc=mean, scale=error)
+    assert (row["low"], row["high"]) == pytest.approx(expected)
+    assert row["p"] == pytest.approx(2 * stats.t.sf(mean / error, df))
+
+
+def test_the_interval_over_genres_is_scipys_paired_t() -> None:
+    table = seeds(0.02)
+    row = compare(table, metric=METRIC, over="genres").rows.row(0, named=True)
+    means = differences(table).group_by("genre").agg(pl.mean("d", "base", "other"))
+    test = stats.ttest_rel(means["other"].to_numpy(), means["base"].to_numpy())
+    interval = test.confidence_interval()
+    assert row["p"] == pytest.approx(test.pvalue)
+    assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))
+    flips = stats.permutation_test(
+        (means["d"].to_numpy(),), np.mean, permutation_type="samples", n_resamples=np.inf
+    )
+    assert row["p_sign_flip"] == pytest.approx(flips.pvalue)
+
+
+def test_a_clear_lift_is_better_and_a_clear_loss_is_worse() -> None:
+    up = compare(seeds(0.05), metric=METRIC).rows.row(0, named=True)
+    down = compare(seeds(-0.05), metric=METRIC).rows.row(0, named=True)
+    assert (up["verdict"], up["better"], up["worse"]) == ("better", 8, 0)
+    assert (down["verdict"], down["better"], down["worse"]) == ("worse", 0, 8)
+
+
+def test_less_is_better_for_a_loss() -> None:
+    table = seeds(0.05).with_columns(test_loss=1 - pl.col(METRIC))
+    assert compare(table, metric="test_loss").rows["verdict"].to_list() == ["better"]
+
+
+def test_equal_settings_are_rarely_called_different() -> None:
+    """40 comparisons of equals at a corrected 5 % each: some false claims, not many."""
+    claims = [
+        compare(seeds(0.0, n=3, rng_seed=k), metric=METRIC).rows["verdict"][0] != "undecided"
+        for k in range(40)
+    ]
+    assert sum(claims) <= 7
+
+
+def test_the_correction_covers_all_variants() -> None:
+    base = seeds(0.0)
+    copies = [
+        seeds(0.0, rng_seed=k)
+        .filter(pl.col("name") == "other")
+        .with_columns(name=pl.lit(f"v{k}"), run=pl.col("run") + f"--{k}")
+        for k in range(9)
+    ]
+    table = stack(base, *copies)
+    rows = compare(table, metric=METRIC).rows
+    raw = compare(table, metric=METRIC, correction="none").rows
+    smallest = rows["p"].min()
+    assert rows.filter(pl.col("p") == smallest)["p_adjusted"].item() == pytest.approx(
+        min(1.0, 10 * float(smallest))  # type: ignore[arg-type]
+    )
+    assert raw["p_adjusted"].to_list() == raw["p"].to_list()
+
+
+def test_one_run_each_and_few_genres_is_too_little_data() -> None:
+    table = stack(
+        *(
+            soft(name, genre, 0, v)
+            for genre in GENRES[:3]
+            for name, v in (("base", 0.3), ("b", 0.4))
+        )
+    )
+    result = compare(table, metric=METRIC)
+    assert result.rows["verdict"].to_list() == ["too little data"]
+    assert result.cells["verdict"].to_list() == ["too little data"] * 3
+    assert result.rows["difference"][0] == pytest.approx(0.1)
+    assert any("train more seeds" in note for note in result.notes)
+
+
+def test_one_run_each_and_many_genres_take_the_genres_as_the_sample() -> None:
+    rng = np.random.default_rng(0)
+    table = stack(
+        *(
+            soft(name, genre, 0, v + rng.normal(0, 0.01))
+            for genre in GENRES[:ENOUGH_GENRES]
+            for name, v in (("base", 0.3), ("b", 0.4))
+        )
+    )
+    row = compare(table, metric=METRIC).rows.row(0, named=True)
+    assert (row["unit"], row["verdict"]) == ("genres", "better")
+
+
+def test_equal_variants_under_two_names_give_the_noise() -> None:
+    """With one run each, base and reduce-lr (which never fires) differ by noise alone."""
+    rng = np.random.default_rng(3)
+    runs, d = [], []
+    for genre in GENRES:
+        a, b = rng.normal(0.3, 0.01, 2)
+        d.append(b - a)
+        runs.append(soft("base", genre, 0, a))
+        runs.append(soft("reduce-lr", genre, 0, b, variant="Reduce LR on Plateau"))
+        runs.append(soft("other", genre, 0, a + 0.1))
+    result = compare(stack(*runs), metric=METRIC)
+    assert result.noise.source == "known-equal variants"
+    assert result.noise.sd == pytest.approx(math.sqrt(np.mean(np.square(d)) / 2))
+    assert result.noise.df == 8
+    rows = {row["name"]: row for row in result.rows.iter_rows(named=True)}
+    assert rows["other"]["verdict"] == "better"
+    assert "noise" in rows["reduce-lr"]["note"]
+
+
+def test_a_plateau_that_fired_is_not_base() -> None:
+    runs = []
+    for genre in GENRES:
+        runs.append(soft("base", genre, 0, 0.3, learning_rate=1e-3))
+        runs.append(
+            soft(
+                "reduce-lr",
+                genre,
+                0,
+                0.4,
+                variant="Reduce LR on Plateau",
+                learning_rate=[1e-3, 1e-3, 2e-4, 2e-4, 2e-4],
+            )
+        )
+    assert compare(stack(*runs), metric=METRIC).noise.source == "none"
+
+
+def test_dead_and_undefined_runs_are_counted_and_not_compared() -> None:
+    table = stack(
+        seeds(0.0),
+        soft("c", "Comedy", 0, 0.3, dead=True),
+        soft("c", "Drama", 0, None),  # type: ignore[arg-type]
+        soft("c", "Horror", 0, 0.3, epochs=3),
+        soft("c", "Crime", 0, 0.3),
+    )
+    rows = compare(table, names=["c"], metric=METRIC).rows
+    row = rows.row(0, named=True)
+    assert (row["dead"], row["undefined"], row["short"], row["pairs"]) == (1, 1, 1, 1)
+
+
+def test_last_is_the_epoch_that_most_runs_reached() -> None:
+    longer = [
+        soft("long", g, 0, 0.9, epochs=8).with_columns(
+            pl.when(pl.col("epoch") == 5).then(0.31).otherwise(METRIC).alias(METRIC)
+        )
+        for g in GENRES
+    ]
+    table = stack(seeds(0.0), *longer)
+    at_five = compare(table, names=["long"], metric=METRIC).cells
+    at_end = compare(table, names=["long"], metric=METRIC, rule="end").cells
+    assert at_five["value"].to_list() == pytest.approx([0.31] * 8)
+    assert at_end["value"].to_list() == pytest.approx([0.9] * 8)
+
+
+def test_best_says_that_it_was_chosen_on_the_test_cohort() -> None:
+    rising = soft("up", "Comedy", 0, 0.2).with_columns(pl.Series(METRIC, [0.1, 0.2, 0.5, 0.2, 0.1]))
+    result = compare(stack(seeds(0.0), rising), names=["up"], metric=METRIC, rule="best")
+    assert result.cells["value"].item() == 0.5
+    assert "chosen on the test cohort" in result.notes[0]
+
+
+def test_repeated_histories_of_one_seed_are_two_runs() -> None:
+    table = stack(
+        soft("base", "Comedy", 0, 0.3),
+        soft("base", "Comedy", 0, 0.4, replicate=1),
+        soft("b", "Comedy", 0, 0.35),
+        soft("b", "Comedy", 0, 0.45, replicate=1),
+    )
+    cell = compare(table, metric=METRIC).cells.row(0, named=True)
+    assert (cell["pairs"], cell["difference"]) == (2, pytest.approx(0.05))
+
+
+def test_runs_without_a_common_seed_meet_in_order() -> None:
+    table = stack(soft("base", "Comedy", 0, 0.3), soft("b", "Comedy", 7, 0.4))
+    assert compare(table, metric=METRIC).cells["difference"].item() == pytest.approx(0.1)
+
+
+def test_all_pairs() -> None:
+    table = stack(seeds(0.0), soft("c", "Comedy", 0, 0.3))
+    rows = compare(table, metric=METRIC, against=None).rows
+    found = {frozenset(pair) for pair in rows.select("name", "reference").iter_rows()}
+    assert found == {frozenset(p) for p in (("base", "other"), ("base", "c"), ("other", "c"))}
+
+
+def test_unknown_variants_are_named() -> None:
+    with pytest.raises(UserError, match=r"no variant 'x'.*base, other") as error:
+        compare(seeds(0.0), metric=METRIC, against="x")
+    assert error.value.exit_code == 3
+    with pytest.raises(UserError, match="no metric 'f1'"):
+        compare(seeds(0.0), metric="f1")
+
+
+def test_no_run_with_the_metric_is_no_crash() -> None:
+    table = stack(history("base"), history("other"))
+    row = compare(table, metric=METRIC).rows.row(0, named=True)
+    assert (row["verdict"], row["pairs"]) == ("too little data", 0)
+
+
+@needs_published
+def test_the_published_table_has_no_better_variant() -> None:
+    result = compare(published(), metric="test_fscore")
+    assert result.rows["better"].sum() == 0
+    assert "better" not in result.rows["verdict"].to_list()
+    verdicts = dict(result.rows.select("name", "verdict").iter_rows())
+    for name in ("scratch", "l2-1e-2", "l1-1e-4", "lr-decay", "bce", "fc-4096x4096"):
+        assert verdicts[name] == "worse"
+    for name in ("reduce-lr", "no-reg", "l1-1e-6", "frozen-16", "frozen-17"):
+        assert verdicts[name] == "undecided"
+
+
+@needs_published
+def test_the_published_noise_of_base_and_its_double_is_eight_thousandths() -> None:
+    """By hand from the file: sd of reduce-lr minus base at epoch 10, over the square root of 2."""
+    table = published()
+    last = table.filter((pl.col("epoch") == 10) & (pl.col("test_accuracy") > 0))
+    sides = last.filter(pl.col("name").is_in(["base", "reduce-lr"])).pivot(
+        on="name", index="genre", values="test_fscore"
+    )
+    d = (sides["reduce-lr"] - sides["base"]).drop_nulls().to_numpy()
+    assert d.size == 10
+    assert d.std(ddof=1) / math.sqrt(2) == pytest.approx(0.0075, abs=0.0005)
+    only = compare(table.filter(pl.col("name").is_in(["base", "reduce-lr"])), metric="test_fscore")
+    assert only.noise.sd == pytest.approx(math.sqrt((d**2).mean() / 2))

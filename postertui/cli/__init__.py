@@ -7,11 +7,14 @@ failed while working, 2 the command line or an input is wrong, 3 nothing matched
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from typing import Any
 
 import click
 
 from postertui import __version__
+from postertui.cli.dashboard import dashboard_options, open_dashboard
 from postertui.errors import UserError
 
 #: Command to the module in `postertui.cli` that defines it, and its line in `--help`. Kept here as
@@ -65,21 +68,30 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="postertui")
+@dashboard_options
 @click.pass_context
-def cli(ctx: click.Context) -> None:
+def cli(ctx: click.Context, /, **options: Any) -> None:
     """Train many small poster classifiers, watch every curve live, draw the figures.
 
-    Without a command: the dashboard.
+    Without a command: the dashboard, to which the options here belong.
     """
     if ctx.invoked_subcommand is None:
-        module = importlib.import_module("postertui.cli.dashboard")
-        ctx.invoke(module.dashboard_command)
+        open_dashboard(**options)
+        return
+    for name in options:
+        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            flag = "--" + name.replace("_", "-")
+            raise UserError(
+                f"{flag} before `{ctx.invoked_subcommand}` belongs to the dashboard; "
+                f"options of `{ctx.invoked_subcommand}` come after it"
+            )
 
 
 def main() -> None:
     """Run the command line; errors for people are one line, without a traceback."""
     try:
         code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
     except UserError as error:
         click.echo(f"postertui: {error}", err=True)
         sys.exit(error.exit_code)
@@ -88,4 +100,13 @@ def main() -> None:
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except BrokenPipeError:
+        # `postertui runs | head`: whoever read has enough. Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        from postertui.crash import keep_traceback
+
+        click.echo(f"postertui: {keep_traceback(error)}", err=True)
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,21 +15,13 @@ from postertui.cli.analysis_options import (
     metric_option,
     source_options,
 )
-from postertui.cli.formats import (
-    Column,
-    Format,
-    Section,
-    format_option,
-    interval,
-    number,
-    p_value,
-    print_sections,
-    text,
-)
+from postertui.cli.formats import Format, format_option, print_sections
 from postertui.errors import UserError
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from postertui.analysis.tables.section import Section
 
 
 class MarginType(click.ParamType[float | str]):
@@ -99,81 +90,39 @@ def check_command(
     """
     if against is None and not requirements:
         raise UserError("nothing to check; give --against TABLE or --require 'TERM > TERM'")
+    from postertui.analysis.gate import check_requirement
+    from postertui.analysis.tables.gate import failures_only, requirement_section
+
     table = matching(load(source, runs), query)
-    sections = []
-    failures = 0
+    sections: list[Section] = []
     if against is not None:
-        section, failed = _against_section(table, against, margin, metric, rule)
-        sections.append(section)
-        failures += failed
+        sections.append(_check_against(table, against, margin, metric, rule))
     if requirements:
-        section, failed = _requirement_section(table, requirements, genres, names, rule)
-        sections.append(section)
-        failures += failed
+        sections.append(
+            requirement_section(
+                [
+                    check_requirement(table, r, genres=genres, names=names, rule=rule)
+                    for r in requirements
+                ]
+            )
+        )
+    failures = sum(int(section.frame["failed"].sum()) for section in sections)
     if output in ("table", "md"):
-        sections = [_failures_only(section) for section in sections]
+        sections = [failures_only(section) for section in sections]
     print_sections(sections, output, {"failures": failures})
     click.echo("failed" if failures else "passed", err=True)
     return 1 if failures else 0
 
 
-def _failures_only(section: Section) -> Section:
-    """People want to read what failed; how much did not is a sentence."""
-    failed = section.frame.filter(section.frame["failed"])
-    note = f"{section.frame.height - failed.height} of {section.frame.height} rows passed."
-    return replace(section, frame=failed, notes=[*section.notes, note])
-
-
-def _against_section(
+def _check_against(
     table: pl.DataFrame, against: Path, margin: float | str, metric: str | None, rule: str | int
-) -> tuple[Section, int]:
+) -> Section:
     from postertui.analysis.gate import check_against
+    from postertui.analysis.tables.gate import against_section
 
     baseline = load(against, against)
+    # The published F is what both have where one of them lacks the soft F over the cohort.
     metric = metric or min(chosen_metric(table, None), chosen_metric(baseline, None), key=len)
-    report = check_against(
-        table,
-        baseline,
-        metric=metric,
-        margin=None if isinstance(margin, str) else margin,
-        rule=rule,
-    )
-    columns = [
-        Column("variant", text("name")),
-        Column("genre", text("genre")),
-        Column("runs", text("runs"), right=True),
-        Column("baseline", number("baseline"), right=True),
-        Column("now", number("now"), right=True),
-        Column("difference", number("difference", sign=True), right=True),
-        Column("95 % interval", interval("low", "high"), right=True),
-        Column("p", p_value("p_adjusted"), right=True),
-        Column("why", text("why")),
-    ]
-    title = f"Against {against}: {metric}"
-    failed = int(report.rows["failed"].sum())
-    return Section("against", title, report.rows, columns, report.notes), failed
-
-
-def _requirement_section(
-    table: pl.DataFrame,
-    requirements: tuple[str, ...],
-    genres: tuple[str, ...],
-    names: tuple[str, ...],
-    rule: str | int,
-) -> tuple[Section, int]:
-    import polars as pl
-
-    from postertui.analysis.gate import check_requirement
-
-    rows = pl.concat(
-        check_requirement(table, r, genres=genres, names=names, rule=rule) for r in requirements
-    )
-    columns = [
-        Column("requirement", text("requirement")),
-        Column("variant", text("name")),
-        Column("genre", text("genre")),
-        Column("left", number("left"), right=True),
-        Column("right", number("right"), right=True),
-        Column("why", text("why")),
-    ]
-    return Section("requirements", "Requirements", rows, columns), int(rows["failed"].sum())
+    margin_or_noise = None if isinstance(margin, str) else margin
+    report = check_against(table, baseline, metric=metric, margin=margin_or_noise, rule=rule)
+    return against_section(report, f"Against {against}: {metric}")

@@ -15,17 +15,7 @@ from postertui.cli.analysis_options import (
     metric_option,
     source_options,
 )
-from postertui.cli.formats import (
-    Column,
-    Format,
-    Section,
-    format_option,
-    interval,
-    number,
-    p_value,
-    print_sections,
-    text,
-)
+from postertui.cli.formats import Format, format_option, print_sections
 
 if TYPE_CHECKING:
     import polars as pl
@@ -77,6 +67,7 @@ def compare_command(
     interval, and a verdict after correcting for the number of comparisons.
     """
     from postertui.analysis.compare import compare
+    from postertui.analysis.tables.comparison import comparison_sections
 
     table = load(source, runs)
     chosen = matching(table, query)
@@ -107,51 +98,6 @@ def without_unchosen(table: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
     return table.filter(run | pl.col("_chosen").is_null()).drop("_chosen")
 
 
-def comparison_sections(result: Comparison, by_genre: bool) -> list[Section]:
-    """The comparison as tables: variants, and every genre of theirs if asked for."""
-    several = result.rows["reference"].n_unique() > 1
-    reference = [Column("against", text("reference"))] if several else []
-    against = "each other" if several else result.rows["reference"][0]
-    rows = Section(
-        "variants",
-        f"Variants against {against}: difference in {result.metric}",
-        result.rows,
-        [
-            Column("variant", text("name")),
-            *reference,
-            Column("mean", number("difference", sign=True), right=True),
-            Column("95 % interval", interval("low", "high"), right=True),
-            Column("p", p_value("p_adjusted"), right=True),
-            Column("verdict", text("verdict")),
-            Column("better/worse/undecided", _counts, right=True),
-            Column("not compared", _not_compared),
-            Column("note", text("note")),
-        ],
-        result.notes,
-    )
-    if not by_genre:
-        return [rows]
-    cells = Section(
-        "genres",
-        f"Genre by genre: {result.metric}",
-        result.cells,
-        [
-            Column("variant", text("name")),
-            *reference,
-            Column("genre", text("genre")),
-            Column("pairs", text("pairs"), right=True),
-            Column("value", number("value"), right=True),
-            Column("reference", number("reference_value"), right=True),
-            Column("difference", number("difference", sign=True), right=True),
-            Column("95 % interval", interval("low", "high"), right=True),
-            Column("p", p_value("p_adjusted"), right=True),
-            Column("verdict", text("verdict")),
-        ],
-    )
-    # CSV prints the first section only, and asking for genres means wanting them.
-    return [cells, rows]
-
-
 def comparison_facts(result: Comparison) -> dict[str, Any]:
     """What JSON says about the comparison besides its rows."""
     noise = result.noise
@@ -166,12 +112,3 @@ def comparison_facts(result: Comparison) -> dict[str, Any]:
             "settings": list(noise.settings),
         },
     }
-
-
-def _counts(row: Any) -> str:
-    return f"{row['better']}/{row['worse']}/{row['undecided']}"
-
-
-def _not_compared(row: Any) -> str:
-    kinds = ("dead", "undefined", "short")
-    return ", ".join(f"{row[kind]} {kind}" for kind in kinds if row[kind])

@@ -1,0 +1,46 @@
+"""The bars, and a variant held against them, as a table."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from postertui.analysis.bars import bars, genre_verdicts, margins
+from postertui.analysis.tables.section import Column, Section, interval, number, text
+
+
+def bars_sections(table: pl.DataFrame, metric: str, rule: str | int, variant: str) -> list[Section]:
+    """The bars of each genre with one variant's margin, and what all variants say together."""
+
+    every = margins(table, metric, rule)
+    own = every.filter(pl.col("name") == variant).drop("name", "bar")
+    frame = bars(table, metric).join(own, on="genre", how="left")
+    frame = frame.join(
+        genre_verdicts(every).select("genre", any_model="verdict", best="best"),
+        on="genre",
+        how="left",
+    )
+    return [
+        Section(
+            "bars",
+            f"Bars, and {variant}'s {metric} against them",
+            frame,
+            [
+                Column("genre", text("genre")),
+                Column("posters", text("test_posters"), right=True),
+                Column("base rate", number("base_rate"), right=True),
+                Column("always-yes F", number("always_yes"), right=True),
+                Column("95 %", interval("always_yes_low", "always_yes_high", False), right=True),
+                Column("measured", number("measured_always_yes"), right=True),
+                Column(variant, number("value"), right=True),
+                Column("margin", number("margin", sign=True), right=True),
+                Column("95 % interval", interval("low", "high"), right=True),
+                Column("verdict", text("verdict")),
+                Column("any variant", text("any_model")),
+            ],
+            [
+                "The bar is the higher of base rate and always-yes F, 2m/(1+m); measured is what "
+                "runs that said yes to every poster reached in this metric, and goes first.",
+                "Intervals add the cohort's sampling error to the noise of a run.",
+            ],
+        )
+    ]

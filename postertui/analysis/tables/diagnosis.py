@@ -1,0 +1,49 @@
+"""What went wrong, as tables."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from postertui.analysis.diagnosis import KINDS, diagnose_table
+from postertui.analysis.tables.section import Column, Section, text
+from postertui.analysis.undefined import undefined_causes
+from postertui.analysis.values import dead_rows
+
+
+def diagnosis_section(table: pl.DataFrame) -> Section:
+    """The findings of every run of a table."""
+
+    findings = diagnose_table(table)
+    counts = dict(findings["kind"].value_counts().iter_rows())
+    total, well = table["run"].n_unique(), table["run"].n_unique() - findings["run"].n_unique()
+    dead = table.filter(dead_rows(table)).height
+    summary = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if kind in counts)
+    return Section(
+        "findings",
+        "Diagnosis",
+        findings,
+        [
+            Column("genre", text("genre")),
+            Column("variant", text("name")),
+            Column("finding", text("kind")),
+            Column("since", text("since_epoch"), right=True),
+            Column("what", text("line")),
+            Column("try", text("advice")),
+        ],
+        [
+            f"{total} runs: {summary or 'no finding'}; {well} without a finding.",
+            f"{dead} of {table.height} epochs come from dead models.",
+        ],
+    )
+
+
+def undefined_section(table: pl.DataFrame) -> Section:
+    """Why test F is undefined, counted."""
+
+    causes = undefined_causes(table)["cause"].value_counts(name="epochs").sort("cause")
+    return Section(
+        "undefined",
+        "Epochs without a test F",
+        causes,
+        [Column("cause", text("cause")), Column("epochs", text("epochs"), right=True)],
+    )

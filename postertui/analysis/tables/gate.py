@@ -1,0 +1,47 @@
+"""What a gate checked, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from postertui.analysis.gate import GateReport
+from postertui.analysis.tables.section import Column, Section, interval, number, p_value, text
+
+
+def failures_only(section: Section) -> Section:
+    """People want to read what failed; how much did not is a sentence."""
+    failed = section.frame.filter(pl.col("failed"))
+    note = f"{section.frame.height - failed.height} of {section.frame.height} rows passed."
+    return replace(section, frame=failed, notes=[*section.notes, note])
+
+
+def against_section(report: GateReport, title: str) -> Section:
+    """A table held against a baseline."""
+    columns = [
+        Column("variant", text("name")),
+        Column("genre", text("genre")),
+        Column("runs", text("runs"), right=True),
+        Column("baseline", number("baseline"), right=True),
+        Column("now", number("now"), right=True),
+        Column("difference", number("difference", sign=True), right=True),
+        Column("95 % interval", interval("low", "high"), right=True),
+        Column("p", p_value("p_adjusted"), right=True),
+        Column("why", text("why")),
+    ]
+    return Section("against", title, report.rows, columns, report.notes)
+
+
+def requirement_section(rows: Sequence[pl.DataFrame]) -> Section:
+    """Settings held against requirements, one frame of `check_requirement` for each of these."""
+    columns = [
+        Column("requirement", text("requirement")),
+        Column("variant", text("name")),
+        Column("genre", text("genre")),
+        Column("left", number("left"), right=True),
+        Column("right", number("right"), right=True),
+        Column("why", text("why")),
+    ]
+    return Section("requirements", "Requirements", pl.concat(rows), columns)

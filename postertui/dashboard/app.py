@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.message import Message
+from textual.screen import Screen
+from textual.timer import Timer
 
 from postertui.dashboard.control import Control
 from postertui.dashboard.live.feed import Feed
+from postertui.dashboard.live.pace import epochs_per_second, remaining
 from postertui.dashboard.main import MainScreen
+from postertui.dashboard.memory import Config, save_view
 from postertui.dashboard.model import Model
 from postertui.dashboard.options import Options
 from postertui.dashboard.safe import clean
 from postertui.dashboard.screens.help import HelpScreen
+from postertui.dashboard.screens.palette import EverythingProvider
 from postertui.dashboard.setup import Setup
 from postertui.dashboard.theme import PALETTES, Styles, theme_of
+
+#: The view is written down this long after its last change.
+REMEMBER_AFTER = 1.0
 
 
 class RunsChanged(Message):
@@ -29,31 +38,40 @@ class RunsChanged(Message):
 
 
 class DashboardApp(App[None]):
-    """The dashboard on the runs of `setup`."""
+    """The dashboard on the runs of `setup`, with the view as it was left in `options`."""
 
     CSS_PATH = "dashboard.tcss"
     TITLE = "postertui"
-    ENABLE_COMMAND_PALETTE = True
+    COMMANDS = {EverythingProvider}
     BINDINGS = [
         Binding("question_mark", "help", "Help", id="app.help"),
         Binding("q", "quit", "Quit", id="app.quit"),
+        Binding("colon", "command_palette", "commands", show=False, id="app.commands",
+                tooltip="everything by name, also Ctrl+P"),
+        Binding("T", "next_theme", "theme", show=False, id="app.theme",
+                tooltip="dark, light, colour-blind"),
         Binding("ctrl+c", "quit", "quit", show=False, id="app.interrupt", system=True),
-    ]
+    ]  # fmt: skip
 
-    def __init__(self, setup: Setup, options: Options | None = None) -> None:
+    def __init__(
+        self, setup: Setup, options: Options | None = None, config: Config | None = None
+    ) -> None:
         super().__init__()
         self.setup = setup
+        self.config = config or Config()
         options = options or Options()
         self.model = Model(options)
-        self.model.set_filter(setup.filter if setup.filter is not None else options.filter)
+        self.model.set_filter(options.filter if setup.filter is None else setup.filter)
         self.control = Control(setup.runs, read_only=setup.read_only)
         self.feed = Feed(setup.runs, lambda: self.post_message(RunsChanged()))
         for name in PALETTES:
             self.register_theme(theme_of(name))
-        name = setup.theme or options.theme
-        self.theme = name if name in PALETTES else "dark"
+        wanted = setup.theme or self.model.options.theme or self.config.theme
+        self.theme = wanted if wanted in PALETTES else "dark"
         self.book = Styles(PALETTES[self.theme])
+        self.set_keymap(self.config.keys)
         self._finished: deque[tuple[float, int]] = deque(maxlen=64)
+        self._remembering: Timer | None = None
 
     def get_default_screen(self) -> MainScreen:
         self._main = MainScreen(self, self.model)
@@ -72,6 +90,10 @@ class DashboardApp(App[None]):
 
     def on_unmount(self) -> None:
         self.feed.stop()
+        if self._remembering is not None:
+            self._keep_view()
+
+    # The runs
 
     def on_runs_changed(self) -> None:
         if not self.main.is_attached or not self.is_running:
@@ -85,39 +107,53 @@ class DashboardApp(App[None]):
         if gained:
             self._finished.append((time.monotonic(), gained))
         self.main.take(news)
+        for screen in self.screen_stack:
+            take_news = getattr(screen, "take_news", None)
+            if take_news is not None:
+                take_news()
 
     def pace(self) -> tuple[float | None, float | None]:
         """Seconds until the queue is empty, and epochs a second; None where unknown."""
-        from postertui.dashboard.live.pace import epochs_per_second, remaining
-
         rate = epochs_per_second(list(self._finished), time.monotonic())
         return remaining(self.model.runs.values(), rate), rate
-
-    def remember(self) -> None:
-        """Keep the view for the next session."""
 
     def launch(self) -> None:
         """Open the form that starts runs."""
 
-    def first_steps(self) -> tuple[str, ...]:
-        """What to do when there are no runs."""
-        if not (self.setup.data / "dataset.json").exists():
-            return (
-                "Nothing here yet.",
-                "",
-                "Try it out:          postertui demo",
-                "Build your data:     postertui data build --posters DIR --labels FILE.csv",
-                "Look at old results: postertui import PATH",
-                "",
-                "This screen fills by itself as runs appear in " + self.where + ".",
-            )
-        return (
-            "The data is ready; nothing has been trained yet.",
-            "",
-            "Press n to choose a study, its variants and genres.",
-        )
+    # The view
+
+    def remember(self) -> None:
+        """Keep the view for the next session, once it has come to rest."""
+        if self._remembering is not None:
+            self._remembering.stop()
+        self._remembering = self.set_timer(REMEMBER_AFTER, self._keep_view)
+
+    def _keep_view(self) -> None:
+        self._remembering = None
+        save_view(self.setup.runs, self.model.options)
+
+    def choose_theme(self, name: str) -> None:
+        """Use the theme `name` from now on, and in the next session."""
+        self.theme = name
+        self.book.use(PALETTES[name])
+        self.model.set_options(theme=name)
+        for screen in self.screen_stack:
+            repaint = getattr(screen, "repaint", None)
+            if repaint is not None:
+                repaint()
+        self.remember()
+
+    def action_next_theme(self) -> None:
+        names = list(PALETTES)
+        self.choose_theme(names[(names.index(self.theme) + 1) % len(names)])
+        self.notify(f"theme: {self.theme}", timeout=2)
 
     def action_help(self) -> None:
         from postertui.dashboard.screens.sections import help_sections
 
-        self.push_screen(HelpScreen(help_sections(self.main, self.setup.ascii_only)))
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(help_sections(self.main, self.setup.ascii_only)))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """None of Textual's own: `EverythingProvider` has them all, in this program's words."""
+        return ()

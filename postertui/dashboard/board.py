@@ -14,6 +14,7 @@ from postertui.dashboard.filter.bar import FilterBar
 from postertui.dashboard.live.feed import News
 from postertui.dashboard.live.status import outlook, standing
 from postertui.dashboard.model import Model
+from postertui.dashboard.screens.first import first_steps
 from postertui.dashboard.screens.keybar import KeyBar
 from postertui.dashboard.screens.topbar import TopBar
 from postertui.dashboard.table.columns import BY_ID
@@ -125,7 +126,7 @@ class Board(Screen[None]):
                 "",
                 "/ and then Ctrl+U clears it; Esc leaves the box.",
             )
-        return self.dashboard.first_steps()
+        return first_steps(self.dashboard.setup, self.dashboard.where)
 
     def say(
         self,
@@ -135,6 +136,12 @@ class Board(Screen[None]):
     ) -> None:
         """A short message that goes away by itself."""
         self.app.notify(text, severity=severity, markup=False, timeout=4)
+
+    def repaint(self) -> None:
+        """Draw everything anew, in the colours that now hold."""
+        self.show_all()
+        for bar in (self.top, self.keys):
+            bar.redraw()
 
     def state_changed(self) -> None:
         """Something that is remembered between sessions is different now."""

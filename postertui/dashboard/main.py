@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from textual import on
+from textual import on, work
 from textual.binding import Binding
 
+from postertui.dashboard.charts.grid import ChartGrid
 from postertui.dashboard.charts.panels import COMPARED
 from postertui.dashboard.filter.bar import FilterBar, FilterInput
+from postertui.dashboard.filter.checklists import ChecklistScreen
 from postertui.dashboard.run_actions import RUN_BINDINGS, RunActions
 from postertui.dashboard.table.widget import RunTable
 from postertui.dashboard.view_actions import VIEW_BINDINGS, ViewActions
@@ -17,11 +19,15 @@ class MainScreen(ViewActions, RunActions):
 
     BINDINGS = [
         Binding("slash", "filter", "Filter", id="filter.open"),
+        Binding("c", "checklists", "Choose", id="filter.checklists",
+                tooltip="genres and variants to show, by ticking them"),
+        Binding("w", "saved_filters", "filters", show=False, id="filter.saved",
+                tooltip="saved filters"),
         Binding("tab", "other", "Table/grid", show=False, id="main.other", priority=False),
         Binding("escape", "back", "back", show=False, id="main.back"),
         *VIEW_BINDINGS,
         *RUN_BINDINGS,
-    ]
+    ]  # fmt: skip
 
     @on(FilterBar.Changed)
     def _filter(self, event: FilterBar.Changed) -> None:
@@ -48,8 +54,34 @@ class MainScreen(ViewActions, RunActions):
     def _sort_asked(self, event: RunTable.SortAsked) -> None:
         self.sort_by(event.column)
 
+    @on(ChartGrid.Opened)
+    def _cell_opened(self, event: ChartGrid.Opened) -> None:
+        from postertui.dashboard.charts.zoom import ZoomScreen
+
+        self.app.push_screen(ZoomScreen(self.dashboard, event.key))
+
+    def on_checklist_screen_ticked(self, event: ChecklistScreen.Ticked) -> None:
+        self.model.tick(event.field, event.without)
+        self.show_all()
+        self.state_changed()
+
+    def apply_filter(self, text: str) -> None:
+        """Filter by `text` as if it had been typed."""
+        self.bar.box.value = text
+
     def action_filter(self) -> None:
         self.bar.box.focus()
+
+    def action_checklists(self) -> None:
+        self.app.push_screen(ChecklistScreen(self.model))
+
+    @work
+    async def action_saved_filters(self) -> None:
+        from postertui.dashboard.filter.saved import SavedFiltersScreen
+
+        text = await self.app.push_screen_wait(SavedFiltersScreen(self.model.options.filter))
+        if text is not None:
+            self.apply_filter(text)
 
     def action_other(self) -> None:
         if self.model.options.layout == "both":

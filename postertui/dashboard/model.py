@@ -49,6 +49,10 @@ class Model:
             self.runs[name] = view
             was, now = name in self.shown, self.is_shown(view)
             structural |= old is None or was != now or _place(old) != _place(view)
+            if old is None or old.pinned != view.pinned:
+                structural |= view.pinned != (name in self.pinned)
+                (self.pinned.add if view.pinned else self.pinned.discard)(name)
+                now = self.is_shown(view)
             if now:
                 self.shown[name] = view
             else:
@@ -76,6 +80,12 @@ class Model:
         self.set_options(filter=text)
         self.select()
         return True
+
+    def tick(self, field: str, without: tuple[str, ...]) -> None:
+        """Leave out the runs whose `field` is one of `without`."""
+        kept = {**self.options.without, field: without}
+        self.set_options(without={name: values for name, values in kept.items() if values})
+        self.select()
 
     def set_options(self, **changes: object) -> None:
         self.options = msgspec.structs.replace(self.options, **changes)

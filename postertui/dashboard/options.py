@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
@@ -9,6 +10,27 @@ import msgspec
 Mode = Literal["facet", "overlay"]
 Seeds = Literal["each", "mean"]
 SMOOTHING = (0.0, 0.5, 0.8, 0.9)
+_EPOCHS = re.compile(r"\s*(\d{0,6})\s*(?:[-–:]\s*(\d{0,6})\s*)?")
+
+
+def epochs_mistake(text: str) -> str:
+    """What is wrong with a range of epochs as typed; nothing where it is right."""
+    match = _EPOCHS.fullmatch(text)
+    if match is None:
+        return f"not a range of epochs: {text.strip()[:20]}"
+    first, last = parse_epochs(text)
+    if last and last <= first:
+        return "the last epoch must come after the first"
+    return ""
+
+
+def parse_epochs(text: str) -> tuple[int, int]:
+    """First and last epoch of `5-20`, `5-` or `-20`; 0 where not given."""
+    match = _EPOCHS.fullmatch(text)
+    if match is None or not text.strip():
+        return 0, 0
+    first, last = (int(group or 0) for group in match.groups())
+    return first, last
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):

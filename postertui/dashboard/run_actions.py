@@ -8,20 +8,33 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from postertui.dashboard.board import Board
+from postertui.dashboard.control import ReadOnlyError
 from postertui.dashboard.live.view import RunView
 from postertui.dashboard.safe import clean
 from postertui.dashboard.screens.confirm import ConfirmScreen
+from postertui.dashboard.screens.prompt import PromptScreen
 from postertui.errors import UserError
+from postertui.notes import Note, change_notes, parse_tags
 
 RUN_BINDINGS: list[BindingType] = [
-    Binding(
-        "n", "launch", "New runs", id="run.launch", tooltip="start the missing runs of a study"
-    ),
+    Binding("n", "launch", "New runs", id="run.launch",
+            tooltip="start the missing runs of a study"),
     Binding("x", "cancel", "Cancel", id="run.cancel", tooltip="the selected or marked runs"),
-    Binding("r", "retry", "retry", show=False, id="run.retry", tooltip="failed and cancelled runs"),
+    Binding("r", "retry", "Retry", show=False, id="run.retry",
+            tooltip="failed and cancelled runs"),
+    Binding("u", "undo", "Undo", show=False, id="run.undo", tooltip="the newest request"),
+    Binding("P", "pause", "Pause", show=False, id="run.pause",
+            tooltip="the queue, or let it go on"),
+    Binding("plus", "priority(1)", "raise", show=False, id="run.raise", tooltip="to go earlier"),
+    Binding("minus", "priority(-1)", "lower", show=False, id="run.lower", tooltip="to go later"),
     Binding("space", "mark", "mark", show=False, id="run.mark", tooltip="for the next action"),
+    Binding("asterisk", "mark_all", "mark all", show=False, id="run.mark-all",
+            tooltip="that are shown, or none"),
     Binding("p", "pin", "pin", show=False, id="run.pin", tooltip="always shown, on top"),
-]
+    Binding("number_sign", "tags", "tags", show=False, id="run.tags",
+            tooltip="words that filters find with tag:"),
+    Binding("o", "note", "note", show=False, id="run.note", tooltip="a line about the run"),
+]  # fmt: skip
 
 
 class RunActions(Board):
@@ -33,18 +46,78 @@ class RunActions(Board):
         current = self.table.current
         return marked or ([current] if current is not None else [])
 
+    # Marks, pins, notes
+
     def action_mark(self) -> None:
         if (run := self.table.current) is not None:
             self.model.marked ^= {run.name}
             self.show_table()
             self.table.action_move(1)
 
+    def action_mark_all(self) -> None:
+        every = set(self.model.shown)
+        self.model.marked = set() if every <= self.model.marked else every
+        self.show_table()
+
     def action_pin(self) -> None:
-        if (run := self.table.current) is not None:
-            self.model.pinned ^= {run.name}
-            self.model.select()
-            self.show_all()
-            self.state_changed()
+        runs = self.targets()
+        names = {r.name for r in runs}
+        pinned = not names <= self.model.pinned
+        self.model.pinned = self.model.pinned | names if pinned else self.model.pinned - names
+        self.model.select()
+        self.show_all()
+        if not self.control.read_only:
+            self.keep_notes({r.name: Note(r.note, r.tags, pinned) for r in runs})
+
+    @work
+    async def action_note(self) -> None:
+        runs = self.noted()
+        if not runs:
+            return
+        said = {r.note for r in runs}
+        text = await self.app.push_screen_wait(
+            PromptScreen(f"Note on {named(runs)}", said.pop() if len(said) == 1 else "", "one line")
+        )
+        if text is not None:
+            self.keep_notes({r.name: Note(text.strip(), r.tags, r.pinned) for r in runs})
+
+    @work
+    async def action_tags(self) -> None:
+        runs = self.noted()
+        if not runs:
+            return
+        shared = [t for t in runs[0].tags if all(t in r.tags for r in runs)]
+        text = await self.app.push_screen_wait(
+            PromptScreen(f"Tags of {named(runs)}", " ".join(shared), "words; filter with tag:word")
+        )
+        if text is not None:
+            typed = parse_tags(text)
+            self.keep_notes({
+                r.name: Note(
+                    r.note,
+                    tuple(dict.fromkeys((*(t for t in r.tags if t not in shared), *typed))),
+                    r.pinned,
+                )
+                for r in runs
+            })  # fmt: skip
+
+    def noted(self) -> list[RunView]:
+        """The runs that a note is for; none, with a message, where nothing may be changed."""
+        if self.control.read_only:
+            self.say(str(ReadOnlyError()), severity="warning")
+            return []
+        return self.targets()
+
+    def keep_notes(self, notes: dict[str, Note]) -> None:
+        """Write these notes down, in a thread."""
+
+        def write() -> str:
+            change_notes(self.control.folder, notes)
+            return ""
+
+        self.ask(write)
+
+    # Requests
 
     @work
     async def action_cancel(self) -> None:
@@ -53,32 +126,46 @@ class RunActions(Board):
             self.say("nothing to cancel here: only running and queued runs can be")
             return
         names = [r.name for r in runs]
-        if any(r.state == "running" for r in runs):
+        if any(r.state == "running" for r in runs) and not self.control.read_only:
             detail = "What is trained stays; retry goes on from the last finished epoch."
             question = ConfirmScreen(f"Cancel {named(runs)}?", "Cancel", detail)
             confirmed: bool = await self.app.push_screen_wait(question)
             if not confirmed:
                 return
-        self.ask(lambda: self.control.cancel(names), f"cancelled {named(runs)}: r queues again")
+        self.ask(lambda: self.control.cancel(names) + " (u undoes)")
 
     def action_retry(self) -> None:
         runs = [r for r in self.targets() if r.state in ("failed", "cancelled", "interrupted")]
         if not runs:
             self.say("nothing to retry here: only failed, cancelled and interrupted runs can be")
             return
-        self.ask(lambda: self.control.retry([r.name for r in runs]), "queued " + named(runs))
+        self.ask(lambda: self.control.retry([r.name for r in runs]) + " (u undoes)")
+
+    def action_priority(self, by: int) -> None:
+        runs = [r for r in self.targets() if r.state in ("queued", "running", "interrupted")]
+        if not runs:
+            self.say("only runs that wait can be raised and lowered")
+            return
+        self.ask(lambda: self.control.raise_priority([r.name for r in runs], by))
+
+    def action_pause(self) -> None:
+        self.ask(self.control.toggle_pause)
+
+    def action_undo(self) -> None:
+        self.ask(self.control.undo)
 
     @work(thread=True, group="requests")
-    def ask(self, request: Callable[[], object], done: str) -> None:
-        """Make `request` in a thread, then say `done` or what went wrong."""
+    def ask(self, request: Callable[[], str]) -> None:
+        """Make `request` in a thread, then say what it did or what went wrong."""
         try:
-            request()
+            done = request()
         except (UserError, OSError) as error:
             message = clean(str(error), 300)
             self.app.call_from_thread(self.say, message, severity="error")
         else:
-            self.app.call_from_thread(self.say, done)
             self.dashboard.feed.hurry()
+            if done:
+                self.app.call_from_thread(self.say, done)
 
 
 def named(runs: list[RunView]) -> str:

@@ -128,6 +128,12 @@ class Styles(dict[str, Style]):
         self.palette = palette
         self._over: dict[tuple[Style, str], Style] = {}
 
+    def use(self, palette: Palette) -> None:
+        """Make all styles from `palette` from now on."""
+        self.palette = palette
+        self.clear()
+        self._over.clear()
+
     def over(self, base: Style, name: str) -> Style:
         """The style `name` on `base`, made once."""
         key = (base, name)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from textual import work
 from textual.binding import Binding, BindingType
 
 from postertui.dashboard.board import Board
 from postertui.dashboard.charts.panels import COMPARED
 from postertui.dashboard.live.view import METRICS
-from postertui.dashboard.options import SMOOTHING
+from postertui.dashboard.options import SMOOTHING, epochs_mistake, parse_epochs
+from postertui.dashboard.screens.prompt import PromptScreen
 from postertui.dashboard.table.columns import COLUMNS
 from postertui.dashboard.table.rows import GROUPS
 
@@ -22,6 +24,7 @@ VIEW_BINDINGS: list[BindingType] = [
     Binding("l", "log_y", "log y", show=False, id="view.log-y"),
     Binding("e", "smoothing", "smoothing", show=False, id="view.smoothing"),
     Binding("a", "seeds", "mean ± sd", show=False, id="view.seeds", tooltip="each run or the mean"),
+    Binding("E", "epochs", "epochs", show=False, id="view.epochs", tooltip="first to last"),
     Binding("z", "layout", "Layout", id="view.layout", tooltip="table and grid, grid, table"),
     Binding("equals_sign,greater_than_sign", "columns(1)", "more columns", show=False,
             id="view.more-columns"),
@@ -37,12 +40,16 @@ VIEW_BINDINGS: list[BindingType] = [
 class ViewActions(Board):
     """Each action changes one option and shows the result."""
 
-    def _set(self, *, say: str = "", **changes: object) -> None:
+    def _set(self, **changes: object) -> None:
         self.model.set_options(**changes)
         if changes.keys() & {"mode", "compare"}:
             self.model.rearrange()
         self.show_all()
         self.state_changed()
+
+    def choose(self, **changes: object) -> None:
+        """Set options by name."""
+        self._set(**changes)
 
     def action_metric(self, by: int) -> None:
         names = list(METRICS)
@@ -74,6 +81,22 @@ class ViewActions(Board):
         now = self.model.options.smoothing
         index = SMOOTHING.index(now) if now in SMOOTHING else 0
         self._set(smoothing=SMOOTHING[(index + 1) % len(SMOOTHING)])
+
+    @work
+    async def action_epochs(self) -> None:
+        options = self.model.options
+        now = f"{options.first_epoch or 1}-{options.last_epoch or ''}"
+        text = await self.app.push_screen_wait(
+            PromptScreen(
+                "Which epochs?",
+                "" if now == "1-" else now,
+                "5-20, 5- or -20; nothing for all of them",
+                epochs_mistake,
+            )
+        )
+        if text is not None:
+            first, last = parse_epochs(text)
+            self._set(first_epoch=first, last_epoch=last)
 
     def action_seeds(self) -> None:
         self._set(seeds="each" if self.model.options.seeds == "mean" else "mean")

@@ -76,7 +76,7 @@ class ChecklistScreen(ModalScreen[None]):
         every = [ticks.get_option_at_index(i).value for i in range(ticks.option_count)]
         chosen = set(ticks.selected)
         without = tuple(v for v in every if v not in chosen)
-        self.app.post_message(self.Ticked(ticks.id or "", without))
+        self.app.screen_stack[0].post_message(self.Ticked(ticks.id or "", without))
 
     @property
     def _list(self) -> SelectionList[str]:

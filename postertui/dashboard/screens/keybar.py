@@ -73,12 +73,12 @@ class KeyBar(Widget):
         self._line: Strip | None = None
 
     def on_mount(self) -> None:
-        self.screen.bindings_updated_signal.subscribe(self, lambda _: self._changed())
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self.redraw())
 
     def on_resize(self, event: events.Resize) -> None:
-        self._changed()
+        self.redraw()
 
-    def _changed(self) -> None:
+    def redraw(self) -> None:
         self._line = None
         self.refresh()
 

@@ -32,8 +32,11 @@ class TopBar(Widget):
     def show(self, left: tuple[Text, ...], right: tuple[Text, ...]) -> None:
         if (left, right) != (self._left, self._right):
             self._left, self._right = left, right
-            self._line = None
-            self.refresh()
+            self.redraw()
+
+    def redraw(self) -> None:
+        self._line = None
+        self.refresh()
 
     @property
     def text(self) -> str:

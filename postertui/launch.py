@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import importlib.metadata
+import importlib.util
+import os
 import platform
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -121,6 +123,18 @@ def queue(folder: Path, specs: Iterable[RunSpec]) -> int:
         raise UserError(
             f"{error.filename or folder}: cannot queue runs: {error.strerror}", exit_code=1
         ) from None
+
+
+def check_trainable() -> None:
+    """Raise `UserError` unless a backend to train with is installed."""
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if os.environ.get("POSTERTUI_TRAINER"):
+        return
+    if importlib.util.find_spec("keras") is None or importlib.util.find_spec(backend) is None:
+        raise UserError(
+            f"training needs Keras and {backend}: pip install 'postertui[train]'"
+            + (" or 'postertui[jax]'" if backend == "jax" else "")
+        )
 
 
 def estimate_seconds(specs: Iterable[RunSpec], runs: Iterable[Run], jobs: int) -> float | None:

@@ -32,10 +32,9 @@ def demo_command(headless: bool, folder: Path, jobs: int | None) -> int:
     """
     from postertui import demo, launch
     from postertui.cli.data import build_progress
-    from postertui.cli.train import check_trainable
     from postertui.supervisor import requests
 
-    check_trainable()
+    launch.check_trainable()
     folders = demo.DemoFolders(folder)
     with build_progress("posters") as progress:
         dataset = demo.make_data(folders, progress)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -108,7 +107,7 @@ def train_command(
         return 0
     again = plan.ended if retry_ended else ()
     if plan.missing or plan.open or again:
-        check_trainable()
+        launch.check_trainable()
         launch.queue(runs, plan.missing)
         requests.retry(runs, [spec.run for spec in again])
         started = requests.ensure_supervisor(runs, jobs=jobs)
@@ -122,20 +121,6 @@ def train_command(
         return follow(store, watched, plan, started=started, as_json=as_json)
     _print_json(plan, as_json)
     return 1 if plan.ended else 0
-
-
-def check_trainable() -> None:
-    """Raise `UserError` unless a backend to train with is installed."""
-    import os
-
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if os.environ.get("POSTERTUI_TRAINER"):
-        return
-    if importlib.util.find_spec("keras") is None or importlib.util.find_spec(backend) is None:
-        raise UserError(
-            f"training needs Keras and {backend}: pip install 'postertui[train]'"
-            + (" or 'postertui[jax]'" if backend == "jax" else "")
-        )
 
 
 def list_variants(study: Study, globs: tuple[str, ...], *, as_json: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,11 @@ from typing import TYPE_CHECKING, Any
 from postertui.errors import UserError
 
 if TYPE_CHECKING:
+    from postertui.runs import RunSpec
     from postertui.supervisor.folder import Status
+
+#: Seconds within which a cancelled run has ended (an epoch or 10 s), and some more.
+CANCEL_PATIENCE = 20.0
 
 
 class ReadOnlyError(UserError):
@@ -38,13 +44,32 @@ class Control:
         self.folder = folder
         self.read_only = read_only
         self.undos: list[Undo] = []
+        self._lock = threading.Lock()
+
+    def launch(
+        self, missing: Sequence[RunSpec], *, again: Sequence[RunSpec] = (), jobs: int | None = None
+    ) -> str:
+        """Queue the `missing` runs and `again` those that ended, and have them worked on."""
+        client = self._client()
+        from postertui import launch
+
+        launch.check_trainable()
+        launch.queue(self.folder, missing)
+        names = [spec.run for spec in missing] + self._retry([spec.run for spec in again])
+        client.ensure_supervisor(self.folder, jobs=jobs)
+
+        def cancel() -> None:
+            client.cancel(self.folder, names)
+
+        self._remember(f"start of {count(names)}", cancel, names)
+        return f"queued {count(names)}"
 
     def cancel(self, runs: Sequence[str]) -> str:
         """End these runs; what they trained stays."""
         client = self._client()
         outcomes = client.cancel(self.folder, runs)
         hit = [name for name, outcome in outcomes.items() if outcome in ("done", "requested")]
-        self._remember(f"cancel of {count(hit)}", lambda: self._retry(hit), hit)
+        self._remember(f"cancel of {count(hit)}", lambda: self._revive(hit), hit)
         return "cancelled " + count(hit)
 
     def retry(self, runs: Sequence[str]) -> str:
@@ -56,6 +81,17 @@ class Control:
 
         self._remember(f"retry of {count(hit)}", cancel, hit)
         return "queued " + count(hit)
+
+    def _revive(self, runs: Sequence[str]) -> None:
+        """Queue cancelled runs again, those that are still ending as soon as they have."""
+        deadline = time.monotonic() + CANCEL_PATIENCE
+        left = list(runs)
+        while left:
+            revived = self._retry(left)
+            left = [name for name in left if name not in revived]
+            if not left or time.monotonic() > deadline:
+                return
+            time.sleep(0.1)
 
     def _retry(self, runs: Sequence[str]) -> list[str]:
         client = self._client()
@@ -99,9 +135,10 @@ class Control:
     def undo(self) -> str:
         """Take back the newest request."""
         self._client()
-        if not self.undos:
-            return "nothing to undo"
-        undo = self.undos.pop()
+        with self._lock:
+            if not self.undos:
+                return "nothing to undo"
+            undo = self.undos.pop()
         undo.request()
         return f"took back the {undo.label}"
 
@@ -120,8 +157,9 @@ class Control:
         self, label: str, request: Callable[[], object], runs: Sequence[str] = ("queue",)
     ) -> None:
         if runs:
-            self.undos.append(Undo(label, request))
-            del self.undos[:-50]
+            with self._lock:
+                self.undos.append(Undo(label, request))
+                del self.undos[:-50]
 
     def _client(self) -> Any:
         if self.read_only:

@@ -38,9 +38,9 @@ class Sampler:
         psutil.cpu_percent()
         if nvml is None:
             try:
-                import pynvml  # type: ignore[import-not-found,unused-ignore]
+                import pynvml
             except ImportError:
-                self.note = "no GPU (pynvml is not installed)"
+                self.note = "no GPU bars: pip install nvidia-ml-py"
                 return
             self._nvml = pynvml
         try:

@@ -1,0 +1,1 @@
+"""Starting runs: the form, what it would start, and variants made in it."""

@@ -1,0 +1,99 @@
+"""What a draft would start: how many runs, how long that takes, what of it is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from postertui import launch
+from postertui.dashboard.launching.draft import Draft
+from postertui.dashboard.numbers import duration
+from postertui.runs import RunSpec, Weights
+
+if TYPE_CHECKING:
+    from postertui.cohorts import Dataset
+    from postertui.store import Run
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A plan and how long it takes: `seconds` for its own runs, `ahead` for those that wait.
+
+    None where no past run says how long an epoch takes.
+    """
+
+    plan: launch.Plan
+    starting: tuple[RunSpec, ...]
+    seconds: float | None
+    ahead: float | None
+    jobs: int
+    again: bool = False
+
+
+def preview(
+    draft: Draft, dataset: Dataset, weights: Weights, runs: Mapping[str, Run], slots: int
+) -> Preview:
+    """What `draft` would start beside the `runs` that there are; nothing is written.
+
+    `slots` is how many runs the machine trains at a time unless the draft says. Raises
+    `UserError` for a study that the data cannot serve.
+    """
+    numbers = draft.numbers
+    plan = launch.plan(
+        draft.study,
+        dataset,
+        weights,
+        {name: run.state for name, run in runs.items()},
+        variants=draft.variants,
+        genres=draft.genres,
+        seeds=numbers.seeds,
+        epochs=numbers.epochs,
+    )
+    starting = plan.missing + (plan.ended if draft.again else ())
+    jobs = numbers.jobs or slots
+    waiting = [
+        run.spec
+        for run in runs.values()
+        if run.spec is not None and run.state in ("queued", "running", "interrupted")
+    ]
+    return Preview(
+        plan=plan,
+        starting=starting,
+        seconds=launch.estimate_seconds(starting, runs.values(), jobs),
+        ahead=launch.estimate_seconds(waiting, runs.values(), jobs) if waiting else 0.0,
+        jobs=jobs,
+        again=draft.again,
+    )
+
+
+Line = tuple[tuple[str, str], ...]  # (text, name of its style) each
+
+
+def describe(found: Preview) -> tuple[Line, Line]:
+    """Two lines: how many runs and what there is of them; how long the new ones take."""
+    plan = found.plan
+    total = len(plan.specs)
+    first: list[tuple[str, str]] = [
+        (f"{len(found.starting)} to start", "bold" if found.starting else "dim"),
+        (f" of {total} run{'s' * (total != 1)}", "text"),
+    ]
+    groups = [
+        (len(plan.done), "done", "done"),
+        (len(plan.open), "under way or waiting", "running"),
+        (len(plan.ended), "to train again" if found.again else "failed or cancelled", "failed"),
+    ]
+    for count, words, style in groups:
+        if count:
+            first.append((f"  {count} {words}", style))
+    if not found.starting:
+        return tuple(first), (("nothing is missing", "dim"),)
+    if found.seconds is None:
+        return tuple(first), (("no past run says yet how long an epoch takes", "dim"),)
+    second = [
+        (f"about {duration(found.seconds)}", "bold"),
+        (f" by past runs, {found.jobs} at a time", "text"),
+    ]
+    if found.ahead:
+        second.append((f", after {duration(found.ahead)} that wait or run", "dim"))
+    return tuple(first), tuple(second)

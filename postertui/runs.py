@@ -6,6 +6,7 @@ runs/<run>/checkpoint    the newest epoch's weights and optimiser state
 runs/<run>/log.txt       what the job printed
 runs/<run>/lock          flock held by the job for as long as it works on the run
 runs/<run>/cancel        somebody wants the run to end (see `postertui.supervisor`)
+runs/<run>/paused        somebody wants the run to wait (see `postertui.supervisor`)
 runs/<run>/priority      a whole number; higher goes earlier, 0 where the file is missing
 """
 
@@ -104,9 +105,23 @@ def run_folder(folder: Path, run: str) -> Path:
     Raises `UserError` for a name that no run can have: anything but `[a-z0-9._-]{1,64}`, or one
     that starts with a dot.
     """
-    if not _RUN_NAME.fullmatch(run):
+    if not is_run_name(run):
         raise UserError(f"{run[:80]!r} is not a run's name; `postertui runs` lists them")
     return folder / run
+
+
+def is_run_name(text: str) -> bool:
+    """Whether a run can be called so."""
+    return _RUN_NAME.fullmatch(text) is not None
+
+
+def list_runs(folder: str | Path) -> set[str]:
+    """The names of the folders that are runs; a link would lead out of `folder`.
+
+    Raises `OSError` where `folder` cannot be read.
+    """
+    with os.scandir(folder) as entries:
+        return {e.name for e in entries if e.name[0] != "." and e.is_dir(follow_symlinks=False)}
 
 
 def write_spec(folder: Path, spec: RunSpec) -> bool:

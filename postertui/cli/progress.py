@@ -67,7 +67,7 @@ def _watch(store: Store, names: Sequence[str], view: View) -> None:
         left = [r for r in runs if r.state not in CLOSED]
         status = requests.status(store.folder)
         view.show(runs, changed & wanted, status.waiting)
-        if not left:
+        if all(r.paused and r.state != "running" for r in left):
             return
         if not status.running and not requests.is_paused(store.folder):
             requests.ensure_supervisor(store.folder)
@@ -101,7 +101,8 @@ def _summary(store: Store, names: Sequence[str], ended: Counter[State]) -> None:
     for name in names:
         run = store.runs.get(name)
         if run is not None and run.state != "done":
-            _say(f"  {name}  {run.state}: {harmless(run.reason or '')}")
+            why = "paused; `postertui resume` goes on" if run.paused else harmless(run.reason or "")
+            _say(f"  {name}  {run.state}: {why}")
 
 
 @contextmanager

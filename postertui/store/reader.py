@@ -12,7 +12,7 @@ from postertui.errors import UserError
 from postertui.events import DamagedEventsError
 from postertui.notes import NAME as NOTES
 from postertui.notes import Note, read_notes
-from postertui.runs import is_locked, read_spec
+from postertui.runs import is_locked, is_run_name, list_runs, read_spec
 from postertui.store.cache import Cache, Entry, Identity
 from postertui.store.parse import feed
 from postertui.store.run import Run
@@ -105,7 +105,7 @@ class Store:
             stamp = os.stat(self._root).st_mtime_ns  # noqa: PTH116
             if stamp == self._listed:
                 return set()
-            names = {e.name for e in os.scandir(self._root) if e.name[0] != "." and e.is_dir()}
+            names = list_runs(self._root)
         except FileNotFoundError:
             stamp, names = -1, set()
         # Within a tick of the file system's clock, a later change may leave the same time.
@@ -154,8 +154,9 @@ class Store:
         )
         locked = is_open and is_locked(self.folder / name)
         cancelling = is_open and os.path.exists(f"{self._root}/{name}/cancel")  # noqa: PTH110
-        changed |= (locked, cancelling) != (run.locked, run.cancelling)
-        run.locked, run.cancelling = locked, cancelling
+        paused = is_open and os.path.exists(f"{self._root}/{name}/paused")  # noqa: PTH110
+        changed |= (locked, cancelling, paused) != (run.locked, run.cancelling, run.paused)
+        run.locked, run.cancelling, run.paused = locked, cancelling, paused
         return changed
 
     def _identify(self, name: str) -> Identity:
@@ -182,6 +183,8 @@ class Store:
         return entry.run(self._cache.rows)
 
     def _begin(self, name: str) -> Run:
+        if not is_run_name(name):
+            return Run(name, None, damage=f"{name[:80]!r} is not a run's name")
         try:
             return Run(name, read_spec(self.folder / name))
         except UserError as error:

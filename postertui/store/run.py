@@ -20,7 +20,7 @@ class Run:
 
     `damage` says what is wrong with the run's files; such a run is shown but not trained.
     `start`, `end` and `features` are the newest such events; `changed` is when the newest event
-    was written; `cancelling` says that somebody wants the run to end.
+    was written; `cancelling` says that somebody wants the run to end, `paused` to wait.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Run:
     attempt: int = 0
     locked: bool = False
     cancelling: bool = False
+    paused: bool = False
     damage: str | None = None
     newest_milestone: str | None = None
     changed: float = 0.0

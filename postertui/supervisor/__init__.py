@@ -7,6 +7,7 @@ What people want is said by files, so that asking twice is asking once and no pr
 listen at that moment:
 
     runs/<run>/cancel    the run shall end; whoever holds its lock appends `end` and removes this
+    runs/<run>/paused    the run shall wait; one that is trained stops after its epoch
     runs/<run>/priority  a whole number, higher goes earlier
     runs/.paused         no further run is started
     runs/.bell           grows by a byte at each request; the supervisor looks when it has grown

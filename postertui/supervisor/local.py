@@ -27,6 +27,9 @@ MAX_RUNS = 200
 #: It is also replaced when it has grown by so many bytes over what it had after its first run.
 GROWTH = 1 << 30
 
+#: Tells whoever looks at a job's environment which runs folder it works for.
+FOLDER = "POSTERTUI_RUNS_FOLDER"
+
 #: How often a job's memory is looked at, in seconds.
 MEMORY_INTERVAL = 1.0
 
@@ -152,7 +155,7 @@ class LocalJobs:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                env=job_environment(slot),
+                env=job_environment(slot) | {FOLDER: os.fspath(self._folder)},
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Entry:
-    """A run that waits. `created` is when it was asked for; `alone`: with a device to itself."""
+    """A run that waits. `created` is when it was asked for; `alone`: with a device to itself.
+
+    `paused`: somebody wants it to wait until they say otherwise.
+    """
 
     run: str
     genre: str
     created: float
     priority: int = 0
     alone: bool = False
+    paused: bool = False
 
 
 def in_order(waiting: Iterable[Entry]) -> list[Entry]:
@@ -23,7 +27,7 @@ def in_order(waiting: Iterable[Entry]) -> list[Entry]:
     Genres follow each other as they were first asked for among those that wait, so that one
     genre's variants are all there to compare before the next begins.
     """
-    entries = list(waiting)
+    entries = [entry for entry in waiting if not entry.paused]
     first: dict[tuple[int, str], tuple[float, str]] = {}
     for entry in entries:
         key = (entry.priority, entry.genre)

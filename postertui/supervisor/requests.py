@@ -20,7 +20,7 @@ import msgspec
 
 from postertui.errors import UserError
 from postertui.events import DamagedEventsError
-from postertui.runs import is_held, run_folder
+from postertui.runs import is_held, is_locked, run_folder
 from postertui.supervisor import folder as files
 from postertui.supervisor.folder import JobStatus, Status
 from postertui.supervisor.settle import Standing, append_under_lock, read_standing
@@ -64,6 +64,30 @@ def priority(folder: Path, run: str) -> int:
         return int((run_folder(folder, run) / "priority").read_text())
     except (OSError, ValueError):
         return 0
+
+
+def pause_runs(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
+    """Let these runs wait. Those that are trained stop after their epoch and can go on."""
+
+    def request(path: Path) -> Outcome:
+        if read_standing(path).is_closed or (path / "paused").exists():
+            return "unchanged"
+        (path / "paused").touch(mode=0o600)
+        return "requested" if is_locked(path) else "done"
+
+    return _each(folder, runs, request)
+
+
+def resume_runs(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
+    """Take back `pause_runs`. Call `ensure_supervisor` afterwards."""
+
+    def request(path: Path) -> Outcome:
+        if not (path / "paused").exists():
+            return "unchanged"
+        (path / "paused").unlink(missing_ok=True)
+        return "done"
+
+    return _each(folder, runs, request)
 
 
 def pause(folder: Path) -> None:
@@ -179,6 +203,7 @@ def _cancel(path: Path) -> Outcome:
     if appended is None:
         return "requested"
     wish.unlink(missing_ok=True)
+    (path / "paused").unlink(missing_ok=True)
     return "done" if appended else "unchanged"
 
 
@@ -189,6 +214,8 @@ def _retry(path: Path) -> Outcome:
         return "requeue", {}
 
     appended = append_under_lock(path, requeue)
+    if appended:
+        (path / "paused").unlink(missing_ok=True)
     return "done" if appended else "unchanged"
 
 
@@ -225,8 +252,10 @@ __all__ = [
     "ensure_supervisor",
     "is_paused",
     "pause",
+    "pause_runs",
     "priority",
     "resume",
+    "resume_runs",
     "retry",
     "ring",
     "set_priority",

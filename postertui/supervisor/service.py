@@ -18,7 +18,7 @@ import msgspec
 from postertui.errors import UserError
 from postertui.events import DamagedEventsError, parse_events
 from postertui.processes import Process
-from postertui.runs import RunSpec, is_locked, read_spec
+from postertui.runs import RunSpec, is_locked, is_run_name, list_runs, read_spec
 from postertui.supervisor import folder as files
 from postertui.supervisor.backend import Backend, Report
 from postertui.supervisor.queue import Entry, in_order
@@ -129,7 +129,7 @@ class Supervisor:
     def _is_idle(self) -> bool:
         if self._ours or self._adopted or self._unsettled:
             return False
-        return not self._waiting or self._is_paused()
+        return self._is_paused() or all(entry.paused for entry in self._waiting.values())
 
     def _is_paused(self) -> bool:
         return (self._folder / files.PAUSED).exists()
@@ -144,7 +144,7 @@ class Supervisor:
         self._bell, self._looked = rung, now
         if (jobs := files.read_settings(self._folder).jobs) is not None:
             self._backend.resize(jobs)
-        names = {e.name for e in os.scandir(self._folder) if e.name[0] != "." and e.is_dir()}
+        names = {name for name in list_runs(self._folder) if is_run_name(name)}
         for gone in self._waiting.keys() - names:
             del self._waiting[gone]
         for name in names - self._ours.keys() - self._adopted.keys() - self._unsettled.keys():
@@ -157,7 +157,7 @@ class Supervisor:
             return
         known = self._waiting.pop(name, None)
         if known is not None and self._seen.get(name) == identity:
-            self._waiting[name] = replace(known, priority=_priority(path))
+            self._waiting[name] = replace(known, priority=_priority(path), paused=_is_paused(path))
             return
         self._seen[name] = identity
         try:
@@ -182,7 +182,7 @@ class Supervisor:
             self._settle(name, "its job was lost", fault=True, silent=False)
         else:
             self._waiting[name] = Entry(
-                name, spec.genre, spec.created, _priority(path), alone=state.alone
+                name, spec.genre, spec.created, _priority(path), state.alone, _is_paused(path)
             )
 
     # Giving out
@@ -327,6 +327,10 @@ def _priority(path: Path) -> int:
         return int((path / "priority").read_text())
     except (OSError, ValueError):
         return 0
+
+
+def _is_paused(path: Path) -> bool:
+    return (path / "paused").exists()
 
 
 def _ends_closed(path: Path) -> bool:

@@ -138,7 +138,8 @@ class Attempt:
             began = time.monotonic()
             waited = began - saved
             is_last = epoch.epoch == spec.variant.epochs
-            due = not is_last and (cost < CHECKPOINT_SHARE * waited or waited > CHECKPOINT_SECONDS)
+            pausing = not is_last and self._watch.paused.is_set()
+            due = pausing or (not is_last and _is_worth_it(waited, cost))
             with self._watch.writing:
                 self._tell(epoch, checkpoint=due)
             if due:
@@ -146,6 +147,8 @@ class Attempt:
                 cost = saved - began
             if self._watch.cancelled.is_set():
                 return self._end("cancelled", "cancelled")
+            if pausing:
+                return self._end("interrupted", "paused", fault=False)
         return self._end("done")
 
     def _epochs(self, trainer: Trainer, spec: RunSpec, resume: Path | None) -> Iterator[Epoch]:
@@ -241,6 +244,11 @@ def _refused(error: OSError) -> Result:
     if error.errno in _NO_ROOM:
         return Result("full", os.strerror(error.errno))
     return Result("damaged", f"{error.filename}: {error.strerror}")
+
+
+def _is_worth_it(waited: float, cost: float) -> bool:
+    """Whether a checkpoint is due `waited` seconds after one that took `cost` seconds."""
+    return cost < CHECKPOINT_SHARE * waited or waited > CHECKPOINT_SECONDS
 
 
 def _plain(value: Any) -> Any:

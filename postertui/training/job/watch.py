@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-#: Seconds between two looks at the cancel file.
+#: Seconds between two looks at what people wish for the run.
 INTERVAL = 0.2
 
 #: Seconds that an epoch may still take once its run is cancelled.
@@ -35,6 +35,7 @@ class Watch:
     def __init__(self) -> None:
         self.writing = threading.Lock()
         self.cancelled = threading.Event()
+        self.paused = threading.Event()
         self._run: Path | None = None
         self._leave: Callable[[str, str], None] | None = None
         self._since: float | None = None
@@ -51,6 +52,7 @@ class Watch:
     def begin(self, run: Path, leave: Callable[[str, str], None]) -> None:
         """Watch over `run` from now on."""
         self.cancelled.clear()
+        self.paused.clear()
         self._since = None
         self._run, self._leave = run, leave
 
@@ -66,6 +68,8 @@ class Watch:
                 if number in (signal.SIGTERM, signal.SIGINT):
                     self._go("interrupted", f"stopped by {signal.Signals(number).name}", 143)
             run = self._run
+            if run is not None and (run / "paused").exists():
+                self.paused.set()
             if run is not None and (run / "cancel").exists():
                 self.cancelled.set()
                 self._since = self._since or time.monotonic()

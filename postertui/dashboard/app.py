@@ -25,6 +25,7 @@ from postertui.dashboard.screens.help import HelpScreen
 from postertui.dashboard.screens.palette import EverythingProvider
 from postertui.dashboard.setup import Setup
 from postertui.dashboard.theme import PALETTES, Styles, theme_of
+from postertui.dashboard.watch.announce import happenings
 
 #: The view is written down this long after its last change.
 REMEMBER_AFTER = 1.0
@@ -106,7 +107,9 @@ class DashboardApp(App[None]):
         )
         if gained:
             self._finished.append((time.monotonic(), gained))
+        happened = happenings(self.model.runs, news.changed, news.gone)
         self.main.take(news)
+        self.main.tell(happened)
         for screen in self.screen_stack:
             take_news = getattr(screen, "take_news", None)
             if take_news is not None:
@@ -119,6 +122,13 @@ class DashboardApp(App[None]):
 
     def launch(self) -> None:
         """Open the form that starts runs."""
+        from postertui.dashboard.launching.screen import LaunchScreen
+
+        def started(done: str | None) -> None:
+            if done:
+                self.main.say(f"{done} (u undoes)")
+
+        self.push_screen(LaunchScreen(self), started)
 
     # The view
 
@@ -147,6 +157,10 @@ class DashboardApp(App[None]):
         names = list(PALETTES)
         self.choose_theme(names[(names.index(self.theme) + 1) % len(names)])
         self.notify(f"theme: {self.theme}", timeout=2)
+
+    def keys_of(self, binding: Binding) -> str:
+        """The binding's keys, the user's own where there are some; several with commas."""
+        return self._keymap.get(binding.id or "", binding.key)
 
     def action_help(self) -> None:
         from postertui.dashboard.screens.sections import help_sections

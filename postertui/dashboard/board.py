@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
 from postertui.dashboard.charts.grid import ChartGrid
@@ -18,6 +18,7 @@ from postertui.dashboard.screens.first import first_steps
 from postertui.dashboard.screens.keybar import KeyBar
 from postertui.dashboard.screens.topbar import TopBar
 from postertui.dashboard.table.columns import BY_ID
+from postertui.dashboard.table.detail import RunDetail
 from postertui.dashboard.table.widget import RunTable
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Board(Screen[None]):
         self.top = TopBar(book)
         self.bar = FilterBar(model.completions, model.options.filter)
         self.table = RunTable(book, ascii_only=plain, id="table")
+        self.detail = RunDetail(book)
         self.grid = ChartGrid(book, ascii_only=plain, id="grid")
         self.keys = KeyBar(book, ascii_only=plain)
 
@@ -53,7 +55,9 @@ class Board(Screen[None]):
         yield self.top
         yield self.bar
         with Horizontal(id="regions"):
-            yield self.table
+            with Vertical(id="left"):
+                yield self.table
+                yield self.detail
             yield self.grid
         yield self.keys
 
@@ -105,10 +109,14 @@ class Board(Screen[None]):
             model.marked,
         )
 
+    def show_detail(self) -> None:
+        run = self.table.current
+        self.detail.show(run, self.model.judgements.get(run.name) if run else None)
+
     def show_status(self) -> None:
         model = self.model
         left = standing(self.dashboard.where, model.counts(), loaded=model.loaded)
-        self.top.show(left, outlook(*self.dashboard.pace()))
+        self.top.show(left, outlook(*self.dashboard.pace(), paused=self.dashboard.main.is_paused))
         if model.filter_error:
             self.bar.tell(model.filter_error, wrong=True)
         elif len(model.shown) == len(model.runs):
@@ -151,7 +159,7 @@ class Board(Screen[None]):
 
     def set_layout(self, layout: str) -> None:
         self.model.set_options(layout=layout)
-        self.table.display = layout != "grid"
+        self.query_one("#left").display = layout != "grid"
         self.grid.display = layout != "table"
         self._divide()
         if layout == "grid":
@@ -162,10 +170,12 @@ class Board(Screen[None]):
 
     def _divide(self) -> None:
         """Give the table as much of the width as is good for both."""
-        width = self.size.width
+        left, (width, height) = self.query_one("#left"), self.size
         if self.model.options.layout == "table":
-            self.table.styles.width = "1fr"
+            left.styles.width = "1fr"
         elif width < NARROW:
-            self.table.styles.width = min(36, max(20, width * 9 // 20))
+            left.styles.width = min(36, max(20, width * 9 // 20))
         else:
-            self.table.styles.width = min(66, width * 2 // 5)
+            left.styles.width = min(66, width * 2 // 5)
+        self.detail.display = height >= 20
+        self.detail.styles.height = 5 if height < 40 else 8

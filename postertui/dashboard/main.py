@@ -7,14 +7,16 @@ from textual.binding import Binding
 
 from postertui.dashboard.charts.grid import ChartGrid
 from postertui.dashboard.charts.panels import COMPARED
+from postertui.dashboard.figure.actions import FIGURE_BINDINGS, FigureActions
 from postertui.dashboard.filter.bar import FilterBar, FilterInput
 from postertui.dashboard.filter.checklists import ChecklistScreen
 from postertui.dashboard.run_actions import RUN_BINDINGS, RunActions
 from postertui.dashboard.table.widget import RunTable
 from postertui.dashboard.view_actions import VIEW_BINDINGS, ViewActions
+from postertui.dashboard.watch.actions import WATCH_BINDINGS, WatchActions
 
 
-class MainScreen(ViewActions, RunActions):
+class MainScreen(ViewActions, RunActions, WatchActions, FigureActions):
     """Shows the model; what it is told by keys goes back into it."""
 
     BINDINGS = [
@@ -27,6 +29,8 @@ class MainScreen(ViewActions, RunActions):
         Binding("escape", "back", "back", show=False, id="main.back"),
         *VIEW_BINDINGS,
         *RUN_BINDINGS,
+        *FIGURE_BINDINGS,
+        *WATCH_BINDINGS,
     ]  # fmt: skip
 
     @on(FilterBar.Changed)

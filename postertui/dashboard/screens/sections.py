@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.binding import Binding, BindingType
 
+from postertui.dashboard.figure.actions import FIGURE_BINDINGS
 from postertui.dashboard.run_actions import RUN_BINDINGS
 from postertui.dashboard.screens.help import Section
 from postertui.dashboard.screens.keybar import show_key
@@ -16,6 +17,7 @@ from postertui.dashboard.table.columns import (
     STATE_MARKS,
 )
 from postertui.dashboard.view_actions import VIEW_BINDINGS
+from postertui.dashboard.watch.actions import WATCH_BINDINGS
 
 if TYPE_CHECKING:
     from postertui.dashboard.main import MainScreen
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 
 def help_sections(screen: MainScreen, ascii_only: bool) -> list[Section]:
     """Sections of (keys, what they do), with the user's own keys."""
-    own = [b for b in type(screen).BINDINGS if b not in VIEW_BINDINGS and b not in RUN_BINDINGS]
+    others = (*VIEW_BINDINGS, *RUN_BINDINGS, *WATCH_BINDINGS, *FIGURE_BINDINGS)
+    own = [b for b in type(screen).BINDINGS if b not in others]
     app = [b for b in type(screen.app).BINDINGS if isinstance(b, Binding)]
     states = ASCII_STATE_MARKS if ascii_only else STATE_MARKS
     bars = ASCII_BAR_MARKS if ascii_only else BAR_MARKS
@@ -34,8 +37,9 @@ def help_sections(screen: MainScreen, ascii_only: bool) -> list[Section]:
         ]
 
     return [
-        ("everywhere", keys([*own, *app, Binding("ctrl+p", "", "command palette: everything")])),
+        ("everywhere", keys([*own, *app])),
         ("runs", keys(RUN_BINDINGS)),
+        ("watching and figures", keys([*WATCH_BINDINGS, *FIGURE_BINDINGS])),
         ("the view", keys(VIEW_BINDINGS)),
         ("the table", keys(list(type(screen.table).BINDINGS))),
         ("the grid", keys(list(type(screen.grid).BINDINGS))),
@@ -68,5 +72,5 @@ def _says(binding: Binding) -> str:
 
 
 def _keys(screen: MainScreen, binding: Binding, ascii_only: bool) -> str:
-    own = screen.app._keymap.get(binding.id or "", binding.key)
-    return " ".join(show_key(k.strip(), ascii_only=ascii_only) for k in own.split(","))
+    own = screen.dashboard.keys_of(binding).split(",")
+    return " ".join(show_key(k.strip(), ascii_only=ascii_only) for k in own)

@@ -41,6 +41,11 @@ class WatchActions(Board):
 
     machine: Machine | None = None
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether the queue starts no further run."""
+        return self.machine is not None and self.machine.paused
+
     def on_mount(self) -> None:
         setup = self.dashboard.setup
         self.devices = DevicePanel(self.dashboard.book, ascii_only=setup.ascii_only)

@@ -90,13 +90,16 @@ def ensemble(table: pl.DataFrame, rule: str | int = "last") -> Ensemble:
     usable = cells.drop_nulls(["train_fscore", "test_fscore"])
     if usable.is_empty():
         raise UserError("no genre has both a training and a test F", exit_code=3)
-    best = usable.sort("train_fscore", descending=True).group_by("genre").first().sort("genre")
+    best_first = usable.sort("train_fscore", "name", descending=[True, False])
+    best = best_first.group_by("genre").first().sort("genre")
     genres = set(best["genre"].to_list())
     covering = usable.group_by("name").agg(pl.mean("train_fscore", "test_fscore"), pl.len())
     # A single variant stands next to the ensemble only where it covers as many genres.
     full = covering.filter(pl.col("len") == covering["len"].max())
-    by_training = full.sort("train_fscore", descending=True)["name"][0]
-    by_test = full.sort("test_fscore", descending=True)["name"][0]
+    by_training, by_test = (
+        full.sort(chosen_by, "name", descending=[True, False])["name"][0]
+        for chosen_by in ("train_fscore", "test_fscore")
+    )
     for name in (by_training, by_test):
         genres &= set(usable.filter(pl.col("name") == name)["genre"].to_list())
     shared = usable.filter(pl.col("genre").is_in(sorted(genres)))

@@ -99,7 +99,7 @@ def leaderboard(
     )
 
 
-def lead_summary(board: Leaderboard) -> str:
+def lead_line(board: Leaderboard) -> str:
     """How large the leads are, in one sentence; empty where no genre has two variants."""
     leads = board.genres.filter(pl.col("rank") == 2)["behind"].to_list()
     if not leads:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,21 +68,27 @@ def compare_command(
     interval, and a verdict after correcting for the number of comparisons.
     """
     from postertui.analysis.compare import compare
+    from postertui.analysis.leaderboard import lead_line, leaderboard
+    from postertui.analysis.summary import bars_line, dead_line
     from postertui.analysis.tables.comparison import comparison_sections
 
     table = load(source, runs)
     chosen = matching(table, query)
-    names = chosen["name"].unique().sort().to_list()
+    metric = chosen_metric(table, metric)
     result = compare(
         without_unchosen(table, chosen),
-        names=names,
+        names=chosen["name"].unique().sort().to_list(),
         genres=chosen["genre"].unique().to_list(),
         against=None if all_pairs else against,
-        metric=chosen_metric(table, metric),
+        metric=metric,
         rule=rule,
         correction=correction,
         over=over,
     )
+    context = [lead_line(leaderboard(table, metric, rule)), dead_line(table)]
+    if not all_pairs and metric.startswith("test_fscore"):
+        context.append(bars_line(table, metric, against, rule))
+    result = replace(result, notes=(*result.notes, *filter(None, context)))
     print_sections(comparison_sections(result, by_genre), output, comparison_facts(result))
 
 

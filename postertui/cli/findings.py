@@ -46,10 +46,12 @@ def leaderboard_command(
     output: Format,
 ) -> None:
     """Rank the variants, overall and per genre; a lead within noise is a tie (*)."""
+    from postertui.analysis.leaderboard import leaderboard
     from postertui.analysis.tables.leaderboard import leaderboard_sections
 
     table = matching(load(source, runs), query)
-    print_sections(leaderboard_sections(table, chosen_metric(table, metric), rule, top), output)
+    board = leaderboard(table, chosen_metric(table, metric), rule)
+    print_sections(leaderboard_sections(board, top), output)
 
 
 @click.command("bars")
@@ -57,6 +59,7 @@ def leaderboard_command(
 @metric_option
 @epoch_option
 @click.option("--variant", default="base", show_default=True, help="Whose margins to show.")
+@click.option("--every", is_flag=True, help="Every variant's margin in every genre.")
 @format_option
 def bars_command(
     query: tuple[str, ...],
@@ -65,13 +68,18 @@ def bars_command(
     metric: str | None,
     rule: str | int,
     variant: str,
+    every: bool,
     output: Format,
 ) -> None:
     """Hold a variant against the bars: base rate and always-yes F of each genre."""
-    from postertui.analysis.tables.bars import bars_sections
+    from postertui.analysis.tables.bars import bars_section, margins_section
 
     table = matching(load(source, runs), query)
-    print_sections(bars_sections(table, chosen_metric(table, metric), rule, variant), output)
+    metric = chosen_metric(table, metric)
+    if every:
+        print_sections([margins_section(table, metric, rule)], output)
+    else:
+        print_sections([bars_section(table, metric, rule, variant)], output)
 
 
 @click.command("ensemble")
@@ -82,7 +90,8 @@ def ensemble_command(
     query: tuple[str, ...], runs: Path, source: Path | None, rule: str | int, output: Format
 ) -> None:
     """For each genre the variant with the best training F, next to the best single variant."""
+    from postertui.analysis.ensemble import ensemble
     from postertui.analysis.tables.ensemble import ensemble_sections
 
     table = matching(load(source, runs), query)
-    print_sections(ensemble_sections(table, rule), output)
+    print_sections(ensemble_sections(ensemble(table, rule)), output)

@@ -8,9 +8,8 @@ from postertui.analysis.bars import bars, genre_verdicts, margins
 from postertui.analysis.tables.section import Column, Section, interval, number, text
 
 
-def bars_sections(table: pl.DataFrame, metric: str, rule: str | int, variant: str) -> list[Section]:
+def bars_section(table: pl.DataFrame, metric: str, rule: str | int, variant: str) -> Section:
     """The bars of each genre with one variant's margin, and what all variants say together."""
-
     every = margins(table, metric, rule)
     own = every.filter(pl.col("name") == variant).drop("name", "bar")
     frame = bars(table, metric).join(own, on="genre", how="left")
@@ -19,28 +18,49 @@ def bars_sections(table: pl.DataFrame, metric: str, rule: str | int, variant: st
         on="genre",
         how="left",
     )
-    return [
-        Section(
-            "bars",
-            f"Bars, and {variant}'s {metric} against them",
-            frame,
-            [
-                Column("genre", text("genre")),
-                Column("posters", text("test_posters"), right=True),
-                Column("base rate", number("base_rate"), right=True),
-                Column("always-yes F", number("always_yes"), right=True),
-                Column("95 %", interval("always_yes_low", "always_yes_high", False), right=True),
-                Column("measured", number("measured_always_yes"), right=True),
-                Column(variant, number("value"), right=True),
-                Column("margin", number("margin", sign=True), right=True),
-                Column("95 % interval", interval("low", "high"), right=True),
-                Column("verdict", text("verdict")),
-                Column("any variant", text("any_model")),
-            ],
-            [
-                "The bar is the higher of base rate and always-yes F, 2m/(1+m); measured is what "
-                "runs that said yes to every poster reached in this metric, and goes first.",
-                "Intervals add the cohort's sampling error to the noise of a run.",
-            ],
-        )
-    ]
+    return Section(
+        "bars",
+        f"Bars, and {variant}'s {metric} against them",
+        frame,
+        [
+            Column("genre", text("genre")),
+            Column("posters", text("test_posters"), right=True),
+            Column("base rate", number("base_rate"), right=True),
+            Column("always-yes F", number("always_yes"), right=True),
+            Column("95 %", interval("always_yes_low", "always_yes_high", False), right=True),
+            Column("measured", number("measured_always_yes"), right=True),
+            Column(variant, number("value"), right=True),
+            Column("margin", number("margin", sign=True), right=True),
+            Column("95 % interval", interval("low", "high"), right=True),
+            Column("verdict", text("verdict")),
+            Column("any variant", text("any_model")),
+        ],
+        [
+            "The bar is the higher of base rate and always-yes F, 2m/(1+m); measured is what "
+            "runs that said yes to every poster reached in this metric, and goes first.",
+            "Intervals add the cohort's sampling error to the noise of a run.",
+        ],
+    )
+
+
+def margins_section(table: pl.DataFrame, metric: str, rule: str | int) -> Section:
+    """Every variant of every genre held against the genre's bar."""
+    frame = margins(table, metric, rule)
+    counts = dict(frame["verdict"].value_counts().iter_rows())
+    summary = ", ".join(f"{counts.get(v, 0)} {v}" for v in ("above", "unclear", "below the bar"))
+    return Section(
+        "margins",
+        f"Every variant against the bar: {metric}",
+        frame,
+        [
+            Column("genre", text("genre")),
+            Column("variant", text("name")),
+            Column("value", number("value"), right=True),
+            Column("n", text("n"), right=True),
+            Column("bar", number("bar"), right=True),
+            Column("margin", number("margin", sign=True), right=True),
+            Column("95 % interval", interval("low", "high"), right=True),
+            Column("verdict", text("verdict")),
+        ],
+        [f"Of {frame.height} settings: {summary}."],
+    )

@@ -12,7 +12,6 @@ from postertui.analysis.values import dead_rows
 
 def diagnosis_section(table: pl.DataFrame) -> Section:
     """The findings of every run of a table."""
-
     findings = diagnose_table(table)
     counts = dict(findings["kind"].value_counts().iter_rows())
     total, well = table["run"].n_unique(), table["run"].n_unique() - findings["run"].n_unique()
@@ -39,11 +38,37 @@ def diagnosis_section(table: pl.DataFrame) -> Section:
 
 def undefined_section(table: pl.DataFrame) -> Section:
     """Why test F is undefined, counted."""
-
     causes = undefined_causes(table)["cause"].value_counts(name="epochs").sort("cause")
     return Section(
         "undefined",
         "Epochs without a test F",
         causes,
         [Column("cause", text("cause")), Column("epochs", text("epochs"), right=True)],
+    )
+
+
+def kinds_section(findings: pl.DataFrame) -> Section:
+    """The findings counted by kind, each with one of its explanations and what to try."""
+    kinds = (
+        findings.group_by("kind")
+        .agg(
+            pl.col("run").n_unique().alias("runs"),
+            pl.col("genre").n_unique().alias("genres"),
+            pl.col("since_epoch").median().cast(pl.Int64),
+            pl.first("genre", "name", "line"),
+            pl.col("advice").mode().sort().first(),
+        )
+        .sort(pl.col("kind").cast(pl.Enum(KINDS)))
+    )
+    return Section(
+        "kinds",
+        "Findings by kind",
+        kinds,
+        [
+            Column("finding", text("kind")),
+            Column("runs", text("runs"), right=True),
+            Column("genres", text("genres"), right=True),
+            Column("for example", lambda row: f"{row['genre']}, {row['name']}: {row['line']}"),
+            Column("try", text("advice")),
+        ],
     )

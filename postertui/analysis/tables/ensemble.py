@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import polars as pl
-
-from postertui.analysis.ensemble import ensemble
+from postertui.analysis.ensemble import Ensemble
 from postertui.analysis.tables.section import Column, Section, number, text
 
 
-def ensemble_sections(table: pl.DataFrame, rule: str | int) -> list[Section]:
+def ensemble_sections(result: Ensemble) -> list[Section]:
     """Totals of the ensemble and of the best single variants, and the ensemble's choices."""
-
-    result = ensemble(table, rule)
     cells = [Column(c.upper(), number(c, 0), right=True) for c in ("tp", "fp", "fn", "tn")]
     return [
         Section(

@@ -1,0 +1,96 @@
+"""What the analyses of one table say, in a few sentences."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from postertui.analysis.bars import bars, margins
+from postertui.analysis.compare import Comparison
+from postertui.analysis.ensemble import Ensemble
+from postertui.analysis.undefined import undefined_causes
+from postertui.analysis.values import dead_rows
+
+#: So many names are spelled out in a sentence.
+_NAMED = 12
+
+
+def dead_line(table: pl.DataFrame) -> str:
+    """How many epochs come from dead models."""
+    dead = table.filter(dead_rows(table))
+    if dead.is_empty():
+        return f"None of {table.height:,} epochs comes from a dead model."
+    share = 100 * dead.height / table.height
+    return (
+        f"{dead.height:,} of {table.height:,} epochs ({share:.1f} %) come from dead models, "
+        f"in {dead['run'].n_unique()} of {table['run'].n_unique()} runs."
+    )
+
+
+def undefined_line(table: pl.DataFrame) -> str:
+    """How many epochs have no published test F, and why; empty where none has or all have it."""
+    causes = undefined_causes(table)["cause"].value_counts(sort=True, name="epochs")
+    total = int(causes["epochs"].sum())
+    if total in (0, table.height):
+        return ""
+    reasons = {
+        "dead": "because the model is dead",
+        "empty batch": "because a batch of the test cohort has no positive",
+        "unexplained": "for no reason that the table tells",
+    }
+    parts = [f"{count:,} {reasons[cause]}" for cause, count in causes.iter_rows()]
+    return f"{total:,} of {table.height:,} epochs have no test_fscore: {', '.join(parts)}."
+
+
+def bars_line(table: pl.DataFrame, metric: str, variant: str, rule: str | int = "last") -> str:
+    """Which genres a variant lifts above their bar; those that it does not with both numbers."""
+    own = margins(table, metric, rule).filter(pl.col("name") == variant)
+    if own.is_empty():
+        return ""
+    always = dict(bars(table, metric).select("genre", "always_yes").iter_rows())
+    parts = []
+    for verdict in ("above", "unclear", "below the bar"):
+        genres = own.filter(pl.col("verdict") == verdict).sort("genre")
+        if genres.is_empty():
+            continue
+        names = [
+            genre
+            if verdict == "above"
+            else f"{genre} ({value:.4f}, always-yes {always[genre]:.4f})"
+            for genre, value in genres.select("genre", "value").iter_rows()
+        ]
+        parts.append(f"{verdict} in {listed(names)}")
+    return f"{variant} against the higher bar of each genre: {'; '.join(parts)}."
+
+
+def verdict_line(comparison: Comparison) -> str:
+    """How many variants are better and worse than the one they are compared with."""
+    rows = comparison.rows
+    references = rows["reference"].unique().to_list()
+    whom = references[0] if len(references) == 1 else "each other"
+    parts = []
+    for verdict in ("better", "worse", "undecided", "too little data"):
+        names = rows.filter(pl.col("verdict") == verdict)["name"].to_list()
+        if verdict in ("better", "worse"):
+            parts.append(
+                f"{len(names) or 'none'} {verdict}" + (f" ({listed(names)})" * bool(names))
+            )
+        elif names:
+            parts.append(f"{len(names)} {verdict}")
+    return f"Variants against {whom}: {', '.join(parts)}."
+
+
+def ensemble_line(found: Ensemble) -> str:
+    """The ensemble's macro-F1 next to the best single variant's."""
+    team, single, hindsight = found.teams.iter_rows(named=True)
+    return (
+        f"The ensemble that takes each genre's variant by training F reaches a macro-F1 of "
+        f"{team['macro_f1']:.4f} over {team['genres']} genres; the best single variant chosen that "
+        f"way ({single['who']}) {single['macro_f1']:.4f}, the best in hindsight "
+        f"({hindsight['who']}) {hindsight['macro_f1']:.4f}."
+    )
+
+
+def listed(names: list[str]) -> str:
+    """The names, the first dozen of them where there are more."""
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
@@ -20,6 +21,7 @@ from postertui.dashboard.main import MainScreen
 from postertui.dashboard.memory import Config, save_view
 from postertui.dashboard.model import Model
 from postertui.dashboard.options import Options
+from postertui.dashboard.plain import PlainText
 from postertui.dashboard.safe import clean
 from postertui.dashboard.screens.help import HelpScreen
 from postertui.dashboard.screens.palette import EverythingProvider
@@ -71,12 +73,16 @@ class DashboardApp(App[None]):
         self.theme = wanted if wanted in PALETTES else "dark"
         self.book = Styles(PALETTES[self.theme])
         self.set_keymap(self.config.keys)
+        self._plain = [PlainText()] if setup.ascii_only else []
         self._finished: deque[tuple[float, int]] = deque(maxlen=64)
         self._remembering: Timer | None = None
 
     def get_default_screen(self) -> MainScreen:
         self._main = MainScreen(self, self.model)
         return self._main
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), *self._plain]
 
     @property
     def main(self) -> MainScreen:
@@ -166,7 +172,7 @@ class DashboardApp(App[None]):
         from postertui.dashboard.screens.sections import help_sections
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(help_sections(self.main, self.setup.ascii_only)))
+            self.push_screen(HelpScreen(help_sections(self.main)))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """None of Textual's own: `EverythingProvider` has them all, in this program's words."""

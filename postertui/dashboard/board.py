@@ -38,10 +38,10 @@ class Board(Screen[None]):
         book, plain = dashboard.book, dashboard.setup.ascii_only
         self.top = TopBar(book)
         self.bar = FilterBar(model.completions, model.options.filter)
-        self.table = RunTable(book, ascii_only=plain, id="table")
+        self.table = RunTable(book, id="table")
         self.detail = RunDetail(book)
         self.grid = ChartGrid(book, ascii_only=plain, id="grid")
-        self.keys = KeyBar(book, ascii_only=plain)
+        self.keys = KeyBar(book)
 
     @property
     def dashboard(self) -> DashboardApp:

@@ -10,13 +10,14 @@ from postertui.dashboard.charts.panels import COMPARED
 from postertui.dashboard.figure.actions import FIGURE_BINDINGS, FigureActions
 from postertui.dashboard.filter.bar import FilterBar, FilterInput
 from postertui.dashboard.filter.checklists import ChecklistScreen
+from postertui.dashboard.judging import Judging
 from postertui.dashboard.run_actions import RUN_BINDINGS, RunActions
 from postertui.dashboard.table.widget import RunTable
 from postertui.dashboard.view_actions import VIEW_BINDINGS, ViewActions
 from postertui.dashboard.watch.actions import WATCH_BINDINGS, WatchActions
 
 
-class MainScreen(ViewActions, RunActions, WatchActions, FigureActions):
+class MainScreen(ViewActions, RunActions, Judging, WatchActions, FigureActions):
     """Shows the model; what it is told by keys goes back into it."""
 
     BINDINGS = [
@@ -49,6 +50,7 @@ class MainScreen(ViewActions, RunActions, WatchActions, FigureActions):
     @on(RunTable.Moved)
     def _moved(self, event: RunTable.Moved) -> None:
         run = event.run
+        self.judge_soon(run)
         if run is None or not self.table.has_focus:
             return
         value = COMPARED[self.model.options.compare][1](run)

@@ -9,6 +9,7 @@ import msgspec
 
 from postertui.dashboard.charts.panels import Arrangement, arrange
 from postertui.dashboard.live.feed import News
+from postertui.dashboard.live.judge import Judgement
 from postertui.dashboard.live.view import RunView
 from postertui.dashboard.options import Options
 from postertui.dashboard.safe import clean
@@ -29,6 +30,7 @@ class Model:
     pinned: set[str] = field(default_factory=set)
     marked: set[str] = field(default_factory=set)
     filter_error: str = ""
+    judgements: dict[str, Judgement] = field(default_factory=dict)
     loaded: bool = False
     _filter: Filter = field(default_factory=lambda: parse(""))
 
@@ -44,6 +46,7 @@ class Model:
             self.shown.pop(name, None)
             self.pinned.discard(name)
             self.marked.discard(name)
+            self.judgements.pop(name, None)
         for name, view in news.changed.items():
             old = self.runs.get(name)
             self.runs[name] = view

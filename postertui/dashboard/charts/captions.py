@@ -10,7 +10,7 @@ from postertui.dashboard.live.view import F_METRICS, METRICS, RunView
 from postertui.dashboard.numbers import compact, score
 from postertui.dashboard.options import Options
 from postertui.dashboard.safe import fit
-from postertui.dashboard.table.columns import ASCII_BAR_MARKS, BAR_MARKS
+from postertui.dashboard.table.columns import BAR_MARKS
 
 
 def value_text(value: float | None, options: Options) -> str:
@@ -39,11 +39,10 @@ def cell_title(
     cursor: int | None,
     selected: bool,
     focused: bool,
-    ascii_only: bool,
 ) -> Row:
     """The genre at the left, what matters about its runs at the right, in `width` characters."""
     style = ("selected" if focused else "highlight") if selected else "title"
-    right = _standing(runs, options, cursor, ascii_only)
+    right = _standing(runs, options, cursor)
     used = sum(len(text) for text, _ in right)
     name = fit(f" {key[0]} ", min(len(key[0]) + 2, max(4, width - used - 1)))
     space = width - len(name) - used
@@ -52,16 +51,14 @@ def cell_title(
     return ((name, style), (" " * space, "blank"), *right)
 
 
-def _standing(
-    runs: Sequence[RunView], options: Options, cursor: int | None, ascii_only: bool
-) -> tuple[Text, ...]:
+def _standing(runs: Sequence[RunView], options: Options, cursor: int | None) -> tuple[Text, ...]:
     if not runs:
         return (("no run", "faint"),)
     parts: list[Text] = []
     if any(r.dead for r in runs):
         parts.append(("dead ", "failed"))
     if len({r.variant for r in runs}) > 1:
-        return (*parts, *_best_of(runs, options, cursor, ascii_only))
+        return (*parts, *_best_of(runs, options, cursor))
     values = [v for r in runs if (v := value_at(r, "test", options, cursor)) is not None]
     if not values:
         state = next((r for r in runs if r.state == "running"), runs[0])
@@ -73,15 +70,13 @@ def _standing(
     if options.metric in F_METRICS:
         bar = runs[0].bar(mean)
         parts.append((value_text(mean, options), bar or "test"))
-        parts.append(((ASCII_BAR_MARKS if ascii_only else BAR_MARKS)[bar], bar or "test"))
+        parts.append((BAR_MARKS[bar], bar or "test"))
     else:
         parts.append((value_text(mean, options), "test"))
     return tuple(parts)
 
 
-def _best_of(
-    runs: Sequence[RunView], options: Options, cursor: int | None, ascii_only: bool
-) -> tuple[Text, ...]:
+def _best_of(runs: Sequence[RunView], options: Options, cursor: int | None) -> tuple[Text, ...]:
     """The best run's value among several variants."""
     valued = [(v, r) for r in runs if (v := value_at(r, "test", options, cursor)) is not None]
     if not valued:
@@ -91,8 +86,7 @@ def _best_of(
     if options.metric not in F_METRICS:
         return ((value_text(value, options), "text"),)
     bar = run.bar(value)
-    marks = ASCII_BAR_MARKS if ascii_only else BAR_MARKS
-    return ((value_text(value, options), bar or "text"), (marks[bar], bar or "text"))
+    return ((value_text(value, options), bar or "text"), (BAR_MARKS[bar], bar or "text"))
 
 
 def header(
@@ -166,10 +160,12 @@ def strip(columns: Sequence[str], width: int) -> Row:
 def page(offset: tuple[int, int], visible: tuple[int, int], total: tuple[int, int]) -> str:
     """Which rows and columns are in sight, where that is not all of them."""
     parts = []
-    for start, size, whole, name in zip(offset, visible, total, ("rows", "columns"), strict=True):
+    for start, size, whole, arrow in zip(offset, visible, total, "↓→", strict=True):
         if whole > size:
-            parts.append(f"{name} {start + 1}–{min(whole, start + size)} of {whole}")
-    return ", ".join(parts)
+            stop = min(whole, start + size)
+            shown = f"{start + 1}–{stop}" if stop > start + 1 else f"{stop}"
+            parts.append(f"{arrow}{shown}/{whole}")
+    return " ".join(parts)
 
 
 def readout(

@@ -207,7 +207,6 @@ class ChartGrid(Widget, can_focus=True):
             cursor=self.cursor,
             selected=(row, column) == self.selected,
             focused=self.has_focus,
-            ascii_only=self.ascii_only,
         )
         return draw_cell(self.panel(key), title, width, height, self._look(key))
 

@@ -162,11 +162,10 @@ class ZoomScreen(Screen[None]):
     def __init__(self, dashboard: DashboardApp, key: Key) -> None:
         super().__init__()
         self.model: Model = dashboard.model
-        plain = dashboard.setup.ascii_only
         self.chart = BigChart(dashboard, key)
         self.values = Values(dashboard, self.chart)
-        self.table = RunTable(dashboard.book, ascii_only=plain, id="behind")
-        self.keys_ = KeyBar(dashboard.book, ascii_only=plain)
+        self.table = RunTable(dashboard.book, id="behind")
+        self.keys_ = KeyBar(dashboard.book)
         self.dashboard = dashboard
 
     def compose(self) -> ComposeResult:

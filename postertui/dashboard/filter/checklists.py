@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
+from textual.strip import Strip
 from textual.widgets import SelectionList, Static
 from textual.widgets.selection_list import Selection
 
@@ -18,6 +20,23 @@ from postertui.dashboard.model import Model
 from postertui.dashboard.safe import fit
 
 FIELDS = ("genre", "variant")
+
+
+class Ticks(SelectionList[str]):
+    """A list whose ticks differ by more than colour: `[x]` and `[ ]`."""
+
+    def render_line(self, y: int) -> Strip:
+        # The grandparent's line: the parent draws an X that only colour switches on and off.
+        line = super(SelectionList, self).render_line(y)
+        index = round(self.scroll_offset.y) + y
+        if index >= self.option_count:
+            return line
+        ticked = self.get_option_at_index(index).value in self._selected
+        style = next(iter(line)).style
+        return Strip([Segment("[x] " if ticked else "[ ] ", style), *line])
+
+    def _get_left_gutter_width(self) -> int:
+        return 4
 
 
 class ChecklistScreen(ModalScreen[None]):
@@ -47,9 +66,9 @@ class ChecklistScreen(ModalScreen[None]):
             box.border_title = "what to show"
             with Horizontal(classes="checklists"):
                 for field in FIELDS:
-                    yield SelectionList[str](*self._selections(field), id=field, compact=True)
+                    yield Ticks(*self._selections(field), id=field, compact=True)
             yield Static(
-                "Space ticks · a all · n none · o only this · Tab the other list · Esc back",
+                "Space ticks · a all · n none · o only this · Tab other list · Esc",
                 classes="hint below",
                 markup=False,
             )

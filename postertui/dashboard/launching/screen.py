@@ -16,6 +16,7 @@ from textual.timer import Timer
 from textual.widgets import Checkbox, Input, Label, Select, SelectionList, Static
 from textual.widgets.selection_list import Selection
 
+from postertui.dashboard.filter.checklists import Ticks
 from postertui.dashboard.launching.draft import Draft, check_numbers, what_differs
 from postertui.dashboard.launching.editor import VariantScreen
 from postertui.dashboard.launching.preview import Line, Preview, describe, preview
@@ -32,6 +33,13 @@ if TYPE_CHECKING:
 
 #: Seconds without a change before the plan is made anew.
 PAUSE = 0.1
+
+
+class Tick(Checkbox):
+    """A checkbox whose tick is more than a colour."""
+
+    def render(self) -> Content:
+        return Content(f"{'[x]' if self.value else '[ ]'} {self.label.plain}")
 
 
 class LaunchScreen(Screen[str | None]):
@@ -56,7 +64,6 @@ class LaunchScreen(Screen[str | None]):
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        plain = self.dashboard.setup.ascii_only
         yield Static(" New runs ", id="launch-title", markup=False)
         with Horizontal(classes="launch-line"):
             yield Label("study")
@@ -70,13 +77,13 @@ class LaunchScreen(Screen[str | None]):
             yield Input("", id="epochs", compact=True, placeholder="own", restrict=r"[0-9]*")
             yield Label("at a time")
             yield Input("", id="jobs", compact=True, restrict=r"[0-9]*")
-            yield Checkbox("again what failed", id="again", compact=True)
+            yield Tick("retry failed", id="again", compact=True)
         with Horizontal(id="launch-lists"):
-            yield SelectionList[str](id="variants", compact=True)
-            yield SelectionList[str](id="genres", compact=True)
+            yield Ticks(id="variants", compact=True)
+            yield Ticks(id="genres", compact=True)
         yield Static("reading the data …", id="launch-plan", markup=False)
         yield Static("", id="launch-problem", markup=False)
-        yield KeyBar(self.book, ascii_only=plain)
+        yield KeyBar(self.book)
 
     def on_mount(self) -> None:
         self.query_one("#launch-title", Static).styles.text_style = "bold"

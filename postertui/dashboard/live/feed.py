@@ -10,9 +10,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from postertui.dashboard.live.view import RunView, view_of
-from postertui.store import Store
+from postertui.store import Run, Store
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass
@@ -38,6 +42,7 @@ class Feed:
         self._period = period
         self._pending = News(first=True)
         self._lock = threading.Lock()
+        self._reading = threading.Lock()
         self._wake = threading.Event()
         self._stopped = False
         self._thread = threading.Thread(target=self._loop, name="runs", daemon=True)
@@ -59,10 +64,16 @@ class Feed:
             news, self._pending = self._pending, News()
         return news
 
+    def table(self, keep: Callable[[Run], bool] | None = None) -> pl.DataFrame:
+        """The history table of all runs, or of those that `keep` accepts; call it in a thread."""
+        with self._reading:
+            return self.store.table(keep)
+
     def read(self) -> bool:
         """Read once; whether there is news."""
         try:
-            names = self.store.refresh()
+            with self._reading:
+                names = self.store.refresh()
             self.error = None
         except OSError as error:
             failed = f"{error.filename or self.store.folder}: {error.strerror}"

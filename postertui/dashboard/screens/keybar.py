@@ -46,10 +46,8 @@ SHORT = {
 }
 
 
-def show_key(key: str, *, ascii_only: bool = False) -> str:
+def show_key(key: str) -> str:
     """A key as people call it: `Ctrl+P`, `?`, `Enter`."""
-    if ascii_only and key in ("up", "down", "left", "right"):
-        return key.title()
     if "+" in key and key != "+":
         *modifiers, last = key.split("+")
         return "+".join(m.title() for m in modifiers) + "+" + SHORT.get(last, last).upper()
@@ -65,10 +63,9 @@ class KeyBar(Widget):
 
     can_focus = False
 
-    def __init__(self, styles_: Styles, *, ascii_only: bool = False) -> None:
+    def __init__(self, styles_: Styles) -> None:
         super().__init__()
         self.book = styles_
-        self.ascii_only = ascii_only
         self._spans: list[tuple[int, int, str]] = []
         self._line: Strip | None = None
 
@@ -103,7 +100,7 @@ class KeyBar(Widget):
 
     def _draw(self) -> Strip:
         width = self.size.width
-        entries = [(show_key(k, ascii_only=self.ascii_only), k, d) for k, d in self.keys()]
+        entries = [(show_key(k), k, d) for k, d in self.keys()]
         # Help and quit are always in sight, whatever else is not.
         last = [e for e in entries if e[2] in ("Help", "Quit")]
         first = [e for e in entries if e not in last]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from textual.binding import Binding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
 
 from postertui.dashboard.charts.panels import COMPARED
 from postertui.dashboard.live.view import METRICS
@@ -25,7 +26,6 @@ class Command(NamedTuple):
     """One entry. `always` are listed before anything is typed."""
 
     title: str
-    help: str
     run: Callable[[], object]
     always: bool = False
 
@@ -36,7 +36,7 @@ class EverythingProvider(Provider):
     async def discover(self) -> Hits:
         for command in commands(self._dashboard):
             if command.always:
-                yield DiscoveryHit(command.title, command.run, help=command.help)
+                yield DiscoveryHit(Content(command.title), command.run)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
@@ -44,7 +44,7 @@ class EverythingProvider(Provider):
             score = matcher.match(command.title)
             if score > 0:
                 title = matcher.highlight(command.title)
-                yield Hit(score, title, command.run, help=command.help)
+                yield Hit(score, title, command.run)
 
     @property
     def _dashboard(self) -> DashboardApp:
@@ -56,25 +56,25 @@ def commands(app: DashboardApp) -> Iterator[Command]:
     yield from _of_keys(app)
     main, model = app.main, app.model
     for metric, (label, _) in METRICS.items():
-        yield Command(f"metric: {label}", "draw it", partial(main.choose, metric=metric))
+        yield Command(f"metric: {label}", partial(main.choose, metric=metric))
     for name, (label, _) in COMPARED.items():
-        yield Command(f"compare: {label}", "a column each", partial(main.choose, compare=name))
+        yield Command(f"compare: {label}", partial(main.choose, compare=name))
     for column in COLUMNS:
         title = column.title or column.id
-        yield Command(f"sort by: {title}", column.help, partial(main.sort_by, column.id))
+        title += f", {column.help}" if column.help else ""
+        yield Command(f"sort by: {title}", partial(main.sort_by, column.id))
     for name in PALETTES:
-        yield Command(f"theme: {name}", "colours", partial(app.choose_theme, name))
+        yield Command(f"theme: {name}", partial(app.choose_theme, name))
     for name, text in load_filters().items():
-        title = f"filter: {clean(name, 40)}"
-        yield Command(title, clean(text, 100), partial(main.apply_filter, text))
+        title = f"filter: {clean(name, 40)}  {clean(text, 60)}"
+        yield Command(title, partial(main.apply_filter, text))
     for genre in model.arrangement.rows:
         key = (genre, model.arrangement.columns[0])
-        yield Command(f"go to: {genre}", "choose its cell", partial(main.grid.go_to, key))
+        yield Command(f"go to: {genre}", partial(main.grid.go_to, key))
 
 
 def _of_keys(app: DashboardApp) -> Iterator[Command]:
     seen: set[str] = set()
-    plain = app.setup.ascii_only
     for node in (app.main, app):
         for binding in type(node).BINDINGS:
             if not isinstance(binding, Binding) or binding.action in seen or binding.system:
@@ -82,9 +82,9 @@ def _of_keys(app: DashboardApp) -> Iterator[Command]:
             if binding.action in ("back", "command_palette"):
                 continue
             seen.add(binding.action)
-            key = show_key(binding.key.split(",")[0], ascii_only=plain)
+            keys = app.keys_of(binding).split(",")
             title = binding.description.lower()
             if binding.tooltip:
                 title += f": {binding.tooltip}"
-            run = partial(node.run_action, binding.action)
-            yield Command(title, f"key {key}", run, always=True)
+            title += f"  ({show_key(keys[0].strip())})"
+            yield Command(title, partial(node.run_action, binding.action), always=True)

@@ -11,8 +11,6 @@ from postertui.dashboard.run_actions import RUN_BINDINGS
 from postertui.dashboard.screens.help import Section
 from postertui.dashboard.screens.keybar import show_key
 from postertui.dashboard.table.columns import (
-    ASCII_BAR_MARKS,
-    ASCII_STATE_MARKS,
     BAR_MARKS,
     STATE_MARKS,
 )
@@ -23,18 +21,14 @@ if TYPE_CHECKING:
     from postertui.dashboard.main import MainScreen
 
 
-def help_sections(screen: MainScreen, ascii_only: bool) -> list[Section]:
+def help_sections(screen: MainScreen) -> list[Section]:
     """Sections of (keys, what they do), with the user's own keys."""
     others = (*VIEW_BINDINGS, *RUN_BINDINGS, *WATCH_BINDINGS, *FIGURE_BINDINGS)
     own = [b for b in type(screen).BINDINGS if b not in others]
     app = [b for b in type(screen.app).BINDINGS if isinstance(b, Binding)]
-    states = ASCII_STATE_MARKS if ascii_only else STATE_MARKS
-    bars = ASCII_BAR_MARKS if ascii_only else BAR_MARKS
 
     def keys(bindings: list[BindingType]) -> list[tuple[str, str]]:
-        return [
-            (_keys(screen, b, ascii_only), _says(b)) for b in bindings if isinstance(b, Binding)
-        ]
+        return [(_keys(screen, b), _says(b)) for b in bindings if isinstance(b, Binding)]
 
     return [
         ("everywhere", keys([*own, *app])),
@@ -43,13 +37,13 @@ def help_sections(screen: MainScreen, ascii_only: bool) -> list[Section]:
         ("the view", keys(VIEW_BINDINGS)),
         ("the table", keys(list(type(screen.table).BINDINGS))),
         ("the grid", keys(list(type(screen.grid).BINDINGS))),
-        ("states", [(mark, state) for state, mark in states.items()]),
+        ("states", [(mark, state) for state, mark in STATE_MARKS.items()]),
         (
             "test F against its bars",
             [
-                (bars["above"], "above always saying yes: the model is worth something"),
-                (bars["between"], "above the base rate, not above always saying yes"),
-                (bars["below"], "below the base rate"),
+                (BAR_MARKS["above"], "above always saying yes: the model is worth something"),
+                (BAR_MARKS["between"], "above the base rate, not above always saying yes"),
+                (BAR_MARKS["below"], "below the base rate"),
             ],
         ),
         (
@@ -71,6 +65,6 @@ def _says(binding: Binding) -> str:
     return binding.description
 
 
-def _keys(screen: MainScreen, binding: Binding, ascii_only: bool) -> str:
+def _keys(screen: MainScreen, binding: Binding) -> str:
     own = screen.dashboard.keys_of(binding).split(",")
-    return " ".join(show_key(k.strip(), ascii_only=ascii_only) for k in own)
+    return " ".join(show_key(k.strip()) for k in own)

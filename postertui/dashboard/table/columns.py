@@ -19,9 +19,7 @@ STATE_MARKS = {
     "cancelled": "–",
     "interrupted": "!",
 }
-ASCII_STATE_MARKS = {**STATE_MARKS, "running": ">", "done": "+", "failed": "x", "cancelled": "-"}
 BAR_MARKS = {"above": "▲", "between": "△", "below": "▽", "": " "}
-ASCII_BAR_MARKS = {"above": "^", "between": "~", "below": "v", "": " "}
 
 
 @dataclass(frozen=True)

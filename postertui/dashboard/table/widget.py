@@ -19,8 +19,6 @@ from postertui.dashboard.numbers import score
 from postertui.dashboard.options import Options
 from postertui.dashboard.safe import fit
 from postertui.dashboard.table.columns import (
-    ASCII_BAR_MARKS,
-    ASCII_STATE_MARKS,
     Placed,
     Text,
     place,
@@ -70,10 +68,9 @@ class RunTable(ScrollView, can_focus=True):
             super().__init__()
             self.column = column
 
-    def __init__(self, styles_: Styles, *, ascii_only: bool = False, id: str | None = None) -> None:
+    def __init__(self, styles_: Styles, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.book = styles_
-        self.ascii_only = ascii_only
         self.rows: list[TableRow] = []
         self._index: dict[str, int] = {}
         self._placed: list[Placed] = []
@@ -228,23 +225,16 @@ class RunTable(ScrollView, can_focus=True):
             title, style = column.title, "dim"
             if column.id == self._options.sort:
                 down = self._options.reverse
-                arrow = ("v" if down else "^") if self.ascii_only else ("↓" if down else "↑")
+                arrow = "↓" if down else "↑"
                 title, style = (f"{title}{arrow}"[-placed.width :] if title else arrow), "accent"
             parts.append((fit(title, placed.width, right=column.right) + " ", style))
         return parts
 
     def _run(self, run: RunView) -> list[Text]:
-        mark = "*" if run.name in self._pinned else "+" if run.name in self._marked else " "
-        if not self.ascii_only:
-            mark = {"*": "★", "+": "●"}.get(mark, " ")
+        mark = "●" if run.name in self._marked else "★" if run.name in self._pinned else " "
         parts: list[Text] = [(" " * GUTTER + mark, "accent")]
         for placed in self._placed:
             text, style = placed.column.text(run)
-            if self.ascii_only:
-                if placed.column.id == "state":
-                    text = ASCII_STATE_MARKS.get(run.state, "?")
-                elif placed.column.id == "bar":
-                    text = ASCII_BAR_MARKS[run.bar(run.newest())]
             parts.append((fit(text, placed.width, right=placed.column.right) + " ", style))
         return parts
 

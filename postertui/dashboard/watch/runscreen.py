@@ -57,7 +57,7 @@ class RunScreen(Screen[None]):
                 yield self.log_view
             with VerticalScroll(id="run-config"):
                 yield Static(id="run-settings", markup=False)
-        yield KeyBar(self.book, ascii_only=self.dashboard.setup.ascii_only)
+        yield KeyBar(self.book)
 
     def on_mount(self) -> None:
         self.show()

@@ -1,0 +1,96 @@
+"""Whether a run is above its bar, and what is wrong with it, in a few words.
+
+The analysis itself is `postertui.analysis`; here its tables become lines for the screen. Polars and
+SciPy are imported on the first judgement, which a thread should make.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from postertui.dashboard.numbers import score
+from postertui.dashboard.safe import clean
+from postertui.errors import UserError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+#: With more runs than this, only those of the same genre say how much noise there is.
+MANY = 600
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the analysis says about the run `name` after `epoch` epochs.
+
+    `verdict` is `above`, `unclear`, `below the bar`, or nothing where no bar is known. `margin` is
+    its variant's mean F over the bar of its genre, `low` to `high` the 95 % interval (None where no
+    error is known), over so many `seeds`. `findings` are (what is wrong, what to try), worst first.
+    """
+
+    name: str
+    epoch: int
+    verdict: str = ""
+    margin: float | None = None
+    low: float | None = None
+    high: float | None = None
+    seeds: int = 0
+    findings: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def style(self) -> str:
+        return {"above": "above", "below the bar": "below"}.get(self.verdict, "between")
+
+    @property
+    def line(self) -> str:
+        """The verdict in a line: `above the bar by .042 (.010 to .074)`."""
+        if self.margin is None:
+            return ""
+        by = f"by {score(abs(self.margin))}"
+        if self.low is None or self.high is None:
+            return f"{'over' if self.margin > 0 else 'under'} the bar {by}, error unknown"
+        between = f"({signed(self.low)} to {signed(self.high)})"
+        if self.verdict == "unclear":
+            return f"unclear: {signed(self.margin)} {between}"
+        where = "above the bar" if self.verdict == "above" else "below the bar"
+        return f"{where} {by} {between}"
+
+
+def signed(value: float) -> str:
+    """`+.012`, `-.300`."""
+    return ("-" if value < 0 else "+") + score(abs(value))
+
+
+def judge(table: pl.DataFrame, name: str) -> Judgement:
+    """What the history table says about its run `name`; the other runs say how much noise there is.
+
+    Nothing is said where the run has no epochs yet.
+    """
+    import polars as pl
+
+    from postertui.analysis.bars import margins
+    from postertui.analysis.diagnosis import diagnose_table
+
+    mine = table.filter(pl.col("run") == name)
+    if mine.is_empty():
+        return Judgement(name, 0)
+    genre, variant = mine["genre"][0], mine["name"][0]
+    epoch = int(mine["epoch"].max())  # type: ignore[arg-type]
+    findings = diagnose_table(table.filter(pl.col("genre") == genre)).filter(pl.col("run") == name)
+    said = tuple((clean(f["line"], 300), clean(f["advice"], 300)) for f in findings.to_dicts())
+    metric = "test_fscore_soft"
+    if mine[metric].is_null().all():
+        metric = "test_fscore"
+    try:
+        rows = margins(table, metric).filter(
+            (pl.col("genre") == genre) & (pl.col("name") == variant)
+        )
+    except UserError:
+        return Judgement(name, epoch, findings=said)
+    if rows.is_empty():
+        return Judgement(name, epoch, findings=said)
+    row = rows.row(0, named=True)
+    return Judgement(
+        name, epoch, row["verdict"], row["margin"], row["low"], row["high"], row["n"], said
+    )

@@ -66,7 +66,7 @@ def _follow(folders: DemoFolders, plan: Plan) -> int:
 def _watch(folders: DemoFolders, weights: Weights) -> int:
     from postertui.dashboard.setup import Setup
     from postertui.dashboard.start import run_dashboard
-    from postertui.demo import STUDY, describe_weights
+    from postertui.demo import STUDY
     from postertui.store import Store
 
     run_dashboard(
@@ -75,7 +75,7 @@ def _watch(folders: DemoFolders, weights: Weights) -> int:
             data=folders.data,
             out=folders.reports,
             study=STUDY,
-            notice=describe_weights(weights),
+            notice=f"VGG16 with {'random' if weights.kind == 'random' else 'ImageNet'} weights",
         )
     )
     store = Store(folders.runs)

@@ -116,7 +116,10 @@ class Board(Screen[None]):
     def show_status(self) -> None:
         model = self.model
         left = standing(self.dashboard.where, model.counts(), loaded=model.loaded)
-        self.top.show(left, outlook(*self.dashboard.pace(), paused=self.dashboard.main.is_paused))
+        right = outlook(*self.dashboard.pace(), paused=self.dashboard.main.is_paused)
+        if notice := self.dashboard.setup.notice:
+            right = ((f" {notice} ", "accent"), *right)
+        self.top.show(left, right)
         if model.filter_error:
             self.bar.tell(model.filter_error, wrong=True)
         elif len(model.shown) == len(model.runs):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Setup:
-    """Folders, and how the screen may be used."""
+    """Folders, and how the screen may be used. `notice` stays in the first line."""
 
     runs: Path
     data: Path

@@ -5,14 +5,19 @@ a millisecond. For tests and benchmarks of what surrounds training:
 
     POSTERTUI_TRAINER=benchmarks.cheap_trainer:CheapTrainer
 
-`CHEAP_SECONDS` stretches each epoch. What a genre is called decides what goes wrong: `hang`,
-`eat` (memory), `raise`, `refuse` (an error for people), `exit`, `oom` (device memory, unless
-alone), `slow` (an epoch that never ends inside C code).
+`CHEAP_SECONDS` stretches each epoch. What a genre is called decides what goes wrong in the third
+epoch: `hang`, `hang-once`, `eat` (memory), `raise`, `segfault`, `exit`, `slow` (an epoch that
+never ends inside C code), `oom` (device memory, always), `big` (device memory, unless it has the
+device to itself); `refuse` (an error for people) begins not at all. `CHEAP_NOTES` is a folder in
+which trainers of several processes leave word for each other.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postertui.errors import UserError
-from postertui.runs import RunSpec
+from postertui.runs import RunSpec, is_held
 
 FEATURES = 16
 POSTERS = 400
@@ -46,12 +51,18 @@ class CheapTrainer:
     def __init__(self) -> None:
         self._seconds = float(os.environ.get("CHEAP_SECONDS", "0"))
         self._eaten: list[bytes] = []
+        notes = os.environ.get("CHEAP_NOTES")
+        self._notes = Path(notes) if notes else None
 
     def epochs(
         self, spec: RunSpec, resume: Path | None, notify: Callable[[int, int, int], None]
     ) -> Iterator[CheapEpoch]:
         if spec.genre == "refuse":
             raise UserError("genre refuse: no poster of the training cohorts has it")
+        with self._present(spec):
+            yield from self._train(spec, resume)
+
+    def _train(self, spec: RunSpec, resume: Path | None) -> Iterator[CheapEpoch]:
         x, y = _posters(spec)
         done, weights, velocity = _initial(spec) if resume is None else _load(resume)
         for epoch in range(done + 1, spec.variant.epochs + 1):
@@ -68,12 +79,46 @@ class CheapTrainer:
             metrics["seconds"] = time.monotonic() - began
             yield CheapEpoch(epoch, metrics, {"weights": weights, "velocity": velocity})
 
+    @contextlib.contextmanager
+    def _present(self, spec: RunSpec) -> Iterator[None]:
+        """Let trainers on the same device know, as long as this process lives."""
+        if self._notes is None:
+            yield
+            return
+        note = self._notes / f"{spec.run}.{os.getpid()}"
+        with note.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                note.unlink()
+
+    def _company(self) -> int:
+        """How many trainers are at work, this one included."""
+        if self._notes is None:
+            return 1
+        return sum(1 for path in self._notes.glob("*--*") if is_held(path))
+
+    def _first_time(self, what: str) -> bool:
+        if self._notes is None:
+            return False
+        try:
+            (self._notes / what).touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
     def _misbehave(self, genre: str, epoch: int) -> None:
         if epoch < 3:
             return
         match genre:
             case "hang":
                 time.sleep(3600)
+            case "hang-once" if self._first_time("hung"):
+                time.sleep(3600)
+            case "segfault":
+                signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+                os.kill(os.getpid(), signal.SIGSEGV)
             case "eat":
                 while True:
                     self._eaten.append(os.urandom(1 << 24))
@@ -84,6 +129,8 @@ class CheapTrainer:
                 os._exit(7)
             case "oom":
                 raise MemoryError("RESOURCE_EXHAUSTED: no device memory left")
+            case "big" if self._company() > 1:
+                raise MemoryError("RESOURCE_EXHAUSTED: others have the device's memory")
             case "slow":
                 np.linalg.svd(np.random.default_rng(0).random((6000, 6000)))
             case _:

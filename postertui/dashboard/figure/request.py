@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from postertui.dashboard.charts.panels import natural
 from postertui.dashboard.live.view import F_METRICS, RunView
 from postertui.dashboard.options import Options
 from postertui.errors import UserError
@@ -75,7 +76,7 @@ def request_of(
     if text:
         words.append(text)
     words += ["--compare", COMPARE.get(options.compare, "name")]
-    for genre in dict.fromkeys(str(run.record.get("genre")) for run in drawn):
+    for genre in sorted({str(run.record.get("genre")) for run in drawn}, key=natural):
         words += ["--genre", genre]
     metric = _metric(drawn, options)
     if metric != "fscore":

@@ -32,6 +32,7 @@ class LogView(ScrollView, can_focus=True):
         self.lines: list[str] = []
         self.sought = ""
         self.found: int | None = None
+        self.empty = "no log yet"
         self._following = True
 
     def on_mount(self) -> None:
@@ -84,7 +85,7 @@ class LogView(ScrollView, can_focus=True):
         left, top = round(self.scroll_offset.x), round(self.scroll_offset.y)
         width, index = self.size.width, top + y
         if index >= len(self.lines):
-            text = " (no log yet)" if index == 0 else ""
+            text = f" ({self.empty})" if index == 0 else ""
             strip = Strip([Segment(text, self.book.over(base, "dim"))])
             return strip.adjust_cell_length(width, base)
         line = " " + self.lines[index]

@@ -91,6 +91,8 @@ class RunScreen(Screen[None]):
         if run.note:
             head.append(f"  {run.note}", style=self.book["accent"])
         self.query_one("#run-head", Static).update(head)
+        ended = run.state in ("done", "failed", "cancelled")
+        self.log_view.empty = "the job printed nothing" if ended else "no log yet"
         self._show_error()
         self._show_config()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from postertui.errors import UserError
 if TYPE_CHECKING:
     import polars as pl
 
+    from postertui.page.files import Kind
     from postertui.report import Drawn, Failure, Request
     from postertui.study import Variant
 
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
 @click.option("--metric", default="fscore", show_default=True, help="fscore_soft, accuracy, loss …")
 @click.option("--seed-lines", is_flag=True, help="Single seeds as thin lines behind their mean.")
 @click.option("--strict-published", is_flag=True, help="Exactly what R drew, and no more.")
+@click.option("--html", "as_html", is_flag=True, help="And a page with all of it: index.html.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="And the page as report.md.")
 @click.option("--json", "as_json", is_flag=True, help="Results as JSON.")
 def report_command(
     filter_words: tuple[str, ...],
@@ -74,6 +78,8 @@ def report_command(
     metric: str,
     seed_lines: bool,
     strict_published: bool,
+    as_html: bool,
+    as_markdown: bool,
     as_json: bool,
 ) -> int:
     """Draw figures into reports/, each with the numbers it shows as CSV beside it.
@@ -104,13 +110,23 @@ def report_command(
             height=height,
         ),
     )
-    return draw_history(table if table is not None else runs, out, request, as_json=as_json)
+    wanted: dict[Kind, bool] = {"html": as_html, "markdown": as_markdown}
+    pages = [kind for kind, is_wanted in wanted.items() if is_wanted]
+    place = table if table is not None else runs
+    return draw_history(place, out, request, as_json=as_json, pages=pages)
 
 
-def draw_history(place: Path, out: Path, request: Request, *, as_json: bool = False) -> int:
-    """Draw `request` of the table or runs at `place`, print what came of it; the exit code."""
+def draw_history(
+    place: Path, out: Path, request: Request, *, as_json: bool = False, pages: Sequence[Kind] = ()
+) -> int:
+    """Draw `request` of the table or runs at `place`, print what came of it; the exit code.
+
+    `pages` are the kinds of page to write around the figures (see `postertui.page`).
+    """
     from postertui.figures.crew import Crew, default_size
-    from postertui.report import Failure, draw_with
+    from postertui.report import Failure, Report, draw_with
+
+    load = cache(lambda: load_history(place))
 
     is_many = request.everything or len(request.figures) + len(request.compare) > 1
 
@@ -121,15 +137,27 @@ def draw_history(place: Path, out: Path, request: Request, *, as_json: bool = Fa
         elif not as_json:
             click.echo("\n".join(describe_drawn(result)))
 
-    with Crew(default_size() if is_many else 0) as crew:
-        report = draw_with(
-            crew,
-            lambda: load_history(place),
-            request,
-            out,
-            origin="" if place == Path("runs") else place.name,
-            on_drawn=show,
-        )
+    try:
+        with Crew(default_size() if is_many else 0) as crew:
+            report = draw_with(
+                crew,
+                load,
+                request,
+                out,
+                origin="" if place == Path("runs") else place.name,
+                on_drawn=show,
+            )
+    except UserError as error:
+        if not pages or error.exit_code != 3:
+            raise
+        # A page has much to say without a figure.
+        report = Report((), (Failure("", str(error), 3),))
+        show(report.failures[0])
+    if pages:
+        from postertui.cli.page import write_pages
+
+        for path in write_pages(place, load(), report.drawn, request, out, pages):
+            click.echo(path, err=as_json)
     if as_json:
         json.dump([to_record(d) for d in report.drawn], sys.stdout, indent=1, ensure_ascii=False)
         click.echo()

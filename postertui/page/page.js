@@ -44,7 +44,8 @@ function makeFilterable(block, number) {
   input.autocomplete = "off";
   const label = document.createElement("label");
   label.htmlFor = input.id;
-  label.textContent = `Filter ${table.caption.textContent}`;
+  label.textContent = "Filter";
+  input.setAttribute("aria-label", `Filter ${table.caption.textContent}`);
   const status = document.createElement("span");
   status.setAttribute("role", "status");
   const line = document.createElement("div");
@@ -66,11 +67,3 @@ function makeFilterable(block, number) {
 
 document.querySelectorAll("table").forEach(makeSortable);
 document.querySelectorAll("[data-filter]").forEach(makeFilterable);
-
-// Paper cannot be unfolded.
-let folded = [];
-addEventListener("beforeprint", () => {
-  folded = [...document.querySelectorAll("details:not([open])")];
-  folded.forEach((details) => { details.open = true; });
-});
-addEventListener("afterprint", () => folded.forEach((details) => { details.open = false; }));

@@ -1,0 +1,108 @@
+"""`postertui report --html` and `--markdown`: the page around the figures."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from postertui.errors import UserError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from postertui.page.content import PageFigure
+    from postertui.page.files import Kind
+    from postertui.report import Drawn, Request
+    from postertui.runs import RunSpec
+    from postertui.study import Variant
+
+
+def write_pages(
+    place: Path,
+    history: tuple[pl.DataFrame, Mapping[str, Variant] | None],
+    drawn: Sequence[Drawn],
+    request: Request,
+    out: Path,
+    kinds: Sequence[Kind],
+) -> list[Path]:
+    """Write the page of the history at `place` into `out`, around the figures that were drawn.
+
+    It covers the runs that `request` chose, base among them. Raises `UserError` (exit code 3)
+    where it chose none.
+    """
+    from postertui.page.content import build_page
+    from postertui.page.files import write_page
+    from postertui.page.provenance import provenance
+    from postertui.report import describe_command
+    from postertui.table import with_base_rates
+
+    table, variants = history
+    table = with_base_rates(narrow(table, request, variants))
+    # The folder of runs by its usual name needs no mention in a command.
+    origin = "" if place == Path("runs") else place.name
+    flags = [f"--{kind}" for kind in kinds]
+    command = " ".join([describe_command(request, origin), shlex.join(flags)])
+    page = build_page(
+        table,
+        title=", ".join(table["study"].drop_nulls().unique().sort()) or place.name,
+        figures=[as_page_figure(figure) for figure in drawn],
+        variants=variants,
+        provenance=provenance(
+            table, origin=place.name, specs=specs_of(place, table), commands=[command]
+        ),
+        metric=None if request.options.metric == "fscore" else f"test_{request.options.metric}",
+    )
+    return write_page(page, out, kinds)
+
+
+def narrow(
+    table: pl.DataFrame, request: Request, variants: Mapping[str, Variant] | None = None
+) -> pl.DataFrame:
+    """The runs of a table that `request` chooses, and base's."""
+    import polars as pl
+
+    from postertui.figures.compare import choose_variants
+    from postertui.figures.source import open_source
+    from postertui.filters import parse
+
+    table = parse(request.filter).select(table)
+    if request.variants and not table.is_empty():
+        chosen = choose_variants(open_source(table, variants), request.variants)
+        table = table.filter(pl.col("name").is_in([*chosen, "base"]))
+    if request.genres:
+        wanted = [genre.lower() for genre in request.genres]
+        table = table.filter(pl.col("genre").str.to_lowercase().is_in(wanted))
+    if table.is_empty():
+        raise UserError("no finished epoch for a page", exit_code=3)
+    return table
+
+
+def specs_of(place: Path, table: pl.DataFrame) -> list[RunSpec]:
+    """What the table's runs were to train, where `place` is their folder; none for a file."""
+    from postertui.runs import read_spec, run_folder
+
+    if not place.is_dir():
+        return []
+    found = []
+    for name in table["run"].unique().sort():
+        try:
+            found.append(read_spec(run_folder(place, name)))
+        except (UserError, OSError):
+            continue  # a run that was deleted just now
+    return found
+
+
+def as_page_figure(drawn: Drawn) -> PageFigure:
+    """A drawn figure for a page: the image that a browser can show, PNG before SVG.
+
+    Raises `UserError` where there is none such.
+    """
+    from postertui.page.content import PageFigure
+
+    shown = [p for suffix in (".png", ".svg") for p in drawn.paths if p.suffix == suffix]
+    if not shown:
+        raise UserError("a page cannot show PDF; add --format png or --format svg")
+    hidden = [f"Not drawn: {', '.join(map(str, drawn.hidden))}."] if drawn.hidden else []
+    return PageFigure(drawn.name, drawn.title, shown[0], drawn.csv, (*hidden, *drawn.notes))

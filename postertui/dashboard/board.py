@@ -14,6 +14,7 @@ from postertui.dashboard.filter.bar import FilterBar
 from postertui.dashboard.live.feed import News
 from postertui.dashboard.live.status import outlook, standing
 from postertui.dashboard.model import Model
+from postertui.dashboard.safe import clean
 from postertui.dashboard.screens.first import first_steps
 from postertui.dashboard.screens.keybar import KeyBar
 from postertui.dashboard.screens.topbar import TopBar
@@ -86,8 +87,7 @@ class Board(Screen[None]):
                 self.show_table()
             else:
                 self.table.update_runs(changed)
-        if news.changed:
-            self.show_status()
+        self.show_status()
 
     def show_all(self) -> None:
         """Show the model anew."""
@@ -115,6 +115,10 @@ class Board(Screen[None]):
 
     def show_status(self) -> None:
         model = self.model
+        if (problem := self.dashboard.feed.error) is not None:
+            said = f" cannot read {clean(problem, 200)}"
+            self.top.show(((" postertui ", "brand"), (said, "failed")), ())
+            return
         left = standing(self.dashboard.where, model.counts(), loaded=model.loaded)
         right = outlook(*self.dashboard.pace(), paused=self.dashboard.main.is_paused)
         if notice := self.dashboard.setup.notice:

@@ -57,7 +57,8 @@ class Judging(Board):
         known = self.model.judgements.get(run.name)
         return run.epoch > 0 and (known is None or known.epoch != run.epoch)
 
-    @work(thread=True, exclusive=True, group="judge")
+    # A verdict is not worth the dashboard: where it fails, there is none.
+    @work(thread=True, exclusive=True, group="judge", exit_on_error=False)
     def _judge(self, name: str, genre: str | None) -> None:
         table = self.dashboard.feed.table(
             None if genre is None else lambda r: r.spec is not None and r.spec.genre == genre

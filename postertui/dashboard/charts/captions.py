@@ -100,7 +100,7 @@ def header(
             ("log y", options.log_y),
             ("free y", not options.shared_y),
             (f"smooth {options.smoothing:g}", options.smoothing > 0),
-            ("mean ± sd", options.seeds == "mean"),
+            ("mean, 95 %", options.seeds == "mean"),
             (f"epochs {options.first_epoch}–{options.last_epoch or ''}", options.first_epoch > 0),
         )
         if on

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from postertui.dashboard.charts.axes import Range, y_range
-from postertui.dashboard.charts.raster import Floats
+from postertui.dashboard.charts.raster import Floats, Ints
 from postertui.dashboard.live.view import F_METRICS, RunView
 from postertui.dashboard.numbers import always_yes
 from postertui.dashboard.options import Options
@@ -30,7 +30,7 @@ COMPARED: dict[str, tuple[str, Callable[[RunView], str]]] = {
 
 @dataclass(frozen=True)
 class Curve:
-    """One line: a run's metric, or several runs' mean with `low` and `high` a sd apart.
+    """One line: a run's metric, or several runs' mean with its 95 % interval, `low` to `high`.
 
     `group` is the index into `Arrangement.groups`; `x` are epochs, NaN in `y` is a gap.
     """
@@ -176,7 +176,10 @@ def levels_of(runs: Sequence[RunView], sides: Sequence[str]) -> tuple[Level, ...
 
 
 def _mean(side: str, group: int, lines: Sequence[tuple[Floats, Floats]]) -> Curve:
-    """Mean ± sd over runs at each epoch that any of them has."""
+    """The mean over runs at each epoch that any of them has, and its 95 % interval (Student's t).
+
+    No interval where one run is alone.
+    """
     epochs = np.unique(np.concatenate([x for x, _ in lines]))
     table = np.full((len(lines), len(epochs)), np.nan)
     for row, (x, y) in enumerate(lines):
@@ -187,7 +190,20 @@ def _mean(side: str, group: int, lines: Sequence[tuple[Floats, Floats]]) -> Curv
     mean = np.where(count > 0, filled.sum(axis=0) / np.maximum(count, 1), np.nan)
     squares = np.where(there, (table - mean) ** 2, 0.0).sum(axis=0)
     sd = np.sqrt(squares / np.maximum(count - 1, 1))
-    return Curve(side, group, epochs, mean, mean - sd, mean + sd)
+    half = np.where(count > 1, t_975(count - 1) * sd / np.sqrt(np.maximum(count, 1)), np.nan)
+    return Curve(side, group, epochs, mean, mean - half, mean + half)
+
+
+_T_975 = np.array(
+    [np.nan, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179,
+     2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086]
+)  # fmt: skip
+
+
+def t_975(df: Ints) -> Floats:
+    """Student's t at .975 for `df` degrees of freedom, without waiting for SciPy's import."""
+    tail = 1.96 + 2.53 / np.maximum(df, 1)
+    return np.where(df < len(_T_975), _T_975[np.clip(df, 0, len(_T_975) - 1)], tail)
 
 
 def epoch_range(runs: Iterable[RunView], options: Options) -> tuple[int, int]:

@@ -17,10 +17,11 @@ Ints = npt.NDArray[np.int64]
 SOLID = (True,)
 DASHED = (True, True, True, True, False, False)
 DOTTED = (True, False, False)
+SHORT = (True, True, False, False)
 SPARSE = (True, False, False, False)
 DASH_DOT = (True, True, True, True, True, False, False, True, False, False)
 #: Curves laid over each other differ by pattern as well as by colour.
-PATTERNS = (SOLID, DASHED, DASH_DOT, DOTTED)
+PATTERNS = (SOLID, DASHED, DASH_DOT, SHORT)
 
 _WEIGHTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.int64)
 EMPTY = -1

@@ -9,9 +9,11 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
+from textual.geometry import Region
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.widgets import Static
 
 from postertui.dashboard.charts import captions
 from postertui.dashboard.charts.cell import LABEL_WIDTH, Look, Row, draw_cell
@@ -23,11 +25,13 @@ from postertui.dashboard.charts.panels import (
     panel_of,
     value_range,
 )
+from postertui.dashboard.live.judge import Judgement
 from postertui.dashboard.live.view import RunView
 from postertui.dashboard.model import Model
 from postertui.dashboard.numbers import always_yes, score
 from postertui.dashboard.safe import fit
 from postertui.dashboard.screens.keybar import KeyBar
+from postertui.dashboard.table.detail import detail_lines
 from postertui.dashboard.table.widget import RunTable
 
 if TYPE_CHECKING:
@@ -43,6 +47,7 @@ class BigChart(Widget, can_focus=True):
         self.model = dashboard.model
         self.key = key
         self.cursor: int | None = None
+        self._rows: list[Row] = []
         self._lines: list[Strip] = []
 
     @property
@@ -53,6 +58,10 @@ class BigChart(Widget, can_focus=True):
     @property
     def arrangement(self) -> Arrangement:
         return self.model.arrangement
+
+    def forget(self) -> None:
+        """What is on the screen is no longer what would be drawn."""
+        self._rows = []
 
     def redraw(self) -> None:
         """Draw what the model says now."""
@@ -72,8 +81,11 @@ class BigChart(Widget, can_focus=True):
         title = captions.header(options, self.arrangement, "", width, self.setup.ascii_only)
         rows = draw_cell(panel, title, width, max(3, height - 1), look)
         rows.append(((" " * LABEL_WIDTH + "epoch".rjust(max(0, width - LABEL_WIDTH)), "dim"),))
+        changed = [y for y, row in enumerate(rows) if self._rows[y : y + 1] != [row]]
+        self._rows = rows
         self._lines = [self._strip(row) for row in rows]
-        self.refresh()
+        if changed:
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
 
     def _strip(self, row: Row) -> Strip:
         base = self.book["on-background"]
@@ -81,6 +93,7 @@ class BigChart(Widget, can_focus=True):
         return strip.adjust_cell_length(self.size.width, base)
 
     def on_resize(self, event: events.Resize) -> None:
+        self.forget()
         self.redraw()
 
     def render_line(self, y: int) -> Strip:
@@ -136,7 +149,15 @@ class Values(Widget):
                 ((f" {'always yes':<11}", "dim"),
                  (f"{score(always_yes(known.test_base_rate)):>5}", "dim")),
             ]  # fmt: skip
-        return rows
+        return [*rows, *self._verdict()]
+
+    def _verdict(self) -> list[Row]:
+        runs = self.chart.runs
+        if not runs:
+            return []
+        judgement = self.chart.model.judgements.get(runs[0].name)
+        lines = detail_lines(runs[0], judgement, self.size.width - 2, 12)
+        return [(), *(((f" {text}", style),) for text, style in lines)]
 
     def render_line(self, y: int) -> Strip:
         base = self.book["on-surface"]
@@ -162,13 +183,16 @@ class ZoomScreen(Screen[None]):
     def __init__(self, dashboard: DashboardApp, key: Key) -> None:
         super().__init__()
         self.model: Model = dashboard.model
+        self.title_ = Static("", id="zoom-title", markup=False)
         self.chart = BigChart(dashboard, key)
         self.values = Values(dashboard, self.chart)
         self.table = RunTable(dashboard.book, id="behind")
         self.keys_ = KeyBar(dashboard.book)
         self.dashboard = dashboard
+        self._shown: list[RunView] = []
 
     def compose(self) -> ComposeResult:
+        yield self.title_
         with Horizontal(id="zoomed"):
             yield self.chart
             yield self.values
@@ -182,16 +206,28 @@ class ZoomScreen(Screen[None]):
     def show(self) -> None:
         """Show the model anew."""
         genre, value = self.chart.key
-        self.chart.border_title = f" {genre}" + (f" · {value}" if value else "") + " "
-        runs = self.chart.runs
+        self.title_.update(f" {genre}" + (f" · {value}" if value else ""))
+        runs = self._shown = self.chart.runs
+        if runs:
+            self.dashboard.main.judge_soon(runs[0])
         self.table.styles.height = min(len(runs) + 1, max(3, self.size.height // 4))
         self.table.show(runs, self.model.options)
         self.chart.redraw()
         self.values.refresh()
 
     def take_news(self) -> None:
-        """Something changed in the runs."""
+        """Something changed in the runs, perhaps in these."""
+        if self.chart.runs != self._shown:
+            self.show()
+
+    def judged(self, judgement: Judgement) -> None:
+        """A verdict has come."""
+        self.values.refresh()
+
+    def repaint(self) -> None:
+        self.chart.forget()
         self.show()
+        self.keys_.redraw()
 
     def action_cursor(self, by: int) -> None:
         self.chart.move_cursor(by)

@@ -79,6 +79,7 @@ class FilterBar(Horizontal):
         super().__init__()
         self._values = values
         self._text = text
+        self._told = ("", False)
 
     def compose(self) -> ComposeResult:
         yield Label(" / ", id="slash")
@@ -104,6 +105,9 @@ class FilterBar(Horizontal):
 
     def tell(self, text: str, *, wrong: bool = False) -> None:
         """Show `text` at the right."""
+        if (text, wrong) == self._told:
+            return
+        self._told = (text, wrong)
         label = self.query_one("#filter-result", Label)
         label.update(text + " ")
         label.set_class(wrong, "wrong")

@@ -70,11 +70,11 @@ class Feed:
             return self.store.table(keep)
 
     def read(self) -> bool:
-        """Read once; whether there is news."""
+        """Read once; whether there is news, be it a new `error` or its end."""
         try:
             with self._reading:
                 names = self.store.refresh()
-            self.error = None
+            recovered, self.error = self.error is not None, None
         except OSError as error:
             failed = f"{error.filename or self.store.folder}: {error.strerror}"
             changed, self.error = failed != self.error, failed
@@ -86,7 +86,7 @@ class Feed:
                 self._pending.changed.pop(name, None)
                 self._pending.gone.add(name)
             self._pending.gone -= views.keys()
-        return bool(names)
+        return recovered or bool(names)
 
     def _loop(self) -> None:
         first = True

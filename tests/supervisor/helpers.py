@@ -118,6 +118,10 @@ def wait_until_trained(folder: Path, run: str, epochs: int = 1) -> None:
     )
 
 
+def wait_until_closed(folder: Path, run: str) -> None:
+    wait_for(lambda: read(folder)[run].is_closed, f"{run} to have its end")
+
+
 def wait_until_over(folder: Path) -> None:
     """Wait until the supervisor has nothing left to do and is gone."""
     wait_for(lambda: not is_held(folder / files.LOCK), "the supervisor's end")

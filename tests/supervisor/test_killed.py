@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import random
-import signal
-import time
 from pathlib import Path
 
 import pytest
 
+from benchmarks.chaos import Chaos
 from postertui.runs import is_locked
 from postertui.supervisor import requests
 from tests.supervisor.helpers import (
     assert_as_if_undisturbed,
     assert_nothing_left,
     ends,
-    epochs_told,
     events_of,
     history,
     job_of,
@@ -28,6 +24,7 @@ from tests.supervisor.helpers import (
     train_all,
     undisturbed,
     wait_for,
+    wait_until_closed,
     wait_until_over,
     wait_until_trained,
 )
@@ -51,7 +48,7 @@ def test_killed_supervisor_leaves_running_runs_to_finish(
         wait_until_trained(folder, name)
     kill(supervisor_of(folder))
     for name in names[:2]:
-        wait_for(lambda name=name: read(folder)[name].state == "done", f"{name} to be done")
+        wait_until_closed(folder, name)
     assert read(folder)[names[2]].state == "queued"
     assert_nothing_left(folder, *names[:2])
     train_all(folder)
@@ -117,43 +114,13 @@ def test_everything_killed_at_once_goes_on_later(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2))
-def test_kills_at_random_moments(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
-) -> None:
+@pytest.mark.usefixtures("folder")
+def test_kills_at_random_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few of the kills that `python -m benchmarks.chaos` makes by the hundred."""
     monkeypatch.setenv("CHEAP_SECONDS", "0.01")
-    rng = random.Random(seed)
-    specs = [make_spec(g, seed=s, epochs=30) for g in ("Comedy", "Drama") for s in range(3)]
-    names = queue(folder, *specs)
-    for _ in range(6):
-        requests.ensure_supervisor(folder, jobs=2)
-        told = sum(epochs_told(folder, name) for name in names)
-        wait_for(
-            lambda told=told: (
-                sum(epochs_told(folder, name) for name in names) > told
-                or all(run.is_closed for run in read(folder).values())
-            )
-        )
-        time.sleep(rng.random() * 0.05)
-        running = [name for name in names if is_locked(folder / name)]
-        if running and rng.random() < 0.6:
-            requests.retry(folder, names)
-            with_start = [n for n in running if events_of(folder, n)]
-            for name in with_start[:1]:
-                starts = [e for e in events_of(folder, name) if e["event"] == "start"]
-                if starts and is_locked(folder / name):
-                    os.kill(starts[-1]["pid"], signal.SIGKILL)
-        else:
-            process = requests.status(folder).process
-            if process is not None:
-                process.signal(signal.SIGKILL)
-    for _ in range(20):
-        train_all(folder)
-        requests.retry(folder, names)
-        if all(run.state == "done" for run in read(folder).values()):
-            break
-    assert_as_if_undisturbed(folder, tmp_path, *specs)
+    outcome = Chaos(tmp_path, kills=15, seed=3).run()
+    assert outcome.kills.total() >= 15
+    assert (outcome.lost, outcome.doubled, outcome.stuck) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(

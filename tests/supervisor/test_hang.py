@@ -1,0 +1,62 @@
+"""A job that hangs is ended and its run resumed; so is one that hangs inside compiled code."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from postertui.supervisor import requests
+from postertui.supervisor.service import Limits
+from tests.supervisor.helpers import (
+    assert_as_if_undisturbed,
+    ends,
+    epochs_told,
+    job_of,
+    kill,
+    make_spec,
+    queue,
+    read,
+    supervisor_of,
+    train_all,
+    wait_for,
+)
+
+
+def test_hung_run_is_ended_and_resumed_while_others_go_on(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTERTUI_STALL", "1.5")
+    hung, other = make_spec("hang-once"), make_spec("Comedy", epochs=30)
+    queue(folder, hung, other)
+    train_all(folder)
+    assert_as_if_undisturbed(folder, tmp_path, hung, other)
+    [stalled, _] = ends(folder, hung.run)
+    assert stalled["status"] == "interrupted"
+    assert stalled["reason"].startswith("stalled: no event for")
+    assert read(folder)[other.run].attempt == 1
+
+
+def test_job_that_was_stopped_is_stalled_too_when_adopted(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A supervisor that did not start the job ends it by what the run's start says."""
+    monkeypatch.setenv("POSTERTUI_STALL", "1.5")
+    monkeypatch.setenv("CHEAP_SECONDS", "0.02")
+    spec = make_spec(epochs=30)
+    queue(folder, spec)
+    requests.ensure_supervisor(folder, jobs=1)
+    wait_for(lambda: epochs_told(folder, spec.run) >= 2)
+    job = job_of(folder, spec.run)
+    job.signal(signal.SIGSTOP)
+    kill(supervisor_of(folder))
+    train_all(folder)
+    assert_as_if_undisturbed(folder, tmp_path, spec)
+
+
+def test_patience_follows_the_epochs_and_is_longest_before_the_first() -> None:
+    limits = Limits()
+    assert limits.patience(None) > limits.patience(1.0)
+    assert limits.patience(60.0) >= 10 * 60
+    assert limits.patience(0.01) >= 60

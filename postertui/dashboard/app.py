@@ -132,7 +132,7 @@ class DashboardApp(App[None]):
 
         def started(done: str | None) -> None:
             if done:
-                self.main.say(f"{done} (u undoes)")
+                self.main.say(done)
 
         self.push_screen(LaunchScreen(self), started)
 

@@ -120,7 +120,11 @@ class Board(Screen[None]):
             self.top.show(((" postertui ", "brand"), (said, "failed")), ())
             return
         left = standing(self.dashboard.where, model.counts(), loaded=model.loaded)
-        right = outlook(*self.dashboard.pace(), paused=self.dashboard.main.is_paused)
+        right = outlook(
+            *self.dashboard.pace(),
+            paused=self.dashboard.main.is_paused,
+            idle=self.dashboard.main.is_idle,
+        )
         if notice := self.dashboard.setup.notice:
             right = ((f" {notice} ", "accent"), *right)
         self.top.show(left, right)

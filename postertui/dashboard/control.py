@@ -62,7 +62,7 @@ class Control:
             client.cancel(self.folder, names)
 
         self._remember(f"start of {count(names)}", cancel, names)
-        return f"queued {count(names)}"
+        return f"queued {count(names)} (u undoes)"
 
     def cancel(self, runs: Sequence[str]) -> str:
         """End these runs; what they trained stays."""
@@ -70,17 +70,19 @@ class Control:
         outcomes = client.cancel(self.folder, runs)
         hit = [name for name, outcome in outcomes.items() if outcome in ("done", "requested")]
         self._remember(f"cancel of {count(hit)}", lambda: self._revive(hit), hit)
-        return "cancelled " + count(hit)
+        return f"cancelled {count(hit)} (u undoes)"
 
     def retry(self, runs: Sequence[str]) -> str:
-        """Queue these runs again, and have them worked on."""
+        """Queue these runs again, and have what is queued worked on."""
         hit = self._retry(runs)
+        if not hit:
+            return "the queue is being worked on"
 
         def cancel() -> None:
             self._client().cancel(self.folder, hit)
 
         self._remember(f"retry of {count(hit)}", cancel, hit)
-        return "queued " + count(hit)
+        return f"queued {count(hit)} (u undoes)"
 
     def _revive(self, runs: Sequence[str]) -> None:
         """Queue cancelled runs again, those that are still ending as soon as they have."""

@@ -132,14 +132,14 @@ class RunActions(Board):
             confirmed: bool = await self.app.push_screen_wait(question)
             if not confirmed:
                 return
-        self.ask(lambda: self.control.cancel(names) + " (u undoes)")
+        self.ask(lambda: self.control.cancel(names))
 
     def action_retry(self) -> None:
-        runs = [r for r in self.targets() if r.state in ("failed", "cancelled", "interrupted")]
+        runs = [r for r in self.targets() if r.state not in ("running", "done")]
         if not runs:
-            self.say("nothing to retry here: only failed, cancelled and interrupted runs can be")
+            self.say("nothing to start here: only runs that wait or ended before they were done")
             return
-        self.ask(lambda: self.control.retry([r.name for r in runs]) + " (u undoes)")
+        self.ask(lambda: self.control.retry([r.name for r in runs]))
 
     def action_priority(self, by: int) -> None:
         runs = [r for r in self.targets() if r.state in ("queued", "running", "interrupted")]

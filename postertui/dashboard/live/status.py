@@ -27,9 +27,13 @@ def standing(where: str, counts: Mapping[str, int], *, loaded: bool) -> tuple[Te
 
 
 def outlook(
-    remaining: float | None, epochs_per_second: float | None, *, paused: bool = False
+    remaining: float | None,
+    epochs_per_second: float | None,
+    *,
+    paused: bool = False,
+    idle: bool = False,
 ) -> tuple[Text, ...]:
-    """How long the queue will take, and how fast it goes."""
+    """How long the queue will take, how fast it goes, and why it does not."""
     parts: list[Text] = []
     if epochs_per_second:
         rate = (
@@ -42,4 +46,6 @@ def outlook(
         parts.append((f" {duration(remaining)} left ", "text"))
     if paused:
         parts.append((" paused ", "interrupted"))
+    elif idle:
+        parts.append((" nobody at work: r starts ", "interrupted"))
     return tuple(parts)

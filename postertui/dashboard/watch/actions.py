@@ -46,6 +46,12 @@ class WatchActions(Board):
         """Whether the queue starts no further run."""
         return self.machine is not None and self.machine.paused
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether runs wait and nobody works on them."""
+        waiting = any(run.state == "queued" for run in self.model.runs.values())
+        return waiting and self.machine is not None and not self.machine.status.running
+
     def on_mount(self) -> None:
         setup = self.dashboard.setup
         self.devices = DevicePanel(self.dashboard.book, ascii_only=setup.ascii_only)
@@ -97,6 +103,8 @@ class WatchActions(Board):
 
     def tell(self, happened: list[Happening]) -> None:
         """Toast, bell and the user's command for what happened."""
+        if self.machine is None or not self.machine.status.running:
+            self._watch.hurry()
         config = self.dashboard.config
         for event in happened:
             self.app.notify(

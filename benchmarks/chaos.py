@@ -128,15 +128,15 @@ class Chaos:
             self._kill_client()
             return
         supervisor = requests.status(self._folder).process
-        jobs = list(self._jobs())
+        jobs: list[Process | None] = list(self._jobs())
         self._rng.shuffle(jobs)
-        victims = {
+        choices: dict[str, list[Process | None]] = {
             "job": jobs[:1],
             "two jobs": jobs[:2],
             "supervisor": [supervisor],
             "supervisor and jobs": [supervisor, *jobs],
-        }[what]
-        for victim in victims:
+        }
+        for victim in choices[what]:
             if victim is not None and victim.signal(signal.SIGKILL):
                 kind = "supervisor" if victim is supervisor else "job"
                 self.outcome.kills[kind] += 1
@@ -269,10 +269,9 @@ def told_twice(events: list[Event]) -> int:
         if event["event"] == "start":
             newest = event["from_epoch"] - 1
         elif event["event"] == "epoch":
-            doubled += event["epoch"] != newest + 1
+            doubled += int(event["epoch"] != newest + 1)
             newest = event["epoch"]
-    numbers = [event["seq"] for event in events]
-    return doubled + sum(number != place for place, number in enumerate(numbers))
+    return doubled + sum(bool(event["seq"] != place) for place, event in enumerate(events))
 
 
 def processes_of(folder: Path) -> Iterator[psutil.Process]:
@@ -298,7 +297,7 @@ def main() -> int:
         root.mkdir(parents=True, exist_ok=True)
         outcome = Chaos(root, arguments.kills, arguments.seed).run()
     print(outcome)
-    return 0 if outcome.is_sound else 1
+    return int(not outcome.is_sound)
 
 
 if __name__ == "__main__":

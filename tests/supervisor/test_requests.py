@@ -1,0 +1,278 @@
+"""Cancel, retry, priority and pause: once or twice, with or without a supervisor, at any moment."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from postertui.runs import RunLock, RunSpec
+from postertui.supervisor import requests
+from tests.supervisor.helpers import (
+    assert_as_if_undisturbed,
+    assert_nothing_left,
+    assert_told_once,
+    ends,
+    epochs_told,
+    events_of,
+    job_of,
+    kill,
+    make_spec,
+    queue,
+    read,
+    states,
+    supervisor_of,
+    train_all,
+    wait_for,
+    wait_until_closed,
+    wait_until_over,
+    wait_until_trained,
+)
+
+
+def test_cancelled_queued_run_never_starts(folder: Path) -> None:
+    kept, cancelled = queue(folder, make_spec("Comedy"), make_spec("Drama"))
+    assert requests.cancel(folder, [cancelled]) == {cancelled: "done"}
+    assert requests.cancel(folder, [cancelled]) == {cancelled: "unchanged"}
+    train_all(folder)
+    assert states(folder) == {kept: "done", cancelled: "cancelled"}
+    assert [e["event"] for e in events_of(folder, cancelled)] == ["end"]
+    assert requests.cancel(folder, [kept]) == {kept: "unchanged"}
+    assert_nothing_left(folder, kept)
+
+
+def test_cancelled_running_run_stops_after_its_epoch_and_keeps_its_epochs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
+    [name] = queue(folder, make_spec(epochs=1000))
+    requests.ensure_supervisor(folder, jobs=1)
+    wait_until_trained(folder, name, 3)
+    job = job_of(folder, name)
+    assert requests.cancel(folder, [name]) == {name: "requested"}
+    wait_until_closed(folder, name)
+    run = read(folder)[name]
+    assert (run.state, run.reason) == ("cancelled", "cancelled")
+    assert run.epoch >= 3
+    assert [e["event"] for e in events_of(folder, name)][-2:] == ["epoch", "end"]
+    assert len(ends(folder, name)) == 1
+    assert not (folder / name / "cancel").exists()
+    wait_until_over(folder)
+    assert not job.is_alive()
+
+
+@pytest.mark.slow
+def test_cancelled_run_whose_epoch_does_not_end_is_left_all_the_same(folder: Path) -> None:
+    hung, other = queue(folder, make_spec("hang"), make_spec("Comedy"))
+    requests.ensure_supervisor(folder, jobs=2)
+    wait_until_trained(folder, hung, 2)
+    requests.cancel(folder, [hung])
+    wait_until_over(folder)
+    assert states(folder) == {hung: "cancelled", other: "done"}
+    assert len(ends(folder, hung)) == 1
+    assert_nothing_left(folder, other)
+
+
+def test_of_cancel_and_finish_the_first_wins(folder: Path) -> None:
+    specs = [make_spec(seed=seed, epochs=1) for seed in range(40)]
+    names = queue(folder, *specs)
+    requests.ensure_supervisor(folder, jobs=2)
+    stop = threading.Event()
+
+    def cancel_what_finishes() -> None:
+        left = list(names)
+        while left and not stop.is_set():
+            for name in [n for n in left if epochs_told(folder, n)]:
+                requests.cancel(folder, [name])
+                left.remove(name)
+
+    thread = threading.Thread(target=cancel_what_finishes)
+    thread.start()
+    wait_until_over(folder)
+    stop.set()
+    thread.join()
+    runs = read(folder)
+    for name in names:
+        [end] = ends(folder, name)
+        assert runs[name].state == end["status"]
+        assert end["status"] in ("done", "cancelled")
+        assert_told_once(folder, name)
+        assert not (folder / name / "cancel").exists()
+    # None of the wishes hangs over what is asked for later.
+    requests.retry(folder, names)
+    train_all(folder)
+    assert set(states(folder).values()) == {"done"}
+
+
+def test_wish_to_cancel_outlives_the_job_and_the_supervisor(folder: Path) -> None:
+    [name] = queue(folder, make_spec("hang"))
+    requests.ensure_supervisor(folder, jobs=1)
+    wait_until_trained(folder, name, 2)
+    job = job_of(folder, name)
+    kill(supervisor_of(folder))
+    assert requests.cancel(folder, [name]) == {name: "requested"}
+    kill(job)
+    train_all(folder)
+    assert states(folder) == {name: "cancelled"}
+    assert len(ends(folder, name)) == 1
+
+
+def test_retry_keeps_what_earlier_attempts_wrote(folder: Path, tmp_path: Path) -> None:
+    failed, well = make_spec("raise"), make_spec("Comedy")
+    queue(folder, failed, well)
+    train_all(folder)
+    before = (folder / failed.run / "events.jsonl").read_bytes()
+    asked = requests.retry(folder, [failed.run, well.run])
+    assert asked == {failed.run: "done", well.run: "unchanged"}
+    assert requests.retry(folder, [failed.run]) == {failed.run: "unchanged"}
+    assert states(folder)[failed.run] == "queued"
+    train_all(folder)
+    after = (folder / failed.run / "events.jsonl").read_bytes()
+    assert after.startswith(before)
+    run = read(folder)[failed.run]
+    assert (run.state, run.attempt) == ("failed", 2)
+    assert_as_if_undisturbed(folder, tmp_path, well)
+
+
+def test_retry_of_a_cancelled_run_goes_on_to_the_same_history(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHEAP_SECONDS", "0.03")
+    spec = make_spec(epochs=12)
+    queue(folder, spec)
+    requests.ensure_supervisor(folder, jobs=1)
+    wait_until_trained(folder, spec.run, 3)
+    requests.cancel(folder, [spec.run])
+    wait_until_closed(folder, spec.run)
+    requests.retry(folder, [spec.run])
+    train_all(folder)
+    assert_as_if_undisturbed(folder, tmp_path, spec)
+
+
+def test_priority_decides_and_then_genres_follow_each_other(folder: Path) -> None:
+    specs = [
+        make_spec(genre, seed=seed, epochs=1, created=float(number))
+        for number, (seed, genre) in enumerate((s, g) for s in (0, 1) for g in ("B", "A", "C"))
+    ]
+    names = queue(folder, *specs)
+    late, early = specs[0], specs[5]
+    assert requests.set_priority(folder, [late.run], -1) == {late.run: "done"}
+    assert requests.set_priority(folder, [early.run, early.run], 5) == {early.run: "done"}
+    assert requests.priority(folder, early.run) == 5
+    train_all(folder, jobs=1)
+    began = {name: events_of(folder, name)[0]["time"] for name in names}
+    order = [(spec.genre, spec.seed) for spec in sorted(specs, key=lambda s: began[s.run])]
+    assert order == [("C", 1), ("A", 0), ("A", 1), ("C", 0), ("B", 1), ("B", 0)]
+
+
+def test_pause_starts_nothing_more_and_lets_go_on_what_runs(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHEAP_SECONDS", "0.03")
+    specs = [make_spec(seed=seed, epochs=15) for seed in range(2)]
+    first, second = queue(folder, *specs)
+    requests.ensure_supervisor(folder, jobs=1)
+    wait_until_trained(folder, first)
+    requests.pause(folder)
+    requests.pause(folder)
+    wait_until_over(folder)
+    assert states(folder) == {first: "done", second: "queued"}
+    assert "paused" in (requests.status(folder).waiting or "")
+    requests.ensure_supervisor(folder)
+    wait_until_over(folder)
+    assert states(folder) == {first: "done", second: "queued"}
+    requests.resume(folder)
+    requests.resume(folder)
+    train_all(folder)
+    assert_as_if_undisturbed(folder, tmp_path, *specs)
+
+
+def test_paused_runs_wait_and_lose_nothing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHEAP_SECONDS", "0.03")
+    specs = [make_spec(genre, epochs=20) for genre in ("A", "B", "C")]
+    running, waiting, other = queue(folder, *specs)
+    requests.ensure_supervisor(folder, jobs=1)
+    wait_until_trained(folder, running, 3)
+    asked = requests.pause_runs(folder, [running, waiting])
+    assert asked == {running: "requested", waiting: "done"}
+    wait_until_over(folder)
+    assert states(folder) == {running: "interrupted", waiting: "queued", other: "done"}
+    assert ends(folder, running)[0]["reason"] == "paused"
+    told = epochs_told(folder, running)
+    assert requests.resume_runs(folder, [running, waiting]) == {running: "done", waiting: "done"}
+    assert requests.resume_runs(folder, [running]) == {running: "unchanged"}
+    train_all(folder)
+    assert_as_if_undisturbed(folder, tmp_path, *specs)
+    # The epoch in which it was paused had its checkpoint: nothing was trained twice.
+    [_, again] = [e for e in events_of(folder, running) if e["event"] == "start"]
+    assert again["from_epoch"] == told + 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["..", "../x", "/etc", "a/b", "x\0y", "a" * 300, ".hidden", "", "Comedy", "a\u2024b", "\uff41"],
+)
+@pytest.mark.parametrize("request_of", ["cancel", "retry", "pause_runs", "resume_runs"])
+def test_names_that_no_run_can_have_are_refused(tmp_path: Path, name: str, request_of: str) -> None:
+    from postertui.errors import UserError
+
+    outside = tmp_path / "x"
+    outside.mkdir()
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    with pytest.raises(UserError, match="is not a run's name") as caught:
+        getattr(requests, request_of)(folder, [name])
+    assert len(str(caught.value)) < 200
+    assert str(caught.value).isprintable()
+    assert list(outside.iterdir()) == []
+
+
+def test_runs_that_are_not_there_are_missing(tmp_path: Path) -> None:
+    assert requests.cancel(tmp_path, ["no-such-run"]) == {"no-such-run": "missing"}
+
+
+def test_held_run_cannot_be_retried(tmp_path: Path) -> None:
+    spec: RunSpec = make_spec()
+    queue(tmp_path, spec)
+    requests.cancel(tmp_path, [spec.run])
+    with RunLock(tmp_path / spec.run) as lock:
+        assert lock.acquire()
+        assert requests.retry(tmp_path, [spec.run]) == {spec.run: "unchanged"}
+    assert requests.retry(tmp_path, [spec.run]) == {spec.run: "done"}
+
+
+def test_stopping_drops_the_epoch_in_progress_and_keeps_the_rest(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
+    specs = [make_spec(genre, epochs=25) for genre in ("A", "B", "C")]
+    names = queue(folder, *specs)
+    requests.ensure_supervisor(folder, jobs=2)
+    for name in names[:2]:
+        wait_until_trained(folder, name, 4)
+    told = {name: epochs_told(folder, name) for name in names}
+    assert requests.stop_supervisor(folder, patience=60)
+    assert requests.stop_supervisor(folder)
+    assert_nothing_left(folder)
+    assert list(states(folder).values()).count("interrupted") == 2
+    for name in names[:2]:
+        [end] = ends(folder, name)
+        assert end["reason"].startswith("stopped")
+        assert not end.get("fault")
+        assert epochs_told(folder, name) >= told[name]
+    train_all(folder)
+    assert_as_if_undisturbed(folder, tmp_path, *specs)
+
+
+@pytest.mark.slow
+def test_stopping_does_not_wait_for_an_epoch_that_hangs(folder: Path) -> None:
+    [name] = queue(folder, make_spec("hang"))
+    requests.ensure_supervisor(folder, jobs=1)
+    wait_until_trained(folder, name, 2)
+    wait_for(lambda: requests.status(folder).jobs)
+    assert requests.stop_supervisor(folder, patience=60)
+    assert_nothing_left(folder)
+    assert states(folder) == {name: "interrupted"}

@@ -21,11 +21,12 @@ class Entry:
     paused: bool = False
 
 
-def in_order(waiting: Iterable[Entry]) -> list[Entry]:
+def in_order(waiting: Iterable[Entry], current: str | None = None) -> list[Entry]:
     """The runs in the order in which they are given out.
 
-    Genres follow each other as they were first asked for among those that wait, so that one
-    genre's variants are all there to compare before the next begins.
+    Genres follow each other as they were first asked for among those that wait, `current` (the
+    genre of the newest run given out) before the others, so that one genre's variants are all
+    there to compare before the next begins.
     """
     entries = [entry for entry in waiting if not entry.paused]
     first: dict[tuple[int, str], tuple[float, str]] = {}
@@ -35,5 +36,11 @@ def in_order(waiting: Iterable[Entry]) -> list[Entry]:
         first[key] = min(first.get(key, since), since)
     return sorted(
         entries,
-        key=lambda e: (-e.priority, first[e.priority, e.genre], e.created, e.run),
+        key=lambda e: (
+            -e.priority,
+            e.genre != current,
+            first[e.priority, e.genre],
+            e.created,
+            e.run,
+        ),
     )

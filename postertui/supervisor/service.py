@@ -81,6 +81,7 @@ class Supervisor:
         self._ours: dict[str, _Watched] = {}
         self._adopted: dict[str, _Watched] = {}
         self._unsettled: dict[str, Report] = {}
+        self._genre: str | None = None
         self._looked = -FULL_LOOK
         self._bell = -1
         self._full = False
@@ -191,13 +192,14 @@ class Supervisor:
         if self._full or self._is_paused() or not self._backend.capacity():
             return
         room = self._backend.capacity() - len(self._adopted)
-        for entry in in_order(self._waiting.values()):
+        for entry in in_order(self._waiting.values(), self._genre):
             if room <= 0:
                 return
             if not self._backend.capacity(alone=entry.alone):
                 # Nobody overtakes a run that waits for a whole device, or it would for ever.
                 return
             room -= 1
+            self._genre = entry.genre
             del self._waiting[entry.run]
             path = self._folder / entry.run
             self._ours[entry.run] = _watch(path, read_standing(path))

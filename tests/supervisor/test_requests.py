@@ -163,7 +163,7 @@ def test_priority_decides_and_then_genres_follow_each_other(folder: Path) -> Non
     train_all(folder, jobs=1)
     began = {name: events_of(folder, name)[0]["time"] for name in names}
     order = [(spec.genre, spec.seed) for spec in sorted(specs, key=lambda s: began[s.run])]
-    assert order == [("C", 1), ("A", 0), ("A", 1), ("C", 0), ("B", 1), ("B", 0)]
+    assert order == [("C", 1), ("C", 0), ("A", 0), ("A", 1), ("B", 1), ("B", 0)]
 
 
 def test_pause_starts_nothing_more_and_lets_go_on_what_runs(

@@ -1,0 +1,167 @@
+"""Every diagnosis from a history that has it, and none from one that has not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from postertui.analysis.diagnosis import diagnose, diagnose_table
+from postertui.analysis.undefined import undefined_causes
+from postertui.analysis.values import dead_rows
+from tests.analysis.tables import history, needs_published, published, stack
+
+
+def jitter(seed: int = 0, epochs: int = 12, sd: float = 0.003) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(seed).normal(0, sd, epochs)
+
+
+def curve(values: Any, **columns: Any) -> pl.DataFrame:
+    values = np.asarray(values, dtype=float)
+    usual = {
+        "test_fscore_soft": values.tolist(),
+        "test_fscore": values.tolist(),
+        "train_fscore_soft": np.linspace(0.4, 0.6, len(values)).tolist(),
+        "train_loss": np.linspace(1.0, 0.8, len(values)).tolist(),
+    }
+    return history(epochs=len(values), **(usual | columns))
+
+
+def kinds(table: pl.DataFrame) -> dict[str, int]:
+    return {finding.kind: finding.since_epoch for finding in diagnose(table)}
+
+
+def test_a_run_that_does_well_has_no_finding() -> None:
+    plateau = 0.35 - 0.2 * np.exp(-np.arange(12) / 1.2) + jitter()
+    assert kinds(curve(plateau)) == {}
+
+
+def test_dead_since_its_first_dead_epoch() -> None:
+    table = curve([0.3] * 12, dead=[False] * 4 + [True] * 8)
+    assert kinds(table) == {"dead": 5}
+    (finding,) = diagnose(table)
+    assert "NaN since epoch 5" in finding.line
+    assert finding.advice
+
+
+def test_the_chance_of_an_empty_batch_is_said_where_the_cohort_is_known() -> None:
+    """Of 1,000 posters, 1 % positive, in four batches of 256: 1-(1-.99^256)^(1000/256)."""
+    table = curve(
+        [0.3] * 12, dead=True, train_base_rate=0.01, test_base_rate=0.01, batch_size=256
+    ).with_columns(train_tp=5, train_fp=5, train_fn=5, train_tn=985)
+    expected = 1 - (1 - 0.99**256) ** (1000 / 256)
+    assert f"({100 * expected:.0f} % of epochs" in diagnose(table)[0].line
+
+
+@pytest.mark.parametrize(
+    ("counts", "kind"), [((200, 800, 0, 0), "always-yes"), ((0, 0, 200, 800), "always-no")]
+)
+def test_collapse_is_told_from_confusion_counts(counts: tuple[int, ...], kind: str) -> None:
+    healthy = (150, 300, 50, 500)
+    columns = {
+        f"test_{cell}": [healthy[i]] * 3 + [counts[i]] * 9
+        for i, cell in enumerate(("tp", "fp", "fn", "tn"))
+    }
+    assert kinds(curve([0.3] * 12, **columns)) == {kind: 4}
+
+
+def test_collapse_is_told_from_accuracies_where_there_are_no_counts() -> None:
+    accuracy = [0.6, 0.5, *[0.28077225] * 10]
+    table = curve(
+        [0.4] * 12, genre="Drama", test_accuracy=accuracy, test_fscore_soft=None, test_fscore=0.43
+    )
+    assert kinds(table) == {"always-yes": 3}
+
+
+def test_an_accuracy_that_passes_through_the_base_rate_is_no_collapse() -> None:
+    accuracy = [0.6] * 5 + [0.28077225] + [0.6] * 6
+    assert "always-yes" not in kinds(curve([0.4] * 12, genre="Drama", test_accuracy=accuracy))
+
+
+def test_overfitting_since_the_test_curve_turned() -> None:
+    peak = np.concatenate([np.linspace(0.2, 0.4, 5), np.linspace(0.39, 0.25, 7)]) + jitter()
+    found = kinds(curve(peak))
+    assert list(found) == ["overfitting"]
+    assert 5 <= found["overfitting"] <= 7
+    assert kinds(curve(peak, train_fscore_soft=np.linspace(0.6, 0.3, 12).tolist())) == {}
+
+
+def test_noise_is_not_overfitting() -> None:
+    wrong = [
+        seed for seed in range(50) if "overfitting" in kinds(curve(0.35 + jitter(seed, sd=0.01)))
+    ]
+    assert len(wrong) <= 5
+
+
+def test_still_improving() -> None:
+    assert list(kinds(curve(np.linspace(0.1, 0.4, 12) + jitter()))) == ["improving"]
+
+
+def test_diverging() -> None:
+    loss = [1.0, 0.8, 0.7, 0.65, 0.7, 0.9, 1.2, 1.6, 2.0, 2.5, 3.0, 4.0]
+    assert kinds(curve(0.3 + jitter(), train_loss=loss)).get("diverging") == 5
+
+
+def test_empty_batches_are_explained_and_a_dead_run_has_them_too() -> None:
+    table = curve(
+        [0.3] * 12,
+        test_fscore=None,
+        test_fscore_soft=None,
+        dead=[False] * 6 + [True] * 6,
+    )
+    assert kinds(table) == {"dead": 7, "empty batches": 1}
+    line = diagnose(table)[1].line
+    assert "undefined in 6 of 6 live epochs" in line
+
+
+def test_causes_of_an_undefined_f() -> None:
+    """Undefined in one live run of a genre but not in another is not an empty batch's doing."""
+    table = stack(
+        history("a", "War", test_fscore=None),
+        history("b", "War", test_fscore=None, dead=[False, True, True, True, True]),
+        history("c", "Drama", test_fscore=[None, 0.3, 0.3, 0.3, 0.3]),
+        history("d", "Drama", test_fscore=0.3),
+    )
+    causes = Counter(undefined_causes(table)["cause"].to_list())
+    assert causes == {"empty batch": 6, "dead": 4, "unexplained": 1}
+
+
+def test_findings_of_a_table_are_in_order_and_whole() -> None:
+    table = stack(
+        history("b", "War", dead=True), history("a", "War", dead=True), history("c", "Crime")
+    )
+    found = diagnose_table(table)
+    assert found["name"].to_list() == ["a", "b"]
+    assert found.null_count().sum_horizontal().item() == 0
+    assert diagnose_table(table.clear()).is_empty()
+
+
+@needs_published
+def test_the_published_table_has_799_dead_rows_and_no_unexplained_undefined_f() -> None:
+    """Counted from the file: test accuracy exactly 0, and test_fscore NaN."""
+    table = published()
+    assert (table["test_accuracy"] == 0).sum() == 799
+    assert table.filter(dead_rows(table)).height == 799
+    assert table["test_fscore"].null_count() == 1540
+    causes = Counter(undefined_causes(table)["cause"].to_list())
+    assert causes.total() == 1540
+    assert causes["unexplained"] == 0
+    assert (
+        causes["dead"]
+        == table.filter((pl.col("test_accuracy") == 0) & pl.col("test_fscore").is_null()).height
+    )
+
+
+@needs_published
+def test_every_run_of_the_published_table_that_dies_is_found() -> None:
+    table = published()
+    died = table.filter(pl.col("test_accuracy") == 0)
+    found = diagnose_table(table).filter(pl.col("kind") == "dead")
+    assert set(found["run"]) == set(died["run"])
+    first = dict(died.group_by("run").agg(pl.min("epoch")).iter_rows())
+    assert dict(found.select("run", "since_epoch").iter_rows()) == first
+    decay = diagnose_table(table.filter(pl.col("name") == "lr-decay"))
+    assert "always-yes" in decay["kind"].to_list()

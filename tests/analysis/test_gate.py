@@ -1,0 +1,159 @@
+"""The gate: what fails, what passes, and why."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+
+from postertui.analysis.gate import ALL, check_against, check_requirement
+from postertui.errors import UserError
+from tests.analysis.tables import history, needs_published, published, soft, soft_runs, stack
+
+METRIC = "test_fscore_soft"
+GENRES = ("Comedy", "Drama", "Horror", "War")
+
+
+def study(shift: float = 0.0, rng_seed: int = 0, seeds: int = 4) -> pl.DataFrame:
+    rng = np.random.default_rng(rng_seed)
+    return soft_runs(
+        [
+            (name, genre, s, 0.3 + shift * (name == "other") + rng.normal(0, 0.01))
+            for name in ("base", "other")
+            for genre in GENRES
+            for s in range(seeds)
+        ]
+    )
+
+
+def test_a_loss_beyond_noise_fails_and_says_by_how_much() -> None:
+    report = check_against(study(-0.06, 1), study(), metric=METRIC)
+    assert report.failed
+    failed = report.rows.filter(pl.col("failed"))
+    assert set(failed["name"]) == {"other"}
+    assert failed.height == len(GENRES) + 1
+    overall = failed.row(by_predicate=pl.col("genre") == ALL, named=True)
+    assert overall["why"] == f"worse by {-overall['difference']:.4f}, beyond noise"
+    assert report.rows["failed"].to_list() == sorted(report.rows["failed"], reverse=True)
+
+
+def test_a_gain_and_a_loss_within_noise_pass() -> None:
+    assert not check_against(study(0.06, 1), study(), metric=METRIC).failed
+    assert not check_against(study(), study(), metric=METRIC).failed
+
+
+def test_false_alarms_are_rare() -> None:
+    alarms = [
+        check_against(study(0, k), study(0, 999 - k), metric=METRIC).failed for k in range(1, 41)
+    ]
+    assert sum(alarms) <= 6
+
+
+def test_the_test_is_students_with_the_spread_of_both_tables() -> None:
+    now, then = study(-0.01, 1), study()
+    report = check_against(now, then, metric=METRIC)
+    groups = [
+        g[METRIC].to_numpy()
+        for table in (now, then)
+        for _, g in table.filter(pl.col("epoch") == 5).group_by("name", "genre")
+    ]
+    df = sum(len(g) - 1 for g in groups)
+    variance = sum(((g - g.mean()) ** 2).sum() for g in groups) / df
+    row = report.rows.filter((pl.col("name") == "other") & (pl.col("genre") == "War")).row(
+        0, named=True
+    )
+    half = stats.t.ppf(0.975, df) * math.sqrt(variance * (1 / 4 + 1 / 4))
+    assert row["high"] - row["difference"] == pytest.approx(half)
+
+
+def test_a_margin_in_numbers_needs_no_noise() -> None:
+    one = [("base", "Comedy", 0, 0.30)]
+    worse = [("base", "Comedy", 0, 0.27)]
+    assert check_against(soft_runs(worse), soft_runs(one), metric=METRIC, margin=0.02).failed
+    assert not check_against(soft_runs(worse), soft_runs(one), metric=METRIC, margin=0.04).failed
+    with pytest.raises(UserError, match="no noise to judge by") as error:
+        check_against(soft_runs(worse), soft_runs(one), metric=METRIC)
+    assert error.value.exit_code == 2
+
+
+def test_a_higher_loss_is_worse() -> None:
+    then, now = history(test_loss=1.0), history(test_loss=1.5)
+    assert check_against(now, then, metric="test_loss", margin=0.1).failed
+    assert not check_against(then, now, metric="test_loss", margin=0.1).failed
+
+
+def test_more_deaths_than_before_fail() -> None:
+    now = stack(study(), soft("base", "Comedy", 9, 0.3, dead=True))
+    report = check_against(now, study(), metric=METRIC)
+    assert report.rows.filter(pl.col("failed"))["why"].to_list() == [
+        "1 of 5 runs died, 0 of 4 before"
+    ]
+
+
+def test_settings_that_are_gone_are_named() -> None:
+    now = study().filter(pl.col("genre") != "War")
+    report = check_against(now, study(), metric=METRIC)
+    assert any("base/War" in note for note in report.notes)
+    with pytest.raises(UserError, match="share no variant") as error:
+        check_against(history("a"), history("b"), metric="test_fscore", margin=0.1)
+    assert error.value.exit_code == 3
+
+
+TABLE = stack(
+    soft("base", "Comedy", 0, 0.40, test_base_rate=0.2),
+    soft("base", "Drama", 0, 0.30, test_base_rate=0.28),
+    soft("bad", "Comedy", 0, 0.34, test_base_rate=0.2),
+)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "genres", "names", "failed"),
+    [
+        ("test_fscore_soft > always_yes", ("comedy",), (), set()),
+        ("test_fscore_soft > always_yes", (), (), {("base", "Drama")}),
+        ("test_fscore_soft > always_yes + 0.02", ("Comedy",), (), {("bad", "Comedy")}),
+        ("test_fscore_soft >= .4", (), ("base",), {("base", "Drama")}),
+        ("base_rate<0.25", (), (), {("base", "Drama")}),
+        ("test_loss <= 1", (), (), set()),
+        ("test_fscore_soft > always_yes - 0.2", ("D*",), (), set()),
+    ],
+)
+def test_requirements(
+    requirement: str, genres: tuple[str, ...], names: tuple[str, ...], failed: set[tuple[str, str]]
+) -> None:
+    found = check_requirement(TABLE, requirement, genres=genres, names=names)
+    assert set(found.filter(pl.col("failed")).select("name", "genre").iter_rows()) == failed
+
+
+def test_an_undefined_metric_meets_nothing() -> None:
+    row = check_requirement(history(test_fscore=None), "test_fscore > 0").row(0, named=True)
+    assert (row["failed"], row["why"]) == (True, "undefined")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "genres", "code", "says"),
+    [
+        ("test_fscore_soft is good", (), 2, "cannot read the requirement"),
+        ("f1 > 0.3", (), 2, "no metric 'f1'"),
+        ("test_loss < 2", ("Opera",), 3, "no genre matches Opera"),
+    ],
+)
+def test_requirements_that_cannot_be_checked(
+    requirement: str, genres: tuple[str, ...], code: int, says: str
+) -> None:
+    with pytest.raises(UserError, match=says) as error:
+        check_requirement(TABLE, requirement, genres=genres)
+    assert error.value.exit_code == code
+
+
+@needs_published
+def test_the_published_table_is_no_worse_than_itself_and_worse_than_a_better_one() -> None:
+    table = published()
+    assert not check_against(table, table, metric="test_fscore").failed
+    better = table.with_columns(pl.col("test_fscore") + 0.08)
+    report = check_against(table, better, metric="test_fscore")
+    assert report.failed
+    assert "beyond noise" in report.rows["why"][0]

@@ -1,0 +1,118 @@
+"""The leaderboard: order, intervals, ties, and no winner within noise."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+
+from postertui.analysis.leaderboard import lead_line, leaderboard
+from tests.analysis.tables import history, needs_published, published, soft, soft_runs, stack
+
+GENRES = ("Comedy", "Drama", "Horror", "War")
+
+
+def field(lift: float, seeds: int = 4, noise: float = 0.01, rng_seed: int = 0) -> pl.DataFrame:
+    """Five variants, of which `winner` is better by `lift`."""
+    rng = np.random.default_rng(rng_seed)
+    names = ("winner", "a", "b", "c", "d")
+    return soft_runs(
+        [
+            (name, genre, seed, 0.3 + lift * (name == "winner") + rng.normal(0, noise))
+            for name in names
+            for genre in GENRES
+            for seed in range(seeds)
+        ]
+    )
+
+
+def lone_winners(table: pl.DataFrame) -> int:
+    board = leaderboard(table)
+    alone = board.genres.group_by("genre").agg(pl.col("best").sum())["best"]
+    return int((alone == 1).sum())
+
+
+def test_a_clear_lead_is_a_lone_winner_and_a_lead_within_noise_never_is() -> None:
+    assert lone_winners(field(0.1)) == len(GENRES)
+    wrong = sum(lone_winners(field(0.0, rng_seed=k)) for k in range(25))
+    assert wrong <= 0.05 * 25 * len(GENRES) + 3
+
+
+def test_a_tie_reaches_as_far_as_bonferronis_t() -> None:
+    table = field(0.0)
+    board = leaderboard(table)
+    comedy = board.genres.filter(pl.col("genre") == "Comedy")
+    variance, df = board.noise.variance("Comedy")
+    reach = stats.t.ppf(1 - 0.05 / 4, df) * math.sqrt(variance * (1 / 4 + 1 / 4))
+    assert comedy["best"].to_list() == (comedy["behind"] <= reach).to_list()
+    half = stats.t.ppf(0.975, df) * math.sqrt(variance / 4)
+    assert (comedy["high"] - comedy["mean"]).to_list() == pytest.approx([half] * 5)
+    assert comedy["behind"][0] == 0
+    assert comedy["mean"].to_list() == sorted(comedy["mean"], reverse=True)
+
+
+def test_less_is_better_for_a_loss() -> None:
+    table = stack(history("good", test_loss=0.5), history("bad", test_loss=0.9))
+    assert leaderboard(table, "test_loss").genres["name"].to_list() == ["good", "bad"]
+
+
+def test_without_a_known_noise_nothing_is_best() -> None:
+    board = leaderboard(stack(soft("a", "Comedy", 0, 0.5), soft("b", "Comedy", 0, 0.1)))
+    assert not board.genres["best"].any()
+    assert not board.overall["best"].any()
+    assert any("no lead can be told from luck" in note for note in board.notes)
+
+
+def test_overall_means_are_adjusted_for_genres_that_a_variant_lacks() -> None:
+    """`easy` ran in the easy genre only: its raw mean is the highest and means nothing."""
+    truth = {"base": 0.0, "good": 0.02, "easy": -0.02}
+    level = {"Comedy": 0.5, "Drama": 0.2, "Horror": 0.1}
+    runs = [
+        (name, genre, seed, level[genre] + lift + (0.001 if seed else -0.001))
+        for name, lift in truth.items()
+        for genre in (("Comedy",) if name == "easy" else level)
+        for seed in range(2)
+    ]
+    overall = leaderboard(soft_runs(runs)).overall
+    assert overall["name"].to_list() == ["good", "base", "easy"]
+    mean = sum(level.values()) / 3
+    assert overall["mean"].to_list() == pytest.approx([mean + 0.02, mean, mean - 0.02])
+    assert dict(overall.select("name", "genres").iter_rows())["easy"] == 1
+
+
+def test_overall_is_the_least_squares_fit_of_variant_plus_genre() -> None:
+    table = field(0.03)
+    board = leaderboard(table)
+    cells = board.genres.sort("name", "genre")
+    names = sorted(set(cells["name"]))
+    design = np.column_stack(
+        [(cells["name"] == n).to_numpy() for n in names]
+        + [(cells["genre"] == g).to_numpy() for g in GENRES[1:]]
+    ).astype(float)
+    beta, *_ = np.linalg.lstsq(design, cells["mean"].to_numpy(), rcond=None)
+    expected = beta[: len(names)] + beta[len(names) :].sum() / len(GENRES)
+    found = dict(board.overall.select("name", "mean").iter_rows())
+    assert [found[n] for n in names] == pytest.approx(expected.tolist())
+
+
+def test_a_table_without_the_metric_has_an_empty_board() -> None:
+    board = leaderboard(history(test_fscore_soft=None), "test_fscore_soft")
+    assert (board.genres.height, board.overall.height, lead_line(board)) == (0, 0, "")
+
+
+@needs_published
+def test_the_published_winners_lead_by_three_thousandths_and_none_stands_alone() -> None:
+    table = published()
+    last = table.filter((pl.col("epoch") == 10) & (pl.col("test_accuracy") > 0))
+    means = last.drop_nulls("test_fscore").group_by("genre", "name").agg(pl.mean("test_fscore"))
+    leads = []
+    for _, genre in means.group_by("genre"):
+        best = sorted(genre["test_fscore"], reverse=True)
+        leads.append(best[0] - best[1])
+    board = leaderboard(table)
+    assert float(np.median(leads)) == pytest.approx(0.0031, abs=0.00005)
+    assert f"{np.median(leads):.4f}" in lead_line(board)
+    assert "0 of 10 genres have a lone winner" in lead_line(board)

@@ -1,0 +1,84 @@
+"""Tables for people: cells, and Markdown that nothing from the data can break."""
+
+from __future__ import annotations
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from postertui.analysis.ensemble import ensemble
+from postertui.analysis.summary import bars_line, dead_line, ensemble_line, listed, undefined_line
+from postertui.analysis.tables.diagnosis import diagnosis_section, kinds_section
+from postertui.analysis.tables.markdown import markdown_section
+from postertui.analysis.tables.section import (
+    Column,
+    Section,
+    clean,
+    interval,
+    number,
+    p_value,
+    text,
+)
+from tests.analysis.tables import history, needs_published, published, stack
+
+
+def test_cells() -> None:
+    assert number("x")({"x": 0.12345}) == "0.1235"
+    assert number("x", 2, sign=True)({"x": 0.5}) == "+0.50"
+    assert [number("x")({"x": v}) for v in (None, float("nan"))] == ["–", "–"]  # noqa: RUF001
+    assert [p_value("p")({"p": v}) for v in (0.0004, 0.0412, 1.0)] == ["<.001", ".041", "1.000"]
+    assert interval("a", "b")({"a": -0.01, "b": 0.02}) == "-0.0100 to +0.0200"
+    assert interval("a", "b")({"a": None, "b": 0.02}) == "–"  # noqa: RUF001
+    assert text("x")({"x": None}) == ""
+
+
+def test_clean_is_one_harmless_line() -> None:
+    assert clean("a\x1b[31mb\n c\t\u202ed") == "ab c \N{REPLACEMENT CHARACTER}d"
+
+
+@given(st.text(max_size=40))
+def test_markdown_shows_any_text_as_it_is(value: str) -> None:
+    frame = pl.DataFrame({"x": [value]}, schema={"x": pl.String})
+    section = Section("k", value, frame, [Column("h", text("x")), Column("i", lambda _: "end")])
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(markdown_section(section))
+    assert html.count("<tr>") == 2
+    assert html.count("<td") == 2
+    assert "<td>end</td>" in html
+    cell = html.split("<td>")[1].split("</td>")[0]
+    unescaped = cell
+    for entity, mark in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
+        unescaped = unescaped.replace(entity, mark)
+    assert unescaped == clean(value)
+
+
+def test_an_empty_table_says_so() -> None:
+    section = Section("k", "t", pl.DataFrame({"x": []}), [Column("h", text("x"))], ["note"])
+    assert markdown_section(section).splitlines() == ["## t", "", "Nothing.", "", "note"]
+
+
+def test_findings_are_counted() -> None:
+    table = stack(history("a", "War", dead=True), history("b", "Drama", dead=True), history("c"))
+    section = diagnosis_section(table)
+    assert section.notes[0] == "3 runs: 2 dead; 1 without a finding."
+    kinds = kinds_section(section.frame).frame.row(0, named=True)
+    assert (kinds["kind"], kinds["runs"], kinds["genres"]) == ("dead", 2, 2)
+
+
+def test_lines_of_a_table_without_trouble() -> None:
+    assert dead_line(history()) == "None of 5 epochs comes from a dead model."
+    assert undefined_line(history()) == ""
+    assert undefined_line(history(test_fscore=None)) == ""
+    assert bars_line(history(genre="Opera"), "test_fscore", "base") == ""
+    assert listed([str(k) for k in range(14)]).endswith("11 and 2 more")
+
+
+@needs_published
+def test_what_the_published_table_says() -> None:
+    table = published()
+    assert dead_line(table) == (
+        "799 of 4,280 epochs (18.7 %) come from dead models, in 85 of 383 runs."
+    )
+    assert undefined_line(table).startswith("1,540 of 4,280 epochs have no test_fscore: ")
+    assert "Drama (0.4366, always-yes 0.4384)" in bars_line(table, "test_fscore", "base")
+    assert "macro-F1 of 0.1443 over 10 genres" in ensemble_line(ensemble(table))

@@ -1,0 +1,104 @@
+"""One number per run: which epoch, and what to call a run that has none."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from postertui.analysis.values import (
+    common_epoch,
+    default_metric,
+    rule_line,
+    run_values,
+)
+from postertui.errors import UserError
+from tests.analysis.tables import history, needs_published, published, soft, stack
+
+METRIC = "test_fscore_soft"
+
+
+def states(table: pl.DataFrame, rule: str | int = "last") -> dict[str, str]:
+    return dict(run_values(table, METRIC, rule).select("name", "state").iter_rows())
+
+
+def test_a_run_is_ok_dead_undefined_or_short() -> None:
+    table = stack(
+        soft("fine", "Comedy", 0, 0.3),
+        soft("fine", "Drama", 0, 0.3),
+        soft("dead", "Comedy", 0, 0.3, dead=[False, False, True, True, True]),
+        history("undefined", test_fscore_soft=None),
+        soft("short", "Comedy", 0, 0.3, epochs=2),
+    )
+    assert states(table) == {
+        "fine": "ok",
+        "dead": "dead",
+        "undefined": "undefined",
+        "short": "short",
+    }
+    values = run_values(table, METRIC)
+    assert values.filter(pl.col("state") != "ok")["value"].null_count() == 3
+
+
+def test_without_the_column_dead_is_an_accuracy_of_exactly_zero() -> None:
+    table = stack(
+        soft("gone", "Comedy", 0, 0.3, test_accuracy=[0.6, 0.6, 0.6, 0.0, 0.0]),
+        soft("bad", "Comedy", 0, 0.3, test_accuracy=0.001),
+    )
+    assert states(table) == {"gone": "dead", "bad": "ok"}
+
+
+def test_every_rule_takes_its_epoch() -> None:
+    rising = soft("up", "Comedy", 0, 0.0).with_columns(pl.Series(METRIC, [0.1, 0.4, 0.5, 0.3, 0.2]))
+    longer = soft("long", "Comedy", 0, 0.0, epochs=6).with_columns(
+        pl.Series(METRIC, [0.1, 0.1, 0.1, 0.1, 0.7, 0.9])
+    )
+    table = stack(rising, longer, soft("x", "Comedy", 0, 0.3))
+    expected = {"last": (0.2, 0.7), "end": (0.2, 0.9), "best": (0.5, 0.9), 2: (0.4, 0.1)}
+    for rule, (up, long) in expected.items():
+        values = dict(run_values(table, METRIC, rule).select("name", "value").iter_rows())
+        assert (values["up"], values["long"]) == (up, long), rule
+
+
+def test_best_of_a_loss_is_the_lowest() -> None:
+    table = history(test_loss=[3.0, 1.0, 2.0, 4.0, 5.0])
+    assert run_values(table, "test_loss", "best")["value"].to_list() == [1.0]
+
+
+def test_best_does_not_take_an_epoch_of_a_dead_model() -> None:
+    table = history(
+        test_fscore_soft=[0.1, 0.2, 0.9, 0.9, 0.9], dead=[False, False, True, True, True]
+    )
+    assert run_values(table, METRIC, "best")["value"].to_list() == [0.2]
+
+
+def test_the_common_epoch_is_the_last_of_most_runs() -> None:
+    table = stack(history("a", epochs=5), history("b", epochs=5), history("c", epochs=20))
+    assert common_epoch(table) == 5
+    assert common_epoch(stack(history("a", epochs=5), history("b", epochs=9))) == 5
+    assert rule_line(table, "last") == "at epoch 5, the last that most runs reached"
+
+
+def test_the_soft_f_is_taken_only_where_every_living_run_has_it() -> None:
+    old, new = history("old"), soft("new", "Comedy", 0, 0.3)
+    assert default_metric(new) == METRIC
+    assert default_metric(stack(old, new)) == "test_fscore"
+    died = history("died", dead=True)
+    assert default_metric(stack(died, new)) == METRIC
+
+
+def test_wrong_rules_and_metrics_are_named() -> None:
+    with pytest.raises(UserError, match="no epoch rule 'worst'"):
+        run_values(history(), "test_loss", "worst")
+    with pytest.raises(UserError, match="no metric 'genre'"):
+        run_values(history(), "genre")
+
+
+@needs_published
+def test_the_published_table_is_compared_at_epoch_ten_on_its_own_metric() -> None:
+    table = published()
+    assert (default_metric(table), common_epoch(table)) == ("test_fscore", 10)
+    counts = dict(run_values(table, "test_fscore")["state"].value_counts().iter_rows())
+    # By hand from the file: 84 runs are dead at epoch 10, one 20-epoch run dies after it.
+    last = table.filter(pl.col("epoch") == 10)
+    assert counts["dead"] == last.filter(pl.col("test_accuracy") == 0).height
+    assert sum(counts.values()) == 383

@@ -16,7 +16,7 @@ METRIC = "test_fscore_soft"
 
 def test_mean_sd_and_interval_at_every_epoch() -> None:
     values = np.random.default_rng(0).normal(0.3, 0.05, (4, 5))
-    table = stack(*(soft("base", "Comedy", s, values[s].tolist()) for s in range(4)))  # type: ignore[arg-type]
+    table = stack(*(soft("base", "Comedy", s, values[s].tolist()) for s in range(4)))
     found = replicates(table, [METRIC])
     assert found["epoch"].to_list() == [1, 2, 3, 4, 5]
     assert found["n"].unique().to_list() == [4]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import unescape
+
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from markdown_it import MarkdownIt
 from postertui.analysis.ensemble import ensemble
 from postertui.analysis.summary import bars_line, dead_line, ensemble_line, listed, undefined_line
 from postertui.analysis.tables.diagnosis import diagnosis_section, kinds_section
-from postertui.analysis.tables.markdown import markdown_section
+from postertui.analysis.tables.markdown import markdown_section, markdown_text
 from postertui.analysis.tables.section import (
     Column,
     Section,
@@ -41,15 +43,21 @@ def test_clean_is_one_harmless_line() -> None:
 def test_markdown_shows_any_text_as_it_is(value: str) -> None:
     frame = pl.DataFrame({"x": [value]}, schema={"x": pl.String})
     section = Section("k", value, frame, [Column("h", text("x")), Column("i", lambda _: "end")])
-    html = MarkdownIt("gfm-like", {"linkify": False}).render(markdown_section(section))
+    html = render(markdown_section(section))
     assert html.count("<tr>") == 2
     assert html.count("<td") == 2
     assert "<td>end</td>" in html
-    cell = html.split("<td>")[1].split("</td>")[0]
-    unescaped = cell
-    for entity, mark in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
-        unescaped = unescaped.replace(entity, mark)
-    assert unescaped == clean(value)
+    assert unescape(html.split("<td>")[1].split("</td>")[0]) == clean(value)
+
+
+@given(st.from_regex(r"[-+#=>*_ 0-9.)a`~!\[\]&<|]{0,9}", fullmatch=True) | st.text(max_size=40))
+def test_a_paragraph_shows_any_text_as_it_is(value: str) -> None:
+    html = render(markdown_text(value)).strip()
+    assert unescape(html.removeprefix("<p>").removesuffix("</p>")) == clean(value)
+
+
+def render(markdown: str) -> str:
+    return MarkdownIt("gfm-like", {"linkify": False}).render(markdown)
 
 
 def test_an_empty_table_says_so() -> None:

@@ -53,7 +53,12 @@ def test_every_rule_takes_its_epoch() -> None:
         pl.Series(METRIC, [0.1, 0.1, 0.1, 0.1, 0.7, 0.9])
     )
     table = stack(rising, longer, soft("x", "Comedy", 0, 0.3))
-    expected = {"last": (0.2, 0.7), "end": (0.2, 0.9), "best": (0.5, 0.9), 2: (0.4, 0.1)}
+    expected: dict[str | int, tuple[float, float]] = {
+        "last": (0.2, 0.7),
+        "end": (0.2, 0.9),
+        "best": (0.5, 0.9),
+        2: (0.4, 0.1),
+    }
     for rule, (up, long) in expected.items():
         values = dict(run_values(table, METRIC, rule).select("name", "value").iter_rows())
         assert (values["up"], values["long"]) == (up, long), rule

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from postertui.analysis.tables.section import Section, clean
+
+#: What starts a span of its own; an underscore inside a word starts none.
+_MARKS = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
+
+#: What starts a heading, a list or a quotation at the beginning of a line.
+_START = re.compile(r"^(\d*)(#+(?=\s|$)|[-+=]+(?=\s|$)|>|(?<=\d)[.)](?=\s|$))")
 
 
 def markdown_section(section: Section, level: int = 2) -> str:
@@ -21,6 +29,6 @@ def markdown_section(section: Section, level: int = 2) -> str:
 
 def markdown_text(text: str) -> str:
     """`text` with the characters escaped that Markdown or HTML would act on."""
-    for mark in "\\`*[]<|":
-        text = text.replace(mark, "&lt;" if mark == "<" else f"\\{mark}")
-    return clean(text)
+    text = _MARKS.sub(r"\\\g<0>", clean(text))
+    text = _START.sub(r"\g<1>\\\g<2>", text)
+    return text.replace("&", "&amp;").replace("<", "&lt;")

@@ -3,7 +3,8 @@
 #   Rscript figures.R draw TABLE OUT [NAME…]    NAME.png
 #   Rscript figures.R build TABLE OUT [NAME…]   NAME.json and NAME.layers.csv: panels, scales, marks
 #
-# TABLE is the published history table; without a NAME all fifteen are made.
+# TABLE is the published history table; without a NAME all fifteen are made. `compare-regularizer`
+# is no figure of the study, but what `postertui report --compare Regularizer` shows.
 
 suppressPackageStartupMessages(library(ggplot2))
 
@@ -97,6 +98,8 @@ figures <- list(
   },
   l1 = function() against_base(c("regularizer", "regularizer L1"), "Regularizer"),
   l2 = function() against_base(c("regularizer", "regularizer L2"), "Regularizer"),
+  "compare-regularizer" = function()
+    against_base(c("regularizer", "regularizer L1", "regularizer L2"), "Regularizer"),
   loss = function() against_base(c("BCE loss", "BCE loss No Reg")),
   "learning-rate" = function() against_base(c("LR decay", "Reduce LR on Plateau")),
   "long-run" = function() together(curves(
@@ -128,7 +131,8 @@ figures <- list(
 )
 
 size_of <- function(name) {
-  if (startsWith(name, "test-")) c(8, 2) else if (name == "long-run") c(6.5, 4.5) else c(6.5, 8)
+  switch(name, "long-run" = c(6.5, 4.5), "compare-regularizer" = c(10.45, 8.14),
+         if (startsWith(name, "test-")) c(8, 2) else c(6.5, 8))
 }
 
 draw <- function(name, out) {
@@ -188,5 +192,6 @@ build <- function(name, out) {
 }
 
 dir.create(arguments[3], showWarnings = FALSE, recursive = TRUE)
-names <- if (length(arguments) > 3) arguments[-(1:3)] else names(figures)
+names <- if (length(arguments) > 3) arguments[-(1:3)] else
+  setdiff(names(figures), "compare-regularizer")
 for (name in names) get(arguments[1])(name, arguments[3])

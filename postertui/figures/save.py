@@ -11,6 +11,7 @@ import matplotlib as mpl
 
 from postertui.figures.files import DPI, Format
 from postertui.figures.picture import Picture
+from postertui.figures.quick import draw_quickly
 from postertui.figures.render import FONT, to_ggplot
 
 #: What would otherwise differ from machine to machine or from day to day.
@@ -36,7 +37,7 @@ def render_bytes(
     with mpl.rc_context(_FIXED), warnings.catch_warnings():
         # plotnine says in warnings what `Picture.hidden` counts.
         warnings.simplefilter("ignore")
-        figure = to_ggplot(picture).draw()
+        figure = draw_quickly(to_ggplot(picture), dpi)
         files: dict[Format, bytes] = {}
         for kind in formats:
             buffer = io.BytesIO()

@@ -317,7 +317,7 @@ def move_aside(runs: Path, path: Path) -> Path:
 def _aside_or_wrong(runs: Path, path: Path, said: str, repair: bool) -> Finding:
     if not repair:
         return Finding("runs", "wrong", said, "`postertui doctor --repair` moves it aside")
-    if is_locked(path):
+    if path.is_dir() and is_locked(path):
         return Finding("runs", "wrong", said, "a job works on it; cancel it first")
     try:
         target = move_aside(runs, path)

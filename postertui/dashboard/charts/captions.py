@@ -19,15 +19,9 @@ def value_text(value: float | None, options: Options) -> str:
 
 def value_at(run: RunView, side: str, options: Options, epoch: int | None) -> float | None:
     """The metric at `epoch`, or at the newest one."""
-    values = run.values(side, options.metric)
-    if not values:
-        return None
     if epoch is None:
-        return values[-1]
-    for event, value in zip(run.history, values, strict=True):
-        if event["epoch"] == epoch:
-            return value
-    return None
+        return run.newest(options.metric, side)
+    return run.at(epoch, options.metric, side)
 
 
 def cell_title(

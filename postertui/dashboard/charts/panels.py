@@ -135,11 +135,10 @@ def panel_of(runs: Sequence[RunView], groups: Sequence[str], options: Options) -
 
 def series(run: RunView, side: str, options: Options) -> tuple[Floats, Floats]:
     """Epochs and values within the chosen epochs, smoothed; NaN where undefined."""
-    values = run.values(side, options.metric)
-    if not values:
+    column = run.column(side, options.metric)
+    if column is None:
         return np.empty(0), np.empty(0)
-    x = np.array([e["epoch"] for e in run.history], dtype=float)
-    y = np.array([math.nan if v is None else v for v in values], dtype=float)
+    x, y = run.history.array("epoch"), run.history.array(column)
     if options.smoothing:
         y = smooth(y, options.smoothing)
     if options.first_epoch or options.last_epoch:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from postertui.dashboard.numbers import always_yes
 from postertui.dashboard.safe import clean
 from postertui.events import Event
-from postertui.store import Run
+from postertui.store import Epochs, Run
 
 #: The choices for what to draw: name to (label, the event fields by preference, without cohort).
 METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -36,7 +39,7 @@ class RunView:
 
     name: str
     record: Mapping[str, Any] = field(repr=False)
-    history: Sequence[Event] = field(repr=False)
+    history: Epochs = field(repr=False)
     state: str
     genre: str
     variant: str
@@ -68,26 +71,41 @@ class RunView:
             return None
         return max(0, self.epochs - self.epoch) * self.seconds
 
+    def column(self, side: Side, metric: str) -> str | None:
+        """Which column of the history holds `metric`; None where it was never defined."""
+        if metric == "learning_rate":
+            return metric if side == "test" and self.history.has(metric) else None
+        names = (f"{side}_{key}" for key in METRICS[metric][1])
+        return next((name for name in names if self.history.has(name)), None)
+
     def values(self, side: Side, metric: str) -> list[float | None]:
         """`metric` at each finished epoch; None where it is undefined."""
-        if metric == "learning_rate":
-            return [e.get("learning_rate") for e in self.history] if side == "test" else []
-        for key in METRICS[metric][1]:
-            name = f"{side}_{key}"
-            if any(name in e for e in self.history):
-                return [e.get(name) for e in self.history]
-        return []
+        column = self.column(side, metric)
+        return [] if column is None else self.history.values(column)
 
     def newest(self, metric: str = "f", side: Side = "test") -> float | None:
-        values = self.values(side, metric)
-        return values[-1] if values else None
+        column = self.column(side, metric)
+        return None if column is None else self.history.newest(column)
+
+    def at(self, epoch: int, metric: str = "f", side: Side = "test") -> float | None:
+        """`metric` at `epoch`; None where there is no such epoch or it is undefined."""
+        column = self.column(side, metric)
+        if column is None:
+            return None
+        epochs = self.history.array("epoch")
+        index = int(np.searchsorted(epochs, epoch))
+        if index == len(epochs) or epochs[index] != epoch:
+            return None
+        value = float(self.history.array(column)[index])
+        return None if math.isnan(value) else value
 
     def best(self, metric: str = "f", side: Side = "test") -> float | None:
         """The highest value over the epochs (the lowest for a loss)."""
-        finite = [v for v in self.values(side, metric) if v is not None]
-        if not finite:
+        column = self.column(side, metric)
+        if column is None:
             return None
-        return min(finite) if metric == "loss" else max(finite)
+        values = self.history.array(column)
+        return float(np.nanmin(values) if metric == "loss" else np.nanmax(values))
 
     def bar(self, value: float | None) -> str:
         """Where a test F stands: `above` always-yes, `between`, `below` the base rate, or ``."""
@@ -103,11 +121,11 @@ def view_of(run: Run) -> RunView:
     """A snapshot of `run`, its strings cleaned."""
     record = run.record()
     spec = run.spec
-    features = run.features if not run.epochs and run.state == "running" else None
+    features = run.features if not run.epoch and run.state == "running" else None
     return RunView(
         name=run.name,
         record=record,
-        history=tuple(run.epochs),
+        history=run.epochs,
         state=run.state,
         genre=clean(spec.genre if spec else "?"),
         variant=clean(spec.variant.name if spec else run.name),

@@ -57,7 +57,7 @@ def test_a_paragraph_shows_any_text_as_it_is(value: str) -> None:
 
 
 def render(markdown: str) -> str:
-    return MarkdownIt("gfm-like", {"linkify": False}).render(markdown)
+    return str(MarkdownIt("gfm-like", {"linkify": False}).render(markdown))
 
 
 def test_an_empty_table_says_so() -> None:

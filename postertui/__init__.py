@@ -35,12 +35,12 @@ def read_table(path: str | Path) -> pl.DataFrame:
 
 
 def draw(name: str, table: pl.DataFrame, strict: bool = False) -> plotnine.ggplot:
-    """The figure `name` (`base`, `l1`, `test-loss`, …) drawn from a history table.
+    """The figure `name` (`base`, `l1`, `test-loss`, `models`, …) drawn from a history table.
 
     `strict` draws exactly what R drew for the 2017 study; without it a figure may show more
     (isolated points, wrapped strips), never less. Raises `postertui.errors.UserError` for an
-    unknown name.
+    unknown name, and where the table has nothing to show.
     """
-    from postertui.figures import draw as draw_figure
+    from postertui.report import draw_figure
 
     return draw_figure(name, table, strict=strict)

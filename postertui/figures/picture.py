@@ -15,7 +15,9 @@ import polars as pl
 
 from postertui.figures.collation import sort_values
 
-Geom = Literal["line", "hline", "point", "letter", "ribbon", "note"]
+Geom = Literal[
+    "line", "hline", "vline", "point", "letter", "ribbon", "note", "dot", "span"
+]  # fmt: skip
 
 #: What happens to a vertex of a line: it is drawn, or it is not because of a cause.
 DRAWN, UNDEFINED, BEYOND, ISOLATED = "drawn", "undefined", "beyond the limits", "isolated"
@@ -23,11 +25,15 @@ DRAWN, UNDEFINED, BEYOND, ISOLATED = "drawn", "undefined", "beyond the limits", 
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis: its title, limits in data units and breaks. None: what the data suggest."""
+    """An axis: its title, limits in data units and breaks. None: what the data suggest.
+
+    With `labels` it is a list instead, with places for them at 1, 2, 3 …
+    """
 
     label: str
     limits: tuple[float, float] | None = None
     breaks: tuple[float, ...] | None = None
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,10 @@ class Layer:
 
     `data` holds facet columns (those that place the marks; a mark without one is repeated over
     it), `series` where the colour means something, `history` where lines share a colour, and by
-    geom: line, point, letter `epoch` `value`; hline `value`; ribbon `epoch` `low` `high`; note
-    `epoch` `value` `label`. Line vertices carry their `fate`. Colours are `#RRGGBB` or names.
+    geom: line, point, letter `epoch` `value`; hline, vline `value`; ribbon `epoch` `low` `high`;
+    note `epoch` `value` `label`; dot `value` `label` and span `low` `high` `label`, which lie
+    along at the place of their label. Line vertices carry their `fate`. Colours are `#RRGGBB` or
+    names.
     """
 
     geom: Geom

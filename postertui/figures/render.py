@@ -23,6 +23,10 @@ LINE = 0.602
 LETTER, DOT = 2.2, 0.9
 FONT = "DejaVu Sans"
 
+#: What marks measure, and those marks that measure from left to right.
+_ALONG = ("value", "low", "high")
+_LYING = ("vline", "dot", "span")
+
 _STRIP_WIDTH = 14
 
 
@@ -31,7 +35,7 @@ def to_ggplot(picture: Picture) -> plotnine.ggplot:
     levels = {**picture.facets.levels, "series": list(picture.colours)}
     plot = p9.ggplot()
     for layer in picture.layers:
-        plot += _to_geom(layer, levels)
+        plot += _to_geom(layer, levels, picture.y)
     plot += _to_facets(picture)
     plot += _to_scale(picture.x, p9.scale_x_continuous, _extent(picture, "x"))
     plot += _to_scale(picture.y, p9.scale_y_continuous, _extent(picture, "y"))
@@ -45,12 +49,15 @@ def to_ggplot(picture: Picture) -> plotnine.ggplot:
         shapes = [rf"$\mathrm{{{letter}}}$" for letter in picture.letters.values()]
         plot += p9.scale_shape_manual(values=shapes, limits=series, name=picture.legend)
     plot += p9.labs(title=picture.title, x=picture.x.label, y=picture.y.label)
+    if picture.colours:
+        titles = ("color", "shape") if picture.letters else ("color",)
+        plot += p9.labs(**dict.fromkeys(titles, picture.legend))
     plot += _theme(picture)
     assert isinstance(plot, plotnine.ggplot)
     return plot
 
 
-def _to_geom(layer: Layer, levels: Any) -> Any:
+def _to_geom(layer: Layer, levels: Any, y: Axis) -> Any:
     columns = [c for c in layer.data.columns if c != "fate"]
     data = _to_pandas(layer.data.select(columns), levels)
     mapping = {"color": "series"} if "series" in columns else {}
@@ -62,6 +69,8 @@ def _to_geom(layer: Layer, levels: Any) -> Any:
     if "history" in columns and layer.geom == "line":
         mapping["group"] = "line"
         data["line"] = data["series"].astype(str) + " " + data["history"].astype(str)
+    if y.labels and "label" in columns:
+        data["place"] = data["label"].map({name: i for i, name in enumerate(y.labels, 1)})
     place = {"x": "epoch", "y": "value"}
     match layer.geom:
         case "line":
@@ -75,6 +84,30 @@ def _to_geom(layer: Layer, levels: Any) -> Any:
                 data,
                 size=LINE * layer.weight,
                 inherit_aes=True,
+                **constant,
+            )
+        case "vline":
+            return p9.geom_vline(
+                p9.aes(xintercept="value", **mapping),
+                data,
+                size=LINE * layer.weight,
+                inherit_aes=True,
+                **constant,
+            )
+        case "dot":
+            return p9.geom_point(
+                p9.aes(x="value", y="place", **mapping),
+                data,
+                size=DOT * layer.weight,
+                stroke=0,
+                **constant,
+            )
+        case "span":
+            return p9.geom_segment(
+                p9.aes(x="low", xend="high", y="place", yend="place", **mapping),
+                data,
+                size=LINE * layer.weight,
+                show_legend=False,
                 **constant,
             )
         case "point":
@@ -141,11 +174,12 @@ def _wrap_label(text: str) -> str:
 
 def _extent(picture: Picture, side: str) -> tuple[float, float]:
     """The smallest and largest position of any mark, as ggplot2 trains a scale without limits."""
-    names = ("epoch",) if side == "x" else ("value", "low", "high")
+    if side == "y" and picture.y.labels:
+        return 1.0, float(len(picture.y.labels))
     values = [
         v
         for layer in picture.layers
-        for name in names
+        for name in (_ALONG if (side == "x") == (layer.geom in _LYING) else ("epoch",))
         if name in layer.data.columns
         for v in layer.data[name].drop_nulls().to_list()
     ]
@@ -154,6 +188,9 @@ def _extent(picture: Picture, side: str) -> tuple[float, float]:
 
 def _to_scale(axis: Axis, scale: Callable[..., Any], extent: tuple[float, float]) -> Any:
     low, high = axis.limits or extent
+    if axis.labels:
+        places = list(range(1, len(axis.labels) + 1))
+        return scale(breaks=places, labels=list(axis.labels), minor_breaks=[], expand=(0, 0.7))
     room = 0.05 * (high - low)
     breaks = axis.breaks
     if breaks is None:

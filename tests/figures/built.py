@@ -184,7 +184,7 @@ def _unlike_marks(built: Any, marks: list[dict[str, str]], jittered: bool) -> It
 def _unlike_mark(
     found: dict[str, Any], wanted: dict[str, str], geom: str, jittered: bool
 ) -> Iterator[str]:
-    pairs = {
+    pairs: dict[str, tuple[Any, Any]] = {
         "PANEL": (str(found["PANEL"]), wanted["PANEL"]),
         "group": (str(found["group"]), wanted["group"]),
         "colour": (found["color"], wanted["colour"]),

@@ -1,0 +1,111 @@
+"""The dot plot of test F by model and genre: who leads, and who cannot be told from the leader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from postertui.figures.collation import sort_values
+from postertui.figures.curves import DASHED, DOTTED, always_yes, fit_size
+from postertui.figures.options import METRICS, Options
+from postertui.figures.picture import Axis, Facets, Hidden, Layer, Picture, levels_of
+from postertui.figures.source import Source
+
+NAME = "models"
+#: What a model is beside the others of its genre, from the best on, and how large its dot is.
+STANDINGS = {"best": 1.7, "tied with the best": 1.3, "behind": 0.9}
+#: Where the noise between runs is unknown, nothing can be told apart.
+UNRANKED = "model"
+
+_COLOURS = {
+    "hue": ("#F8766D", "#00BFC4", "#7F7F7F"),
+    "okabe-ito": ("#D55E00", "#0072B2", "#7F7F7F"),
+}
+
+
+def draw_models(
+    source: Source,
+    ranks: pl.DataFrame,
+    order: Sequence[str],
+    options: Options,
+    *,
+    hidden: Sequence[Hidden] = (),
+    notes: Sequence[str] = (),
+) -> Picture:
+    """One panel per genre, one row per model, the best and its ties marked.
+
+    `ranks` has a row per genre and model: `genre name mean low high rank best`, as a leaderboard
+    gives it; `order` are the models from the best to the worst over all genres, top to bottom.
+    Dashed is the test base rate, dotted always-yes F, as `options.baselines` has them.
+    """
+    there = set(ranks["name"].to_list())
+    models = tuple(name for name in reversed(order) if name in there)
+    is_ranked = bool(ranks["best"].any())
+    standing = (
+        pl.when(pl.col("rank") == 1)
+        .then(pl.lit("best"))
+        .when(pl.col("best"))
+        .then(pl.lit("tied with the best"))
+        .otherwise(pl.lit("behind"))
+    )
+    dots = ranks.select(
+        "genre",
+        (standing if is_ranked else pl.lit(UNRANKED)).alias("series"),
+        pl.col("name").alias("label"),
+        pl.col("mean").alias("value"),
+        "low",
+        "high",
+    )
+    colours = dict(zip(STANDINGS, _COLOURS[options.palette], strict=True))
+    if not is_ranked:
+        colours = {UNRANKED: colours["tied with the best"]}
+    layers = _bars(source, sorted(set(dots["genre"].to_list())), options)
+    spans = dots.drop_nulls("low").drop("value")
+    layers += [Layer("span", spans, weight=0.7, opacity=0.6)]
+    layers += [
+        Layer("dot", dots.filter(pl.col("series") == series).drop("low", "high"), weight=weight)
+        for series, weight in reversed({**STANDINGS, UNRANKED: 1.3}.items())
+    ]
+    layers = [layer for layer in layers if not layer.data.is_empty()]
+    genres = levels_of([dots], ["genre"])
+    picture = Picture(
+        name=NAME,
+        title=f"Test {METRICS[options.metric]} per model and genre",
+        facets=Facets((), ("genre",), genres, wrap=True),
+        layers=tuple(layers),
+        x=Axis(f"test {METRICS[options.metric]}"),
+        y=Axis("", labels=models),
+        colours=colours,
+        legend="",
+        size=(1.0, 1.0),
+        hidden=tuple(hidden),
+        notes=tuple(notes),
+        strict=options.strict,
+    )
+    rows, columns = picture.grid
+    width = 1.6 + 0.08 * max(map(len, models)) + 1.6 * columns
+    height = 1.0 + rows * (0.45 + 0.13 * len(models))
+    return fit_size(picture, replace(options, strict=False), (width, height))
+
+
+def _bars(source: Source, genres: Sequence[str], options: Options) -> list[Layer]:
+    """What a dummy reaches on the test cohort, per genre."""
+    if not options.is_fscore:
+        return []
+    known = [g for g in sort_values(genres) if g in source.rates]
+    rates = [source.rates[g][1] for g in known]
+    schema = {"genre": pl.String, "value": pl.Float64}
+    lines = {"stratified": (rates, DASHED), "always": ([always_yes(m) for m in rates], DOTTED)}
+    return [
+        Layer(
+            "vline",
+            pl.DataFrame({"genre": known, "value": lines[kind][0]}, schema=schema),
+            colour="black",
+            dash=lines[kind][1],
+            weight=0.7,
+        )
+        for kind in options.baselines
+        if known
+    ]

@@ -1,0 +1,166 @@
+"""The pictures that a request asks for of a history table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from postertui.errors import UserError
+from postertui.figures import models
+from postertui.figures.catalogue import draw_published, figure_names
+from postertui.figures.compare import (
+    choose_variants,
+    draw_comparison,
+    draw_variant,
+    parse_columns,
+)
+from postertui.figures.options import Options
+from postertui.figures.picture import Hidden, Picture
+from postertui.figures.source import Source, open_source
+from postertui.report.request import FIGURES, Failure, Request
+
+if TYPE_CHECKING:
+    import plotnine
+    import polars as pl
+
+    from postertui.study import Variant
+
+MAX_PIXELS = 30_000
+
+
+def draw_figure(
+    name: str, table: pl.DataFrame, strict: bool = False, **options: Any
+) -> plotnine.ggplot:
+    """The figure `name` (see `FIGURES`) of a history table.
+
+    `strict` draws exactly what R drew; without it a figure may show more, never less. `options`
+    are those of `postertui.figures.options.Options`: `palette`, `baselines`, `seed_lines`,
+    `metric`, `width`, `height`. Raises `UserError` for an unknown name or option, and where the
+    table has nothing to show.
+    """
+    chosen = Options(strict=strict, **options)
+    picture = draw_named(name, open_source(table), chosen)
+    from postertui.figures.render import to_ggplot
+
+    return to_ggplot(picture)
+
+
+def draw_named(name: str, source: Source, options: Options) -> Picture:
+    """The figure of that name. Raises `UserError` as `draw_figure` does."""
+    if name not in FIGURES:
+        raise UserError(f"figure `{name}`: there are {', '.join(FIGURES)}")
+    return (
+        _rank_models(source, options)
+        if name == models.NAME
+        else draw_published(name, source, options)
+    )
+
+
+def _rank_models(source: Source, options: Options) -> Picture:
+    """The figure `models`: the leaderboard of the last epoch that most runs reached."""
+    from postertui.analysis.leaderboard import leaderboard
+    from postertui.analysis.values import run_values
+
+    metric = f"test_{options.metric}"
+    board = leaderboard(source.table, metric)
+    if board.genres.is_empty():
+        raise UserError(f"figure {models.NAME}: no run has a {metric} to rank", exit_code=3)
+    states = run_values(source.table, metric)["state"].value_counts(sort=True)
+    hidden = [Hidden("Test", state, n) for state, n in states.iter_rows() if state != "ok"]
+    return models.draw_models(
+        source,
+        board.genres,
+        board.overall["name"].to_list(),
+        options,
+        hidden=hidden,
+        notes=board.notes,
+    )
+
+
+def prepare_pictures(
+    table: pl.DataFrame, request: Request, variants: Mapping[str, Variant] | None = None
+) -> tuple[list[tuple[Picture, Request]], list[Failure]]:
+    """The pictures of a request, each with the request for it alone, and what there is none of.
+
+    Raises `UserError` (exit code 3) where there is no picture at all.
+    """
+    source = open_source(table, variants)
+    if source.table.is_empty():
+        raise UserError("no finished epoch to draw", exit_code=3)
+    if request.filter.strip():
+        from postertui.filters import parse
+
+        source = replace(source, table=parse(request.filter).select(source.table))
+        if source.table.is_empty():
+            raise UserError(f"filter `{request.filter}`: no run matches", exit_code=3)
+    chosen = choose_variants(source, request.variants)
+    genres = _choose_genres(source, request.genres)
+    found: list[tuple[Picture, Request]] = []
+    failures: list[Failure] = []
+    alone = replace(request, figures=(), everything=False, compare=())
+
+    def add(name: str, part: Request, make: Callable[[], Sequence[Picture]]) -> None:
+        try:
+            found.extend((_check_size(p, request.dpi), part) for p in make())
+        except UserError as error:
+            if error.exit_code != 3:
+                raise
+            failures.append(Failure(name, str(error), 3))
+
+    names = figure_names() if request.everything else request.figures
+    narrowed = _narrow(source, chosen, genres)
+    for name in dict.fromkeys(names):
+        add(
+            name,
+            replace(alone, figures=(name,)),
+            lambda name=name: [draw_named(name, narrowed, request.options)],  # type: ignore[misc]
+        )
+    for text in dict.fromkeys(request.compare):
+        add(
+            text,
+            replace(alone, compare=(text,)),
+            lambda text=text: draw_comparison(  # type: ignore[misc]
+                source, parse_columns(text), request.options, variants=chosen, genres=genres
+            ),
+        )
+    if not names and not request.compare:
+        for name in chosen or choose_variants(source, ["*"]):
+            add(
+                name,
+                replace(alone, variants=(name,)),
+                lambda name=name: [draw_variant(source, name, request.options, genres)],  # type: ignore[misc]
+            )
+    if not found:
+        raise UserError("; ".join(f.reason for f in failures) or "nothing to draw", exit_code=3)
+    return found, failures
+
+
+def _choose_genres(source: Source, wanted: Sequence[str]) -> tuple[str, ...]:
+    known = {g.lower(): g for g in source.table["genre"].unique().to_list()}
+    for genre in wanted:
+        if genre.lower() not in known:
+            there = ", ".join(sorted(known.values()))
+            raise UserError(f"--genre {genre}: no such run; there are {there}", exit_code=3)
+    return tuple(known[g.lower()] for g in wanted)
+
+
+def _narrow(source: Source, variants: Sequence[str], genres: Sequence[str]) -> Source:
+    import polars as pl
+
+    table = source.table
+    if variants:
+        table = table.filter(pl.col("name").is_in([*variants, source.base.name]))
+    if genres:
+        table = table.filter(pl.col("genre").is_in(list(genres)))
+    return replace(source, table=table)
+
+
+def _check_size(picture: Picture, dpi: int) -> Picture:
+    if max(picture.size) * dpi > MAX_PIXELS:
+        width, height = picture.size
+        raise UserError(
+            f"{picture.name}: {width:g} by {height:g} inches at {dpi} dpi is more than "
+            f"{MAX_PIXELS} pixels a side; give a smaller --dpi, --width or --height"
+        )
+    return picture

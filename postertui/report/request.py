@@ -1,0 +1,96 @@
+"""What to draw, and the command line that says so."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+
+from postertui.errors import UserError
+from postertui.figures import files, models
+from postertui.figures.catalogue import figure_names
+from postertui.figures.compare import parse_columns
+from postertui.figures.files import DPI, Format
+from postertui.figures.options import Options
+
+#: The figures that have a name: the fifteen of 2017, and the dot plot of models.
+FIGURES = (*figure_names(), models.NAME)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to draw.
+
+    `figures` are names of `FIGURES`, `everything` the fifteen of the 2017 study as far as the
+    table has the rows. Each text in `compare` names the columns of one comparison. With none of
+    these, every variant gets a figure of its own with a panel per genre. `filter` (see
+    `postertui.filters`), `variants` (names, globs or families) and `genres` narrow what is drawn.
+    """
+
+    figures: tuple[str, ...] = ()
+    everything: bool = False
+    compare: tuple[str, ...] = ()
+    filter: str = ""
+    variants: tuple[str, ...] = ()
+    genres: tuple[str, ...] = ()
+    formats: tuple[Format, ...] = ("png",)
+    dpi: int = DPI
+    options: Options = field(default_factory=Options)
+
+    def __post_init__(self) -> None:
+        files.check_formats(self.formats)
+        if not 10 <= self.dpi <= 2400:
+            raise UserError(f"--dpi {self.dpi}: between 10 and 2400")
+        for text in self.compare:
+            parse_columns(text)
+        for name in self.figures:
+            if name not in FIGURES:
+                raise UserError(f"figure `{name}`: there are {', '.join(FIGURES)}")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A figure that was asked for and is not there: `reason` is for people.
+
+    `exit_code` as everywhere: 1 it could not be drawn, 3 the table has nothing to show in it.
+    """
+
+    name: str
+    reason: str
+    exit_code: int
+
+
+def describe_command(request: Request, origin: str = "") -> str:
+    """The command line that draws `request`, without where the table and the figures are."""
+    words = ["postertui", "report"]
+    if request.filter:
+        words.append(request.filter)
+    many = {
+        "--figure": request.figures,
+        "--compare": request.compare,
+        "--variant": request.variants,
+        "--genre": request.genres,
+    }
+    for flag, values in many.items():
+        for value in values:
+            words += [flag, value]
+    if request.everything:
+        words.append("--all")
+    if origin:
+        words += ["--from", origin]
+    options, usual = request.options, Options()
+    if options.strict:
+        words.append("--strict-published")
+    if options.palette != usual.palette:
+        words += ["--palette", options.palette]
+    if options.baselines != usual.baselines:
+        words += ["--baseline", ",".join(options.baselines) or "none"]
+    if options.metric != usual.metric:
+        words += ["--metric", options.metric]
+    if options.seed_lines:
+        words.append("--seed-lines")
+    for flag, side in (("--width", options.width), ("--height", options.height)):
+        if side is not None:
+            words += [flag, f"{side:g}"]
+    if request.dpi != DPI:
+        words += ["--dpi", str(request.dpi)]
+    return shlex.join(words)

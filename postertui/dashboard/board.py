@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
 from postertui.dashboard.charts.grid import ChartGrid
-from postertui.dashboard.filter.bar import FilterBar
+from postertui.dashboard.filter.bar import FilterBar, FilterHints
 from postertui.dashboard.live.feed import News
 from postertui.dashboard.live.status import outlook, standing
 from postertui.dashboard.model import Model
@@ -39,6 +39,7 @@ class Board(Screen[None]):
         book, plain = dashboard.book, dashboard.setup.ascii_only
         self.top = TopBar(book)
         self.bar = FilterBar(model.completions, model.options.filter)
+        self.hints = FilterHints(self.bar)
         self.table = RunTable(book, id="table")
         self.detail = RunDetail(book)
         self.grid = ChartGrid(book, ascii_only=plain, id="grid")
@@ -61,6 +62,7 @@ class Board(Screen[None]):
                 yield self.detail
             yield self.grid
         yield self.keys
+        yield self.hints
 
     def on_mount(self) -> None:
         self.set_layout(self.model.options.layout)
@@ -92,6 +94,7 @@ class Board(Screen[None]):
     def show_all(self) -> None:
         """Show the model anew."""
         self.show_table()
+        self._divide()
         empty = self._advice()
         self.grid.empty = empty
         self.grid.show(self.model.arrangement, self.model.shown, self.model.options)
@@ -187,6 +190,6 @@ class Board(Screen[None]):
         elif width < NARROW:
             left.styles.width = min(36, max(20, width * 9 // 20))
         else:
-            left.styles.width = min(66, width * 2 // 5)
+            left.styles.width = max(46, self.table.natural_width(min(76, width * 2 // 5)))
         self.detail.display = height >= 20
         self.detail.styles.height = 5 if height < 40 else 8

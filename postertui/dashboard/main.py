@@ -36,12 +36,17 @@ class MainScreen(ViewActions, RunActions, Judging, WatchActions, FigureActions):
 
     @on(FilterBar.Changed)
     def _filter(self, event: FilterBar.Changed) -> None:
+        self.hints.renew()
         if event.text == self.model.options.filter and not self.model.filter_error:
             return
         if self.model.set_filter(event.text):
             self.show_all()
             self.state_changed()
         self.show_status()
+
+    @on(FilterInput.Focused)
+    def _hint(self) -> None:
+        self.hints.renew()
 
     @on(FilterInput.Left)
     def _filter_left(self) -> None:

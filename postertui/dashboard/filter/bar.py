@@ -10,8 +10,9 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.suggester import Suggester
-from textual.widgets import Input, Label
+from textual.widgets import Input, Label, Static
 
+from postertui.dashboard.safe import clean, fit
 from postertui.filters import complete
 
 Values = Mapping[str, set[str]]
@@ -26,7 +27,8 @@ class FilterSuggester(Suggester):
 
     async def get_suggestion(self, value: str) -> str | None:
         options = complete(value, self._values())
-        return next((o for o in options if o.startswith(value) and o != value), None)
+        small = value.lower()
+        return next((o for o in options if o.lower().startswith(small) and o != value), None)
 
 
 class FilterInput(Input):
@@ -42,10 +44,17 @@ class FilterInput(Input):
     class Left(Message):
         """The user is done with the box."""
 
+    class Focused(Message):
+        """The box got or lost the keys."""
+
     before = ""
 
     def on_focus(self) -> None:
         self.before = self.value
+        self.post_message(self.Focused())
+
+    def on_blur(self) -> None:
+        self.post_message(self.Focused())
 
     def action_accept(self) -> None:
         if self._suggestion and self._suggestion != self.value:
@@ -115,7 +124,40 @@ class FilterBar(Horizontal):
         # A message may take up to half the line from the box.
         label.styles.max_width = max(12, self.size.width // 2)
 
-    def hints(self, text: str) -> list[str]:
-        """The other words that the last one could become."""
-        head = max(text.rfind(c) for c in " (,:") + 1
-        return [o[head:] for o in complete(text, self._values())]
+    def hints(self) -> list[str]:
+        """The words that the last one in the box could become, while it is being typed."""
+        text = self.box.value
+        if not self.box.has_focus or self.box.cursor_position < len(text):
+            return []
+        head = word_start(text)
+        return [o[head:] for o in complete(text, self._values()) if o != text]
+
+    @property
+    def hints_at(self) -> tuple[int, int]:
+        """Where on the screen the last word begins, one line down."""
+        box = self.box
+        return box.region.x + min(word_start(box.value), box.size.width // 2), box.region.y + 1
+
+
+class FilterHints(Static):
+    """Laid over the line below the box: what the word being typed could become."""
+
+    def __init__(self, bar: FilterBar) -> None:
+        super().__init__("", id="filter-hints", markup=False)
+        self._bar = bar
+        self.display = False
+
+    def renew(self) -> None:
+        """Say what fits to the box as it is now."""
+        hints = self._bar.hints()
+        self.display = bool(hints)
+        if hints:
+            x, y = self._bar.hints_at
+            room = max(10, self.screen.size.width - x - 2)
+            self.styles.offset = (x, y)
+            self.update(fit(clean("  ".join(hints), 400), room).rstrip())
+
+
+def word_start(text: str) -> int:
+    """Where the last word of a filter begins."""
+    return max(text.rfind(c) for c in " (,:") + 1

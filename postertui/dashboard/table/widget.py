@@ -133,6 +133,12 @@ class RunTable(ScrollView, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         self._place()
 
+    def natural_width(self, most: int) -> int:
+        """The width, up to `most`, in which all columns find room that do in `most`."""
+        runs = [r for r in self.rows if isinstance(r, RunView)]
+        placed = place(most - 2 * GUTTER - 1, runs)
+        return min(most, sum(p.width + 1 for p in placed) + 2 * GUTTER + 1)
+
     def _place(self) -> None:
         width = max(1, self.size.width - 2 * GUTTER - 1)
         self._placed = place(width, [r for r in self.rows if isinstance(r, RunView)])

@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     type=click.Choice(["sound", "published"]),
     help="`published` keeps the arithmetic of 2017, NaN and all.",
 )
+@click.option(
+    "--on", metavar="WHERE", help="ray[:HOST[:PORT]] for a cluster, here to come back from one."
+)
+@click.option(
+    "--gpu", type=click.FloatRange(0.01, 8), help="The share of a GPU that a run takes on --on ray."
+)
 @click.option("--retry", "retry_ended", is_flag=True, help="Also those that failed before.")
 @click.option("--detach", is_flag=True, help="Return at once; the runs go on.")
 @click.option("--list", "only_list", is_flag=True, help="Show the study's variants and return.")
@@ -57,6 +63,8 @@ def train_command(
     train_cohorts: tuple[int, ...] | None,
     test_cohorts: tuple[int, ...] | None,
     mode: str | None,
+    on: str | None,
+    gpu: float | None,
     retry_ended: bool,
     detach: bool,
     only_list: bool,
@@ -77,14 +85,13 @@ def train_command(
         list_variants(study, variants, as_json=as_json)
         return 0
     from postertui import launch
+    from postertui.cli.runs import open_store
     from postertui.cohorts import Dataset
-    from postertui.store import Store
     from postertui.supervisor import requests
     from postertui.weights import resolve_weights
 
     dataset = Dataset.open(data)
-    store = Store(runs)
-    store.refresh()
+    store = open_store(runs)
     plan = launch.plan(
         study,
         dataset,
@@ -107,10 +114,10 @@ def train_command(
         return 0
     again = plan.ended if retry_ended else ()
     if plan.missing or plan.open or again:
-        launch.check_trainable()
+        on = check_place(runs, on, gpu)
         launch.queue(runs, plan.missing)
         requests.retry(runs, [spec.run for spec in again])
-        started = requests.ensure_supervisor(runs, jobs=jobs)
+        started = requests.ensure_supervisor(runs, jobs=jobs, on=on, gpu=gpu)
         if detach:
             _say("Training goes on in the background; `postertui` shows it.")
             _print_json(plan, as_json)
@@ -121,6 +128,26 @@ def train_command(
         return follow(store, watched, plan, started=started, as_json=as_json)
     _print_json(plan, as_json)
     return 1 if plan.ended else 0
+
+
+def check_place(runs: Path, on: str | None, gpu: float | None) -> str:
+    """Where to train: `on`, or where this folder's runs were trained before.
+
+    Raises `UserError` where that cannot be done, before anything is queued.
+    """
+    from postertui import launch
+    from postertui.supervisor import folder
+
+    where = on or folder.read_settings(runs).on or "here"
+    if where == "here":
+        launch.check_trainable()
+        return where
+    from postertui.cluster.address import parse_address
+    from postertui.cluster.checks import check_before
+
+    address = parse_address(where)
+    _say(check_before(runs, address, gpu))
+    return address.text
 
 
 def list_variants(study: Study, globs: tuple[str, ...], *, as_json: bool) -> None:

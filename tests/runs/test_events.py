@@ -1,0 +1,130 @@
+"""Events are appended whole or not at all, and read back to the bit."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from postertui.events import DamagedEventsError, EventWriter, encode_event, parse_events
+
+scalars = st.one_of(
+    st.floats(), st.integers(-(2**53), 2**53), st.booleans(), st.none(), st.text(max_size=20)
+)
+reserved = ("v", "seq", "attempt", "time", "event", "nonfinite")
+fields = st.dictionaries(
+    st.text(min_size=1, max_size=12).filter(lambda k: k not in reserved), scalars, max_size=6
+)
+KIND = st.sampled_from(["start", "epoch", "end", "features", "requeue", "of the future"])
+
+
+@given(fields=fields, kind=KIND, when=st.floats(0, 4e9))
+def test_event_comes_back_as_it_was_with_undefined_numbers_named(
+    fields: dict[str, Any], kind: str, when: float
+) -> None:
+    line = encode_event(7, 2, kind, fields, when)
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    [event], size = parse_events(line)
+    assert size == len(line)
+    assert (event["v"], event["seq"], event["attempt"], event["event"]) == (1, 7, 2, kind)
+    assert event["time"] == when
+    for name, value in fields.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            assert event[name] is None
+            assert name in event["nonfinite"]
+        else:
+            assert event[name] == value
+            assert type(event[name]) is type(value)
+
+
+@given(events=st.lists(st.tuples(KIND, fields), min_size=1, max_size=5), cut=st.integers(0, 10_000))
+def test_torn_tail_is_left_and_everything_before_it_is_read(
+    events: list[tuple[str, dict[str, Any]]], cut: int
+) -> None:
+    lines = [encode_event(n, 1, kind, f, 0.0) for n, (kind, f) in enumerate(events)]
+    data = b"".join(lines)[:cut]
+    found, size = parse_events(data)
+    whole = [n for n in range(len(lines)) if len(b"".join(lines[: n + 1])) <= len(data)]
+    assert [e["seq"] for e in found] == whole
+    assert size == len(b"".join(lines[: len(whole)]))
+
+
+@given(data=st.binary(max_size=200))
+def test_anything_at_all_is_events_or_damage_at_a_line(data: bytes) -> None:
+    try:
+        events, size = parse_events(data)
+    except DamagedEventsError as error:
+        assert 1 <= error.line <= data.count(b"\n")
+    else:
+        assert len(events) == data[:size].count(b"\n")
+
+
+@settings(max_examples=50)
+@given(cuts=st.lists(st.integers(0, 60), min_size=1, max_size=6))
+def test_writer_goes_on_after_a_crash_wherever_that_was(
+    tmp_path_factory: pytest.TempPathFactory, cuts: list[int]
+) -> None:
+    path = tmp_path_factory.mktemp("events") / "events.jsonl"
+    for cut in cuts:
+        with EventWriter(path) as writer:
+            writer.append("epoch", epoch=1)
+            writer.append("epoch", epoch=2)
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) - cut])
+    with EventWriter(path) as writer:
+        writer.append("end", status="done")
+    events, size = parse_events(path.read_bytes())
+    assert size == path.stat().st_size
+    assert [e["seq"] for e in events] == list(range(len(events)))
+
+
+def test_short_write_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk shows as a write of fewer bytes than asked for."""
+    path = tmp_path / "events.jsonl"
+    write = os.write
+    with EventWriter(path) as writer:
+        writer.append("start")
+        before = path.read_bytes()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", lambda fd, data: write(fd, data[:10]))
+            with pytest.raises(OSError, match="No space left"):
+                writer.append("epoch", epoch=1)
+        assert path.read_bytes() == before
+        writer.append("epoch", epoch=1)
+    assert [e["seq"] for e in parse_events(path.read_bytes())[0]] == [0, 1]
+
+
+def test_writer_refuses_a_damaged_file_and_leaves_it(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"nonsense\ntail")
+    with pytest.raises(DamagedEventsError, match="line 1"):
+        EventWriter(path)
+    assert path.read_bytes() == b"nonsense\ntail"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"event":"end"}',
+        b'{"attempt":1}',
+        b'{"event":5,"attempt":1}',
+        b'{"event":"end","attempt":"1"}',
+        b'{"event":"epoch","attempt":1,"loss":NaN}',
+        b'{"event":"epoch","attempt":1}\x00',
+        b"[]",
+        b"",
+        b"\xff",
+        b'{"a":' * 3000 + b"1" + b"}" * 3000,
+    ],
+)
+def test_complete_line_that_is_no_event_is_damage_with_its_number(line: bytes) -> None:
+    good = encode_event(0, 1, "start", {}, 0.0)
+    with pytest.raises(DamagedEventsError) as caught:
+        parse_events(good + good + line + b"\n" + good)
+    assert caught.value.line == 3

@@ -86,6 +86,7 @@ def test_the_demo_in_a_terminal(tmp_path: Path) -> None:
         screen = terminal.wait_for("3 of 6 runs")
         assert "no-reg" in screen
         terminal.press("Escape")
+        terminal.wait_for("q Quit")
         terminal.press("q")
         terminal.wait_for("demo/reports/regularizer.png")
 

@@ -7,6 +7,7 @@ width. Each is cleaned once, where it enters the dashboard.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
@@ -23,6 +24,12 @@ _MANY_MARKS = re.compile(
 
 def clean(text: object, limit: int = 2000) -> str:
     """`text` on one line, at most `limit` characters, harmful characters shown as `?`."""
+    return _clean(text if isinstance(text, str) else str(text), limit)
+
+
+@lru_cache(maxsize=2048)
+def _clean(text: str, limit: int) -> str:
+    # Thousands of runs share a few names.
     return _BLANKS.sub(" ", clean_text(text, limit))
 
 

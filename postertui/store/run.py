@@ -91,18 +91,22 @@ class Run:
         """The run as a flat record, for filters, tables and `--json`: settings, state, newest."""
         record = self.buffer.view().newest_event()
         record.pop("time", None)
+        return record | self.settings()
+
+    def settings(self) -> dict[str, Any]:
+        """What `record` says beside the newest epoch's metrics."""
         start = self.start or {}
-        record.update(
-            run=self.name,
-            state=self.state,
-            attempt=self.attempt,
-            reason=self.reason,
-            epoch=self.epoch,
-            dead=bool(record.get("dead")),
-            device=start.get("device"),
-            host=start.get("host"),
-            tag=self.note.tags,
-        )
+        record: dict[str, Any] = {
+            "run": self.name,
+            "state": self.state,
+            "attempt": self.attempt,
+            "reason": self.reason,
+            "epoch": self.epoch,
+            "dead": bool(self.newest("dead")),
+            "device": start.get("device"),
+            "host": start.get("host"),
+            "tag": self.note.tags,
+        }
         if self.spec is not None:
             v = self.spec.variant
             record.update(

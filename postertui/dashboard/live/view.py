@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,31 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
 F_METRICS = ("f", "fscore", "soft", "hard")
 
 Side = str  # "train" or "test"
+
+
+class Record(Mapping[str, Any]):
+    """A run's flat record; the newest epoch's metrics are looked up when they are asked for."""
+
+    __slots__ = ("_epochs", "_settings")
+
+    def __init__(self, settings: dict[str, Any], epochs: Epochs) -> None:
+        self._settings, self._epochs = settings, epochs
+
+    def __getitem__(self, key: str) -> Any:
+        if key in self._settings:
+            return self._settings[key]
+        value = None if key == "time" else self._epochs.newest(key)
+        if value is None:
+            raise KeyError(key)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        newest = self._epochs.newest_event().keys()
+        yield from self._settings
+        yield from (key for key in newest if key != "time" and key not in self._settings)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +80,6 @@ class RunView:
     attempt: int
     dead: bool
     cancelling: bool
-    seconds: float | None
     train_base_rate: float | None
     test_base_rate: float | None
     fc: str
@@ -63,6 +88,13 @@ class RunView:
     tags: tuple[str, ...] = ()
     note: str = ""
     pinned: bool = False
+
+    @cached_property
+    def seconds(self) -> float | None:
+        """The median of the epochs' seconds."""
+        taken = self.history.array("seconds")
+        known = np.sort(taken[~np.isnan(taken)])
+        return float(known[len(known) // 2]) if len(known) else None
 
     @property
     def remaining(self) -> float | None:
@@ -119,12 +151,12 @@ class RunView:
 
 def view_of(run: Run) -> RunView:
     """A snapshot of `run`, its strings cleaned."""
-    record = run.record()
+    record = run.settings()
     spec = run.spec
     features = run.features if not run.epoch and run.state == "running" else None
     return RunView(
         name=run.name,
-        record=record,
+        record=Record(record, run.epochs),
         history=run.epochs,
         state=run.state,
         genre=clean(spec.genre if spec else "?"),
@@ -140,7 +172,6 @@ def view_of(run: Run) -> RunView:
         attempt=run.attempt,
         dead=bool(record.get("dead")),
         cancelling=run.cancelling,
-        seconds=run.seconds_per_epoch,
         train_base_rate=spec.train_base_rate if spec else None,
         test_base_rate=spec.test_base_rate if spec else None,
         fc=f"{spec.variant.fc1}×{spec.variant.fc2}" if spec else "?",

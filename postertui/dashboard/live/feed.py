@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+#: With nothing at work, the folder is looked at so many times less often.
+IDLE = 2
+
+
 @dataclass
 class News:
     """Runs that are new or different, and the names of those that are gone."""
@@ -31,6 +35,7 @@ class News:
 class Feed:
     """Reads `folder` every `period` seconds until `stop`, and calls `announce` after changes.
 
+    While no run is at work or waits for its turn it looks more rarely.
     `announce` is called from the reading thread, and once after the first reading even if
     there was nothing to read.
     """
@@ -41,6 +46,7 @@ class Feed:
         self._announce = announce
         self._period = period
         self._pending = News(first=True)
+        self._open: set[str] = set()
         self._lock = threading.Lock()
         self._reading = threading.Lock()
         self._wake = threading.Event()
@@ -80,6 +86,8 @@ class Feed:
             changed, self.error = failed != self.error, failed
             return changed
         views = {n: view_of(run) for n in names if (run := self.store.runs.get(n)) is not None}
+        self._open -= names
+        self._open |= {n for n, view in views.items() if view.state in ("running", "queued")}
         with self._lock:
             self._pending.changed.update(views)
             for name in names - views.keys():
@@ -94,5 +102,5 @@ class Feed:
             if self.read() or first:
                 first = False
                 self._announce()
-            self._wake.wait(self._period)
+            self._wake.wait(self._period if self._open else IDLE * self._period)
             self._wake.clear()

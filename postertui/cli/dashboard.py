@@ -10,7 +10,10 @@ import click
 
 _OPTIONS = (
     click.option(
-        "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True
+        "--runs",
+        type=click.Path(path_type=Path, readable=False),
+        default=Path("runs"),
+        show_default=True,
     ),
     click.option(
         "--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True

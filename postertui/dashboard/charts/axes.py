@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from postertui.dashboard.numbers import compact
 
+#: Nothing smaller has a place on a logarithmic axis.
+TINY = 1e-100
+
 
 @dataclass(frozen=True)
 class Range:
@@ -42,7 +45,7 @@ def nice_step(span: float, steps: int) -> float:
 
 def y_range(values: Iterable[float], *, log: bool = False, from_zero: bool = False) -> Range:
     """A round range that holds all finite `values`; 0 to 1 where there are none."""
-    finite = [v for v in values if math.isfinite(v) and (v > 0 or not log)]
+    finite = [v for v in values if math.isfinite(v) and (v > TINY or not log)]
     if not finite:
         return Range(0.001, 1.0, True) if log else Range(0.0, 1.0)
     low, high = min(finite), max(finite)
@@ -51,8 +54,8 @@ def y_range(values: Iterable[float], *, log: bool = False, from_zero: bool = Fal
         return Range(low, high if high > low else low * 10, True)
     if from_zero:
         low = min(0.0, low)
-    if high - low < 1e-9 * max(1e-6, abs(high)):
-        pad = abs(high) * 0.1 or 0.5
+    if high - low < max(1e-10, 1e-9 * abs(high)):
+        pad = abs(high) * 0.1 if abs(high) > 1e-9 else 0.5
         low, high = low - (0 if from_zero else pad), high + pad
     step = nice_step(high - low, 5)
     return Range(

@@ -85,14 +85,14 @@ def plot(panel: Panel, width: int, height: int, look: Look) -> tuple[Raster, lis
     def place_y(y: Floats) -> Floats:
         return np.array([look.scale.place(v) for v in y.tolist()])
 
-    for level in panel.levels:
-        pattern = SPARSE if level.kind == "always-yes" else DASHED
-        raster.level(look.scale.place(level.y), len(styles), pattern)
-        styles.append(level.kind)
     for curve in panel.curves:
         if curve.low is not None and curve.high is not None:
             raster.band(place_x(curve.x), place_y(curve.low), place_y(curve.high), len(styles))
             styles.append(_style(curve, look) + "-band")
+    for level in panel.levels:
+        pattern = SPARSE if level.kind == "always-yes" else DASHED
+        raster.level(look.scale.place(level.y), len(styles), pattern)
+        styles.append(level.kind)
     for curve in panel.curves:
         raster.curve(place_x(curve.x), place_y(curve.y), len(styles), _pattern(curve, look))
         styles.append(_style(curve, look))

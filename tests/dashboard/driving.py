@@ -1,0 +1,78 @@
+"""The dashboard in a test, driven by keys, its screen read as text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from postertui.dashboard.app import DashboardApp
+from postertui.dashboard.memory import load_config, load_view
+from postertui.dashboard.setup import Setup
+
+SMALL, LARGE = (80, 24), (160, 48)
+SIZES = (SMALL, LARGE)
+PATIENCE = 60.0
+
+
+class Driver:
+    """An app that runs, and what a test does with it."""
+
+    def __init__(self, app: DashboardApp, pilot: Pilot[None]) -> None:
+        self.app, self.pilot = app, pilot
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def write(self, text: str) -> None:
+        """Type `text` into whatever has the keys."""
+        names = {" ": "space", "-": "minus", "_": "underscore", ".": "full_stop", ":": "colon",
+                 "*": "asterisk", ">": "greater_than_sign", "=": "equals_sign", ",": "comma",
+                 "#": "number_sign", "(": "left_parenthesis"}  # fmt: skip
+        await self.press(*(names.get(c, c) for c in text))
+
+    async def until(self, true: Callable[[], object], what: str = "") -> None:
+        """Wait for something that happens in its own time."""
+        deadline = time.monotonic() + PATIENCE
+        while not true():
+            assert time.monotonic() < deadline, f"never happened: {what}\n{self.text}"
+            await self.pilot.pause(0.02)
+
+    async def shows(self, text: str) -> None:
+        """Wait until `text` is on the screen."""
+        await self.until(lambda: text in self.text, f"{text!r} on the screen")
+
+    @property
+    def lines(self) -> list[str]:
+        """The screen, row by row."""
+        screen = self.app.screen
+        strips = screen._compositor.render_strips(screen.size)
+        return ["".join(segment.text for segment in strip) for strip in strips]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
+    def shown(self) -> set[str]:
+        """`genre variant` of the runs that the filter lets through."""
+        return {f"{run.genre} {run.variant}" for run in self.app.model.shown.values()}
+
+
+@asynccontextmanager
+async def dashboard(
+    runs: Path, size: tuple[int, int] = SMALL, **setup: Any
+) -> AsyncIterator[Driver]:
+    """The dashboard on `runs`, when it has read them."""
+    folders = {"data": runs.parent / "data", "out": runs.parent / "out"}
+    app = DashboardApp(Setup(runs, **(folders | setup)), load_view(runs), load_config())
+    async with app.run_test(size=size) as pilot:
+        driver = Driver(app, pilot)
+        await driver.until(lambda: app.model.loaded, "the first reading")
+        await pilot.pause()
+        yield driver

@@ -1,0 +1,55 @@
+"""Nothing that a name or a log holds can reach the terminal as anything but text."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from postertui.dashboard.plain import plain
+from postertui.dashboard.safe import clean, clean_text, fit
+
+HOSTILE = st.text(
+    st.one_of(
+        st.characters(),
+        st.sampled_from("\x1b\x9b\x07\r\n\t\u202e\u2066\u200b\ufeff\U000e0041\u0301\u4e2d🎬[]"),
+    )
+)
+
+
+@given(HOSTILE)
+def test_no_control_character_survives(text: str) -> None:
+    shown = clean(text)
+    assert not [c for c in shown if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
+    kept = clean_text(text)
+    assert not [
+        c for c in kept if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in "\n\t"
+    ]
+
+
+def test_an_escape_sequence_becomes_harmless_text() -> None:
+    assert clean("a\x1b[31mred\x1b]0;title\x07") == "a?[31mred?]0;title?"
+    assert clean("one\ntwo\tthree") == "one two three"
+
+
+def test_long_text_is_cut() -> None:
+    assert len(clean("x" * 10_000)) <= 2000
+
+
+@given(HOSTILE.map(clean), st.integers(0, 40), st.booleans())
+def test_fit_gives_exactly_the_width(text: str, width: int, right: bool) -> None:
+    assert cell_len(fit(text, width, right=right)) == width
+
+
+@given(HOSTILE.map(clean))
+def test_plain_text_is_ascii_and_as_wide(text: str) -> None:
+    assert plain(text).isascii()
+    assert len(plain(text)) == cell_len(text)
+
+
+def test_plain_marks_stay_apart() -> None:
+    assert plain("▸✓✗–▲△▽") == ">+x-^~v"
+    assert plain("╭─╮│") == "+-+|"
+    assert plain("café") == "cafe"

@@ -31,7 +31,7 @@ def diagnosis_section(table: pl.DataFrame) -> Section:
         ],
         [
             f"{total} runs: {summary or 'no finding'}; {well} without a finding.",
-            f"{dead} of {table.height} epochs come from dead models.",
+            f"{dead:,} of {table.height:,} epochs come from dead models.",
         ],
     )
 

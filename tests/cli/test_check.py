@@ -1,0 +1,87 @@
+"""`postertui check` as continuous integration runs it: exit codes, and a table of what failed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.analysis.tables import PUBLISHED, needs_published
+from tests.cli.analysis_runs import postertui, write_study
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A baseline, and a study in which `other` got worse."""
+    folder = tmp_path_factory.mktemp("studies")
+    return (
+        write_study(folder / "baseline.tsv"),
+        write_study(folder / "now.tsv", shift=0.0, rng_seed=1),
+    )
+
+
+METRIC = ("--metric", "test_fscore_soft", "--margin", "auto")
+
+
+def test_worse_beyond_noise_fails_with_a_table(tables: tuple[Path, Path]) -> None:
+    baseline, now = tables
+    done = postertui("check", "--from", now, "--against", baseline, *METRIC)
+    assert (done.returncode, done.stderr) == (1, "failed\n")
+    rows = [line for line in done.stdout.splitlines() if line.startswith(("base ", "other "))]
+    assert len(rows) == 5
+    assert all("beyond noise" in row for row in rows)
+    assert "5 of 10 rows passed." in done.stdout
+
+
+def test_the_same_and_better_pass(tables: tuple[Path, Path]) -> None:
+    baseline, now = tables
+    same = postertui("check", "--from", baseline, "--against", baseline, *METRIC)
+    assert (same.returncode, same.stderr) == (0, "passed\n")
+    better = postertui("check", "--from", baseline, "--against", now, *METRIC)
+    assert better.returncode == 0
+
+
+def test_a_margin_in_numbers_and_json(tables: tuple[Path, Path]) -> None:
+    baseline, now = tables
+    done = postertui("check", "--from", now, "--against", baseline, "--margin", "0.1", "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["failures"]) == (0, 0)
+    assert len(found["against"]) == 10
+
+
+def test_requirements(tables: tuple[Path, Path]) -> None:
+    """The table says 28 % of dramas and 20 % of comedies: always-yes .438 and .328."""
+    requirement = ("--require", "test_fscore_soft > always_yes")
+    comedy = postertui("check", "--from", tables[0], *requirement, "--genre", "Comedy")
+    assert comedy.returncode == 1
+    assert "base" in comedy.stdout
+    other = postertui(
+        "check", "--from", tables[0], *requirement, "--genre", "comedy", "--variant", "other"
+    )
+    assert (other.returncode, other.stderr) == (0, "passed\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ([], 2, "nothing to check"),
+        (["--require", "test_fscore_soft is fine"], 2, "cannot read the requirement"),
+        (["--require", "test_loss < 9", "--genre", "Opera"], 3, "no genre matches Opera"),
+        (["--against", "absent.tsv"], 2, "absent.tsv"),
+        (["--against", "absent.tsv", "--margin", "-1"], 2, "is no margin"),
+    ],
+)
+def test_what_cannot_be_checked_is_no_failed_check(
+    tables: tuple[Path, Path], words: list[str], code: int, says: str
+) -> None:
+    done = postertui("check", "--from", tables[0], *words)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert says in done.stderr
+
+
+@needs_published
+def test_the_published_comedies_do_not_all_pass_their_bar() -> None:
+    words = ("--require", "test_fscore > always_yes", "--genre", "Comedy")
+    assert postertui("check", "--from", PUBLISHED, *words).returncode == 1
+    assert postertui("check", "--from", PUBLISHED, *words, "--variant", "base").returncode == 0

@@ -1,0 +1,105 @@
+"""`postertui compare` as a user runs it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.analysis.tables import PUBLISHED, needs_published
+from tests.cli.analysis_runs import GENRES, postertui, write_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_study(tmp_path_factory.mktemp("study") / "study.tsv")
+
+
+def test_a_table_for_people(study: Path) -> None:
+    done = postertui("compare", "--from", study)
+    assert (done.returncode, done.stderr) == (0, "")
+    row = next(line for line in done.stdout.splitlines() if line.startswith("other"))
+    assert " better " in row
+    assert "4/0/0" in row
+    assert "from seeds of the same setting" in done.stdout
+    assert "Holm" in done.stdout
+    assert "dead model" in done.stdout
+
+
+def test_json_says_all_of_it(study: Path) -> None:
+    found = json.loads(postertui("compare", "--from", study, "--by-genre", "--json").stdout)
+    assert found["metric"] == "test_fscore_soft"
+    assert found["noise"]["source"] == "replicates"
+    assert found["noise"]["degrees_of_freedom"] == 2 * len(GENRES) * 2
+    assert [row["verdict"] for row in found["variants"]] == ["better"]
+    assert [row["genre"] for row in found["genres"]] == list(GENRES)
+    assert any("at epoch 5" in note for note in found["notes"])
+
+
+def test_csv_and_markdown(study: Path) -> None:
+    rows = list(
+        csv.DictReader(io.StringIO(postertui("compare", "--from", study, "--format", "csv").stdout))
+    )
+    assert [row["name"] for row in rows] == ["other"]
+    assert 0.04 < float(rows[0]["difference"]) < 0.06
+    done = postertui("compare", "--from", study, "--format", "md", "--epoch", "best")
+    assert "| other | +0.0" in done.stdout
+    assert "chosen on the test cohort" in done.stdout
+
+
+def test_any_two_and_a_filter(study: Path) -> None:
+    done = postertui(
+        "compare", "--from", study, "--against", "other", "genre:comedy,drama", "--json"
+    )
+    (row,) = json.loads(done.stdout)["variants"]
+    assert (row["name"], row["reference"], row["genres"], row["verdict"]) == (
+        "base",
+        "other",
+        2,
+        "worse",
+    )
+
+
+def test_too_little_data_says_so_instead_of_ranking(tmp_path: Path) -> None:
+    table = write_study(tmp_path / "one.tsv", seeds=1)
+    done = postertui("compare", "--from", table)
+    assert done.returncode == 0
+    assert "too little data" in done.stdout
+    assert "train more seeds" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["--against", "nothing"], 3, "no variant 'nothing' in the table"),
+        (["--metric", "f1"], 2, "no metric 'f1'"),
+        (["genre:opera"], 3, "no run matches"),
+        (["--epoch", "0"], 2, "use last, end, best or a number"),
+        (["--from", "no-such.tsv"], 2, "no-such.tsv"),
+    ],
+)
+def test_errors_are_one_line(study: Path, words: list[str], code: int, says: str) -> None:
+    done = postertui("compare", "--from", study, *words)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@needs_published
+def test_the_facts_of_the_published_table() -> None:
+    done = postertui("compare", "--from", PUBLISHED)
+    assert done.returncode == 0
+    for fact in (
+        "base = reduce-lr = reduce-lr-100: 0.0087",
+        "The median lead of a winner is 0.0031",
+        "0 of 10 genres have a lone winner",
+        "799 of 4,280 epochs (18.7 %) come from dead models, in 85 of 383 runs.",
+        "Drama (0.4366, always-yes 0.4384)",
+    ):
+        assert fact in done.stdout
+    assert " better " not in done.stdout.split("test_fscore at epoch")[0].replace(
+        "better/worse/undecided", ""
+    )

@@ -1,0 +1,73 @@
+"""`postertui diagnose`, `leaderboard`, `bars`, `ensemble`: what they print, in every format."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.analysis.tables import PUBLISHED, history, needs_published, stack
+from tests.cli.analysis_runs import GENRES, postertui, write_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_study(tmp_path_factory.mktemp("study") / "study.tsv")
+
+
+def test_the_leaderboard_marks_the_best_and_its_ties(study: Path) -> None:
+    found = json.loads(postertui("leaderboard", "--from", study, "--json").stdout)
+    assert [(row["name"], row["best"]) for row in found["overall"]] == [
+        ("other", True),
+        ("base", False),
+    ]
+    top = postertui("leaderboard", "--from", study, "--top", "1")
+    rows = [line.split() for line in top.stdout.splitlines() if line.startswith(GENRES)]
+    assert [row[:4] for row in rows] == [[genre, "1", "*", "other"] for genre in GENRES]
+    assert "± " in top.stdout
+    assert "(n = 3)" in top.stdout
+
+
+def test_bars_of_one_variant_and_of_every(study: Path) -> None:
+    one = json.loads(postertui("bars", "--from", study, "--json").stdout)["bars"]
+    assert [row["genre"] for row in one] == list(GENRES)
+    assert one[0]["always_yes"] == pytest.approx(2 * 0.19611103 / 1.19611103)
+    every = postertui("bars", "--from", study, "--every", "--format", "csv").stdout
+    rows = list(csv.DictReader(io.StringIO(every)))
+    assert len(rows) == 2 * len(GENRES)
+    assert {row["verdict"] for row in rows} <= {"above", "unclear", "below the bar"}
+
+
+def test_diagnosis_explains_and_advises(tmp_path: Path) -> None:
+    from postertui.table import write_table
+
+    write_table(stack(history("base", dead=True), history("x")), tmp_path / "dead.tsv")
+    done = postertui("diagnose", "--from", tmp_path / "dead.tsv", "--format", "md")
+    assert "| Comedy | base | dead | 1 | The weights are NaN since epoch 1" in done.stdout
+    assert "2 runs: 1 dead; 1 without a finding." in done.stdout
+
+
+def test_the_ensemble(study: Path) -> None:
+    found = json.loads(postertui("ensemble", "--from", study, "--json").stdout)
+    assert [row["name"] for row in found["choices"]] == ["other"] * len(GENRES)
+    assert found["teams"][0]["macro_f1"] == pytest.approx(found["teams"][1]["macro_f1"])
+    refused = postertui("ensemble", "--from", study, "--epoch", "best")
+    assert (refused.returncode, refused.stdout) == (2, "")
+
+
+def test_a_runs_folder_that_is_not_there(tmp_path: Path) -> None:
+    done = postertui("leaderboard", "--runs", tmp_path / "runs")
+    assert done.returncode == 2
+    assert "no such folder" in done.stderr
+
+
+@needs_published
+def test_the_published_table_is_explained() -> None:
+    found = json.loads(postertui("diagnose", "--from", PUBLISHED, "--json").stdout)
+    assert "799 of 4,280 epochs come from dead models." in found["notes"]
+    causes = {row["cause"]: row["epochs"] for row in found["undefined"]}
+    assert sum(causes.values()) == 1540
+    assert set(causes) == {"dead", "empty batch"}

@@ -44,5 +44,5 @@ $(VENV)/.train: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing postertui with its tests' tools (once, a minute or two) ..."
-	@$(PIP) --editable '.[train,jax,dev]'
+	@$(PIP) --editable '.[train,jax,ray,dev]'
 	@touch $@ $(VENV)/.train

@@ -105,13 +105,27 @@ class Dataset:
         info = self._cohort(cohort)
         return info.images_digest or self.fingerprint
 
+    def describe(self) -> DatasetInfo:
+        """The content of a `dataset.json` for a folder with the same cohorts."""
+        cohorts = {
+            name: msgspec.structs.replace(info, images_digest=self.images_digest(int(name)))
+            for name, info in self._info.cohorts.items()
+        }
+        return msgspec.structs.replace(
+            self._info, cohorts=cohorts, fingerprint=self.fingerprint, source=self.source
+        )
+
+    def images_path(self, cohort: int) -> Path:
+        """The file with the cohort's images."""
+        return self.path / self._names.images.format(cohort)
+
     def images(self, cohort: int) -> Images:
         """The cohort's images, memory-mapped: uint8 (rows, side, side, 3).
 
         Those of the 2017 pair are float64 in 0..1, which is what the others are divided by 255.
         """
         rows = self._cohort(cohort).rows
-        path = self.path / self._names.images.format(cohort)
+        path = self.images_path(cohort)
         images = _map(path)
         if images.shape != (rows, self.side, self.side, 3):
             raise UserError(

@@ -93,17 +93,24 @@ class EventWriter:
         self._seq = max((e.get("seq", -1) for e in self.events), default=-1) + 1
 
     def append(self, event: str, **fields: Any) -> None:
-        line = encode_event(self._seq, self.attempt, event, fields, time.time())
+        self._write(encode_event(self._seq, self.attempt, event, fields, time.time()))
+        self._seq += 1
+
+    def append_lines(self, lines: bytes, attempt: int, seq: int) -> None:
+        """Append whole lines that were written elsewhere; the last is event `seq` of `attempt`."""
+        self._write(lines)
+        self.attempt, self._seq = attempt, seq + 1
+
+    def _write(self, lines: bytes) -> None:
         size = os.fstat(self._fd).st_size
         try:
-            written = os.write(self._fd, line)
-            if written < len(line):
+            written = os.write(self._fd, lines)
+            if written < len(lines):
                 raise OSError(28, os.strerror(28))
             os.fdatasync(self._fd)
         except OSError:
             os.ftruncate(self._fd, size)
             raise
-        self._seq += 1
 
     def close(self) -> None:
         os.close(self._fd)

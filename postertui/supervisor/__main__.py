@@ -13,8 +13,10 @@ import sys
 import traceback
 from pathlib import Path
 
+from postertui.errors import UserError
 from postertui.runs import FileLock
 from postertui.supervisor import folder as files
+from postertui.supervisor.backend import Backend
 from postertui.supervisor.local import LocalJobs
 from postertui.supervisor.service import Supervisor
 
@@ -64,10 +66,13 @@ def serve(folder: Path, jobs: int | None, answer: int | None) -> int:
             return HELD
         _detach_stdio(folder, stay=answer is None)
         (folder / files.BELL).unlink(missing_ok=True)
+        supervisor = Supervisor(folder, choose_backend(folder, jobs))
     except OSError as error:
         _say(answer, f"{error.filename or folder}: {error.strerror}\n".encode())
         return 1
-    supervisor = Supervisor(folder, LocalJobs(folder, jobs, memory_limit()))
+    except UserError as error:
+        _say(answer, f"{error}\n".encode())
+        return 1
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: supervisor.stop())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -83,9 +88,25 @@ def serve(folder: Path, jobs: int | None, answer: int | None) -> int:
             return 0
 
 
+def choose_backend(folder: Path, jobs: int | None) -> Backend:
+    """The way to run jobs that the folder's settings ask for."""
+    settings = files.read_settings(folder)
+    if settings.on is None:
+        return LocalJobs(folder, jobs, memory_limit())
+    from postertui.cluster.address import parse_address
+    from postertui.cluster.backend import RayJobs
+
+    return RayJobs(folder, parse_address(settings.on), jobs or settings.jobs, settings.gpu)
+
+
 def memory_limit() -> int | None:
-    """The most a job may use, in bytes: POSTERTUI_JOB_MEMORY_MB, else four fifths of it all."""
+    """The most a job may use, in bytes: POSTERTUI_JOB_MEMORY_MB, else four fifths of it all.
+
+    Raises `UserError` where that variable is no number.
+    """
     if given := os.environ.get("POSTERTUI_JOB_MEMORY_MB"):
+        if not given.isdecimal():
+            raise UserError(f"POSTERTUI_JOB_MEMORY_MB={given!r} is not a number of megabytes")
         return int(given) << 20
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):

@@ -46,6 +46,14 @@ class Backend(Protocol):
         """End the run's worker at once; `lost` with this reason will follow."""
         ...
 
+    def held(self) -> list[str]:
+        """The runs that an earlier supervisor submitted and that are still worked on."""
+        ...
+
+    def trouble(self) -> str | None:
+        """What keeps runs from being worked on, for people; None where nothing does."""
+        ...
+
     def assignments(self) -> list[Assignment]:
         """The workers and what they do."""
         ...

@@ -20,9 +20,15 @@ SETTINGS = ".settings.json"
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What a client asked of the supervisor. `jobs`: at a time per GPU, or on the CPU."""
+    """What a client asked of the supervisor. `jobs`: at a time per GPU, or on the CPU.
+
+    `on` is where runs are trained (`ray:HOST:PORT`), None on this machine; `gpu` the share of a
+    GPU that a run takes there.
+    """
 
     jobs: int | None = None
+    on: str | None = None
+    gpu: float | None = None
 
 
 class JobStatus(msgspec.Struct, frozen=True):

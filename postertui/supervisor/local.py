@@ -98,6 +98,13 @@ class LocalJobs:
                 job.ended_for = reason
                 job.process.kill()
 
+    def held(self) -> list[str]:
+        # What another supervisor's jobs still train, they finish by themselves.
+        return []
+
+    def trouble(self) -> str | None:
+        return None
+
     def assignments(self) -> list[Assignment]:
         return [
             Assignment(j.run, f"job {j.process.pid}", j.slot.device, j.process.pid, j.memory)

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -113,32 +113,44 @@ def ring(folder: Path) -> None:
     files.ring(folder)
 
 
-def ensure_supervisor(folder: Path, *, jobs: int | None = None) -> bool:
+def ensure_supervisor(
+    folder: Path, *, jobs: int | None = None, on: str | None = None, gpu: float | None = None
+) -> bool:
     """Have a supervisor at work; True where this call started it.
 
     `jobs` is how many runs at a time (per GPU, or on the CPU); a supervisor that runs already
-    follows it. Raises `UserError` where none can be started.
+    follows it. `on` is a cluster's address or `here`; without it, runs are trained where they were
+    before. Raises `UserError` where none can be started, or where one works elsewhere.
     """
     with _explained(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if jobs is not None:
-            data = msgspec.json.encode(files.Settings(jobs=jobs)) + b"\n"
-            files.replace_file(folder / files.SETTINGS, data)
+        before = files.read_settings(folder)
+        asked = files.Settings(
+            jobs=before.jobs if jobs is None else jobs,
+            on=before.on if on is None else None if on == "here" else on,
+            gpu=before.gpu if gpu is None else gpu,
+        )
+        if asked.on != before.on and is_held(folder / files.LOCK):
+            where = before.on or "this machine"
+            raise UserError(f"{folder}: runs are being trained on {where}; stop them first")
+        if asked != before:
+            files.replace_file(folder / files.SETTINGS, msgspec.json.encode(asked) + b"\n")
     files.ring(folder)
     if is_held(folder / files.LOCK):
         return False
     command = [sys.executable, "-P", "-m", "postertui.supervisor", os.fspath(folder.absolute())]
     if jobs is not None:
         command += ["--jobs", str(jobs)]
-    result = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=_environment(),
-        start_new_session=True,
-        check=False,
-    )
+    with _explained(folder):
+        result = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=_environment(),
+            start_new_session=True,
+            check=False,
+        )
     if result.returncode == 0:
         return True
     if result.returncode == 3:
@@ -235,7 +247,7 @@ def _free_bytes(folder: Path) -> int:
 
 
 @contextlib.contextmanager
-def _explained(path: Path) -> Any:
+def _explained(path: Path) -> Iterator[None]:
     """An operating system's refusal as one line for people."""
     try:
         yield

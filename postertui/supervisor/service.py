@@ -88,6 +88,8 @@ class Supervisor:
         self._stopping = False
         self._written: files.Status | None = None
         self._me = Process.current()
+        for run in backend.held():
+            self._ours[run] = _watch(folder / run, read_standing(folder / run))
 
     def stop(self) -> None:
         """End after the current tick: jobs are stopped, their runs can be resumed."""
@@ -260,7 +262,12 @@ class Supervisor:
 
     def _end_stalled(self) -> None:
         now = time.monotonic()
+        worked_on = {assignment.run for assignment in self._backend.assignments()}
         for run, watched in [*self._ours.items(), *self._adopted.items()]:
+            if run in self._ours and run not in worked_on:
+                # It waits for a worker, for as long as that takes.
+                watched.since = now
+                continue
             path = self._folder / run
             size = _identity(path / "events.jsonl")[1]
             if size != watched.size:
@@ -284,6 +291,8 @@ class Supervisor:
             reason = "paused; `postertui resume` goes on"
         elif self._full:
             reason = f"no room left on the disk of {self._folder}; the queue waits"
+        else:
+            reason = self._backend.trouble()
         assignments = self._backend.assignments()
         status = files.Status(
             running=not ended,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from socket import gethostname
 from typing import Any, NamedTuple
 
 from postertui.events import DamagedEventsError, Event, EventWriter, parse_events
@@ -77,7 +78,10 @@ def standing(events: Iterable[Event]) -> Standing:
 
 
 def _machine_restarted(start: Event | None) -> bool:
-    return start is not None and start.get("boot", boot_id()) != boot_id()
+    if start is None or start.get("host", gethostname()) != gethostname():
+        # Of another machine's boots we know nothing.
+        return False
+    return bool(start.get("boot", boot_id()) != boot_id())
 
 
 Decide = Callable[[Standing], tuple[str, dict[str, Any]] | None]

@@ -7,7 +7,6 @@ data/features/<key>/<d>.lock  flock held by the one job that computes it; holds 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import logging
 import os
 import time
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from postertui.cohorts import Dataset
 from postertui.errors import UserError
+from postertui.feature_key import feature_key
 from postertui.runs import Weights
 from postertui.study import ALL_LAYERS
 from postertui.training.backend import graph, to_device, to_host
@@ -32,16 +32,6 @@ log = logging.getLogger(__name__)
 Notify = Callable[[int, int, int], None]
 
 BATCH = 256
-
-#: How pixels become inputs; part of the key.
-PREPROCESSING = "rgb/255"
-
-
-def feature_key(dataset: Dataset, weights: Weights, first: int) -> str:
-    """The cache's key: weights, images, their side and scaling, and VGG16's first layer beyond."""
-    images = [dataset.images_digest(d) for d in dataset.cohorts]
-    identity = repr((weights.digest, dataset.side, PREPROCESSING, first, images))
-    return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 class FeatureCache:

@@ -1,0 +1,123 @@
+"""What is wrong with a cluster, said before anything is submitted; and `doctor --on ray`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from postertui.cluster.address import Address, read_token
+from postertui.cluster.backend import await_port, owner_of, submit_driver
+from postertui.cluster.facts import difference, versions
+from postertui.cluster.jobs_api import Jobs, check_cluster
+from postertui.cluster.link import Link, link_key
+from postertui.cluster.protocol import Client, Close, NodeFacts, Refused, Welcome
+from postertui.errors import UserError
+
+#: Seconds for a driver to say what its nodes are.
+PATIENCE = 90.0
+
+#: With less room than this in its cache, in bytes, a node is worth a word.
+LITTLE_ROOM = 1 << 30
+
+#: The study under which checks have a driver of their own.
+CHECKS = "checks"
+
+
+class Finding(NamedTuple):
+    """One line of the doctor's: what was looked at, whether it will do, and what was found."""
+
+    what: str
+    is_good: bool
+    found: str
+
+
+def check_before(runs: Path, address: Address, gpu: float | None) -> str:
+    """Raise `UserError` unless runs can be trained on the cluster; else what is there, in a line.
+
+    Nothing is left behind, and nothing was submitted but the question what the nodes are.
+    """
+    nodes = ask_nodes(runs, address)
+    problems = list(problems_of(nodes, gpu))
+    if problems:
+        raise UserError(f"{address.url}: {problems[0]}")
+    working = [n for n in nodes if n.cpus or n.gpus]
+    gpus = sum(len(n.gpus) for n in working)
+    what = f"{gpus} GPUs" if gpus else f"{sum(n.cpus for n in working):.0f} CPUs"
+    return f"On the Ray cluster at {address.url}: {len(working)} nodes, {what}."
+
+
+def problems_of(nodes: tuple[NodeFacts, ...], gpu: float | None) -> Iterator[str]:
+    """What keeps runs from being trained on these nodes, each in a line."""
+    for node in nodes:
+        if node.problem:
+            yield f"node {node.host} {node.problem}"
+        elif other := difference(versions(), node.versions):
+            yield f"node {node.host} has {other}; install the same on all nodes"
+    if not any(node.cpus >= 1 for node in nodes):
+        yield "no node has a CPU to give; start one with `ray start --address=HEAD:6379`"
+    most = max((len(node.gpus) for node in nodes), default=0)
+    if gpu is not None and gpu > most:
+        what = f"at most {most} GPUs" if most else "no GPU"
+        yield f"--gpu {gpu:g} fits nowhere: the nodes have {what} each; give a smaller share"
+
+
+def examine(address: Address, runs: Path) -> Iterator[Finding]:
+    """The cluster, point by point, for people. Never raises `UserError`."""
+    try:
+        check_cluster(address)
+        yield Finding("Ray", True, f"{versions().get('ray')} at {address.url}, with our token")
+        nodes = ask_nodes(runs, address)
+    except UserError as error:
+        yield Finding("Ray", False, str(error))
+        return
+    for node in nodes:
+        other = node.problem or difference(versions(), node.versions)
+        devices = ", ".join(node.gpus) or f"{node.cpus:.0f} CPUs"
+        room = f"{node.free / 2**30:.1f} GB free in {node.home}"
+        short = "" if node.free >= LITTLE_ROOM or node.problem else "little room: "
+        found = f"{devices}; {short}{room}; versions as here"
+        yield Finding(f"node {node.host}", not (other or short), other or found)
+    if not any(node.cpus >= 1 for node in nodes):
+        yield Finding("CPUs", False, "no node has a CPU to give")
+
+
+def ask_nodes(runs: Path, address: Address) -> tuple[NodeFacts, ...]:
+    """What each node says of itself. Raises `UserError`."""
+    check_cluster(address)
+    with _visiting(Jobs(address), runs) as link:
+        link.send(Client(versions()))
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and link.is_open:
+            match link.receive(1.0):
+                case (Welcome(nodes=nodes), _):
+                    return nodes
+                case (Refused(reason=reason), _):
+                    raise UserError(f"{address.url}: {reason}")
+                case _:
+                    pass
+    raise UserError(f"{address.url}: the driver does not say what its nodes are", exit_code=1)
+
+
+@contextmanager
+def _visiting(jobs: Jobs, runs: Path) -> Iterator[Link]:
+    """A connection to a driver that is there for us alone, and gone afterwards."""
+    name = submit_driver(jobs, owner_of(runs), CHECKS)
+    try:
+        port = await_port(jobs, name)
+        try:
+            link = Link.connect(jobs.address.host, port, link_key(read_token()))
+        except OSError as error:
+            raise UserError(
+                f"{jobs.address.host}:{port}: the driver cannot be reached ({error}); "
+                f"through a tunnel, forward this port too"
+            ) from None
+        try:
+            yield link
+            link.send(Close())
+        finally:
+            link.close()
+    finally:
+        jobs.stop(name)

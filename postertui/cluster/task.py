@@ -1,0 +1,70 @@
+"""What Ray runs on a node. TensorFlow never gets into Ray's own processes: an agent is started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from postertui.cluster.facts import home, node_facts
+
+#: Seconds that an agent may take to stop its job once its task is cancelled.
+PATIENCE = 15.0
+
+
+def describe() -> bytes:
+    """This node's `NodeFacts` as JSON."""
+    import ray
+
+    return msgspec.json.encode(node_facts(ray.get_runtime_context().get_node_id()))
+
+
+def work(host: str, port: int, key: str, task: str, study: str, alone: bool, gpu: bool) -> None:
+    """Have an agent work on this node until it has nothing to do.
+
+    The agent reads from a pipe that ends with this process, however that ends; so it, and its
+    job, never outlive the task by more than some seconds. Raises `RuntimeError` where it failed.
+    """
+    import ray
+
+    config = {
+        "host": host,
+        "port": port,
+        "key": key,
+        "task": task,
+        "node": ray.get_runtime_context().get_node_id(),
+        "study": study,
+        "home": str(home()),
+        "alone": alone,
+    }
+    root = str(Path(__file__).resolve().parents[2])
+    paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
+    if not gpu:
+        environment["CUDA_VISIBLE_DEVICES"] = "-1"
+    agent = subprocess.Popen(
+        [sys.executable, "-P", "-m", "postertui.cluster.agent"],
+        stdin=subprocess.PIPE,
+        env=environment,
+        start_new_session=True,
+    )
+    assert agent.stdin is not None
+    try:
+        with contextlib.suppress(OSError):
+            agent.stdin.write(msgspec.json.encode(config) + b"\n")
+            agent.stdin.flush()
+        code = agent.wait()
+    finally:
+        with contextlib.suppress(OSError):
+            agent.stdin.close()
+        try:
+            agent.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            agent.kill()
+            agent.wait()
+    if code:
+        raise RuntimeError(f"the agent on this node ended with exit code {code}")

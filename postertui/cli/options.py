@@ -7,16 +7,19 @@ from typing import Any
 
 import click
 
+#: A folder whose state is for the command to judge, in one line of its own.
+FOLDER = click.Path(path_type=Path, readable=False)
+
 runs_option = click.option(
     "--runs",
-    type=click.Path(path_type=Path),
+    type=FOLDER,
     default=Path("runs"),
     show_default=True,
     help="The runs folder.",
 )
 data_option = click.option(
     "--data",
-    type=click.Path(path_type=Path),
+    type=FOLDER,
     default=Path("data"),
     show_default=True,
     help="The data folder.",

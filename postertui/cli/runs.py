@@ -134,8 +134,9 @@ def resume_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
     else:
         _existing(runs)
         requests.resume(runs)
-        _say("The queue goes on.")
     requests.ensure_supervisor(runs)
+    if not query:
+        _say("The queue goes on.")
     return code
 
 

@@ -1,8 +1,8 @@
 """Drawing several figures at once: worker processes that each draw one after the other.
 
-A worker is a fresh interpreter (`python -m postertui.figures.crew`) that reads jobs from its
-standard input and writes results to its standard output, both pickled and both only between this
-module's two ends. It starts importing plotnine at once, while the parent still reads the table.
+A worker is a fresh interpreter that reads jobs from its standard input and writes results to its
+standard output, both pickled and both only between this module's two ends. It starts importing
+plotnine at once, while the parent still reads the table, and ends when its parent does.
 """
 
 from __future__ import annotations
@@ -97,10 +97,15 @@ def draw_job(job: Job) -> Outcome:
 
 
 def _start_worker() -> subprocess.Popen[bytes]:
+    """A worker in a process group of its own: Ctrl-C is for the parent, which then ends it.
+
+    `-P` keeps modules of the working folder from being taken for Python's.
+    """
     return subprocess.Popen(
-        [sys.executable, "-c", "from postertui.figures.crew import serve; serve()"],
+        [sys.executable, "-P", "-c", "from postertui.figures.crew import serve; serve()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        process_group=0,
     )
 
 
@@ -142,4 +147,8 @@ def serve() -> None:
             job = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
-        _send(out, draw_job(job))
+        outcome = draw_job(job)
+        try:
+            _send(out, outcome)
+        except BrokenPipeError:
+            return

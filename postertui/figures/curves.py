@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
 
+from postertui.figures.bars import SPLITS, Split, coloured_bars
 from postertui.figures.histories import average_replicates, is_replicated, judge_vertices
 from postertui.figures.options import METRICS, Options
 from postertui.figures.picture import (
@@ -21,10 +22,9 @@ from postertui.figures.picture import (
 )
 from postertui.figures.source import Source
 
-#: R's dash pattern `dashed`, and a finer one for the always-yes line, in line widths.
-DASHED, DOTTED = (4, 4), (1, 2)
-
-SPLITS = ("Train", "Test")
+#: What ribbons and thin lines stand for.
+INTERVAL = "95 % interval of the mean over seeds"
+SEED = "one seed"
 
 
 def draw_curves(
@@ -63,11 +63,11 @@ def draw_curves(
         }
         layers = [Layer("line", frame) for frame in judged.values()]
         hidden = count_hidden(list(judged.values()), points_for_isolated=False)
-        layers += _baselines(source, shown, options)
+        layers += coloured_bars(source, shown, options)
     else:
         y = _widen(y, lines.values())
         layers, hidden = _free_layers(rows, lines, facets, options)
-        layers[:0] = _baselines(source, shown, options) if options.is_fscore else []
+        layers[:0] = coloured_bars(source, shown, options)
         layers += _undefined_notes(lines["Test"], facets, _top(y, lines.values()), options)
         if options.is_fscore and (unknown := [g for g in shown if g not in source.rates]):
             notes.append(f"base rate unknown, no line: {', '.join(unknown)}")
@@ -103,7 +103,7 @@ def _split_lines(
 
 def _free_layers(
     rows: pl.DataFrame,
-    lines: dict[str, pl.DataFrame],
+    lines: Mapping[Split, pl.DataFrame],
     facets: Sequence[str],
     options: Options,
 ) -> tuple[list[Layer], tuple[Hidden, ...]]:
@@ -121,44 +121,24 @@ def _free_layers(
                     "ribbon",
                     mean.drop_nulls("low").select(*facets, "series", "epoch", "low", "high"),
                     opacity=0.25,
+                    meaning=INTERVAL,
                 )
             )
             if options.seed_lines:
                 seeds = judge_vertices(frame, [*facets, "history"], None)
-                thin.append(Layer("line", seeds, weight=0.4, opacity=0.5))
+                thin.append(Layer("line", seeds, weight=0.4, opacity=0.5, meaning=SEED))
             shown = mean.drop("low", "high", "n")
         else:
             shown = frame
         vertices = judge_vertices(shown, [*facets, "history"], None)
-        judged.append(vertices)
+        # Of replicates, what no mean contains is counted, history by history.
+        judged.append(judge_vertices(frame, [*facets, "history"], None) if replicated else vertices)
         strong.append(Layer("line", vertices))
         alone = vertices.filter(pl.col("fate") == ISOLATED).drop("fate")
         if not alone.is_empty():
             points.append(Layer("point", alone))
     layers = [layer for layer in ribbons if not layer.data.is_empty()] + thin + strong + points
     return layers, count_hidden(judged, points_for_isolated=True)
-
-
-def _baselines(source: Source, genres: Sequence[str], options: Options) -> list[Layer]:
-    """Dashed base rates per genre and split, and always-yes F where asked for."""
-    known = [g for g in source.rates if g in genres]
-    layers = []
-    for always in (False, True):
-        if ("always" if always else "stratified") not in options.baselines:
-            continue
-        for split, index in (("Train", 0), ("Test", 1)):
-            rates = [source.rates[g][index] for g in known]
-            data = pl.DataFrame(
-                {"genre": known, "value": [always_yes(m) if always else m for m in rates]},
-                schema={"genre": pl.String, "value": pl.Float64},
-            ).with_columns(pl.lit(split).alias("series"))
-            layers.append(Layer("hline", data, dash=DOTTED if always else DASHED))
-    return [layer for layer in layers if not layer.data.is_empty()]
-
-
-def always_yes(rate: float) -> float:
-    """The F-score of a dummy that always says yes, for base rate m: 2m/(1+m)."""
-    return 2 * rate / (1 + rate)
 
 
 def _undefined_notes(
@@ -190,8 +170,10 @@ def describe_duplicates(rows: pl.DataFrame) -> list[str]:
         .agg(pl.col("run").n_unique().alias("n"))
         .filter(pl.col("n") > 1)
     )
+    has_seeds = rows["seed"].n_unique() > 1
     return [
-        f"{n} histories of one setting: {genre}, {name}" for name, genre, _, n in counts.iter_rows()
+        f"{n} histories of one setting: {genre}, {name}" + (f", seed {seed}" if has_seeds else "")
+        for name, genre, seed, n in counts.iter_rows()
     ]
 
 

@@ -60,7 +60,7 @@ def picture_digest(picture: Picture, csv: bytes, dpi: int) -> str:
         picture.facets,
         [(x.geom, x.colour, x.dash, x.weight, x.opacity) for x in picture.layers],
         (picture.x, picture.y, dict(picture.colours), picture.legend, dict(picture.letters)),
-        (picture.size, picture.strict, dpi),
+        (picture.size, picture.caption, picture.strict, dpi),
     )
     state = hashlib.sha256(csv)
     state.update(repr((looks, versions())).encode())

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import polars as pl
 
-from postertui.figures.collation import sort_values
-from postertui.figures.curves import DASHED, DOTTED, always_yes, fit_size
+from postertui.figures.bars import black_bars
+from postertui.figures.curves import fit_size
 from postertui.figures.options import METRICS, Options
 from postertui.figures.picture import Axis, Facets, Hidden, Layer, Picture, levels_of
 from postertui.figures.source import Source
 
 NAME = "models"
 #: What a model is beside the others of its genre, from the best on, and how large its dot is.
-STANDINGS = {"best": 1.7, "tied with the best": 1.3, "behind": 0.9}
+STANDINGS = {"best": 2.2, "tied with the best": 1.6, "behind": 1.2}
 #: Where the noise between runs is unknown, nothing can be told apart.
 UNRANKED = "model"
 
@@ -61,9 +61,10 @@ def draw_models(
     colours = dict(zip(STANDINGS, _COLOURS[options.palette], strict=True))
     if not is_ranked:
         colours = {UNRANKED: colours["tied with the best"]}
-    layers = _bars(source, sorted(set(dots["genre"].to_list())), options)
+    shown = dots["genre"].unique().to_list()
+    layers = black_bars(source, shown, options, "Test", "vline", 0.7)
     spans = dots.drop_nulls("low").drop("value")
-    layers += [Layer("span", spans, weight=0.7, opacity=0.6)]
+    layers += [Layer("span", spans, weight=0.7, opacity=0.6, meaning="95 % interval of the mean")]
     layers += [
         Layer("dot", dots.filter(pl.col("series") == series).drop("low", "high"), weight=weight)
         for series, weight in reversed({**STANDINGS, UNRANKED: 1.3}.items())
@@ -88,24 +89,3 @@ def draw_models(
     width = 1.6 + 0.08 * max(map(len, models)) + 1.6 * columns
     height = 1.0 + rows * (0.45 + 0.13 * len(models))
     return fit_size(picture, replace(options, strict=False), (width, height))
-
-
-def _bars(source: Source, genres: Sequence[str], options: Options) -> list[Layer]:
-    """What a dummy reaches on the test cohort, per genre."""
-    if not options.is_fscore:
-        return []
-    known = [g for g in sort_values(genres) if g in source.rates]
-    rates = [source.rates[g][1] for g in known]
-    schema = {"genre": pl.String, "value": pl.Float64}
-    lines = {"stratified": (rates, DASHED), "always": ([always_yes(m) for m in rates], DOTTED)}
-    return [
-        Layer(
-            "vline",
-            pl.DataFrame({"genre": known, "value": lines[kind][0]}, schema=schema),
-            colour="black",
-            dash=lines[kind][1],
-            weight=0.7,
-        )
-        for kind in options.baselines
-        if known
-    ]

@@ -27,10 +27,10 @@ MAX_INCHES = 200
 class Options:
     """What may differ from the published look.
 
-    `strict` draws exactly what R drew and overrules the others. `baselines` are the dummies whose
-    F is drawn as a line: `stratified` (the base rate m) and `always` (2m/(1+m)). `seed_lines`
-    draws single seeds as thin lines behind their mean. `width` and `height` in inches overrule
-    the figure's own.
+    `strict` draws exactly what R drew, at whatever size; it goes with none of the others.
+    `baselines` are the dummies whose F is drawn as a line: `stratified` (the base rate m) and
+    `always` (2m/(1+m)). `seed_lines` draws single seeds as thin lines behind their mean. `width`
+    and `height` in inches overrule the figure's own.
     """
 
     strict: bool = False
@@ -49,6 +49,12 @@ class Options:
         for baseline in self.baselines:
             if baseline not in ("stratified", "always"):
                 raise UserError(f"baseline `{baseline}`: there are stratified, always")
+        looks = (self.palette, self.baselines, self.seed_lines, self.metric)
+        if self.strict and looks != ("hue", ("stratified",), False, "fscore"):
+            raise UserError(
+                "--strict-published draws what R drew; leave out --palette, --baseline, "
+                "--seed-lines and --metric"
+            )
         for side in (self.width, self.height):
             if side is not None and not 1 <= side <= MAX_INCHES:
                 raise UserError(f"width and height are 1 to {MAX_INCHES} inches, not {side:g}")

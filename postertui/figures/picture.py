@@ -23,6 +23,10 @@ Geom = Literal[
 DRAWN, UNDEFINED, BEYOND, ISOLATED = "drawn", "undefined", "beyond the limits", "isolated"
 
 
+#: R's dash pattern `dashed`, and a finer one, in line widths.
+DASHED, DOTTED = (4, 4), (1, 2)
+
+
 @dataclass(frozen=True)
 class Axis:
     """An axis: its title, limits in data units and breaks. None: what the data suggest.
@@ -45,7 +49,7 @@ class Layer:
     geom: line, point, letter `epoch` `value`; hline, vline `value`; ribbon `epoch` `low` `high`;
     note `epoch` `value` `label`; dot `value` `label` and span `low` `high` `label`, which lie
     along at the place of their label. Line vertices carry their `fate`. Colours are `#RRGGBB` or
-    names.
+    names. `meaning` is what the marks stand for where no legend says it.
     """
 
     geom: Geom
@@ -54,6 +58,14 @@ class Layer:
     dash: tuple[int, int] | None = None
     weight: float = 1.0
     opacity: float = 1.0
+    meaning: str = ""
+
+    @property
+    def look(self) -> str:
+        """What a reader sees of it, in a word."""
+        if self.dash is not None:
+            return {DASHED: "dashed", DOTTED: "dotted"}[self.dash]
+        return {"span": "bar"}.get(self.geom, "thin line" if self.weight < 1 else self.geom)
 
 
 @dataclass(frozen=True)
@@ -112,6 +124,12 @@ class Picture:
     hidden: tuple[Hidden, ...] = ()
     notes: tuple[str, ...] = ()
     strict: bool = False
+
+    @property
+    def caption(self) -> str:
+        """What marks mean that no legend names; R's figures say nothing of it."""
+        said = [f"{x.look}: {x.meaning}" for x in self.layers if x.meaning and not self.strict]
+        return "; ".join(dict.fromkeys(said))
 
     @property
     def panels(self) -> list[Panel]:
@@ -177,6 +195,8 @@ class Picture:
         colour: pl.Expr = pl.lit(layer.colour)
         if "series" in data.columns:
             colour = pl.col("series").replace_strict(dict(self.colours), return_dtype=pl.String)
+        if layer.meaning and "label" not in data.columns:
+            data = data.with_columns(pl.lit(layer.meaning).alias("label"))
         return data.with_columns(
             pl.lit(number).alias("layer"), pl.lit(layer.geom).alias("mark"), colour.alias("colour")
         ).sort("panel", maintain_order=True)

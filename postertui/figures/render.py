@@ -52,6 +52,8 @@ def to_ggplot(picture: Picture) -> plotnine.ggplot:
     if picture.colours:
         titles = ("color", "shape") if picture.letters else ("color",)
         plot += p9.labs(**dict.fromkeys(titles, picture.legend))
+    if picture.caption:
+        plot += p9.labs(caption=picture.caption)
     plot += _theme(picture)
     assert isinstance(plot, plotnine.ggplot)
     return plot

@@ -8,8 +8,14 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from postertui.figures.bars import black_bars
 from postertui.figures.collation import sort_values
-from postertui.figures.curves import DASHED, describe_duplicates, fit_size
+from postertui.figures.curves import (
+    INTERVAL,
+    SEED,
+    describe_duplicates,
+    fit_size,
+)
 from postertui.figures.histories import average_replicates, is_replicated, judge_vertices
 from postertui.figures.options import METRICS, Options
 from postertui.figures.picture import (
@@ -47,12 +53,6 @@ def draw_strip(
 
     The dashed line is the train base rate.
     """
-    genres = set(rows["genre"].to_list())
-    known = [g for g in source.rates if g in genres]
-    rates = pl.DataFrame(
-        {"genre": known, "value": [source.rates[g][0] for g in known]},
-        schema={"genre": pl.String, "value": pl.Float64},
-    )
     lines = rows.select(
         "genre",
         "series",
@@ -60,29 +60,24 @@ def draw_strip(
         "epoch",
         pl.col(f"test_{options.metric}").alias("value"),
     )
-    layers = [Layer("hline", rates, colour="black", dash=DASHED)]
-    layers = layers if options.is_fscore and known else []
+    layers = black_bars(source, rows["genre"].unique().to_list(), options, "Train")
     key = ["genre", "series"]
+    single = judged = judge_vertices(lines, [*key, "history"], None)
     if options.strict:
-        judged = judge_vertices(lines.drop("history"), key, None)
-        layers.append(Layer("line", judged))
+        single = judged = judge_vertices(lines.drop("history"), key, None)
     elif is_replicated(rows, key):
         mean = average_replicates(lines, key)
         ribbon = mean.drop_nulls("low").select(*key, "epoch", "low", "high")
-        layers.append(Layer("ribbon", ribbon, opacity=0.2))
+        layers.append(Layer("ribbon", ribbon, opacity=0.2, meaning=INTERVAL))
         if options.seed_lines:
-            seeds = judge_vertices(lines, [*key, "history"], None)
-            layers.append(Layer("line", seeds, weight=0.4, opacity=0.5))
+            layers.append(Layer("line", single, weight=0.4, opacity=0.5, meaning=SEED))
         judged = judge_vertices(mean.drop("low", "high", "n"), key, None)
-        layers.append(Layer("line", judged))
-    else:
-        judged = judge_vertices(lines, [*key, "history"], None)
-        layers.append(Layer("line", judged))
+    layers.append(Layer("line", judged))
     if not options.strict:
         alone = judged.filter(pl.col("fate") == ISOLATED).drop("fate")
         layers += [] if alone.is_empty() else [Layer("point", alone)]
     series = sort_values(rows["series"].to_list())
-    as_test = judged.with_columns(pl.lit("Test").alias("series"))
+    counted = single.with_columns(pl.lit("Test").alias("series"))
     picture = Picture(
         name=name,
         title=title,
@@ -93,7 +88,7 @@ def draw_strip(
         colours=options.series_colours(series),
         legend=legend,
         size=size,
-        hidden=count_hidden([as_test], points_for_isolated=not options.strict),
+        hidden=count_hidden([counted], points_for_isolated=not options.strict),
         notes=(*notes, *describe_duplicates(rows)),
         strict=options.strict,
     )
@@ -145,12 +140,8 @@ def draw_letters(
         pl.col("epoch")
         + pl.Series([noise.uniform(-JITTER, JITTER) for _ in range(len(values))], dtype=pl.Float64)
     )
-    known = [g for g in source.rates if g in baseline_genres]
-    rates = pl.DataFrame(
-        {"genre": known, "value": [source.rates[g][1] for g in known]},
-        schema={"genre": pl.String, "value": pl.Float64},
-    )
-    layers = [Layer("letter", points), Layer("hline", rates, colour="black", dash=DASHED)]
+    layers = [Layer("letter", points)]
+    layers += black_bars(source, baseline_genres, options, "Test")
     lost: Mapping[str, int] = dict(points["fate"].value_counts().iter_rows())
     picture = Picture(
         name=name,

@@ -1,0 +1,71 @@
+"""What a dummy reaches, as lines: the base rate (yes at random), and F of always saying yes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import polars as pl
+
+from postertui.figures.options import Options
+from postertui.figures.picture import DASHED, DOTTED, Layer
+from postertui.figures.source import Source
+
+Split = Literal["Train", "Test"]
+SPLITS: tuple[Split, Split] = ("Train", "Test")
+
+BASE_RATE, ALWAYS_YES = "base rate", "F of always saying yes"
+
+
+def always_yes(rate: float) -> float:
+    """The F-score of a dummy that always says yes, for base rate m: 2m/(1+m)."""
+    return 2 * rate / (1 + rate)
+
+
+def coloured_bars(source: Source, genres: Sequence[str], options: Options) -> list[Layer]:
+    """The bars of `options.baselines` for both splits in their colours, base rates first."""
+    return [
+        Layer("hline", data.with_columns(pl.lit(split).alias("series")), dash=dash, meaning=meaning)
+        for dash, meaning, split, data in _rates(source, genres, options, SPLITS)
+    ]
+
+
+def black_bars(
+    source: Source,
+    genres: Sequence[str],
+    options: Options,
+    split: Split,
+    geom: Literal["hline", "vline"] = "hline",
+    weight: float = 1.0,
+) -> list[Layer]:
+    """The bars of `options.baselines` for one split in black, for where colours mean settings."""
+    return [
+        Layer(
+            geom,
+            data,
+            colour="black",
+            dash=dash,
+            weight=weight,
+            meaning=f"{split.lower()} {meaning}",
+        )
+        for dash, meaning, split, data in _rates(source, genres, options, [split])
+    ]
+
+
+def _rates(
+    source: Source, genres: Sequence[str], options: Options, splits: Sequence[Split]
+) -> Iterator[tuple[tuple[int, int], str, Split, pl.DataFrame]]:
+    """Dash, meaning, split and per genre the height of each bar; no other metric has bars."""
+    known = [g for g in source.rates if g in genres]
+    if not known or not options.is_fscore:
+        return
+    for baseline, dash, meaning in (
+        ("stratified", DASHED, BASE_RATE),
+        ("always", DOTTED, ALWAYS_YES),
+    ):
+        if baseline not in options.baselines:
+            continue
+        for split in splits:
+            rates = [source.rates[g][SPLITS.index(split)] for g in known]
+            heights = [always_yes(m) for m in rates] if baseline == "always" else rates
+            yield dash, meaning, split, pl.DataFrame({"genre": known, "value": heights})

@@ -33,7 +33,7 @@ def test_a_point_between_gaps_is_a_dot() -> None:
     codes, owners = raster.render()
     assert (owners == 0).sum() == 1
     # Two by two dots, to be seen among lines.
-    assert bin(int(codes[owners == 0][0]) - 0x2800).count("1") == 4
+    assert (int(codes[owners == 0][0]) - 0x2800).bit_count() == 4
 
 
 def test_data_wins_every_character_it_touches() -> None:

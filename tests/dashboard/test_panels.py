@@ -1,0 +1,298 @@
+"""What a cell shows for its runs: which curves, which references, which values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from postertui.dashboard.charts.axes import Range
+from postertui.dashboard.charts.captions import cell_title, header, page, readout
+from postertui.dashboard.charts.cell import Look, draw_cell
+from postertui.dashboard.charts.panels import (
+    Arrangement,
+    Curve,
+    Panel,
+    arrange,
+    epoch_range,
+    natural,
+    panel_of,
+    smooth,
+    t_975,
+    value_range,
+)
+from postertui.dashboard.live.view import METRICS, RunView, view_of
+from postertui.dashboard.options import Options, epochs_mistake, parse_epochs
+from postertui.store import Store
+
+from .made import MadeRuns
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[MadeRuns]:
+    runs = MadeRuns(tmp_path / "runs")
+    yield runs
+    runs.close()
+
+
+def views(made: MadeRuns) -> list[RunView]:
+    store = Store(made.folder, cache=False)
+    store.refresh()
+    return [view_of(store.runs[name]) for name in sorted(store.runs)]
+
+
+def change(options: Options, **changes: object) -> Options:
+    return msgspec.structs.replace(options, **changes)
+
+
+def test_facets_are_genres_by_variants_base_first_numbers_by_value(made: MadeRuns) -> None:
+    for genre in ("Horror", "Comedy"):
+        for variant in ("l2-1e-4", "l2-1e-2", "base"):
+            made.add(genre, variant)
+    grid = arrange(views(made), Options())
+    assert grid.rows == ("Comedy", "Horror")
+    assert grid.columns == ("base", "l2-1e-4", "l2-1e-2")
+    assert len(grid.members["Comedy", "base"]) == 1
+
+
+def test_overlaid_there_is_one_cell_a_genre(made: MadeRuns) -> None:
+    made.add("Comedy", "base", epochs=3)
+    made.add("Comedy", "no-reg", epochs=3)
+    grid = arrange(views(made), Options(mode="overlay"))
+    assert len(grid.members["Comedy", ""]) == 2
+    panel = panel_of(views(made), grid.groups, Options(mode="overlay"))
+    assert {(c.side, c.group) for c in panel.curves} == {
+        ("train", 0), ("test", 0), ("train", 1), ("test", 1)
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("compare", "columns"),
+    [
+        ("regularizer", ("L1=1e-5", "NoReg")),
+        ("fc", ("256×256",)),
+        ("seed", ("seed 0", "seed 1")),
+        ("family", ("base", "regularizer")),
+    ],
+)
+def test_any_column_can_be_compared(made: MadeRuns, compare: str, columns: tuple[str, ...]) -> None:
+    made.add("Comedy", "base")
+    made.add("Comedy", "no-reg", seed=1)
+    assert set(arrange(views(made), Options(compare=compare)).columns) == set(columns)
+
+
+def test_every_metric_is_drawn_from_its_own_field(made: MadeRuns) -> None:
+    made.add("Comedy", epochs=2)
+    (run,) = views(made)
+    for metric, field in {
+        "f": "fscore_soft", "fscore": "fscore", "soft": "fscore_soft", "hard": "fscore_hard",
+        "loss": "loss", "accuracy": "accuracy",
+    }.items():  # fmt: skip
+        panel = panel_of([run], ("base",), Options(metric=metric))
+        for curve in panel.curves:
+            assert curve.y.tolist() == [e[f"{curve.side}_{field}"] for e in run.history]
+    (rate,) = panel_of([run], ("base",), Options(metric="learning_rate")).curves
+    assert rate.y.tolist() == [1e-3, 1e-3]
+    assert set(METRICS) == {"f", "fscore", "soft", "hard", "loss", "accuracy", "learning_rate"}
+
+
+def test_references_are_the_base_rates_and_always_yes(made: MadeRuns) -> None:
+    made.add("Comedy", epochs=2)
+    (run,) = views(made)
+    rate = run.test_base_rate
+    assert rate is not None
+    levels = {level.kind: level.y for level in panel_of([run], ("base",), Options()).levels}
+    assert levels["base-test"] == rate
+    assert levels["base-train"] == run.train_base_rate
+    assert levels["always-yes"] == pytest.approx(2 * rate / (1 + rate))
+    # They are no bars for a loss.
+    assert not panel_of([run], ("base",), Options(metric="loss")).levels
+    assert not panel_of([run], ("base",), Options(references=False)).levels
+    only_test = panel_of([run], ("base",), Options(train=False))
+    assert {level.kind for level in only_test.levels} == {"base-test", "always-yes"}
+    assert {curve.side for curve in only_test.curves} == {"test"}
+
+
+def test_undefined_values_are_gaps(made: MadeRuns) -> None:
+    made.add("Comedy", epochs=4, gaps=(2,))
+    panel = panel_of(views(made), ("base",), Options(train=False))
+    assert np.isnan(panel.curves[0].y).tolist() == [False, True, False, False]
+
+
+def test_epochs_can_be_chosen(made: MadeRuns) -> None:
+    made.add("Comedy", epochs=8)
+    options = Options(first_epoch=3, last_epoch=5)
+    assert panel_of(views(made), ("base",), options).curves[0].x.tolist() == [3, 4, 5]
+    assert epoch_range(views(made), options) == (3, 5)
+    assert epoch_range(views(made), Options()) == (1, 10)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("5-20", (5, 20)), ("5-", (5, 0)), ("-20", (0, 20)), ("", (0, 0))]
+)
+def test_a_range_of_epochs_as_typed(text: str, expected: tuple[int, int]) -> None:
+    assert parse_epochs(text) == expected
+    assert not epochs_mistake(text)
+
+
+@pytest.mark.parametrize("text", ["five", "20-5", "5-5", "1-2-3"])
+def test_a_mistaken_range_of_epochs_is_said(text: str) -> None:
+    assert epochs_mistake(text)
+
+
+def test_smoothing_has_no_bias_and_keeps_gaps() -> None:
+    smoothed = smooth(np.array([0.5, 0.5, math.nan, 0.5]), 0.9)
+    assert smoothed[[0, 1, 3]] == pytest.approx([0.5, 0.5, 0.5])
+    assert math.isnan(smoothed[2])
+    step = smooth(np.array([0.0, 1.0, 1.0]), 0.5)
+    assert step == pytest.approx([0, 2 / 3, 6 / 7])
+
+
+def test_the_mean_of_seeds_and_its_interval(made: MadeRuns) -> None:
+    from scipy import stats
+
+    for seed in range(3):
+        made.add("Comedy", epochs=4, seed=seed)
+    runs = views(made)
+    (curve,) = panel_of(runs, ("base",), Options(seeds="mean", train=False)).curves
+    values = np.array([[e["test_fscore_soft"] for e in run.history] for run in runs])
+    expected = stats.t.interval(0.95, 2, values.mean(axis=0), stats.sem(values))
+    assert curve.low is not None
+    assert curve.high is not None
+    assert curve.y == pytest.approx(values.mean(axis=0))
+    assert curve.low == pytest.approx(expected[0], abs=1e-4)
+    assert curve.high == pytest.approx(expected[1], abs=1e-4)
+    assert len(panel_of(runs, ("base",), Options(train=False)).curves) == 3
+
+
+def test_quantiles_of_student_t() -> None:
+    from scipy import stats
+
+    df = np.array([1, 2, 5, 10, 20, 21, 30, 100, 10_000])
+    assert t_975(df) == pytest.approx(stats.t.ppf(0.975, df), rel=2e-3)
+
+
+def test_one_range_holds_all_cells(made: MadeRuns) -> None:
+    made.add("Comedy", epochs=4, level=0.3)
+    made.add("Drama", epochs=4, level=0.9)
+    panels = [panel_of([run], ("base",), Options()) for run in views(made)]
+    scale = value_range(panels, Options())
+    assert scale.low == 0
+    assert scale.high >= max(float(c.y.max()) for p in panels for c in p.curves)
+
+
+def test_natural_order() -> None:
+    names = ["l2-1e-2", "fc-1024x64", "base", "l2-1e-10", "fc-256x64"]
+    assert sorted(names, key=natural) == [
+        "base", "fc-256x64", "fc-1024x64", "l2-1e-10", "l2-1e-2"
+    ]  # fmt: skip
+
+
+# Cells
+
+
+def look(**changes: object) -> Look:
+    return Look(**({"epochs": (1, 10), "scale": Range(0.0, 0.5)} | changes))  # type: ignore[arg-type]
+
+
+def rows_of(panel: Panel, width: int, height: int, look_: Look) -> list[str]:
+    rows = draw_cell(panel, ((" " * width, "title"),), width, height, look_)
+    return ["".join(text for text, _ in row) for row in rows]
+
+
+def line(y: list[float]) -> Panel:
+    return Panel(curves=(Curve("test", 0, np.arange(1.0, len(y) + 1), np.array(y)),))
+
+
+def test_a_cell_of_six_rows_has_four_of_plot() -> None:
+    rows = rows_of(line([0.02, 0.48] * 5), 20, 6, look())
+    assert len(rows) == 6
+    plotted = [row[5:] for row in rows[1:5]]
+    assert all(set(row) & {chr(c) for c in range(0x2801, 0x2900)} for row in plotted)
+    assert rows[5].split() == ["1", "10"]
+
+
+@given(
+    st.integers(20, 80),
+    st.integers(6, 24),
+    st.lists(st.one_of(st.floats(0, 1), st.just(math.nan)), max_size=30),
+    st.booleans(),
+    st.one_of(st.none(), st.integers(1, 10)),
+)
+def test_every_row_is_as_wide_as_the_cell(
+    width: int, height: int, y: list[float], plain: bool, cursor: int | None
+) -> None:
+    drawn = rows_of(line(y), width, height, look(ascii_only=plain, cursor=cursor))
+    assert len(drawn) == height
+    assert {cell_len(row) for row in drawn} == {width}
+    if plain:
+        assert all(row.replace("│", "|").isascii() for row in drawn)
+
+
+def test_the_cursor_is_at_its_epoch() -> None:
+    rows = draw_cell(line([0.2] * 10), ((" " * 25, "title"),), 25, 6, look(cursor=10))
+    at = 0
+    marked = set()
+    for text, style in rows[1]:
+        if style.endswith("+cursor"):
+            marked |= set(range(at, at + len(text)))
+        at += len(text)
+    assert marked == {24}
+
+
+def test_overlaid_curves_end_in_their_letter_and_differ_in_ascii() -> None:
+    curves = tuple(
+        Curve("test", group, np.arange(1.0, 11), np.full(10, 0.1 + 0.2 * group))
+        for group in range(2)
+    )
+    rows = rows_of(Panel(curves=curves), 40, 10, look(overlaid=True, letters=True))
+    assert sum(row.count("a") for row in rows) == sum(row.count("b") for row in rows) == 1
+    plain = rows_of(Panel(curves=curves), 40, 10, look(overlaid=True, ascii_only=True))
+    assert sum(row.count("A") for row in plain) > 5
+    assert sum(row.count("B") for row in plain) > 5
+
+
+# Words
+
+
+def test_a_title_says_value_and_verdict(made: MadeRuns) -> None:
+    made.add("Comedy", epochs=3, level=0.9)
+    (run,) = views(made)
+    title = cell_title(("Comedy", "base"), [run], 30, Options(), cursor=2, selected=False,
+                       focused=False)  # fmt: skip
+    text = "".join(t for t, _ in title)
+    assert text.startswith(" Comedy")
+    value = run.history[1]["test_fscore_soft"]
+    assert f"{value:.3f}"[1:] + "▲" in text
+    assert len(text) == 30
+
+
+def test_a_header_names_what_differs_from_the_usual() -> None:
+    options = Options(log_y=True, shared_y=False, smoothing=0.8, seeds="mean")
+    text = "".join(t for t, _ in header(options, Arrangement(members={}), "", 120, False))
+    for word in ("F-score", "log y", "free y", "smooth 0.8", "95 %", "base rate", "always yes"):
+        assert word in text
+
+
+def test_pages_are_named_only_where_there_are_several() -> None:
+    assert page((0, 0), (3, 4), (3, 4)) == ""
+    assert page((3, 0), (3, 2), (18, 7)) == "↓4–6/18 →1–2/7"
+
+
+def test_the_readout_has_all_runs_of_the_cell(made: MadeRuns) -> None:
+    made.add("Comedy", "base", epochs=3)
+    made.add("Comedy", "no-reg", epochs=3)
+    runs = views(made)
+    options = Options(mode="overlay")
+    row = readout(("Comedy", ""), runs, ("base", "no-reg"), options, 2, 100)
+    text = "".join(t for t, _ in row)
+    assert "epoch 2" in text
+    for run in runs:
+        assert f"{run.variant} " + f"{run.history[1]['test_fscore_soft']:.3f}"[1:] in text

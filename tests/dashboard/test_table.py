@@ -1,0 +1,152 @@
+"""The table's rows and columns, apart from the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from postertui.dashboard.live.judge import judge
+from postertui.dashboard.live.view import RunView, view_of
+from postertui.dashboard.numbers import always_yes, compact, duration, score
+from postertui.dashboard.options import Options
+from postertui.dashboard.table.columns import BY_ID, COLUMNS, place
+from postertui.dashboard.table.detail import detail_lines
+from postertui.dashboard.table.rows import GroupRow, ordered
+from postertui.store import Store
+
+from .made import MadeRuns, milestone
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[list[RunView]]:
+    made = milestone(tmp_path / "runs")
+    yield read(made)
+    made.close()
+
+
+def read(made: MadeRuns) -> list[RunView]:
+    store = Store(made.folder, cache=False)
+    store.refresh()
+    return [view_of(run) for run in store.runs.values()]
+
+
+def text(run: RunView, column: str) -> str:
+    return BY_ID[column].text(run)[0]
+
+
+def of(runs: list[RunView], genre: str, variant: str) -> RunView:
+    (run,) = [r for r in runs if (r.genre, r.variant) == (genre, variant)]
+    return run
+
+
+def test_a_row_says_all_that_is_known_of_a_run(runs: list[RunView]) -> None:
+    run = of(runs, "Horror", "l2-1e-4")
+    rate = run.test_base_rate
+    newest = [e["test_fscore_soft"] for e in run.history]
+    assert text(run, "state") == "▸"
+    assert text(run, "epoch") == "6/10"
+    assert text(run, "newest") == score(newest[-1])
+    assert text(run, "best") == score(max(newest))
+    assert text(run, "base") == score(rate)
+    assert text(run, "yes") == score(always_yes(rate))
+    assert text(run, "seconds") == "1.4s"
+    assert text(run, "remaining") == "5.6s"
+    assert text(run, "device") == "cpu:0"
+    assert text(run, "dead") == ""
+
+
+@pytest.mark.parametrize("column", [c.id for c in COLUMNS])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_any_column_sorts_and_undefined_comes_last(
+    runs: list[RunView], column: str, reverse: bool
+) -> None:
+    rows = ordered(runs, Options(sort=column, reverse=reverse), frozenset())
+    assert len(rows) == len(runs)
+    keys = [BY_ID[column].key(row) for row in rows if isinstance(row, RunView)]
+    known = [k for k in keys if not (isinstance(k, tuple) and k[:1] == (True,))]
+    assert known == sorted(known, reverse=reverse)  # type: ignore[type-var]
+    assert keys[: len(known)] == known
+
+
+def test_pinned_runs_are_on_top(runs: list[RunView]) -> None:
+    last = ordered(runs, Options(), frozenset())[-1]
+    assert isinstance(last, RunView)
+    assert ordered(runs, Options(), {last.name})[0] is last
+
+
+@pytest.mark.parametrize(("group", "titles"), [
+    ("genre", ["Comedy", "Drama", "Horror"]),
+    ("variant", ["base", "l2-1e-4", "no-reg"]),
+])  # fmt: skip
+def test_groups_have_mean_and_sd(runs: list[RunView], group: str, titles: list[str]) -> None:
+    import statistics
+
+    rows = ordered(runs, Options(group=group), frozenset())
+    heads = [row for row in rows if isinstance(row, GroupRow)]
+    assert [head.title for head in heads] == titles
+    members = [r.newest() for r in runs if getattr(r, group) == titles[0]]
+    values = [v for v in members if v is not None]
+    assert heads[0].runs == len(members)
+    assert heads[0].mean == pytest.approx(statistics.mean(values))
+    assert heads[0].sd == pytest.approx(statistics.stdev(values))
+
+
+@pytest.mark.parametrize("width", [20, 34, 50, 64, 100])
+def test_columns_fit_and_the_most_important_stay(runs: list[RunView], width: int) -> None:
+    placed = place(width, runs)
+    ids = [p.column.id for p in placed]
+    assert {"state", "genre", "newest"} <= set(ids) or width < 30
+    assert sum(p.width + 1 for p in placed) - 1 <= max(width, 23)
+    if width >= 100:
+        assert {"best", "yes", "base", "seconds", "remaining", "device"} <= set(ids)
+
+
+def test_verdict_and_reason_are_told_below(tmp_path: Path) -> None:
+    made = MadeRuns(tmp_path / "runs")
+    good = made.add("Comedy", epochs=8, level=0.9)
+    for seed in (1, 2):
+        made.add("Comedy", epochs=8, level=0.9, seed=seed)
+    dead = made.add("Drama", "no-reg", epochs=6, dead=True, state="failed", reason="out of memory")
+    store = Store(made.folder, cache=False)
+    store.refresh()
+    table = store.table()
+    verdict = judge(table, good)
+    assert verdict.verdict == "above"
+    assert verdict.seeds == 3
+    assert verdict.low is not None
+    assert 0 < verdict.low < (verdict.margin or 0)
+    lines = [t for t, _ in detail_lines(view_of(store.runs[good]), verdict, 60, 4)]
+    assert lines[0].startswith("above the bar by .")
+    said = detail_lines(view_of(store.runs[dead]), judge(table, dead), 60, 6)
+    assert said[0] == ("out of memory", "failed")
+    assert any("NaN since epoch 1" in line for line, _ in said)
+    # However little room there is, it is kept to.
+    narrow = detail_lines(view_of(store.runs[dead]), judge(table, dead), 20, 3)
+    assert len(narrow) == 3
+    assert all(len(line) <= 20 for line, _ in narrow)
+    assert judge(table, "nobody").verdict == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0.4126, ".413"), (1.0, "1.00"), (0.0, ".000"), (None, "–"), (float("nan"), "–")],
+)
+def test_scores(value: float | None, expected: str) -> None:
+    assert score(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(1e-3, ".001"), (1.25, "1.25"), (18.34, "18.3"), (1e-6, "1e-6")]
+)
+def test_numbers(value: float, expected: str) -> None:
+    assert compact(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0.42, "0.4s"), (12.3, "12s"), (200, "3m20"), (7500, "2h05"), (273_600, "3d4h"), (None, "–")],
+)
+def test_durations(seconds: float | None, expected: str) -> None:
+    assert duration(seconds) == expected

@@ -1,0 +1,278 @@
+"""Every key of the view, at both sizes: what it changes, and that the screen follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from postertui.dashboard.charts.panels import COMPARED
+from postertui.dashboard.live.view import METRICS
+from postertui.dashboard.table.columns import COLUMNS
+
+from .driving import LARGE, SIZES, SMALL, dashboard
+from .made import MadeRuns, milestone
+
+both_sizes = pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x48"])
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[MadeRuns]:
+    runs = milestone(tmp_path / "runs")
+    yield runs
+    runs.close()
+
+
+@both_sizes
+async def test_the_main_screen(made: MadeRuns, size: tuple[int, int]) -> None:
+    async with dashboard(made.folder, size) as d:
+        text = d.text
+        assert "3 running" in d.lines[0]
+        assert "1 failed" in d.lines[0]
+        assert "9 runs" in d.lines[1]
+        for word in ("Comedy", "Drama", "Horror", "l2-1e-4", "no-reg", "F-score"):
+            assert word in text
+        assert "Help" in d.lines[-1]
+        assert "Quit" in d.lines[-1]
+        # Two columns of braille cells even at 80 columns, with their axes.
+        assert any(line.count("┤") >= 2 for line in d.lines)
+        assert sum(0x2800 < ord(c) < 0x2900 for c in text) > 60
+        assert all(len(line) == size[0] for line in d.lines)
+
+
+@both_sizes
+async def test_keys_that_change_what_is_drawn(made: MadeRuns, size: tuple[int, int]) -> None:
+    async with dashboard(made.folder, size) as d:
+
+        def options() -> object:
+            return d.app.model.options
+
+        for label, _ in [*list(METRICS.values())[1:], METRICS["f"]]:
+            await d.press("m")
+            assert label in d.text
+        await d.press("M")
+        assert d.app.model.options.metric == "learning_rate"
+        await d.press("m")
+
+        await d.press("t")
+        assert not d.app.model.options.train
+        assert "┄ train" not in d.text
+        await d.press("t")
+
+        await d.press("b")
+        assert not d.app.main.grid.panel(("Comedy", "base")).levels
+        await d.press("b")
+        assert d.app.main.grid.panel(("Comedy", "base")).levels
+
+        await d.press("y")
+        assert "free y" in d.text
+        await d.press("y", "l")
+        assert "log y" in d.text
+        assert d.app.main.grid.scale.log
+        await d.press("l", "e")
+        assert "smooth 0.5" in d.text
+        await d.press("e", "e", "e", "a")
+        assert "95 %" in d.text
+        await d.press("a")
+
+        await d.press("f")
+        assert d.app.main.grid.cells[1] == 1 or size == LARGE
+        assert d.app.main.grid.arrangement.columns == ("",)
+        assert "a━ base" in d.text
+        await d.press("f")
+        assert d.app.main.grid.arrangement.columns == ("base", "l2-1e-4", "no-reg")
+
+        for name in [*list(COMPARED)[1:], "variant"]:
+            await d.press("v")
+            assert d.app.model.options.compare == name
+        await d.press("E")
+        await d.write("5-2")
+        assert "must come after" in d.text
+        await d.press("backspace", "8", "enter")
+        assert d.app.main.grid.epochs == (5, 8)
+        assert "epochs 5–8" in d.text
+
+
+@both_sizes
+async def test_keys_of_the_table(made: MadeRuns, size: tuple[int, int]) -> None:
+    async with dashboard(made.folder, size) as d:
+        table = d.app.main.table
+        order = [c.id for c in COLUMNS]
+        start = order.index("genre")
+        for step in range(1, len(order) + 1):
+            await d.press("s")
+            assert d.app.model.options.sort == order[(start + step) % len(order)]
+        first = table.rows[0]
+        await d.press("S")
+        assert table.rows[0] is not first
+        await d.press("S")
+
+        await d.press("g")
+        assert "±" in d.text
+        await d.press("g", "g")
+        assert "±" not in d.text
+
+        await d.press("home")
+        names = [table.current.name if table.current else ""]
+        for key in ("down", "j", "up", "k", "end", "home", "pagedown", "pageup", "G"):
+            await d.press(key)
+            names.append(table.current.name if table.current else "")
+        rows = [row.name for row in table.rows if hasattr(row, "name")]
+        at = [rows.index(name) for name in names]
+        last = len(rows) - 1
+        assert at == [0, 1, 2, 1, 0, last, 0, last, 0, last]
+
+        await d.press("home", "space", "space")
+        assert len(d.app.model.marked) == 2
+        assert "●" in d.text
+        await d.press("escape")
+        assert not d.app.model.marked
+        await d.press("asterisk")
+        assert d.app.model.marked == set(d.app.model.shown)
+        await d.press("asterisk")
+        assert not d.app.model.marked
+
+
+@both_sizes
+async def test_keys_of_the_grid(made: MadeRuns, size: tuple[int, int]) -> None:
+    async with dashboard(made.folder, size) as d:
+        grid = d.app.main.grid
+        await d.press("tab")
+        assert grid.has_focus
+        await d.press("home")
+        keys = [grid.selected_key]
+        for key in ("right", "down", "left", "up", "j", "k", "right", "h"):
+            await d.press(key)
+            keys.append(grid.selected_key)
+        assert keys[:5] == [
+            ("Comedy", "base"), ("Comedy", "l2-1e-4"), ("Drama", "l2-1e-4"), ("Drama", "base"),
+            ("Comedy", "base"),
+        ]  # fmt: skip
+        assert keys[5:] == [
+            ("Drama", "base"), ("Comedy", "base"), ("Comedy", "l2-1e-4"), ("Comedy", "base")
+        ]  # fmt: skip
+
+        # One cursor through all cells, with the values there.
+        await d.press("left_square_bracket")
+        assert grid.cursor == 10
+        await d.press("left_square_bracket", "left_square_bracket", "right_square_bracket")
+        assert grid.cursor == 9
+        run = next(r for r in d.app.model.runs.values() if (r.genre, r.variant) == keys[0])
+        value = f"{run.history[8]['test_fscore_soft']:.3f}"[1:]
+        assert "epoch 9" in d.lines[-2]
+        assert value in d.lines[-2]
+        title = next(line for line in d.lines if " Comedy " in line and value in line)
+        assert title
+        await d.press("escape")
+        assert grid.cursor is None
+
+        across = grid.tiling.across
+        await d.press("less_than_sign")
+        assert grid.tiling.across == max(1, across - 1)
+        await d.press("greater_than_sign")
+        assert grid.tiling.across == across
+        await d.press("tab")
+        assert d.app.main.table.has_focus
+
+        await d.press("z")
+        assert not d.app.main.table.is_on_screen
+        assert grid.has_focus
+        await d.press("z")
+        assert not grid.is_on_screen
+        assert d.app.main.table.has_focus
+        await d.press("z")
+        assert grid.is_on_screen
+        assert d.app.main.table.is_on_screen
+
+
+@both_sizes
+async def test_a_cell_full_screen(made: MadeRuns, size: tuple[int, int]) -> None:
+    async with dashboard(made.folder, size) as d:
+        await d.press("tab", "home", "enter")
+        await d.shows("Comedy · base")
+        assert "always yes" in d.text
+        assert "epoch" in d.text
+        # The run behind it, and the verdict on it.
+        assert "10/10" in d.text
+        await d.shows("above the bar")
+        run = next(
+            r for r in d.app.model.runs.values() if (r.genre, r.variant) == ("Comedy", "base")
+        )
+        await d.press("left_square_bracket", "left_square_bracket")
+        assert "epoch 9" in d.text
+        assert f"{run.history[8]['test_fscore_soft']:.3f}"[1:] in d.text
+        await d.press("right_square_bracket")
+        assert "epoch 10" in d.text
+        await d.press("n")
+        await d.shows("Comedy · l2-1e-4")
+        await d.press("p")
+        await d.shows("Comedy · base")
+        await d.press("m")
+        await d.shows("F as published")
+        await d.press("l")
+        await d.shows("log y")
+        assert all(len(line) == size[0] for line in d.lines)
+        await d.press("escape")
+        assert d.app.screen is d.app.main
+
+
+async def test_eighteen_by_seven_cells_are_paged(tmp_path: Path) -> None:
+    from postertui.published import BASE_RATES
+
+    made = MadeRuns(tmp_path / "runs")
+    variants = ("base", "no-reg", "l2-1e-2", "l2-1e-3", "l2-1e-4", "l2-1e-5", "l2-1e-6")
+    for genre in BASE_RATES:
+        for variant in variants:
+            made.add(genre, variant, epochs=1, state="done")
+    async with dashboard(made.folder, SMALL) as d:
+        grid = d.app.main.grid
+        assert grid.cells == (18, 7)
+        await d.press("z", "home")
+        seen: set[tuple[str, str]] = set()
+        for _ in range(12):
+            for _ in range(5):
+                seen |= {k for cell in grid.in_sight() if (k := grid.key_at(*cell)) is not None}
+                await d.press("right", "right")
+            await d.press("left", *["left"] * 9)
+            await d.press("pagedown")
+        assert len(seen) == 18 * 7
+        assert grid.tiling.height - 2 >= 4
+        assert "↓" in d.lines[2]
+
+
+async def test_mouse(made: MadeRuns) -> None:
+    async with dashboard(made.folder, LARGE) as d:
+        table, grid = d.app.main.table, d.app.main.grid
+        await d.pilot.click(table, offset=(8, 4))
+        assert table.current is table.rows[3]
+        head = d.lines[table.region.y]
+        await d.pilot.click(table, offset=(head.index(" best") + 2, 0))
+        assert d.app.model.options.sort == "best"
+        await d.pilot.click(table, offset=(head.index(" best") + 2, 0))
+        assert d.app.model.options.reverse
+        cell = grid.tiling.width + 1
+        await d.pilot.click(grid, offset=(cell + 12, 8))
+        assert grid.selected == (0, 1)
+        assert grid.cursor is not None
+        await d.pilot.click(grid, offset=(cell + 12, 8), times=2)
+        await d.shows("Comedy · ")
+        await d.pilot.click("KeyBar", offset=(2, 0))
+        await d.until(lambda: d.app.screen is d.app.main, "Esc clicked")
+
+
+async def test_the_screen_follows_runs_and_its_own_size(made: MadeRuns) -> None:
+    async with dashboard(made.folder, SMALL) as d:
+        name = next(n for n, r in d.app.model.runs.items() if (r.genre, r.epoch) == ("Drama", 6))
+        made.epoch(name, 7)
+        await d.shows("7/10")
+        made.end(name, "failed", "killed by SIGKILL", when=1_700_000_100.0)
+        await d.until(lambda: "2 failed" in d.lines[0], "the failure counted")
+        made.add("Western", "base", epochs=2, state="done")
+        await d.shows("Western")
+        for size in (LARGE, (250, 70), (40, 12), SMALL):
+            await d.pilot.resize_terminal(*size)
+            await d.pilot.pause()
+            assert {len(line) for line in d.lines} == {size[0]}
+            assert len(d.lines) == size[1]
+        assert "Western" in d.text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -126,3 +128,23 @@ def test_the_published_table_has_every_chapter_without_confusion_counts() -> Non
     ):
         assert fact in said
     assert "implied by accuracy" in chapter(page, "ensemble").tables[0].notes[-1]
+
+
+def test_analysis_and_page_load_no_framework(tmp_path: Path) -> None:
+    """In a process of its own, since the tests here load all sorts of things."""
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from tests.page.pages import make_page; from postertui.page.files import write_page\n"
+        "write_page(make_page(Path(sys.argv[1])), Path(sys.argv[1]))\n"
+        "heavy = {'tensorflow', 'keras', 'jax', 'textual', 'plotnine', 'matplotlib', 'pandas'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout.strip() == "[]"

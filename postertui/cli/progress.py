@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import click
 
+from postertui.errors import UserError
 from postertui.harmless import harmless
 from postertui.supervisor import requests
+from postertui.supervisor.folder import LOG as SUPERVISOR_LOG
 
 if TYPE_CHECKING:
     from postertui.launch import Plan
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at the runs folder.
 INTERVAL = 0.3
+
+#: So often in a row is a supervisor started that ends without anything having happened.
+MOST_STARTS = 3
 
 CLOSED = ("done", "failed", "cancelled")
 
@@ -61,8 +66,11 @@ def follow(store: Store, names: Sequence[str], plan: Plan, *, started: bool, as_
 
 def _watch(store: Store, names: Sequence[str], view: View) -> None:
     wanted = set(names)
+    starts = 0
     while True:
         changed = store.refresh()
+        if changed & wanted:
+            starts = 0
         runs = [store.runs[n] for n in names if n in store.runs]
         left = [r for r in runs if r.state not in CLOSED]
         status = requests.status(store.folder)
@@ -70,7 +78,13 @@ def _watch(store: Store, names: Sequence[str], view: View) -> None:
         if all(r.paused and r.state != "running" for r in left):
             return
         if not status.running and not requests.is_paused(store.folder):
-            requests.ensure_supervisor(store.folder)
+            if starts == MOST_STARTS:
+                raise UserError(
+                    f"{store.folder}: the supervisor ends at once, again and again; "
+                    f"{store.folder / SUPERVISOR_LOG} may say why",
+                    exit_code=1,
+                )
+            starts += requests.ensure_supervisor(store.folder)
         time.sleep(INTERVAL)
 
 

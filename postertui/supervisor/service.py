@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,11 +19,11 @@ import msgspec
 from postertui.errors import UserError
 from postertui.events import DamagedEventsError, parse_events
 from postertui.processes import Process
-from postertui.runs import RunSpec, is_locked, is_run_name, list_runs, read_spec
+from postertui.runs import is_locked, is_run_name, list_runs, read_spec
 from postertui.supervisor import folder as files
 from postertui.supervisor.backend import Backend, Report
 from postertui.supervisor.queue import Entry, in_order
-from postertui.supervisor.settle import Standing, read_standing, settle_lost, standing
+from postertui.supervisor.settle import NOTHING, Standing, read_standing, settle_lost, standing
 
 #: Seconds between two looks at the bell, at runs that others train, and for stalled jobs.
 TICK = 0.25
@@ -75,7 +76,6 @@ class Supervisor:
         self._backend = backend
         self._limits = limits or Limits.from_environment()
         self._waiting: dict[str, Entry] = {}
-        self._specs: dict[str, RunSpec] = {}
         self._seen: dict[str, tuple[int, int]] = {}
         self._closed: dict[str, tuple[int, int]] = {}
         self._ours: dict[str, _Watched] = {}
@@ -101,16 +101,21 @@ class Supervisor:
 
     def run(self) -> None:
         """Work until there is nothing left to do, or `stop`."""
-        while not self._stopping:
-            self._look()
-            self._check_room()
-            self._hand_out()
-            if self._is_idle():
-                return
-            self._write_status()
-            self._take(self._backend.reports(TICK))
-            self._watch_adopted()
-            self._end_stalled()
+        while not self._stopping and self.step(TICK):
+            pass
+
+    def step(self, timeout: float) -> bool:
+        """Look, give out, hear what happens within `timeout` seconds; False if there is no work."""
+        self._look()
+        self._check_room()
+        self._hand_out()
+        if self._is_idle():
+            return False
+        self._write_status()
+        self._take(self._backend.reports(timeout))
+        self._watch_adopted()
+        self._end_stalled()
+        return True
 
     def finish(self, patience: float = 7.0) -> None:
         """Stop the jobs and settle their runs as interrupted; nothing is left running."""
@@ -168,17 +173,15 @@ class Supervisor:
                 self._closed[name] = identity
                 return
             state = read_standing(path)
-            spec = self._specs.get(name) or read_spec(path)
+            spec = read_spec(path)
         except (DamagedEventsError, UserError, OSError):
             # The run is shown as damaged; `postertui doctor --repair` moves it aside.
             self._closed[name] = identity
             return
         if state.is_closed:
             self._closed[name] = identity
-            self._specs.pop(name, None)
             return
         self._closed.pop(name, None)
-        self._specs[name] = spec
         if is_locked(path):
             self._adopted[name] = _watch(path, state)
         elif state.is_started:
@@ -197,14 +200,14 @@ class Supervisor:
         for entry in in_order(self._waiting.values(), self._genre):
             if room <= 0:
                 return
-            if not self._backend.capacity(alone=entry.alone):
+            if not self._backend.capacity(alone=entry.alone) or (entry.alone and self._adopted):
                 # Nobody overtakes a run that waits for a whole device, or it would for ever.
                 return
             room -= 1
             self._genre = entry.genre
             del self._waiting[entry.run]
             path = self._folder / entry.run
-            self._ours[entry.run] = _watch(path, read_standing(path))
+            self._ours[entry.run] = _watch(path, _standing_or(path, NOTHING))
             self._backend.submit(entry.run, alone=entry.alone)
 
     def _take(self, reports: list[Report]) -> None:
@@ -214,10 +217,13 @@ class Supervisor:
                 continue
             match report.kind:
                 case "lost":
-                    silent = _identity(self._folder / report.run / "events.jsonl")[1] == (
-                        watched.size_at_start
-                    )
+                    silent = self._size(report.run) == watched.size_at_start
                     self._settle(report.run, report.reason, fault=True, silent=silent)
+                case "released" if (
+                    report.reason and self._size(report.run) == watched.size_at_start
+                ):
+                    # Its job could not even begin; to give it out again would go on for ever.
+                    self._settle(report.run, report.reason, fault=True, silent=True)
                 case "full":
                     self._full = True
                     self._unsettled[report.run] = report
@@ -233,14 +239,20 @@ class Supervisor:
         except DamagedEventsError:
             pass
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            self._full = True
-            self._unsettled[run] = Report(run, "lost" if fault else "full", reason)
-            return
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                self._full = True
+                self._unsettled[run] = Report(run, "lost" if fault else "full", reason)
+                return
+            # Somebody removed the run, or the disk is broken: no reason to let go of the others.
+            sys.stderr.write(f"{run}: {error}\n")
+            self._closed[run] = _identity(path / "events.jsonl")
         self._unsettled.pop(run, None)
         if not self._stopping:
             self._look_at(run)
+
+    def _size(self, run: str) -> int:
+        """How many bytes of events the run has."""
+        return _identity(self._folder / run / "events.jsonl")[1]
 
     def _check_room(self) -> None:
         """While the disk is full the queue waits; then what could not be written is."""

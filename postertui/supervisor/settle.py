@@ -48,6 +48,10 @@ class Standing(NamedTuple):
         return self.milestone == "start"
 
 
+#: Where a run stands before its first event.
+NOTHING = Standing(None, None, 0, False, None, None)
+
+
 def standing(events: Iterable[Event]) -> Standing:
     milestone: str | None = None
     status: str | None = None

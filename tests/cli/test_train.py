@@ -213,3 +213,16 @@ def test_what_cannot_be_trained_is_one_line_and_leaves_nothing(
     assert said in result.stderr
     assert "Traceback" not in result.stderr
     assert not runs.exists()
+
+
+def test_work_that_no_supervisor_can_do_is_given_up(folder: Path, data: Path) -> None:
+    asked = train(folder, data, "--variant", "base", "--genre", "Comedy", "--epochs", "3")
+    names = json.loads(run([*asked, "--dry-run", "--json"]).stdout)["missing"]
+    requests.pause(folder)
+    assert run([*asked, "--detach"]).returncode == 0
+    (folder / names[0] / "lock").mkdir()
+    requests.resume(folder)
+    result = run(asked)
+    assert result.returncode == 1
+    assert "the supervisor ends at once" in result.stderr.splitlines()[-1]
+    assert "Is a directory" in (folder / ".supervisor.log").read_text()

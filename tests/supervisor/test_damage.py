@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,16 @@ from postertui.store import Store
 from postertui.supervisor import requests
 from tests.supervisor.helpers import (
     assert_as_if_undisturbed,
+    job_of,
     make_spec,
+    processes_of,
     queue,
     read,
     states,
     train_all,
+    wait_for,
+    wait_until_over,
+    wait_until_trained,
 )
 
 #: A done run's file to what is put in its place, and what is said of it.
@@ -130,3 +136,47 @@ def test_repair_moves_what_is_damaged_aside_and_loses_nothing(folder: Path) -> N
     queue(folder, bad)
     train_all(folder)
     assert states(folder) == {well.run: "done", bad.run: "done"}
+
+
+def test_run_that_somebody_removes_while_it_is_trained_takes_nobody_along(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
+    removed, kept = make_spec("Comedy", epochs=1000), make_spec("Drama", epochs=30)
+    waiting = make_spec("Horror")
+    queue(folder, removed, kept, waiting)
+    requests.ensure_supervisor(folder, jobs=2)
+    wait_until_trained(folder, removed.run)
+    wait_until_trained(folder, kept.run)
+    job = job_of(folder, removed.run)
+    shutil.rmtree(folder / removed.run)
+    job.signal(signal.SIGKILL)
+    wait_until_over(folder)
+    assert_as_if_undisturbed(folder, tmp_path, kept, waiting)
+
+
+def test_removing_the_whole_folder_ends_everything(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
+    [name] = queue(folder, make_spec(epochs=10_000))
+    requests.ensure_supervisor(folder, jobs=1)
+    wait_until_trained(folder, name)
+    shutil.rmtree(folder)
+    wait_for(lambda: not processes_of(folder), "everything to end")
+
+
+@pytest.mark.parametrize("file", ["log.txt", "lock", "events.jsonl", "cancel"])
+def test_run_whose_files_cannot_be_written_is_given_up_after_a_while(
+    folder: Path, tmp_path: Path, file: str
+) -> None:
+    bad, well = make_spec("Comedy"), make_spec("Drama")
+    queue(folder, bad, well)
+    (folder / bad.run / file).mkdir()
+    train_all(folder)
+    run = read(folder)[bad.run]
+    if file == "log.txt":
+        assert run.state == "failed"
+        assert "log.txt: Is a directory" in (run.reason or "")
+    assert not run.locked
+    assert_as_if_undisturbed(folder, tmp_path, well)

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from postertui.delimited import MISSING, read_parquet, read_text
+from postertui.delimited import MISSING, RawTable, read_parquet, read_text
 from postertui.errors import UserError
 from postertui.naming import variant_name
 from postertui.published import BASE_RATES
@@ -69,16 +69,24 @@ SCHEMA: dict[str, type[pl.DataType]] = {**PUBLISHED_SCHEMA, **ADDED_SCHEMA}
 SETTING = ("Regularizer", "FC1", "FC2", "genre", "variant")
 REQUIRED = (*SETTING, "epoch")
 
+#: The last epoch that a run can have.
+MAX_EPOCH = 10_000_000
+
 _SUFFIXES = (".tsv", ".csv", ".parquet")
 _TEXT_SUFFIXES = (".tsv", ".csv", ".txt", ".tab")
 
 
 @dataclass(frozen=True)
 class LoadedTable:
-    """A history table and the columns of its file that are none of the history table's."""
+    """A history table as a file has it.
+
+    `ignored` are the file's columns that are none of the history table's, `given_runs` the runs
+    whose names it gives.
+    """
 
     table: pl.DataFrame
     ignored: tuple[str, ...]
+    given_runs: frozenset[str]
 
 
 def read_table(path: Path) -> pl.DataFrame:
@@ -114,14 +122,8 @@ def load_table(path: Path) -> LoadedTable:
         raise UserError(f"{path}: not a history table: no metric, such as `test_fscore`")
     given = {c: source.cast(c, dtype) for c, dtype in SCHEMA.items() if c in there}
     blank = pl.DataFrame(given).select(pl.all_horizontal(pl.all().is_null())).to_series()
-    for name in REQUIRED:
-        wrong = given[name].is_null()
-        if name == "epoch":
-            wrong |= (given[name] < 1).fill_null(value=False)
-        if (wrong & ~blank).any():
-            row = (wrong & ~blank).arg_true()[0]
-            reason = "is empty" if given[name][row] is None else "counts from 1"
-            raise UserError(f"{source.where(row)}, column `{name}`: {reason}")
+    for name in given:
+        _check_column(source, name, given[name], blank)
     table = normalise(
         pl.DataFrame(given)
         .filter(~blank)
@@ -131,7 +133,33 @@ def load_table(path: Path) -> LoadedTable:
             if dtype is pl.String and c in given
         )
     )
-    return LoadedTable(fill_identity(table), tuple(c for c in there if c not in SCHEMA))
+    return LoadedTable(
+        fill_identity(table),
+        tuple(c for c in there if c not in SCHEMA),
+        frozenset(table["run"].drop_nulls()),
+    )
+
+
+def _check_column(source: RawTable, name: str, column: pl.Series, blank: pl.Series) -> None:
+    """Refuse what no history can have, with file, line and column; `blank` rows do not count."""
+    lowest = 1 if name == "epoch" else 0
+    wrong = pl.Series([False]).new_from_index(0, len(column))
+    if name in REQUIRED:
+        wrong = column.is_null()
+    if SCHEMA[name] is pl.Int64 and name != "seed":
+        wrong |= ((column < lowest) | (column > MAX_EPOCH if name == "epoch" else False)).fill_null(
+            value=False
+        )
+    if not (wrong & ~blank).any():
+        return
+    row = (wrong & ~blank).arg_true()[0]
+    if column[row] is None:
+        reason = "is empty"
+    elif column[row] < lowest:
+        reason = "counts from 1" if name == "epoch" else f"{column[row]} is below 0"
+    else:
+        reason = f"{column[row]} is more than the {MAX_EPOCH:,} that a history can have"
+    raise UserError(f"{source.where(row)}, column `{name}`: {reason}")
 
 
 def write_table(table: pl.DataFrame, path: Path) -> None:
@@ -140,8 +168,7 @@ def write_table(table: pl.DataFrame, path: Path) -> None:
     Text is for `read.table(header=TRUE, sep="\\t")` and its like: an undefined metric is `NaN`,
     any other missing value `NA`; strings that R would take apart are quoted.
     """
-    if path.suffix.lower() not in _SUFFIXES:
-        raise UserError(f"{path}: name the table .tsv, .csv or .parquet")
+    check_suffix(path)
     table = normalise(table)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -154,6 +181,12 @@ def write_table(table: pl.DataFrame, path: Path) -> None:
         raise UserError(f"{path}: {error.strerror or error}", exit_code=1) from None
     finally:
         draft.unlink(missing_ok=True)
+
+
+def check_suffix(path: Path) -> None:
+    """Raises `UserError` for a name that no table can be written to."""
+    if path.suffix.lower() not in _SUFFIXES:
+        raise UserError(f"{path}: name the table .tsv, .csv or .parquet")
 
 
 def normalise(table: pl.DataFrame) -> pl.DataFrame:
@@ -190,8 +223,8 @@ def with_base_rates(table: pl.DataFrame) -> pl.DataFrame:
 def fill_identity(table: pl.DataFrame) -> pl.DataFrame:
     """`table` with `name` and `run` where they are null, and one (run, epoch) a row.
 
-    A history ends where its setting has the same epoch again; the second is a run of its own,
-    with a number behind its name. The names follow from the rows and their order alone.
+    A setting that has an epoch twice has two histories; the second is a run of its own, with a
+    number behind its name. The names follow from the rows and their order alone.
     """
     names = table.select(SETTING).unique(maintain_order=True)
     names = names.with_columns(
@@ -205,7 +238,7 @@ def fill_identity(table: pl.DataFrame) -> pl.DataFrame:
         pl.col("name").fill_null(pl.col("_name"))
     )
     key = [*SETTING, "name", "run", "seed"]
-    table = table.with_columns(pl.col("epoch").cum_count().over(*key, "epoch").alias("_history"))
+    table = table.with_columns(_number_histories(key).alias("_history"))
     histories = table.select(*key, "_history").unique(maintain_order=True)
     runs = _name_runs(histories.iter_rows(named=True), set(histories["run"].drop_nulls()))
     histories = histories.with_columns(pl.Series("_run", runs, dtype=pl.String))
@@ -216,6 +249,19 @@ def fill_identity(table: pl.DataFrame) -> pl.DataFrame:
         .with_columns(pl.col("_run").alias("run"))
         .select(list(SCHEMA))
     )
+
+
+def _number_histories(key: list[str]) -> pl.Expr:
+    """Which of its setting's histories a row belongs to, from 1.
+
+    Histories that stand one after the other begin where the epochs do not rise. Where rows are in
+    any other order, the n-th row of an epoch is the n-th history's.
+    """
+    epoch = pl.col("epoch")
+    nth = epoch.cum_count().over(*key, "epoch")
+    falls = (epoch <= epoch.shift()).fill_null(value=False).cum_sum().over(key) + 1
+    in_order = falls.max().over(key) == nth.max().over(key)
+    return pl.when(in_order).then(falls).otherwise(nth)
 
 
 def _name_runs(histories: Iterable[dict[str, Any]], given: set[str]) -> list[str]:

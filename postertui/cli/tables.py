@@ -1,0 +1,131 @@
+"""`postertui import` and `postertui export`: histories from files and into one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from postertui.cli.options import json_option, runs_option
+from postertui.errors import UserError
+from postertui.harmless import harmless
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from postertui.filters import Filter
+    from postertui.importer import ImportReport
+
+#: So many of what was left out are named on the screen; `--json` has all.
+_NAMED = 50
+
+
+@click.command("import")
+@click.argument(
+    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@runs_option
+@json_option
+def import_command(paths: tuple[Path, ...], runs: Path, as_json: bool) -> int:
+    """Read 2017 logs or a history table into runs.
+
+    PATH is a folder of logs, a log, or a table (.tsv, .csv, .parquet). Importing again what is
+    there adds nothing. A log that cannot be used is named and skipped; the exit code is 1 then.
+    """
+    from postertui.importer import import_paths
+
+    report = import_paths(paths, runs)
+    _say(report.notes)
+    skipped = [f"skipped {s.what}: {s.reason}" for s in report.skipped]
+    _say(skipped[:_NAMED])
+    if len(skipped) > _NAMED:
+        _say([f"and {len(skipped) - _NAMED} more skipped; --json names all"])
+    if as_json:
+        click.echo(json.dumps(_as_json(report, runs), ensure_ascii=False))
+    else:
+        click.echo(_in_words(report, runs))
+    return 1 if report.skipped else 0
+
+
+@click.command("export")
+@click.argument("query", metavar="[FILTER]", nargs=-1)
+@click.option(
+    "-o",
+    "--output",
+    "output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The table to write: .tsv, .csv or .parquet.",
+)
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path),
+    help="A history table instead of the runs: to filter it, or to change its format.",
+)
+@runs_option
+@json_option
+def export_command(
+    query: tuple[str, ...], output: Path, source: Path | None, runs: Path, as_json: bool
+) -> None:
+    """Write the history table to a file, of all runs or of those that FILTER accepts.
+
+    A .tsv opens in R with read.table(header=TRUE, sep="\\t"); numbers are written exactly.
+    """
+    from postertui.filters import parse
+    from postertui.table import check_suffix, read_table, write_table
+
+    check_suffix(output)
+    chosen = parse(" ".join(query))
+    table = _of_runs(runs, chosen) if source is None else chosen.select(read_table(source))
+    if table.is_empty():
+        matched = f" that matches {chosen.text!r}" if chosen.text.strip() else ""
+        raise UserError(f"{source or runs}: no finished epoch{matched}", exit_code=3)
+    write_table(table, output)
+    count = table["run"].n_unique()
+    if as_json:
+        document = {"file": str(output), "runs": count, "rows": table.height}
+        click.echo(json.dumps(document, ensure_ascii=False))
+    else:
+        click.echo(f"{output}: {_counted(count, 'run')}, {_counted(table.height, 'row')}")
+
+
+def _of_runs(folder: Path, chosen: Filter) -> pl.DataFrame:
+    from postertui.store import Store
+
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; name one with --runs, or a table with --from")
+    store = Store(folder)
+    store.refresh()
+    return store.table(lambda run: chosen.matches(run.record()))
+
+
+def _in_words(report: ImportReport, runs: Path) -> str:
+    parts = [f"{_counted(len(report.added), 'run')} added to {runs}"]
+    if report.there:
+        parts.append(f"{report.there:,} there already")
+    if report.skipped:
+        parts.append(f"{len(report.skipped):,} skipped")
+    return ", ".join(parts)
+
+
+def _as_json(report: ImportReport, runs: Path) -> dict[str, object]:
+    return {
+        "runs": str(runs),
+        "added": report.added,
+        "there": report.there,
+        "skipped": [{"what": s.what, "reason": s.reason} for s in report.skipped],
+        "notes": report.notes,
+    }
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(" ".join(harmless(line).split()), err=True)

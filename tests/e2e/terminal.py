@@ -57,7 +57,11 @@ class Terminal:
             "env PS1=ready: bash --norc",
             env=variables,
         )
-        self.wait_for("ready:")
+        try:
+            self.wait_for("ready:")
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rich.console import RenderableType
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.filter import LineFilter
@@ -26,6 +27,7 @@ from postertui.dashboard.safe import clean
 from postertui.dashboard.screens.help import HelpScreen
 from postertui.dashboard.screens.palette import EverythingProvider
 from postertui.dashboard.setup import Setup
+from postertui.dashboard.sparing import SparingScreen
 from postertui.dashboard.theme import PALETTES, Styles, theme_of
 from postertui.dashboard.watch.announce import happenings
 
@@ -49,8 +51,8 @@ class DashboardApp(App[None]):
     BINDINGS = [
         Binding("question_mark", "help", "Help", id="app.help"),
         Binding("q", "quit", "Quit", id="app.quit"),
-        Binding("colon", "command_palette", "commands", show=False, id="app.commands",
-                tooltip="everything by name, also Ctrl+P"),
+        Binding("ctrl+p,colon", "command_palette", "commands", show=False, id="app.commands",
+                tooltip="everything by name"),
         Binding("T", "next_theme", "theme", show=False, id="app.theme",
                 tooltip="dark, light, colour-blind"),
         Binding("ctrl+c", "quit", "quit", show=False, id="app.interrupt", system=True),
@@ -74,6 +76,7 @@ class DashboardApp(App[None]):
         self.book = Styles(PALETTES[self.theme])
         self.set_keymap(self.config.keys)
         self._plain = [PlainText()] if setup.ascii_only else []
+        self._sparing = SparingScreen()
         self._finished: deque[tuple[float, int]] = deque(maxlen=64)
         self._remembering: Timer | None = None
 
@@ -94,6 +97,11 @@ class DashboardApp(App[None]):
         path = str(self.setup.runs)
         home = str(Path.home())
         return clean(path.replace(home, "~", 1) if path.startswith(home) else path, 40)
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        # Textual has no public place between what it drew and what it sends.
+        colours = self.console._color_system
+        super()._display(screen, self._sparing.spare(renderable, self.size, colours))
 
     def on_unmount(self) -> None:
         self.feed.stop()

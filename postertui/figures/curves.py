@@ -220,6 +220,7 @@ def fit_size(
         rows, columns = picture.grid
         width = 1.9 + columns * (0.95 if picture.facets.rows else 1.15)
         height = 1.1 + rows * (0.64 if picture.facets.rows else 1.35)
-        size = natural or (max(width, 6.5), max(height, 2.6))
+        width, height = natural or (max(width, 6.5), max(height, 2.6))
+        size = (width, height + (0.25 if picture.caption else 0))
     width, height = options.width or size[0], options.height or size[1]
     return replace(picture, size=(round(width, 2), round(height, 2)))

@@ -15,7 +15,7 @@ from postertui.figures.source import Source
 
 NAME = "models"
 #: What a model is beside the others of its genre, from the best on, and how large its dot is.
-STANDINGS = {"best": 2.2, "tied with the best": 1.6, "behind": 1.2}
+STANDINGS = {"best": 1.7, "tied with the best": 1.2, "behind": 0.9}
 #: Where the noise between runs is unknown, nothing can be told apart.
 UNRANKED = "model"
 
@@ -67,7 +67,7 @@ def draw_models(
     layers += [Layer("span", spans, weight=0.7, opacity=0.6, meaning="95 % interval of the mean")]
     layers += [
         Layer("dot", dots.filter(pl.col("series") == series).drop("low", "high"), weight=weight)
-        for series, weight in reversed({**STANDINGS, UNRANKED: 1.3}.items())
+        for series, weight in reversed({**STANDINGS, UNRANKED: 1.2}.items())
     ]
     layers = [layer for layer in layers if not layer.data.is_empty()]
     genres = levels_of([dots], ["genre"])

@@ -28,8 +28,8 @@ POINTS = float(np.sqrt(np.pi))
 GRID_ORDER = 0.5
 
 
-def draw_quickly(plot: plotnine.ggplot, dpi: int) -> Any:
-    """The matplotlib figure of `plot` (facets, linear scales, `theme_gray`), laid out for `dpi`."""
+def draw_quickly(plot: plotnine.ggplot) -> Any:
+    """The matplotlib figure of `plot`: facets, linear scales, `theme_gray`; laid out."""
     made: Any = plot
     made.facet.set_limits_breaks_and_labels = partial(_finish_panel, made)
     made.guides._apply_guide_themes = _theme_guides
@@ -38,8 +38,10 @@ def draw_quickly(plot: plotnine.ggplot, dpi: int) -> Any:
             layer.geom.draw_layer = partial(painter, layer.geom)
     with _no_collection():
         figure = made.draw()
+        for ax in made.axs:
+            ax.grid(visible=False)
         # Laid out here once; `savefig` would do so twice and draw everything for it.
-        figure.set_dpi(dpi)
+        figure.set_dpi(made.theme.getp("dpi"))
         figure.get_layout_engine().execute(figure)
         figure.set_layout_engine("none")
     return figure

@@ -20,7 +20,7 @@ p9: Any = plotnine
 #: plotnine's size of a line as wide as R's 0.5: 1.07 pt.
 LINE = 0.602
 #: R's point of size 1.5 with a stroke of 0.5 is a letter of this size; a dot is smaller.
-LETTER, DOT = 2.2, 0.9
+LETTER, DOT = 2.2, 1.3
 FONT = "DejaVu Sans"
 
 #: What marks measure, and those marks that measure from left to right.
@@ -28,9 +28,12 @@ _ALONG = ("value", "low", "high")
 _LYING = ("vline", "dot", "span")
 
 _STRIP_WIDTH = 14
+_CAPTION_SIZE = 7.5
+#: So many letters of a caption fit into an inch, beside the legend.
+_CAPTION_LETTERS = 11
 
 
-def to_ggplot(picture: Picture) -> plotnine.ggplot:
+def to_ggplot(picture: Picture, dpi: int = DPI) -> plotnine.ggplot:
     """The picture as a plot, with its size and resolution in its theme."""
     levels = {**picture.facets.levels, "series": list(picture.colours)}
     plot = p9.ggplot()
@@ -53,8 +56,9 @@ def to_ggplot(picture: Picture) -> plotnine.ggplot:
         titles = ("color", "shape") if picture.letters else ("color",)
         plot += p9.labs(**dict.fromkeys(titles, picture.legend))
     if picture.caption:
-        plot += p9.labs(caption=picture.caption)
-    plot += _theme(picture)
+        width = int(_CAPTION_LETTERS * picture.size[0])
+        plot += p9.labs(caption="\n".join(textwrap.wrap(picture.caption, width)))
+    plot += _theme(picture, dpi)
     assert isinstance(plot, plotnine.ggplot)
     return plot
 
@@ -219,13 +223,14 @@ def minor_breaks(breaks: Sequence[float], limits: tuple[float, float]) -> list[f
     return sorted([*ends, *middles])
 
 
-def _theme(picture: Picture) -> Any:
+def _theme(picture: Picture, dpi: int) -> Any:
     text = p9.element_text(family=FONT)
     parts: dict[str, Any] = {
         "figure_size": picture.size,
-        "dpi": DPI,
+        "dpi": dpi,
         "text": text,
         "plot_title": p9.element_text(ha="left"),
+        "plot_caption": p9.element_text(size=_CAPTION_SIZE, color="#4D4D4D"),
     }
     if not picture.legend:
         parts["legend_title"] = p9.element_blank()

@@ -15,7 +15,7 @@ from postertui.figures.quick import draw_quickly
 from postertui.figures.render import FONT, to_ggplot
 
 #: What would otherwise differ from machine to machine or from day to day.
-_FIXED: dict[Any, Any] = {
+LOOKS: dict[Any, Any] = {
     "svg.hashsalt": "postertui",
     "svg.fonttype": "path",
     "pdf.fonttype": 42,
@@ -34,10 +34,10 @@ def render_bytes(
 
     Drawn once, written once per format. Dates are left out.
     """
-    with mpl.rc_context(_FIXED), warnings.catch_warnings():
+    with mpl.rc_context(LOOKS), warnings.catch_warnings():
         # plotnine says in warnings what `Picture.hidden` counts.
         warnings.simplefilter("ignore")
-        figure = draw_quickly(to_ggplot(picture), dpi)
+        figure = draw_quickly(to_ggplot(picture, dpi))
         files: dict[Format, bytes] = {}
         for kind in formats:
             buffer = io.BytesIO()

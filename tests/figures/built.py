@@ -10,6 +10,7 @@ import copy
 import csv
 import json
 import math
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,12 @@ DASHED = (0, (4, 4))
 JITTERED = frozenset({"x"})
 
 
-def read_reference(folder: Path, name: str) -> tuple[dict[str, Any], list[dict[str, str]]]:
+def read_reference(
+    folder: Path | zipfile.Path, name: str
+) -> tuple[dict[str, Any], list[dict[str, str]]]:
     """What ggplot2 built: the panels and scales, and the marks."""
     record: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())
-    with (folder / f"{name}.layers.csv").open(newline="") as lines:
+    with (folder / f"{name}.layers.csv").open() as lines:
         return record, list(csv.DictReader(lines))
 
 

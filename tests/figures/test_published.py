@@ -1,0 +1,121 @@
+"""The gate: what plotnine builds of each figure is what ggplot2 built."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import plotnine
+import polars as pl
+import pytest
+from matplotlib.collections import LineCollection
+
+import postertui
+from postertui.errors import UserError
+from postertui.figures.catalogue import draw_published, figure_names
+from postertui.figures.options import STRICT, Options
+from postertui.figures.source import open_source
+from postertui.report import FIGURES
+from tests.figures.built import build, differences, read_reference
+from tests.figures.tables import GGPLOT2, PUBLISHED, made, needs_published, published
+
+#: The figures that ggplot2 built of the published table, and the names of their files.
+KEPT = {"base": "base", "fc": "fc", "l1": "l1", "scratch": "scratch", "frozen-layers": "vgg"}
+
+
+def test_there_are_the_fifteen_figures_and_the_dot_plot() -> None:
+    assert figure_names() == (
+        "base", "fc", "fc-points", "l1", "l2", "loss", "learning-rate", "long-run", "scratch",
+        "frozen-layers", "test-regularization", "test-learning-rate", "test-fc",
+        "test-frozen-layers", "test-loss",
+    )  # fmt: skip
+    assert (*figure_names(), "models") == FIGURES
+
+
+@needs_published
+@pytest.mark.parametrize("name", KEPT)
+def test_built_data_of_the_published_table_equals_r(name: str) -> None:
+    plot = postertui.draw(name, published(), strict=True)
+    assert differences(plot, *read_reference(PUBLISHED / "figures", KEPT[name])) == []
+
+
+@pytest.mark.parametrize("name", figure_names())
+def test_built_data_of_a_made_table_equals_r(name: str) -> None:
+    plot = postertui.draw(name, made(), strict=True)
+    assert differences(plot, *read_reference(GGPLOT2, name)) == []
+
+
+def without_scale(plot: Any, axis: str) -> Any:
+    plot = copy.deepcopy(plot)
+    plot.scales[:] = [scale for scale in plot.scales if axis not in scale.aesthetics]
+    return plot
+
+
+#: What a wrong port would get wrong, each alone.
+SPOILT: dict[str, Callable[[Any], Any]] = {
+    "colours": lambda plot: (
+        without_scale(plot, "color")
+        + plotnine.scale_color_manual(
+            ["#00BFC4", "#F8766D"], limits=["Test", "Train"], name="colour"
+        )
+    ),
+    "breaks": lambda plot: without_scale(plot, "x") + plotnine.scale_x_continuous(breaks=[5, 10]),
+    "limits": lambda plot: (
+        without_scale(plot, "y") + plotnine.scale_y_continuous(limits=(0, 0.7), breaks=(0, 0.5))
+    ),
+    "title": lambda plot: plot + plotnine.labs(title="F-Score"),
+    "size": lambda plot: plot + plotnine.theme(figure_size=(7, 8)),
+    "panels": lambda plot: plot + plotnine.facet_wrap("genre"),
+    "one mark more": lambda plot: plot + plotnine.geom_hline(yintercept=0.5),
+}
+
+
+@pytest.mark.parametrize("part", SPOILT)
+def test_the_gate_sees_a_difference(part: str) -> None:
+    plot = postertui.draw("loss", made(), strict=True)
+    assert differences(SPOILT[part](plot), *read_reference(GGPLOT2, "loss"))
+
+
+def test_the_gate_sees_a_mark_that_moved_in_the_ninth_decimal() -> None:
+    moved = made().with_columns(pl.col("train_fscore") + 1e-9)
+    plot = postertui.draw("loss", moved, strict=True)
+    assert differences(plot, *read_reference(GGPLOT2, "loss"))
+
+
+@needs_published
+@pytest.mark.parametrize("name", KEPT)
+def test_what_r_does_not_show_is_counted_by_cause(name: str) -> None:
+    record, _ = read_reference(PUBLISHED / "figures", KEPT[name])
+    picture = draw_published(name, open_source(published()), STRICT)
+    lost = {(hidden.split, hidden.cause): hidden.count for hidden in picture.hidden}
+    for split, layer in zip(("Train", "Test"), record["drawn"], strict=False):
+        absent = lost.get((split, "undefined"), 0) + lost.get((split, "beyond the limits"), 0)
+        assert absent == layer["rows"] - layer["points"]
+        assert lost.get((split, "isolated"), 0) == layer["runs"] - layer["strokes"]
+
+
+def test_lines_and_dashes_are_as_wide_as_in_r() -> None:
+    figure = postertui.draw("loss", made(), strict=True).draw()
+    lines = [line for ax in figure.axes for line in ax.lines if len(line.get_xdata()) > 1]
+    dashes = [c for ax in figure.axes for c in ax.collections if isinstance(c, LineCollection)]
+    assert {round(float(line.get_linewidth()), 2) for line in lines} == {1.07}
+    for collection in dashes:
+        (width,), ((_, pattern),) = collection.get_linewidths(), collection.get_linestyles()
+        assert (round(width, 2), [round(on / width) for on in pattern]) == (1.07, [4, 4])
+
+
+def test_a_notebook_gets_a_plot_that_it_can_change() -> None:
+    plot = postertui.draw("loss", made()) + plotnine.labs(title="Mine")
+    assert isinstance(plot, plotnine.ggplot)
+    assert build(plot).labels.title == "Mine"
+
+
+def test_an_unknown_figure_is_named_beside_those_there_are() -> None:
+    with pytest.raises(UserError, match=r"figure `l3`: there are base, fc, .*, models"):
+        postertui.draw("l3", made())
+
+
+def test_strict_goes_with_no_other_look() -> None:
+    with pytest.raises(UserError, match="leave out --palette"):
+        Options(strict=True, palette="okabe-ito")

@@ -10,7 +10,7 @@ import fcntl
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -49,14 +49,18 @@ def read_notes(folder: Path) -> dict[str, Note]:
         raise UserError(f"{path}: not a notes file: {error}; mend or remove it") from None
 
 
-def change_notes(folder: Path, changes: Mapping[str, Note]) -> dict[str, Note]:
-    """Set the notes of some runs, leaving the others as they are on disk; all notes now.
+def change_notes(
+    folder: Path, runs: Iterable[str], change: Callable[[Note], Note]
+) -> dict[str, Note]:
+    """Change the notes of `runs`, leaving all others as they are on disk; all notes now.
 
-    Safe against another dashboard doing the same. Raises `UserError` or `OSError`.
+    `change` gets each run's note as it is on disk. Safe against another dashboard doing the same.
+    Raises `UserError` or `OSError`.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _lock(folder):
-        notes = {**read_notes(folder), **changes}
+        notes = read_notes(folder)
+        notes.update({run: change(notes.get(run, Note())) for run in runs})
         notes = {run: note for run, note in sorted(notes.items()) if note}
         data = msgspec.json.format(msgspec.json.encode(_File(notes)), indent=1) + b"\n"
         fd, draft = tempfile.mkstemp(prefix=".new-", dir=folder)

@@ -66,7 +66,6 @@ class Board(Screen[None]):
 
     def on_mount(self) -> None:
         self.set_layout(self.model.options.layout)
-        self.table.focus()
         self.show_all()
         self.dashboard.feed.start()
 
@@ -173,19 +172,18 @@ class Board(Screen[None]):
 
     def set_layout(self, layout: str) -> None:
         self.model.set_options(layout=layout)
-        self.query_one("#left").display = layout != "grid"
-        self.grid.display = layout != "table"
         self._divide()
-        if layout == "grid":
-            self.grid.focus()
-        elif layout == "table":
-            self.table.focus()
+        (self.grid if layout == "grid" else self.table).focus()
         self.state_changed()
 
     def _divide(self) -> None:
-        """Give the table as much of the width as is good for both."""
+        """Show the regions of the layout, and give the table as much of the width as is good."""
         left, (width, height) = self.query_one("#left"), self.size
-        if self.model.options.layout == "table":
+        layout = self.model.options.layout
+        # Without runs the grid has everything, to say what to do.
+        left.display = bool(self.model.runs) and layout != "grid"
+        self.grid.display = layout != "table" or not self.model.runs
+        if layout == "table":
             left.styles.width = "1fr"
         elif width < NARROW:
             left.styles.width = min(36, max(20, width * 9 // 20))
@@ -193,3 +191,5 @@ class Board(Screen[None]):
             left.styles.width = max(46, self.table.natural_width(min(76, width * 2 // 5)))
         self.detail.display = height >= 20
         self.detail.styles.height = 5 if height < 40 else 8
+        if self.focused is None and left.display:
+            self.table.focus()

@@ -37,12 +37,7 @@ class MainScreen(ViewActions, RunActions, Judging, WatchActions, FigureActions):
     @on(FilterBar.Changed)
     def _filter(self, event: FilterBar.Changed) -> None:
         self.hints.renew()
-        if event.text == self.model.options.filter and not self.model.filter_error:
-            return
-        if self.model.set_filter(event.text):
-            self.show_all()
-            self.state_changed()
-        self.show_status()
+        self.filter_by(event.text, typing=bool(self.bar.hints()))
 
     @on(FilterInput.Focused)
     def _hint(self) -> None:
@@ -50,6 +45,7 @@ class MainScreen(ViewActions, RunActions, Judging, WatchActions, FigureActions):
 
     @on(FilterInput.Left)
     def _filter_left(self) -> None:
+        self.filter_by(self.bar.box.value)
         (self.grid if self.model.options.layout == "grid" else self.table).focus()
 
     @on(RunTable.Moved)
@@ -75,6 +71,15 @@ class MainScreen(ViewActions, RunActions, Judging, WatchActions, FigureActions):
         self.model.tick(event.field, event.without)
         self.show_all()
         self.state_changed()
+
+    def filter_by(self, text: str, *, typing: bool = False) -> None:
+        """Show the runs that `text` lets through, or what is wrong with it."""
+        if text == self.model.options.filter and not self.model.filter_error:
+            return
+        if self.model.set_filter(text, typing=typing):
+            self.show_all()
+            self.state_changed()
+        self.show_status()
 
     def apply_filter(self, text: str) -> None:
         """Filter by `text` as if it had been typed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -72,13 +73,22 @@ class Model:
                 return False
         return self._filter.matches(run.record)
 
-    def set_filter(self, text: str) -> bool:
-        """Apply the filter `text`; on a mistake keep the old one, and say so in `filter_error`."""
+    def set_filter(self, text: str, *, typing: bool = False) -> bool:
+        """Apply the filter `text`; on a mistake keep the old one, and say so in `filter_error`.
+
+        While its last word is being typed (`typing`) and lets nothing through as it is, the words
+        before it are applied.
+        """
         try:
-            self._filter = parse(text)
+            wanted = parse(text)
         except FilterError as error:
+            if typing and text.strip():
+                return self.set_filter(_without_last_word(text))
             self.filter_error = clean(str(error).removeprefix("filter: "))
             return False
+        if typing and not any(wanted.matches(run.record) for run in self.runs.values()):
+            return self.set_filter(_without_last_word(text))
+        self._filter = wanted
         self.filter_error = ""
         self.set_options(filter=text)
         self.select()
@@ -120,6 +130,10 @@ class Model:
         values["tag"] = {tag for run in self.runs.values() for tag in run.tags}
         values["dead"] = {"yes", "no"}
         return values
+
+
+def _without_last_word(text: str) -> str:
+    return text[: len(text) - len(re.split(r"[\s()]", text)[-1])].rstrip(" (")
 
 
 def _place(run: RunView) -> tuple[object, ...]:

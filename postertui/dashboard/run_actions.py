@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
+from msgspec.structs import replace
 from textual import work
 from textual.binding import Binding, BindingType
 
@@ -40,6 +42,9 @@ RUN_BINDINGS: list[BindingType] = [
 class RunActions(Board):
     """Requests go to the supervisor in a thread; a mistake becomes a message."""
 
+    #: One request at a time: some read what they then change.
+    _turn = threading.Lock()
+
     def targets(self) -> list[RunView]:
         """The marked runs, or else the one under the cursor."""
         marked = [r for name in self.model.marked if (r := self.model.runs.get(name)) is not None]
@@ -67,7 +72,7 @@ class RunActions(Board):
         self.model.select()
         self.show_all()
         if not self.control.read_only:
-            self.keep_notes({r.name: Note(r.note, r.tags, pinned) for r in runs})
+            self.keep_notes(runs, lambda note: replace(note, pinned=pinned))
 
     @work
     async def action_note(self) -> None:
@@ -79,7 +84,7 @@ class RunActions(Board):
             PromptScreen(f"Note on {named(runs)}", said.pop() if len(said) == 1 else "", "one line")
         )
         if text is not None:
-            self.keep_notes({r.name: Note(text.strip(), r.tags, r.pinned) for r in runs})
+            self.keep_notes(runs, lambda note: replace(note, text=text.strip()))
 
     @work
     async def action_tags(self) -> None:
@@ -92,14 +97,12 @@ class RunActions(Board):
         )
         if text is not None:
             typed = parse_tags(text)
-            self.keep_notes({
-                r.name: Note(
-                    r.note,
-                    tuple(dict.fromkeys((*(t for t in r.tags if t not in shared), *typed))),
-                    r.pinned,
-                )
-                for r in runs
-            })  # fmt: skip
+
+            def retag(note: Note) -> Note:
+                own = (tag for tag in note.tags if tag not in shared)
+                return replace(note, tags=tuple(dict.fromkeys((*own, *typed))))
+
+            self.keep_notes(runs, retag)
 
     def noted(self) -> list[RunView]:
         """The runs that a note is for; none, with a message, where nothing may be changed."""
@@ -108,11 +111,11 @@ class RunActions(Board):
             return []
         return self.targets()
 
-    def keep_notes(self, notes: dict[str, Note]) -> None:
-        """Write these notes down, in a thread."""
+    def keep_notes(self, runs: list[RunView], change: Callable[[Note], Note]) -> None:
+        """Change the notes of `runs` on disk, in a thread."""
 
         def write() -> str:
-            change_notes(self.control.folder, notes)
+            change_notes(self.control.folder, [r.name for r in runs], change)
             return ""
 
         self.ask(write)
@@ -158,7 +161,8 @@ class RunActions(Board):
     def ask(self, request: Callable[[], str]) -> None:
         """Make `request` in a thread, then say what it did or what went wrong."""
         try:
-            done = request()
+            with self._turn:
+                done = request()
         except (UserError, OSError) as error:
             message = clean(str(error), 300)
             self.app.call_from_thread(self.say, message, severity="error")

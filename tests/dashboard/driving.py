@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from textual.pilot import Pilot
 
@@ -26,8 +28,14 @@ class Driver:
         self.app, self.pilot = app, pilot
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
+        for key in keys:
+            await self.pilot.press(key)
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Let messages, and those that follow from them, be handled."""
+        for _ in range(3):
+            await self.pilot.pause()
 
     async def write(self, text: str) -> None:
         """Type `text` into whatever has the keys."""
@@ -41,7 +49,7 @@ class Driver:
         deadline = time.monotonic() + PATIENCE
         while not true():
             assert time.monotonic() < deadline, f"never happened: {what}\n{self.text}"
-            await self.pilot.pause(0.02)
+            await self.pilot.pause(0.01)
 
     async def shows(self, text: str) -> None:
         """Wait until `text` is on the screen."""
@@ -71,8 +79,17 @@ async def dashboard(
     """The dashboard on `runs`, when it has read them."""
     folders = {"data": runs.parent / "data", "out": runs.parent / "out"}
     app = DashboardApp(Setup(runs, **(folders | setup)), load_view(runs), load_config())
-    async with app.run_test(size=size) as pilot:
-        driver = Driver(app, pilot)
-        await driver.until(lambda: app.model.loaded, "the first reading")
-        await pilot.pause()
-        yield driver
+    with (
+        mock.patch("textual.app.wait_for_idle", at_once),
+        mock.patch("textual.pilot.wait_for_idle", at_once),
+    ):
+        async with app.run_test(size=size, notifications=True) as pilot:
+            driver = Driver(app, pilot)
+            await driver.until(lambda: app.model.loaded, "the first reading")
+            await driver.settle()
+            yield driver
+
+
+async def at_once(*_: float) -> None:
+    """Instead of Textual's wait for an idle processor, which is never idle where tests share it."""
+    await asyncio.sleep(0)

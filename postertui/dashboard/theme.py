@@ -126,7 +126,9 @@ class Styles(dict[str, Style]):
     def __init__(self, palette: Palette) -> None:
         super().__init__()
         self.palette = palette
-        self._over: dict[tuple[Style, str], Style] = {}
+        # By the base's identity, for a style takes long to hash; the base is kept beside, so that
+        # no other gets its identity.
+        self._over: dict[int, tuple[Style, dict[str, Style]]] = {}
 
     def use(self, palette: Palette) -> None:
         """Make all styles from `palette` from now on."""
@@ -136,10 +138,12 @@ class Styles(dict[str, Style]):
 
     def over(self, base: Style, name: str) -> Style:
         """The style `name` on `base`, made once."""
-        key = (base, name)
-        found = self._over.get(key)
+        entry = self._over.get(id(base))
+        if entry is None:
+            entry = self._over[id(base)] = (base, {})
+        found = entry[1].get(name)
         if found is None:
-            found = self._over[key] = base + self[name]
+            found = entry[1][name] = base + self[name]
         return found
 
     def __missing__(self, name: str) -> Style:

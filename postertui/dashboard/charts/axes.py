@@ -6,7 +6,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from postertui.dashboard.numbers import compact
+
+Floats = npt.NDArray[np.float64]
 
 #: Nothing smaller has a place on a logarithmic axis.
 TINY = 1e-100
@@ -27,6 +32,13 @@ class Range:
                 return math.nan
             return (math.log(value) - math.log(self.low)) / (math.log(self.high / self.low))
         return (value - self.low) / (self.high - self.low)
+
+    def places(self, values: Floats) -> Floats:
+        """`place` of each of `values`."""
+        if self.log:
+            known = np.where(values > 0, values, np.nan)
+            return np.asarray((np.log(known) - math.log(self.low)) / math.log(self.high / self.low))
+        return np.asarray((values - self.low) / (self.high - self.low))
 
     def value(self, place: float) -> float:
         """The inverse of `place`."""

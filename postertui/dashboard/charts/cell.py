@@ -83,7 +83,7 @@ def plot(panel: Panel, width: int, height: int, look: Look) -> tuple[Raster, lis
         return (x - first) / max(1, last - first)
 
     def place_y(y: Floats) -> Floats:
-        return np.array([look.scale.place(v) for v in y.tolist()])
+        return look.scale.places(y)
 
     for curve in panel.curves:
         if curve.low is not None and curve.high is not None:

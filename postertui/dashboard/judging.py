@@ -13,7 +13,7 @@ from postertui.dashboard.live.judge import MANY, Judgement, judge
 from postertui.dashboard.live.view import RunView
 
 #: The cursor rests so long on a run before it is judged; a run that goes on is judged so often.
-REST, AGAIN = 0.4, 10.0
+REST, AGAIN = 0.4, 30.0
 
 
 class Judging(Board):

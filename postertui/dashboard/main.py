@@ -22,16 +22,16 @@ class MainScreen(ViewActions, RunActions, Judging, WatchActions, FigureActions):
 
     BINDINGS = [
         Binding("slash", "filter", "Filter", id="filter.open"),
+        *RUN_BINDINGS,
+        *VIEW_BINDINGS,
+        *FIGURE_BINDINGS,
+        *WATCH_BINDINGS,
         Binding("c", "checklists", "Choose", id="filter.checklists",
                 tooltip="genres and variants to show, by ticking them"),
         Binding("w", "saved_filters", "filters", show=False, id="filter.saved",
                 tooltip="saved filters"),
         Binding("tab", "other", "Table/grid", show=False, id="main.other", priority=False),
         Binding("escape", "back", "back", show=False, id="main.back"),
-        *VIEW_BINDINGS,
-        *RUN_BINDINGS,
-        *FIGURE_BINDINGS,
-        *WATCH_BINDINGS,
     ]  # fmt: skip
 
     @on(FilterBar.Changed)

@@ -276,7 +276,9 @@ def test_a_title_says_value_and_verdict(made: MadeRuns) -> None:
 
 def test_a_header_names_what_differs_from_the_usual() -> None:
     options = Options(log_y=True, shared_y=False, smoothing=0.8, seeds="mean")
-    text = "".join(t for t, _ in header(options, Arrangement(members={}), "", 120, False))
+    text = "".join(
+        t for t, _ in header(options, Arrangement(("Comedy",), members={}), "", 120, False)
+    )
     for word in ("F-score", "log y", "free y", "smooth 0.8", "95 %", "base rate", "always yes"):
         assert word in text
 

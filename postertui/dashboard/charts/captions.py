@@ -105,7 +105,7 @@ def header(
     parts.append(("  ", "blank"))
     tail = f" {page_} " if page_ else ""
     room = width - sum(len(t) for t, _ in parts) - len(tail)
-    legend = _legend(options, arrangement, ascii_only)
+    legend = _legend(options, arrangement, ascii_only) if arrangement.rows else []
     used = 0
     for mark, mark_style, label in legend:
         size = len(mark) + len(label) + 3

@@ -104,16 +104,16 @@ class KeyBar(Widget):
         # Help and quit are always in sight, whatever else is not.
         last = [e for e in entries if e[2] in ("Help", "Quit")]
         first = [e for e in entries if e not in last]
-        reserved = sum(len(s) + len(d) + 4 for s, _, d in last)
+        reserved = sum(len(s) + len(d) + 3 for s, _, d in last)
         parts: list[Segment] = []
         self._spans = []
         used = 0
         for short, key, description in [*first, *last]:
-            size = len(short) + len(description) + 4
+            size = len(short) + len(description) + 3
             if used + size > (width if (short, key, description) in last else width - reserved):
                 continue
             parts.append(Segment(f" {short} ", self.book["key"]))
-            parts.append(Segment(f"{description}  ", self.book["bar"]))
+            parts.append(Segment(f"{description} ", self.book["bar"]))
             self._spans.append((used, used + size, key))
             used += size
         parts.append(Segment(" " * max(0, width - used), self.book["bar"]))

@@ -55,7 +55,8 @@ elif NAME == "jax":
 
     def jit(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         """`function` compiled by XLA, once per shape of its arguments."""
-        return jax.jit(function)  # type: ignore[no-any-return]
+        compiled: Callable[..., Tensor] = jax.jit(function)
+        return compiled
 
     graph = jit
 

@@ -1,12 +1,14 @@
 """Convolution and pooling for the CPU, where XLA's own are slow inside a loop.
 
-The gradient of a stock convolution's kernel runs at a few GFLOP/s there. Here a convolution is one
-matrix product per tap of the kernel, over just the outputs that the tap reaches, so that nothing is
-multiplied with the zeros of the padding.
+The gradient of a stock convolution's kernel runs at a few GFLOP/s there. Here a convolution is
+matrix products. With many channels it is one per tap of the kernel, over just the outputs that the
+tap reaches, so that nothing is multiplied with the zeros of the padding. With an image's three
+channels that would be all memory traffic, so there the taps are gathered first.
 """
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import keras
@@ -15,18 +17,12 @@ from keras import ops
 from postertui.training.backend import Tensor
 
 
-class TapConv2D(keras.layers.Layer):  # type: ignore[misc]
-    """A 3x3 convolution, relu behind it: what `Conv2D(filters, 3, padding, activation="relu")` is.
+class Kernel3x3(keras.layers.Layer):  # type: ignore[misc]
+    """A layer with the weights of `Conv2D(filters, 3)`."""
 
-    `crop` leaves out the last output row or column where their number is odd, which a 2x2 pooling
-    would drop.
-    """
-
-    def __init__(self, filters: int, *, padding: str, crop: bool = False, **kwargs: Any) -> None:
+    def __init__(self, filters: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = filters
-        self.padding = padding
-        self.crop = crop
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.kernel = self.add_weight(
@@ -34,29 +30,35 @@ class TapConv2D(keras.layers.Layer):  # type: ignore[misc]
         )
         self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
 
+
+class TapConv2D(Kernel3x3):
+    """What `Conv2D(filters, 3, padding="same", activation="relu")` is, for many channels.
+
+    `crop` leaves out the last output row or column where their number is odd, which a 2x2 pooling
+    would drop.
+    """
+
+    def __init__(self, filters: int, *, crop: bool = False, **kwargs: Any) -> None:
+        super().__init__(filters, **kwargs)
+        self.crop = crop
+
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         batch, height, width, _ = input_shape
         return batch, self._outputs(height), self._outputs(width), self.filters
 
     def _outputs(self, inputs: int | None) -> int:
         assert inputs is not None
-        count = inputs if self.padding == "same" else inputs - 2
-        return count - count % 2 if self.crop else count
+        return inputs - inputs % 2 if self.crop else inputs
 
     def call(self, x: Tensor) -> Tensor:
         height, width, channels = x.shape[1:]
         rows, columns = self._outputs(height), self._outputs(width)
-        origin = -1 if self.padding == "same" else 0
         total = self.bias
         for i in range(3):
             for j in range(3):
-                top, bottom = reach(i + origin, rows, height)
-                left, right = reach(j + origin, columns, width)
-                part = x[
-                    :,
-                    top + i + origin : bottom + i + origin,
-                    left + j + origin : right + j + origin,
-                ]
+                top, bottom = reach(i - 1, rows, height)
+                left, right = reach(j - 1, columns, width)
+                part = x[:, top + i - 1 : bottom + i - 1, left + j - 1 : right + j - 1]
                 product = ops.matmul(ops.reshape(part, (-1, channels)), self.kernel[i, j])
                 product = ops.reshape(product, (-1, bottom - top, right - left, self.filters))
                 around = ((0, 0), (top, rows - bottom), (left, columns - right), (0, 0))
@@ -67,6 +69,39 @@ class TapConv2D(keras.layers.Layer):  # type: ignore[misc]
 def reach(offset: int, outputs: int, inputs: int) -> tuple[int, int]:
     """The range of outputs whose input at `offset` from them exists."""
     return max(0, -offset), min(outputs, inputs - offset)
+
+
+class PatchConvPool2D(Kernel3x3):
+    """What `Conv2D(filters, 3, activation="relu")` and `MaxPooling2D(2)` are, for few channels.
+
+    Each of the four outputs that a pool takes the maximum of comes from a matrix product of its
+    own, so that the convolution's output, four times the pool's, is never laid out whole. Bias and
+    relu come after the maximum, which they commute with.
+    """
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        batch, height, width, _ = input_shape
+        assert height is not None
+        assert width is not None
+        return batch, (height - 2) // 2, (width - 2) // 2, self.filters
+
+    def call(self, x: Tensor) -> Tensor:
+        _, rows, columns, filters = self.compute_output_shape(x.shape)
+        assert rows is not None
+        assert columns is not None
+        kernel = ops.reshape(self.kernel, (-1, filters))
+
+        def corner(top: int, left: int) -> Tensor:
+            taps = [
+                x[:, i : i + 2 * rows - 1 : 2, j : j + 2 * columns - 1 : 2]
+                for i in range(top, top + 3)
+                for j in range(left, left + 3)
+            ]
+            patches = ops.reshape(ops.concatenate(taps, axis=-1), (-1, kernel.shape[0]))
+            return ops.reshape(ops.matmul(patches, kernel), (-1, rows, columns, filters))
+
+        pooled = reduce(ops.maximum, (corner(top, left) for top in (0, 1) for left in (0, 1)))
+        return ops.relu(pooled + self.bias)
 
 
 class ReshapePool2D(keras.layers.Layer):  # type: ignore[misc]

@@ -126,7 +126,7 @@ def gather(cohort: Cohort, batches: Batches, i: Tensor, dtype: Any) -> tuple[Ten
     """
     rows = batches.rows[i]
     x = ops.take(cohort.x, rows, axis=0)
-    pixels = x.dtype != dtype
+    pixels = "int" in keras.backend.standardize_dtype(x.dtype)
     x = ops.cast(x, dtype)
     if pixels:
         x = x / 255

@@ -16,7 +16,7 @@ from postertui.study import ALL_LAYERS, Variant
 from postertui.training import initializers
 from postertui.training.backend import Tensor, on_accelerator
 from postertui.training.initializers import Array
-from postertui.training.layers import ReshapePool2D, TapConv2D
+from postertui.training.layers import PatchConvPool2D, ReshapePool2D, TapConv2D
 from postertui.training.vgg16 import LAYERS
 from postertui.weights import CONVOLUTIONS, Convolutions
 
@@ -74,8 +74,11 @@ def scratch(x: Tensor, variant: Variant, dtype: str) -> tuple[list[Tensor], list
     Both dense layers have the activity regularizer and He's initial weights; the convolution has
     Keras' default, Glorot's.
     """
-    x = convolution(variant.fc1, "valid", True, dtype)(x)
-    x = pooling(dtype)(x)
+    if on_accelerator():
+        x = stock_convolution(variant.fc1, "valid", dtype)(x)
+        x = pooling(dtype)(x)
+    else:
+        x = PatchConvPool2D(variant.fc1, dtype=dtype)(x)
     x = layers.Flatten(dtype=dtype)(x)
     h = dense(variant.fc2, "relu", dtype)(x)
     p = dense(1, "sigmoid", dtype)(h)
@@ -93,7 +96,7 @@ def vgg16_tail(x: Tensor, first: int, dtype: str) -> tuple[Tensor, list[Start]]:
             x = pooling(dtype)(x)
         else:
             before_pool = LAYERS[number + 1].endswith("pool")
-            x = convolution(filters[name], "same", before_pool, dtype)(x)
+            x = convolution(filters[name], before_pool, dtype)(x)
             starts += [(name, 0), (name, 1)]
     if first < ALL_LAYERS:
         x = layers.GlobalAveragePooling2D(dtype=dtype)(x)
@@ -105,13 +108,18 @@ def dense(units: int, activation: str, dtype: str) -> keras.layers.Layer:
     return layers.Dense(units, activation, kernel_initializer="zeros", dtype=dtype)
 
 
-def convolution(filters: int, padding: str, before_pool: bool, dtype: str) -> keras.layers.Layer:
-    """A 3x3 convolution with relu, in the form that is fast on this device."""
+def convolution(filters: int, before_pool: bool, dtype: str) -> keras.layers.Layer:
+    """A 3x3 convolution that keeps the size, relu behind it, as is fast on this device."""
     if on_accelerator():
-        return layers.Conv2D(
-            filters, 3, padding=padding, activation="relu", kernel_initializer="zeros", dtype=dtype
-        )
-    return TapConv2D(filters, padding=padding, crop=before_pool, dtype=dtype)
+        return stock_convolution(filters, "same", dtype)
+    return TapConv2D(filters, crop=before_pool, dtype=dtype)
+
+
+def stock_convolution(filters: int, padding: str, dtype: str) -> keras.layers.Layer:
+    """Keras' own 3x3 convolution and relu; its initial weights are set by whoever trains it."""
+    return layers.Conv2D(
+        filters, 3, padding=padding, activation="relu", kernel_initializer="zeros", dtype=dtype
+    )
 
 
 def pooling(dtype: str) -> keras.layers.Layer:

@@ -85,8 +85,9 @@ class Trainer:
             self._begin(spec, program) if resume is None else load_checkpoint(resume, spec.digest)
         )
         state = State(*(tuple(map(to_device, arrays)) for arrays in saved[-3:]))
-        updates, progress = saved.updates, saved.progress
-        for epoch in range(saved.epoch + 1, variant.epochs + 1):
+        done, updates, progress = saved.epoch, saved.updates, saved.progress
+        del saved  # the host's copy of what is on the device now
+        for epoch in range(done + 1, variant.epochs + 1):
             if progress.stopped:
                 return
             began = time.perf_counter()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,6 +32,8 @@ FOLDER = ".cache"
 
 #: Changes when entries or columns do.
 VERSION = "1 " + " ".join(COLUMNS)
+
+_EPOCHS = re.compile(r"epochs-[0-9a-f]{16}")
 
 _ROW_BYTES = 8 * len(COLUMNS)
 
@@ -91,7 +94,7 @@ class Cache:
         try:
             data = (self._folder / "index").read_bytes()
             index = msgspec.msgpack.decode(data, type=_Index)
-            if index.version != VERSION:
+            if index.version != VERSION or not _EPOCHS.fullmatch(index.epochs):
                 return {}
             self.rows = _map(self._folder / index.epochs, index.total)
         except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
@@ -151,7 +154,7 @@ class Cache:
         try:
             data = (self._folder / "index").read_bytes()
             there = msgspec.msgpack.decode(data, type=_Index)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
             return False
         mine = self._index
         return (there.version, there.epochs, there.total) == (VERSION, mine.epochs, mine.total)

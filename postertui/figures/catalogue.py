@@ -133,7 +133,7 @@ def _grid(name: str, source: Source, options: Options) -> Picture:
 
 def _fc(name: str, source: Source, options: Options) -> Picture:
     rows = _pick(name, source, _IS_BASE)
-    short = rows.filter(_IS_SHORT)
+    short = _short(name, rows)
     picture = draw_curves(
         source,
         short,
@@ -152,7 +152,7 @@ def _fc_points(name: str, source: Source, options: Options) -> Picture:
     metric = f"test_{options.metric}"
     defined = source.table.filter(pl.col(metric) > 0)["genre"].unique().to_list()
     rows = _pick(name, source, _IS_BASE & pl.col("genre").is_in(defined))
-    short = rows.filter(_IS_SHORT).with_columns(pl.format("{} {}", "FC1", "FC2").alias("series"))
+    short = _short(name, rows).with_columns(pl.format("{} {}", "FC1", "FC2").alias("series"))
     picture = draw_letters(
         source,
         short,
@@ -208,7 +208,7 @@ def _strip(name: str, source: Source, options: Options) -> Picture:
     return _with_late(
         draw_strip(
             source,
-            rows.filter(_IS_SHORT),
+            _short(name, rows),
             options,
             name=name,
             title=title,
@@ -234,6 +234,13 @@ def _pick(name: str, source: Source, wanted: pl.Expr) -> pl.DataFrame:
     if rows.is_empty():
         raise _nothing(name, "no run of the variants it shows")
     return rows
+
+
+def _short(name: str, rows: pl.DataFrame) -> pl.DataFrame:
+    short = rows.filter(_IS_SHORT)
+    if short.is_empty():
+        raise _nothing(name, f"no epoch up to {LAST_EPOCH} of the variants it shows")
+    return short
 
 
 def _nothing(name: str, reason: str) -> UserError:

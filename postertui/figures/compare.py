@@ -119,10 +119,10 @@ def draw_comparison(
         notes += note
     elif set(columns) != {"FC1", "FC2"}:
         table = common_genres(f"--compare {title}", source, table)
-    if table.is_empty():
-        raise UserError(f"--compare {title}: no run of those genres", exit_code=3)
     if options.strict:
         table = table.filter(pl.col("epoch") <= LAST_EPOCH)
+    if table.is_empty():
+        raise UserError(f"--compare {title}: no run of those genres", exit_code=3)
     name = slugify("-".join(columns if not variants or columns[0] not in IDENTITIES else variants))
     pages = _pages(table, columns)
     return [

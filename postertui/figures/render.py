@@ -79,6 +79,9 @@ def _to_geom(layer: Layer, levels: Any, y: Axis) -> Any:
         data["place"] = data["label"].map({name: i for i, name in enumerate(y.labels, 1)})
     place = {"x": "epoch", "y": "value"}
     match layer.geom:
+        case "line" if len(data) == 1:
+            # No line, and more than plotnine can take; its panel and place on the axes stay.
+            return p9.geom_blank(p9.aes(**place, **mapping), data, show_legend=True)
         case "line":
             return p9.geom_line(
                 p9.aes(**place, **mapping), data, size=LINE * layer.weight, na_rm=True, **constant

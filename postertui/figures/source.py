@@ -68,10 +68,16 @@ class Source:
 def open_source(table: pl.DataFrame, variants: Mapping[str, Variant] | None = None) -> Source:
     """A history table with every column, `name` and `run` filled, ready to draw from.
 
+    What is infinite is as undefined as what is NaN: it has no place on an axis.
+
     `variants` gives the hyper-parameters of variants that are none of 2017's; the others follow
     from what the table says.
     """
     table = normalise(table)
+    floats = [name for name, kind in table.schema.items() if kind.is_float()]
+    table = table.with_columns(
+        pl.when(pl.col(name).is_finite()).then(name).alias(name) for name in floats
+    )
     if table["name"].null_count() or table["run"].null_count():
         table = fill_identity(table)
     known: dict[str, Variant] = {}

@@ -20,6 +20,8 @@ from postertui.report import FIGURES
 from tests.figures.built import build, differences, read_reference
 from tests.figures.tables import GGPLOT2, PUBLISHED, made, needs_published, published
 
+p9: Any = plotnine
+
 #: The figures that ggplot2 built of the published table, and the names of their files.
 KEPT = {"base": "base", "fc": "fc", "l1": "l1", "scratch": "scratch", "frozen-layers": "vgg"}
 
@@ -56,18 +58,16 @@ def without_scale(plot: Any, axis: str) -> Any:
 SPOILT: dict[str, Callable[[Any], Any]] = {
     "colours": lambda plot: (
         without_scale(plot, "color")
-        + plotnine.scale_color_manual(
-            ["#00BFC4", "#F8766D"], limits=["Test", "Train"], name="colour"
-        )
+        + p9.scale_color_manual(["#00BFC4", "#F8766D"], limits=["Test", "Train"], name="colour")
     ),
-    "breaks": lambda plot: without_scale(plot, "x") + plotnine.scale_x_continuous(breaks=[5, 10]),
+    "breaks": lambda plot: without_scale(plot, "x") + p9.scale_x_continuous(breaks=[5, 10]),
     "limits": lambda plot: (
-        without_scale(plot, "y") + plotnine.scale_y_continuous(limits=(0, 0.7), breaks=(0, 0.5))
+        without_scale(plot, "y") + p9.scale_y_continuous(limits=(0, 0.7), breaks=(0, 0.5))
     ),
-    "title": lambda plot: plot + plotnine.labs(title="F-Score"),
-    "size": lambda plot: plot + plotnine.theme(figure_size=(7, 8)),
-    "panels": lambda plot: plot + plotnine.facet_wrap("genre"),
-    "one mark more": lambda plot: plot + plotnine.geom_hline(yintercept=0.5),
+    "title": lambda plot: plot + p9.labs(title="F-Score"),
+    "size": lambda plot: plot + p9.theme(figure_size=(7, 8)),
+    "panels": lambda plot: plot + p9.facet_wrap("genre"),
+    "one mark more": lambda plot: plot + p9.geom_hline(yintercept=0.5),
 }
 
 
@@ -96,9 +96,11 @@ def test_what_r_does_not_show_is_counted_by_cause(name: str) -> None:
 
 
 def test_lines_and_dashes_are_as_wide_as_in_r() -> None:
-    figure = postertui.draw("loss", made(), strict=True).draw()
+    figure: Any = postertui.draw("loss", made(), strict=True).draw()
     lines = [line for ax in figure.axes for line in ax.lines if len(line.get_xdata()) > 1]
-    dashes = [c for ax in figure.axes for c in ax.collections if isinstance(c, LineCollection)]
+    dashes: list[Any] = [
+        c for ax in figure.axes for c in ax.collections if isinstance(c, LineCollection)
+    ]
     assert {round(float(line.get_linewidth()), 2) for line in lines} == {1.07}
     for collection in dashes:
         (width,), ((_, pattern),) = collection.get_linewidths(), collection.get_linestyles()

@@ -58,7 +58,7 @@ def cores() -> int:
 
 
 def find_gpus() -> list[str]:
-    """`gpu:<n>` for each NVIDIA device that jobs may use; none where there is no driver."""
+    """`gpu:<n>` (or `gpu:<UUID>`) for each NVIDIA device that jobs may use; none without a driver."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     try:
         import pynvml
@@ -72,6 +72,7 @@ def find_gpus() -> list[str]:
         return []
     numbers = [str(n) for n in range(count)]
     if visible is not None:
+        # A whole device or a part of one may also be named by its UUID.
         asked = [part.strip() for part in visible.split(",")]
-        numbers = [n for n in numbers if n in asked]
+        numbers = [n for n in asked if n in numbers or n.startswith(("GPU-", "MIG-"))]
     return [f"gpu:{n}" for n in numbers]

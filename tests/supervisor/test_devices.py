@@ -1,0 +1,149 @@
+"""Which jobs run where, how many at a time, and in which order."""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postertui.supervisor import devices, local
+from postertui.supervisor.devices import Slot, slots
+from postertui.supervisor.local import LocalJobs, job_environment
+from postertui.supervisor.queue import Entry, in_order
+from tests.supervisor.helpers import (
+    assert_as_if_undisturbed,
+    events_of,
+    make_spec,
+    queue,
+)
+
+entries = st.lists(
+    st.builds(
+        Entry,
+        run=st.uuids().map(str),
+        genre=st.sampled_from("ABC"),
+        created=st.floats(0, 100),
+        priority=st.integers(-1, 1),
+        paused=st.booleans(),
+    ),
+    max_size=12,
+)
+
+
+@given(waiting=entries, current=st.sampled_from(["A", "B", None]))
+def test_order_is_by_priority_then_genre_by_genre(
+    waiting: list[Entry], current: str | None
+) -> None:
+    order = in_order(waiting, current)
+    assert sorted(e.run for e in order) == sorted(e.run for e in waiting if not e.paused)
+    assert [e.priority for e in order] == sorted((e.priority for e in order), reverse=True)
+    for level in (-1, 0, 1):
+        genres = [e.genre for e in order if e.priority == level]
+        firsts = list(dict.fromkeys(genres))
+        assert genres == sorted(genres, key=firsts.index)
+        if current in genres:
+            assert firsts[0] == current
+        for genre in firsts:
+            times = [e.created for e in order if (e.priority, e.genre) == (level, genre)]
+            assert times == sorted(times)
+
+
+def test_jobs_on_the_cpu_are_one_per_core_unless_said_otherwise() -> None:
+    assert slots(None, []) == [Slot("cpu", n) for n in range(devices.cores())]
+    assert slots(3, []) == [Slot("cpu", n) for n in range(3)]
+
+
+def test_jobs_on_gpus_are_so_many_on_each_and_spread() -> None:
+    assert slots(None, ["gpu:0", "gpu:1"]) == [Slot("gpu:0", 0), Slot("gpu:1", 0)]
+    assert [s.device for s in slots(2, ["gpu:0", "gpu:1"])] == ["gpu:0", "gpu:1"] * 2
+
+
+def test_job_sees_its_own_device_and_one_thread() -> None:
+    gpu = job_environment(Slot("gpu:3", 0))
+    assert (gpu["CUDA_VISIBLE_DEVICES"], gpu["POSTERTUI_DEVICE"]) == ("3", "gpu:3")
+    assert gpu["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    cpu = job_environment(Slot("cpu", 0))
+    assert cpu["CUDA_VISIBLE_DEVICES"] == "-1"
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "POSTERTUI_THREADS"):
+        assert cpu[name] == "1"
+
+
+@pytest.mark.parametrize(
+    ("visible", "found"),
+    [
+        (None, ["gpu:0", "gpu:1"]),
+        ("1", ["gpu:1"]),
+        ("", []),
+        ("-1", []),
+        ("0,1", ["gpu:0", "gpu:1"]),
+        ("MIG-5f3,7", ["gpu:MIG-5f3"]),
+    ],
+)
+def test_gpus_are_those_that_may_be_used(
+    monkeypatch: pytest.MonkeyPatch, visible: str | None, found: list[str]
+) -> None:
+    driver = types.SimpleNamespace(
+        nvmlInit=lambda: None, nvmlShutdown=lambda: None, nvmlDeviceGetCount=lambda: 2
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", driver)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert devices.find_gpus() == found
+
+
+def test_no_driver_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise RuntimeError("NVML Shared Library Not Found")
+
+    monkeypatch.setitem(sys.modules, "pynvml", types.SimpleNamespace(nvmlInit=refuse))
+    assert devices.find_gpus() == []
+
+
+def test_runs_are_spread_over_gpus_and_one_alone_waits_for_its_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "find_gpus", lambda: ["gpu:0", "gpu:1"])
+    monkeypatch.setenv("CHEAP_SECONDS", "0.2")
+    names = queue(folder, *(make_spec(seed=seed, epochs=500) for seed in range(4)))
+    jobs = LocalJobs(folder, jobs=2)
+    assert (jobs.capacity(), jobs.capacity(alone=True)) == (4, 4)
+    jobs.submit(names[0])
+    jobs.submit(names[1])
+    assert sorted(a.device for a in jobs.assignments()) == ["gpu:0", "gpu:1"]
+    assert (jobs.capacity(), jobs.capacity(alone=True)) == (2, 0)
+    jobs.cancel(names[0], "make room")
+    while not (reports := jobs.reports(1.0)):
+        pass
+    assert [(r.run, r.kind, r.reason) for r in reports] == [(names[0], "lost", "make room")]
+    assert jobs.capacity(alone=True) > 0
+    jobs.submit(names[2], alone=True)
+    assert jobs.capacity() == 1  # the other GPU's second place
+    lost = jobs.close(20.0)
+    assert {r.run for r in lost} == {names[1], names[2]}
+    assert jobs.assignments() == []
+
+
+def test_job_that_has_grown_is_replaced(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from postertui.supervisor.service import Supervisor
+
+    sizes = iter([100 << 20, 100 << 20, 100 << 20])
+    monkeypatch.setattr(local, "memory_of", lambda _: next(sizes, 2 << 30))
+    monkeypatch.setattr(local, "MEMORY_INTERVAL", 1e9)
+    specs = [make_spec(seed=seed, epochs=1) for seed in range(6)]
+    names = queue(folder, *specs)
+    supervisor = Supervisor(folder, LocalJobs(folder, jobs=1))
+    supervisor.run()
+    supervisor.finish()
+    pids = [events_of(folder, name)[0]["pid"] for name in names]
+    assert pids[0] == pids[1] == pids[2]
+    assert len(set(pids)) == 2
+    assert os.getpid() not in pids
+    assert_as_if_undisturbed(folder, tmp_path, *specs)

@@ -58,7 +58,7 @@ def cores() -> int:
 
 
 def find_gpus() -> list[str]:
-    """`gpu:<n>` (or `gpu:<UUID>`) for each NVIDIA device that jobs may use; none without a driver."""
+    """`gpu:<n>` or `gpu:<UUID>` for each NVIDIA device that jobs may use; none without a driver."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     try:
         import pynvml

@@ -13,13 +13,14 @@ from postertui.dashboard.live.judge import MANY, Judgement, judge
 from postertui.dashboard.live.view import RunView
 
 #: The cursor rests so long on a run before it is judged; a run that goes on is judged so often.
-REST, AGAIN = 0.4, 30.0
+REST, AGAIN = 0.4, 5.0
 
 
 class Judging(Board):
     """Asks for a judgement when the cursor rests, and again as its run goes on."""
 
     _judge_timer: Timer | None = None
+    _judge_of: str | None = None
 
     class Judged(Message):
         """A judgement has come."""
@@ -37,6 +38,10 @@ class Judging(Board):
     def judge_soon(self, run: RunView | None) -> None:
         """Judge `run` unless another is asked for before long."""
         self.show_detail()
+        name = None if run is None else run.name
+        if name == self._judge_of:
+            return  # It goes on under the cursor; `take` sees to that.
+        self._judge_of = name
         if self._judge_timer is not None:
             self._judge_timer.stop()
             self._judge_timer = None

@@ -88,7 +88,7 @@ def ask_nodes(runs: Path, address: Address) -> tuple[NodeFacts, ...]:
     """What each node says of itself. Raises `UserError`."""
     check_cluster(address)
     with _visiting(Jobs(address), runs) as link:
-        link.send(Client(versions()))
+        link.send(Client(versions(), nodes=True))
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and link.is_open:
             match link.receive(1.0):

@@ -167,7 +167,8 @@ class Driver:
             writer.write(pack(protocol.Refused(f"the cluster's head has {other}")))
             await writer.drain()
             return
-        await self._described.wait()
+        if first.nodes:
+            await self._described.wait()
         if before := self._writers.pop(CLIENT, None):
             before.close()
         self._writers[CLIENT] = writer

@@ -36,9 +36,10 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Client(Message, frozen=True):
-    """The first message of the collecting side."""
+    """The first message of the collecting side. `nodes`: wait until they all have answered."""
 
     versions: dict[str, str]
+    nodes: bool = False
 
 
 class Submit(Message, frozen=True):

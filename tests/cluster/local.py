@@ -112,7 +112,41 @@ class LocalCluster:
         return self.node(name)
 
     def node(self, name: str) -> Node:
+        """The newest of this name."""
         return next(n for n in reversed(self.nodes) if n.name == name)
+
+    def heal(self) -> None:
+        """Start what a test has killed."""
+        if not self.node("head").processes():
+            self.restart_head()
+        for name in ("node1", "node2"):
+            if not self.node(name).processes():
+                self.start_node(name)
+
+    def restart_head(self) -> None:
+        """The head and with it all nodes, as nodes do not outlive it for long."""
+        for node in self.nodes:
+            node.kill()
+        self.start_head()
+
+    def end_work(self) -> None:
+        """End what drivers and agents a test has left behind."""
+        while working := [p for p in self.working() if p.is_running()]:
+            for process in working:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            psutil.wait_procs(working, timeout=5)
+
+    def working(self, what: str = "postertui.") -> list[psutil.Process]:
+        """Our processes on the cluster: those whose command line names a module of ours."""
+        found = []
+        for node in self.nodes:
+            for process in node.processes():
+                with contextlib.suppress(psutil.Error):
+                    zombie = process.status() == psutil.STATUS_ZOMBIE
+                    if not zombie and any(w.startswith(what) for w in process.cmdline()):
+                        found.append(process)
+        return found
 
     def stop(self) -> None:
         for node in reversed(self.nodes):

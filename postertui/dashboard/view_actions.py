@@ -43,9 +43,12 @@ class ViewActions(Board):
 
     def _set(self, **changes: object) -> None:
         self.model.set_options(**changes)
-        if changes.keys() & {"mode", "compare"}:
-            self.model.rearrange()
-        self.show_all()
+        if changes.keys() <= {"sort", "reverse", "group"}:
+            self.show_table()
+        else:
+            if changes.keys() & {"mode", "compare"}:
+                self.model.rearrange()
+            self.show_all()
         self.state_changed()
 
     def choose(self, **changes: object) -> None:

@@ -42,7 +42,8 @@ class Driver:
         names = {" ": "space", "-": "minus", "_": "underscore", ".": "full_stop", ":": "colon",
                  "*": "asterisk", ">": "greater_than_sign", "=": "equals_sign", ",": "comma",
                  "#": "number_sign", "(": "left_parenthesis"}  # fmt: skip
-        await self.press(*(names.get(c, c) for c in text))
+        await self.pilot.press(*(names.get(c, c) for c in text))
+        await self.settle()
 
     async def until(self, true: Callable[[], object], what: str = "") -> None:
         """Wait for something that happens in its own time."""

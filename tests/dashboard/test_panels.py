@@ -188,6 +188,12 @@ def test_one_range_holds_all_cells(made: MadeRuns) -> None:
     assert scale.high >= max(float(c.y.max()) for p in panels for c in p.curves)
 
 
+def test_a_logarithmic_range_leaves_out_what_has_no_place() -> None:
+    panel = Panel(curves=(Curve("test", 0, np.arange(3.0), np.array([0.0, 0.02, 0.5])),))
+    scale = value_range([panel], Options(metric="loss", log_y=True))
+    assert (scale.low, scale.high) == (0.01, 1.0)
+
+
 def test_natural_order() -> None:
     names = ["l2-1e-2", "fc-1024x64", "base", "l2-1e-10", "fc-256x64"]
     assert sorted(names, key=natural) == [

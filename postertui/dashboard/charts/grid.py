@@ -23,6 +23,7 @@ from postertui.dashboard.charts.panels import (
     Panel,
     epoch_range,
     panel_of,
+    panel_options,
     value_range,
 )
 from postertui.dashboard.live.view import RunView
@@ -68,6 +69,7 @@ class ChartGrid(Widget, can_focus=True):
         self.epochs = (1, 2)
         self.empty: tuple[str, ...] = ()
         self._panels: dict[Key, Panel] = {}
+        self._sources: dict[Key, tuple[object, ...]] = {}
         self._drawn: dict[tuple[int, int], list[Row]] = {}
         self._lines: list[Strip] = []
 
@@ -77,6 +79,7 @@ class ChartGrid(Widget, can_focus=True):
         """Show `runs` as `arrangement` lays them out."""
         self.arrangement, self.runs, self.options = arrangement, runs, options
         self._panels = {key: self._panel(key) for key in arrangement.members}
+        self._sources = {key: self._sources[key] for key in arrangement.members}
         self.epochs = epoch_range(runs.values(), options)
         self.scale = value_range(self._panels.values(), options)
         self._tile()
@@ -104,8 +107,13 @@ class ChartGrid(Widget, can_focus=True):
         ]
 
     def _panel(self, key: Key) -> Panel:
+        """The panel of `key`, anew only if it is made from something else than before."""
         runs = [self.runs[n] for n in self.arrangement.members[key] if n in self.runs]
-        return panel_of(runs, self.arrangement.groups, self.options)
+        source = (*runs, self.arrangement.groups, *panel_options(self.options))
+        if key not in self._panels or self._sources.get(key) != source:
+            self._sources[key] = source
+            return panel_of(runs, self.arrangement.groups, self.options)
+        return self._panels[key]
 
     @property
     def facet(self) -> bool:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -61,6 +62,17 @@ class Panel:
     dead: bool = False
     runs: int = 0
 
+    @cached_property
+    def extremes(self) -> tuple[float, ...]:
+        """Values that a y axis must hold to hold all of them."""
+        lines = [a for c in self.curves for a in (c.y, c.low, c.high) if a is not None]
+        every = np.concatenate(lines) if lines else np.empty(0)
+        every = every[np.isfinite(every)]
+        # The least above zero is what a logarithmic axis begins with.
+        parts = [part for part in (every, every[every > 0]) if part.size]
+        ends = [float(end) for part in parts for end in (part.min(), part.max())]
+        return (*ends, *(level.y for level in self.levels))
+
 
 @dataclass(frozen=True)
 class Arrangement:
@@ -78,6 +90,7 @@ class Arrangement:
 _NUMBERS = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 
 
+@lru_cache(4096)
 def natural(text: str) -> tuple[object, ...]:
     """A key that sorts `base` first, numbers by value and the rest as text."""
     parts = _NUMBERS.split(text.lower())
@@ -131,6 +144,14 @@ def panel_of(runs: Sequence[RunView], groups: Sequence[str], options: Options) -
         dead=any(r.dead for r in runs),
         runs=len(runs),
     )
+
+
+def panel_options(options: Options) -> tuple[object, ...]:
+    """What `panel_of` looks at."""
+    return (
+        options.metric, options.compare, options.train, options.seeds, options.references,
+        options.smoothing, options.first_epoch, options.last_epoch,
+    )  # fmt: skip
 
 
 def series(run: RunView, side: str, options: Options) -> tuple[Floats, Floats]:
@@ -214,12 +235,6 @@ def epoch_range(runs: Iterable[RunView], options: Options) -> tuple[int, int]:
 
 def value_range(panels: Iterable[Panel], options: Options) -> Range:
     """One y range that holds everything in `panels`."""
-    values: list[float] = []
-    for panel in panels:
-        values.extend(level.y for level in panel.levels)
-        for curve in panel.curves:
-            for array in (curve.y, curve.low, curve.high):
-                if array is not None and np.isfinite(array).any():
-                    values += (float(np.nanmin(array)), float(np.nanmax(array)))
+    values = [value for panel in panels for value in panel.extremes]
     is_score = options.metric in F_METRICS
     return y_range(values, log=options.log_y, from_zero=is_score)

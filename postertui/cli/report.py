@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     help='Base beside every variant that differs in this only: Regularizer, "FC1 + FC2", batch, '
     "seed, variant, loss …",
 )
-@click.option("--figure", "figures", multiple=True, metavar="NAME", help="A figure of 2017: l1 …")
+@click.option("--figure", "figures", multiple=True, metavar="NAME", help="By name: l1, models …")
 @click.option("--all", "everything", is_flag=True, help="All fifteen figures of 2017.")
 @click.option("--variant", "variants", multiple=True, help="Only these: names, globs, families.")
 @click.option("--genre", "genres", multiple=True, help="Only these genres.")
@@ -128,7 +128,7 @@ def draw_history(
 
     load = cache(lambda: load_history(place))
 
-    is_many = request.everything or len(request.figures) + len(request.compare) > 1
+    is_many = request.everything or len(request.figures) + len(request.compare) != 1
 
     def show(result: Drawn | Failure) -> None:
         if isinstance(result, Failure):

@@ -1,0 +1,71 @@
+"""Started on one terminal, looked at from others: the dashboards are only guests."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from postertui.supervisor import requests
+from tests.e2e.terminal import Terminal, needs_tmux
+from tests.supervisor.data import make_data
+from tests.supervisor.helpers import (
+    assert_nothing_left,
+    epochs_told,
+    processes_of,
+    read,
+    states,
+    wait_for,
+    wait_until_over,
+)
+
+
+def terminal(tmp_path: Path, name: str) -> Terminal:
+    (tmp_path / name).mkdir()
+    return Terminal(tmp_path / name)
+
+
+def dashboards(folder: Path) -> list[psutil.Process]:
+    words = {process: process.cmdline() for process in processes_of(folder)}
+    return [p for p, line in words.items() if "--runs" in line and "train" not in line]
+
+
+def same_state(screen: str) -> bool:
+    return "2 running" in screen and "2 queued" in screen and screen.count("/2000") >= 4
+
+
+@needs_tmux
+@pytest.mark.slow
+def test_dashboards_come_and_go_while_runs_go_on(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
+    where = ("--runs", str(folder), "--data", str(make_data(tmp_path / "data")))
+    which = ("--variant", "base", "--variant", "no-reg", "--genre", "Comedy", "--genre", "Drama")
+    with terminal(tmp_path, "a") as a:
+        a.run("postertui", "train", "--weights", "random", "--jobs", "2", "--epochs", "2000",
+              *which, *where)  # fmt: skip
+        wait_for(lambda: sum(epochs_told(folder, n) >= 3 for n in states(folder)) == 2)
+    with terminal(tmp_path, "b") as b, terminal(tmp_path, "c") as c:
+        for each in (b, c):
+            each.run("postertui", *where)
+        for each in (b, c):
+            each.wait_for(same_state)
+        seen = b.screen()
+        b.wait_for(lambda screen: screen != seen)  # live from there
+        first, _ = dashboards(folder)
+        os.kill(first.pid, signal.SIGKILL)
+        wait_for(lambda: len(dashboards(folder)) == 1)
+        c.press("q")
+        wait_for(lambda: not dashboards(folder))
+    told = {name: epochs_told(folder, name) for name, state in states(folder).items()}
+    running = [name for name, count in told.items() if count]
+    wait_for(lambda: all(epochs_told(folder, name) > told[name] for name in running))
+    requests.cancel(folder, list(told))
+    wait_until_over(folder)
+    assert set(states(folder).values()) == {"cancelled"}
+    assert all(read(folder)[name].attempt == 1 for name in running)
+    assert_nothing_left(folder)

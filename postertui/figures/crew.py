@@ -124,7 +124,8 @@ def _feed(
             try:
                 _send(worker.stdin, job)
                 results.put((number, pickle.load(worker.stdout)))
-            except (OSError, EOFError, pickle.UnpicklingError):
+            except (OSError, EOFError, ValueError, pickle.UnpicklingError):
+                # It died, or was ended and its pipes closed because the report was interrupted.
                 results.put((number, "the process that drew it died"))
                 return
     finally:

@@ -1,0 +1,206 @@
+"""`postertui report` as a CI job sees it: no terminal, an exit code, a log for people."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from postertui.cli import cli
+from postertui.errors import UserError
+from postertui.report import FIGURES
+from tests.figures.tables import MADE, needs_published, published, seeds
+
+PROGRAM = [sys.executable, "-P", "-c", "from postertui.cli import main; main()"]
+#: What a log must not contain: escape sequences, carriage returns, bells.
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+
+
+def bare_environment() -> dict[str, str]:
+    """As in a container of a CI service: no terminal type, no home with settings."""
+    kept = ("PATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in kept if name in os.environ}
+
+
+def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PROGRAM, "report", *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        **options,
+    )
+
+
+def call(*arguments: str | Path) -> Result:
+    """The command in this process; `UserError` is the caller's, as in `main`."""
+    return CliRunner().invoke(cli, ["report", *map(str, arguments)], standalone_mode=False)
+
+
+def refusal(*arguments: str | Path) -> UserError:
+    error = call(*arguments).exception
+    assert isinstance(error, UserError)
+    assert "\n" not in str(error)
+    return error
+
+
+def test_a_job_without_a_terminal_gets_figures_and_a_readable_log(tmp_path: Path) -> None:
+    wanted: list[str | Path] = [
+        "--figure",
+        "base",
+        "--compare",
+        "Regularizer",
+        "--from",
+        MADE,
+        "--dpi",
+        "60",
+    ]
+    done = run(*wanted, "--out", tmp_path, env=bare_environment())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not CONTROL.search(done.stdout.replace("\n", ""))
+    assert f"{tmp_path}/base.png\n  not drawn: 40 Test undefined, 8 Train undefined" in done.stdout
+    assert "  2 histories of one setting: Animation, l2-1e-4\n" in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "base.csv", "base.png", "regularizer.csv", "regularizer.png",
+    ]  # fmt: skip
+    again = call(*wanted, "--out", tmp_path)
+    assert f"{tmp_path}/base.png  unchanged\n" in again.output
+    assert f"{tmp_path}/regularizer.png  unchanged\n" in again.output
+
+
+def test_drawing_imports_no_tensorflow_and_no_terminal_library(tmp_path: Path) -> None:
+    program = (
+        "import sys; from postertui.cli import cli;"
+        "cli(sys.argv[1:], standalone_mode=False);"
+        "sys.exit(sum(m in sys.modules for m in ('tensorflow', 'keras', 'jax', 'textual')))"
+    )
+    arguments = ["report", "--figure", "l2", "--from", str(MADE), "--out", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program, *arguments], env=bare_environment(), check=False
+    )
+    assert done.returncode == 0
+    assert (tmp_path / "l2.png").exists()
+
+
+def test_ctrl_c_leaves_whole_figures_and_no_process(tmp_path: Path) -> None:
+    arguments = ["report", "--all", "--from", str(MADE), "--out", str(tmp_path)]
+    job = subprocess.Popen(
+        [*PROGRAM, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+    give_up = time.monotonic() + 120
+    while job.poll() is None and not list(tmp_path.glob("*.png")):
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    os.killpg(job.pid, signal.SIGINT)
+    _, errors = job.communicate(timeout=60)
+    assert job.returncode == 130
+    assert "Traceback" not in errors
+    names = {path.name for path in tmp_path.iterdir()}
+    assert all(re.fullmatch(r"[a-z0-9-]+\.(png|csv)", name) for name in names)
+    for path in tmp_path.glob("*.png"):
+        assert path.read_bytes().endswith(b"IEND\xaeB`\x82")
+    # Its pipes are closed, so nothing that it started still writes to them.
+
+
+def test_the_results_are_json_on_request(tmp_path: Path) -> None:
+    result = call("--figure", "l2", "--from", MADE, "--out", tmp_path, "--dpi", "40", "--json")
+    ((record),) = json.loads(result.output)
+    assert record == {
+        "name": "l2",
+        "title": "Comparing F-Score per Regularizer",
+        "files": [str(tmp_path / "l2.png")],
+        "csv": str(tmp_path / "l2.csv"),
+        "unchanged": False,
+        "not_drawn": [{"split": "Test", "cause": "undefined", "count": 23}],
+        "notes": ["2 histories of one setting: Animation, l2-1e-4"],
+    }
+
+
+def test_formats_sizes_and_looks_are_options(tmp_path: Path) -> None:
+    seeds(3).write_parquet(tmp_path / "runs.parquet")
+    result = call(
+        "--compare", "Regularizer", "--from", tmp_path / "runs.parquet", "--out", tmp_path,
+        "--format", "png,svg", "--format", "pdf", "--dpi", "40", "--width", "7", "--height", "4",
+        "--palette", "okabe-ito", "--baseline", "stratified,always", "--seed-lines",
+    )  # fmt: skip
+    assert (result.exception, result.return_value) == (None, 0)
+    kinds = sorted(path.suffix for path in tmp_path.glob("regularizer.*"))
+    assert kinds == [".csv", ".pdf", ".png", ".svg"]
+    numbers = (tmp_path / "regularizer.csv").read_text()
+    assert "F of always saying yes" in numbers
+    assert "#D55E00" in numbers
+    with Image.open(tmp_path / "regularizer.png") as image:
+        assert image.size == (280, 160)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "code"),
+    [
+        (["--from", "none.tsv"], "none.tsv: no such file or folder", 2),
+        (["--figure", "l3"], "figure `l3`: there are base,", 2),
+        (["--compare", "color"], "--compare color: `color` is no column", 2),
+        (["--format", "gif"], "format `gif`: there are png, svg, pdf", 2),
+        (["--palette", "viridis"], "palette `viridis`: there are hue, okabe-ito", 2),
+        (["--baseline", "often"], "baseline `often`: there are stratified, always", 2),
+        (["--metric", "recall"], "metric `recall`: there are fscore", 2),
+        (["--width", "0"], "width and height are 1 to 200 inches, not 0", 2),
+        (["--width", "nan"], "width and height are 1 to 200 inches, not nan", 2),
+        (["--strict-published", "--metric", "loss"], "leave out --palette", 2),
+        (["--variant", "nothing"], "--variant nothing: no such run; there are base", 3),
+        (["genre:nothing"], "filter `genre:nothing`: no run matches", 3),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(
+    arguments: list[str], said: str, code: int, tmp_path: Path
+) -> None:
+    error = refusal("--from", MADE, "--out", tmp_path / "reports", *arguments)
+    assert said in str(error)
+    assert error.exit_code == code
+    assert not (tmp_path / "reports").exists()
+
+
+def test_a_named_figure_without_rows_is_nothing_matched(tmp_path: Path) -> None:
+    seeds(1).write_parquet(tmp_path / "runs.parquet")
+    error = refusal("--figure", "scratch", "--from", tmp_path / "runs.parquet")
+    assert str(error) == "figure scratch: the table has none of the variants scratch"
+    assert error.exit_code == 3
+
+
+def test_a_damaged_table_is_refused_with_file_and_line(tmp_path: Path) -> None:
+    table = tmp_path / "runs.tsv"
+    table.write_text(MADE.read_text().replace("\t256\t", "\tmany\t", 1))
+    assert str(table) in str(refusal("--from", table, "--out", tmp_path / "reports"))
+
+
+@needs_published
+@pytest.mark.slow
+def test_all_fifteen_are_drawn_of_the_published_table(tmp_path: Path) -> None:
+    published().write_parquet(tmp_path / "runs.parquet")
+    out = tmp_path / "reports"
+    done = run("--all", "--strict-published", "--from", tmp_path / "runs.parquet", "--out", out)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {path.stem for path in out.glob("*.png")} == set(FIGURES) - {"models"}
+    said = {
+        "base": "80 Test undefined, 5 Train isolated, 33 Train undefined",
+        "fc": "480 Test undefined, 34 Train isolated, 169 Train undefined",
+        "scratch": "20 Test undefined, 6 Train beyond the limits",
+        "long-run": "100 Test undefined",
+    }
+    for name, counts in said.items():
+        assert f"{out}/{name}.png\n  not drawn: {counts}" in done.stdout

@@ -9,12 +9,14 @@ are those of the functions below; without any, all are measured.
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,8 +28,9 @@ TICK = 0.5
 EPOCH = 0.1
 SETTLE, MEASURE = 3.0, 10.0
 LINK = 30_000
-#: One after the other, none of them changing what the next one does.
-KEYS = (b"j", b"k", b"]", b"[", b"\t", b"\x1b[C", b"\x1b[D", b"\t", b"j", b"k", b"]", b"]")
+#: Down and up the table, along the epochs, to the cells, right and left, and back. Each changes
+#: something each time it is pressed.
+KEYS = (b"j", b"k", b"]", b"[", b"\t", b"\x1b[C", b"\x1b[D", b"\t", b"j", b"k", b"[", b"]")
 
 
 class Result(NamedTuple):
@@ -84,9 +87,9 @@ def watch_live(
                 told = json.loads(out.read_text())
                 lags = [lag for when, lag in told["lags"] if begun <= when <= ended]
                 answers = []
-                for when, (came, _, count) in zip(pressed, told["keys"], strict=False):
+                for when, (_, count) in zip_longest(pressed, told["keys"], fillvalue=(0, 1 << 60)):
                     there = terminal.arrival_of(count)
-                    answers.append((there or ended) - when if came >= begun else 0.0)
+                    answers.append(there - when if there is not None else math.inf)
         finally:
             live.close()
             out.unlink(missing_ok=True)

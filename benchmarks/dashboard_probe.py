@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -22,7 +23,7 @@ class Probe:
 
     def __init__(self) -> None:
         self.lags: list[tuple[float, float]] = []
-        self.keys: list[tuple[float, float, int]] = []
+        self.keys: list[tuple[float, int]] = []
         self.written = 0
 
     async def watch(self) -> None:
@@ -32,35 +33,39 @@ class Probe:
             now = time.monotonic()
             self.lags.append((now, now - before - SAMPLE))
 
-    def attach(self, app: Any) -> None:
-        """Count what `app` writes, and note each key's answer."""
-        driver = app._driver
-        write = driver.write
+    def count_writes(self) -> None:
+        """Count what the program sends to the terminal, from the first byte on."""
+        from textual.drivers.linux_driver import LinuxDriver
 
-        def counted(data: str) -> None:
+        write = LinuxDriver.write
+
+        def counted(driver: LinuxDriver, data: str) -> None:
             self.written += len(data.encode("utf-8", errors="replace"))
-            write(data)
+            write(driver, data)
 
-        driver.write = counted
-        forward = app.on_event
+        setattr(LinuxDriver, "write", counted)  # noqa: B010
+
+    def attach(self, app: Any) -> None:
+        """Note each key's answer, and how late the event loop of `app` is."""
+        forward, display = app.on_event, app._display
+        waiting: list[tuple[float, object]] = []
 
         async def noted(event: Any) -> None:
             from textual.events import Key
 
             if isinstance(event, Key) and not getattr(event, "_probed", False):
                 event._probed = True  # type: ignore[attr-defined]
-                came = time.monotonic()
-                await forward(event)
-                # Twice: the key's own handlers run first, and then the screen is drawn.
-                app.call_later(app.call_after_refresh, self._answered, came)
-                return
+                waiting.append((time.monotonic(), state_of(app)))
             await forward(event)
 
-        app.on_event = noted
-        self.task = asyncio.get_running_loop().create_task(self.watch())
+        def displayed(screen: Any, renderable: Any) -> None:
+            display(screen, renderable)
+            now = state_of(app)
+            while waiting and waiting[0][1] != now:
+                self.keys.append((waiting.pop(0)[0], self.written))
 
-    def _answered(self, came: float) -> None:
-        self.keys.append((came, time.monotonic(), self.written))
+        app.on_event, app._display = noted, displayed
+        self.task = asyncio.get_running_loop().create_task(self.watch())
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps({"lags": self.lags, "keys": self.keys}))
@@ -84,24 +89,27 @@ def main() -> None:
         setup = Setup(runs=folder, data=folder / "none", out=folder / "none")
         app = DashboardApp(setup, Options(layout=kind))  # type: ignore[arg-type]
 
-    async def go() -> None:
-        async def ready() -> None:
-            probe.attach(app)
-
-        import signal
-
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, app.exit)
-        await app.run_async(auto_pilot=None, mouse=True) if False else await _run(app, ready)
-
-    asyncio.run(go())
+    probe.count_writes()
+    asyncio.run(run(app, probe))
     probe.save(out)
 
 
-async def _run(app: Any, ready: Any) -> None:
+def state_of(app: Any) -> object:
+    """What the measured keys change: the place in the table and the grid, the epoch, the focus."""
+    main = getattr(app, "main", None)
+    if main is None:
+        return None
+    grid = main.grid
+    return main.table._at, grid.cursor, grid.selected, main.focused
+
+
+async def run(app: Any, probe: Probe) -> None:
+    """Run until SIGTERM."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, app.exit)
     task = asyncio.ensure_future(app.run_async())
-    while app._driver is None or not app.is_running:
+    while not app.is_running:
         await asyncio.sleep(0.005)
-    await ready()
+    probe.attach(app)
     await task
 
 

@@ -21,8 +21,8 @@ from typing import Self
 class Terminal:
     """`command` in a terminal of `size` (columns, rows); `rate` in bytes a second, None for all.
 
-    `arrived` lists (when, bytes so far) of everything that was read. Standard error is the
-    terminal too, for that is where Textual draws.
+    `arrived` lists (when, bytes the program had written) of everything that was read. Standard
+    error is the terminal too, for that is where Textual draws.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Terminal:
         self.close()
 
     def _read(self) -> None:
-        share = 0.02
+        share, written = 0.02, 0
         while not self._stopped:
             ready, _, _ = select.select([self._master], [], [], 0.1)
             if not ready:
@@ -80,7 +80,9 @@ class Terminal:
             except OSError:
                 return
             self.total += len(data)
-            self.arrived.append((time.monotonic(), self.total))
+            # The terminal makes two bytes of a line's end; the program wrote one.
+            written += len(data) - data.count(b"\r\n")
+            self.arrived.append((time.monotonic(), written))
             if self._wanted is not None:
                 self._seen += data
                 if self._wanted in self._seen:
@@ -123,11 +125,13 @@ class Terminal:
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(what))
 
     def close(self) -> None:
-        """End the program as `q` would, or by force."""
+        """End the program by SIGTERM, or by force; harmless a second time."""
+        if self._stopped:
+            return
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(3)
+                self.process.wait(10)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

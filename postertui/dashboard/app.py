@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rich.color import ColorSystem
 from rich.console import RenderableType
 from textual.app import App, SystemCommand
 from textual.binding import Binding
@@ -55,6 +56,8 @@ class DashboardApp(App[None]):
                 tooltip="everything by name"),
         Binding("T", "next_theme", "theme", show=False, id="app.theme",
                 tooltip="dark, light, colour-blind"),
+        Binding("ctrl+l", "redraw", "redraw", show=False, id="app.redraw",
+                tooltip="the whole screen, if something else wrote on it"),
         Binding("ctrl+c", "quit", "quit", show=False, id="app.interrupt", system=True),
     ]  # fmt: skip
 
@@ -100,8 +103,15 @@ class DashboardApp(App[None]):
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         # Textual has no public place between what it drew and what it sends.
-        colours = self.console._color_system
+        colours = self.console._color_system or ColorSystem.TRUECOLOR
         super()._display(screen, self._sparing.spare(renderable, self.size, colours))
+
+    def on_mount(self) -> None:
+        self.app_resume_signal.subscribe(self, lambda _: self._sparing.forget(), immediate=True)
+
+    def action_redraw(self) -> None:
+        self._sparing.forget()
+        self.screen.refresh(layout=True)
 
     def on_unmount(self) -> None:
         self.feed.stop()

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from rich.cells import get_character_cell_size
-from rich.color import ColorSystem
+from rich.color import Color, ColorSystem
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
@@ -38,14 +38,13 @@ class SparingScreen:
         self._lines.clear()
 
     def spare(
-        self, update: RenderableType | None, size: tuple[int, int], colours: ColorSystem | None
+        self, update: RenderableType | None, size: tuple[int, int], colours: ColorSystem
     ) -> RenderableType | None:
         """The same update as a difference; what is no update of the screen stays as it is."""
         if size != self._size:
             self._size = size
             self.forget()
         if isinstance(update, LayoutUpdate):
-            self.forget()
             x = update.region.x
             lines = [
                 (y, x, cells_of(strips)) for y, strips in enumerate(update.strips, update.region.y)
@@ -55,22 +54,20 @@ class SparingScreen:
             return Difference(self._send(_stretches(update), colours))
         return update
 
-    def _send(
-        self, stretches: Iterable[tuple[int, int, list[Cell]]], colours: ColorSystem | None
-    ) -> str:
-        parts: list[str] = []
+    def _send(self, stretches: Iterable[tuple[int, int, list[Cell]]], colours: ColorSystem) -> str:
+        pen = Pen(colours)
         width = self._size[0] if self._size else 0
         for y, x, cells in stretches:
             line = self._lines.get(y)
             if line is None or len(line) < x + len(cells):
-                parts.append(_draw(y, x, cells, colours))
+                pen.draw(y, x, cells)
                 if x == 0 and len(cells) >= width:
                     self._lines[y] = cells
                 continue
             for start, stop in changed(line[x : x + len(cells)], cells):
-                parts.append(_draw(y, x + start, cells[start:stop], colours))
+                pen.draw(y, x + start, cells[start:stop])
             line[x : x + len(cells)] = cells
-        return "".join(parts)
+        return pen.lift()
 
 
 class Difference(CompositorUpdate):
@@ -144,26 +141,63 @@ def _widen(before: Sequence[Cell], after: Sequence[Cell], start: int) -> int:
     return start
 
 
-def _draw(y: int, x: int, cells: Sequence[Cell], colours: ColorSystem | None) -> str:
-    parts = [f"\x1b[{y + 1};{x + 1}H"]
-    last: Style | None = None
-    for char, style in cells:
-        # A blank shows nothing of its style but the background.
-        if style != last and (char != " " or last is None or _blank(last) != style):
-            parts.append(_codes(style, colours))
-            last = style
-        parts.append(char)
-    parts.append("\x1b[0m")
-    return "".join(parts)
+class Pen:
+    """Writes cells one after the other; says what changes from one style to the next."""
+
+    def __init__(self, colours: ColorSystem) -> None:
+        self._colours = colours
+        self._style: Style | None = None
+        self._parts: list[str] = []
+
+    def draw(self, y: int, x: int, cells: Sequence[Cell]) -> None:
+        """Put `cells` into line `y` from column `x` on."""
+        parts, last = self._parts, self._style
+        parts.append(f"\x1b[{y + 1};{x + 1}H")
+        for char, style in cells:
+            # A blank shows nothing of its style but the background.
+            if style is not last and (char != " " or last is None or _blank(last) != style):
+                parts.append(_turn(last, style, self._colours))
+                last = style
+            parts.append(char)
+        self._style = last
+
+    def lift(self) -> str:
+        """What was written, as the terminal takes it; the next thing starts without a style."""
+        if self._style is not None:
+            self._parts.append("\x1b[0m")
+        return "".join(self._parts)
 
 
-@lru_cache(maxsize=4096)
-def _codes(style: Style, colours: ColorSystem | None) -> str:
-    """The sequence that makes this, and only this, the style of what follows."""
-    if colours is None:
-        return ""
-    before, _, _ = style.render("|", color_system=colours).partition("|")
-    return before.replace("\x1b[", "\x1b[0;", 1) if before else "\x1b[0m"
+@lru_cache(maxsize=8192)
+def _turn(before: Style | None, after: Style, colours: ColorSystem) -> str:
+    """The sequence after which text has the style `after`, given that it had `before`."""
+    if before is None or _attributes(before) != _attributes(after):
+        start, _, _ = after.render("|", color_system=colours).partition("|")
+        return start.replace("\x1b[", "\x1b[0;", 1) if start else "\x1b[0m"
+    codes = [
+        *_colour(before.color, after.color, colours, foreground=True),
+        *_colour(before.bgcolor, after.bgcolor, colours, foreground=False),
+    ]
+    return f"\x1b[{';'.join(codes)}m" if codes else ""
+
+
+def _attributes(style: Style) -> tuple[bool, ...]:
+    return (
+        bool(style.bold), bool(style.dim), bool(style.italic), bool(style.underline),
+        bool(style.blink), bool(style.blink2), bool(style.reverse), bool(style.conceal),
+        bool(style.strike), bool(style.underline2), bool(style.frame), bool(style.encircle),
+        bool(style.overline),
+    )  # fmt: skip
+
+
+def _colour(
+    before: Color | None, after: Color | None, colours: ColorSystem, *, foreground: bool
+) -> tuple[str, ...]:
+    if before == after:
+        return ()
+    if after is None:
+        return ("39" if foreground else "49",)
+    return after.downgrade(colours).get_ansi_codes(foreground)
 
 
 @lru_cache(maxsize=4096)

@@ -103,6 +103,19 @@ def test_noise_between_runs_widens_the_margin() -> None:
     assert width(loud) > 3 * width(quiet)
 
 
+def test_the_margins_interval_is_welchs() -> None:
+    """Noise of known degrees of freedom plus a known sampling error: Welch and Satterthwaite."""
+    cells = (350, 500, 50, 1100)
+    values = (0.40, 0.43, 0.41, 0.46)
+    table = stack(*(counted("a", "Comedy", s, v, cells) for s, v in enumerate(values)))
+    row = margins(table, METRIC).row(0, named=True)
+    of_runs = np.var(values, ddof=1) / 4
+    of_cohort = margin_error(*cells) ** 2
+    df = (of_runs + of_cohort) ** 2 / (of_runs**2 / 3)
+    half = stats.t.ppf(0.975, df) * math.sqrt(of_runs + of_cohort)
+    assert row["high"] - row["margin"] == pytest.approx(half)
+
+
 def test_a_genre_is_above_only_where_its_best_model_is_clearly_so() -> None:
     schema = ["name", "genre", "margin", "low", "high", "verdict"]
     rows = [
@@ -153,3 +166,4 @@ def test_the_measured_bar_is_what_collapsed_runs_reached() -> None:
     drama = bars(table, "test_fscore").row(by_predicate=pl.col("genre") == "Drama", named=True)
     assert drama["measured_always_yes"] == pytest.approx(yes["test_fscore"].median())
     assert drama["measured_always_yes"] < drama["always_yes"]
+    assert drama["bar"] == drama["measured_always_yes"]

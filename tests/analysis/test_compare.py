@@ -153,6 +153,10 @@ def test_equal_variants_under_two_names_give_the_noise() -> None:
     assert result.noise.source == "known-equal variants"
     assert result.noise.sd == pytest.approx(math.sqrt(np.mean(np.square(d)) / 2))
     assert result.noise.df == 8
+    cell = result.cells.filter(pl.col("name") == "other").row(0, named=True)
+    variance, df = result.noise.variance(cell["genre"])
+    half = stats.t.ppf(0.975, df) * math.sqrt(2 * variance)
+    assert cell["high"] - cell["difference"] == pytest.approx(half)
     rows = {row["name"]: row for row in result.rows.iter_rows(named=True)}
     assert rows["other"]["verdict"] == "better"
     assert "noise" in rows["reduce-lr"]["note"]

@@ -124,9 +124,10 @@ def test_causes_of_an_undefined_f() -> None:
         history("b", "War", test_fscore=None, dead=[False, True, True, True, True]),
         history("c", "Drama", test_fscore=[None, 0.3, 0.3, 0.3, 0.3]),
         history("d", "Drama", test_fscore=0.3),
+        history("e", "Drama", test_fscore=None),
     )
     causes = Counter(undefined_causes(table)["cause"].to_list())
-    assert causes == {"empty batch": 6, "dead": 4, "unexplained": 1}
+    assert causes == {"empty batch": 6, "dead": 4, "unexplained": 6}
 
 
 def test_findings_of_a_table_are_in_order_and_whole() -> None:

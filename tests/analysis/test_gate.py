@@ -67,6 +67,14 @@ def test_the_test_is_students_with_the_spread_of_both_tables() -> None:
     )
     half = stats.t.ppf(0.975, df) * math.sqrt(variance * (1 / 4 + 1 / 4))
     assert row["high"] - row["difference"] == pytest.approx(half)
+    # The smallest p is one-sided and counts as often as there are rows.
+    checked = report.rows.filter(pl.col("genre") != ALL)
+    worst = checked.sort("difference").row(0, named=True)
+    one_sided = stats.t.cdf(worst["difference"] / math.sqrt(variance / 2), df)
+    overall = report.rows.filter(pl.col("genre") == ALL)["difference"].to_numpy().min()
+    se = math.sqrt(variance / 2 / len(GENRES))
+    smallest = min(one_sided, stats.t.cdf(overall / se, df))
+    assert report.rows["p_adjusted"].min() == pytest.approx(report.rows.height * smallest)
 
 
 def test_a_margin_in_numbers_needs_no_noise() -> None:

@@ -48,6 +48,15 @@ def test_a_tie_reaches_as_far_as_bonferronis_t() -> None:
     variance, df = board.noise.variance("Comedy")
     reach = stats.t.ppf(1 - 0.05 / 4, df) * math.sqrt(variance * (1 / 4 + 1 / 4))
     assert comedy["best"].to_list() == (comedy["behind"] <= reach).to_list()
+    # Between one comparison's critical value and four comparisons': a tie, not a loss.
+    lone = stats.t.ppf(0.95, df) * math.sqrt(variance / 2)
+    behind = (lone + reach) / 2
+    exact = [("winner", 0.5)] + [(n, 0.5 - behind) for n in ("a", "b", "c", "d")]
+    spread = math.sqrt(variance) * np.array([-1, -1, 1, 1]) * math.sqrt(3 / 4)
+    level = soft_runs(
+        [(n, g, s, v + spread[s]) for n, v in exact for g in GENRES for s in range(4)]
+    )
+    assert leaderboard(level).genres["best"].all()
     half = stats.t.ppf(0.975, df) * math.sqrt(variance / 4)
     assert (comedy["high"] - comedy["mean"]).to_list() == pytest.approx([half] * 5)
     assert comedy["behind"][0] == 0

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from postertui.analysis.noise import Noise, equal_settings, noise_floor
+from postertui.analysis.statistics import squeeze_variances
 from postertui.analysis.values import run_values
 from tests.analysis.tables import history, soft, soft_runs, stack
 
@@ -41,6 +42,8 @@ def test_a_genres_variance_lies_between_its_own_and_what_all_have() -> None:
         [("base", g, s, rng.normal(0.3, sd)) for g, sd in spreads.items() for s in range(4)]
     )
     noise = noise_floor(run_values(table, METRIC), {})
+    own_variances = np.array([noise.by_genre[g][0] for g in sorted(GENRES)])
+    assert (noise.prior, noise.prior_df) == squeeze_variances(own_variances, np.full(4, 3.0))
     for genre in GENRES:
         own, _ = noise.by_genre[genre]
         between = sorted((own, noise.prior))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from postertui.cli.options import data_option, json_option, runs_option
 
 @click.command("doctor")
 @click.option("--repair", is_flag=True, help="Move damaged runs aside, end jobs without an owner.")
+@click.option("--on", metavar="WHERE", help="ray[:HOST[:PORT]]: check that cluster's nodes too.")
 @runs_option
 @data_option
 @json_option
-def doctor_command(repair: bool, runs: Path, data: Path, as_json: bool) -> int:
+def doctor_command(repair: bool, on: str | None, runs: Path, data: Path, as_json: bool) -> int:
     """Check what is installed, the devices, the weights, the data and the runs.
 
     Exit code 1 where something is wrong. `--repair` moves damaged runs to `.damaged` in the runs
@@ -24,8 +26,15 @@ def doctor_command(repair: bool, runs: Path, data: Path, as_json: bool) -> int:
     """
     from postertui.doctor import examine
 
+    examined = examine(runs, data, repair=repair)
+    if on is not None:
+        from postertui.cluster import checks
+        from postertui.cluster.address import parse_address
+
+        there = checks.examine(parse_address(on), runs, data)
+        examined = itertools.chain(examined, there)
     findings = []
-    for finding in examine(runs, data, repair=repair):
+    for finding in examined:
         findings.append(finding)
         if not as_json:
             click.echo(f"{finding.status:<5}  {finding.area:<9}  {finding.text}")

@@ -8,26 +8,21 @@ its driver and connects, and comes back when the connection ends.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import queue
-import socket
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from postertui.cluster import data
-from postertui.cluster.address import Address, read_token
+from postertui.cluster.address import Address
 from postertui.cluster.collector import Collector, runs_out_there
-from postertui.cluster.facts import versions
-from postertui.cluster.jobs_api import Jobs
-from postertui.cluster.link import Frame, Link, link_key
+from postertui.cluster.connection import Connection, owner_of
+from postertui.cluster.link import Frame, Link
 from postertui.cluster.protocol import (
     AnyMessage,
     Cancel,
-    Client,
     Close,
     Ended,
     Forget,
@@ -37,7 +32,6 @@ from postertui.cluster.protocol import (
     Missing,
     Pause,
     Prioritise,
-    Refused,
     Rest,
     Share,
     Submit,
@@ -47,7 +41,7 @@ from postertui.cluster.protocol import (
 )
 from postertui.errors import UserError
 from postertui.events import DamagedEventsError
-from postertui.runs import RunSpec, read_spec, slugify
+from postertui.runs import RunSpec, read_spec
 from postertui.supervisor import folder as files
 from postertui.supervisor.backend import Assignment, Report
 
@@ -57,102 +51,8 @@ MOST = 20_000
 #: Seconds after which wishes are looked for although nobody rang.
 LOOK = 5.0
 
-#: Seconds that a driver may take to listen, and between two tries to reach one.
-START = 90.0
-AGAIN = (0.5, 1.0, 2.0, 5.0, 10.0)
-
 #: Seconds after which a cancelled run is ended although the cluster has not answered.
 CANCEL_PATIENCE = 12.0
-
-
-def owner_of(folder: Path) -> str:
-    """What tells this machine's runs folder from others on a cluster."""
-    identity = f"{socket.gethostname()}:{folder.resolve()}"
-    return hashlib.sha256(identity.encode()).hexdigest()[:12]
-
-
-def submit_driver(jobs: Jobs, owner: str, study: str) -> str:
-    """Start a driver; its id."""
-    name = f"postertui-{slugify(study)[:30]}-{owner}-{time.time_ns() // 1_000_000}"
-    jobs.start(owner, study, name)
-    return name
-
-
-def await_port(jobs: Jobs, name: str, stopped: threading.Event | None = None) -> int:
-    """Where the driver listens. Raises `UserError` where it does not come up."""
-    deadline = time.monotonic() + START
-    while time.monotonic() < deadline and not (stopped and stopped.is_set()):
-        if (port := jobs.port(name)) is not None:
-            return port
-        if reason := jobs.failure(name):
-            raise UserError(f"{jobs.address.url}: {reason}", exit_code=1)
-        time.sleep(0.1)
-    raise UserError(f"{jobs.address.url}: the driver does not come up; see `ray job logs {name}`")
-
-
-class _Study:
-    """The connection to one study's driver, kept up by a thread."""
-
-    def __init__(
-        self, address: Address, owner: str, study: str, deliver: Callable[[Frame | None], None]
-    ) -> None:
-        self.link: Link | None = None
-        self.work = Work(())
-        self.trouble: str | None = None
-        self._address = address
-        self._owner = owner
-        self._study = study
-        self._deliver = deliver
-        self._stopped = threading.Event()
-        self._lost = threading.Event()
-        threading.Thread(target=self._keep_up, name=f"driver of {study}", daemon=True).start()
-
-    def send(self, message: AnyMessage, blob: bytes = b"") -> None:
-        """Send where there is a connection; whatever matters is said again with each new one."""
-        if link := self.link:
-            link.send(message, blob)
-
-    def stop(self) -> None:
-        self._stopped.set()
-        self._lost.set()
-        if link := self.link:
-            link.close()
-
-    def _keep_up(self) -> None:
-        tries = 0
-        while not self._stopped.is_set():
-            try:
-                self._connect()
-            except (UserError, OSError) as error:
-                self.trouble = str(error)
-            else:
-                tries = 0
-                self._lost.wait()
-                self.trouble = f"the connection to {self._address.url} was lost; trying again"
-            self.link = None
-            self._stopped.wait(AGAIN[min(tries, len(AGAIN) - 1)])
-            tries += 1
-
-    def _connect(self) -> None:
-        jobs = Jobs(self._address)
-        name = jobs.find(self._owner, self._study)
-        if name is None:
-            name = submit_driver(jobs, self._owner, self._study)
-        port = await_port(jobs, name, self._stopped)
-        self._lost.clear()
-        link = Link.connect(self._address.host, port, link_key(read_token()), deliver=self._receive)
-        link.send(Client(versions()))
-        self.link = link
-
-    def _receive(self, frame: Frame | None) -> None:
-        match frame:
-            case None:
-                self._lost.set()
-            case (Refused(reason=reason), _):
-                self.trouble = reason
-            case _:
-                pass
-        self._deliver(frame)
 
 
 class RayJobs:
@@ -167,7 +67,7 @@ class RayJobs:
         self._jobs = jobs
         self._gpu = gpu
         self._collector = Collector(folder)
-        self._studies: dict[str, _Study] = {}
+        self._studies: dict[str, Connection] = {}
         self._inbox: queue.SimpleQueue[tuple[str, Frame | None]] = queue.SimpleQueue()
         self._study_of: dict[str, str] = {}
         self._alone: set[str] = set()
@@ -269,7 +169,7 @@ class RayJobs:
         self._study_of[run] = study
         if study not in self._studies:
             inbox = self._inbox
-            self._studies[study] = _Study(
+            self._studies[study] = Connection(
                 self._address, self._owner, study, lambda frame: inbox.put((study, frame))
             )
 
@@ -414,6 +314,3 @@ def _priority(folder: Path) -> int:
         return int((folder / "priority").read_text())
     except (OSError, ValueError):
         return 0
-
-
-__all__ = ["RayJobs", "await_port", "owner_of", "submit_driver"]

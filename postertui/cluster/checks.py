@@ -6,14 +6,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from postertui.cluster.address import Address, read_token
-from postertui.cluster.backend import await_port, owner_of, submit_driver
+from postertui.cluster.connection import await_port, owner_of, submit_driver
 from postertui.cluster.facts import difference, versions
 from postertui.cluster.jobs_api import Jobs, check_cluster
 from postertui.cluster.link import Link, link_key
 from postertui.cluster.protocol import Client, Close, NodeFacts, Refused, Welcome
+from postertui.cohorts import Dataset
+from postertui.doctor import Finding, Status
 from postertui.errors import UserError
 
 #: Seconds for a driver to say what its nodes are.
@@ -24,14 +25,6 @@ LITTLE_ROOM = 1 << 30
 
 #: The study under which checks have a driver of their own.
 CHECKS = "checks"
-
-
-class Finding(NamedTuple):
-    """One line of the doctor's: what was looked at, whether it will do, and what was found."""
-
-    what: str
-    is_good: bool
-    found: str
 
 
 def check_before(runs: Path, address: Address, gpu: float | None) -> str:
@@ -64,30 +57,45 @@ def problems_of(nodes: tuple[NodeFacts, ...], gpu: float | None) -> Iterator[str
         yield f"--gpu {gpu:g} fits nowhere: the nodes have {what} each; give a smaller share"
 
 
-def examine(address: Address, runs: Path) -> Iterator[Finding]:
-    """The cluster, point by point, for people. Never raises `UserError`."""
+def examine(address: Address, runs: Path, data: Path) -> Iterator[Finding]:
+    """The cluster, node by node, for people. Never raises `UserError`."""
     try:
         check_cluster(address)
-        yield Finding("Ray", True, f"{versions().get('ray')} at {address.url}, with our token")
-        nodes = ask_nodes(runs, address)
+        ray = f"Ray {versions().get('ray')} at {address.url}, which wants our token"
+        yield Finding("cluster", "ok", ray)
+        nodes = ask_nodes(runs, address, data)
     except UserError as error:
-        yield Finding("Ray", False, str(error))
+        yield Finding("cluster", "wrong", str(error))
         return
     for node in nodes:
-        other = node.problem or difference(versions(), node.versions)
+        if trouble := node.problem or difference(versions(), node.versions):
+            mend = "install the same, from the same constraints, on all nodes"
+            yield Finding("cluster", "wrong", f"node {node.host} has {trouble}", mend)
+            continue
         devices = ", ".join(node.gpus) or f"{node.cpus:.0f} CPUs"
         room = f"{node.free / 2**30:.1f} GB free in {node.home}"
-        short = "" if node.free >= LITTLE_ROOM or node.problem else "little room: "
-        found = f"{devices}; {short}{room}; versions as here"
-        yield Finding(f"node {node.host}", not (other or short), other or found)
+        status: Status = "ok" if node.free >= LITTLE_ROOM else "note"
+        text = f"node {node.host}: {devices}, {room}, versions as here; {_data_there(data, node)}"
+        yield Finding("cluster", status, text)
     if not any(node.cpus >= 1 for node in nodes):
-        yield Finding("CPUs", False, "no node has a CPU to give")
+        yield Finding("cluster", "wrong", "no node has a CPU to give")
 
 
-def ask_nodes(runs: Path, address: Address) -> tuple[NodeFacts, ...]:
+def _data_there(data: Path, node: NodeFacts) -> str:
+    """Whether the node sees our data folder."""
+    try:
+        ours = Dataset.open(data).fingerprint
+    except UserError:
+        return "there is no data here to send"
+    if node.data == ours:
+        return f"it sees {data}"
+    return "data is sent there when a run needs it"
+
+
+def ask_nodes(runs: Path, address: Address, data: Path | None = None) -> tuple[NodeFacts, ...]:
     """What each node says of itself. Raises `UserError`."""
     check_cluster(address)
-    with _visiting(Jobs(address), runs) as link:
+    with _visiting(Jobs(address), runs, data) as link:
         link.send(Client(versions(), nodes=True))
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and link.is_open:
@@ -102,9 +110,9 @@ def ask_nodes(runs: Path, address: Address) -> tuple[NodeFacts, ...]:
 
 
 @contextmanager
-def _visiting(jobs: Jobs, runs: Path) -> Iterator[Link]:
+def _visiting(jobs: Jobs, runs: Path, data: Path | None) -> Iterator[Link]:
     """A connection to a driver that is there for us alone, and gone afterwards."""
-    name = submit_driver(jobs, owner_of(runs), CHECKS)
+    name = submit_driver(jobs, owner_of(runs), CHECKS, data)
     try:
         port = await_port(jobs, name)
         try:

@@ -15,26 +15,21 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import msgspec
 import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from postertui.cluster import data, protocol, task
+from postertui.cluster import data, protocol
 from postertui.cluster.address import read_token
+from postertui.cluster.depot import Depot, read_checkpoint
 from postertui.cluster.facts import difference, home, versions
 from postertui.cluster.hub import CLIENT, Hub
 from postertui.cluster.link import link_key, pack, read_frame, welcome
+from postertui.cluster.pool import RAY, Pool, describe_nodes
 from postertui.cluster.protocol import NodeFacts
 from postertui.cluster.share import Shares
 from postertui.errors import UserError
-from postertui.runs import RunSpec, is_run_name
-
-#: Ray, whose functions are only partly typed.
-RAY: Any = ray
+from postertui.runs import RunSpec
 
 #: Seconds between two looks at what is due.
 TICK = 0.25
@@ -45,18 +40,9 @@ SILENCE = float(os.environ.get("POSTERTUI_CLUSTER_SILENCE", "45"))
 #: Seconds for which an agent without a run stays warm.
 IDLE = 5.0
 
-#: At most so many agents are asked for before they are there.
-PENDING = 64
-
-#: How often Ray starts a task again whose worker or node is lost.
-RETRIES = 3
-
 #: Seconds to live without a client: with runs, and without any.
 ALONE = 7 * 86_400.0
 UNWANTED = 120.0
-
-#: Seconds for a node to say what it is.
-DESCRIBE = 60.0
 
 #: A client that is this far behind, in bytes, is let go; it comes back and is told what it lacks.
 BEHIND = 1 << 27
@@ -71,36 +57,30 @@ class Driver:
         self.hub = Hub()
         self._study = study
         self._key = key
-        self._writers: dict[str, asyncio.StreamWriter] = {}
-        self._host, self._port = "", 0
-        self._tasks: dict[str, tuple[Any, bool]] = {}
-        self._count = 0
-        self._failures = 0
-        self._not_before = 0.0
         self._shares = Shares()
+        self._due = asyncio.Event()
+        self._pool = Pool(self.hub, self._shares, self._due.set)
+        self._depot = Depot(home(), study)
+        self._writers: dict[str, asyncio.StreamWriter] = {}
+        self._count = 0
         self._nodes: tuple[NodeFacts, ...] = ()
         self._described = asyncio.Event()
-        self._due = asyncio.Event()
         self._alone_since = time.monotonic()
-        self._wanted: dict[str, list[asyncio.Queue[str]]] = {}
-        self._waiters: set[asyncio.Task[None]] = set()
-        self._drafts: dict[str, data.Draft] = {}
-        self._home = home()
         self._said: protocol.Work | None = None
 
     async def serve(self, listen: str, port: int) -> None:
         """Work until told to close, or until nobody has come for long."""
         address = RAY.util.get_node_ip_address()
-        self._host = address
         client_host = address if listen == "-" else listen
         server, client_port = await self._listen(client_host, port)
         servers = [server]
         if client_host == address:
-            self._port = client_port
+            port = client_port
         else:
             other = await asyncio.start_server(self._connected, address, 0, limit=1 << 20)
-            self._port = other.sockets[0].getsockname()[1]
+            port = other.sockets[0].getsockname()[1]
             servers.append(other)
+        self._pool.where = address, port, self._key.hex(), self._study
         _say(f"postertui: listening on {client_host} {client_port}")
         describing = asyncio.create_task(self._describe())
         try:
@@ -112,8 +92,7 @@ class Driver:
                         await self._due.wait()
         finally:
             describing.cancel()
-            for ref, _ in self._tasks.values():
-                ray.cancel(ref)
+            self._pool.cancel_all()
             for each in servers:
                 each.close()
             for writer in self._writers.values():
@@ -184,6 +163,7 @@ class Driver:
             if self._writers.get(CLIENT) is writer:
                 del self._writers[CLIENT]
                 self._alone_since = time.monotonic()
+                self._depot.give_up("the machine that has the run's data went away")
 
     def _from_client(self, message: protocol.AnyMessage, blob: bytes) -> None:
         hub, now = self.hub, time.monotonic()
@@ -198,7 +178,7 @@ class Driver:
                 hub.kill(message.run, message.reason)
             case protocol.Forget():
                 hub.forget(message.run)
-                self._drop_checkpoints(message.run)
+                self._depot.drop(message.run)
             case protocol.Prioritise():
                 hub.prioritise(message.run, message.priority)
             case protocol.Pause():
@@ -209,9 +189,9 @@ class Driver:
                 self._alone_since = now
                 hub.close()
             case protocol.File():
-                self._store(message, blob)
+                self._depot.store(message, blob)
             case protocol.Missing():
-                self._answer_fetchers(message.bundle, message.reason)
+                self._depot.answer(message.bundle, message.reason)
             case _:
                 pass
 
@@ -228,7 +208,7 @@ class Driver:
         name = f"{first.task}/{self._count}"
         self._writers[name] = writer
         self.hub.join(name, first, time.monotonic())
-        self._failures = 0
+        self._pool.succeeded()
         self.hub.trouble = None
         try:
             while name in self.hub.agents:
@@ -264,7 +244,9 @@ class Driver:
                 if message.gpu is not None and self._shares.measure(message.gpu):
                     hub.retire_all()
             case protocol.Saved():
-                self._keep_checkpoint(name, message, blob)
+                run = hub.runs.get(message.run)
+                if run is not None and run.holder == name:
+                    self._depot.keep(message, blob)
             case _:
                 pass
 
@@ -295,192 +277,49 @@ class Driver:
                 writer.transport.abort()
         hub.hand_out(now)
         self._flush()
-        self._ask_ray(now)
+        self._pool.ask(now)
         work = hub.work()
         if work != self._said:
             self._said = work
             self._send(CLIENT, work)
 
-    def _ask_ray(self, now: float) -> None:
-        """Have as many agents on their way as runs wait."""
-        hub = self.hub
-        if hub.closing:
-            return
-        gpus = RAY.cluster_resources().get("GPU", 0)
-        here = {worker.task for worker in hub.agents.values()}
-        for alone in (False, True):
-            pending = [
-                (name, ref) for name, (ref, a) in self._tasks.items() if a == alone
-                and name not in here
-            ]  # fmt: skip
-            waiting = 0 if hub.paused else hub.waiting(alone=alone)
-            if not waiting:
-                for _, ref in pending:
-                    ray.cancel(ref)
-                continue
-            if now < self._not_before:
-                continue
-            wanted = min(waiting, PENDING) - len(pending)
-            wanted = min(wanted, self._shares.room(len(self._tasks), gpus))
-            for _ in range(wanted):
-                self._start_task(alone, gpus, now)
-
-    def _start_task(self, alone: bool, gpus: float, now: float) -> None:
-        self._count += 1
-        name = f"t{self._count}"
-        gpu = self._shares.gpu(alone=alone, on_cluster=gpus)
-        options: dict[str, Any] = {"num_cpus": 1, "num_gpus": gpu, "max_retries": RETRIES}
-        if full := self.hub.full_nodes(now):
-            options["label_selector"] = {"ray.io/node-id": f"!in({','.join(full)})"}
-        remote = ray.remote(task.work).options(**options)
-        ref = remote.remote(
-            self._host, self._port, self._key.hex(), name, self._study, alone, gpu > 0
-        )
-        self._tasks[name] = ref, alone
-        waiter = asyncio.create_task(self._wait_for(name, ref))
-        self._waiters.add(waiter)
-        waiter.add_done_callback(self._waiters.discard)
-
-    async def _wait_for(self, name: str, ref: Any) -> None:
-        try:
-            await asyncio.wrap_future(ref.future())
-        except ray.exceptions.TaskCancelledError:
-            pass
-        except Exception as error:
-            self._failures += 1
-            if self._failures > 1:
-                self._not_before = time.monotonic() + min(30.0, 2.0**self._failures)
-                last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-                self.hub.trouble = f"no agent stays up on the cluster: {last[:300]}"
-        finally:
-            self._tasks.pop(name, None)
-            self._due.set()
-
     async def _describe(self) -> None:
-        """Ask every node what it is."""
-        describe = ray.remote(task.describe)
-        asked = {}
-        for node in RAY.nodes():
-            if node["Alive"]:
-                where = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-                options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": where}
-                asked[node["NodeID"]] = node, describe.options(**options).remote()
-
-        async def answer(name: str, node: dict[str, Any], ref: Any) -> NodeFacts:
-            try:
-                async with asyncio.timeout(DESCRIBE):
-                    told = await asyncio.wrap_future(ref.future())
-                facts = msgspec.json.decode(told, type=NodeFacts)
-                resources = node["Resources"]
-                return msgspec.structs.replace(facts, cpus=resources.get("CPU", 0.0))
-            except TimeoutError:
-                problem = f"does not answer within {DESCRIBE:.0f} s"
-            except Exception as error:
-                problem = str(error).strip().splitlines()[-1][:200]
-                if "No module named 'postertui" in str(error):
-                    problem = "has no postertui of this version: install it there"
-            return NodeFacts(node=name, host=node["NodeManagerHostname"], problem=problem)
-
-        self._nodes = tuple(
-            await asyncio.gather(*(answer(name, node, ref) for name, (node, ref) in asked.items()))
-        )
+        self._nodes = await describe_nodes()
         self._described.set()
 
     # Checkpoints and files
 
-    def _checkpoints(self, run: str) -> Iterator[tuple[int, Path]]:
-        for path in (self._home / "checkpoints" / self._study).glob(f"{run}.*"):
-            if path.suffix[1:].isdigit():
-                yield int(path.suffix[1:]), path
-
-    def _keep_checkpoint(self, agent: str, message: protocol.Saved, blob: bytes) -> None:
-        run = self.hub.runs.get(message.run)
-        if run is None or run.holder != agent or not is_run_name(message.run):
-            return
-        before = list(self._checkpoints(message.run))
-        folder = self._home / "checkpoints" / self._study
-        with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            draft = folder / f".{message.run}.new"
-            draft.write_bytes(blob)
-            draft.replace(folder / f"{message.run}.{message.epoch}")
-            for epoch, path in before:
-                if epoch != message.epoch:
-                    path.unlink(missing_ok=True)
-
-    def _drop_checkpoints(self, run: str) -> None:
-        if is_run_name(run):
-            for _, path in self._checkpoints(run):
-                path.unlink(missing_ok=True)
-
     def _send_train(self, to: str, message: protocol.Train, known: bytes) -> None:
-        for epoch, path in sorted(self._checkpoints(message.run))[-1:]:
-            with contextlib.suppress(OSError):
-                self._send(to, protocol.Saved(message.run, epoch), path.read_bytes())
-                message = msgspec.structs.replace(message, checkpoint=epoch)
+        """Tell an agent to train, after the checkpoint that it may go on from."""
+        for epoch, content in read_checkpoint(self._depot.checkpoints(message.run)):
+            self._send(to, protocol.Saved(message.run, epoch), content)
+            message = msgspec.structs.replace(message, checkpoint=epoch)
         self._send(to, message, known)
 
     async def _serve_files(self, bundle: str, writer: asyncio.StreamWriter) -> None:
         """Send a bundle, from the head's own cache or from what comes from the client."""
+        run, spec = self._run_for(bundle)
+
+        def want() -> bool:
+            self._send(CLIENT, protocol.Want(bundle, run))
+            return CLIENT in self._writers
+
         try:
-            folder = data.bundle_folder(self._home, bundle)
-            if not folder.is_dir():
-                await self._get_bundle(bundle)
-            for message, piece in data.pieces(bundle, data.stored_files(folder)):
+            async for message, piece in self._depot.bundle(bundle, spec, want):
                 writer.write(pack(message, piece))
                 await writer.drain()
         except UserError as error:
             writer.write(pack(protocol.Missing(bundle, str(error))))
             await writer.drain()
 
-    async def _get_bundle(self, bundle: str) -> None:
-        """Have a bundle in the head's cache: from a shared folder, or from the client."""
-        run = self._run_for(bundle)
-        if run is None:
-            raise UserError(f"no run needs the data {bundle}")
-        spec = msgspec.json.decode(self.hub.runs[run].spec, type=RunSpec)
-        if data.is_shared(spec):
-            draft = data.Draft(self._home, bundle)
-            try:
-                for message, piece in data.pieces(bundle, data.bundle_files(spec)):
-                    draft.add(message, piece)
-            finally:
-                draft.discard()
-            return
-        queue: asyncio.Queue[str] = asyncio.Queue()
-        waiting = self._wanted.setdefault(bundle, [])
-        waiting.append(queue)
-        if len(waiting) == 1:
-            self._send(CLIENT, protocol.Want(bundle, run))
-        if CLIENT not in self._writers:
-            self._answer_fetchers(bundle, "the machine that has the run's data is away")
-        if reason := await queue.get():
-            raise UserError(reason)
-
-    def _run_for(self, bundle: str) -> str | None:
+    def _run_for(self, bundle: str) -> tuple[str, RunSpec | None]:
+        """A run that needs the bundle."""
         for name, run in self.hub.runs.items():
             if run.has_data and run.holder is not None:
                 spec = msgspec.json.decode(run.spec, type=RunSpec)
                 if data.bundle_name(spec) == bundle:
-                    return name
-        return None
-
-    def _store(self, message: protocol.File, piece: bytes) -> None:
-        try:
-            draft = self._drafts.get(message.bundle)
-            if draft is None:
-                draft = self._drafts[message.bundle] = data.Draft(self._home, message.bundle)
-            if draft.add(message, piece):
-                del self._drafts[message.bundle]
-                self._answer_fetchers(message.bundle, "")
-        except (OSError, UserError) as error:
-            self._answer_fetchers(message.bundle, f"the head cannot keep the data: {error}")
-
-    def _answer_fetchers(self, bundle: str, reason: str) -> None:
-        if reason and (draft := self._drafts.pop(bundle, None)):
-            draft.discard()
-        for queue in self._wanted.pop(bundle, []):
-            queue.put_nowait(reason)
+                    return name, spec
+        return "", None
 
 
 def _say(text: str) -> None:

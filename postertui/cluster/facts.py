@@ -10,8 +10,13 @@ import socket
 from pathlib import Path
 
 from postertui.cluster.protocol import NodeFacts
+from postertui.cohorts import Dataset
+from postertui.errors import UserError
 from postertui.launch import current_versions
 from postertui.supervisor.devices import cores, find_gpus
+
+#: In the environment: a data folder to look for.
+LOOK_FOR = "POSTERTUI_LOOK_FOR_DATA"
 
 
 def home() -> Path:
@@ -48,8 +53,16 @@ def node_facts(node: str) -> NodeFacts:
         gpus=tuple(find_gpus()),
         free=free,
         home=str(folder),
+        data=_fingerprint(os.environ.get(LOOK_FOR, "")),
         problem=problem,
     )
+
+
+def _fingerprint(path: str) -> str:
+    try:
+        return Dataset.open(Path(path)).fingerprint if path else ""
+    except (UserError, OSError):
+        return ""
 
 
 #: Whether another version there changes what is trained, or cannot be talked to.

@@ -92,9 +92,9 @@ class Jobs:
                     return str(job.submission_id)
         return None
 
-    def start(self, owner: str, study: str, name: str) -> None:
-        """Submit a driver with this id; to do it again changes nothing."""
-        environment = {k: os.environ[k] for k in PASSED_ON if k in os.environ}
+    def start(self, owner: str, study: str, name: str, more: dict[str, str]) -> None:
+        """Submit a driver with this id, and `more` in its environment and its agents'."""
+        environment = {k: os.environ[k] for k in PASSED_ON if k in os.environ} | more
         listen = "127.0.0.1" if self.address.is_loopback else "-"
         with _explained(self.address):
             self._jobs().submit_job(

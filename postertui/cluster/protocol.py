@@ -20,7 +20,10 @@ class Message(msgspec.Struct, frozen=True, tag=True):
 
 
 class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a node says of itself. `gpus` names its devices, `free` is in bytes in its cache."""
+    """What a node says of itself. `gpus` names its devices, `free` is in bytes in its cache.
+
+    `data` is the fingerprint of the data folder that it was asked to look for, if it is there.
+    """
 
     node: str
     host: str
@@ -29,6 +32,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     gpus: tuple[str, ...] = ()
     free: int = 0
     home: str = ""
+    data: str = ""
     problem: str = ""
 
 

@@ -34,7 +34,7 @@ def dashboards(folder: Path) -> list[psutil.Process]:
 
 
 def same_state(screen: str) -> bool:
-    return "2 running" in screen and "2 queued" in screen and screen.count("/2000") >= 4
+    return "2 running" in screen and "2 queued" in screen and screen.count("/900") >= 4
 
 
 @needs_tmux
@@ -46,7 +46,7 @@ def test_dashboards_come_and_go_while_runs_go_on(
     where = ("--runs", str(folder), "--data", str(make_data(tmp_path / "data")))
     which = ("--variant", "base", "--variant", "no-reg", "--genre", "Comedy", "--genre", "Drama")
     with terminal(tmp_path, "a") as a:
-        a.run("postertui", "train", "--weights", "random", "--jobs", "2", "--epochs", "2000",
+        a.run("postertui", "train", "--weights", "random", "--jobs", "2", "--epochs", "900",
               *which, *where)  # fmt: skip
         wait_for(lambda: sum(epochs_told(folder, n) >= 3 for n in states(folder)) == 2)
     with terminal(tmp_path, "b") as b, terminal(tmp_path, "c") as c:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from postertui.dashboard.charts.axes import Range
-from postertui.dashboard.charts.captions import cell_title, header, page, readout
+from postertui.dashboard.charts.captions import cell_title, header, page, readout, values_at
 from postertui.dashboard.charts.cell import Look, draw_cell
 from postertui.dashboard.charts.panels import (
     Arrangement,
@@ -304,3 +304,17 @@ def test_the_readout_has_all_runs_of_the_cell(made: MadeRuns) -> None:
     assert "epoch 2" in text
     for run in runs:
         assert f"{run.variant} " + f"{run.history[1]['test_fscore_soft']:.3f}"[1:] in text
+
+
+def test_the_mean_of_seeds_is_named_and_numbered(made: MadeRuns) -> None:
+    for seed in range(2):
+        made.add("Comedy", "base", epochs=3, seed=seed)
+    made.add("Comedy", "no-reg", epochs=3)
+    runs = views(made)
+    each = values_at(runs, Options(mode="overlay"), 2)
+    assert [v.name for v in each] == ["base s0", "base s1", "no-reg"]
+    mean = values_at(runs, Options(mode="overlay", seeds="mean"), 2)
+    assert [v.name for v in mean] == ["base ×2", "no-reg"]
+    assert mean[0].test == pytest.approx(((each[0].test or 0) + (each[1].test or 0)) / 2)
+    by_seed = values_at(runs, Options(compare="seed"), None)
+    assert [v.name for v in by_seed] == ["base s0", "no-reg s0", "base s1"]

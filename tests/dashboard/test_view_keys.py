@@ -209,6 +209,12 @@ async def test_a_cell_full_screen(made: MadeRuns, size: tuple[int, int]) -> None
         await d.shows("F as published")
         await d.press("l")
         await d.shows("log y")
+        await d.press("a")
+        await d.shows("95 %")
+        await d.press("t")
+        assert "┄ train" not in d.text
+        await d.press("e")
+        await d.shows("smooth")
         assert all(len(line) == size[0] for line in d.lines)
         await d.press("escape")
         assert d.app.screen is d.app.main

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from postertui.dashboard.charts.cell import LETTERS, Row, Text, ascii_mark
-from postertui.dashboard.charts.panels import COMPARED, Arrangement, Key
+from postertui.dashboard.charts.panels import COMPARED, Arrangement, Key, natural
 from postertui.dashboard.live.view import F_METRICS, METRICS, RunView
 from postertui.dashboard.numbers import compact, score
 from postertui.dashboard.options import Options
@@ -22,6 +23,42 @@ def value_at(run: RunView, side: str, options: Options, epoch: int | None) -> fl
     if epoch is None:
         return run.newest(options.metric, side)
     return run.at(epoch, options.metric, side)
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a curve, or the mean of several, is at an epoch. `group` is its compared value."""
+
+    name: str
+    group: str
+    test: float | None
+    train: float | None
+
+
+def values_at(runs: Sequence[RunView], options: Options, epoch: int | None) -> list[Value]:
+    """A value for each run, or for the mean of each group's, in the order of the legend."""
+    value_of = COMPARED[options.compare][1]
+    groups: dict[str, list[RunView]] = {}
+    for run in sorted(runs, key=lambda r: (natural(value_of(r)), natural(r.variant), r.seed)):
+        groups.setdefault(value_of(run), []).append(run)
+    found: list[Value] = []
+    for group, members in groups.items():
+        sides = [[value_at(r, side, options, epoch) for r in members] for side in ("test", "train")]
+        if options.seeds == "mean" and len(members) > 1:
+            name = f"{group} ×{len(members)}"
+            found.append(Value(name, group, *(_mean(values) for values in sides)))
+            continue
+        for run, test, train in zip(members, *sides, strict=True):
+            name = run.variant if options.compare in ("seed", "study") else group
+            if len(members) > 1 or options.compare == "seed":
+                name = f"{name} s{run.seed}"
+            found.append(Value(name, group, test, train))
+    return found
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    finite = [v for v in values if v is not None]
+    return sum(finite) / len(finite) if finite else None
 
 
 def cell_title(
@@ -175,18 +212,14 @@ def readout(
         return (("", "blank"),)
     where = f"epoch {cursor}" if cursor is not None else "newest"
     parts: list[Text] = [(f" {key[0]}", "bold"), (f" {where} ", "dim")]
-    value_of = COMPARED[options.compare][1]
-    for run in runs:
-        test = value_text(value_at(run, "test", options, cursor), options)
-        train = value_text(value_at(run, "train", options, cursor), options)
-        group = value_of(run)
-        style = f"group-{groups.index(group)}" if options.mode == "overlay" else "test"
-        parts.append((f" {group}", "dim" if options.mode == "facet" else style))
-        if len({r.seed for r in runs}) > 1 and options.compare != "seed":
-            parts.append((f" s{run.seed}", "faint"))
-        parts.append((f" {test}", style))
-        if options.train and train != "–":
-            parts.append((f"/{train}", "train" if options.mode == "facet" else style + "-train"))
+    overlaid = options.mode == "overlay"
+    for value in values_at(runs, options, cursor):
+        style = f"group-{groups.index(value.group)}" if overlaid else "test"
+        parts.append((f" {value.name}", style if overlaid else "dim"))
+        parts.append((f" {value_text(value.test, options)}", style))
+        if options.train and value.train is not None:
+            train = value_text(value.train, options)
+            parts.append((f"/{train}", style + "-train" if overlaid else "train"))
     known = next((r for r in runs if r.test_base_rate is not None), None)
     if known and options.metric in F_METRICS:
         parts.append((f"  base {score(known.test_base_rate)}", "dim"))

@@ -22,6 +22,7 @@ from postertui.dashboard.charts.panels import (
     Arrangement,
     Key,
     epoch_range,
+    natural,
     panel_of,
     value_range,
 )
@@ -36,6 +37,10 @@ from postertui.dashboard.table.widget import RunTable
 
 if TYPE_CHECKING:
     from postertui.dashboard.app import DashboardApp
+
+
+#: Columns of the values at the right.
+_NUMBERS = 13
 
 
 class BigChart(Widget, can_focus=True):
@@ -54,6 +59,17 @@ class BigChart(Widget, can_focus=True):
     def runs(self) -> list[RunView]:
         names = self.arrangement.members.get(self.key, ())
         return [self.model.runs[n] for n in names if n in self.model.runs]
+
+    @property
+    def first(self) -> RunView | None:
+        """The run that the legend begins with."""
+        value_of = COMPARED[self.model.options.compare][1]
+        return min(self.runs, key=lambda r: (natural(value_of(r)), r.seed), default=None)
+
+    def style_of(self, group: str) -> str:
+        if self.model.options.mode == "overlay":
+            return f"group-{self.arrangement.groups.index(group)}"
+        return "test"
 
     @property
     def arrangement(self) -> Arrangement:
@@ -124,40 +140,46 @@ class Values(Widget):
         self.chart = chart
 
     def rows(self) -> list[Row]:
-        """One row a run, and the references."""
-        chart, options = self.chart, self.chart.model.options
+        """A row a run as far as there is room, then the references and the verdict."""
+        chart, options, width = self.chart, self.chart.model.options, self.size.width
         where = f"epoch {chart.cursor}" if chart.cursor is not None else "newest"
-        rows: list[Row] = [((f" {where}", "bold"),), ((f" {'test':>16}{'train':>7}", "dim"),)]
-        groups = chart.arrangement.groups
-        overlaid = options.mode == "overlay"
-        for run in chart.runs:
-            test = captions.value_at(run, "test", options, chart.cursor)
-            train = captions.value_at(run, "train", options, chart.cursor)
-            group = COMPARED[options.compare][1](run)
-            style = f"group-{groups.index(group)}" if overlaid else "test"
-            name = f"{run.variant} s{run.seed}" if len(chart.runs) > 1 else run.variant
-            rows.append(((f" {fit(name, self.size.width - 2)}", style),))
+        rows: list[Row] = [(
+            (fit(f" {where}", width - _NUMBERS), "bold"),
+            ((f"{'test':>6}{'train':>6}"), "dim"),
+        )]  # fmt: skip
+        values = captions.values_at(chart.runs, options, chart.cursor)
+        tail = [*self._references(), *self._verdict()]
+        room = max(1, self.size.height - len(tail) - 2)
+        for value in values if len(values) <= room else values[: room - 1]:
             rows.append((
-                (f" {captions.value_text(test, options):>16}", "text"),
-                (f"{captions.value_text(train, options):>7}", "dim"),
+                (fit(f" {value.name}", width - _NUMBERS), chart.style_of(value.group)),
+                (f"{captions.value_text(value.test, options):>6}", "text"),
+                (f"{captions.value_text(value.train, options):>6}", "dim"),
             ))  # fmt: skip
-        known = next((r for r in chart.runs if r.test_base_rate is not None), None)
-        if known is not None:
-            rows += [
-                (),
-                ((f" {'base rate':<11}{score(known.test_base_rate):>5}", "base-test"),),
-                ((f" {'always yes':<11}", "dim"),
-                 (f"{score(always_yes(known.test_base_rate)):>5}", "dim")),
-            ]  # fmt: skip
-        return [*rows, *self._verdict()]
+        if len(values) > room:
+            rows.append(((f" … {len(values) - room + 1} more", "dim"),))
+        return rows + tail
+
+    def _references(self) -> list[Row]:
+        known = next((r for r in self.chart.runs if r.test_base_rate is not None), None)
+        if known is None:
+            return []
+        width = self.size.width - _NUMBERS
+        rate, yes = known.test_base_rate, always_yes(known.test_base_rate)
+        return [
+            (),
+            ((fit(" base rate", width), "base-test"), (f"{score(rate):>6}", "text")),
+            ((fit(" always yes", width), "dim"), (f"{score(yes):>6}", "text")),
+        ]
 
     def _verdict(self) -> list[Row]:
-        runs = self.chart.runs
-        if not runs:
+        run = self.chart.first
+        judgement = self.chart.model.judgements.get(run.name) if run is not None else None
+        lines = detail_lines(run, judgement, self.size.width - 2, max(2, self.size.height // 3))
+        if not lines:
             return []
-        judgement = self.chart.model.judgements.get(runs[0].name)
-        lines = detail_lines(runs[0], judgement, self.size.width - 2, 12)
-        return [(), *(((f" {text}", style),) for text, style in lines)]
+        assert run is not None
+        return [(), ((f" {run.variant}", "bold"),), *(((f" {t}", style),) for t, style in lines)]
 
     def render_line(self, y: int) -> Strip:
         base = self.book["on-surface"]
@@ -176,8 +198,12 @@ class ZoomScreen(Screen[None]):
         Binding("right_square_bracket,right", "cursor(1)", "Epoch on", id="zoom.epoch-on"),
         Binding("n,pagedown", "cell(1)", "Next cell", id="zoom.next"),
         Binding("p,pageup", "cell(-1)", "Previous cell", id="zoom.previous"),
-        Binding("l", "log_y", "log y", show=False, id="zoom.log-y"),
-        Binding("m", "metric", "Metric", id="zoom.metric"),
+        Binding("m", "view('metric(1)')", "Metric", id="zoom.metric"),
+        Binding("a", "view('seeds')", "Mean of seeds", id="zoom.seeds"),
+        Binding("t", "view('train')", "train on/off", show=False, id="zoom.train"),
+        Binding("b", "view('references')", "base rates", show=False, id="zoom.references"),
+        Binding("l", "view('log_y')", "log y", show=False, id="zoom.log-y"),
+        Binding("e", "view('smoothing')", "smoothing", show=False, id="zoom.smoothing"),
     ]
 
     def __init__(self, dashboard: DashboardApp, key: Key) -> None:
@@ -209,7 +235,7 @@ class ZoomScreen(Screen[None]):
         self.title_.update(f" {genre}" + (f" · {value}" if value else ""))
         runs = self._shown = self.chart.runs
         if runs:
-            self.dashboard.main.judge_soon(runs[0])
+            self.dashboard.main.judge_soon(self.chart.first)
         self.table.styles.height = min(len(runs) + 1, max(3, self.size.height // 4))
         self.table.show(runs, self.model.options)
         self.chart.redraw()
@@ -244,12 +270,9 @@ class ZoomScreen(Screen[None]):
             self.chart.key = keys[(keys.index(self.chart.key) + by) % len(keys)]
             self.show()
 
-    def action_metric(self) -> None:
-        self.dashboard.main.action_metric(1)
-        self.show()
-
-    def action_log_y(self) -> None:
-        self.dashboard.main.action_log_y()
+    async def action_view(self, action: str) -> None:
+        """Change the view as on the main screen."""
+        await self.dashboard.main.run_action(action)
         self.show()
 
     def on_click(self) -> None:

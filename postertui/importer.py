@@ -46,7 +46,7 @@ FINGERPRINT = "imported-"
 STUDY = "imported"
 
 #: Rows that are turned into events at a time.
-_CHUNK = 200_000
+_CHUNK = 100_000
 
 _STAGING = ".importing-"
 
@@ -327,7 +327,11 @@ def _digest(setting: list[object], epochs: IntArray, numbers: NDArray[np.float64
 def _event_lines(table: pl.DataFrame, now: float) -> list[bytes]:
     """One `epoch` event a row, as `encode_event` writes it."""
     known = [c for c in _PER_EPOCH if table[c].null_count() < len(table)]
-    undefined = [pl.when(pl.col(c).is_null()).then(pl.lit(c)) for c in known if c in _FLOATS]
+    undefined = [
+        pl.when(pl.col(c).is_null()).then(pl.lit(c))
+        for c in known
+        if c in _FLOATS and table[c].null_count()
+    ]
     attempt = pl.col("attempt").fill_null(1)
     begins = (attempt != attempt.shift()).fill_null(value=True).over("run")
     events = table.select(

@@ -43,11 +43,16 @@ def clean_text(text: object, limit: int = 1_000_000) -> str:
     return _HARMFUL.sub("?", _MANY_MARKS.sub(r"\1", whole))
 
 
+def cells(text: str) -> int:
+    """How many terminal cells `text` takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
 def fit(text: str, width: int, *, right: bool = False) -> str:
     """`text` in exactly `width` terminal cells, cut with `…` or padded."""
     if width <= 0:
         return ""
-    length = len(text) if text.isascii() else cell_len(text)
+    length = cells(text)
     if length > width:
         return set_cell_size(text, width - 1) + "…"
     return " " * (width - length) + text if right else text + " " * (width - length)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from postertui.dashboard.charts.axes import Range
-from postertui.dashboard.charts.captions import cell_title, header, page, readout, values_at
+from postertui.dashboard.charts.captions import cell_title, header, page, readout, strip, values_at
 from postertui.dashboard.charts.cell import Look, draw_cell
 from postertui.dashboard.charts.panels import (
     Arrangement,
@@ -30,6 +30,7 @@ from postertui.dashboard.charts.panels import (
 )
 from postertui.dashboard.live.view import METRICS, RunView, view_of
 from postertui.dashboard.options import Options, epochs_mistake, parse_epochs
+from postertui.dashboard.safe import clean
 from postertui.store import Store
 
 from .made import MadeRuns
@@ -318,3 +319,12 @@ def test_the_mean_of_seeds_is_named_and_numbered(made: MadeRuns) -> None:
     assert mean[0].test == pytest.approx(((each[0].test or 0) + (each[1].test or 0)) / 2)
     by_seed = values_at(runs, Options(compare="seed"), None)
     assert [v.name for v in by_seed] == ["base s0", "no-reg s0", "base s1"]
+
+
+@given(st.text(max_size=30), st.integers(20, 60), st.booleans())
+def test_any_name_fits_its_title(name: str, width: int, selected: bool) -> None:
+    key = (clean(name), "base")
+    title = cell_title(key, [], width, Options(), cursor=None, selected=selected, focused=False)
+    assert cell_len("".join(text for text, _ in title)) == width
+    above = "".join(text for text, _ in strip([clean(name)] * 3, width))
+    assert cell_len(above) == 3 * (width + 1)

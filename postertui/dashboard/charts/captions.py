@@ -10,7 +10,7 @@ from postertui.dashboard.charts.panels import COMPARED, Arrangement, Key, natura
 from postertui.dashboard.live.view import F_METRICS, METRICS, RunView
 from postertui.dashboard.numbers import compact, score
 from postertui.dashboard.options import Options
-from postertui.dashboard.safe import fit
+from postertui.dashboard.safe import cells, fit
 from postertui.dashboard.table.columns import BAR_MARKS
 
 
@@ -74,9 +74,9 @@ def cell_title(
     """The genre at the left, what matters about its runs at the right, in `width` characters."""
     style = ("selected" if focused else "highlight") if selected else "title"
     right = _standing(runs, options, cursor)
-    used = sum(len(text) for text, _ in right)
-    name = fit(f" {key[0]} ", min(len(key[0]) + 2, max(4, width - used - 1)))
-    space = width - len(name) - used
+    used = sum(cells(text) for text, _ in right)
+    name = fit(f" {key[0]} ", min(cells(key[0]) + 2, max(4, width - used - 1)))
+    space = width - cells(name) - used
     if space < 0:
         return ((fit(key[0], width), style),)
     return ((name, style), (" " * space, "blank"), *right)
@@ -141,11 +141,11 @@ def header(
         parts.append((" " + " · ".join(extras), "accent"))
     parts.append(("  ", "blank"))
     tail = f" {page_} " if page_ else ""
-    room = width - sum(len(t) for t, _ in parts) - len(tail)
+    room = width - sum(cells(t) for t, _ in parts) - cells(tail)
     legend = _legend(options, arrangement, ascii_only) if arrangement.rows else []
     used = 0
     for mark, mark_style, label in legend:
-        size = len(mark) + len(label) + 3
+        size = cells(mark) + cells(label) + 3
         if used + size > room:
             break
         parts.extend(((mark + " ", mark_style), (label + "  ", "dim")))
@@ -182,9 +182,9 @@ def strip(columns: Sequence[str], width: int) -> Row:
     """The compared values above their columns."""
     parts: list[Text] = []
     for value in columns:
-        text = fit(value, min(width, len(value)))
-        left = (width - len(text)) // 2
-        parts.append((" " * left + text + " " * (width - len(text) - left + 1), "accent"))
+        text = fit(value, min(width, cells(value)))
+        left = (width - cells(text)) // 2
+        parts.append((" " * left + text + " " * (width - cells(text) - left + 1), "accent"))
     return tuple(parts)
 
 
@@ -225,8 +225,8 @@ def readout(
         parts.append((f"  base {score(known.test_base_rate)}", "dim"))
     used, fitting = 0, []
     for text, style in parts:
-        if used + len(text) > width:
+        if used + cells(text) > width:
             break
         fitting.append((text, style))
-        used += len(text)
+        used += cells(text)
     return tuple(fitting)

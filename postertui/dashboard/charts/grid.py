@@ -28,6 +28,7 @@ from postertui.dashboard.charts.panels import (
 )
 from postertui.dashboard.live.view import RunView
 from postertui.dashboard.options import Options
+from postertui.dashboard.safe import cells
 
 if TYPE_CHECKING:
     from postertui.dashboard.theme import Styles
@@ -402,8 +403,9 @@ def _difference(before: Row, after: Row) -> tuple[int, int]:
     old = [(c, style) for text, style in before for c in text]
     new = [(c, style) for text, style in after for c in text]
     stop = max(len(old), len(new))
-    if len(old) != len(new):
-        return 0, stop
+    wide = max(sum(cells(text) for text, _ in row) for row in (before, after))
+    if len(old) != len(new) or wide != stop:
+        return 0, wide
     start = next((i for i in range(stop) if old[i] != new[i]), stop)
     while stop > start and old[stop - 1] == new[stop - 1]:
         stop -= 1

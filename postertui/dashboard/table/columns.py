@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from postertui.dashboard.charts.panels import natural
 from postertui.dashboard.live.view import RunView
 from postertui.dashboard.numbers import always_yes, duration, score
+from postertui.dashboard.safe import cells
 
 Text = tuple[str, str]
 
@@ -202,7 +203,7 @@ def place(width: int, runs: Sequence[RunView]) -> list[Placed]:
     widths = {c.id: c.width for c in columns}
     stretching = [c for c in columns if c.stretch]
     needs = {
-        c.id: max((len(c.text(r)[0]) for r in runs[:2000]), default=c.width) - c.width
+        c.id: max((cells(c.text(r)[0]) for r in runs[:2000]), default=c.width) - c.width
         for c in stretching
     }
     for column in sorted(stretching, key=lambda c: needs[c.id]):

@@ -77,7 +77,7 @@ class Driver:
         if client_host == address:
             port = client_port
         else:
-            other = await asyncio.start_server(self._connected, address, 0, limit=1 << 20)
+            other = await asyncio.start_server(self.connected, address, 0, limit=1 << 20)
             port = other.sockets[0].getsockname()[1]
             servers.append(other)
         self._pool.where = address, port, self._key.hex(), self._study
@@ -103,7 +103,7 @@ class Driver:
     async def _listen(self, host: str, port: int) -> tuple[asyncio.Server, int]:
         for candidate in range(port, port + PORTS):
             with contextlib.suppress(OSError):
-                server = await asyncio.start_server(self._connected, host, candidate, limit=1 << 20)
+                server = await asyncio.start_server(self.connected, host, candidate, limit=1 << 20)
                 return server, candidate
         raise UserError(f"{host}: none of the ports {port} to {port + PORTS - 1} is free")
 
@@ -118,7 +118,7 @@ class Driver:
 
     # Connections
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             if await welcome(reader, writer, self._key):
                 first, _ = await read_frame(reader)

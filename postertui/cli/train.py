@@ -114,6 +114,7 @@ def train_command(
         return 0
     again = plan.ended if retry_ended else ()
     if plan.missing or plan.open or again:
+        gpu = study.gpu if gpu is None else gpu
         on = check_place(runs, on, gpu)
         launch.queue(runs, plan.missing)
         requests.retry(runs, [spec.run for spec in again])

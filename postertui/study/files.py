@@ -27,6 +27,7 @@ _STUDY_KEYS = (
     "seeds",
     "mode",
     "rarity",
+    "gpu",
     "base",
     "variants",
 )
@@ -118,6 +119,7 @@ class _Reader:
             seeds=seeds,
             mode=mode,
             rarity=float(rarity),
+            gpu=self._gpu(document),
             source=self._source,
         )
 
@@ -132,6 +134,14 @@ class _Reader:
         except ValueError as error:
             key, _, problem = str(error).partition(": ")
             raise self._error(path if key == "name" else (*path, key), problem) from None
+
+    def _gpu(self, document: dict[str, Any]) -> float | None:
+        gpu = document.get("gpu")
+        if gpu is None:
+            return None
+        if isinstance(gpu, bool) or not isinstance(gpu, int | float) or not 0.01 <= gpu <= 8:
+            raise self._error(("gpu",), f"{show(gpu)} is not a number from 0.01 to 8")
+        return float(gpu)
 
     def _genres(self, document: dict[str, Any]) -> tuple[str, ...] | None:
         genres = document.get("genres")

@@ -100,7 +100,8 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
 
     `genres` None means all that the data has. `seeds` is how many: 0, 1, 2 and so on. Genres whose
     base rate in the training cohorts is below `rarity` are left out unless asked for. `variants`
-    keeps the file's order and holds `base` first. `source` is the file it was read from.
+    keeps the file's order and holds `base` first. `gpu` is the share of a GPU that a run takes on
+    a cluster; None lets it be measured. `source` is the file it was read from.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     seeds: int = 1
     mode: Mode = "sound"
     rarity: float = 0.03
+    gpu: float | None = None
     source: str = ""
 
     def select(self, globs: Iterable[str]) -> list[Variant]:

@@ -20,6 +20,7 @@ from postertui.cluster.jobs_api import check_cluster
 from postertui.cluster.protocol import NodeFacts
 from postertui.cluster.share import Shares, share_for
 from postertui.errors import UserError
+from postertui.study import load_study
 from tests.cluster.local import free_port
 from tests.supervisor.data import make_data
 
@@ -203,3 +204,13 @@ def test_gpu_shares_are_asked_for_or_measured() -> None:
     assert shares.gpu(alone=False, on_cluster=2) == 0.5
     assert shares.gpu(alone=True, on_cluster=2) == 1
     assert shares.room(2, on_cluster=0) == 1
+
+
+@pytest.mark.parametrize("gpu", ["0", "9", '"half"', "true"])
+def test_a_study_says_how_much_of_a_gpu_its_runs_take(gpu: str, tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text("gpu = 0.25\n[base]\n")
+    assert load_study(file).gpu == 0.25
+    file.write_text(f"seeds = 1\ngpu = {gpu}\n[base]\n")
+    with pytest.raises(UserError, match=r"study.toml:2: gpu: .* is not a number from 0.01 to 8"):
+        load_study(file)

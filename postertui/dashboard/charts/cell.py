@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -55,11 +56,7 @@ def draw_cell(
     """`height` rows of `width` characters: `title`, then plot rows, then the epochs."""
     plot_width = max(1, width - LABEL_WIDTH)
     plot_height = max(1, height - (2 if x_labels else 1))
-    raster, styles = plot(panel, plot_width, plot_height, look)
-    codes, owners = raster.render()
-    codes, owners = _characters(codes, owners, styles, look)
-    if look.letters:
-        _put_letters(codes, owners, panel, look)
+    codes, owners, styles = plotted(panel, plot_width, plot_height, replace(look, cursor=None))
     cursor = _cursor_column(plot_width, look)
     labels = y_ticks(look.scale, plot_height)
     edge = "|" if look.ascii_only else "│"
@@ -71,6 +68,20 @@ def draw_cell(
     if x_labels:
         rows.append(_x_axis(plot_width, look))
     return rows
+
+
+@lru_cache(maxsize=256)
+def plotted(panel: Panel, width: int, height: int, look: Look) -> tuple[Ints, Ints, list[str]]:
+    """Characters and owners of the plot, each (height, width), and the style of each owner.
+
+    Remembered, so that moving the cursor along the epochs draws no curve again: do not change it.
+    """
+    raster, styles = plot(panel, width, height, look)
+    codes, owners = raster.render()
+    codes, owners = _characters(codes, owners, styles, look)
+    if look.letters:
+        _put_letters(codes, owners, panel, look)
+    return codes, owners, styles
 
 
 def plot(panel: Panel, width: int, height: int, look: Look) -> tuple[Raster, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from textual.binding import Binding
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
+from textual.timer import Timer
 from textual.widget import Widget
 
 from postertui.dashboard.charts import captions
@@ -32,6 +34,10 @@ from postertui.dashboard.safe import cells
 
 if TYPE_CHECKING:
     from postertui.dashboard.theme import Styles
+
+
+#: Seconds of drawing after which keys get their turn, and how long that is.
+SLICE, PAUSE = 0.012, 0.002
 
 
 class ChartGrid(Widget, can_focus=True):
@@ -72,6 +78,9 @@ class ChartGrid(Widget, can_focus=True):
         self._panels: dict[Key, Panel] = {}
         self._sources: dict[Key, tuple[object, ...]] = {}
         self._drawn: dict[tuple[int, int], list[Row]] = {}
+        self._due: dict[Key | None, None] = {}
+        self._drawing: Timer | None = None
+        self._batch = 8
         self._lines: list[Strip] = []
 
     # What is shown
@@ -96,9 +105,29 @@ class ChartGrid(Widget, can_focus=True):
         if epochs != self.epochs or wider.low < self.scale.low or wider.high > self.scale.high:
             self.epochs = epochs
             self.scale = value_range(self._panels.values(), self.options)
-            self._repaint()
+            self._due.update((self.key_at(*cell), None) for cell in self.in_sight())
+            self._compose_lines()
+        in_sight = {self.key_at(*cell) for cell in self.in_sight()}
+        self._due.update((key, None) for key in affected if key in in_sight)
+        if self._drawing is None:
+            self._draw_due()
+
+    def _draw_due(self) -> None:
+        """Redraw some of the cells that changed; the others once keys have had their turn."""
+        began = time.monotonic()
+        keys = [key for cell in self.in_sight() if (key := self.key_at(*cell)) in self._due]
+        batch = keys[: self._batch]
+        for key in batch:
+            del self._due[key]
+        self._redraw([key for key in batch if key is not None])
+        if batch:
+            each = (time.monotonic() - began) / len(batch)
+            self._batch = max(1, min(100, int(SLICE / each)))
+        if len(keys) > len(batch):
+            self._drawing = self.set_timer(PAUSE, self._draw_due)
         else:
-            self._redraw(affected)
+            self._due.clear()
+            self._drawing = None
 
     def _members_of(self, changed: Mapping[str, RunView]) -> list[tuple[Key, tuple[str, ...]]]:
         return [

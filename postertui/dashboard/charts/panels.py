@@ -52,9 +52,9 @@ class Level:
     y: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Panel:
-    """All that one cell shows."""
+    """All that one cell shows; one panel equals only itself."""
 
     curves: tuple[Curve, ...] = ()
     levels: tuple[Level, ...] = ()

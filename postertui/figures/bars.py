@@ -34,11 +34,16 @@ def black_bars(
     source: Source,
     genres: Sequence[str],
     options: Options,
-    split: Split,
+    *,
+    rate: Split,
+    always: Split,
     geom: Literal["hline", "vline"] = "hline",
     weight: float = 1.0,
 ) -> list[Layer]:
-    """The bars of `options.baselines` for one split in black, for where colours mean settings."""
+    """The bars of `options.baselines` in black, for where colours mean settings.
+
+    The base rate is that of the split `rate`, always-yes F that of `always`.
+    """
     return [
         Layer(
             geom,
@@ -48,7 +53,8 @@ def black_bars(
             weight=weight,
             meaning=f"{split.lower()} {meaning}",
         )
-        for dash, meaning, split, data in _rates(source, genres, options, [split])
+        for dash, meaning, split, data in _rates(source, genres, options, SPLITS)
+        if split == (rate if meaning == BASE_RATE else always)
     ]
 
 

@@ -8,7 +8,13 @@ from fnmatch import fnmatchcase
 import polars as pl
 
 from postertui.errors import UserError
-from postertui.figures.catalogue import LAST_EPOCH, PUBLISHED_X, common_genres, grid_axis
+from postertui.figures.catalogue import (
+    LAST_EPOCH,
+    PUBLISHED_X,
+    common_genres,
+    figure_names,
+    grid_axis,
+)
 from postertui.figures.collation import sort_values
 from postertui.figures.curves import draw_curves
 from postertui.figures.options import METRICS, Options
@@ -124,6 +130,8 @@ def draw_comparison(
     if table.is_empty():
         raise UserError(f"--compare {title}: no run of those genres", exit_code=3)
     name = slugify("-".join(columns if not variants or columns[0] not in IDENTITIES else variants))
+    if name in figure_names():
+        name = f"compare-{name}"
     pages = _pages(table, columns)
     return [
         draw_curves(
@@ -159,7 +167,7 @@ def draw_variant(
         source,
         rows,
         options,
-        name=slugify(name),
+        name=f"variant-{slugify(name)}",
         title=f"{METRICS[options.metric]} over {max(rows['epoch'].to_list())} epochs; {name}",
         down=(),
         columns=("genre",),

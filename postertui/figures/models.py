@@ -62,7 +62,9 @@ def draw_models(
     if not is_ranked:
         colours = {UNRANKED: colours["tied with the best"]}
     shown = dots["genre"].unique().to_list()
-    layers = black_bars(source, shown, options, "Test", "vline", 0.7)
+    layers = black_bars(
+        source, shown, options, rate="Test", always="Test", geom="vline", weight=0.7
+    )
     spans = dots.drop_nulls("low").drop("value")
     layers += [Layer("span", spans, weight=0.7, opacity=0.6, meaning="95 % interval of the mean")]
     layers += [

@@ -51,7 +51,7 @@ def draw_strip(
 ) -> Picture:
     """Test curves of `rows`, whose column `series` says the setting, one panel per genre in a row.
 
-    The dashed line is the train base rate.
+    The dashed line is the train base rate, as in 2017; always-yes F is that of the test cohort.
     """
     lines = rows.select(
         "genre",
@@ -60,7 +60,8 @@ def draw_strip(
         "epoch",
         pl.col(f"test_{options.metric}").alias("value"),
     )
-    layers = black_bars(source, rows["genre"].unique().to_list(), options, "Train")
+    genres = rows["genre"].unique().to_list()
+    layers = black_bars(source, genres, options, rate="Train", always="Test")
     key = ["genre", "series"]
     single = judged = judge_vertices(lines, [*key, "history"], None)
     if options.strict:
@@ -141,7 +142,7 @@ def draw_letters(
         + pl.Series([noise.uniform(-JITTER, JITTER) for _ in range(len(values))], dtype=pl.Float64)
     )
     layers = [Layer("letter", points)]
-    layers += black_bars(source, baseline_genres, options, "Test")
+    layers += black_bars(source, baseline_genres, options, rate="Test", always="Test")
     lost: Mapping[str, int] = dict(points["fate"].value_counts().iter_rows())
     picture = Picture(
         name=name,

@@ -117,6 +117,18 @@ def test_both_dummies_are_lines_where_asked_for() -> None:
     assert layers(compare(seeds(1), baselines=()), "hline") == []
 
 
+def test_test_strips_keep_the_train_base_rate_of_2017_and_add_the_bar_of_the_test_cohort() -> None:
+    picture = draw_named(
+        "test-loss", open_source(made()), Options(baselines=("stratified", "always"))
+    )
+    dashed, dotted = layers(picture, "hline")
+    train, test = BASE_RATES["Comedy"]
+    comedy = pl.col("genre") == "Comedy"
+    assert dashed.data.filter(comedy)["value"].to_list() == [train]
+    assert dotted.data.filter(comedy)["value"].to_list() == pytest.approx([2 * test / (1 + test)])
+    assert picture.caption == "dashed: train base rate; dotted: test F of always saying yes"
+
+
 def test_accuracy_has_no_base_rate_line() -> None:
     table = seeds(1).with_columns(train_accuracy=pl.lit(0.8), test_accuracy=pl.lit(0.7))
     assert layers(compare(table, metric="accuracy", baselines=("always",)), "hline") == []

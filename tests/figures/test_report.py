@@ -73,7 +73,11 @@ def test_genres_and_a_filter_narrow_what_is_drawn() -> None:
 
 
 def test_without_a_wish_every_variant_has_a_figure() -> None:
-    assert names(seeds(2)) == ["base", "l2-1e-2"]
+    assert names(seeds(2)) == ["variant-base", "variant-l2-1e-2"]
+
+
+def test_no_two_kinds_of_figure_share_a_file() -> None:
+    assert names(made(), compare=("loss", "Regularizer")) == ["compare-loss", "regularizer"]
 
 
 def test_all_of_a_table_that_lacks_some_says_which() -> None:

@@ -108,7 +108,7 @@ def prepare_pictures(
                 raise
             failures.append(Failure(name, str(error), 3))
 
-    names = figure_names() if request.everything else request.figures
+    names = (*(figure_names() if request.everything else ()), *request.figures)
     narrowed = _narrow(source, chosen, genres)
     for name in dict.fromkeys(names):
         add(

@@ -20,7 +20,7 @@ FIGURES = (*figure_names(), models.NAME)
 class Request:
     """What to draw.
 
-    `figures` are names of `FIGURES`, `everything` the fifteen of the 2017 study as far as the
+    `figures` are names of `FIGURES`, `everything` adds the fifteen of the 2017 study as far as the
     table has the rows. Each text in `compare` names the columns of one comparison. With none of
     these, every variant gets a figure of its own with a panel per genre. `filter` (see
     `postertui.filters`), `variants` (names, globs or families) and `genres` narrow what is drawn.

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from postertui.errors import UserError
+from postertui.figures.catalogue import figure_names
 from postertui.figures.files import csv_bytes, read_digest, write_whole
 from postertui.figures.options import METRICS, Options
 from postertui.figures.picture import Picture
 from postertui.figures.render import to_ggplot
-from postertui.report import Failure, Request, draw_report, prepare_pictures
+from postertui.report import FIGURES, Failure, Request, draw_report, prepare_pictures
 from postertui.table import normalise
 from tests.figures.built import build
 from tests.figures.tables import made, needs_published, published, seeds
@@ -78,6 +79,11 @@ def test_without_a_wish_every_variant_has_a_figure() -> None:
 
 def test_no_two_kinds_of_figure_share_a_file() -> None:
     assert names(made(), compare=("loss", "Regularizer")) == ["compare-loss", "regularizer"]
+
+
+def test_all_are_the_fifteen_and_what_is_named_beside_them() -> None:
+    assert tuple(names(made(), everything=True)) == figure_names()
+    assert tuple(names(made(), everything=True, figures=("models", "l1"))) == FIGURES
 
 
 def test_all_of_a_table_that_lacks_some_says_which() -> None:

@@ -118,7 +118,14 @@ class Supervisor:
         return True
 
     def finish(self, patience: float = 7.0) -> None:
-        """Stop the jobs and settle their runs as interrupted; nothing is left running."""
+        """Stop the jobs and settle their runs as interrupted; nothing is left running.
+
+        Jobs that an earlier supervisor started are stopped only after `stop`; otherwise they go on
+        to their run's end, as they would without any supervisor.
+        """
+        deadline = time.monotonic() + patience
+        if self._stopping:
+            self._signal_adopted(signal.SIGTERM)
         for report in self._backend.close(patience):
             if report.kind == "lost" and self._stopping:
                 self._settle(report.run, "stopped", fault=False, silent=False)
@@ -126,7 +133,27 @@ class Supervisor:
                 self._take([report])
         for run in list(self._ours):
             self._settle(run, "stopped", fault=False, silent=False)
+        if self._stopping:
+            self._end_adopted(deadline)
         self._write_status(ended=True)
+
+    def _signal_adopted(self, number: signal.Signals) -> None:
+        for watched in self._adopted.values():
+            owner = Process.from_event(watched.standing.start or {})
+            if owner is not None:
+                owner.signal(number)
+
+    def _end_adopted(self, deadline: float) -> None:
+        """Wait for the jobs that were asked to stop; those that do not are killed."""
+        for number in (None, signal.SIGKILL):
+            if number is not None:
+                self._signal_adopted(number)
+                deadline = time.monotonic() + 1.0
+            while self._adopted and time.monotonic() < deadline:
+                for run in [r for r in self._adopted if not is_locked(self._folder / r)]:
+                    del self._adopted[run]
+                    self._settle(run, "stopped", fault=False, silent=False)
+                time.sleep(0.02)
 
     def has_work(self) -> bool:
         """Look again, whole: whether anything has come in since `run` ended."""

@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 )
 
 from postertui.events import EventWriter
+from postertui.processes import Process, boot_id
 from postertui.runs import FileLock
 from postertui.store import Run, Store
 from postertui.supervisor import requests
@@ -69,6 +70,7 @@ class RunsFolder(RuleBasedStateMachine):
             mock.patch.object(os, "fsync"),
             mock.patch.object(os, "fdatasync"),
             mock.patch("postertui.training.job.attempt._is_worth_it", lambda *_: True),
+            mock.patch.object(Process, "current", lambda: Process(2**30, 0, boot_id(), "here")),
             mock.patch.object(EventWriter, "append", append_or_die),
             mock.patch.object(checkpoints, "adopt", adopt_or_die),
             # One process has one standard output; these jobs are threads of it.
@@ -141,6 +143,9 @@ class RunsFolder(RuleBasedStateMachine):
     def supervisor_ends(self, end: str) -> None:
         assert self.supervisor is not None
         if end == "stop":
+            # It signals the jobs of its predecessors; these are threads, and heed nothing else.
+            for job in self.jobs:
+                job.step("before")
             self.supervisor.stop()
             self.supervisor.finish()
         self.supervisor = None

@@ -267,6 +267,22 @@ def test_stopping_drops_the_epoch_in_progress_and_keeps_the_rest(
     assert_as_if_undisturbed(folder, tmp_path, *specs)
 
 
+@pytest.mark.parametrize("genre", ["Comedy", "hang"])
+def test_stopping_ends_the_jobs_of_an_earlier_supervisor_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, genre: str
+) -> None:
+    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
+    [name, waiting] = queue(folder, make_spec(genre, epochs=1000), make_spec("x"))
+    requests.ensure_supervisor(folder, jobs=1)
+    wait_until_trained(folder, name, 2)
+    kill(supervisor_of(folder))
+    requests.ensure_supervisor(folder, jobs=1)
+    supervisor_of(folder)
+    assert requests.stop_supervisor(folder, patience=60)
+    assert_nothing_left(folder)
+    assert states(folder) == {name: "interrupted", waiting: "queued"}
+
+
 @pytest.mark.slow
 def test_stopping_does_not_wait_for_an_epoch_that_hangs(folder: Path) -> None:
     [name] = queue(folder, make_spec("hang"))

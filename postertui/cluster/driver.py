@@ -230,7 +230,7 @@ class Driver:
                 hub.ready(name, now)
             case protocol.Lines():
                 hub.take(name, message.run, blob)
-                self._flush()
+                self.flush()
             case protocol.Log():
                 hub.log(name, message.run, blob)
             case protocol.Holding():
@@ -259,7 +259,7 @@ class Driver:
             return
         writer.write(pack(message, blob))
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         outbox, self.hub.outbox = self.hub.outbox, []
         for to, message, blob in outbox:
             if isinstance(message, protocol.Train):
@@ -276,7 +276,7 @@ class Driver:
             if writer := self._writers.pop(silent, None):
                 writer.transport.abort()
         hub.hand_out(now)
-        self._flush()
+        self.flush()
         self._pool.ask(now)
         work = hub.work()
         if work != self._said:

@@ -98,8 +98,7 @@ class LocalCluster:
 
     def start(self, nodes: int = 2, cpus: int = 1) -> None:
         self.start_head()
-        for number in range(nodes):
-            self.start_node(f"node{number + 1}", cpus)
+        self._await([self._launch(f"node{n + 1}", cpus) for n in range(nodes)])
 
     def start_head(self) -> None:
         command = ["--head", f"--port={self.port}", "--dashboard-host=127.0.0.1"]
@@ -119,9 +118,8 @@ class LocalCluster:
         """Start what a test has killed."""
         if not self.node("head").processes():
             self.restart_head()
-        for name in ("node1", "node2"):
-            if not self.node(name).processes():
-                self.start_node(name)
+        gone = [n for n in ("node1", "node2") if not self.node(n).processes()]
+        self._await([self._launch(name, 1) for name in gone])
 
     def restart_head(self) -> None:
         """The head and with it all nodes, as nodes do not outlive it for long."""
@@ -152,6 +150,9 @@ class LocalCluster:
         for node in reversed(self.nodes):
             node.kill()
         subprocess.run(["rm", "-rf", str(self._temporary)], check=False)
+
+    def _await(self, starting: list[subprocess.Popen[bytes]]) -> None:
+        assert [process.wait(PATIENCE) for process in starting] == [0] * len(starting)
 
     def _launch(self, name: str, cpus: int, home: Path | None = None) -> subprocess.Popen[bytes]:
         address = socket.gethostbyname(socket.gethostname())

@@ -1,0 +1,297 @@
+"""What Ray costs: `python -m benchmarks.cluster`. Starts a cluster on this machine; 3 to 4 minutes.
+
+Prints the overhead per run against the local way, the scaling from one to four simulated nodes
+with runs that sleep, the time from an epoch on a node to its line in the runs folder, and the
+events per second that the driver and the collector hold; then what follows for a hundred nodes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import statistics
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from postertui.cluster.collector import Collector
+from postertui.cluster.facts import node_facts, versions
+from postertui.cluster.link import Link, link_key
+from postertui.cluster.protocol import Agent, Client, Lines, Ready, Submit, Train
+from postertui.events import encode_event
+from postertui.supervisor import requests
+from tests.cluster.local import LocalCluster, wait_for
+from tests.supervisor.helpers import (
+    cheap_environment,
+    epochs_told,
+    events_of,
+    make_spec,
+    queue,
+    read,
+    wait_until_over,
+)
+
+RUNS = 60
+SLEEPING_RUNS = 6
+SLEEP = 2.0
+EPOCHS = 120
+FLOOD = 40_000
+AGENTS = 32
+GENRES = ("Action", "Comedy", "Drama", "Horror")
+
+
+def main() -> None:
+    os.environ.update(cheap_environment())
+    with tempfile.TemporaryDirectory(prefix="postertui-cluster-") as folder:
+        base = Path(folder)
+        local = seconds_per_run(train(base / "local", "here", RUNS, epochs=1, seconds=0.0))
+        relayed, collected = flood(base / "flood")
+        with cluster_in(base / "cluster") as cluster:
+            cluster.start_head()
+            rates = {}
+            for nodes in (1, 2, 4):
+                while len(cluster.nodes) < nodes + 1:
+                    cluster.start_node(f"node{len(cluster.nodes)}")
+                runs = train(
+                    base / f"scaling{nodes}",
+                    cluster.address,
+                    SLEEPING_RUNS * nodes,
+                    epochs=4,
+                    seconds=SLEEP / 4,
+                )
+                rates[nodes] = rate_of_workers(runs)
+                if nodes == 2:
+                    began = time.time()
+                    many = train(base / "ray", cluster.address, RUNS, epochs=1, seconds=0.0)
+                    through_ray = seconds_per_run(many)
+                    starting = first_start(many) - began
+                    delays = epoch_to_file(base / "delays", cluster.address)
+    show(local, through_ray, starting, rates, delays, relayed, collected)
+
+
+def show(
+    local: float,
+    through_ray: float,
+    starting: float,
+    rates: dict[int, float],
+    delays: list[float],
+    relayed: float,
+    collected: float,
+) -> None:
+    print(f"{RUNS} runs of one epoch, two at a time, per run and worker:")
+    print(f"  local                        {local * 1000:7.0f} ms")
+    print(f"  through Ray                  {through_ray * 1000:7.0f} ms")
+    print(f"  overhead                     {(through_ray - local) * 1000:7.0f} ms   (aim < 300)")
+    print(f"  to the first run's start     {starting:7.1f} s")
+    print(f"runs that sleep {SLEEP:g} s, runs a second of all workers:")
+    for nodes, rate in rates.items():
+        ratio = rate / (rates[1] * nodes)
+        print(f"  {nodes} nodes                      {rate:7.2f}      {ratio:.0%} of {nodes} alone")
+    ordered = sorted(delays)
+    p99 = ordered[int(len(ordered) * 0.99)]
+    print(f"epoch on a node to its line in the runs folder, {len(delays)} epochs, two nodes:")
+    print(f"  median, p99                  {statistics.median(delays) * 1000:7.0f} ms")
+    print(f"                               {p99 * 1000:7.0f} ms   (aim < 1000)")
+    print(f"events a second, {AGENTS} agents, {FLOOD} events:")
+    print(f"  agents to driver to client   {relayed:7.0f}")
+    print(f"  of them durable in files     {collected:7.0f}      (aim 5000)")
+    jobs = 100 * 8
+    print("on paper, 100 nodes with 8 GPUs, one run each at a time:")
+    print(f"  epochs of 1 s                {jobs:7d} events a second, {jobs / collected:.0%} of it")
+    print(f"  shortest epoch that holds    {jobs / collected * 1000:7.0f} ms")
+    print(f"  agents' signs of life        {jobs / 2:7.0f} a second")
+    print(f"  features to 100 nodes        {100 * 20 / 1000:7.1f} GB from the head, 20 MB each")
+
+
+# Through the whole program
+
+
+@contextmanager
+def cluster_in(folder: Path) -> Iterator[LocalCluster]:
+    folder.mkdir()
+    cluster = LocalCluster(folder)
+    os.environ.update(cluster.client_environment)
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def train(folder: Path, on: str, count: int, *, epochs: int, seconds: float) -> Path:
+    """Train so many runs; their folder."""
+    os.environ["CHEAP_SECONDS"] = str(seconds)
+    folder.mkdir(parents=True)
+    queue(
+        folder,
+        *(
+            make_spec(GENRES[number % len(GENRES)], seed=number, epochs=epochs, created=number)
+            for number in range(count)
+        ),
+    )
+    requests.ensure_supervisor(folder, on=on, jobs=2 if on == "here" else None)
+    wait_for(lambda: all(run.is_closed for run in read(folder).values()), "the runs", 240)
+    wait_until_over(folder)
+    assert {run.state for run in read(folder).values()} == {"done"}
+    return folder
+
+
+def spans(folder: Path) -> dict[int, list[tuple[float, float]]]:
+    """Start and end of each run, by the job that trained it."""
+    found = defaultdict(list)
+    for name in read(folder):
+        events = events_of(folder, name)
+        found[events[0]["pid"]].append((events[0]["time"], events[-1]["time"]))
+    return found
+
+
+def seconds_per_run(folder: Path) -> float:
+    """How long a job takes from one run's start to the next one's, once it is warm."""
+    gaps = [
+        after[0] - before[0]
+        for runs in spans(folder).values()
+        for before, after in zip(sorted(runs)[1:], sorted(runs)[2:], strict=False)
+    ]
+    return statistics.median(gaps)
+
+
+def first_start(folder: Path) -> float:
+    return min(start for runs in spans(folder).values() for start, _ in runs)
+
+
+def rate_of_workers(folder: Path) -> float:
+    """Runs a second, each job counted from its first start to its last end."""
+    return sum(
+        len(runs) / (max(end for _, end in runs) - min(start for start, _ in runs))
+        for runs in spans(folder).values()
+    )
+
+
+def epoch_to_file(folder: Path, on: str) -> list[float]:
+    """Seconds from each epoch's end on a node until a reader of the runs folder sees its line."""
+    os.environ["CHEAP_SECONDS"] = "0.1"
+    folder.mkdir()
+    names = queue(folder, *(make_spec(genre, epochs=EPOCHS) for genre in GENRES[:2]))
+    requests.ensure_supervisor(folder, on=on)
+    offsets = dict.fromkeys(names, 0)
+    delays: list[float] = []
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and len(delays) < EPOCHS * len(names):
+        for name in names:
+            path = folder / name / "events.jsonl"
+            if not path.exists() or path.stat().st_size == offsets[name]:
+                continue
+            now = time.time()
+            with path.open("rb") as file:
+                file.seek(offsets[name])
+                fresh = file.read()
+            whole = fresh[: fresh.rfind(b"\n") + 1]
+            offsets[name] += len(whole)
+            events = [msgspec.json.decode(line) for line in whole.splitlines()]
+            delays += [now - e["time"] for e in events if e["event"] == "epoch"]
+        time.sleep(0.005)
+    wait_until_over(folder)
+    assert sum(epochs_told(folder, name) for name in names) == EPOCHS * len(names)
+    return delays
+
+
+# The collector, flooded
+
+
+def flood(folder: Path) -> tuple[float, float]:
+    """Events a second through the driver, and those made durable; the agents only talk."""
+    home = folder / "home"
+    home.mkdir(parents=True)
+    os.environ["POSTERTUI_CLUSTER_HOME"] = str(home)
+    runs = folder / "runs"
+    runs.mkdir()
+    specs = [make_spec(f"genre {n}") for n in range(AGENTS)]
+    names = queue(runs, *specs)
+    key = link_key("flood")
+    context = multiprocessing.get_context("spawn")
+    ports = context.Queue()
+    driver = context.Process(target=drive, args=(ports, key), daemon=True)
+    driver.start()
+    port = ports.get(timeout=60)
+    collector = Collector(runs)
+    client = Link.connect("127.0.0.1", port, key)
+    client.send(Client(versions()))
+    for spec in specs:
+        collector.claim(spec.run, "flood")
+        client.send(Submit(spec.run, msgspec.Raw(msgspec.json.encode(spec))))
+    talkers = context.Process(target=talk, args=(port, key), daemon=True)
+    talkers.start()
+    began = relayed = 0.0
+    seen = 0
+    while seen < FLOOD:
+        frame = client.receive(60)
+        assert frame is not None, "the driver has gone"
+        while frame is not None:
+            message, blob = frame
+            if isinstance(message, Lines):
+                began = began or time.monotonic()
+                seen += blob.count(b"\n")
+                collector.take(message.run, blob)
+            frame = client.receive()
+        relayed = time.monotonic()
+        collector.flush()
+    ended = time.monotonic()
+    assert sum(epochs_told(runs, name) for name in names) == FLOOD
+    for process in (talkers, driver):
+        process.terminate()
+        process.join()
+    client.close()
+    return FLOOD / (relayed - began), FLOOD / (ended - began)
+
+
+def drive(ports: Any, key: bytes) -> None:
+    """A driver that asks no Ray for agents."""
+    from postertui.cluster.driver import Driver
+
+    async def serve() -> None:
+        driver = Driver("flood", key)
+        server = await asyncio.start_server(driver.connected, "127.0.0.1", 0)
+        ports.put(server.sockets[0].getsockname()[1])
+        while True:
+            await asyncio.sleep(0.05)
+            driver.hub.hand_out(time.monotonic())
+            driver.flush()
+
+    asyncio.run(serve())
+
+
+def talk(port: int, key: bytes) -> None:
+    """Agents that have their epochs at hand."""
+
+    def agent(number: int) -> None:
+        link = Link.connect("127.0.0.1", port, key)
+        link.send(Agent(f"t{number}", node_facts(f"n{number}")))
+        link.send(Ready())
+        while True:
+            match link.receive(30):
+                case (Train(run=run), _):
+                    break
+                case _:
+                    pass
+        fields = {f"metric_{n}": n / 7 for n in range(24)}
+        for seq in range(FLOOD // AGENTS):
+            line = encode_event(seq, 1, "epoch", fields | {"epoch": seq + 1}, time.time())
+            link.send(Lines(run), line)
+        time.sleep(60)
+
+    threads = [threading.Thread(target=agent, args=(n,), daemon=True) for n in range(AGENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -39,11 +39,11 @@ class Crew:
     """`size` workers, started at once. With one or none, jobs are drawn in this process."""
 
     def __init__(self, size: int) -> None:
-        self._workers = [_start_worker() for _ in range(size)] if size > 1 else []
+        self.workers = [_start_worker() for _ in range(size)] if size > 1 else []
 
     def draw(self, jobs: Sequence[Job], done: Callable[[int, Outcome], None]) -> None:
         """Draw `jobs`; `done` is called for each as it ends, with its place in `jobs`."""
-        if len(jobs) <= 1 or not self._workers:
+        if len(jobs) <= 1 or not self.workers:
             for number, job in enumerate(jobs):
                 done(number, draw_job(job))
             return
@@ -54,7 +54,7 @@ class Crew:
         results: queue.SimpleQueue[tuple[int, Outcome] | None] = queue.SimpleQueue()
         threads = [
             threading.Thread(target=_feed, args=(worker, waiting, results), daemon=True)
-            for worker in self._workers
+            for worker in self.workers
         ]
         for thread in threads:
             thread.start()
@@ -70,7 +70,7 @@ class Crew:
             done(number, "the process that was to draw it ended early")
 
     def close(self) -> None:
-        for worker in self._workers:
+        for worker in self.workers:
             worker.kill()
             worker.communicate()
 

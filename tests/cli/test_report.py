@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from PIL import Image
 from postertui.cli import cli
 from postertui.errors import UserError
 from postertui.report import FIGURES
+from postertui.table import write_table
 from tests.figures.tables import MADE, needs_published, published, seeds
 
 PROGRAM = [sys.executable, "-P", "-c", "from postertui.cli import main; main()"]
@@ -186,6 +188,22 @@ def test_a_damaged_table_is_refused_with_file_and_line(tmp_path: Path) -> None:
     table = tmp_path / "runs.tsv"
     table.write_text(MADE.read_text().replace("\t256\t", "\tmany\t", 1))
     assert str(table) in str(refusal("--from", table, "--out", tmp_path / "reports"))
+
+
+def test_the_commands_of_the_workflow_in_the_docs_work(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs/ci.md").read_text()
+    workflow = re.search("```yaml\n(.*?)```", text, re.DOTALL)
+    assert workflow is not None
+    commands = re.findall(r"postertui report (.*)", workflow[1])
+    assert len(commands) == 2
+    (tmp_path / "results").mkdir()
+    few = seeds(1, ("Comedy",))
+    write_table(few, tmp_path / "results/history.tsv")
+    for command in commands:
+        done = run(*shlex.split(command), cwd=tmp_path, env=bare_environment())
+        assert done.returncode == 0, done.stderr
+    drawn = {path.name for path in (tmp_path / "reports").iterdir()}
+    assert {"l2.png", "l2.pdf", "l2.csv", "regularizer.png"} <= drawn
 
 
 @needs_published

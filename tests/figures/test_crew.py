@@ -1,0 +1,59 @@
+"""Workers: real processes that draw beside each other, and end when they should."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from postertui.figures.crew import Crew, Job, Outcome
+from postertui.figures.picture import Picture
+from postertui.report import Request, prepare_pictures
+from tests.figures.tables import seeds
+
+
+def job(picture: Picture) -> Job:
+    return Job(picture, ("png",), {"Title": picture.title}, 40)
+
+
+@pytest.fixture(scope="module")
+def jobs() -> list[Job]:
+    table = seeds(2, ("Comedy",))
+    pictures, _ = prepare_pictures(table, Request(compare=("Regularizer", "seed", "run")))
+    return [job(picture) for picture, _ in pictures]
+
+
+def draw(crew: Crew, jobs: list[Job]) -> dict[int, Outcome]:
+    outcomes: dict[int, Outcome] = {}
+
+    def done(number: int, outcome: Outcome) -> None:
+        assert number not in outcomes
+        outcomes[number] = outcome
+
+    crew.draw(jobs, done)
+    return outcomes
+
+
+def test_workers_draw_the_bytes_that_one_process_draws_whatever_the_folder(
+    jobs: list[Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # A user's own file of the name of one of Python's is no part of the program.
+    (tmp_path / "random.py").write_text("raise SystemExit('run from a file')")
+    with Crew(2) as crew:
+        apart = draw(crew, jobs)
+    assert apart == draw(Crew(0), jobs)
+    assert all(isinstance(outcome, dict) for outcome in apart.values())
+
+
+def test_a_worker_that_dies_costs_its_figure_and_no_other(jobs: list[Job]) -> None:
+    with Crew(2) as crew:
+        workers = crew.workers
+        workers[0].send_signal(signal.SIGKILL)
+        workers[0].wait()
+        outcomes = draw(crew, jobs)
+    assert sorted(outcomes) == [0, 1, 2]
+    lost = [outcome for outcome in outcomes.values() if isinstance(outcome, str)]
+    assert lost == ["the process that drew it died"]
+    assert all(worker.returncode is not None for worker in workers)

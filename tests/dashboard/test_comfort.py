@@ -139,18 +139,20 @@ def test_ids_and_keys_of_the_main_screen_are_its_own() -> None:
 async def test_themes(made: MadeRuns) -> None:
     assert set(THEMES) == set(PALETTES)
     async with dashboard(made.folder, SMALL) as d:
-
-        def background() -> object:
-            strip = d.app.screen._compositor.render_strips(d.app.screen.size)[10]
-            return [s.style.bgcolor for s in strip if s.style]
-
-        colours = []
         for name in ("light", "colour-blind", "dark"):
             await d.press("T")
-            await d.pilot.pause()
             assert d.app.theme == name
-            colours.append(background())
-        assert colours[0] != colours[2]
+            palette = PALETTES[name]
+            strips = d.app.screen._compositor.render_strips(d.app.screen.size)
+            drawn = {
+                (segment.style.color.name, segment.style.bgcolor.name)
+                for strip in strips
+                for segment in strip
+                if any(0x2800 < ord(c) < 0x2900 for c in segment.text)
+                and segment.style and segment.style.color and segment.style.bgcolor
+            }  # fmt: skip
+            assert (palette.test, palette.background) in drawn
+            assert (palette.train, palette.background) in drawn
     async with dashboard(made.folder, SMALL, theme="light") as d:
         assert d.app.theme == "light"
 

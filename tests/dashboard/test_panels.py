@@ -156,6 +156,14 @@ def test_smoothing_has_no_bias_and_keeps_gaps() -> None:
     assert step == pytest.approx([0, 2 / 3, 6 / 7])
 
 
+def test_curves_are_smoothed_as_asked(made: MadeRuns) -> None:
+    made.add("Comedy", epochs=5)
+    rough = panel_of(views(made), ("base",), Options()).curves[1].y
+    smoothed = panel_of(views(made), ("base",), Options(smoothing=0.8)).curves[1].y
+    assert smoothed == pytest.approx(smooth(rough, 0.8))
+    assert not np.allclose(smoothed, rough)
+
+
 def test_the_mean_of_seeds_and_its_interval(made: MadeRuns) -> None:
     from scipy import stats
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -275,6 +276,9 @@ async def test_the_screen_follows_runs_and_its_own_size(made: MadeRuns) -> None:
         await d.shows("7/10")
         made.end(name, "failed", "killed by SIGKILL", when=1_700_000_100.0)
         await d.until(lambda: "2 failed" in d.lines[0], "the failure counted")
+        shutil.rmtree(made.folder / name)
+        await d.until(lambda: name not in d.app.model.runs, "the run gone")
+        assert "8 runs" in d.lines[1]
         made.add("Western", "base", epochs=2, state="done")
         await d.shows("Western")
         for size in (LARGE, (250, 70), (40, 12), SMALL):

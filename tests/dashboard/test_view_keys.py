@@ -284,4 +284,5 @@ async def test_the_screen_follows_runs_and_its_own_size(made: MadeRuns) -> None:
         for size in (LARGE, (250, 70), (40, 12), SMALL):
             await d.pilot.resize_terminal(*size)
             await d.until(partial(fills, d, size), f"the screen filled at {size}")
+            assert ("Group" in d.lines[-1]) == (size[0] > 100)
         assert "Western" in d.text

@@ -28,9 +28,9 @@ TICK = 0.5
 EPOCH = 0.1
 SETTLE, MEASURE = 3.0, 10.0
 LINK = 30_000
-#: Down and up the table, along the epochs, to the cells, right and left, and back. Each changes
-#: something each time it is pressed.
-KEYS = (b"j", b"k", b"]", b"[", b"\t", b"\x1b[C", b"\x1b[D", b"\t", b"j", b"k", b"[", b"]")
+#: Down and up the table, along the epochs, to the cells, right and left, and back: each changes
+#: something on the screen each time it is pressed.
+KEYS = (b"j", b"k", b"[", b"[", b"]", b"\t", b"\x1b[C", b"\x1b[D", b"\t")
 
 
 class Result(NamedTuple):
@@ -87,8 +87,9 @@ def watch_live(
                 told = json.loads(out.read_text())
                 lags = [lag for when, lag in told["lags"] if begun <= when <= ended]
                 answers = []
-                for when, (_, count) in zip_longest(pressed, told["keys"], fillvalue=(0, 1 << 60)):
-                    there = terminal.arrival_of(count)
+                counts = [count for _, count in told["keys"]]
+                for when, count in zip_longest(pressed, counts):
+                    there = None if count is None else terminal.arrival_of(count)
                     answers.append(there - when if there is not None else math.inf)
         finally:
             live.close()
@@ -134,17 +135,13 @@ def live_cells() -> list[Result]:
 
 def slow_link() -> list[Result]:
     """The same over a link of 30 kB a second, with keys pressed all along."""
-    results = []
-    for kind, name in (("grid", "cells"), ("both", "cells and table")):
-        own = watch_live(kind, rate=LINK, keys=KEYS * 2)
-        worst = 1000 * max(own.answers, default=9.9)
-        results += [
-            Result(
-                f"30 kB/s, {name}: event loop p99", f"{own.lag:.0f} ms", "< 250 ms", own.lag < 250
-            ),
-            Result(f"30 kB/s, {name}: slowest key", f"{worst:.0f} ms", "< 300 ms", worst < 300),
-        ]
-    return results
+    own = watch_live("both", rate=LINK, keys=KEYS * 3)
+    worst = 1000 * max(own.answers)
+    late = f"{own.lag:.0f} ms"
+    return [
+        Result("30 kB/s: event loop p99", late, "< 250 ms", own.lag < 250),
+        Result("30 kB/s: slowest key", f"{worst:.0f} ms", "< 300 ms", worst < 300),
+    ]
 
 
 def many_live() -> list[Result]:
@@ -167,7 +164,7 @@ def many_runs() -> list[Result]:
         found = []
         for _ in range(4):
             with Terminal(command, environment=home) as terminal:
-                terminal.expect("5000 runs")
+                terminal.expect("Action")
                 found.append(terminal.wait() - terminal.started)
                 frame = terminal.arrived[0][0] - terminal.started
                 time.sleep(3)

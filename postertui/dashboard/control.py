@@ -55,7 +55,7 @@ class Control:
 
         launch.check_trainable()
         launch.queue(self.folder, missing)
-        names = [spec.run for spec in missing] + self._retry([spec.run for spec in again])
+        names = [spec.run for spec in missing] + self._requeue([spec.run for spec in again])
         client.ensure_supervisor(self.folder, jobs=jobs)
 
         def cancel() -> None:
@@ -96,9 +96,12 @@ class Control:
             time.sleep(0.1)
 
     def _retry(self, runs: Sequence[str]) -> list[str]:
-        client = self._client()
-        outcomes = client.retry(self.folder, runs)
-        client.ensure_supervisor(self.folder)
+        hit = self._requeue(runs)
+        self._client().ensure_supervisor(self.folder)
+        return hit
+
+    def _requeue(self, runs: Sequence[str]) -> list[str]:
+        outcomes = self._client().retry(self.folder, runs)
         return [name for name, outcome in outcomes.items() if outcome == "done"]
 
     def raise_priority(self, runs: Sequence[str], by: int) -> str:

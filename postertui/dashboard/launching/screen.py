@@ -147,6 +147,7 @@ class LaunchScreen(Screen[str | None]):
             text = Text(fit(clean(name), width))
             text.append("  " + clean(what_differs(variant, study.base), 120), style="dim")
             box.add_option(Selection(Content.from_rich_text(text), name, name in ticked))
+        box.highlighted = 0
 
     def _list_genres(self, study: Study) -> None:
         assert self.source is not None
@@ -162,6 +163,7 @@ class LaunchScreen(Screen[str | None]):
             text.append(f" {score(rate)}" + ("  rare" if rare else ""), style="dim")
             chosen = genre in asked and not rare
             box.add_option(Selection(Content.from_rich_text(text), genre, chosen))
+        box.highlighted = 0
 
     # The plan
 

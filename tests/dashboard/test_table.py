@@ -119,6 +119,7 @@ def test_verdict_and_reason_are_told_below(tmp_path: Path) -> None:
     assert 0 < verdict.low < (verdict.margin or 0)
     lines = [t for t, _ in detail_lines(view_of(store.runs[good]), verdict, 60, 4)]
     assert lines[0].startswith("above the bar by .")
+    assert text(view_of(store.runs[dead]), "newest") == "dead"
     said = detail_lines(view_of(store.runs[dead]), judge(table, dead), 60, 6)
     assert said[0] == ("out of memory", "failed")
     assert any("NaN since epoch 1" in line for line, _ in said)

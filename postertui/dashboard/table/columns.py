@@ -115,7 +115,7 @@ COLUMNS: tuple[Column, ...] = (
         "F",
         4,
         1,
-        lambda r: _score(r.newest(), r),
+        lambda r: ("dead", "failed") if r.dead else _score(r.newest(), r),
         lambda r: _number(r.newest()),
         right=True,
         help="test F at the newest epoch (soft where there is one)",

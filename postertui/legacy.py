@@ -175,7 +175,7 @@ def parse_literal(text: str) -> Any:
         return _value(tree.body, 0)
     except SyntaxError as error:
         line = f"line {error.lineno}: " if error.lineno else ""
-        raise UnreadableLogError(f"{line}not a Python dictionary ({error.msg})") from None
+        raise UnreadableLogError(f"{line}not a Python dictionary ({error.msg[:80]})") from None
     except (ValueError, OverflowError, RecursionError, MemoryError) as error:
         reason = " ".join(str(error).split())[:100] or type(error).__name__
         raise UnreadableLogError(f"not a Python dictionary ({reason})") from None

@@ -1,0 +1,95 @@
+"""`postertui export` as a user starts it: what it writes, and that it comes back unchanged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from postertui import read_table
+from postertui.filters import parse
+from postertui.importer import import_paths
+from postertui.table import PUBLISHED_SCHEMA
+from tests.cli.analysis_runs import postertui, write_study
+from tests.legacy.made import write_logs
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs with honest metrics and several seeds, and runs of 2017."""
+    folder = tmp_path_factory.mktemp("exported")
+    study = write_study(folder / "study.tsv")
+    logs = write_logs(
+        folder / "logs",
+        "model-1-256-256-history.txt",
+        "model-1-256-256-2-history.txt",
+        "model-4-256-256-l1_0_0e+00-history.txt",
+    )
+    assert not import_paths([study, logs], folder / "runs").skipped
+    return folder / "runs"
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".csv", ".parquet"])
+def test_export_import_export_is_the_identity(suffix: str, runs: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / f"first{suffix}", tmp_path / f"second{suffix}"
+    done = postertui("export", "--runs", runs, "-o", first)
+    assert done.returncode == 0, done.stderr
+    assert "27 runs" in done.stdout
+    report = import_paths([first], tmp_path / "runs")
+    assert sorted(report.added) == sorted(p.name for p in runs.iterdir() if p.name[0] != ".")
+    postertui("export", "--runs", tmp_path / "runs", "-o", second)
+    assert second.read_bytes() == first.read_bytes()
+    assert import_paths([first], runs).added == []
+    assert read_table(first).equals(read_table(runs))
+
+
+def test_the_same_filter_gives_the_same_runs(runs: Path, tmp_path: Path) -> None:
+    query = "variant:other genre:comedy,war test_fscore_soft>0.3 state:done"
+    done = postertui("export", *query.split(), "--runs", runs, "-o", tmp_path / "t.csv", "--json")
+    table = read_table(tmp_path / "t.csv")
+    in_code = parse(query.replace(" state:done", "")).select(read_table(runs))
+    assert table["run"].unique().sort().equals(in_code["run"].unique().sort())
+    assert json.loads(done.stdout)["runs"] == 6
+    nothing = postertui("export", "genre:none", "--runs", runs, "-o", tmp_path / "n.csv")
+    assert (nothing.returncode, (tmp_path / "n.csv").exists()) == (3, False)
+    wrong = postertui("export", "gnre:none", "--runs", runs, "-o", tmp_path / "n.csv")
+    assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
+    assert "gnre" in wrong.stderr
+
+
+def test_another_ending_is_refused(runs: Path, tmp_path: Path) -> None:
+    done = postertui("export", "--runs", runs, "-o", tmp_path / "t.xlsx")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert ".tsv, .csv or .parquet" in done.stderr
+
+
+def test_an_export_that_cannot_be_written_leaves_the_old_one(runs: Path, tmp_path: Path) -> None:
+    done = postertui("export", "--runs", runs, "-o", tmp_path / "no" / "t.tsv")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not shutil.which("Rscript"), reason="R is not here")
+def test_r_reads_the_same_numbers(runs: Path, tmp_path: Path) -> None:
+    postertui("export", "--runs", runs, "-o", tmp_path / "t.tsv")
+    code = (
+        f't <- read.table("{tmp_path / "t.tsv"}", header=TRUE, sep="\\t");'
+        'cat(names(t)[1:12], "\\n"); cat(class(t$test_fscore), class(t$epoch), nrow(t), "\\n");'
+        'cat(sprintf("%.17g", sum(t$train_loss[!is.na(t$train_loss)])))'
+    )
+    said = subprocess.run(
+        ["Rscript", "--vanilla", "-e", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    ).stdout.split("\n")
+    table = read_table(runs)
+    assert said[0].split() == list(PUBLISHED_SCHEMA)
+    assert said[1].split() == ["numeric", "integer", str(table.height)]
+    loss = table["train_loss"].drop_nulls()
+    assert float(said[2]) == pytest.approx(float(loss.cast(pl.Float64).sum()), rel=1e-12)

@@ -49,7 +49,7 @@ def write_page(table: Path, out: Path) -> tuple[float, float]:
     from postertui.cli.report import draw_history
     from postertui.report import Request
 
-    request = Request(everything=True)
+    request = Request(everything=True, figures=("models",))
     draw_history(table, out, request, pages=["html"])
     began, worked = time.perf_counter(), time.process_time()
     draw_history(table, out, request, pages=["html"])

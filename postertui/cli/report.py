@@ -90,6 +90,10 @@ def report_command(
     from postertui.figures.options import Options
     from postertui.report import Request
 
+    wanted: dict[Kind, bool] = {"html": as_html, "markdown": as_markdown}
+    pages = [kind for kind, is_wanted in wanted.items() if is_wanted]
+    if pages and everything:
+        figures = (*figures, "models")  # the study's own dot plot belongs on its page
     chosen = dict.fromkeys(w for text in baselines for w in text.split(",") if w != "none")
     request = Request(
         figures=figures,
@@ -110,8 +114,6 @@ def report_command(
             height=height,
         ),
     )
-    wanted: dict[Kind, bool] = {"html": as_html, "markdown": as_markdown}
-    pages = [kind for kind, is_wanted in wanted.items() if is_wanted]
     place = table if table is not None else runs
     return draw_history(place, out, request, as_json=as_json, pages=pages)
 

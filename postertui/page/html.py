@@ -19,6 +19,9 @@ from postertui.page.images import embed
 #: From so many rows on, a table has a filter.
 LONG = 9
 
+#: So many characters are a sentence, which needs some width on a phone.
+PROSE = 48
+
 #: Words that a cell can consist of, and how it is coloured; the word says it as well.
 _TONES = {
     "better": "good",
@@ -67,11 +70,15 @@ def _rows(section: Section) -> list[list[tuple[str, str]]]:
         texts = [clean(column.cell(row)) for column in section.columns]
         found.append(
             [
-                (text, f"{side} {_TONES.get(text, '')}".strip())
+                (text, f"{side} {_kind(text)}".strip())
                 for text, side in zip(texts, sides, strict=True)
             ]
         )
     return found
+
+
+def _kind(text: str) -> str:
+    return "prose" if len(text) > PROSE else _TONES.get(text, "")
 
 
 def _source_hash(text: str) -> str:

@@ -19,7 +19,7 @@ def diagnosis_section(table: pl.DataFrame) -> Section:
     summary = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if kind in counts)
     return Section(
         "findings",
-        "Diagnosis",
+        "Findings",
         findings,
         [
             Column("genre", text("genre")),

@@ -37,6 +37,9 @@ def test_ticks_are_where_they_say(values: list[float], rows: int, log: bool) -> 
 
 def test_y_labels_of_a_small_cell() -> None:
     assert y_ticks(y_range([0.0, 0.5]), 4) == {0: ".5", 3: "0"}
+    # .5 would be between two rows.
+    assert y_ticks(y_range([0.0, 0.97]), 4) == {0: "1", 3: "0"}
+    assert y_ticks(y_range([0.0, 0.97]), 5) == {0: "1", 2: ".5", 4: "0"}
 
 
 @given(st.integers(1, 500), st.integers(0, 500), st.integers(1, 200))

@@ -92,7 +92,10 @@ def y_ticks(scale: Range, rows: int) -> dict[int, str]:
             values.append(round((start + len(values)) * step_, 12))
         if len(values) < 2:
             values = [scale.low, scale.high]
-    return {round((1 - scale.place(v)) * (rows - 1)): _tick(v) for v in reversed(values)}
+    exact = {v: (1 - scale.place(v)) * (rows - 1) for v in reversed(values)}
+    # In a low plot a label halfway between two rows would be half a row off.
+    kept = {v: row for v, row in exact.items() if abs(row - round(row)) < 0.4}
+    return {round(row): _tick(v) for v, row in (kept if len(kept) > 1 else exact).items()}
 
 
 def _tick(value: float) -> str:

@@ -92,6 +92,8 @@ def _standing(runs: Sequence[RunView], options: Options, cursor: int | None) -> 
         return (*parts, *_best_of(runs, options, cursor))
     values = [v for r in runs if (v := value_at(r, "test", options, cursor)) is not None]
     if not values:
+        if all(r.epoch for r in runs):
+            return (*parts, ("–", "dim"))
         state = next((r for r in runs if r.state == "running"), runs[0])
         return (*parts, (state.progress or state.state, state.state))
     mean = sum(values) / len(values)
@@ -111,7 +113,7 @@ def _best_of(runs: Sequence[RunView], options: Options, cursor: int | None) -> t
     """The best run's value among several variants."""
     valued = [(v, r) for r in runs if (v := value_at(r, "test", options, cursor)) is not None]
     if not valued:
-        return ((runs[0].state, runs[0].state),)
+        return ((runs[0].state, runs[0].state) if not runs[0].epoch else ("–", "dim"),)
     pick = min if options.metric == "loss" else max
     value, run = pick(valued, key=lambda pair: pair[0])
     if options.metric not in F_METRICS:

@@ -23,6 +23,10 @@ STATE_MARKS = {
 BAR_MARKS = {"above": "▲", "between": "△", "below": "▽", "": " "}
 
 
+#: A longer genre or variant is cut.
+WIDEST_NAME = 24
+
+
 @dataclass(frozen=True)
 class Column:
     """One column. `rank` says which columns go first where there is no room for all (1 stays).
@@ -195,23 +199,33 @@ class Placed:
 
 
 def place(width: int, runs: Sequence[RunView]) -> list[Placed]:
-    """The columns that fit into `width`, most important first, the names as wide as they need."""
+    """The columns that fit into `width`, most important first, the names as wide as they need.
+
+    A name is cut only for the most important columns (rank 1 and 2).
+    """
     columns = [c for c in COLUMNS if _is_needed(c, runs)]
-    while len(columns) > 1 and sum(c.width + 1 for c in columns) - 1 > width:
-        columns.remove(max(columns, key=lambda c: c.rank))
+    needs = {c.id: _needed_width(c, runs) for c in columns}
+    while len(columns) > 1:
+        least = max(columns, key=lambda c: c.rank)
+        widths = (needs[c.id] if least.rank > 2 else c.width for c in columns)
+        if sum(w + 1 for w in widths) - 1 <= width:
+            break
+        columns.remove(least)
+    placed = {c.id: c.width for c in columns}
     spare = width - (sum(c.width + 1 for c in columns) - 1)
-    widths = {c.id: c.width for c in columns}
-    stretching = [c for c in columns if c.stretch]
-    needs = {
-        c.id: max((cells(c.text(r)[0]) for r in runs[:2000]), default=c.width) - c.width
-        for c in stretching
-    }
-    for column in sorted(stretching, key=lambda c: needs[c.id]):
-        share = spare // sum(1 for c in stretching if needs[c.id] >= needs[column.id])
-        extra = max(0, min(needs[column.id], share))
-        widths[column.id] += extra
+    stretching = sorted((c for c in columns if c.stretch), key=lambda c: needs[c.id] - c.width)
+    for i, column in enumerate(stretching):
+        extra = max(0, min(needs[column.id] - column.width, spare // (len(stretching) - i)))
+        placed[column.id] += extra
         spare -= extra
-    return [Placed(c, widths[c.id]) for c in columns]
+    return [Placed(c, placed[c.id]) for c in columns]
+
+
+def _needed_width(column: Column, runs: Sequence[RunView]) -> int:
+    if not column.stretch:
+        return column.width
+    longest = max((cells(column.text(run)[0]) for run in runs[:2000]), default=0)
+    return max(column.width, min(longest, WIDEST_NAME))
 
 
 def _is_needed(column: Column, runs: Sequence[RunView]) -> bool:
@@ -226,4 +240,6 @@ def _is_needed(column: Column, runs: Sequence[RunView]) -> bool:
             return any(r.device for r in runs)
         case "remaining":
             return any(r.remaining is not None for r in runs)
+        case "seconds":
+            return any(r.seconds is not None for r in runs)
     return True

@@ -113,6 +113,7 @@ def draw_comparison(
         table = table.filter(
             (pl.col("FC1") == source.base.fc1) & (pl.col("FC2") == source.base.fc2)
         )
+    name = slugify("-".join(columns if not variants or columns[0] not in IDENTITIES else variants))
     columns = _tell_apart(table, columns, options)
     table = table.with_columns(
         pl.col(c).cast(pl.String).fill_null("unknown") for c in columns if table[c].null_count()
@@ -129,7 +130,6 @@ def draw_comparison(
         table = table.filter(pl.col("epoch") <= LAST_EPOCH)
     if table.is_empty():
         raise UserError(f"--compare {title}: no run of those genres", exit_code=3)
-    name = slugify("-".join(columns if not variants or columns[0] not in IDENTITIES else variants))
     if name in figure_names():
         name = f"compare-{name}"
     pages = _pages(table, columns)

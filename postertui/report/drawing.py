@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from postertui.errors import UserError
 from postertui.figures import files
 from postertui.figures.crew import Crew, Job, Outcome, default_size
 from postertui.figures.picture import Hidden, Picture
@@ -118,13 +119,17 @@ def draw_with(
 
     def finish(number: int, outcome: Outcome) -> None:
         place, job, csv = jobs[number]
-        if isinstance(outcome, str):
-            failed.append(Failure(job.picture.name, outcome, 1))
+        try:
+            if isinstance(outcome, str):
+                raise UserError(outcome, exit_code=1)
+            files.write_whole(files.csv_path(out, job.picture), csv)
+            for kind, data in outcome.items():
+                files.write_whole(files.image_path(out, job.picture, kind), data)
+        except UserError as error:
+            # The other figures are drawn all the same.
+            failed.append(Failure(job.picture.name, str(error), 1))
             on_drawn(failed[-1])
             return
-        files.write_whole(files.csv_path(out, job.picture), csv)
-        for kind, data in outcome.items():
-            files.write_whole(files.image_path(out, job.picture, kind), data)
         result = _describe(job.picture, out, request, unchanged=False)
         drawn[place] = result
         on_drawn(result)

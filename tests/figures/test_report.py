@@ -62,6 +62,13 @@ def test_variants_side_by_side_are_those_named() -> None:
     ]  # fmt: skip
 
 
+def test_variants_of_one_family_are_told_apart_by_name() -> None:
+    every = columns(made(), compare=("variant",), variants=("base", "fc-*"))
+    assert every == [("base",), ("fc-1024x64",), ("fc-256x4",), ("fc-4096x4096",)]
+    ((picture, _),), _ = prepare_pictures(made(), Request(compare=("variant",), genres=("Crime",)))
+    assert picture.name == "variant"
+
+
 def test_seeds_side_by_side() -> None:
     assert columns(seeds(3), compare=("seed",)) == [(0,), (1,), (2,)]
 
@@ -252,6 +259,14 @@ def test_a_figure_that_fails_is_said_and_the_others_are_drawn(
     assert [drawn.name for drawn in result.drawn] == ["l2"]
     assert result.failures == (Failure("base", "RuntimeError: no paper", 1),)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["l2.csv", "l2.png"]
+
+
+def test_a_figure_that_cannot_be_written_costs_no_other(tmp_path: Path) -> None:
+    (tmp_path / "base.png").mkdir()
+    result = report(tmp_path, figures=("base", "l2"), dpi=40)
+    assert [drawn.name for drawn in result.drawn] == ["l2"]
+    (failure,) = result.failures
+    assert (failure.reason, failure.exit_code) == (f"{tmp_path}/base.png: Is a directory", 1)
 
 
 def test_a_file_is_written_whole_or_not_at_all(

@@ -17,17 +17,20 @@ def test_a_page_of_a_runs_folder(tmp_path: Path) -> None:
     runs, out = tmp_path / "runs", tmp_path / "out"
     imported = postertui("import", write_study(tmp_path / "study.tsv"), "--runs", runs)
     assert imported.returncode == 0, imported.stderr
-    words = ("report", "--figure", "base", "--runs", runs, "--out", out, "--html", "--markdown")
+    words = ("report", "--all", "--runs", runs, "--out", out, "--html", "--markdown")
     done = postertui(*words)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-2:] == [str(out / "index.html"), str(out / "report.md")]
     html, markdown = (out / "index.html").read_text(), (out / "report.md").read_text()
-    assert html.count('src="data:image/webp;base64,') == 1
-    assert "(base.png)" in markdown
+    drawn = {path.stem for path in out.glob("*.png")}
+    assert {"base", "models"} <= drawn
+    assert set(re.findall(r'id="figure-([a-z-]+)"', html)) == drawn
+    assert html.count('src="data:image/webp;base64,') == len(drawn)
+    assert all(f"({name}.png)" in markdown for name in drawn)
     for text in (html, markdown):
         assert "1 better (other)" in text
         assert re.search(r"sha256 [0-9a-f]{64}", text)
-        assert "postertui report --figure base --from runs --html --markdown" in text
+        assert "postertui report --figure models --all --from runs --html --markdown" in text
         assert str(tmp_path) not in text
     again = postertui(*words)
     assert again.returncode == 0

@@ -50,7 +50,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 def load_checkpoint(path: Path, digest: str) -> Checkpoint:
     """Read a checkpoint. Raises `UserError` where it is damaged or another run's."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             form, epoch, updates = (int(x) for x in stored["format"])
             if form != FORMAT:
                 raise UserError(

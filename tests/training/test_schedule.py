@@ -48,6 +48,7 @@ def test_a_sensible_plateau_fires_and_stops_at_its_minimum() -> None:
     assert rates(sensible, losses) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize("patience", [1, 2, 3])
 def test_a_plateau_is_that_of_keras(patience: int) -> None:
     import keras

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -43,15 +43,16 @@ def to_ggplot(picture: Picture, dpi: int = DPI) -> plotnine.ggplot:
     plot += _to_scale(picture.x, p9.scale_x_continuous, _extent(picture, "x"))
     plot += _to_scale(picture.y, p9.scale_y_continuous, _extent(picture, "y"))
     series = list(picture.colours)
+    scale: dict[str, Any] = {"limits": series, "name": picture.legend, "labels": _plain_all(series)}
     if any("series" in layer.data.columns for layer in picture.layers):
         colours = list(picture.colours.values())
-        plot += p9.scale_color_manual(values=colours, limits=series, name=picture.legend)
+        plot += p9.scale_color_manual(values=colours, **scale)
         if any(layer.geom == "ribbon" for layer in picture.layers):
-            plot += p9.scale_fill_manual(values=colours, limits=series, name=picture.legend)
+            plot += p9.scale_fill_manual(values=colours, **scale)
     if picture.letters:
         shapes = [rf"$\mathrm{{{letter}}}$" for letter in picture.letters.values()]
-        plot += p9.scale_shape_manual(values=shapes, limits=series, name=picture.legend)
-    plot += p9.labs(title=picture.title, x=picture.x.label, y=picture.y.label)
+        plot += p9.scale_shape_manual(values=shapes, **scale)
+    plot += p9.labs(title=_plain(picture.title), x=picture.x.label, y=picture.y.label)
     if picture.colours:
         titles = ("color", "shape") if picture.letters else ("color",)
         plot += p9.labs(**dict.fromkeys(titles, picture.legend))
@@ -173,12 +174,22 @@ def _to_facets(picture: Picture) -> Any:
 
 def _labeller(picture: Picture) -> Any:
     if picture.strict:
-        return "label_value"
+        return p9.labeller(default=_plain)
     return p9.labeller(default=_wrap_label)
 
 
 def _wrap_label(text: str) -> str:
-    return "\n".join(textwrap.wrap(str(text), _STRIP_WIDTH, break_long_words=False)) or str(text)
+    lines = textwrap.wrap(str(text), _STRIP_WIDTH, break_long_words=False)
+    return _plain("\n".join(lines) or str(text))
+
+
+def _plain(text: object) -> str:
+    """`text` with its dollars as dollars: matplotlib takes what is between two for mathematics."""
+    return str(text).replace("$", r"\$")
+
+
+def _plain_all(texts: Iterable[str]) -> list[str]:
+    return [_plain(text) for text in texts]
 
 
 def _extent(picture: Picture, side: str) -> tuple[float, float]:
@@ -199,7 +210,9 @@ def _to_scale(axis: Axis, scale: Callable[..., Any], extent: tuple[float, float]
     low, high = axis.limits or extent
     if axis.labels:
         places = list(range(1, len(axis.labels) + 1))
-        return scale(breaks=places, labels=list(axis.labels), minor_breaks=[], expand=(0, 0.7))
+        return scale(
+            breaks=places, labels=_plain_all(axis.labels), minor_breaks=[], expand=(0, 0.7)
+        )
     room = 0.05 * (high - low)
     breaks = axis.breaks
     if breaks is None:

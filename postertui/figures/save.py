@@ -58,6 +58,8 @@ def _metadata(kind: Format, facts: Mapping[str, str]) -> dict[str, str | None]:
                 "CreationDate": None,
                 "Title": facts.get("Title"),
                 "Subject": text,
+                # In ASCII whatever the rest is in, so that it is found again.
+                "Keywords": f"Digest: {facts.get('Digest')}",
                 "Creator": "postertui",
                 "Producer": None,
             }

@@ -58,6 +58,7 @@ def refusal(*arguments: str | Path) -> UserError:
     return error
 
 
+@pytest.mark.slow
 def test_a_job_without_a_terminal_gets_figures_and_a_readable_log(tmp_path: Path) -> None:
     wanted: list[str | Path] = [
         "--figure",
@@ -96,6 +97,7 @@ def test_drawing_imports_no_tensorflow_and_no_terminal_library(tmp_path: Path) -
     assert (tmp_path / "l2.png").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_whole_figures_and_no_process(tmp_path: Path) -> None:
     arguments = ["report", "--all", "--from", str(MADE), "--out", str(tmp_path)]
     job = subprocess.Popen(
@@ -190,6 +192,7 @@ def test_a_damaged_table_is_refused_with_file_and_line(tmp_path: Path) -> None:
     assert str(table) in str(refusal("--from", table, "--out", tmp_path / "reports"))
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_workflow_in_the_docs_work(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "docs/ci.md").read_text()
     workflow = re.search("```yaml\n(.*?)```", text, re.DOTALL)

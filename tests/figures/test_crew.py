@@ -35,6 +35,7 @@ def draw(crew: Crew, jobs: list[Job]) -> dict[int, Outcome]:
     return outcomes
 
 
+@pytest.mark.slow
 def test_workers_draw_the_bytes_that_one_process_draws_whatever_the_folder(
     jobs: list[Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -135,6 +135,7 @@ def report(out: Path, table: pl.DataFrame | None = None, **wanted: Any) -> Any:
     return draw_report(table, Request(**({"figures": ("l2",)} | wanted)), out, origin="runs.tsv")
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes_in_every_format(tmp_path: Path) -> None:
     kinds = ("png", "svg", "pdf")
     for folder in ("a", "b"):
@@ -357,6 +358,21 @@ AWKWARD: dict[str, dict[str, float | None]] = {
     "all zero": {"train_fscore": 0.0, "test_fscore": 0.0},
     "infinite": {"train_fscore": math.inf, "test_fscore": -math.inf},
 }
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_names_of_any_letters_are_drawn_and_found_again(strict: bool, tmp_path: Path) -> None:
+    genre, name = "Ä $a_$ → \\foo{", "größe $x$ <b>&"
+    table = seeds(1, ("Comedy",)).with_columns(
+        genre=pl.lit(genre),
+        name=pl.when(pl.col("variant") == "base").then("name").otherwise(pl.lit(name)),
+    )
+    wanted: dict[str, Any] = {"options": Options(strict=strict), "formats": ("png", "svg", "pdf")}
+    for part in ({"compare": ("name",)}, {"variants": (name,)}, {"figures": ("models",)}):
+        result = report(tmp_path, table, dpi=40, **({"figures": ()} | part | wanted))
+        assert [failure.reason for failure in result.failures] == []
+        (again,) = report(tmp_path, table, dpi=40, **({"figures": ()} | part | wanted)).drawn
+        assert again.unchanged
 
 
 @pytest.mark.parametrize("case", AWKWARD)

@@ -89,6 +89,7 @@ def main() -> None:
         setup = Setup(runs=folder, data=folder / "none", out=folder / "none")
         app = DashboardApp(setup, Options(layout=kind))  # type: ignore[arg-type]
 
+    sys.setswitchinterval(0.001)
     probe.count_writes()
     asyncio.run(run(app, probe))
     probe.save(out)

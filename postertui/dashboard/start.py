@@ -28,6 +28,8 @@ def run_dashboard(setup: Setup) -> None:
     # Both are read when textual is imported. Animations are noise on a slow link.
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     os.environ.setdefault("TEXTUAL_FPS", "30")
+    # Keys come before the threads that read and judge.
+    sys.setswitchinterval(0.001)
     from postertui.dashboard.app import DashboardApp
     from postertui.dashboard.screens.keymap import check_keys
 

@@ -382,8 +382,10 @@ class ChartGrid(Widget, can_focus=True):
     def set_cursor(self, epoch: int | None) -> None:
         if epoch != self.cursor:
             self.cursor = epoch
-            self._redraw(list(self.arrangement.members))
             self._redraw_readout()
+            self._due.update((self.key_at(*cell), None) for cell in self.in_sight())
+            if self._drawing is None:
+                self._draw_due()
 
     def _redraw_readout(self) -> None:
         if self.size.height > self._top + 2 and self._lines:

@@ -257,8 +257,10 @@ async def test_it_says_how_many_runs_and_starts_just_those(
         await d.until(lambda: d.shown == {"Comedy base", "Comedy no-reg"}, "the runs")
         assert started == [None]
         await d.press("u")
-        states = lambda: {run.state for run in d.app.model.runs.values()}  # noqa: E731
-        await d.until(lambda: states() == {"cancelled"}, "the start undone")
+        await d.until(
+            lambda: {run.state for run in d.app.model.runs.values()} == {"cancelled"},
+            "the start undone",
+        )
         await form(d)
         await d.shows("2 to start of 3 runs  1 failed or cancelled")
 

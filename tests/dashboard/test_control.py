@@ -1,0 +1,127 @@
+"""What the dashboard asks of the supervisor, and how each request is taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from postertui.dashboard.control import Control, ReadOnlyError
+from postertui.runs import read_spec
+from postertui.supervisor import requests
+
+from ..supervisor.helpers import states
+from .made import MadeRuns
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[MadeRuns]:
+    runs = MadeRuns(tmp_path / "runs")
+    yield runs
+    runs.close()
+
+
+@pytest.fixture
+def control(
+    made: MadeRuns, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Control, list[int | None]]]:
+    """A control whose supervisors only count."""
+    asked: list[int | None] = []
+
+    def ensure(_: Path, *, jobs: int | None = None) -> bool:
+        asked.append(jobs)
+        return True
+
+    monkeypatch.setattr(requests, "ensure_supervisor", ensure)
+    monkeypatch.setenv("POSTERTUI_TRAINER", "none:None")
+    yield Control(made.folder), asked
+
+
+def test_cancel_and_its_undo(made: MadeRuns, control: tuple[Control, list[int | None]]) -> None:
+    run = made.add()
+    assert control[0].cancel([run]) == "cancelled 1 run (u undoes)"
+    assert states(made.folder) == {run: "cancelled"}
+    assert control[0].undo() == "took back the cancel of 1 run"
+    assert states(made.folder) == {run: "queued"}
+    assert control[1] == [None]
+    assert control[0].undo() == "nothing to undo"
+
+
+def test_the_undo_of_a_running_runs_cancel_waits_for_its_end(
+    made: MadeRuns, control: tuple[Control, list[int | None]]
+) -> None:
+    import threading
+
+    run = made.add(state="running", epochs=2)
+    control[0].cancel([run])
+    undoing = threading.Thread(target=control[0].undo)
+    undoing.start()
+    made.end(run, "cancelled")  # as its job does, an epoch later
+    undoing.join(60)
+    assert states(made.folder) == {run: "queued"}
+
+
+def test_priorities_go_back_to_what_each_was(
+    made: MadeRuns, control: tuple[Control, list[int | None]]
+) -> None:
+    one, other = made.add("Comedy"), made.add("Drama")
+    requests.set_priority(made.folder, [other], 3)
+    assert control[0].raise_priority([one, other], 1) == "priority of 2 runs is now higher"
+    assert [requests.priority(made.folder, r) for r in (one, other)] == [1, 4]
+    assert control[0].raise_priority([one], -2) == "priority of 1 run is now -1"
+    control[0].undo()
+    control[0].undo()
+    assert [requests.priority(made.folder, r) for r in (one, other)] == [0, 3]
+
+
+def test_pause_resume_and_their_undo(control: tuple[Control, list[int | None]]) -> None:
+    assert "paused" in control[0].toggle_pause()
+    assert control[0].is_paused()
+    assert "goes on" in control[0].toggle_pause()
+    assert not control[0].is_paused()
+    control[0].undo()
+    assert control[0].is_paused()
+    control[0].undo()
+    assert not control[0].is_paused()
+
+
+def test_retry_starts_a_queue_that_nobody_works_on(
+    made: MadeRuns, control: tuple[Control, list[int | None]]
+) -> None:
+    run = made.add()
+    assert control[0].retry([run]) == "the queue is being worked on"
+    assert control[1] == [None]
+    assert control[0].undos == []
+
+
+def test_a_launch_queues_missing_runs_and_ended_ones_again(
+    made: MadeRuns, control: tuple[Control, list[int | None]], tmp_path: Path
+) -> None:
+    failed = made.add("Comedy", state="failed", epochs=1)
+    elsewhere = MadeRuns(tmp_path / "elsewhere")
+    new = elsewhere.add("Drama")
+    missing, ended = read_spec(elsewhere.folder / new), read_spec(made.folder / failed)
+    assert control[0].launch([missing], again=[ended], jobs=3) == "queued 2 runs (u undoes)"
+    assert states(made.folder) == {failed: "queued", new: "queued"}
+    assert control[1] == [3]
+    control[0].undo()
+    assert states(made.folder) == {failed: "cancelled", new: "cancelled"}
+
+
+def test_read_only_raises_before_anything_is_done(made: MadeRuns) -> None:
+    run = made.add()
+    control = Control(made.folder, read_only=True)
+    forbidden: tuple[Callable[[], str], ...] = (
+        lambda: control.cancel([run]),
+        lambda: control.retry([run]),
+        lambda: control.raise_priority([run], 1),
+        lambda: control.launch([read_spec(made.folder / run)]),
+        control.toggle_pause,
+        control.undo,
+    )
+    for request in forbidden:
+        with pytest.raises(ReadOnlyError, match="read-only: start without --read-only"):
+            request()
+    assert states(made.folder) == {run: "queued"}
+    assert not control.is_paused()

@@ -1,0 +1,329 @@
+"""Watching: one run's log and config, the machine, messages of what happened."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from postertui.dashboard.live.view import RunView, view_of
+from postertui.dashboard.watch.actions import queue_line
+from postertui.dashboard.watch.announce import Hook, happenings
+from postertui.dashboard.watch.config import entries
+from postertui.dashboard.watch.devices import Sampler, bar, gigabytes
+from postertui.dashboard.watch.log import KEPT_BYTES, LogReader, find, last_error
+from postertui.dashboard.watch.machine import Machine, Watch
+from postertui.dashboard.watch.runscreen import RunScreen
+from postertui.runs import read_spec
+from postertui.store import Store
+from postertui.supervisor.folder import JobStatus, Status
+
+from .driving import SIZES, SMALL, Driver, dashboard
+from .made import MadeRuns, milestone
+
+both_sizes = pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x48"])
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[MadeRuns]:
+    runs = milestone(tmp_path / "runs")
+    yield runs
+    runs.close()
+
+
+# The log
+
+
+@settings(max_examples=40)
+@given(st.lists(st.binary(max_size=60), max_size=8))
+def test_a_log_is_the_same_however_it_arrives(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]
+) -> None:
+    path = tmp_path_factory.mktemp("log") / "log.txt"
+    reader = LogReader(path)
+    for piece in pieces:
+        with path.open("ab") as file:
+            file.write(piece)
+        reader.read()
+    whole = LogReader(path)
+    whole.read()
+    assert reader.all_lines() == whole.all_lines()
+    assert all(line.isprintable() or "\ufffd" in line for line in whole.all_lines())
+
+
+def test_a_log_that_is_replaced_or_huge(tmp_path: Path) -> None:
+    path = tmp_path / "log.txt"
+    reader = LogReader(path)
+    assert not reader.read() and reader.missing
+    path.write_bytes(b"first\n10 %\r50 %\r99 %\nhalf")
+    assert reader.read() and not reader.missing
+    assert reader.all_lines() == ["first", "99 %", "half"]
+    assert not reader.read()
+    path.write_bytes(b"anew\n")
+    assert reader.read()
+    assert reader.all_lines() == ["anew"]
+    with path.open("ab") as file:
+        file.write(b"x" * (KEPT_BYTES + 5) + b"\nlast\n")
+    reader.read()
+    assert reader.lines[0] == "… (the beginning is left out)"
+    assert reader.lines[-1] == "last"
+
+
+def test_the_last_error_and_searching() -> None:
+    lines = ["start", "ValueError: first", "  at x", "RuntimeError: second", "bye"]
+    assert last_error(lines) == "RuntimeError: second"
+    assert last_error(["0 errors", "fine"]) is None
+    assert find(lines, "error", 2, 1) == 3
+    assert find(lines, "ERROR", 4, 1) == 1
+    assert find(lines, "error", 0, -1) == 3
+    assert find(lines, "nothing", 0, 1) is None
+    assert find(lines, "", 0, 1) is None
+
+
+# The config
+
+
+def test_the_difference_of_two_runs_comes_first(made: MadeRuns) -> None:
+    one = made.add("Western", "base")
+    other = made.add("Western", "l2-1e-4", seed=1)
+    found = entries(read_spec(made.folder / one), read_spec(made.folder / other))
+    differing = [e.key for e in found if e.differs]
+    assert set(differing) == {"name", "family", "regularizer", "strength", "seed"}
+    assert [e.key for e in found[: len(differing)]] == differing
+    assert {"fc1", "genre", "weights.kind"} <= {e.key for e in found if not e.differs}
+
+
+# The machine
+
+
+class FakeNvml:
+    """Two devices, of which the second tells nothing."""
+
+    def nvmlInit(self) -> None:  # noqa: N802
+        pass
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
+        return 2
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
+        return index
+
+    def nvmlDeviceGetUtilizationRates(self, handle: int) -> Any:  # noqa: N802
+        if handle:
+            raise RuntimeError("not supported")
+        return SimpleNamespace(gpu=73)
+
+    def nvmlDeviceGetMemoryInfo(self, handle: int) -> Any:  # noqa: N802
+        if handle:
+            raise RuntimeError("not supported")
+        return SimpleNamespace(used=3 << 30, total=8 << 30)
+
+    def nvmlDeviceGetTemperature(self, handle: int, _: int) -> int:  # noqa: N802
+        if handle:
+            raise RuntimeError("not supported")
+        return 61
+
+
+def test_devices_are_what_nvml_tells() -> None:
+    cpu, one, other = Sampler(FakeNvml()).sample()
+    assert cpu.name == "cpu" and cpu.memory_share is not None and 0 < cpu.memory_share < 1
+    assert (one.name, one.use, one.memory_share, one.temperature) == ("gpu0", 0.73, 3 / 8, 61)
+    assert (other.use, other.memory_share, other.temperature) == (None, None, None)
+
+
+def test_without_a_driver_there_are_just_no_gpus() -> None:
+    class NoDriver(FakeNvml):
+        def nvmlInit(self) -> None:  # noqa: N802
+            raise OSError("no driver")
+
+    sampler = Sampler(NoDriver())
+    assert [d.name for d in sampler.sample()] == ["cpu"]
+    assert "no driver" in sampler.note
+
+
+def test_bars() -> None:
+    assert bar(0.5, 4) == ("██", "──")
+    assert bar(0.5, 4, ascii_only=True) == ("##", "..")
+    assert bar(None, 4) == ("", " ?  ")
+    for share in (-1.0, 0.0, 0.31, 0.999, 1.0, 7.0):
+        assert sum(map(len, bar(share, 9))) == 9
+        assert sum(map(len, bar(share, 9, ascii_only=True))) == 9
+    assert (gigabytes(3 << 30), gigabytes(140 << 30), gigabytes(None)) == ("3.0", "140", "–")
+
+
+def test_the_queue_in_a_line() -> None:
+    status = Status(running=True, jobs=(JobStatus(1, "cpu", "a"), JobStatus(2, "cpu")), slots=2)
+
+    def text(status: Status, paused: bool = False) -> str:
+        parts = queue_line(status, {"queued": 7}, 3720.0, 0.5, paused=paused)
+        return "".join(t for t, _ in parts)
+
+    assert text(status) == " queue 1 of 2 at work  7 waiting  1800 epochs/h  1h02 left"
+    assert text(status, paused=True).endswith("  paused")
+    assert "nobody at work" in text(Status())
+    assert text(Status(waiting="no room left")).endswith("no room left")
+
+
+def test_devices_are_read_only_while_somebody_looks(tmp_path: Path) -> None:
+    made: list[Sampler] = []
+
+    def sampler() -> Sampler:
+        made.append(Sampler(FakeNvml()))
+        return made[0]
+
+    watch = Watch(tmp_path, lambda _: None, sampler=sampler)
+    assert watch.look() == Machine(Status(), False)
+    assert made == []
+    watch.look_at_devices(True)
+    assert [d.name for d in watch.look().devices] == ["cpu", "gpu0", "gpu1"]
+
+
+# What happened
+
+
+def views(made: MadeRuns) -> dict[str, RunView]:
+    store = Store(made.folder)
+    store.refresh()
+    return {name: view_of(run) for name, run in store.runs.items()}
+
+
+def test_failures_and_a_studys_end_are_news_once(tmp_path: Path) -> None:
+    made = MadeRuns(tmp_path / "runs")
+    one, other = made.add("Comedy", state="running", epochs=2), made.add("Drama")
+    before = views(made)
+    assert happenings({}, before) == []
+    made.end(one, "failed", "killed by SIGKILL")
+    middle = views(made)
+    told = happenings(before, {one: middle[one]})
+    assert [(h.text, h.failed) for h in told] == [("Comedy · base failed: killed by SIGKILL", True)]
+    assert happenings(middle, {one: middle[one]}) == []
+    made.event(other, "start", 1.0, device="cpu", from_epoch=1)
+    made.end(other, "done")
+    after = views(made)
+    (ended,) = happenings(middle, {other: after[other]})
+    assert (ended.text, ended.failed) == ("milestone4 has ended: 1 done, 1 failed", True)
+
+
+def test_many_failures_are_one_message(tmp_path: Path) -> None:
+    made = MadeRuns(tmp_path / "runs")
+    made.add("Western")
+    names = [made.add("Comedy", seed=n, state="running", epochs=1) for n in range(5)]
+    before = views(made)
+    for name in names:
+        made.end(name, "failed", "x")
+    after = views(made)
+    assert [h.text for h in happenings(before, {n: after[n] for n in names})] == ["5 runs failed"]
+
+
+def test_the_users_command_gets_the_message_as_one_argument(tmp_path: Path) -> None:
+    out = tmp_path / "said"
+    script = f"import pathlib, sys; pathlib.Path({str(out)!r}).write_text(repr(sys.argv[1:]))"
+    hook = Hook(f"{sys.executable} -c '{script.replace(chr(39), chr(34))}' --title x")
+    assert hook.run("$(reboot); `a` failed") == ""
+    for process in hook._running:
+        process.wait(60)
+    assert out.read_text() == repr(["--title", "x", "$(reboot); `a` failed"])
+    assert Hook("").run("x") == ""
+    assert "no-such-command" in Hook("no-such-command").run("x")
+
+
+# On the screen
+
+
+async def go_to(d: Driver, genre: str, variant: str) -> None:
+    await d.press("home")
+    for _ in range(20):
+        run = d.app.main.table.current
+        if run is not None and (run.genre, run.variant) == (genre, variant):
+            return
+        await d.press("down")
+    raise AssertionError(f"{genre} {variant} is not in the table")
+
+
+@both_sizes
+async def test_a_run_its_error_its_log_and_its_config(
+    made: MadeRuns, size: tuple[int, int]
+) -> None:
+    failed = next(p for p in made.folder.iterdir() if p.name.startswith("horror--no-reg"))
+    log = failed / "log.txt"
+    log.write_text("one\ntwo\nValueError: shapes \x1b[31mdiffer\n" + "later\n" * 60)
+    async with dashboard(made.folder, size) as d:
+        await go_to(d, "Horror", "no-reg")
+        await d.press("enter")
+        screen = d.app.screen
+        assert isinstance(screen, RunScreen)
+        await d.shows("Horror · no-reg")
+        await d.shows("killed by SIGKILL")
+        await d.shows("ValueError: shapes ?[31mdiffer")
+        assert "epoch 3/10" in d.text and "failed" in d.text
+        await d.shows("later")
+        await d.press("slash")
+        await d.write("two")
+        await d.press("enter")
+        await d.until(lambda: screen.log_view.found == 1, "the line found")
+        await d.shows("two")
+        with log.open("a") as file:
+            file.write("the very last two\n")
+        await d.until(lambda: screen.log_view.lines[-1] == "the very last two", "the log followed")
+        await d.press("n")
+        await d.shows("the very last two")
+        await d.press("tab")
+        await d.shows("learning_rate")
+        await d.press("d")
+        await d.write("Horror base")
+        await d.press("enter")
+        await d.shows("Horror · base")
+        await d.shows("regularizer")
+        await d.press("escape")
+        await d.until(lambda: d.app.screen is d.app.main, "back")
+
+
+async def test_a_running_runs_screen_goes_on_with_it(made: MadeRuns) -> None:
+    running = next(p.name for p in made.folder.iterdir() if p.name.startswith("horror--l2"))
+    async with dashboard(made.folder, SMALL) as d:
+        await go_to(d, "Horror", "l2-1e-4")
+        await d.press("enter")
+        await d.shows("epoch 6/10")
+        made.epoch(running, 7)
+        await d.shows("epoch 7/10")
+        made.end(running, "failed", "out of memory")
+        await d.shows("out of memory")
+
+
+@both_sizes
+async def test_the_device_panel_is_shown_on_demand(made: MadeRuns, size: tuple[int, int]) -> None:
+    async with dashboard(made.folder, size) as d:
+        assert " queue " not in d.text
+        await d.press("d")
+        await d.shows(" cpu ")
+        await d.shows("1 waiting")
+        await d.press("d")
+        assert " queue " not in d.text
+    async with dashboard(made.folder, size) as d:
+        assert d.app.model.options.devices is False
+
+
+async def test_a_failure_is_a_toast_a_bell_and_the_users_command(
+    made: MadeRuns, own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = own_home / "config" / "postertui" / "config.toml"
+    config.parent.mkdir(parents=True)
+    script = tmp_path / "told.py"
+    script.write_text("import sys; open(sys.argv[1], 'a').write(sys.argv[2])")
+    said = tmp_path / "said"
+    config.write_text(f'on_end = "{sys.executable} {script} {said}"\n')
+    running = next(p.name for p in made.folder.iterdir() if p.name.startswith("horror--l2"))
+    rung: list[bool] = []
+    async with dashboard(made.folder, SMALL) as d:
+        monkeypatch.setattr(d.app, "bell", lambda: rung.append(True))
+        made.end(running, "failed", "out of memory")
+        await d.shows("Horror · l2-1e-4 failed")
+        await d.until(lambda: said.exists() and said.read_text(), "the command run")
+        assert rung == [True]
+    assert said.read_text() == "Horror · l2-1e-4 failed: out of memory"

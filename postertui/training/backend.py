@@ -77,7 +77,8 @@ else:
 
 def to_device(array: NDArray[Any]) -> Tensor:
     """The array as a tensor of its own dtype."""
-    return keras.ops.convert_to_tensor(np.ascontiguousarray(array))
+    # Not `ascontiguousarray`, which makes vectors of scalars; JAX takes no gradient of those.
+    return keras.ops.convert_to_tensor(np.asarray(array, order="C"))
 
 
 def to_host(tensor: Tensor) -> NDArray[Any]:

@@ -1,0 +1,113 @@
+"""The cache of features: what its key depends on, and what happens to a damaged file."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from postertui.cohorts import Dataset
+from postertui.training import features
+from postertui.feature_key import feature_key
+from postertui.training.features import FeatureCache, feature_shape
+from postertui.training.trainer import ignore
+from postertui.training.vgg16 import frozen_part, random_convolutions
+from postertui.runs import Weights
+from tests.training.made import RANDOM, fill_features, make_dataset
+
+
+def two_cohorts(folder: Path) -> Dataset:
+    return make_dataset(folder, rows={0: 10, 2: 6}, positives={"Comedy": {0: 5, 2: 3}})
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "BATCH", 8)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_batches")
+def test_features_are_the_frozen_networks_outputs_row_for_row(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And computed once; again where a file is cut short, which the log then says."""
+    data = two_cohorts(tmp_path / "data")
+    heard: list[tuple[int, int, int]] = []
+    cache = FeatureCache(data, RANDOM, 19)
+    found = cache.load((0, 2), lambda *progress: heard.append(progress))
+    assert heard == [(0, 8, 10), (0, 10, 10), (2, 6, 6)]
+    part = frozen_part(32, 19, random_convolutions())
+    for cohort, values in zip((0, 2), found, strict=True):
+        images = np.asarray(data.images(cohort)) / np.float32(255)
+        np.testing.assert_allclose(values, np.asarray(part(images)), rtol=1e-4, atol=1e-5)
+    # Posters keep their differences through thirteen random layers.
+    assert np.asarray(found[0]).std(axis=0).max() > 0.01
+
+    heard.clear()
+    again = FeatureCache(data, RANDOM, 19).load((0, 2), lambda *p: heard.append(p))
+    assert heard == []
+    assert np.array_equal(again[0], found[0])
+
+    whole = np.array(found[0])
+    path = cache.folder / "0.npy"
+    path.write_bytes(path.read_bytes()[:-100])
+    with caplog.at_level(logging.WARNING):
+        rebuilt = cache.load((0, 2), lambda *p: heard.append(p))
+    assert heard == [(0, 8, 10), (0, 10, 10)]
+    assert np.array_equal(rebuilt[0], whole)
+    assert f"{path} is not whole; it is computed again" in caplog.text
+    assert sorted(p.name for p in cache.folder.iterdir() if p.suffix != ".lock") == [
+        "0.npy",
+        "2.npy",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"), [(b"", "is not whole"), (b"\x93NUMPY\x01", "is not whole")]
+)
+def test_nothing_but_a_whole_file_of_the_right_shape_counts(
+    content: bytes, problem: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = two_cohorts(tmp_path / "data")
+    fill_features(data)
+    cache = FeatureCache(data, RANDOM, 19)
+    assert len(cache.load((0, 2), ignore)) == 2
+    (cache.folder / "0.npy").write_bytes(content)
+    assert cache._read(0, complain=True) is None
+    assert problem in caplog.text
+    np.save(cache.folder / "2.npy", np.zeros((6, 511), np.float32))
+    assert cache._read(2, complain=True) is None
+    assert "has the shape (6, 511), not (6, 512)" in caplog.text
+
+
+def test_the_key_changes_with_all_that_features_depend_on(tmp_path: Path) -> None:
+    data = two_cohorts(tmp_path / "data")
+    other_side = make_dataset(
+        tmp_path / "larger", rows={0: 10, 2: 6}, positives={"Comedy": {0: 5, 2: 3}}, side=48
+    )
+    keys = {
+        feature_key(data, RANDOM, 19),
+        feature_key(data, RANDOM, 17),
+        feature_key(data, Weights("file", "1" * 32, "/weights.h5"), 19),
+        feature_key(other_side, RANDOM, 19),
+    }
+    assert len(keys) == 4
+    assert feature_key(Dataset.open(data.path), RANDOM, 19) in keys
+
+
+@pytest.mark.parametrize("side", [32, 48])
+@pytest.mark.parametrize("first", [1, 2, 4, 11, 15, 16, 17, 19])
+def test_the_shape_that_is_expected_is_the_frozen_parts(side: int, first: int) -> None:
+    shapes = {
+        1: (side, side, 3),
+        2: (side, side, 64),
+        4: (side // 2, side // 2, 64),
+        11: (side // 8, side // 8, 256),
+        15: (side // 16, side // 16, 512),
+        16: (side // 16, side // 16, 512),
+        17: (side // 16, side // 16, 512),
+        19: (512,),
+    }
+    assert feature_shape(side, first) == shapes[first]

@@ -7,6 +7,7 @@ plotnine at once, while the parent still reads the table, and ends when its pare
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import queue
@@ -33,6 +34,9 @@ class Job:
 
 #: What became of a job: its images by format, or what went wrong.
 Outcome = dict[Format, bytes] | str
+
+
+Renderer = Callable[[Picture, Sequence[Format], Mapping[str, str], int], dict[Format, bytes]]
 
 
 class Crew:
@@ -88,12 +92,19 @@ def default_size() -> int:
 
 def draw_job(job: Job) -> Outcome:
     """Draw in this process. An error becomes its text, so that the other figures are drawn."""
-    from postertui.figures.save import render_bytes
-
     try:
-        return render_bytes(job.picture, job.formats, job.facts, job.dpi)
+        return _load_renderer()(job.picture, job.formats, job.facts, job.dpi)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
+
+
+def _load_renderer() -> Renderer:
+    """The part that imports plotnine: for files, so without a screen, and quietly."""
+    os.environ["MPLBACKEND"] = "agg"
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    from postertui.figures.save import render_bytes
+
+    return render_bytes
 
 
 def _start_worker() -> subprocess.Popen[bytes]:
@@ -139,8 +150,7 @@ def _send(pipe: IO[bytes], thing: Any) -> None:
 
 def serve() -> None:
     """Draw the jobs that come in until there are no more: the worker's side."""
-    import postertui.figures.save  # noqa: F401  (the slow part, before the first job)
-
+    _load_renderer()  # The slow part, before the first job.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     while True:

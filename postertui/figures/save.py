@@ -32,9 +32,12 @@ def render_bytes(
 ) -> dict[Format, bytes]:
     """The picture in each of `formats`. `facts` (title, command, versions …) go into the file.
 
-    Drawn once, written once per format. Dates are left out.
+    Drawn once, written once per format. Dates are left out, and so are a user's own settings of
+    matplotlib: the same input gives the same bytes.
     """
-    with mpl.rc_context(LOOKS), warnings.catch_warnings():
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcdefaults()
+        mpl.rcParams.update(LOOKS)
         # plotnine says in warnings what `Picture.hidden` counts.
         warnings.simplefilter("ignore")
         figure = draw_quickly(to_ggplot(picture, dpi))

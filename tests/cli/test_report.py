@@ -59,7 +59,9 @@ def refusal(*arguments: str | Path) -> UserError:
 
 
 @pytest.mark.slow
-def test_a_job_without_a_terminal_gets_figures_and_a_readable_log(tmp_path: Path) -> None:
+def test_a_job_without_a_terminal_gets_figures_and_a_readable_log(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     wanted: list[str | Path] = [
         "--figure",
         "base",
@@ -70,7 +72,11 @@ def test_a_job_without_a_terminal_gets_figures_and_a_readable_log(tmp_path: Path
         "--dpi",
         "60",
     ]
-    done = run(*wanted, "--out", tmp_path, env=bare_environment())
+    # Neither settings for a person's screen nor a home that cannot be written to make a difference.
+    settings = tmp_path_factory.mktemp("settings")
+    (settings / "matplotlibrc").write_text("text.usetex: true\nfont.size: 30\n")
+    lost = {"MPLBACKEND": "none", "HOME": "/proc/1", "MATPLOTLIBRC": str(settings)}
+    done = run(*wanted, "--out", tmp_path, env=bare_environment() | lost)
     assert (done.returncode, done.stderr) == (0, "")
     assert not CONTROL.search(done.stdout.replace("\n", ""))
     assert f"{tmp_path}/base.png\n  not drawn: 40 Test undefined, 8 Train undefined" in done.stdout
@@ -78,6 +84,9 @@ def test_a_job_without_a_terminal_gets_figures_and_a_readable_log(tmp_path: Path
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "base.csv", "base.png", "regularizer.csv", "regularizer.png",
     ]  # fmt: skip
+    usual = tmp_path_factory.mktemp("usual")
+    assert call(*wanted, "--out", usual).return_value == 0
+    assert (usual / "base.png").read_bytes() == (tmp_path / "base.png").read_bytes()
     again = call(*wanted, "--out", tmp_path)
     assert f"{tmp_path}/base.png  unchanged\n" in again.output
     assert f"{tmp_path}/regularizer.png  unchanged\n" in again.output

@@ -72,8 +72,9 @@ def pause_runs(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
     def request(path: Path) -> Outcome:
         if read_standing(path).is_closed or (path / "paused").exists():
             return "unchanged"
+        is_trained = is_locked(path)
         (path / "paused").touch(mode=0o600)
-        return "requested" if is_locked(path) else "done"
+        return "requested" if is_trained else "done"
 
     return _each(folder, runs, request)
 
@@ -201,8 +202,11 @@ def _each(folder: Path, runs: Iterable[str], request: Any) -> dict[str, Outcome]
 
 
 def _cancel(path: Path) -> Outcome:
+    found: list[str | None] = []
+
     def end(state: Standing) -> tuple[str, dict[str, Any]] | None:
         if state.is_closed:
+            found.append(state.status)
             return None
         return "end", {"status": "cancelled", "reason": "cancelled"}
 
@@ -216,7 +220,8 @@ def _cancel(path: Path) -> Outcome:
         return "requested"
     wish.unlink(missing_ok=True)
     (path / "paused").unlink(missing_ok=True)
-    return "done" if appended else "unchanged"
+    # Its job may have acted on the wish already.
+    return "done" if appended or found == ["cancelled"] else "unchanged"
 
 
 def _retry(path: Path) -> Outcome:

@@ -21,6 +21,7 @@ from tests.supervisor.helpers import (
     assert_nothing_left,
     epochs_told,
     history,
+    pace,
     processes_of,
     read,
     states,
@@ -63,31 +64,33 @@ def test_trains_what_is_missing_and_then_has_nothing_to_do(folder: Path, data: P
     assert_nothing_left(folder, *states(folder))
 
 
-def test_detach_returns_at_once_and_train_again_attaches(
-    folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
-    asked = train(folder, data, *TWO, "--epochs", "40", "--jobs", "2")
+def test_detach_returns_at_once_and_train_again_attaches(folder: Path, data: Path) -> None:
+    pace(folder, 0.05)
+    asked = train(folder, data, *TWO, "--epochs", "150", "--jobs", "2")
     detached = run([*asked, "--detach", "--json"])
     assert detached.returncode == 0, detached.stderr
     names = json.loads(detached.stdout)["missing"]
     assert len(names) == 2
     wait_for(lambda: all(epochs_told(folder, name) for name in names))
     assert set(states(folder).values()) == {"running"}
-    attached = run(asked)
-    assert attached.returncode == 0
-    assert "2 runs: 2 under way or waiting" in attached.stderr
-    assert "Trained 2 runs: 2 done." in attached.stderr
+    client = subprocess.Popen(asked, stderr=subprocess.PIPE, text=True)
+    assert client.stderr is not None
+    plan = client.stderr.readline()
+    pace(folder, 0)
+    _, said = client.communicate(timeout=120)
+    assert client.returncode == 0
+    assert "2 runs: 2 under way or waiting" in plan
+    assert "Trained 2 runs: 2 done." in said
     assert all(r.attempt == 1 for r in read(folder).values())
     assert_nothing_left(folder, *names)
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_closed_terminal_changes_nothing_and_another_one_takes_over(
-    folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, data: Path
 ) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
-    asked = train(folder, data, *TWO, "--epochs", "40", "--jobs", "2")
+    pace(folder, 0.05)
+    asked = train(folder, data, *TWO, "--epochs", "150", "--jobs", "2")
     pid, terminal = pty.fork()
     if pid == 0:
         os.execv(sys.executable, asked)
@@ -96,6 +99,7 @@ def test_closed_terminal_changes_nothing_and_another_one_takes_over(
     os.close(terminal)
     os.waitpid(pid, 0)
     assert set(states(folder).values()) == {"running"}
+    pace(folder, 0)
     second = run(asked)
     assert second.returncode == 0, second.stderr
     assert all(r.attempt == 1 for r in read(folder).values())
@@ -103,10 +107,10 @@ def test_closed_terminal_changes_nothing_and_another_one_takes_over(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_stops_and_says_what_is_unfinished_and_how_to_go_on(
-    folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    folder: Path, data: Path, number: signal.Signals
 ) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
-    asked = train(folder, data, *TWO, "--seeds", "2", "--epochs", "30", "--jobs", "2")
+    pace(folder, 0.05)
+    asked = train(folder, data, *TWO, "--seeds", "2", "--epochs", "150", "--jobs", "2")
     client = subprocess.Popen(asked, stderr=subprocess.PIPE, text=True, start_new_session=True)
     wait_for(lambda: sum(epochs_told(folder, name) >= 5 for name in states(folder)) == 2)
     client.send_signal(number)
@@ -115,22 +119,20 @@ def test_ctrl_c_stops_and_says_what_is_unfinished_and_how_to_go_on(
     assert "Stopping; the epochs in progress are dropped" in said
     assert "4 of 4 runs unfinished:" in said
     assert said.count("interrupted, ") == 2
-    assert said.count("queued, 0 of 30 epochs") == 2
+    assert said.count("queued, 0 of 150 epochs") == 2
     assert said.endswith("The same command goes on from there.\n")
     assert not processes_of(folder)
-    monkeypatch.setenv("CHEAP_SECONDS", "0")
+    pace(folder, 0)
     assert run(asked).returncode == 0
     calm = folder.parent / "calm"
-    assert run(train(calm, data, *TWO, "--seeds", "2", "--epochs", "30")).returncode == 0
+    assert run(train(calm, data, *TWO, "--seeds", "2", "--epochs", "150")).returncode == 0
     undisturbed = read(calm)
     for name, each in read(folder).items():
         assert history(each) == history(undisturbed[name])
 
 
-def test_ctrl_c_of_one_that_only_watches_leaves_the_runs_alone(
-    folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.1")
+def test_ctrl_c_of_one_that_only_watches_leaves_the_runs_alone(folder: Path, data: Path) -> None:
+    pace(folder, 0.05)
     asked = train(folder, data, *TWO, "--epochs", "600", "--jobs", "2")
     assert run([*asked, "--detach"]).returncode == 0
     client = subprocess.Popen(asked, stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -145,16 +147,15 @@ def test_ctrl_c_of_one_that_only_watches_leaves_the_runs_alone(
     assert requests.stop_supervisor(folder, patience=60)
 
 
-def test_supervisor_that_dies_is_replaced_while_somebody_watches(
-    folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
-    asked = train(folder, data, *TWO, "--seeds", "2", "--epochs", "20", "--jobs", "1")
+def test_supervisor_that_dies_is_replaced_while_somebody_watches(folder: Path, data: Path) -> None:
+    pace(folder, 0.05)
+    asked = train(folder, data, *TWO, "--seeds", "2", "--epochs", "150", "--jobs", "1")
     client = subprocess.Popen(asked, stderr=subprocess.PIPE, text=True, start_new_session=True)
     wait_for(lambda: any(epochs_told(folder, name) for name in states(folder)))
     process = requests.status(folder).process
     assert process is not None
     process.signal(signal.SIGKILL)
+    pace(folder, 0)
     _, said = client.communicate(timeout=120)
     assert client.returncode == 0, said
     assert "Trained 4 runs: 4 done." in said

@@ -72,6 +72,11 @@ def wait_for(condition: Callable[[], Any], what: str = "", patience: float = PAT
     return answer
 
 
+def pace(folder: Path, seconds: float) -> None:
+    """From now on an epoch of the runs in `folder` takes so long."""
+    files.replace_file(folder.parent / "notes" / "pace", str(seconds).encode())
+
+
 # Looking
 
 

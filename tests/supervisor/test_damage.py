@@ -15,6 +15,7 @@ from tests.supervisor.helpers import (
     assert_as_if_undisturbed,
     job_of,
     make_spec,
+    pace,
     processes_of,
     queue,
     read,
@@ -139,10 +140,10 @@ def test_repair_moves_what_is_damaged_aside_and_loses_nothing(folder: Path) -> N
 
 
 def test_run_that_somebody_removes_while_it_is_trained_takes_nobody_along(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
-    removed, kept = make_spec("Comedy", epochs=1000), make_spec("Drama", epochs=30)
+    pace(folder, 0.05)
+    removed, kept = make_spec("Comedy", epochs=1000), make_spec("Drama", epochs=150)
     waiting = make_spec("Horror")
     queue(folder, removed, kept, waiting)
     requests.ensure_supervisor(folder, jobs=2)
@@ -151,14 +152,13 @@ def test_run_that_somebody_removes_while_it_is_trained_takes_nobody_along(
     job = job_of(folder, removed.run)
     shutil.rmtree(folder / removed.run)
     job.signal(signal.SIGKILL)
+    pace(folder, 0)
     wait_until_over(folder)
     assert_as_if_undisturbed(folder, tmp_path, kept, waiting)
 
 
-def test_removing_the_whole_folder_ends_everything(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
+def test_removing_the_whole_folder_ends_everything(folder: Path) -> None:
+    pace(folder, 0.05)
     [name] = queue(folder, make_spec(epochs=10_000))
     requests.ensure_supervisor(folder, jobs=1)
     wait_until_trained(folder, name)

@@ -16,6 +16,7 @@ from tests.supervisor.helpers import (
     job_of,
     kill,
     make_spec,
+    pace,
     queue,
     read,
     supervisor_of,
@@ -43,13 +44,14 @@ def test_job_that_was_stopped_is_stalled_too_when_adopted(
 ) -> None:
     """A supervisor that did not start the job ends it by what the run's start says."""
     monkeypatch.setenv("POSTERTUI_STALL", "1.5")
-    monkeypatch.setenv("CHEAP_SECONDS", "0.02")
-    spec = make_spec(epochs=30)
+    pace(folder, 0.05)
+    spec = make_spec(epochs=100)
     queue(folder, spec)
     requests.ensure_supervisor(folder, jobs=1)
     wait_for(lambda: epochs_told(folder, spec.run) >= 2)
     job = job_of(folder, spec.run)
     job.signal(signal.SIGSTOP)
+    pace(folder, 0)
     kill(supervisor_of(folder))
     train_all(folder)
     assert_as_if_undisturbed(folder, tmp_path, spec)

@@ -18,6 +18,7 @@ from tests.supervisor.helpers import (
     job_of,
     kill,
     make_spec,
+    pace,
     queue,
     read,
     supervisor_of,
@@ -37,16 +38,15 @@ def test_runs_are_trained_and_nothing_is_left(folder: Path, tmp_path: Path) -> N
     assert_as_if_undisturbed(folder, tmp_path, *specs)
 
 
-def test_killed_supervisor_leaves_running_runs_to_finish(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.02")
-    specs = [make_spec(genre, epochs=40) for genre in ("Comedy", "Drama", "Horror")]
+def test_killed_supervisor_leaves_running_runs_to_finish(folder: Path, tmp_path: Path) -> None:
+    pace(folder, 0.05)
+    specs = [make_spec(genre, epochs=150) for genre in ("Comedy", "Drama", "Horror")]
     names = queue(folder, *specs)
     requests.ensure_supervisor(folder, jobs=2)
     for name in names[:2]:
         wait_until_trained(folder, name)
     kill(supervisor_of(folder))
+    pace(folder, 0)
     for name in names[:2]:
         wait_until_closed(folder, name)
     assert read(folder)[names[2]].state == "queued"
@@ -56,33 +56,33 @@ def test_killed_supervisor_leaves_running_runs_to_finish(
     assert all(run.attempt == 1 for run in read(folder).values())
 
 
-def test_next_supervisor_adopts_what_is_still_trained(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
-    specs = [make_spec(genre, epochs=40) for genre in ("Comedy", "Drama", "Horror")]
+def test_next_supervisor_adopts_what_is_still_trained(folder: Path, tmp_path: Path) -> None:
+    pace(folder, 0.05)
+    specs = [make_spec(genre, epochs=150) for genre in ("Comedy", "Drama", "Horror")]
     names = queue(folder, *specs)
     requests.ensure_supervisor(folder, jobs=2)
     for name in names[:2]:
         wait_until_trained(folder, name)
     owners = [job_of(folder, name) for name in names[:2]]
     kill(supervisor_of(folder))
-    train_all(folder)
+    requests.ensure_supervisor(folder, jobs=2)
+    supervisor_of(folder)
+    pace(folder, 0)
+    wait_until_over(folder)
     assert_as_if_undisturbed(folder, tmp_path, *specs)
     for name, owner in zip(names, owners, strict=False):
         assert [e["pid"] for e in events_of(folder, name) if e["event"] == "start"] == [owner.pid]
 
 
-def test_killed_job_interrupts_only_its_run_which_is_resumed(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
-    specs = [make_spec(genre, epochs=30) for genre in ("Comedy", "Drama")]
+def test_killed_job_interrupts_only_its_run_which_is_resumed(folder: Path, tmp_path: Path) -> None:
+    pace(folder, 0.05)
+    specs = [make_spec(genre, epochs=150) for genre in ("Comedy", "Drama")]
     struck, other = queue(folder, *specs)
     requests.ensure_supervisor(folder, jobs=2)
     wait_until_trained(folder, struck, 8)
     wait_until_trained(folder, other)
     kill(job_of(folder, struck))
+    pace(folder, 0)
     wait_until_over(folder)
     assert_as_if_undisturbed(folder, tmp_path, *specs)
     assert read(folder)[other].attempt == 1
@@ -95,11 +95,9 @@ def test_killed_job_interrupts_only_its_run_which_is_resumed(
     assert "SIGKILL" in lost["reason"]
 
 
-def test_everything_killed_at_once_goes_on_later(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
-    specs = [make_spec(genre, epochs=20) for genre in ("Comedy", "Drama")]
+def test_everything_killed_at_once_goes_on_later(folder: Path, tmp_path: Path) -> None:
+    pace(folder, 0.05)
+    specs = [make_spec(genre, epochs=150) for genre in ("Comedy", "Drama")]
     names = queue(folder, *specs)
     requests.ensure_supervisor(folder, jobs=2)
     for name in names:
@@ -109,6 +107,7 @@ def test_everything_killed_at_once_goes_on_later(
         kill(victim)
     wait_for(lambda: not any(is_locked(folder / name) for name in names))
     assert {run.state for run in read(folder).values()} == {"interrupted"}
+    pace(folder, 0)
     train_all(folder)
     assert_as_if_undisturbed(folder, tmp_path, *specs)
 

@@ -19,6 +19,7 @@ from tests.supervisor.helpers import (
     job_of,
     kill,
     make_spec,
+    pace,
     queue,
     read,
     states,
@@ -42,10 +43,8 @@ def test_cancelled_queued_run_never_starts(folder: Path) -> None:
     assert_nothing_left(folder, kept)
 
 
-def test_cancelled_running_run_stops_after_its_epoch_and_keeps_its_epochs(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
+def test_cancelled_running_run_stops_after_its_epoch_and_keeps_its_epochs(folder: Path) -> None:
+    pace(folder, 0.05)
     [name] = queue(folder, make_spec(epochs=1000))
     requests.ensure_supervisor(folder, jobs=1)
     wait_until_trained(folder, name, 3)
@@ -135,16 +134,15 @@ def test_retry_keeps_what_earlier_attempts_wrote(folder: Path, tmp_path: Path) -
     assert_as_if_undisturbed(folder, tmp_path, well)
 
 
-def test_retry_of_a_cancelled_run_goes_on_to_the_same_history(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.03")
-    spec = make_spec(epochs=12)
+def test_retry_of_a_cancelled_run_goes_on_to_the_same_history(folder: Path, tmp_path: Path) -> None:
+    pace(folder, 0.05)
+    spec = make_spec(epochs=100)
     queue(folder, spec)
     requests.ensure_supervisor(folder, jobs=1)
     wait_until_trained(folder, spec.run, 3)
     requests.cancel(folder, [spec.run])
     wait_until_closed(folder, spec.run)
+    pace(folder, 0)
     requests.retry(folder, [spec.run])
     train_all(folder)
     assert_as_if_undisturbed(folder, tmp_path, spec)
@@ -166,16 +164,15 @@ def test_priority_decides_and_then_genres_follow_each_other(folder: Path) -> Non
     assert order == [("C", 1), ("C", 0), ("A", 0), ("A", 1), ("B", 1), ("B", 0)]
 
 
-def test_pause_starts_nothing_more_and_lets_go_on_what_runs(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.03")
-    specs = [make_spec(seed=seed, epochs=15) for seed in range(2)]
+def test_pause_starts_nothing_more_and_lets_go_on_what_runs(folder: Path, tmp_path: Path) -> None:
+    pace(folder, 0.05)
+    specs = [make_spec(seed=seed, epochs=100) for seed in range(2)]
     first, second = queue(folder, *specs)
     requests.ensure_supervisor(folder, jobs=1)
     wait_until_trained(folder, first)
     requests.pause(folder)
     requests.pause(folder)
+    pace(folder, 0)
     wait_until_over(folder)
     assert states(folder) == {first: "done", second: "queued"}
     assert "paused" in (requests.status(folder).waiting or "")
@@ -188,16 +185,16 @@ def test_pause_starts_nothing_more_and_lets_go_on_what_runs(
     assert_as_if_undisturbed(folder, tmp_path, *specs)
 
 
-def test_paused_runs_wait_and_lose_nothing(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.03")
-    specs = [make_spec(genre, epochs=20) for genre in ("A", "B", "C")]
+def test_paused_runs_wait_and_lose_nothing(folder: Path, tmp_path: Path) -> None:
+    pace(folder, 0.05)
+    specs = [make_spec(genre, epochs=100) for genre in ("A", "B", "C")]
     running, waiting, other = queue(folder, *specs)
     requests.ensure_supervisor(folder, jobs=1)
     wait_until_trained(folder, running, 3)
     asked = requests.pause_runs(folder, [running, waiting])
     assert asked == {running: "requested", waiting: "done"}
+    wait_for(lambda: ends(folder, running))
+    pace(folder, 0)
     wait_until_over(folder)
     assert states(folder) == {running: "interrupted", waiting: "queued", other: "done"}
     assert ends(folder, running)[0]["reason"] == "paused"
@@ -245,10 +242,10 @@ def test_held_run_cannot_be_retried(tmp_path: Path) -> None:
 
 
 def test_stopping_drops_the_epoch_in_progress_and_keeps_the_rest(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
-    specs = [make_spec(genre, epochs=25) for genre in ("A", "B", "C")]
+    pace(folder, 0.05)
+    specs = [make_spec(genre, epochs=100) for genre in ("A", "B", "C")]
     names = queue(folder, *specs)
     requests.ensure_supervisor(folder, jobs=2)
     for name in names[:2]:
@@ -263,15 +260,14 @@ def test_stopping_drops_the_epoch_in_progress_and_keeps_the_rest(
         assert end["reason"].startswith("stopped")
         assert not end.get("fault")
         assert epochs_told(folder, name) >= told[name]
+    pace(folder, 0)
     train_all(folder)
     assert_as_if_undisturbed(folder, tmp_path, *specs)
 
 
 @pytest.mark.parametrize("genre", ["Comedy", "hang"])
-def test_stopping_ends_the_jobs_of_an_earlier_supervisor_too(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, genre: str
-) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
+def test_stopping_ends_the_jobs_of_an_earlier_supervisor_too(folder: Path, genre: str) -> None:
+    pace(folder, 0.05)
     [name, waiting] = queue(folder, make_spec(genre, epochs=1000), make_spec("x"))
     requests.ensure_supervisor(folder, jobs=1)
     wait_until_trained(folder, name, 2)

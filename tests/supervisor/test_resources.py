@@ -20,6 +20,7 @@ from tests.supervisor.helpers import (
     events_of,
     history,
     make_spec,
+    pace,
     queue,
     read,
     states,
@@ -54,13 +55,12 @@ def fill(disk: Path, leave: int = 0) -> Path:
     return ballast
 
 
-@pytest.mark.usefixtures("folder")
 def test_full_disk_makes_the_queue_wait_and_damages_nothing(
-    small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, small_disk: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.01")
+    pace(folder, 0.05)
     runs = small_disk / "runs"
-    specs = [make_spec(genre, epochs=60) for genre in ("Comedy", "Drama", "Horror")]
+    specs = [make_spec(genre, epochs=150) for genre in ("Comedy", "Drama", "Horror")]
     names = queue(runs, *specs)
     requests.ensure_supervisor(runs, jobs=2)
     try:
@@ -72,6 +72,7 @@ def test_full_disk_makes_the_queue_wait_and_damages_nothing(
         assert all(run.damage is None for run in read(runs).values())
         assert is_held(runs / files.LOCK), "the supervisor waits for room"
         ballast.unlink()
+        pace(folder, 0)
         wait_until_over(runs)
         assert all(epochs_told(runs, name) >= told[name] for name in names)
         assert_as_if_undisturbed(runs, tmp_path, *specs)

@@ -6,8 +6,6 @@ import json
 import shutil
 from pathlib import Path
 
-import pytest
-
 from postertui.supervisor import requests
 from tests.supervisor.helpers import (
     assert_as_if_undisturbed,
@@ -19,6 +17,7 @@ from tests.supervisor.helpers import (
     job_of,
     kill,
     make_spec,
+    pace,
     queue,
     read,
     start_job,
@@ -31,20 +30,21 @@ from tests.supervisor.helpers import (
 
 def interrupted_run(folder: Path, epochs: int, told: int) -> str:
     """A run whose supervisor and job were killed after some epochs."""
+    pace(folder, 0.05)
     [name] = queue(folder, make_spec(epochs=epochs))
     requests.ensure_supervisor(folder, jobs=1)
     wait_for(lambda: epochs_told(folder, name) >= told)
     job = job_of(folder, name)
     kill(supervisor_of(folder))
     kill(job)
+    pace(folder, 0)
     return name
 
 
 def test_restart_of_the_machine_interrupts_and_is_no_fault_of_the_run(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
-    name = interrupted_run(folder, epochs=12, told=4)
+    name = interrupted_run(folder, epochs=100, told=4)
     path = folder / name / "events.jsonl"
     boot = events_of(folder, name)[0]["boot"]
     before = epochs_told(folder, name)
@@ -52,20 +52,16 @@ def test_restart_of_the_machine_interrupts_and_is_no_fault_of_the_run(
     assert read(folder)[name].state == "interrupted"
     assert read(folder)[name].epoch == before
     train_all(folder)
-    assert_as_if_undisturbed(folder, tmp_path, make_spec(epochs=12))
+    assert_as_if_undisturbed(folder, tmp_path, make_spec(epochs=100))
     [restarted, _] = ends(folder, name)
     assert restarted["reason"] == "the machine was restarted"
     assert restarted["fault"] is False
 
 
-def test_torn_tail_is_dropped_wherever_it_was_torn(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.03")
-    name = interrupted_run(folder, epochs=10, told=5)
-    spec = make_spec(epochs=10)
+def test_torn_tail_is_dropped_wherever_it_was_torn(folder: Path, tmp_path: Path) -> None:
+    name = interrupted_run(folder, epochs=100, told=5)
+    spec = make_spec(epochs=100)
     calm = undisturbed(tmp_path, [spec])
-    monkeypatch.setenv("CHEAP_SECONDS", "0")
     whole = (folder / name / "events.jsonl").read_bytes()
     last = whole.rstrip(b"\n").rfind(b"\n") + 1
     jobs = []
@@ -85,13 +81,11 @@ def test_torn_tail_is_dropped_wherever_it_was_torn(
 
 
 def test_checkpoint_that_is_damaged_or_gone_means_starting_over(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.03")
-    name = interrupted_run(folder, epochs=8, told=5)
-    spec = make_spec(epochs=8)
+    name = interrupted_run(folder, epochs=100, told=5)
+    spec = make_spec(epochs=100)
     calm = undisturbed(tmp_path, [spec])
-    monkeypatch.setenv("CHEAP_SECONDS", "0")
     checkpoint = (folder / name / "checkpoint").read_bytes()
     spoilt = {"gone": None, "empty": b"", "half": checkpoint[: len(checkpoint) // 2], "other": b"x"}
     jobs = []
@@ -115,13 +109,11 @@ def test_checkpoint_that_is_damaged_or_gone_means_starting_over(
 
 
 def test_checkpoint_newer_or_older_than_the_events_is_not_believed(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tmp_path: Path
 ) -> None:
     """A crash between the three steps that make an epoch true leaves a draft beside."""
-    monkeypatch.setenv("CHEAP_SECONDS", "0.03")
-    name = interrupted_run(folder, epochs=8, told=5)
-    calm = undisturbed(tmp_path, [make_spec(epochs=8)])
-    monkeypatch.setenv("CHEAP_SECONDS", "0")
+    name = interrupted_run(folder, epochs=100, told=5)
+    calm = undisturbed(tmp_path, [make_spec(epochs=100)])
     run = folder / name
     events = events_of(folder, name)
     newest = max(e["epoch"] for e in events if e.get("checkpoint"))

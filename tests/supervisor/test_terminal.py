@@ -15,6 +15,7 @@ from tests.supervisor.helpers import (
     ROOT,
     assert_as_if_undisturbed,
     make_spec,
+    pace,
     queue,
     read,
     supervisor_of,
@@ -47,11 +48,9 @@ def client_on_a_terminal(folder: Path) -> tuple[int, int]:
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("fault", ["close the terminal", "SIGHUP", "kill -9"])
-def test_runs_go_on_without_the_client(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
-) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.02")
-    specs = [make_spec(genre, epochs=40) for genre in ("Comedy", "Drama", "Horror")]
+def test_runs_go_on_without_the_client(folder: Path, tmp_path: Path, fault: str) -> None:
+    pace(folder, 0.05)
+    specs = [make_spec(genre, epochs=150) for genre in ("Comedy", "Drama", "Horror")]
     names = queue(folder, *specs)
     pid, terminal = client_on_a_terminal(folder)
     wait_until_trained(folder, names[0])
@@ -62,15 +61,15 @@ def test_runs_go_on_without_the_client(
     os.close(terminal)  # the kernel hangs up on whoever still has this terminal
     _, status = os.waitpid(pid, 0)
     assert os.WTERMSIG(status) == (signal.SIGKILL if fault == "kill -9" else signal.SIGHUP)
+    assert read(folder)[names[0]].state == "running"
+    pace(folder, 0)
     wait_until_over(folder)
     assert_as_if_undisturbed(folder, tmp_path, *specs)
     assert all(run.attempt == 1 for run in read(folder).values())
 
 
-def test_neither_supervisor_nor_job_has_a_terminal(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.05")
+def test_neither_supervisor_nor_job_has_a_terminal(folder: Path) -> None:
+    pace(folder, 0.05)
     [name] = queue(folder, make_spec(epochs=100))
     pid, terminal = client_on_a_terminal(folder)
     try:

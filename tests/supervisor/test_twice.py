@@ -14,6 +14,7 @@ from tests.supervisor.helpers import (
     assert_as_if_undisturbed,
     events_of,
     make_spec,
+    pace,
     queue,
     start_job,
     supervisor_of,
@@ -22,11 +23,9 @@ from tests.supervisor.helpers import (
 )
 
 
-def test_second_job_of_a_run_exits_at_once(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.1")
-    spec = make_spec(epochs=20)
+def test_second_job_of_a_run_exits_at_once(folder: Path, tmp_path: Path) -> None:
+    pace(folder, 0.05)
+    spec = make_spec(epochs=200)
     queue(folder, spec)
     first = start_job(folder, spec.run)
     wait_until_trained(folder, spec.run)
@@ -35,6 +34,7 @@ def test_second_job_of_a_run_exits_at_once(
     assert second.returncode == 3
     assert "another process trains this run" in said
     assert first.poll() is None, "the second did not wait for the first"
+    pace(folder, 0)
     first.communicate(timeout=60)
     assert first.returncode == 0
     assert len([e for e in events_of(folder, spec.run) if e["event"] == "start"]) == 1

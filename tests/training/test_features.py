@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from postertui.cohorts import Dataset
-from postertui.training import features
 from postertui.feature_key import feature_key
+from postertui.runs import Weights
+from postertui.training import features
 from postertui.training.features import FeatureCache, feature_shape
 from postertui.training.trainer import ignore
 from postertui.training.vgg16 import frozen_part, random_convolutions
-from postertui.runs import Weights
 from tests.training.made import RANDOM, fill_features, make_dataset
 
 

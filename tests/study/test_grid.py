@@ -1,0 +1,86 @@
+"""Which runs a study asks for: rare genres, all genres, cohorts, seeds; and `train --list`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from postertui import launch
+from postertui.cli.train import train_command
+from postertui.cohorts import Dataset
+from postertui.errors import UserError
+from postertui.study import load_study
+from postertui.study.files import parse_study
+from tests.training.made import RANDOM, make_dataset
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Dataset:
+    """Of 1,000 training posters 400 are Comedy, 30 Western (3 %), 29 War."""
+    return make_dataset(
+        tmp_path / "data",
+        rows={0: 1000, 2: 10},
+        positives={
+            "Comedy": {0: 400, 2: 4},
+            "Western": {0: 30, 2: 1},
+            "War": {0: 29, 2: 5},
+        },
+        side=1,
+    )
+
+
+def genres_of(plan: launch.Plan) -> list[str]:
+    return list(dict.fromkeys(spec.genre for spec in plan.specs))
+
+
+def test_genres_under_three_per_cent_of_training_positives_are_left_out(data: Dataset) -> None:
+    study = load_study("milestone4")
+    plan = launch.plan(study, data, RANDOM, {}, variants=["base"])
+    assert genres_of(plan) == ["Comedy", "Western"]
+    assert plan.rare == ("War",)
+    everything = launch.plan(study, data, RANDOM, {}, variants=["base"], all_genres=True)
+    assert genres_of(everything) == ["Comedy", "Western", "War"]
+    named = launch.plan(study, data, RANDOM, {}, variants=["base"], genres=["war"])
+    assert genres_of(named) == ["War"]
+
+
+def test_a_studys_own_rarity_genres_seeds_and_mode_hold(data: Dataset) -> None:
+    study = parse_study(
+        'name = "mine"\ngenres = ["War", "Comedy"]\nseeds = 3\nrarity = 0\nmode = "published"\n'
+        "[base]\nepochs = 2\n[variants.wide]\nfc1 = 512\n",
+        "mine.toml",
+    )
+    plan = launch.plan(study, data, RANDOM, {})
+    assert len(plan.specs) == len({spec.run for spec in plan.specs}) == 2 * 2 * 3
+    assert genres_of(plan) == ["War", "Comedy"]
+    assert {spec.mode for spec in plan.specs} == {"published"}
+    assert {spec.seed for spec in plan.specs} == {0, 1, 2}
+    assert {spec.variant.epochs for spec in plan.specs} == {2}
+
+
+def test_a_cohort_that_is_missing_is_named(data: Dataset) -> None:
+    with pytest.raises(UserError, match=r"no cohort 5; there are 0, 2 \(--train-cohorts"):
+        launch.plan(load_study("milestone4"), data, RANDOM, {}, train_cohorts=[5])
+
+
+def test_a_genre_of_a_study_that_the_data_lacks_is_named(data: Dataset) -> None:
+    study = parse_study('genres = ["Musical"]', "mine.toml")
+    with pytest.raises(UserError, match=r"no genre `Musical`; there are Comedy, Western, War"):
+        launch.plan(study, data, RANDOM, {})
+
+
+def test_list_shows_every_variant_and_what_it_changes_without_any_data() -> None:
+    listed = CliRunner().invoke(train_command, ["--list"], catch_exceptions=False)
+    lines = dict(line.split(maxsplit=1) for line in listed.stdout.splitlines())
+    assert list(lines) == list(load_study("milestone4").variants)
+    assert lines["base"] == "the home base"
+    assert lines["l2-1e-3"] == "regularizer=l2, strength=0.001"
+    assert "learning_rate=0.1, schedule=decay" in lines["lr-decay"]
+
+    some = CliRunner().invoke(
+        train_command, ["--list", "--variant", "batch-*", "--json"], catch_exceptions=False
+    )
+    assert [v["batch_size"] for v in json.loads(some.stdout)] == [64, 128]

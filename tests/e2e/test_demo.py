@@ -91,9 +91,9 @@ def test_the_demo_in_a_terminal(tmp_path: Path) -> None:
         terminal.wait_for("demo/reports/regularizer.png")
 
         terminal.run("postertui", "--runs", "demo/runs", "--data", "demo/data")
-        screen = terminal.wait_for("6 done")
-        for genre in ("Comedy", "Drama", "Horror"):
-            assert genre in screen
+        terminal.wait_for("6 done")
+        genres = ("Comedy", "Drama", "Horror")
+        screen = terminal.wait_for(lambda screen: all(genre in screen for genre in genres))
         assert "20/20" in screen
         terminal.press("q")
         terminal.wait_for(lambda screen: screen.rstrip().endswith("ready:"))

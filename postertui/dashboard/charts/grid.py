@@ -271,7 +271,8 @@ class ChartGrid(Widget, can_focus=True):
                     start, stop = _difference(before, after)
                     regions.append(Region(x + start, y + i, stop - start, 1))
                     dirty.add(y + i)
-        for y in dirty:
+        # A cell can be higher than a very small terminal.
+        for y in dirty & set(range(len(self._lines))):
             self._lines[y] = self._line(y)
         readout = self.size.height - 1
         if keys and self.selected_key in keys and 0 <= readout < len(self._lines):

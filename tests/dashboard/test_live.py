@@ -1,0 +1,97 @@
+"""How fast it goes and how long it takes; the feed that reads the runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from postertui.dashboard.live.feed import Feed
+from postertui.dashboard.live.pace import epochs_per_second, remaining
+from postertui.dashboard.live.status import outlook, standing
+from postertui.dashboard.live.view import RunView, view_of
+from postertui.store import Store
+
+from .driving import PATIENCE
+from .made import MadeRuns, milestone
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[MadeRuns]:
+    runs = milestone(tmp_path / "runs")
+    yield runs
+    runs.close()
+
+
+def views(made: MadeRuns) -> list[RunView]:
+    store = Store(made.folder, cache=False)
+    store.refresh()
+    return [view_of(run) for run in store.runs.values()]
+
+
+def test_the_first_reading_says_nothing_of_the_pace() -> None:
+    assert epochs_per_second([(0.0, 500)], 10.0) is None
+    assert epochs_per_second([(0.0, 500), (5.0, 10), (10.0, 10)], 10.0) == pytest.approx(2.0)
+    assert epochs_per_second([(0.0, 5), (5.0, 5)], 500.0) is None
+
+
+def test_remaining_by_the_pace_or_by_the_runs_own(made: MadeRuns) -> None:
+    runs = views(made)
+    # Three running with 3 + 4 + 4 epochs to go, one queued with 10.
+    assert remaining(runs, 0.5) == pytest.approx(21 / 0.5)
+    assert remaining(runs, None) == pytest.approx(21 * 1.4 / 3)
+    assert remaining([r for r in runs if r.state == "done"], 0.5) is None
+
+
+def test_the_first_line() -> None:
+    words = "".join(t for t, _ in standing("runs", {"running": 2, "failed": 0}, loaded=True))
+    assert "2 running" in words
+    assert "failed" not in words
+    assert "reading" in "".join(t for t, _ in standing("runs", {}, loaded=False))
+    assert "".join(t for t, _ in outlook(200.0, 2.0)).split() == [
+        "2.0/s", "epochs", "3m20", "left"
+    ]  # fmt: skip
+    assert "paused" in "".join(t for t, _ in outlook(None, None, paused=True))
+
+
+def test_news_gathers_until_it_is_taken(made: MadeRuns) -> None:
+    feed = Feed(made.folder, lambda: None)
+    assert feed.read()
+    assert len(feed.drain().changed) == 9
+    assert not feed.read()
+    (name,) = [r.name for r in views(made) if (r.genre, r.epoch) == ("Drama", 6)]
+    made.epoch(name, 7)
+    assert feed.read()
+    made.epoch(name, 8)
+    assert feed.read()
+    news = feed.drain()
+    assert list(news.changed) == [name]
+    assert news.changed[name].epoch == 8
+    assert not feed.drain().changed
+
+
+def test_the_thread_announces_and_stops(made: MadeRuns) -> None:
+    announced = threading.Event()
+    feed = Feed(made.folder, announced.set, period=0.01)
+    feed.start()
+    try:
+        assert announced.wait(PATIENCE)
+        assert feed.drain().changed
+        announced.clear()
+        made.add("Western", epochs=1, state="done")
+        assert announced.wait(PATIENCE)
+    finally:
+        feed.stop()
+    feed._thread.join(PATIENCE)
+    assert not feed._thread.is_alive()
+
+
+def test_strings_of_a_run_are_clean_and_the_record_is_as_it_is(tmp_path: Path) -> None:
+    made = MadeRuns(tmp_path / "runs")
+    made.add("Com\x1b[31medy", state="failed", epochs=1, reason="bad\x07\nthing")
+    (run,) = views(made)
+    assert run.genre == "Com?[31medy"
+    assert run.reason == "bad? thing"
+    assert run.record["genre"] == "Com\x1b[31medy"

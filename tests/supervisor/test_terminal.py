@@ -23,6 +23,10 @@ from tests.supervisor.helpers import (
     wait_until_trained,
 )
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded:DeprecationWarning"
+)
+
 #: A client that has a supervisor started and then waits, as `train` and the dashboard do.
 CLIENT = """
 import sys, time
@@ -46,7 +50,6 @@ def client_on_a_terminal(folder: Path) -> tuple[int, int]:
     return pid, terminal
 
 
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("fault", ["close the terminal", "SIGHUP", "kill -9"])
 def test_runs_go_on_without_the_client(folder: Path, tmp_path: Path, fault: str) -> None:
     pace(folder, 0.05)

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 @click.option("--all-genres", is_flag=True, help="Keep genres too rare to model.")
 @click.option("--seeds", type=click.IntRange(1, 1000), help="How many seeds: 0, 1, 2 and so on.")
 @click.option("--epochs", type=click.IntRange(1, 10_000), help="Instead of the variants' own.")
-@click.option("--jobs", type=click.IntRange(1, 64), help="At a time, per GPU or on all cores.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    help="At a time, per GPU or on all cores; kept until said anew.",
+)
 @click.option(
     "--weights",
     default="imagenet",

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from postertui.supervisor import requests
+from postertui.training.job.attempt import _is_worth_it
 from tests.supervisor.helpers import (
     assert_as_if_undisturbed,
     assert_told_once,
@@ -151,3 +152,9 @@ def test_checkpoint_newer_or_older_than_the_events_is_not_believed(
         assert starts[-1] == first
         assert history(read(copy)[name]) == calm[name]
         assert not list((copy / name).glob("checkpoint*"))
+
+
+def test_long_epochs_have_a_checkpoint_each_and_short_ones_not_more_than_they_are_worth() -> None:
+    assert _is_worth_it(waited=10.5, cost=1e6)
+    assert _is_worth_it(waited=2.0, cost=0.05)
+    assert not _is_worth_it(waited=0.1, cost=0.05)

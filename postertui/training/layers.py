@@ -100,8 +100,13 @@ class PatchConvPool2D(Kernel3x3):
             patches = ops.reshape(ops.concatenate(taps, axis=-1), (-1, kernel.shape[0]))
             return ops.reshape(ops.matmul(patches, kernel), (-1, rows, columns, filters))
 
-        pooled = reduce(ops.maximum, (corner(top, left) for top in (0, 1) for left in (0, 1)))
-        return ops.relu(pooled + self.bias)
+        corners = (corner(top, left) for top in (0, 1) for left in (0, 1))
+        return ops.relu(reduce(larger, corners) + self.bias)
+
+
+def larger(a: Tensor, b: Tensor) -> Tensor:
+    """The maximum. Its gradient needs to know which, `ops.maximum`'s needs both to be kept."""
+    return ops.where(b > a, b, a)
 
 
 class ReshapePool2D(keras.layers.Layer):  # type: ignore[misc]

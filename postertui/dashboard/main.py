@@ -27,7 +27,7 @@ class MainScreen(ViewActions, RunActions, Judging, WatchActions, FigureActions):
         *FIGURE_BINDINGS,
         *WATCH_BINDINGS,
         Binding("c", "checklists", "Choose", id="filter.checklists",
-                tooltip="genres and variants to show, by ticking them"),
+                tooltip="genres and variants, by ticking"),
         Binding("w", "saved_filters", "filters", show=False, id="filter.saved",
                 tooltip="saved filters"),
         Binding("tab", "other", "Table/grid", show=False, id="main.other", priority=False),

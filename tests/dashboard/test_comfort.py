@@ -43,6 +43,7 @@ async def test_help_lists_every_key(made: MadeRuns, size: tuple[int, int]) -> No
         seen = "\n".join(str(part.render()) for part in d.app.screen.query(Static))
         for binding in type(d.app.main).BINDINGS:
             assert binding.description in seen, binding  # type: ignore[union-attr]
+            assert binding.id in seen, binding  # type: ignore[union-attr, operator]
         await d.shows("everywhere")
         await d.press("end")
         await d.shows("as anywhere")

@@ -221,6 +221,7 @@ async def test_a_cell_full_screen(made: MadeRuns, size: tuple[int, int]) -> None
         assert d.app.screen is d.app.main
 
 
+@pytest.mark.slow
 async def test_eighteen_by_seven_cells_are_paged(tmp_path: Path) -> None:
     from postertui.published import BASE_RATES
 

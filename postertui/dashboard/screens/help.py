@@ -11,11 +11,11 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-Section = tuple[str, Sequence[tuple[str, str]]]
+Section = tuple[str, Sequence[tuple[str, ...]]]
 
 
 class HelpScreen(ModalScreen[None]):
-    """Lists `sections` of (key, what it does)."""
+    """Lists `sections` of (key, what it does) and, where it can have another key, its id."""
 
     BINDINGS = [
         Binding("escape,question_mark,q", "dismiss", "Close", id="help.close"),
@@ -33,14 +33,15 @@ class HelpScreen(ModalScreen[None]):
             box.border_subtitle = "Esc closes"
             for title, keys in self._sections:
                 yield Static(title, classes="section", markup=False)
-                width = max(len(k) for k, _ in keys)
-                lines = [(k.rjust(width), d) for k, d in keys]
+                width = max(len(entry[0]) for entry in keys)
+                says = min(42, max(len(entry[1]) for entry in keys))
                 text = Text()
-                for key, description in lines:
-                    text.append(key, style="bold")
-                    text.append(f"  {description}\n")
+                for key, description, *ids in keys:
+                    text.append(key.rjust(width), style="bold")
+                    text.append(f"  {description.ljust(says)}")
+                    text.append("".join(f"  {name}" for name in ids) + "\n", style="dim")
                 text.right_crop(1)
-                yield Static(text)
+                yield Static(text, classes="keys")
 
     def action_scroll(self, by: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=by * 3, animate=False)

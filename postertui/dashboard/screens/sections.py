@@ -27,8 +27,9 @@ def help_sections(screen: MainScreen) -> list[Section]:
     own = [b for b in type(screen).BINDINGS if b not in others]
     app = [b for b in type(screen.app).BINDINGS if isinstance(b, Binding)]
 
-    def keys(bindings: list[BindingType]) -> list[tuple[str, str]]:
-        return [(_keys(screen, b), _says(b)) for b in bindings if isinstance(b, Binding)]
+    def keys(bindings: list[BindingType]) -> list[tuple[str, ...]]:
+        own = [b for b in bindings if isinstance(b, Binding)]
+        return [(_keys(screen, b), _says(b), b.id or "") for b in own]
 
     return [
         ("everywhere", keys([*own, *app])),
@@ -38,6 +39,13 @@ def help_sections(screen: MainScreen) -> list[Section]:
         ("the table", keys(list(type(screen.table).BINDINGS))),
         ("the grid", keys(list(type(screen.grid).BINDINGS))),
         ("states", [(mark, state) for state, mark in STATE_MARKS.items()]),
+        (
+            "your own keys, in ~/.config/postertui/config.toml",
+            [
+                ("[keys]", "then a line for each, by the names at the right:"),
+                ('"view.metric"', '= "f5,M"'),
+            ],
+        ),
         (
             "test F against its bars",
             [

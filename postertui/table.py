@@ -102,6 +102,8 @@ def read_table(path: Path) -> pl.DataFrame:
 def load_table(path: Path) -> LoadedTable:
     """As `read_table`, together with the names of the columns that were passed over."""
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise UserError(f"{path}: not a regular file; save the table in one")
         with path.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
     except IsADirectoryError:

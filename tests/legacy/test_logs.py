@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postertui.legacy import MAX_BYTES, UnreadableLogError, parse_literal, parse_log, read_log
@@ -35,6 +35,7 @@ def test_counts_on_the_line_of_the_dictionary() -> None:
     assert parse_log(log_text(tail=""))[1] == {}
 
 
+@settings(deadline=None)
 @given(st.lists(NUMBERS, min_size=1, max_size=20))
 def test_numbers_are_read_exactly(values: list[float]) -> None:
     read = parse_literal("{'loss': [" + ", ".join(map(repr, values)) + "]}")["loss"]

@@ -45,9 +45,9 @@ _PIECES = (
 
 
 def mutate(good: bytes, other: bytes, rng: random.Random) -> bytes:
-    """`good` with one to five kinds of damage."""
+    """`good` with one to three kinds of damage."""
     data = bytearray(good)
-    for _ in range(rng.randint(1, 5)):
+    for _ in range(rng.randint(1, 3)):
         at = rng.randrange(len(data) + 1)
         match rng.randrange(7):
             case 0:

@@ -70,6 +70,10 @@ FIELDS: dict[str, str] = {
 #: Other words for the same fields.
 ALIASES = {"batch": "batch_size", "lr": "learning_rate", "tags": "tag"}
 
+#: Words and parentheses of a filter, and how deep these nest; nobody writes more.
+MAX_TERMS = 300
+MAX_DEPTH = 40
+
 _TOKEN = re.compile(
     r"""\s*(?:
         (?P<paren>[()])
@@ -130,6 +134,7 @@ def parse(text: str) -> Filter:
     tokens = list(_tokens(text))
     if not tokens:
         return Filter(text, lambda _: True)
+    _check_size(tokens)
     predicate, rest = _parse_or(tokens)
     if rest:
         raise FilterError(f"unexpected `{rest[0].text}`", rest[0].position)
@@ -159,6 +164,17 @@ def _tokens(text: str) -> Iterable[_Token]:
         position = match.end()
 
 
+def _check_size(tokens: list[_Token]) -> None:
+    """Parsing and matching recurse; refuse what would exhaust the stack."""
+    if len(tokens) > MAX_TERMS:
+        raise FilterError(f"longer than {MAX_TERMS} words", tokens[MAX_TERMS].position)
+    depth = 0
+    for token in tokens:
+        depth += (token.kind == "(") - (token.kind == ")")
+        if depth > MAX_DEPTH:
+            raise FilterError(f"more than {MAX_DEPTH} parentheses inside another", token.position)
+
+
 _Parsed = tuple[Predicate, list[_Token]]
 
 
@@ -179,7 +195,6 @@ def _parse_and(tokens: list[_Token]) -> _Parsed:
 
 
 def _parse_not(tokens: list[_Token]) -> _Parsed:
-    depth_limit = 200
     negations = 0
     while tokens[0].kind == "not":
         negations += 1
@@ -187,8 +202,6 @@ def _parse_not(tokens: list[_Token]) -> _Parsed:
     token, rest = tokens[0], tokens[1:]
     match token.kind:
         case "(":
-            if len(tokens) > depth_limit and all(t.kind == "(" for t in tokens[:depth_limit]):
-                raise FilterError("too many parentheses", token.position)
             if not rest:
                 raise FilterError("`(` is not closed", token.position)
             predicate, rest = _parse_or(rest)

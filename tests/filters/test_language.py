@@ -1,0 +1,95 @@
+"""The filter language: laws that hold for any filter, and messages for those that are none."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from postertui.filters import FilterError, parse
+
+RECORDS: list[dict[str, object]] = [
+    {"genre": genre, "variant": variant, "name": variant, "fc1": fc1, "test_fscore": score}
+    for genre in ("Comedy", "TV_Movie")
+    for variant in ("base", "l2-1e-4")
+    for fc1 in (256, 1024)
+    for score in (None, 0.2, 0.4)
+]
+
+TERMS = st.sampled_from(
+    ["comedy", "genre:tv*", "variant:base,l2-*", "fc1=256", "fc1!=256", "test_fscore>0.3"]
+)
+FILTERS = st.recursive(
+    TERMS,
+    lambda inner: st.one_of(
+        inner.map("not ({})".format),
+        st.tuples(inner, st.sampled_from([" ", " and ", " or "]), inner).map(
+            lambda t: f"({t[0]}){t[1]}({t[2]})"
+        ),
+    ),
+    max_leaves=6,
+)
+
+
+def kept(text: str) -> list[int]:
+    chosen = parse(text)
+    return [i for i, record in enumerate(RECORDS) if chosen.matches(record)]
+
+
+@settings(deadline=None, max_examples=60)
+@given(FILTERS, FILTERS)
+def test_the_laws_of_logic(a: str, b: str) -> None:
+    everything = set(range(len(RECORDS)))
+    left, right = set(kept(a)), set(kept(b))
+    assert set(kept(f"({a}) and ({b})")) == set(kept(f"({a}) ({b})")) == left & right
+    assert set(kept(f"({a}) or ({b})")) == left | right
+    assert set(kept(f"not ({a})")) == everything - left
+    assert kept(f"not not ({a})") == sorted(left)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text(max_size=40) | st.text('()":=<>!, notadr01*[', max_size=40))
+def test_any_text_is_a_filter_or_a_plain_message(text: str) -> None:
+    try:
+        kept(text)
+    except FilterError as error:
+        assert 0 <= error.position <= len(text)
+        assert str(error).startswith("filter: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 5000 + "comedy" + ")" * 5000,
+        "(not " * 200 + "comedy" + ")" * 200,
+        "not " * 5000 + "comedy",
+        "comedy " * 3000,
+        "comedy or " * 3000 + "drama",
+    ],
+)
+def test_what_nobody_writes_is_refused(text: str) -> None:
+    with pytest.raises(FilterError, match=r"longer than 300|more than 40"):
+        parse(text)
+
+
+def test_a_long_filter_works() -> None:
+    assert kept(" or ".join(["comedy"] * 150)) == kept("comedy")
+    assert kept("(" * 40 + "comedy" + ")" * 40) == kept("comedy")
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "position"),
+    [
+        ("gnre:comedy", "unknown field `gnre`; known: genre", 0),
+        ("comedy and", "something is missing after `and`", 7),
+        ("(comedy", "`(` is not closed", 0),
+        ("comedy )", "unexpected `)`", 7),
+        ('genre:"com', "a quote is not closed", 6),
+        ("test_fscore>high", "`high` is not a number", 0),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(text: str, message: str, position: int) -> None:
+    with pytest.raises(FilterError) as error:
+        parse(text)
+    assert message in str(error.value)
+    assert error.value.position == position

@@ -5,36 +5,37 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from postertui.cohorts import Dataset
 from postertui.errors import UserError
 from postertui.runs import RunSpec
 from postertui.training.backend import Tensor, to_device
+from postertui.training.blocks import HostRows
 from postertui.training.features import FeatureCache, Notify
 from postertui.training.vgg16 import boundary
 
 
 class Inputs(NamedTuple):
-    """The training and the test cohorts' rows, one after the other.
+    """The training and the test cohorts' rows, one after the other, on the device if they fit.
 
     `first` is VGG16's first layer that they have not been through.
     """
 
     dataset: Dataset
     first: int
-    train: Tensor
-    test: Tensor
+    train: Tensor | HostRows
+    test: Tensor | HostRows
 
 
 class InputStore:
     """Keeps the inputs of the last runs, for the next one will most likely need the same."""
 
-    def __init__(self, features_root: Path | None) -> None:
+    def __init__(self, features_root: Path | None, room: int) -> None:
         self._root = features_root
+        self._room = room
         self._datasets: dict[str, Dataset] = {}
-        self._kept: dict[tuple[object, ...], tuple[Tensor, Tensor]] = {}
+        self._kept: dict[tuple[object, ...], tuple[Tensor | HostRows, Tensor | HostRows]] = {}
 
     def get(self, spec: RunSpec, notify: Notify) -> Inputs:
         """The inputs of `spec`. Raises `UserError` where the data is not what the run was for."""
@@ -47,7 +48,10 @@ class InputStore:
             self._kept.clear()
             rows = self._rows(dataset, spec, first, notify)
             split = len(spec.train_cohorts)
-            self._kept[key] = (join(rows[:split]), join(rows[split:]))
+            cohorts = HostRows(rows[:split]), HostRows(rows[split:])
+            fits = sum(c.shape[0] * c.row_bytes for c in cohorts) <= self._room
+            train, test = (to_device(c.whole()) if fits else c for c in cohorts)
+            self._kept[key] = train, test
         return Inputs(dataset, first, *self._kept[key])
 
     def _dataset(self, spec: RunSpec) -> Dataset:
@@ -68,9 +72,3 @@ class InputStore:
             return [dataset.images(d) for d in cohorts]
         cache = FeatureCache(dataset, spec.weights, first, self._root)
         return list(cache.load(cohorts, notify))
-
-
-def join(parts: list[NDArray[Any]]) -> Tensor:
-    """The parts one after the other, on the device."""
-    whole = np.concatenate(parts)
-    return to_device(whole if whole.dtype == np.uint8 else whole.astype(np.float32, copy=False))

@@ -15,11 +15,12 @@ from postertui.runs import RunSpec
 from postertui.study import Variant
 from postertui.training import networks, schedule
 from postertui.training.backend import Tensor, to_device, to_host
+from postertui.training.blocks import blocks, room
 from postertui.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from postertui.training.features import Notify
 from postertui.training.initializers import shuffle
 from postertui.training.inputs import Inputs, InputStore
-from postertui.training.loop import Batches, Cohort, Passes, State, compile_passes
+from postertui.training.loop import Batches, Passes, State, compile_passes
 from postertui.training.metrics import Metrics, cohort_metrics
 from postertui.training.objective import Hyper
 from postertui.training.plan import Plan, class_weights, plan_evaluation, plan_training
@@ -55,11 +56,17 @@ class Trainer:
     """Trains runs one after another, keeping what the next one can use.
 
     Kept are the compiled passes of each shape and the inputs of the last runs. `features_root`
-    holds the cached features; by default that is `features/` in the data folder.
+    holds the cached features; by default that is `features/` in the data folder. Inputs of more
+    than `room_for_inputs` bytes stay on disk and come to the device in blocks.
     """
 
-    def __init__(self, features_root: Path | None = None, dtype: str = "float32") -> None:
-        self._inputs = InputStore(features_root)
+    def __init__(
+        self,
+        features_root: Path | None = None,
+        dtype: str = "float32",
+        room_for_inputs: int | None = None,
+    ) -> None:
+        self._inputs = InputStore(features_root, room_for_inputs or room())
         self._dtype = dtype
         self._programs: dict[tuple[object, ...], Program] = {}
 
@@ -77,10 +84,7 @@ class Trainer:
         program = self._program(variant, inputs)
         hyper = hyper_of(spec, class_weights(train_labels), self._dtype)
         test_hyper = hyper_of(spec, (1.0, 1.0), self._dtype)
-        train = Cohort(inputs.train, to_device(train_labels[:, None]))
-        test = Cohort(inputs.test, to_device(test_labels[:, None]))
         test_plan = plan_evaluation(test_labels, variant.batch_size)
-        test_batches = self._batches(test_plan)
         saved = (
             self._begin(spec, program) if resume is None else load_checkpoint(resume, spec.digest)
         )
@@ -101,9 +105,17 @@ class Trainer:
                 loss=variant.loss,
                 mode=spec.mode,
             )
-            state, train_sums = program.passes.train(state, train, self._batches(plan), hyper)
-            test_sums = program.passes.evaluate(state.weights, test, test_batches, test_hyper)
-            metrics = epoch_metrics(spec, plan, to_host(train_sums), test_plan, to_host(test_sums))
+            train_sums, test_sums = [], []
+            for cohort, part in blocks(inputs.train, train_labels, plan):
+                state, sums = program.passes.train(state, cohort, self._batches(part), hyper)
+                train_sums.append(to_host(sums))
+            for cohort, part in blocks(inputs.test, test_labels, test_plan):
+                batches = self._batches(part)
+                sums = program.passes.evaluate(state.weights, cohort, batches, test_hyper)
+                test_sums.append(to_host(sums))
+            metrics = epoch_metrics(
+                spec, plan, np.concatenate(train_sums), test_plan, np.concatenate(test_sums)
+            )
             test_loss = metrics["test_loss"]
             assert isinstance(test_loss, float)
             progress = schedule.after_epoch(variant, progress, test_loss)

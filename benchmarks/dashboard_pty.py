@@ -69,12 +69,21 @@ class Terminal:
         self.close()
 
     def _read(self) -> None:
-        share, written = 0.02, 0
+        written, budget, before = 0, 0.0, time.monotonic()
         while not self._stopped:
             ready, _, _ = select.select([self._master], [], [], 0.1)
             if not ready:
                 continue
-            most = 65536 if self.rate is None else max(1, int(self.rate * share))
+            most = 65536
+            if self.rate is not None:
+                # What the link could have carried by now; it saves up no more than 50 ms.
+                now = time.monotonic()
+                budget = min(budget + self.rate * (now - before), self.rate * 0.05)
+                before = now
+                if budget < 64:
+                    time.sleep(0.005)
+                    continue
+                most = int(budget)
             try:
                 data = os.read(self._master, most)
             except OSError:
@@ -89,8 +98,7 @@ class Terminal:
                     self._wanted = None
                     self._found.set()
                 del self._seen[: -4 * 65536]
-            if self.rate is not None:
-                time.sleep(len(data) / self.rate)
+            budget -= len(data)
 
     def press(self, keys: bytes) -> float:
         """Send keys; when that was."""

@@ -1,0 +1,122 @@
+"""Snapshots of the main screens: `python -m benchmarks.screens [FOLDER]` writes docs/screens/*.svg.
+
+The real app on a study in mid-training, drawn headless. Training itself is made up, from a seed:
+the same program draws the same screens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from postertui.dashboard.app import DashboardApp
+from postertui.dashboard.options import Options
+from postertui.dashboard.setup import Setup
+from postertui.posters import build_dataset
+from postertui.runs import FileLock, is_held
+from postertui.supervisor import folder as files
+from postertui.supervisor.folder import JobStatus, Status
+from postertui.synthetic import make_posters
+from tests.dashboard.made import MadeRuns
+
+LARGE, SMALL = (160, 48), (80, 24)
+VARIANTS = ("base", "l2-1e-2", "l2-1e-4", "no-reg")
+GENRES = ("Action", "Comedy", "Drama", "Horror", "Romance", "Thriller")
+
+
+def study_in_training(folder: Path) -> MadeRuns:
+    """Six genres of four variants: most are done, some run, one has failed, the rest wait."""
+    made = MadeRuns(folder)
+    for number, genre in enumerate(GENRES):
+        for place, variant in enumerate(VARIANTS):
+            order = number * len(VARIANTS) + place
+            if (genre, variant) == ("Drama", "l2-1e-2"):
+                log = (
+                    "loading features\nepoch 3: loss nan\nArithmeticError: the loss is not finite\n"
+                )
+                made.add(
+                    genre,
+                    variant,
+                    epochs=3,
+                    state="failed",
+                    reason="the loss is not finite",
+                    log=log,
+                )
+            elif order < 15:
+                made.add(genre, variant, epochs=10, state="done", gaps=(4,) if order == 5 else ())
+            elif order < 19:
+                made.add(genre, variant, epochs=19 - order + 3, state="running")
+            else:
+                made.add(genre, variant)
+    return made
+
+
+@contextlib.contextmanager
+def at_work(folder: Path) -> Iterator[None]:
+    """As if a supervisor worked on the runs that run."""
+    running = [path.parent.name for path in folder.glob("*/lock") if is_held(path)]
+    jobs = tuple(JobStatus(None, "cpu", run) for run in running)
+    status = Status(running=True, jobs=jobs, slots=len(jobs), queued=5)
+    files.replace_file(folder / files.STATUS, msgspec.json.encode(status))
+    lock = FileLock(folder / files.LOCK)
+    assert lock.acquire()
+    yield
+    lock.release()
+
+
+async def shoot(name: str, size: tuple[int, int], keys: tuple[str, ...], **options: object) -> str:
+    """The screen as SVG after `keys`."""
+    setup = Setup(Path("runs"), Path("data"), Path("reports"), study="demo")
+    app = DashboardApp(setup, Options(**options))  # type: ignore[arg-type]
+    async with app.run_test(size=size) as pilot:
+        while not app.model.loaded:
+            await pilot.pause(0.05)
+        for key in keys:
+            await pilot.press(key)
+            # The form reads the data, the panel the machine.
+            await pilot.pause(1.2 if key in ("n", "d") else 0.3)
+        await pilot.pause(1.0)
+        return app.export_screenshot(title=f"postertui: {name}", simplify=True)
+
+
+#: Name, size, keys, options of the view.
+SCREENS: tuple[tuple[str, tuple[int, int], tuple[str, ...], dict[str, object]], ...] = (
+    ("dashboard", LARGE, (), {}),
+    ("dashboard-80x24", SMALL, (), {}),
+    ("overlay", LARGE, (), {"mode": "overlay", "layout": "grid"}),
+    ("cell", LARGE, ("tab", "enter"), {}),
+    ("devices", LARGE, ("d",), {}),
+    ("launching-80x24", SMALL, ("n",), {}),
+    ("variant-80x24", SMALL, ("n", "n"), {}),
+    ("run-80x24", SMALL, ("enter",), {"filter": "state:failed"}),
+    ("light", LARGE, ("T",), {}),
+)
+
+
+def main() -> int:
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/screens").absolute()
+    target.mkdir(parents=True, exist_ok=True)
+    os.environ["TEXTUAL_ANIMATIONS"] = "none"
+    with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
+        os.environ["XDG_STATE_HOME"] = os.environ["XDG_CONFIG_HOME"] = place
+        made = make_posters(Path("posters"), 40)
+        build_dataset(made.posters, made.labels, Path("data"))
+        runs = study_in_training(Path("runs"))
+        with at_work(Path("runs")):
+            for name, size, keys, options in SCREENS:
+                picture = asyncio.run(shoot(name, size, keys, **options))
+                (target / f"{name}.svg").write_text(picture)
+                print(f"{name}.svg")
+        runs.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""The figure key: the report of what is on the screen, drawn by the command that it copies."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from postertui.dashboard.figure.request import NOT_IN_TABLE, request_of
+from postertui.dashboard.figure.screen import FigureScreen
+from postertui.dashboard.live.feed import News
+from postertui.dashboard.live.view import view_of
+from postertui.dashboard.model import Model
+from postertui.dashboard.options import Options
+from postertui.errors import UserError
+from postertui.filters import FIELDS, parse
+from postertui.store import Store
+
+from .driving import LARGE, SMALL, dashboard
+from .made import MadeRuns, milestone
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[MadeRuns]:
+    runs = milestone(tmp_path / "runs")
+    yield runs
+    runs.close()
+
+
+def model_of(made: MadeRuns, text: str = "", **options: Any) -> tuple[Model, Store]:
+    store = Store(made.folder)
+    store.refresh()
+    model = Model(Options(**options))
+    model.take(News(changed={n: view_of(r) for n, r in store.runs.items()}))
+    assert model.set_filter(text)
+    return model, store
+
+
+def arguments(model: Model) -> tuple[str, ...]:
+    return request_of(model.runs, model.shown, model.options, pinned=model.pinned).arguments
+
+
+@pytest.mark.parametrize(
+    ("text", "without", "names"),
+    [
+        ("", {}, False),
+        ("comedy", {}, False),
+        ("genre:horror,drama test_fscore>0.1", {}, False),
+        ("variant:l2-* or fc1=256", {"genre": ("Drama",)}, False),
+        ("", {"genre": ("Drama",), "variant": ("no-reg",)}, False),
+        ("state:running", {}, True),
+        ("not state:done", {}, True),
+        ("not state:queued variant:base", {}, False),
+        ("device:cpu* genre:comedy", {}, True),
+    ],
+)
+def test_the_filter_gives_the_report_exactly_the_shown_runs(
+    made: MadeRuns, text: str, without: dict[str, tuple[str, ...]], names: bool
+) -> None:
+    model, store = model_of(made, text, without=without)
+    words = arguments(model)
+    said = "" if words[0].startswith("--") else words[0]
+    drawn = set(parse(said).select(store.table())["run"])
+    assert drawn == {run.name for run in model.shown.values() if run.epoch}
+    assert ("run:" in said) is names
+
+
+def test_pinned_runs_are_drawn_too(made: MadeRuns) -> None:
+    model, store = model_of(made, "comedy")
+    model.pinned = {next(n for n, r in model.runs.items() if r.genre == "Horror" and r.epoch > 5)}
+    model.select()
+    drawn = set(parse(arguments(model)[0]).select(store.table())["run"])
+    assert drawn == {run.name for run in model.shown.values()} and len(drawn) == 4
+
+
+def test_fields_that_the_table_lacks_are_those_it_lacks(made: MadeRuns) -> None:
+    _, store = model_of(made)
+    columns = {c.lower() for c in store.table().columns} | {"family"}
+    assert set(NOT_IN_TABLE) - {"reason"} == set(FIELDS) - columns
+
+
+def test_the_view_becomes_options_of_the_report(made: MadeRuns) -> None:
+    model, _ = model_of(made, compare="regularizer", seeds="mean", references=False)
+    assert arguments(model) == (
+        "--compare", "Regularizer + name", "--genre", "Comedy", "--genre", "Drama",
+        "--genre", "Horror", "--metric", "fscore_soft", "--baseline", "none",
+    )  # fmt: skip
+    model, _ = model_of(made, "drama", metric="loss", theme="colour-blind")
+    assert arguments(model) == (
+        "drama", "--compare", "name", "--genre", "Drama", "--metric", "loss", "--seed-lines",
+        "--palette", "okabe-ito",
+    )  # fmt: skip
+
+
+def test_what_a_figure_cannot_show_is_said(made: MadeRuns) -> None:
+    model, _ = model_of(made, train=False, smoothing=0.5, log_y=True, first_epoch=3)
+    request = request_of(model.runs, model.shown, model.options)
+    assert len(request.lacks) == 4
+    for options, says in ((Options(metric="learning_rate"), "learning rate"),):
+        with pytest.raises(UserError, match=says):
+            request_of(model.runs, model.shown, options)
+    with pytest.raises(UserError, match="nothing to draw"):
+        request_of(model.runs, {}, model.options)
+
+
+def test_the_command_leaves_out_the_usual_folders(made: MadeRuns) -> None:
+    model, _ = model_of(made, "genre:comedy fc1=256")
+    request = request_of(model.runs, model.shown, model.options)
+    usual = shlex.split(request.command(Path("runs"), Path("reports")))
+    assert usual[:3] == ["postertui", "report", "genre:comedy fc1=256"]
+    assert "--runs" not in usual and "--out" not in usual
+    other = shlex.split(request.command(Path("a b"), Path("out")))
+    assert other[-4:] == ["--runs", "a b", "--out", "out"]
+
+
+@pytest.mark.slow
+async def test_one_key_draws_says_where_and_copies(
+    made: MadeRuns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "reports"
+    async with dashboard(made.folder, SMALL, out=out, filter="state:done genre:comedy") as d:
+        copied: list[str] = []
+        monkeypatch.setattr(d.app, "copy_to_clipboard", copied.append)
+        await d.press("i")
+        await d.shows("no figure yet: F draws one")
+        await d.press("F", "down")  # and keys go on working
+        await d.until(lambda: d.app.main.figure is not None, "the figure")
+        figure = d.app.main.figure
+        assert figure is not None
+        (path,) = figure.paths
+        with Image.open(path) as image:
+            assert image.size[0] > 300
+        await d.shows("Figure drawn")
+        await d.press("i")
+        assert isinstance(d.app.screen, FigureScreen)
+        await d.press("y", "c")
+        assert copied == [str(path), figure.command]
+        monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+        await d.press("enter")
+        await d.shows("a preview needs textual-image")
+        await d.press("escape")
+    before = path.stat().st_mtime_ns
+    words = shlex.split(figure.command)[1:]
+    again = subprocess.run(
+        [sys.executable, "-m", "postertui", *words], check=True, capture_output=True, text=True
+    )
+    assert "unchanged" in again.stdout
+    assert path.stat().st_mtime_ns == before
+
+
+async def test_a_figure_that_cannot_be_drawn_says_why(made: MadeRuns, tmp_path: Path) -> None:
+    async with dashboard(made.folder, LARGE, out=tmp_path, filter="state:queued") as d:
+        await d.press("F")
+        await d.shows("nothing to draw")
+        assert list(tmp_path.glob("*.png")) == []

@@ -173,12 +173,13 @@ def main() -> None:
     found: dict[str, Measured] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
-            print(f"measuring {name} ...", file=sys.stderr, flush=True)
+            print(f"measuring {name} ...", end="", file=sys.stderr, flush=True)
             if name == "throughput":
                 if len(cores) > 1:
                     found[name] = measure_throughput(Path(folder), cores)
             else:
                 found[name] = measure(name, Path(folder), cores[0])
+            print(f" {found.get(name)}", file=sys.stderr, flush=True)
     peaks = [m["peak"] / 1e9 for m in found.values() if "peak" in m]
     if peaks:
         print(f"matmul peak, one thread: {min(peaks):.0f} to {max(peaks):.0f} GFLOP/s\n")

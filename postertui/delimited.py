@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,11 +94,30 @@ def read_text(path: Path) -> RawTable:
 def read_parquet(path: Path) -> RawTable:
     """The table in a Parquet file. Raises `UserError` where it is none."""
     try:
-        frame = pl.read_parquet(path, glob=False, hive_partitioning=False)
+        with _panics_unseen():
+            frame = pl.read_parquet(path, glob=False, hive_partitioning=False)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{path}: not a whole Parquet file: {reason}") from None
     return RawTable(path, frame, is_text=False)
+
+
+@contextmanager
+def _panics_unseen() -> Iterator[None]:
+    """Within this nothing reaches standard error.
+
+    On a damaged file polars' reader panics in a thread of its own, which writes a backtrace there
+    before Python hears of it.
+    """
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _read_bytes(path: Path) -> bytes:

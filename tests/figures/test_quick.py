@@ -35,7 +35,6 @@ def pixels(figure: Any) -> Any:
 @pytest.mark.parametrize(
     ("name", "table", "options"),
     [
-        ("loss", FEW, Options(strict=True)),
         ("base", FEW, Options(baselines=("stratified", "always"))),
         ("test-regularization", FEW, Options(strict=True)),
         ("fc-points", FEW, Options()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,14 @@ def test_a_png_says_what_it_shows_how_and_of_what(tmp_path: Path) -> None:
     assert size == tuple(int(side * 50) for side in picture.size)
 
 
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a figure that was drawn at 50 dpi."""
+    folder = tmp_path_factory.mktemp("before")
+    report(folder, dpi=50)
+    return folder
+
+
 def test_an_unchanged_figure_is_not_drawn_again(tmp_path: Path) -> None:
     (first,) = report(tmp_path).drawn
     stamp = first.path.stat().st_mtime_ns
@@ -180,8 +189,8 @@ def test_an_unchanged_figure_is_not_drawn_again(tmp_path: Path) -> None:
         {"options": Options(height=3.0)},
     ],
 )
-def test_changed_data_or_options_are_drawn(tmp_path: Path, wanted: Any) -> None:
-    report(tmp_path, dpi=50)
+def test_changed_data_or_options_are_drawn(tmp_path: Path, before: Path, wanted: Any) -> None:
+    shutil.copytree(before, tmp_path, dirs_exist_ok=True)
     (again,) = report(tmp_path, **({"dpi": 50} | wanted)).drawn
     assert not again.unchanged
 
@@ -368,7 +377,8 @@ def test_names_of_any_letters_are_drawn_and_found_again(strict: bool, tmp_path: 
         name=pl.when(pl.col("variant") == "base").then("name").otherwise(pl.lit(name)),
     )
     wanted: dict[str, Any] = {"options": Options(strict=strict), "formats": ("png", "svg", "pdf")}
-    for part in ({"compare": ("name",)}, {"variants": (name,)}, {"figures": ("models",)}):
+    parts = ({"compare": ("name",)}, {"variants": (name,)}, {"figures": ("models",)})
+    for part in parts[:1] if strict else parts:
         result = report(tmp_path, table, dpi=40, **({"figures": ()} | part | wanted))
         assert [failure.reason for failure in result.failures] == []
         (again,) = report(tmp_path, table, dpi=40, **({"figures": ()} | part | wanted)).drawn

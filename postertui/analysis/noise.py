@@ -167,7 +167,8 @@ def _twin_names(aliased: pl.DataFrame) -> tuple[str, ...]:
     names = []
     for setting, members in twins.iter_rows():
         own = _within(aliased.filter(pl.col("setting") == setting), ["setting", "genre"])
-        df = sum(d for _, d in own.values())
-        sd = math.sqrt(sum(v * d for v, d in own.values()) / df) if df else math.nan
+        if not (df := sum(d for _, d in own.values())):
+            continue  # no genre has both, so they say nothing about noise
+        sd = math.sqrt(sum(v * d for v, d in own.values()) / df)
         names.append(f"{' = '.join(members)}: {sd:.4f}")
     return tuple(names)

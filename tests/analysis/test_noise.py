@@ -89,3 +89,15 @@ def test_the_line_says_where_the_noise_is_from() -> None:
     noise = Noise("known-equal variants", 0.01, 9, 0.0001, math.inf, {}, ("a = b: 0.0100",))
     assert noise.line.startswith("Noise: 0.0100 a run, so 0.0141 between two runs")
     assert "a = b" in noise.line
+
+
+def test_settings_that_share_no_genre_are_not_named() -> None:
+    table = stack(
+        soft("base", "Comedy", 0, 0.30),
+        soft("reduce-lr", "Comedy", 0, 0.32),
+        soft("no-reg", "Drama", 0, 0.5),
+        soft("l1-0", "War", 0, 0.1),
+    )
+    equal = {"base": "base", "reduce-lr": "base", "no-reg": "no-reg", "l1-0": "no-reg"}
+    noise = noise_floor(run_values(table, METRIC), equal)
+    assert [text.split(":")[0] for text in noise.settings] == ["base = reduce-lr"]

@@ -49,7 +49,8 @@ def test_cancelled_running_run_stops_after_its_epoch_and_keeps_its_epochs(folder
     requests.ensure_supervisor(folder, jobs=1)
     wait_until_trained(folder, name, 3)
     job = job_of(folder, name)
-    assert requests.cancel(folder, [name]) == {name: "requested"}
+    # On a busy machine the job may have acted on it before the answer.
+    assert requests.cancel(folder, [name])[name] in ("requested", "done")
     wait_until_closed(folder, name)
     run = read(folder)[name]
     assert (run.state, run.reason) == ("cancelled", "cancelled")

@@ -24,8 +24,18 @@ import msgspec
 
 from postertui.cluster.collector import Collector
 from postertui.cluster.facts import node_facts, versions
+from postertui.cluster.hub import Hub
 from postertui.cluster.link import Link, link_key
-from postertui.cluster.protocol import Agent, Client, Lines, Ready, Submit, Train
+from postertui.cluster.protocol import (
+    Agent,
+    Client,
+    Ended,
+    Lines,
+    NodeFacts,
+    Ready,
+    Submit,
+    Train,
+)
 from postertui.events import encode_event
 from postertui.supervisor import requests
 from tests.cluster.local import LocalCluster, wait_for
@@ -75,6 +85,7 @@ def main() -> None:
                     starting = first_start(many) - began
                     delays = epoch_to_file(base / "delays", cluster.address)
     show(local, through_ray, starting, rates, delays, relayed, collected)
+    show_hundred(collected, hand_out_seconds())
 
 
 def show(
@@ -103,12 +114,39 @@ def show(
     print(f"events a second, {AGENTS} agents, {FLOOD} events:")
     print(f"  agents to driver to client   {relayed:7.0f}")
     print(f"  of them durable in files     {collected:7.0f}      (aim 5000)")
-    jobs = 100 * 8
-    print("on paper, 100 nodes with 8 GPUs, one run each at a time:")
+
+
+def show_hundred(collected: float, hand_out: float) -> None:
+    jobs, run = 100 * 8, 30.0
+    print("on paper, 100 nodes with 8 GPUs, a run each at a time, 10,000 runs waiting:")
     print(f"  epochs of 1 s                {jobs:7d} events a second, {jobs / collected:.0%} of it")
     print(f"  shortest epoch that holds    {jobs / collected * 1000:7.0f} ms")
+    print(f"  giving out a run             {hand_out * 1000:7.0f} ms")
+    print(f"  the same, runs of {run:g} s      {hand_out * jobs / run:7.0%} of the driver at worst")
     print(f"  agents' signs of life        {jobs / 2:7.0f} a second")
     print(f"  features to 100 nodes        {100 * 20 / 1000:7.1f} GB from the head, 20 MB each")
+
+
+def hand_out_seconds() -> float:
+    """What the driver takes to find the next run for one of 800 agents."""
+    hub = Hub()
+    for number in range(10_800):
+        spec = make_spec(f"genre {number % 18}", seed=number, created=number)
+        hub.submit(Submit(spec.run, msgspec.Raw(msgspec.json.encode(spec))), b"")
+    for number in range(800):
+        facts = NodeFacts(node=f"n{number // 8}", host="h")
+        hub.join(f"a{number}", Agent(f"a{number}", facts), 0)
+        hub.ready(f"a{number}", 0)
+    hub.hand_out(0)
+    took = []
+    for number in range(20):
+        name = f"a{number}"
+        hub.ended(name, Ended(hub.agents[name].run or "", "released"))
+        hub.ready(name, 1)
+        began = time.perf_counter()
+        hub.hand_out(1)
+        took.append(time.perf_counter() - began)
+    return statistics.median(took)
 
 
 # Through the whole program

@@ -15,9 +15,9 @@ whoever has two versions of a history knows which continues the other, and a lin
 twice is recognised and dropped. Of a run that is trained again elsewhere, what the first node
 still has is dropped too: the same epochs come again, bit by bit.
 
-`protocol` and `link` are the messages and how they travel, `hub` decides for the driver without
-touching anything, `driver`, `pool`, `depot` and `task` are what Ray runs on the head, `agent` and
-`seed` work on a node, `data` brings posters and features there, `backend`, `connection` and
+`protocol` and `link` are the messages and how they travel, `hub` and `roster` decide for the
+driver without touching anything, `driver`, `pool`, `depot` and `task` are what Ray runs, `agent`
+and `seed` work on a node, `data` brings posters and features there, `backend`, `connection` and
 `collector` are the supervisor's side, `address`, `jobs_api` and `checks` find a cluster and say
 what is wrong with it.
 """

@@ -6,7 +6,7 @@ agent, in the order in which they have to be sent. Nobody loses by a call that c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import collections
 
 import msgspec
 
@@ -21,7 +21,6 @@ from postertui.cluster.protocol import (
     Line,
     Lines,
     Log,
-    NodeFacts,
     Rest,
     Show,
     Submit,
@@ -33,6 +32,7 @@ from postertui.cluster.protocol import (
     newer,
     read_lines,
 )
+from postertui.cluster.roster import Queue, Run, Worker
 from postertui.runs import RunSpec
 from postertui.supervisor.queue import Entry, in_order
 
@@ -52,44 +52,6 @@ FULL_SECONDS = 60.0
 CLIENT = ""
 
 
-@dataclass
-class Run:
-    """A run that was submitted. `holder` is the agent that has it, `node` the last that had it."""
-
-    entry: Entry
-    spec: msgspec.Raw
-    has_data: bool
-    lines: list[Line] = field(default_factory=list)
-    holder: str | None = None
-    node: str | None = None
-    losses: int = 0
-    log: bytes = b""
-    cancelled: float | None = None
-    ended: Ended | None = None
-
-    @property
-    def waits(self) -> bool:
-        return self.holder is None and self.ended is None
-
-
-@dataclass
-class Worker:
-    """A connected agent."""
-
-    facts: NodeFacts
-    task: str
-    alone: bool
-    held: dict[str, int]
-    run: str | None = None
-    genre: str | None = None
-    is_ready: bool = False
-    is_leaving: bool = False
-    retires: bool = False
-    idle_since: float = 0.0
-    heard: float = 0.0
-    beat: Beat | None = None
-
-
 class Hub:
     """Runs and agents of one driver. Times are seconds of one monotonic clock."""
 
@@ -101,6 +63,8 @@ class Hub:
         self.closing = False
         self.trouble: str | None = None
         self._full: dict[str, float] = {}
+        # Who waits, in order; None where somebody has come to wait, or the order has changed.
+        self._queues: dict[bool, Queue] | None = None
 
     # What the client says
 
@@ -112,6 +76,7 @@ class Hub:
             spec = msgspec.json.decode(message.spec, type=RunSpec)
             entry = Entry(message.run, spec.genre, spec.created, message.priority, message.alone)
             self.runs[message.run] = Run(entry, message.spec, message.has_data, lines)
+            self._queues = None
             self._ask_for_held(message.run)
             return
         if continues(run.lines, lines):
@@ -161,13 +126,18 @@ class Hub:
 
     def forget(self, name: str) -> None:
         run = self.runs.pop(name, None)
-        if run is not None and run.holder is not None:
+        if run is None:
+            return
+        if run.holder is not None:
             self._to_agent(run.holder, Kill(name, "no longer wanted"))
+        # It may still stand in a queue.
+        run.ended = Ended(name, "released")
 
     def prioritise(self, name: str, priority: int) -> None:
         if run := self.runs.get(name):
             entry = run.entry
             run.entry = Entry(name, entry.genre, entry.created, priority, entry.alone)
+            self._queues = None
 
     def close(self) -> None:
         """Let every agent stop; give back what waits."""
@@ -199,6 +169,7 @@ class Hub:
         if not continues(theirs, run.lines):
             return
         run.node = self.agents[agent].facts.node
+        self._queues = None
         self._extend(run, theirs)
         if run.lines and run.lines[-1].mark.is_end:
             self._end(run, Ended(name, "released"))
@@ -239,7 +210,7 @@ class Hub:
         run = self.runs.get(name)
         if run is None or run.holder != agent:
             return
-        run.holder = None
+        run.holder, self._queues = None, None
         if self.closing:
             self._end(run, Ended(name, "lost", "stopped"))
         elif run.lines and run.lines[-1].mark.is_end:
@@ -268,12 +239,23 @@ class Hub:
         """Give runs to the agents that are ready."""
         if self.paused or self.closing:
             return
-        for name, worker in self.agents.items():
-            if not worker.is_ready or worker.is_leaving or self.is_full(worker.facts.node, now):
-                continue
-            run = self._next_for(name, worker)
+        ready = [
+            (name, worker)
+            for name, worker in self.agents.items()
+            if worker.is_ready
+            and not worker.is_leaving
+            and not self.is_full(worker.facts.node, now)
+        ]
+        if not ready:
+            return
+        if self._queues is None:
+            self._queues = {alone: Queue(self._in_line(alone=alone)) for alone in (False, True)}
+        taken = collections.Counter(w.genre for w in self.agents.values() if w.run)
+        for name, worker in ready:
+            run = self._queues[worker.alone].take(worker.facts.node, worker.genre, taken)
             if run is None:
                 continue
+            taken[run.entry.genre] += 1
             run.holder, run.node = name, worker.facts.node
             worker.is_ready, worker.run, worker.genre = False, run.entry.run, run.entry.genre
             worker.held.pop(run.entry.run, None)
@@ -317,32 +299,14 @@ class Hub:
             )
         return Work(tuple(agents), self.trouble)
 
-    def _next_for(self, agent: str, worker: Worker) -> Run | None:
-        """The run for this agent: of those that are first in line, the one that suits it.
-
-        Among the runs of the highest priority, one whose files the node has, then one of the
-        agent's genre, then one of a genre that no other agent has.
-        """
+    def _in_line(self, *, alone: bool) -> list[Run]:
+        """The runs that wait, the first one first."""
         waiting = {
             r.entry.run: r
             for r in self.runs.values()
-            if r.waits and r.cancelled is None and r.entry.alone == worker.alone
+            if r.waits and r.cancelled is None and r.entry.alone == alone
         }
-        if not waiting:
-            return None
-        ordered = [waiting[e.run] for e in in_order(r.entry for r in waiting.values())]
-        first = [r for r in ordered if r.entry.priority == ordered[0].entry.priority]
-        taken = {w.genre for a, w in self.agents.items() if a != agent and w.run}
-        node = worker.facts.node
-        suits = (
-            lambda r: r.node == node,
-            lambda r: r.entry.genre == worker.genre,
-            lambda r: r.entry.genre not in taken,
-        )
-        for suit in suits:
-            if found := next((r for r in first if suit(r)), None):
-                return found
-        return first[0]
+        return [waiting[e.run] for e in in_order(r.entry for r in waiting.values())]
 
     def _could_use(self, name: str, worker: Worker) -> bool:
         run = self.runs.get(name)

@@ -25,6 +25,9 @@ PENDING = 64
 #: How often Ray starts a task again whose worker or node is lost.
 RETRIES = 3
 
+#: Seconds without any agent after which the want of room is said.
+PATIENCE = 20.0
+
 #: Seconds for a node to say what it is.
 DESCRIBE = 60.0
 
@@ -46,6 +49,7 @@ class Pool:
         self._count = 0
         self._failures = 0
         self._not_before = 0.0
+        self._served = time.monotonic()
 
     def ask(self, now: float) -> None:
         """Have as many agents on their way as runs wait, and none where none does."""
@@ -61,6 +65,11 @@ class Pool:
                 if is_alone == alone and name not in here
             ]
             waiting = 0 if hub.paused else hub.waiting(alone=alone)
+            if hub.agents or not waiting:
+                self._served = now
+            elif pending and now - self._served > PATIENCE and hub.trouble is None:
+                cpus = RAY.cluster_resources().get("CPU", 0)
+                hub.trouble = f"no room on the cluster: {cpus:.0f} CPUs and {gpus:.0f} GPUs in all"
             if not waiting:
                 for ref in pending:
                     ray.cancel(ref)

@@ -64,9 +64,11 @@ def wait_until_closed(folder: Path, names: list[str]) -> None:
 
 def assert_intact(folder: Path, tmp_path: Path, specs: list[RunSpec]) -> None:
     """Every run is done with the history of an undisturbed one, and nothing is left working."""
-    wait_for(
-        lambda: set(states(folder).values()) == {"done"}, f"all runs to be done: {states(folder)}"
-    )
+    try:
+        wait_for(lambda: set(states(folder).values()) == {"done"})
+    except AssertionError:
+        log = (folder / ".supervisor.log").read_text()
+        raise AssertionError(f"{states(folder)}; {requests.status(folder)}; {log}") from None
     calm = undisturbed(tmp_path, specs)
     for name, run in read(folder).items():
         assert_told_once(folder, name)

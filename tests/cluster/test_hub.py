@@ -244,6 +244,29 @@ def test_paused_hands_out_nothing_and_close_gives_everything_back() -> None:
     assert said(hub) == [Ended(trained, "lost", "stopped")]
 
 
+def test_whoever_leaves_the_queue_is_not_given_out_and_newcomers_are() -> None:
+    hub = Hub()
+    runs = [submit(hub, make_spec("Comedy", seed=n, created=n)) for n in range(5)]
+    join(hub, "a")
+    hub.hand_out(0)
+    assert given_to(hub, "a") == runs[0]
+    hub.forget(runs[1])
+    hub.cancel(runs[2], 0)
+    hub.rest(runs[3])
+    join(hub, "b")
+    hub.hand_out(0)
+    assert given_to(hub, "b") == runs[4]
+    late = submit(hub, make_spec("Drama"))
+    join(hub, "c")
+    join(hub, "d")
+    hub.hand_out(0)
+    assert given_to(hub, "c") == late
+    assert given_to(hub, "d") is None
+    hub.returned("b", runs[4], 0)
+    hub.hand_out(0)
+    assert given_to(hub, "d") == runs[4]
+
+
 def test_silent_agents_are_named() -> None:
     hub = Hub()
     join(hub, "a", now=0)

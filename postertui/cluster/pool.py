@@ -65,7 +65,7 @@ class Pool:
                 if is_alone == alone and name not in here
             ]
             waiting = 0 if hub.paused else hub.waiting(alone=alone)
-            if hub.agents or not waiting:
+            if hub.agents or (not waiting and not alone):
                 self._served = now
             elif pending and now - self._served > PATIENCE and hub.trouble is None:
                 cpus = RAY.cluster_resources().get("CPU", 0)

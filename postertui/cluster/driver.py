@@ -208,7 +208,7 @@ class Driver:
         name = f"{first.task}/{self._count}"
         self._writers[name] = writer
         self.hub.join(name, first, time.monotonic())
-        self._pool.succeeded()
+        self._pool.came(first.task)
         self.hub.trouble = None
         try:
             while name in self.hub.agents:

@@ -46,6 +46,9 @@ class Pool:
         self._changed = changed
         self._tasks: dict[str, tuple[Any, bool]] = {}
         self._waiters: set[asyncio.Task[None]] = set()
+        # Tasks whose agent has come: one that was lost since is not on its way, though Ray may
+        # take long to see that its node is gone.
+        self._came: set[str] = set()
         self._count = 0
         self._failures = 0
         self._not_before = 0.0
@@ -57,12 +60,11 @@ class Pool:
         if hub.closing:
             return
         gpus = RAY.cluster_resources().get("GPU", 0)
-        here = {worker.task for worker in hub.agents.values()}
         for alone in (False, True):
             pending = [
                 ref
                 for name, (ref, is_alone) in self._tasks.items()
-                if is_alone == alone and name not in here
+                if is_alone == alone and name not in self._came
             ]
             waiting = 0 if hub.paused else hub.waiting(alone=alone)
             if hub.agents or (not waiting and not alone):
@@ -80,8 +82,9 @@ class Pool:
             for _ in range(min(wanted, self._shares.room(len(self._tasks), gpus))):
                 self._start(alone, gpus, now)
 
-    def succeeded(self) -> None:
-        """An agent is there: whatever was in the way is no more."""
+    def came(self, task: str) -> None:
+        """The task's agent is there: whatever was in the way is no more."""
+        self._came.add(task)
         self._failures = 0
 
     def cancel_all(self) -> None:
@@ -116,6 +119,7 @@ class Pool:
                 self._hub.trouble = f"no agent stays up on the cluster: {last[:300]}"
         finally:
             self._tasks.pop(name, None)
+            self._came.discard(name)
             self._changed()
 
 

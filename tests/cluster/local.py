@@ -56,8 +56,9 @@ class Node:
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
                 if process.environ().get(TAG) == self.tag:
-                    found.append(process)
-        return found
+                    # Some of Ray's write their title over their environment.
+                    found += [process, *process.children(recursive=True)]
+        return list(dict.fromkeys(found))
 
     def signal(self, number: signal.Signals) -> None:
         for process in self.processes():

@@ -16,7 +16,7 @@ demo: $(VENV)/.train
 	$(BIN)/postertui demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not slow"

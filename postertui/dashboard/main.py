@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual import on, work
 from textual.binding import Binding
+from textual.widgets import Input
 
 from postertui.dashboard.charts.grid import ChartGrid
 from postertui.dashboard.charts.panels import COMPARED
@@ -21,7 +22,8 @@ class MainScreen(ViewActions, RunActions, Judging, WatchActions, FigureActions):
     """Shows the model; what it is told by keys goes back into it."""
 
     BINDINGS = [
-        Binding("slash", "filter", "Filter", id="filter.open"),
+        # With priority, or what is typed right behind it would still go to the table as keys.
+        Binding("slash", "filter", "Filter", id="filter.open", priority=True),
         *RUN_BINDINGS,
         *VIEW_BINDINGS,
         *FIGURE_BINDINGS,
@@ -85,8 +87,13 @@ class MainScreen(ViewActions, RunActions, Judging, WatchActions, FigureActions):
         """Filter by `text` as if it had been typed."""
         self.bar.box.value = text
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "filter" and isinstance(self.focused, Input):
+            return False  # there, a slash is a letter
+        return super().check_action(action, parameters)
+
     def action_filter(self) -> None:
-        self.bar.box.focus()
+        self.set_focus(self.bar.box)
 
     def action_checklists(self) -> None:
         self.app.push_screen(ChecklistScreen(self.model))

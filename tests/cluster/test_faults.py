@@ -32,7 +32,7 @@ from tests.supervisor.helpers import (
     wait_until_over,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 
 #: Long enough to be hit in the middle, short enough to be trained twice.
 EPOCHS = 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -29,8 +30,13 @@ def terminal(tmp_path: Path, name: str) -> Terminal:
 
 
 def dashboards(folder: Path) -> list[psutil.Process]:
-    words = {process: process.cmdline() for process in processes_of(folder)}
-    return [p for p, line in words.items() if "--runs" in line and "train" not in line]
+    found = []
+    for process in processes_of(folder):
+        with contextlib.suppress(psutil.Error):  # gone, or about to be
+            words = process.cmdline()
+            if "--runs" in words and "train" not in words:
+                found.append(process)
+    return found
 
 
 def same_state(screen: str) -> bool:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,11 @@ def run_program(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def shows(*words: str) -> Callable[[str], bool]:
+    """Whether all of `words` are on a screen, which is painted piece by piece."""
+    return lambda screen: all(word in screen for word in words)
+
+
 def test_the_demo_without_a_terminal(tmp_path: Path) -> None:
     first = run_program(tmp_path, "demo")
     assert first.returncode == 0, first.stderr
@@ -79,22 +85,18 @@ def test_the_demo_without_a_terminal(tmp_path: Path) -> None:
 def test_the_demo_in_a_terminal(tmp_path: Path) -> None:
     with Terminal(tmp_path) as terminal:
         terminal.run("postertui", "demo")
-        terminal.wait_for(lambda screen: "weights" in screen and "Comedy" in screen)
+        terminal.wait_for(shows("weights", "Comedy"))
         terminal.wait_for("6 done")
         # In one piece, as a slow link delivers what was typed.
         terminal.type("/variant:no-reg")
-        screen = terminal.wait_for("3 of 6 runs")
-        assert "no-reg" in screen
+        terminal.wait_for(shows("3 of 6 runs", "no-reg"))
         terminal.press("Escape")
         terminal.wait_for("q Quit")
         terminal.press("q")
         terminal.wait_for("demo/reports/regularizer.png")
 
         terminal.run("postertui", "--runs", "demo/runs", "--data", "demo/data")
-        terminal.wait_for("6 done")
-        genres = ("Comedy", "Drama", "Horror")
-        screen = terminal.wait_for(lambda screen: all(genre in screen for genre in genres))
-        assert "20/20" in screen
+        terminal.wait_for(shows("6 done", "Comedy", "Drama", "Horror", "20/20"))
         terminal.press("q")
         terminal.wait_for(lambda screen: screen.rstrip().endswith("ready:"))
         terminal.run(

@@ -1,6 +1,7 @@
 # make demo    train a few small models on made-up posters and watch them
-# make test    all tests
+# make test    all tests but those of test-cluster
 # make fast    the tests that take seconds
+# make test-cluster    faults on a real Ray cluster of three nodes: minutes, and an idle machine
 # make lint    style, types and import contracts
 #
 # Each makes .venv if there is none. PYTHON chooses the interpreter (3.11 or newer).
@@ -10,13 +11,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test fast lint clean
+.PHONY: demo test test-cluster fast lint clean
 
 demo: $(VENV)/.train
 	$(BIN)/postertui demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not cluster"
+
+test-cluster: $(VENV)/.dev
+	$(BIN)/python -m pytest -m cluster
 
 fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not slow"

@@ -32,7 +32,7 @@ from tests.supervisor.helpers import (
     wait_until_over,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
 #: Long enough to be hit in the middle, short enough to be trained twice.
 EPOCHS = 20

@@ -120,6 +120,25 @@ class Control:
         level = f"{new.pop():+d}" if len(new) == 1 else ("higher" if by > 0 else "lower")
         return f"priority of {count(runs)} is now {level}"
 
+    def toggle_hold(self, runs: Sequence[str]) -> str:
+        """Let these runs wait, after their epoch in progress; or go on, where all of them wait."""
+        client = self._client()
+
+        def hold(names: Sequence[str]) -> list[str]:
+            outcomes = client.pause_runs(self.folder, names)
+            return [n for n, outcome in outcomes.items() if outcome in ("done", "requested")]
+
+        def let_go(names: Sequence[str]) -> None:
+            client.resume_runs(self.folder, names)
+            client.ensure_supervisor(self.folder)
+
+        if held := hold(runs):
+            self._remember(f"hold of {count(held)}", lambda: let_go(held), held)
+            return f"{count(held)} will wait (h lets them go on)"
+        let_go(runs)
+        self._remember(f"release of {count(runs)}", lambda: hold(runs), runs)
+        return f"{count(runs)} may go on"
+
     def toggle_pause(self) -> str:
         """Start no further run, or go on."""
         client = self._client()

@@ -27,6 +27,8 @@ RUN_BINDINGS: list[BindingType] = [
     Binding("u", "undo", "Undo", show=False, id="run.undo", tooltip="the newest request"),
     Binding("P", "pause", "Pause", show=False, id="run.pause",
             tooltip="the queue, or let it go on"),
+    Binding("h", "hold", "hold", show=False, id="run.hold",
+            tooltip="let these runs wait, or go on"),
     Binding("plus", "priority(1)", "raise", show=False, id="run.raise", tooltip="to go earlier"),
     Binding("minus", "priority(-1)", "lower", show=False, id="run.lower", tooltip="to go later"),
     Binding("space", "mark", "mark", show=False, id="run.mark", tooltip="for the next action"),
@@ -150,6 +152,13 @@ class RunActions(Board):
             self.say("only runs that wait can be raised and lowered")
             return
         self.ask(lambda: self.control.raise_priority([r.name for r in runs], by))
+
+    def action_hold(self) -> None:
+        runs = [r for r in self.targets() if r.state in ("queued", "running", "interrupted")]
+        if not runs:
+            self.say("nothing to hold here: only running and queued runs can wait")
+            return
+        self.ask(lambda: self.control.toggle_hold([r.name for r in runs]))
 
     def action_pause(self) -> None:
         self.ask(self.control.toggle_pause)

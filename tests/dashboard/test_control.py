@@ -86,6 +86,30 @@ def test_pause_resume_and_their_undo(control: tuple[Control, list[int | None]]) 
     assert not control[0].is_paused()
 
 
+def test_held_runs_wait_go_on_and_each_is_undone(
+    made: MadeRuns, control: tuple[Control, list[int | None]]
+) -> None:
+    panel, started = control
+    one, two = made.add("Comedy", "base"), made.add("Drama", "base")
+
+    def held() -> list[bool]:
+        return [(made.folder / name / "paused").exists() for name in (one, two)]
+
+    assert "1 run will wait" in panel.toggle_hold([one])
+    assert held() == [True, False]
+    assert "1 run will wait" in panel.toggle_hold([one, two])
+    assert held() == [True, True]
+    panel.undo()
+    assert held() == [True, False]
+    panel.toggle_hold([two])
+    before = len(started)
+    assert "2 runs may go on" in panel.toggle_hold([one, two])
+    assert held() == [False, False]
+    assert len(started) > before
+    panel.undo()
+    assert held() == [True, True]
+
+
 def test_retry_starts_a_queue_that_nobody_works_on(
     made: MadeRuns, control: tuple[Control, list[int | None]]
 ) -> None:

@@ -165,7 +165,7 @@ def view_of(run: Run) -> RunView:
         regularizer=clean((spec.label or spec.variant.regularizer_label) if spec else "?"),
         study=clean(spec.study if spec else "?"),
         device=clean(record.get("device") or ""),
-        reason=clean(run.reason or ""),
+        reason=clean(run.reason or ("held: h lets it go on" if run.paused else "")),
         seed=spec.seed if spec else 0,
         epoch=run.epoch,
         epochs=spec.variant.epochs if spec else 0,

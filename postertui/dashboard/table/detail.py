@@ -26,7 +26,7 @@ def detail_lines(
     if run is None or height < 1 or width < 8:
         return []
     said: list[Text] = []
-    if run.state in ("failed", "cancelled", "interrupted") and run.reason:
+    if run.state in ("failed", "cancelled", "interrupted", "queued") and run.reason:
         said.append((run.reason, run.state))
     if judgement is not None and judgement.line:
         said.append((judgement.line, judgement.style))

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -125,7 +125,7 @@ class Attempt:
         self._start(have)
         if have >= spec.variant.epochs:
             return self._end("done")
-        epochs = self._epochs(self._make_trainer(), spec, resume)
+        epochs = self._epochs(self._make_trainer(), spec, resume, have + 1)
         saved, cost = time.monotonic(), 0.0
         expected = have + 1
         for epoch in epochs:
@@ -151,8 +151,10 @@ class Attempt:
                 return self._end("interrupted", "paused", fault=False)
         return self._end("done")
 
-    def _epochs(self, trainer: Trainer, spec: RunSpec, resume: Path | None) -> Iterator[Epoch]:
-        """The trainer's epochs; from the first on where the checkpoint cannot be used."""
+    def _epochs(
+        self, trainer: Trainer, spec: RunSpec, resume: Path | None, due: int
+    ) -> Iterator[Epoch]:
+        """The trainer's epochs from `due` on; all of them where the checkpoint cannot be used."""
         if resume is not None:
             epochs = iter(trainer.epochs(spec, resume, self._notify))
             try:
@@ -160,10 +162,14 @@ class Attempt:
             except UserError as error:
                 sys.stderr.write(f"{error}; starting over\n")
             else:
-                if first is not None:
+                if first is not None and first.epoch == due:
                     yield first
                     yield from epochs
-                return
+                    return
+                # Its epoch was lost with the events' tail. What it holds is given back first.
+                if isinstance(epochs, Generator):
+                    epochs.close()
+                sys.stderr.write(f"{resume}: not of epoch {due - 1}; starting over\n")
         yield from trainer.epochs(spec, None, self._notify)
 
     def _start(self, have: int) -> None:

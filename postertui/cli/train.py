@@ -94,6 +94,7 @@ def train_command(
     from postertui.supervisor import requests
     from postertui.weights import resolve_weights
 
+    study.select(variants)  # a slip in a name is said before weights are fetched
     dataset = Dataset.open(data)
     store = open_store(runs)
     plan = launch.plan(

@@ -42,6 +42,13 @@ def test_y_labels_of_a_small_cell() -> None:
     assert y_ticks(y_range([0.0, 0.97]), 5) == {0: "1", 2: ".5", 4: "0"}
 
 
+def test_y_labels_of_a_tall_cell_leave_none_out() -> None:
+    fifths = {0: "1", 2: ".8", 4: ".6", 7: ".4", 9: ".2", 11: "0"}
+    assert y_ticks(y_range([0.0, 0.97]), 12) == fifths
+    assert list(y_ticks(y_range([0.0, 0.6]), 12).values()) == [".6", ".4", ".2", "0"][::-1]
+    assert list(y_ticks(y_range([0.0, 0.97]), 20).values())[::-1] == list(fifths.values())
+
+
 @given(st.integers(1, 500), st.integers(0, 500), st.integers(1, 200))
 def test_epoch_labels_keep_apart(first: int, more: int, columns: int) -> None:
     last = first + more

@@ -80,22 +80,30 @@ def y_ticks(scale: Range, rows: int) -> dict[int, str]:
     """Labels by character row (0 is the top) for a plot of `rows` rows."""
     if rows < 1:
         return {}
-    if scale.log:
-        first, last = round(math.log10(scale.low)), round(math.log10(scale.high))
-        step = max(1, math.ceil((last - first) / max(1, rows // 2)))
-        values = [10.0**power for power in range(first, last + 1, step)]
+    # A label halfway between two rows would be off by much of a step, and one left out would look
+    # like a mistake: a coarser step whose labels all have a place is better.
+    for steps in range(max(1, rows // 2), 0, -1):
+        values = _log_marks(scale, steps) if scale.log else _marks(scale, steps)
+        exact = [(1 - scale.place(v)) * (rows - 1) for v in values]
+        apart = abs(exact[0] - exact[-1]) / max(1, len(exact) - 1)
+        if len(values) > 1 and all(abs(row - round(row)) < max(apart / 4, 1e-6) for row in exact):
+            break
     else:
-        step_ = nice_step(scale.high - scale.low, max(1, rows // 2))
-        start = math.ceil(scale.low / step_ - 1e-9)
-        values = []
-        while (start + len(values)) * step_ <= scale.high + 1e-9 * step_:
-            values.append(round((start + len(values)) * step_, 12))
-        if len(values) < 2:
-            values = [scale.low, scale.high]
-    exact = {v: (1 - scale.place(v)) * (rows - 1) for v in reversed(values)}
-    # In a low plot a label halfway between two rows would be half a row off.
-    kept = {v: row for v, row in exact.items() if abs(row - round(row)) < 0.4}
-    return {round(row): _tick(v) for v, row in (kept if len(kept) > 1 else exact).items()}
+        values, exact = [scale.low, scale.high], [rows - 1.0, 0.0]
+    return {round(row): _tick(v) for v, row in zip(values, exact, strict=True)}
+
+
+def _marks(scale: Range, steps: int) -> list[float]:
+    """The multiples within `scale` of a round step that cuts it into at most `steps`."""
+    step = nice_step(scale.high - scale.low, steps)
+    first, last = math.ceil(scale.low / step - 1e-9), math.floor(scale.high / step + 1e-9)
+    return [round(n * step, 12) for n in range(first, last + 1)] or [scale.low]
+
+
+def _log_marks(scale: Range, steps: int) -> list[float]:
+    """Powers of ten within `scale`, at most `steps` apart from the first."""
+    first, last = round(math.log10(scale.low)), round(math.log10(scale.high))
+    return [10.0**n for n in range(first, last + 1, max(1, math.ceil((last - first) / steps)))]
 
 
 def _tick(value: float) -> str:

@@ -7,7 +7,6 @@ that its history says, so that importing the same history again adds nothing.
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import hashlib
 import os
 import shutil
@@ -28,7 +27,7 @@ from postertui.errors import UserError
 from postertui.events import FORMAT_VERSION, encode_event
 from postertui.legacy import Log, UnreadableLogError, read_log
 from postertui.naming import variant_from_2017
-from postertui.runs import RunSpec, Weights, is_run_name, read_spec
+from postertui.runs import RunSpec, Weights, hold_folder, is_run_name, read_spec
 from postertui.store import METRICS, Store
 from postertui.table import (
     SCHEMA,
@@ -397,31 +396,17 @@ def _staging(runs: Path) -> Iterator[Path]:
     """A folder within `runs` that readers pass over; those of killed imports are removed."""
     runs.mkdir(parents=True, exist_ok=True, mode=0o700)
     for stale in runs.glob(f"{_STAGING}*"):
-        if (fd := _hold(stale)) is not None:
+        if (fd := hold_folder(stale)) is not None:
             shutil.rmtree(stale, ignore_errors=True)
             os.close(fd)
     staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=runs))
-    held = _hold(staging)
+    held = hold_folder(staging)
     try:
         yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
         if held is not None:
             os.close(held)
-
-
-def _hold(folder: Path) -> int | None:
-    """A lock on the folder for as long as this process lives; None where another has it."""
-    try:
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(fd)
-        return None
-    return fd
 
 
 def _write_file(path: str, data: bytes) -> None:

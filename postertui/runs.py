@@ -239,6 +239,22 @@ def is_held(lock: Path) -> bool:
     return False
 
 
+def hold_folder(folder: Path) -> int | None:
+    """The descriptor of a folder locked for as long as this process lives; None where another
+    has it. For drafts that a later process may clear away once their maker is gone.
+    """
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        return None
+    return fd
+
+
 def derive_state(last_start_or_end: str | None, end_status: str | None, locked: bool) -> State:
     """A run's state from its newest `start`, `end` or `requeue` event and its lock."""
     if last_start_or_end in (None, "requeue"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import os
 import re
 import shutil
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from postertui.errors import UserError
+from postertui.runs import hold_folder
 
 #: What a build writes; anything else in a data folder is the user's or a cache, and stays.
 _BUILT = re.compile(r"dataset\.json|(images|labels|ids)-\d\.npy|left-out\.csv")
@@ -39,7 +39,7 @@ def replacement(target: Path) -> Iterator[Path]:
         draft = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
     except OSError as error:
         raise UserError(f"{target}: cannot be written: {error.strerror}") from None
-    held = _hold(draft)
+    held = hold_folder(draft)
     try:
         yield draft
         draft.chmod(0o777 & ~_umask())
@@ -83,7 +83,7 @@ def _clear_stale(target: Path) -> None:
     """Remove the drafts of builds that are no longer running."""
     # `….old` sorts behind the draft it belongs to, so the longest names go first.
     for draft in sorted(target.parent.glob(f"{_prefix(target)}*"), reverse=True):
-        held = _hold(draft)
+        held = hold_folder(draft)
         if held is None:
             continue
         try:
@@ -96,20 +96,6 @@ def _clear_stale(target: Path) -> None:
             shutil.rmtree(draft, ignore_errors=True)
         finally:
             os.close(held)
-
-
-def _hold(folder: Path) -> int | None:
-    """A lock on the folder that lasts as long as this process; None where another has it."""
-    try:
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(fd)
-        return None
-    return fd
 
 
 def _exchange(draft: Path, target: Path) -> None:

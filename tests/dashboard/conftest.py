@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from .made import MadeRuns, milestone
 
 
 @pytest.fixture(autouse=True)
@@ -15,3 +18,11 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     return home
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[MadeRuns]:
+    """A study in mid-training."""
+    runs = milestone(tmp_path / "runs")
+    yield runs
+    runs.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
 from textual.pilot import Pilot
 
 from postertui.dashboard.app import DashboardApp
@@ -18,6 +19,7 @@ from postertui.dashboard.setup import Setup
 
 SMALL, LARGE = (80, 24), (160, 48)
 SIZES = (SMALL, LARGE)
+both_sizes = pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x48"])
 PATIENCE = 60.0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -23,17 +22,8 @@ from postertui.dashboard.theme import PALETTES
 from postertui.errors import UserError
 from postertui.study import load_study
 
-from .driving import LARGE, SIZES, SMALL, dashboard
-from .made import MadeRuns, milestone
-
-both_sizes = pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x48"])
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[MadeRuns]:
-    runs = milestone(tmp_path / "runs")
-    yield runs
-    runs.close()
+from .driving import LARGE, SMALL, both_sizes, dashboard
+from .made import MadeRuns
 
 
 @both_sizes

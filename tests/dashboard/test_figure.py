@@ -6,7 +6,6 @@ import importlib.util
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,7 @@ from postertui.filters import FIELDS, parse
 from postertui.store import Store
 
 from .driving import LARGE, SMALL, dashboard
-from .made import MadeRuns, milestone
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[MadeRuns]:
-    runs = milestone(tmp_path / "runs")
-    yield runs
-    runs.close()
+from .made import MadeRuns
 
 
 def model_of(made: MadeRuns, text: str = "", **options: Any) -> tuple[Model, Store]:

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from click.testing import CliRunner
 
 from postertui.cli import cli
 from postertui.dashboard.memory import load_filters
 
-from .driving import SIZES, SMALL, dashboard
-from .made import MadeRuns, milestone
-
-both_sizes = pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x48"])
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[MadeRuns]:
-    runs = milestone(tmp_path / "runs")
-    yield runs
-    runs.close()
+from .driving import SMALL, both_sizes, dashboard
+from .made import MadeRuns
 
 
 @both_sizes

@@ -41,11 +41,10 @@ from postertui.supervisor import requests
 from postertui.synthetic import make_posters
 from postertui.weights import resolve_weights
 
-from .driving import LARGE, SIZES, SMALL, Driver, dashboard
+from .driving import LARGE, SMALL, Driver, both_sizes, dashboard
 
 MILESTONE = load_study("milestone4")
 FIELDS = {field.name: field for field in describe_fields()}
-both_sizes = pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x48"])
 
 
 @pytest.fixture(scope="module")

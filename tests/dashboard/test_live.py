@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,14 +14,7 @@ from postertui.dashboard.live.view import RunView, view_of
 from postertui.store import Store
 
 from .driving import PATIENCE
-from .made import MadeRuns, milestone
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[MadeRuns]:
-    runs = milestone(tmp_path / "runs")
-    yield runs
-    runs.close()
+from .made import MadeRuns
 
 
 def views(made: MadeRuns) -> list[RunView]:

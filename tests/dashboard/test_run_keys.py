@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,17 +10,8 @@ from postertui.dashboard.live.view import RunView
 from postertui.notes import Note, read_notes
 from postertui.supervisor import requests
 
-from .driving import LARGE, SIZES, SMALL, Driver, dashboard
-from .made import MadeRuns, milestone
-
-both_sizes = pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x48"])
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[MadeRuns]:
-    runs = milestone(tmp_path / "runs")
-    yield runs
-    runs.close()
+from .driving import LARGE, SMALL, Driver, both_sizes, dashboard
+from .made import MadeRuns
 
 
 def find(d: Driver, genre: str, variant: str) -> RunView:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -13,17 +12,8 @@ from postertui.dashboard.charts.panels import COMPARED
 from postertui.dashboard.live.view import METRICS
 from postertui.dashboard.table.columns import COLUMNS
 
-from .driving import LARGE, SIZES, SMALL, Driver, dashboard
-from .made import MadeRuns, milestone
-
-both_sizes = pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x48"])
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[MadeRuns]:
-    runs = milestone(tmp_path / "runs")
-    yield runs
-    runs.close()
+from .driving import LARGE, SMALL, Driver, both_sizes, dashboard
+from .made import MadeRuns
 
 
 @both_sizes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,18 +23,8 @@ from postertui.runs import read_spec
 from postertui.store import Store
 from postertui.supervisor.folder import JobStatus, Status
 
-from .driving import SIZES, SMALL, Driver, dashboard
-from .made import MadeRuns, milestone
-
-both_sizes = pytest.mark.parametrize("size", SIZES, ids=["80x24", "160x48"])
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[MadeRuns]:
-    runs = milestone(tmp_path / "runs")
-    yield runs
-    runs.close()
-
+from .driving import SMALL, Driver, both_sizes, dashboard
+from .made import MadeRuns
 
 # The log
 

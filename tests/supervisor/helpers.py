@@ -163,7 +163,12 @@ def job_of(folder: Path, run: str) -> Process:
 def kill(process: Process) -> None:
     """kill -9, and wait until the process has let go of everything."""
     assert process.signal(signal.SIGKILL)
-    wait_for(lambda: not process.is_alive(), "a killed process to be gone")
+    # Its first thread may be a zombie while others still hold its locks.
+    threads = Path(f"/proc/{process.pid}/task")
+    wait_for(
+        lambda: not process.is_alive() and sum(1 for _ in threads.glob("*")) <= 1,
+        "a killed process to be gone",
+    )
 
 
 def start_job(folder: Path, run: str, **environment: str) -> subprocess.Popen[str]:

@@ -22,6 +22,7 @@ from postertui.analysis.cohorts import cohort_facts
 from postertui.analysis.noise import Noise, equal_settings, noise_floor
 from postertui.analysis.statistics import t_quantile
 from postertui.analysis.values import dead_rows, run_values
+from postertui.cohorts import always_yes_f
 
 Verdict = Literal["below the bar", "unclear", "above"]
 
@@ -51,11 +52,6 @@ MARGIN_SCHEMA = {
 }
 
 
-def always_yes(base_rate: float) -> float:
-    """The F-score of always saying yes, 2m/(1+m)."""
-    return 2 * base_rate / (1 + base_rate)
-
-
 def rate_interval(rate: float, posters: int, level: float = 0.95) -> tuple[float, float]:
     """Wilson's interval of a share seen in `posters` posters (E. B. Wilson, JASA 22, 1927)."""
     z = t_quantile(0.5 + level / 2, math.inf)
@@ -78,14 +74,14 @@ def bars(table: pl.DataFrame, metric: str = "test_fscore_soft") -> pl.DataFrame:
         rate, posters, genre = facts["test_base_rate"], facts["test_posters"], facts["genre"]
         row = dict.fromkeys(BAR_SCHEMA) | {"genre": genre, "test_posters": posters}
         if rate is not None:
-            row |= {"base_rate": rate, "always_yes": always_yes(rate)}
+            row |= {"base_rate": rate, "always_yes": always_yes_f(rate)}
             row["measured_always_yes"] = measured.get(genre)
-            row["bar"] = max(rate, measured.get(genre, always_yes(rate)))
+            row["bar"] = max(rate, measured.get(genre, always_yes_f(rate)))
         if rate is not None and posters is not None:
             low, high = rate_interval(rate, posters)
             row |= {"positives": round(rate * posters), "base_rate_low": low}
-            row |= {"base_rate_high": high, "always_yes_low": always_yes(low)}
-            row["always_yes_high"] = always_yes(high)
+            row |= {"base_rate_high": high, "always_yes_low": always_yes_f(low)}
+            row["always_yes_high"] = always_yes_f(high)
         rows.append(row)
     return pl.DataFrame(rows, schema=BAR_SCHEMA)
 

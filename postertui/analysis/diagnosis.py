@@ -17,6 +17,7 @@ import polars as pl
 from postertui.analysis.cohorts import batch_size, cohort_facts
 from postertui.analysis.statistics import Floats
 from postertui.analysis.values import dead_rows
+from postertui.cohorts import always_yes_f
 
 Kind = Literal[
     "dead",
@@ -69,11 +70,6 @@ class Finding:
     since_epoch: int
     line: str
     advice: str
-
-
-def diagnose(history: pl.DataFrame) -> list[Finding]:
-    """The findings of one run's history, worst first; none for a run that does well."""
-    return [finding for run in _runs(history) for finding in run.findings()]
 
 
 def diagnose_table(table: pl.DataFrame) -> pl.DataFrame:
@@ -172,7 +168,7 @@ class _Run:
             yes, no = abs(accuracy - rate) < within, abs(accuracy - (1 - rate)) < within
             # An accuracy can pass through 1 - m by chance: two epochs in a row it does not, nor
             # once with a soft F above always-yes.
-            no = no & ~(self._column("test_fscore") > 2 * rate / (1 + rate))
+            no = no & ~(self._column("test_fscore") > always_yes_f(rate))
             yes, no = (_tail(x) if _tail(x).sum() > 1 else x & False for x in (yes, no))
         else:
             return None
@@ -184,7 +180,7 @@ class _Run:
     def _collapse_finding(self, kind: str, since: int) -> Finding:
         rate = self.facts["test_base_rate"]
         if kind == "always-yes":
-            bar = "" if rate is None else f" F {2 * rate / (1 + rate):.3f} costs nothing."
+            bar = "" if rate is None else f" F {always_yes_f(rate):.3f} costs nothing."
             return Finding(
                 "always-yes",
                 since,

@@ -40,16 +40,6 @@ def t_ratio(mean: float, se: float) -> float:
     return 0.0 if mean == 0 else math.copysign(math.inf, mean)
 
 
-def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
-    """Mean and the ends of Student's t interval of the mean; the ends are NaN for one value."""
-    x = np.asarray(values, dtype=float)
-    mean = float(x.mean())
-    if x.size < 2:
-        return mean, math.nan, math.nan
-    half = t_quantile(0.5 + level / 2, x.size - 1) * float(x.std(ddof=1)) / math.sqrt(x.size)
-    return mean, mean - half, mean + half
-
-
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjusted p-values of Holm's step-down procedure, in the order given; NaN stays NaN.
 

@@ -152,7 +152,9 @@ def newest_f(run: Run) -> str:
     text = "F -" if score is None else f"F {score:.3f}"
     rate = run.spec.test_base_rate if run.spec else None
     if rate:
-        text += f" (always yes {2 * rate / (1 + rate):.3f})"
+        from postertui.cohorts import always_yes_f
+
+        text += f" (always yes {always_yes_f(rate):.3f})"
     return text
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from postertui.cohorts import always_yes_f
+
 
 def score(value: float | None, digits: int = 3) -> str:
     """A number in 0..1 without its leading zero: `.412`; `–` where it is undefined."""
@@ -52,5 +54,5 @@ def duration(seconds: float | None) -> str:
 
 
 def always_yes(base_rate: float | None) -> float | None:
-    """The F-score of a dummy that always says yes: 2m / (1 + m) for base rate m."""
-    return None if base_rate is None else 2 * base_rate / (1 + base_rate)
+    """The F-score of always saying yes; None where the base rate is unknown."""
+    return None if base_rate is None else always_yes_f(base_rate)

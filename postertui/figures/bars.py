@@ -7,6 +7,7 @@ from typing import Literal
 
 import polars as pl
 
+from postertui.cohorts import always_yes_f
 from postertui.figures.options import Options
 from postertui.figures.picture import DASHED, DOTTED, Layer
 from postertui.figures.source import Source
@@ -15,11 +16,6 @@ Split = Literal["Train", "Test"]
 SPLITS: tuple[Split, Split] = ("Train", "Test")
 
 BASE_RATE, ALWAYS_YES = "base rate", "F of always saying yes"
-
-
-def always_yes(rate: float) -> float:
-    """The F-score of a dummy that always says yes, for base rate m: 2m/(1+m)."""
-    return 2 * rate / (1 + rate)
 
 
 def coloured_bars(source: Source, genres: Sequence[str], options: Options) -> list[Layer]:
@@ -73,5 +69,5 @@ def _rates(
             continue
         for split in splits:
             rates = [source.rates[g][SPLITS.index(split)] for g in known]
-            heights = [always_yes(m) for m in rates] if baseline == "always" else rates
+            heights = [always_yes_f(m) for m in rates] if baseline == "always" else rates
             yield dash, meaning, split, pl.DataFrame({"genre": known, "value": heights})

@@ -62,10 +62,6 @@ def rows_of(lines: Sequence[Any]) -> Rows:
     )
 
 
-def column_index(name: str) -> int | None:
-    return _INDEX.get(name)
-
-
 class Epochs(Sequence[Event]):
     """A run's finished epochs at one moment, in order, epoch numbers rising.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from postertui.events import Event
 from postertui.notes import Note
 from postertui.runs import RunSpec, State, derive_state
-from postertui.store.columns import COLUMNS, EpochBuffer, EpochLine, Epochs, Rows, rows_of
+from postertui.store.columns import COLUMNS, EpochBuffer, Epochs, Rows
 
 
 @dataclass(slots=True)
@@ -149,15 +148,3 @@ class Run:
         """Add finished epochs, in the order in which they were written."""
         self.buffer.extend(rows)
         _, self.attempt, self.changed = int(rows[-1, 0]), int(rows[-1, 1]), float(rows[-1, 2])
-
-
-def apply_events(run: Run, events: Iterable[Event]) -> None:
-    """Bring `run` up to date with `events`, which follow what it has seen so far."""
-    import msgspec
-
-    for event in events:
-        if event["event"] == "epoch":
-            known = {k: v for k, v in event.items() if k in COLUMNS}
-            run.add_epochs(rows_of([msgspec.convert(known, EpochLine)]))
-        else:
-            run.apply(event)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from postertui.analysis.bars import (
-    always_yes,
     bars,
     fscore_error,
     genre_verdicts,
@@ -20,6 +19,7 @@ from postertui.analysis.bars import (
     margins,
     rate_interval,
 )
+from postertui.cohorts import always_yes_f
 from tests.analysis.tables import history, needs_published, published, soft, stack
 
 METRIC = "test_fscore_soft"
@@ -28,7 +28,7 @@ METRIC = "test_fscore_soft"
 @given(st.integers(1, 500), st.integers(0, 5000))
 def test_always_yes_is_the_f_of_predicting_one_everywhere(positives: int, others: int) -> None:
     tp, fp = positives, others
-    assert always_yes(positives / (positives + others)) == pytest.approx(2 * tp / (2 * tp + fp))
+    assert always_yes_f(positives / (positives + others)) == pytest.approx(2 * tp / (2 * tp + fp))
 
 
 @given(st.integers(0, 60), st.integers(1, 60))

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from postertui.analysis.diagnosis import diagnose, diagnose_table
+from postertui.analysis.diagnosis import Finding, diagnose_table
 from postertui.analysis.undefined import undefined_causes
 from postertui.analysis.values import dead_rows
 from tests.analysis.tables import history, needs_published, published, stack
@@ -28,6 +28,12 @@ def curve(values: Any, **columns: Any) -> pl.DataFrame:
         "train_loss": np.linspace(1.0, 0.8, len(values)).tolist(),
     }
     return history(epochs=len(values), **(usual | columns))
+
+
+def diagnose(table: pl.DataFrame) -> list[Finding]:
+    """The table's findings, worst first."""
+    fields = ("kind", "since_epoch", "line", "advice")
+    return [Finding(*row) for row in diagnose_table(table).select(fields).iter_rows()]
 
 
 def kinds(table: pl.DataFrame) -> dict[str, int]:

@@ -25,21 +25,6 @@ def test_infinite_degrees_of_freedom_are_the_normal() -> None:
     assert s.t_p_value(1.7, math.inf) == pytest.approx(2 * stats.norm.sf(1.7))
 
 
-@given(VALUES)
-def test_mean_interval_is_scipys(values: list[float]) -> None:
-    mean, low, high = s.mean_interval(values)
-    error = stats.sem(values)
-    if error == 0:
-        assert (low, high) == (mean, mean)
-        return
-    expected = stats.t.interval(0.95, len(values) - 1, loc=np.mean(values), scale=error)
-    assert (low, high) == pytest.approx(expected, abs=1e-9)
-
-
-def test_one_value_has_no_interval() -> None:
-    assert math.isnan(s.mean_interval([0.3])[1])
-
-
 def test_p_value_is_scipys() -> None:
     x = [0.1, 0.02, -0.01, 0.05, 0.07]
     t = s.t_ratio(float(np.mean(x)), float(stats.sem(x)))

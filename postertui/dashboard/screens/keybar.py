@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from rich.segment import Segment
 from textual import events
 from textual.app import App
-from textual.binding import Binding
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -52,10 +51,6 @@ def show_key(key: str) -> str:
         *modifiers, last = key.split("+")
         return "+".join(m.title() for m in modifiers) + "+" + SHORT.get(last, last).upper()
     return SHORT.get(key, key)
-
-
-def first_key(binding: Binding) -> str:
-    return binding.key.split(",")[0].strip()
 
 
 class KeyBar(Widget):

@@ -64,6 +64,15 @@ def test_trains_what_is_missing_and_then_has_nothing_to_do(folder: Path, data: P
     assert_nothing_left(folder, *states(folder))
 
 
+def test_a_slip_in_a_name_is_said_before_weights_are_looked_for(folder: Path, data: Path) -> None:
+    asked = train(folder, data, "--weights", "nowhere.h5", "--variant", "bas")
+    result = run(asked)
+    assert result.returncode == 2
+    assert result.stderr == (
+        'postertui: study milestone4: no variant is called "bas"; close: base\n'
+    )
+
+
 def test_detach_returns_at_once_and_train_again_attaches(folder: Path, data: Path) -> None:
     pace(folder, 0.05)
     asked = train(folder, data, *TWO, "--epochs", "150", "--jobs", "2")

@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import importlib.util
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.cluster.local import LocalCluster
-from tests.supervisor.helpers import cheap_environment, processes_of
+from tests.supervisor.helpers import cheap_environment, end_processes
 
 
 @pytest.fixture(scope="session")
@@ -64,8 +62,4 @@ def folder(cluster: LocalCluster, tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "runs"
     path.mkdir(mode=0o700)
     yield path
-    left = processes_of(path)
-    for process in left:
-        with contextlib.suppress(psutil.Error, OSError):
-            os.kill(process.pid, 9)
-    psutil.wait_procs(left, timeout=10)
+    end_processes(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import signal
@@ -180,6 +181,15 @@ def start_job(folder: Path, run: str, **environment: str) -> subprocess.Popen[st
         text=True,
         start_new_session=True,
     )
+
+
+def end_processes(folder: Path) -> None:
+    """End whatever a test that failed has left working on the folder."""
+    left = processes_of(folder)
+    for process in left:
+        with contextlib.suppress(psutil.Error, OSError):
+            os.kill(process.pid, signal.SIGKILL)
+    psutil.wait_procs(left, timeout=10)
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:

@@ -23,15 +23,9 @@ def read_table(path: str | Path) -> pl.DataFrame:
 
     Raises `postertui.errors.UserError` where the file is not a history table.
     """
-    if Path(path).is_dir():
-        from postertui.store import Store
+    from postertui.history import open_history
 
-        store = Store(Path(path))
-        store.refresh()
-        return store.table()
-    from postertui.table import read_table as read_file
-
-    return read_file(Path(path))
+    return open_history(Path(path)).table
 
 
 def draw(name: str, table: pl.DataFrame, strict: bool = False) -> plotnine.ggplot:

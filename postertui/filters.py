@@ -18,12 +18,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from operator import ge, gt, le, lt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from postertui.errors import UserError
-
-if TYPE_CHECKING:
-    import polars as pl
 
 Record = Mapping[str, Any]
 Predicate = Callable[[Record], bool]
@@ -95,26 +92,11 @@ class FilterError(UserError):
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter, ready to be applied. `text` is what the person wrote."""
+    """A filter, ready to be applied. `text` is what the person wrote, `fields` what it names."""
 
     text: str
     matches: Predicate
-
-    def select(self, table: pl.DataFrame) -> pl.DataFrame:
-        """The rows of the runs in a history table that match by their newest epoch."""
-        import polars as pl
-
-        if not self.text.strip() or table.is_empty():
-            return table
-        newest = table.sort("epoch").unique("run", keep="last")
-        runs = [r["run"] for r in newest.to_dicts() if self.matches(table_record(r))]
-        return table.filter(pl.col("run").is_in(runs))
-
-
-def table_record(row: Record) -> dict[str, Any]:
-    """A row of the history table in the words of filters."""
-    record = {k.lower(): v for k, v in row.items()}
-    return record | {"family": row["variant"], "variant": row["name"]}
+    fields: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -138,7 +120,7 @@ def parse(text: str) -> Filter:
     predicate, rest = _parse_or(tokens)
     if rest:
         raise FilterError(f"unexpected `{rest[0].text}`", rest[0].position)
-    return Filter(text, predicate)
+    return Filter(text, predicate, frozenset(_field(t) for t in tokens if t.kind == "field"))
 
 
 def _tokens(text: str) -> Iterable[_Token]:
@@ -242,16 +224,20 @@ def _any_field(word: str) -> Predicate:
 
 
 def _field_predicate(token: _Token) -> Predicate:
-    name = re.split(r"\s*[<>!=:]", token.text)[0].lower()
-    field = ALIASES.get(name, name)
+    field = _field(token)
     if field not in FIELDS:
-        raise FilterError(f"unknown field `{name}`; known: {_near(name)}", token.position)
+        raise FilterError(f"unknown field `{field}`; known: {_near(field)}", token.position)
     if not token.value:
         raise FilterError(f"`{token.text}` needs a value", token.position)
     if token.op in _ORDER:
         return _ordered(field, _ORDER[token.op], _number(token))
     predicate = _equal(field, token.value, glob=token.op == ":")
     return _negated(predicate) if token.op == "!=" else predicate
+
+
+def _field(token: _Token) -> str:
+    name = re.split(r"\s*[<>!=:]", token.text)[0].lower()
+    return ALIASES.get(name, name)
 
 
 def _ordered(field: str, compare: Callable[[Any, Any], bool], bound: float) -> Predicate:

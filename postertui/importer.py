@@ -30,6 +30,7 @@ from postertui.naming import variant_from_2017
 from postertui.runs import RunSpec, Weights, hold_folder, is_run_name, read_spec
 from postertui.store import METRICS, Store
 from postertui.table import (
+    DEFAULTS,
     SCHEMA,
     SETTING,
     fill_identity,
@@ -40,9 +41,6 @@ from postertui.table import (
 
 #: What stands in `run.json` for the data that nobody here has.
 FINGERPRINT = "imported-"
-
-#: The study of a history whose table names none.
-STUDY = "imported"
 
 #: Rows that are turned into events at a time.
 _CHUNK = 100_000
@@ -236,8 +234,8 @@ class _History:
         return RunSpec(
             variant=variant,
             genre=str(row["genre"]),
-            seed=row["seed"] or 0,  # type: ignore[arg-type]
-            study=str(row["study"] or STUDY),
+            seed=row["seed"] or DEFAULTS["seed"],  # type: ignore[arg-type]
+            study=str(row["study"] or DEFAULTS["study"]),
             data="",
             data_fingerprint=f"{FINGERPRINT}{self.digest}{again}",
             weights=Weights("imagenet", "imported"),
@@ -297,7 +295,7 @@ def _histories(table: pl.DataFrame, named: frozenset[str], now: float) -> Iterat
         return
     numbers = table.select(pl.col(_PER_EPOCH).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
     epochs = table["epoch"].to_numpy()
-    attempts = table["attempt"].fill_null(1).to_numpy()
+    attempts = table["attempt"].fill_null(DEFAULTS["attempt"]).to_numpy()
     lines = _event_lines(table, now)
     rows = table[first].to_dicts()
     for row, start, end in zip(rows, first, ends, strict=True):
@@ -331,7 +329,7 @@ def _event_lines(table: pl.DataFrame, now: float) -> list[bytes]:
         for c in known
         if c in _FLOATS and table[c].null_count()
     ]
-    attempt = pl.col("attempt").fill_null(1)
+    attempt = pl.col("attempt").fill_null(DEFAULTS["attempt"])
     begins = (attempt != attempt.shift()).fill_null(value=True).over("run")
     events = table.select(
         pl.lit(FORMAT_VERSION).alias("v"),

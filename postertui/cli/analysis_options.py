@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from postertui.errors import UserError
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from postertui.history import History
 
 
 class EpochType(click.ParamType[str | int]):
@@ -71,31 +74,29 @@ metric_option = click.option(
 )
 
 
-def load(source: Path | None, runs: Path) -> pl.DataFrame:
-    """The history table of `source`, or of the runs folder, with 2017's base rates filled in.
+def load(source: Path | None, runs: Path) -> History:
+    """The history of `source`, or of the runs folder, with 2017's base rates filled in.
 
-    Raises `UserError` where it is no table, and with exit code 3 where it holds no epoch.
+    Raises `UserError` where it is none, and with exit code 3 where it holds no epoch.
     """
-    from postertui import read_table
+    from postertui.history import open_history
     from postertui.table import with_base_rates
 
     path = source or runs
     if source is None and not runs.is_dir():
         raise UserError(f"{runs}: no such folder; name one with --runs, or a table with --from")
-    table = with_base_rates(read_table(path))
-    if table.is_empty():
+    history = open_history(path)
+    if history.table.is_empty():
         raise UserError(f"{path}: no finished epoch yet", exit_code=3)
-    return table
+    return replace(history, table=with_base_rates(history.table))
 
 
-def matching(table: pl.DataFrame, query: Sequence[str]) -> pl.DataFrame:
+def matching(history: History, query: Sequence[str]) -> pl.DataFrame:
     """The rows of the runs that the filter accepts. Raises `UserError` (exit code 3) for none."""
-    from postertui.filters import parse
-
     text = " ".join(query)
-    chosen = parse(text).select(table)
+    chosen = history.select(text).table
     if chosen.is_empty():
-        raise UserError(f"no run matches {text!r}", exit_code=3)
+        raise UserError(f"no run with a finished epoch matches `{text}`", exit_code=3)
     return chosen
 
 

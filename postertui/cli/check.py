@@ -120,7 +120,7 @@ def _check_against(
     from postertui.analysis.gate import check_against
     from postertui.analysis.tables.gate import against_section
 
-    baseline = load(against, against)
+    baseline = load(against, against).table
     # The published F is what both have where one of them lacks the soft F over the cohort.
     metric = metric or min(chosen_metric(table, None), chosen_metric(baseline, None), key=len)
     margin_or_noise = None if isinstance(margin, str) else margin

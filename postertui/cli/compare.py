@@ -72,11 +72,11 @@ def compare_command(
     from postertui.analysis.summary import bars_line, dead_line
     from postertui.analysis.tables.comparison import comparison_sections
 
-    table = load(source, runs)
-    chosen = matching(table, query)
+    history = load(source, runs)
+    chosen, table = matching(history, query), history.table
     metric = chosen_metric(table, metric)
     result = compare(
-        without_unchosen(table, chosen),
+        without_unchosen(table, chosen, None if all_pairs else against),
         names=chosen["name"].unique().sort().to_list(),
         genres=chosen["genre"].unique().to_list(),
         against=None if all_pairs else against,
@@ -92,17 +92,26 @@ def compare_command(
     print_sections(comparison_sections(result, by_genre), output, comparison_facts(result))
 
 
-def without_unchosen(table: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
-    """The table without those runs of the chosen variants and genres that were not chosen.
+def without_unchosen(
+    table: pl.DataFrame, chosen: pl.DataFrame, reference: str | None
+) -> pl.DataFrame:
+    """The table without the runs that would be compared and were not chosen.
 
-    All else stays: the reference, and what the noise may have to come from.
+    The reference stays in a genre where none of its runs was chosen; so does all that is not
+    compared, since the noise may have to come from it.
     """
     import polars as pl
 
     settings = chosen.select("name", "genre").unique().with_columns(_chosen=True)
     table = table.join(settings, on=["name", "genre"], how="left", maintain_order="left")
-    run = pl.col("run").is_in(chosen["run"].unique().to_list())
-    return table.filter(run | pl.col("_chosen").is_null()).drop("_chosen")
+    is_compared = (
+        pl.col("name").is_in(chosen["name"].unique().to_list())
+        & pl.col("genre").is_in(chosen["genre"].unique().to_list())
+        & pl.col("name").ne_missing(pl.lit(reference))
+    )
+    is_chosen = pl.col("run").is_in(chosen["run"].unique().to_list())
+    is_rival = is_compared | pl.col("_chosen").is_not_null()
+    return table.filter(is_chosen | ~is_rival).drop("_chosen")
 
 
 def comparison_facts(result: Comparison) -> dict[str, Any]:

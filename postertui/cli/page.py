@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,16 +12,16 @@ from postertui.errors import UserError
 if TYPE_CHECKING:
     import polars as pl
 
+    from postertui.history import History
     from postertui.page.content import PageFigure
     from postertui.page.files import Kind
     from postertui.report import Drawn, Request
     from postertui.runs import RunSpec
-    from postertui.study import Variant
 
 
 def write_pages(
     place: Path,
-    history: tuple[pl.DataFrame, Mapping[str, Variant] | None],
+    history: History,
     drawn: Sequence[Drawn],
     request: Request,
     out: Path,
@@ -38,8 +38,7 @@ def write_pages(
     from postertui.report import describe_command
     from postertui.table import with_base_rates
 
-    table, variants = history
-    table = with_base_rates(narrow(table, request, variants))
+    table = with_base_rates(narrow(history, request))
     # The folder of runs by its usual name needs no mention in a command.
     origin = "" if place == Path("runs") else place.name
     flags = [f"--{kind}" for kind in kinds]
@@ -48,7 +47,7 @@ def write_pages(
         table,
         title=", ".join(table["study"].drop_nulls().unique().sort()) or place.name,
         figures=[as_page_figure(figure) for figure in drawn],
-        variants=variants,
+        variants=history.variants,
         provenance=provenance(
             table, origin=place.name, specs=specs_of(place, table), commands=[command]
         ),
@@ -57,19 +56,16 @@ def write_pages(
     return write_page(page, out, kinds)
 
 
-def narrow(
-    table: pl.DataFrame, request: Request, variants: Mapping[str, Variant] | None = None
-) -> pl.DataFrame:
-    """The runs of a table that `request` chooses, and base's."""
+def narrow(history: History, request: Request) -> pl.DataFrame:
+    """The runs of a history that `request` chooses, and base's."""
     import polars as pl
 
     from postertui.figures.compare import choose_variants
     from postertui.figures.source import open_source
-    from postertui.filters import parse
 
-    table = parse(request.filter).select(table)
+    table = history.select(request.filter).table
     if request.variants and not table.is_empty():
-        chosen = choose_variants(open_source(table, variants), request.variants)
+        chosen = choose_variants(open_source(table, history.variants), request.variants)
         table = table.filter(pl.col("name").is_in([*chosen, "base"]))
     if request.genres:
         wanted = [genre.lower() for genre in request.genres]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,9 @@ import click
 from postertui.errors import UserError
 
 if TYPE_CHECKING:
-    import polars as pl
-
+    from postertui.history import History
     from postertui.page.files import Kind
     from postertui.report import Drawn, Failure, Request
-    from postertui.study import Variant
 
 
 @click.command("report")
@@ -167,23 +165,16 @@ def draw_history(
     return min(codes, default=0)
 
 
-def load_history(place: Path) -> tuple[pl.DataFrame, Mapping[str, Variant] | None]:
-    """The history table at `place`, a file or runs folder, and the variants a folder knows."""
-    if not place.is_dir():
-        if not place.exists():
-            raise UserError(f"{place}: no such file or folder")
-        from postertui.table import read_table
+def load_history(place: Path) -> History:
+    """The history at `place`, a file or runs folder. Raises `UserError` where there is none."""
+    from postertui.history import open_history
 
-        return read_table(place), None
-    from postertui.store import Store
-
-    store = Store(place)
-    store.refresh()
-    table = store.table()
-    if table.is_empty():
+    if not place.exists():
+        raise UserError(f"{place}: no such file or folder")
+    history = open_history(place)
+    if history.table.is_empty():
         raise UserError(f"{place}: no run has finished an epoch", exit_code=3)
-    specs = (run.spec for run in store.runs.values())
-    return table, {s.variant.name: s.variant for s in specs if s is not None}
+    return history
 
 
 def describe_drawn(drawn: Drawn) -> list[str]:

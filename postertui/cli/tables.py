@@ -14,9 +14,6 @@ from postertui.errors import UserError
 from postertui.harmless import harmless
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from postertui.filters import Filter
     from postertui.importer import ImportReport
 
 #: So many of what was left out are named on the screen; `--json` has all.
@@ -75,15 +72,17 @@ def export_command(
 
     A .tsv opens in R with read.table(header=TRUE, sep="\\t"); numbers are written exactly.
     """
-    from postertui.filters import parse
-    from postertui.table import check_suffix, read_table, write_table
+    from postertui.history import open_history
+    from postertui.table import check_suffix, write_table
 
     check_suffix(output)
-    chosen = parse(" ".join(query))
-    table = _of_runs(runs, chosen) if source is None else chosen.select(read_table(source))
+    if source is None and not runs.is_dir():
+        raise UserError(f"{runs}: no such folder; name one with --runs, or a table with --from")
+    text = " ".join(query)
+    table = open_history(source or runs).select(text).table
     if table.is_empty():
-        matched = f" that matches {chosen.text!r}" if chosen.text.strip() else ""
-        raise UserError(f"{source or runs}: no finished epoch{matched}", exit_code=3)
+        matching = f" of a run that matches `{text}`" if text.strip() else ""
+        raise UserError(f"{source or runs}: no finished epoch{matching}", exit_code=3)
     write_table(table, output)
     count = table["run"].n_unique()
     if as_json:
@@ -91,16 +90,6 @@ def export_command(
         click.echo(json.dumps(document, ensure_ascii=False))
     else:
         click.echo(f"{output}: {_counted(count, 'run')}, {_counted(table.height, 'row')}")
-
-
-def _of_runs(folder: Path, chosen: Filter) -> pl.DataFrame:
-    from postertui.store import Store
-
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; name one with --runs, or a table with --from")
-    store = Store(folder)
-    store.refresh()
-    return store.table(lambda run: chosen.matches(run.record()))
 
 
 def _in_words(report: ImportReport, runs: Path) -> str:

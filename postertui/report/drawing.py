@@ -11,6 +11,8 @@ from postertui.errors import UserError
 from postertui.figures import files
 from postertui.figures.crew import Crew, Job, Outcome, default_size
 from postertui.figures.picture import Hidden, Picture
+from postertui.figures.source import open_source
+from postertui.history import History
 from postertui.report.pictures import prepare_pictures
 from postertui.report.request import Failure, Request, describe_command
 
@@ -71,7 +73,7 @@ def draw_report(
     with Crew(0 if is_single and workers is None else size) as crew:
         return draw_with(
             crew,
-            lambda: (table, variants),
+            lambda: History(open_source(table, variants).table, variants or {}),
             request,
             out,
             command,
@@ -82,7 +84,7 @@ def draw_report(
 
 def draw_with(
     crew: Crew,
-    load: Callable[[], tuple[pl.DataFrame, Mapping[str, Variant] | None]],
+    load: Callable[[], History],
     request: Request,
     out: Path,
     command: str | None = None,
@@ -90,9 +92,8 @@ def draw_with(
     origin: str = "",
     on_drawn: Callable[[Drawn | Failure], None] = lambda _: None,
 ) -> Report:
-    """As `draw_report`, with a crew that is at work already while `load` reads the table."""
-    table, variants = load()
-    pictures, failures = prepare_pictures(table, request, variants)
+    """As `draw_report`, with a crew that is at work already while `load` reads the history."""
+    pictures, failures = prepare_pictures(load(), request)
     for failure in failures:
         on_drawn(failure)
     files.make_folder(out)

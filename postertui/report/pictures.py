@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import plotnine
     import polars as pl
 
-    from postertui.study import Variant
+    from postertui.history import History
 
 MAX_PIXELS = 30_000
 
@@ -79,21 +79,22 @@ def _rank_models(source: Source, options: Options) -> Picture:
 
 
 def prepare_pictures(
-    table: pl.DataFrame, request: Request, variants: Mapping[str, Variant] | None = None
+    history: History, request: Request
 ) -> tuple[list[tuple[Picture, Request]], list[Failure]]:
     """The pictures of a request, each with the request for it alone, and what there is none of.
 
     Raises `UserError` (exit code 3) where there is no picture at all.
     """
-    source = open_source(table, variants)
-    if source.table.is_empty():
+    if history.table.is_empty():
         raise UserError("no finished epoch to draw", exit_code=3)
+    source = open_source(history.table, history.variants)
     if request.filter.strip():
-        from postertui.filters import parse
-
-        source = replace(source, table=parse(request.filter).select(source.table))
-        if source.table.is_empty():
-            raise UserError(f"filter `{request.filter}`: no run matches", exit_code=3)
+        chosen_runs = history.select(request.filter).table.select("run").unique()
+        if chosen_runs.is_empty():
+            raise UserError(f"no run with a finished epoch matches `{request.filter}`", exit_code=3)
+        source = replace(
+            source, table=source.table.join(chosen_runs, on="run", maintain_order="left")
+        )
     chosen = choose_variants(source, request.variants)
     genres = _choose_genres(source, request.genres)
     found: list[tuple[Picture, Request]] = []

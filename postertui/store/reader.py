@@ -75,7 +75,7 @@ class Store:
 
     def table(self, keep: Callable[[Run], bool] | None = None) -> pl.DataFrame:
         """The history table of all runs, or of those that `keep` accepts."""
-        from postertui.store.history import history_table
+        from postertui.store.tabulate import history_table
 
         return history_table(r for r in self.runs.values() if keep is None or keep(r))
 

@@ -76,7 +76,7 @@ def test_too_little_data_says_so_instead_of_ranking(tmp_path: Path) -> None:
     [
         (["--against", "nothing"], 3, "no variant 'nothing' in the table"),
         (["--metric", "f1"], 2, "no metric 'f1'"),
-        (["genre:opera"], 3, "no run matches"),
+        (["genre:opera"], 3, "matches `genre:opera`"),
         (["--epoch", "0"], 2, "use last, end, best or a number"),
         (["--from", "no-such.tsv"], 2, "no-such.tsv"),
     ],

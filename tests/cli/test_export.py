@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from postertui import read_table
-from postertui.filters import parse
+from postertui.history import open_history
 from postertui.importer import import_paths
 from postertui.table import PUBLISHED_SCHEMA
 from tests.cli.analysis_runs import postertui, write_study
@@ -51,7 +51,7 @@ def test_the_same_filter_gives_the_same_runs(runs: Path, tmp_path: Path) -> None
     query = "variant:other genre:comedy,war test_fscore_soft>0.3 state:done"
     done = postertui("export", *query.split(), "--runs", runs, "-o", tmp_path / "t.csv", "--json")
     table = read_table(tmp_path / "t.csv")
-    in_code = parse(query.replace(" state:done", "")).select(read_table(runs))
+    in_code = open_history(runs).select(query).table
     assert table["run"].unique().sort().equals(in_code["run"].unique().sort())
     assert json.loads(done.stdout)["runs"] == 6
     nothing = postertui("export", "genre:none", "--runs", runs, "-o", tmp_path / "n.csv")

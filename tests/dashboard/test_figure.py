@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from postertui.dashboard.figure.request import NOT_IN_TABLE, request_of
+from postertui.dashboard.figure.request import request_of
 from postertui.dashboard.figure.screen import FigureScreen
 from postertui.dashboard.live.feed import News
 from postertui.dashboard.live.view import view_of
 from postertui.dashboard.model import Model
 from postertui.dashboard.options import Options
 from postertui.errors import UserError
-from postertui.filters import FIELDS, parse
+from postertui.history import open_history
 from postertui.store import Store
 
 from .driving import LARGE, SMALL, dashboard
@@ -56,26 +56,20 @@ def arguments(model: Model) -> tuple[str, ...]:
 def test_the_filter_gives_the_report_exactly_the_shown_runs(
     made: MadeRuns, text: str, without: dict[str, tuple[str, ...]], names: bool
 ) -> None:
-    model, store = model_of(made, text, without=without)
+    model, _ = model_of(made, text, without=without)
     words = arguments(model)
     said = "" if words[0].startswith("--") else words[0]
-    drawn = set(parse(said).select(store.table())["run"])
+    drawn = set(open_history(made.folder).select(said).table["run"])
     assert drawn == {run.name for run in model.shown.values() if run.epoch}
     assert ("run:" in said) is names
 
 
 def test_pinned_runs_are_drawn_too(made: MadeRuns) -> None:
-    model, store = model_of(made, "comedy")
+    model, _ = model_of(made, "comedy")
     model.pinned = {next(n for n, r in model.runs.items() if r.genre == "Horror" and r.epoch > 5)}
     model.select()
-    drawn = set(parse(arguments(model)[0]).select(store.table())["run"])
+    drawn = set(open_history(made.folder).select(arguments(model)[0]).table["run"])
     assert drawn == {run.name for run in model.shown.values()} and len(drawn) == 4
-
-
-def test_fields_that_the_table_lacks_are_those_it_lacks(made: MadeRuns) -> None:
-    _, store = model_of(made)
-    columns = {c.lower() for c in store.table().columns} | {"family"}
-    assert set(NOT_IN_TABLE) - {"reason"} == set(FIELDS) - columns
 
 
 def test_the_view_becomes_options_of_the_report(made: MadeRuns) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from postertui.figures.crew import Crew, Job, Outcome
 from postertui.figures.picture import Picture
+from postertui.history import History
 from postertui.report import Request, prepare_pictures
 from tests.figures.tables import seeds
 
@@ -20,7 +21,7 @@ def job(picture: Picture) -> Job:
 @pytest.fixture(scope="module")
 def jobs() -> list[Job]:
     table = seeds(2, ("Comedy",))
-    pictures, _ = prepare_pictures(table, Request(compare=("Regularizer", "seed", "run")))
+    pictures, _ = prepare_pictures(History(table), Request(compare=("Regularizer", "seed", "run")))
     return [job(picture) for picture, _ in pictures]
 
 

@@ -21,6 +21,7 @@ from postertui.figures.files import csv_bytes, read_digest, write_whole
 from postertui.figures.options import METRICS, Options
 from postertui.figures.picture import Picture
 from postertui.figures.render import to_ggplot
+from postertui.history import History
 from postertui.report import FIGURES, Failure, Request, draw_report, prepare_pictures
 from postertui.table import normalise
 from tests.figures.built import build
@@ -28,12 +29,12 @@ from tests.figures.tables import made, needs_published, published, seeds
 
 
 def names(table: pl.DataFrame, **wanted: Any) -> list[str]:
-    return [picture.name for picture, _ in prepare_pictures(table, Request(**wanted))[0]]
+    return [picture.name for picture, _ in prepare_pictures(History(table), Request(**wanted))[0]]
 
 
 def columns(table: pl.DataFrame, **wanted: Any) -> list[tuple[Any, ...]]:
     """The headings of the columns of panels, from left to right."""
-    ((picture, _),), _ = prepare_pictures(table, Request(**wanted))
+    ((picture, _),), _ = prepare_pictures(History(table), Request(**wanted))
     across = picture.facets.columns
     panels = [tuple(panel.values[name] for name in across) for panel in picture.panels]
     return list(dict.fromkeys(panels))
@@ -66,7 +67,9 @@ def test_variants_side_by_side_are_those_named() -> None:
 def test_variants_of_one_family_are_told_apart_by_name() -> None:
     every = columns(made(), compare=("variant",), variants=("base", "fc-*"))
     assert every == [("base",), ("fc-1024x64",), ("fc-256x4",), ("fc-4096x4096",)]
-    ((picture, _),), _ = prepare_pictures(made(), Request(compare=("variant",), genres=("Crime",)))
+    ((picture, _),), _ = prepare_pictures(
+        History(made()), Request(compare=("variant",), genres=("Crime",))
+    )
     assert picture.name == "variant"
 
 
@@ -76,7 +79,7 @@ def test_seeds_side_by_side() -> None:
 
 def test_genres_and_a_filter_narrow_what_is_drawn() -> None:
     ((picture, _),), _ = prepare_pictures(
-        made(), Request(filter="not crime", genres=("comedy",), compare=("Regularizer",))
+        History(made()), Request(filter="not crime", genres=("comedy",), compare=("Regularizer",))
     )
     assert {panel.values["genre"] for panel in picture.panels} == {"Comedy"}
 
@@ -95,7 +98,7 @@ def test_all_are_the_fifteen_and_what_is_named_beside_them() -> None:
 
 
 def test_all_of_a_table_that_lacks_some_says_which() -> None:
-    pictures, failures = prepare_pictures(seeds(1), Request(everything=True))
+    pictures, failures = prepare_pictures(History(seeds(1)), Request(everything=True))
     assert [p.name for p, _ in pictures][:2] == ["base", "fc"]
     assert "scratch" in {failure.name for failure in failures}
     assert all(failure.exit_code == 3 for failure in failures)
@@ -112,23 +115,25 @@ def test_all_of_a_table_that_lacks_some_says_which() -> None:
         ({"formats": ("gif",)}, "format `gif`: there are png, svg, pdf", 2),
         ({"variants": ("l9-*",)}, "--variant l9-*: no such run; there are base", 3),
         ({"genres": ("Nature",)}, "--genre Nature: no such run; there are Animation", 3),
-        ({"filter": "genre:nature"}, "filter `genre:nature`: no run matches", 3),
+        ({"filter": "genre:nature"}, "no run with a finished epoch matches `genre:nature`", 3),
         ({"filter": "fc1>"}, "fc1>", 2),
         ({"compare": ("Regularizer",), "genres": ("History",)}, "", 0),
     ],
 )
 def test_a_wish_that_cannot_be_met_is_named(wanted: Any, said: str, code: int) -> None:
     if not code:
-        assert prepare_pictures(made(), Request(**wanted))[0]
+        assert prepare_pictures(History(made()), Request(**wanted))[0]
         return
     with pytest.raises(UserError, match=re.escape(said)) as caught:
-        prepare_pictures(made(), Request(**wanted))
+        prepare_pictures(History(made()), Request(**wanted))
     assert caught.value.exit_code == code
 
 
 def test_a_figure_of_too_many_pixels_is_refused_before_it_is_drawn() -> None:
     with pytest.raises(UserError, match="more than 30000 pixels a side"):
-        prepare_pictures(made(), Request(figures=("base",), dpi=2400, options=Options(width=20)))
+        prepare_pictures(
+            History(made()), Request(figures=("base",), dpi=2400, options=Options(width=20))
+        )
 
 
 def report(out: Path, table: pl.DataFrame | None = None, **wanted: Any) -> Any:
@@ -160,7 +165,7 @@ def test_a_png_says_what_it_shows_how_and_of_what(tmp_path: Path) -> None:
     assert "plotnine " in text["Versions"]
     assert re.fullmatch("sha256 [0-9a-f]{64}", text["Data"])
     assert [round(d) for d in dpi] == [50, 50]
-    ((picture, _),), _ = prepare_pictures(seeds(2), Request(figures=("l2",)))
+    ((picture, _),), _ = prepare_pictures(History(seeds(2)), Request(figures=("l2",)))
     assert size == tuple(int(side * 50) for side in picture.size)
 
 
@@ -238,7 +243,7 @@ def test_the_sidecar_holds_exactly_the_marks_that_are_drawn(
     name: str, strict: bool, tmp_path: Path
 ) -> None:
     wanted = Request(figures=(name,), options=Options(strict=strict))
-    ((picture, _),), _ = prepare_pictures(made(), wanted)
+    ((picture, _),), _ = prepare_pictures(History(made()), wanted)
     (tmp_path / "marks.csv").write_bytes(csv_bytes(picture))
     with (tmp_path / "marks.csv").open(newline="") as lines:
         rows = list(csv.DictReader(lines))
@@ -303,7 +308,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 def test_an_empty_table_has_nothing_to_draw() -> None:
     with pytest.raises(UserError, match="no finished epoch") as caught:
-        prepare_pictures(made().clear(), Request(everything=True))
+        prepare_pictures(History(made().clear()), Request(everything=True))
     assert caught.value.exit_code == 3
 
 
@@ -312,9 +317,9 @@ def test_the_l1_figure_is_also_a_comparison() -> None:
     wanted = Request(
         compare=("Regularizer",), variants=("no-reg", "l1-*"), options=Options(strict=True)
     )
-    ((comparison, _),), _ = prepare_pictures(published(), wanted)
+    ((comparison, _),), _ = prepare_pictures(History(published()), wanted)
     ((figure, _),), _ = prepare_pictures(
-        published(), Request(figures=("l1",), options=Options(strict=True))
+        History(published()), Request(figures=("l1",), options=Options(strict=True))
     )
     assert comparison.marks().equals(figure.marks())
     assert comparison.panels == figure.panels
@@ -352,7 +357,7 @@ def test_whatever_the_table_it_is_prepared_or_refused_in_words(
     table: pl.DataFrame, wanted: Any
 ) -> None:
     try:
-        pictures, _ = prepare_pictures(table, Request(**wanted))
+        pictures, _ = prepare_pictures(History(table), Request(**wanted))
     except UserError as error:
         assert "\n" not in str(error)
         return
@@ -401,6 +406,7 @@ def test_every_metric_can_be_drawn() -> None:
     )
     for metric in METRICS:
         (pair,), _ = prepare_pictures(
-            table, Request(compare=("Regularizer",), options=Options(metric=metric))
+            History(table),
+            Request(compare=("Regularizer",), options=Options(metric=metric)),
         )
         assert pair[0].y.label == METRICS[metric]

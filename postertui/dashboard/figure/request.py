@@ -15,6 +15,7 @@ from postertui.dashboard.live.view import F_METRICS, RunView
 from postertui.dashboard.options import Options
 from postertui.errors import UserError
 from postertui.filters import Filter, FilterError, parse
+from postertui.history import UNSAID
 
 #: What `--compare` is for each compared column. With `name` no shown variant is left out.
 COMPARE = {
@@ -32,8 +33,6 @@ METRIC = {
     "loss": "loss",
     "accuracy": "accuracy",
 }
-#: Fields of a run that the history table, and so a filter of `report`, knows nothing of.
-NOT_IN_TABLE = ("state", "device", "host", "tag", "reason", "mode", "epochs")
 #: A command line takes so much in one word.
 LONGEST_FILTER = 100_000
 
@@ -99,7 +98,7 @@ def filter_text(
     """A filter that selects exactly the shown runs from the history table.
 
     The user's own words where they do; the runs' names where they ask for what the table does
-    not know, such as a state.
+    not say, such as a state, which may be another one when the command is run again.
     """
     trained = [run for run in runs if run.epoch > 0]
     for text in _candidates(options, [name for name in shown if name in pinned]):
@@ -144,7 +143,7 @@ def _selects(text: str, trained: list[RunView], shown: Mapping[str, RunView]) ->
 
 
 def _in_table(run: RunView) -> dict[str, object]:
-    return {k: v for k, v in run.record.items() if k not in NOT_IN_TABLE}
+    return {k: v for k, v in run.record.items() if k not in UNSAID}
 
 
 def _metric(drawn: list[RunView], options: Options) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postertui.dashboard.charts.raster import EMPTY, Raster
+from postertui.dashboard.charts.raster import DOTTED, EMPTY, PATTERNS, Raster
 
 NAN = float("nan")
 
@@ -92,3 +92,28 @@ def test_more_points_than_columns_keep_their_extremes() -> None:
     raster = Raster(10, 8)
     raster.curve(np.linspace(0, 1, 1000), y, 0)
     assert (raster.render()[1][0] == 0).any()
+
+
+@given(
+    st.integers(1, 60),
+    st.integers(1, 12),
+    st.lists(st.lists(values, max_size=80), max_size=6),
+    st.booleans(),
+)
+def test_many_curves_at_once_are_as_one_after_the_other(
+    width: int, height: int, ys: list[list[float]], plain: bool
+) -> None:
+    lines = [(np.linspace(0, 1, len(y)), np.array(y, dtype=np.float64)) for y in ys]
+    patterns = [(*PATTERNS, DOTTED)[i % 5] for i in range(len(ys))]
+    single, together = (Raster(width, height, ascii_only=plain) for _ in range(2))
+    for owner, (x, y) in enumerate(lines):
+        single.curve(x, y, owner, patterns[owner])
+    together.curves(
+        np.concatenate([np.empty(0), *(x for x, _ in lines)]),
+        np.concatenate([np.empty(0), *(y for _, y in lines)]),
+        [len(y) for y in ys],
+        range(len(ys)),
+        patterns,
+    )
+    for one, other in zip(single.render(), together.render(), strict=True):
+        assert (one == other).all()

@@ -104,9 +104,15 @@ def plot(panel: Panel, width: int, height: int, look: Look) -> tuple[Raster, lis
         pattern = SPARSE if level.kind == "always-yes" else DASHED
         raster.level(look.scale.place(level.y), len(styles), pattern)
         styles.append(level.kind)
-    for curve in panel.curves:
-        raster.curve(place_x(curve.x), place_y(curve.y), len(styles), _pattern(curve, look))
-        styles.append(_style(curve, look))
+    if panel.curves:
+        raster.curves(
+            place_x(np.concatenate([curve.x for curve in panel.curves])),
+            place_y(np.concatenate([curve.y for curve in panel.curves])),
+            [len(curve.x) for curve in panel.curves],
+            range(len(styles), len(styles) + len(panel.curves)),
+            [_pattern(curve, look) for curve in panel.curves],
+        )
+    styles.extend(_style(curve, look) for curve in panel.curves)
     return raster, styles
 
 

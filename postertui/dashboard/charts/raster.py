@@ -7,11 +7,19 @@ kept apart from data, and data wins every character that both would touch. Coord
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+Pattern = tuple[bool, ...]
+
+#: Rows, columns, and the index of a point of the line, of each dot.
+Dots = tuple[Ints, Ints, Ints]
 
 #: Which of every so many dots along x are drawn.
 SOLID = (True,)
@@ -51,7 +59,7 @@ class Raster:
         """Dots along y."""
         return self.height * self._per_y
 
-    def level(self, y: float, owner: int, pattern: tuple[bool, ...] = DASHED) -> None:
+    def level(self, y: float, owner: int, pattern: Pattern = DASHED) -> None:
         """A horizontal reference line at `y`; nothing where `y` is outside 0..1."""
         if not 0 <= y <= 1:
             return
@@ -59,20 +67,48 @@ class Raster:
         columns = np.flatnonzero(_on(np.arange(self.columns), pattern))
         self._set(np.full(len(columns), row), columns, owner, data=False)
 
-    def curve(self, x: Floats, y: Floats, owner: int, pattern: tuple[bool, ...] = SOLID) -> None:
+    def curve(self, x: Floats, y: Floats, owner: int, pattern: Pattern = SOLID) -> None:
         """The points (x, y) joined in order; NaN is a gap, a point without neighbours a dot.
 
         x ascends. Where several points share a column, the whole of their range is drawn.
         """
+        self.curves(x, y, [len(x)], [owner], [pattern])
+
+    def curves(
+        self,
+        x: Floats,
+        y: Floats,
+        lengths: Sequence[int],
+        owners: Sequence[int],
+        patterns: Sequence[Pattern],
+    ) -> None:
+        """Many curves as `curve` draws one, the later ones over the earlier ones.
+
+        The points of all are one after the other in `x` and `y`, as many of each as `lengths` says:
+        a cell can hold a hundred curves and is drawn anew at every tick, and it takes hardly longer
+        to draw them all at once than to draw one.
+        """
+        if not len(x):
+            return
         columns = x * (self.columns - 1)
         rows = (1 - y) * (self.rows - 1)
-        finite = np.isfinite(rows) & np.isfinite(columns)
-        edges = np.flatnonzero(np.diff(np.concatenate(([False], finite, [False]))))
-        for start, stop in zip(edges[::2], edges[1::2], strict=True):
-            if stop - start == 1:
-                self._point(columns[start], rows[start], owner)
-            else:
-                self._stretch(columns[start:stop], rows[start:stop], owner, pattern)
+        of_point = np.repeat(np.arange(len(lengths)), lengths)
+        seen = np.isfinite(rows) & np.isfinite(columns)
+        # A stretch of points that are joined ends at a gap, and where the next line begins.
+        joined = seen[1:] & seen[:-1] & (of_point[1:] == of_point[:-1])
+        starts = np.flatnonzero(seen & ~np.concatenate(([False], joined)))
+        stops = np.flatnonzero(seen & ~np.concatenate((joined, [False]))) + 1
+        alone = stops - starts == 1
+        dots = (
+            self._points(columns, rows, starts[alone]),
+            self._stretches(columns, rows, starts[~alone], stops[~alone], of_point, patterns),
+        )
+        down, right, point = (np.concatenate(parts) for parts in zip(*dots, strict=True))
+        line = of_point[point]
+        if alone.any():
+            order = np.argsort(line, kind="stable")
+            down, right, line = down[order], right[order], line[order]
+        self._set(down, right, np.array(owners)[line], data=True)
 
     def band(self, x: Floats, low: Floats, high: Floats, owner: int) -> None:
         """A light filling between `low` and `high`, in the background."""
@@ -105,46 +141,97 @@ class Raster:
         packed: Ints = np.einsum("iajb,ab->ij", blocks, _WEIGHTS)
         return packed
 
-    def _point(self, column: float, row: float, owner: int) -> None:
+    def _points(self, columns: Floats, rows: Floats, at: Ints) -> Dots:
+        """A dot for each of the points `at`, of four where there is room for so many."""
         size = 1 if self.ascii_only else 2
-        left, top = int(column) // size * size, int(np.rint(row))
-        top = min(top, self.rows - size)
-        around = [(top + i, left + j) for i in range(size) for j in range(size)]
-        rows, columns = np.array(around).T
-        self._set(rows, columns, owner, data=True)
+        left = columns[at].astype(np.int64) // size * size
+        top = np.minimum(np.rint(rows[at]).astype(np.int64), self.rows - size)
+        down, right = np.divmod(np.arange(size * size), size)
+        return (
+            (top[:, None] + down).ravel(),
+            (left[:, None] + right).ravel(),
+            np.repeat(at, size * size),
+        )
 
-    def _stretch(self, x: Floats, y: Floats, owner: int, pattern: tuple[bool, ...]) -> None:
-        columns = np.arange(int(np.rint(x[0])), int(np.rint(x[-1])) + 1)
-        middle = np.interp(columns, x, y)
+    def _stretches(
+        self,
+        columns: Floats,
+        rows: Floats,
+        starts: Ints,
+        stops: Ints,
+        of_point: Ints,
+        patterns: Sequence[Pattern],
+    ) -> Dots:
+        """The dots of the lines through the points from each of `starts` up to one of `stops`."""
+        if not len(starts):
+            nothing = np.empty(0, dtype=np.int64)
+            return nothing, nothing, nothing
+        left, right = columns[starts], columns[stops - 1]
+        first = np.rint(left).astype(np.int64)
+        widths = np.rint(right).astype(np.int64) - first + 1
+        offsets = np.cumsum(widths) - widths
+        which = np.repeat(np.arange(len(starts)), widths)
+        x = np.arange(widths.sum()) - offsets[which] + first[which]
+        points = np.repeat(starts - np.cumsum(stops - starts) + (stops - starts), stops - starts)
+        points += np.arange(len(points))
+        of_stretch = np.repeat(np.arange(len(starts)), stops - starts)
+        # Side by side on one long axis, a single search serves them all.
+        apart = 2.0 * self.columns
+        asked = np.clip(x, left[which], right[which])
+        segment = np.searchsorted(
+            columns[points] + of_stretch * apart, asked + which * apart, side="right"
+        )
+        segment = points[np.minimum(segment, np.cumsum(stops - starts)[which] - 1)] - 1
+        run = columns[segment + 1] - columns[segment]
+        rise = rows[segment + 1] - rows[segment]
+        part = np.divide(asked - columns[segment], run, out=np.zeros_like(run), where=run > 0)
+        middle = rows[segment] + part * rise
         between = (middle[1:] + middle[:-1]) / 2
         before = np.concatenate((middle[:1], between))
         after = np.concatenate((between, middle[-1:]))
+        before[offsets] = middle[offsets]
+        after[offsets + widths - 1] = middle[offsets + widths - 1]
         low = np.minimum(np.minimum(before, after), middle)
         high = np.maximum(np.maximum(before, after), middle)
-        if len(x) > len(columns) / 2:
-            index = np.clip(np.rint(x).astype(np.int64) - columns[0], 0, len(columns) - 1)
-            np.minimum.at(low, index, y)
-            np.maximum.at(high, index, y)
+        crowded = (stops - starts > widths / 2)[of_stretch]
+        points, of_stretch = points[crowded], of_stretch[crowded]
+        place = np.rint(columns[points]).astype(np.int64) - first[of_stretch]
+        place = offsets[of_stretch] + np.clip(place, 0, widths[of_stretch] - 1)
+        np.minimum.at(low, place, rows[points])
+        np.maximum.at(high, place, rows[points])
+        on = _on_each(x, patterns, of_point[starts][which])
         top, bottom = np.ceil(low - 0.5), np.floor(high + 0.5)
-        on = _on(columns, pattern)
         limits = (0.0, float(self.rows - 1))
-        seen = on & (bottom >= limits[0]) & (top <= limits[1])
-        top = np.clip(top[seen], *limits).astype(np.int64)
-        bottom = np.clip(bottom[seen], *limits).astype(np.int64)
+        inside = on & (bottom >= limits[0]) & (top <= limits[1])
+        top = np.clip(top[inside], *limits).astype(np.int64)
+        bottom = np.clip(bottom[inside], *limits).astype(np.int64)
         # An exact half rounds to the next dot on one side and the last on the other.
         bottom = np.maximum(bottom, top)
-        rows, columns = _fill(columns[seen], top, bottom)
-        self._set(rows, columns, owner, data=True)
+        y, index = _fill(np.flatnonzero(inside), top, bottom)
+        return y, x[index], starts[which[index]]
 
-    def _set(self, rows: Ints, columns: Ints, owner: int, *, data: bool) -> None:
+    def _set(self, rows: Ints, columns: Ints, owner: int | Ints, *, data: bool) -> None:
         inside = (rows >= 0) & (rows < self.rows) & (columns >= 0) & (columns < self.columns)
-        rows, columns = rows[inside], columns[inside]
+        if not inside.all():
+            rows, columns = rows[inside], columns[inside]
+            owner = owner if isinstance(owner, int) else owner[inside]
         self._dots[data][rows, columns] = True
+        # Of several owners of one character the last stays.
         self._owner[data][rows // self._per_y, columns // self._per_x] = owner
 
 
-def _on(columns: Ints, pattern: tuple[bool, ...]) -> npt.NDArray[np.bool_]:
+def _on(columns: Ints, pattern: Pattern) -> npt.NDArray[np.bool_]:
     return np.array(pattern)[columns % len(pattern)]
+
+
+def _on_each(columns: Ints, patterns: Sequence[Pattern], which: Ints) -> npt.NDArray[np.bool_]:
+    """Which dots are drawn, where the dot in `columns[i]` has the pattern `patterns[which[i]]`."""
+    if all(pattern == SOLID for pattern in patterns):
+        return np.ones(len(columns), dtype=bool)
+    period = math.lcm(*{len(pattern) for pattern in patterns})
+    table = np.array([pattern * (period // len(pattern)) for pattern in patterns])
+    on: npt.NDArray[np.bool_] = table[which, columns % period]
+    return on
 
 
 def _fill(columns: Ints, top: Ints, bottom: Ints) -> tuple[Ints, Ints]:

@@ -29,8 +29,9 @@ _NAMED = 50
 def import_command(paths: tuple[Path, ...], runs: Path, as_json: bool) -> int:
     """Read 2017 logs or a history table into runs.
 
-    PATH is a folder of logs, a log, or a table (.tsv, .csv, .parquet). Importing again what is
-    there adds nothing. A log that cannot be used is named and skipped; the exit code is 1 then.
+    PATH is a folder of logs, a log, or a table (.tsv, .csv, .parquet). A history that is there
+    already, from whichever source, stays one run and gets what this source says more, such as
+    confusion counts. A log that cannot be used is named and skipped; the exit code is 1 then.
     """
     from postertui.importer import import_paths
 
@@ -95,7 +96,8 @@ def export_command(
 def _in_words(report: ImportReport, runs: Path) -> str:
     parts = [f"{_counted(len(report.added), 'run')} added to {runs}"]
     if report.there:
-        parts.append(f"{report.there:,} there already")
+        more = f" ({len(report.completed):,} completed)" if report.completed else ""
+        parts.append(f"{report.there:,} there already{more}")
     if report.skipped:
         parts.append(f"{len(report.skipped):,} skipped")
     return ", ".join(parts)
@@ -106,6 +108,7 @@ def _as_json(report: ImportReport, runs: Path) -> dict[str, object]:
         "runs": str(runs),
         "added": report.added,
         "there": report.there,
+        "completed": report.completed,
         "skipped": [{"what": s.what, "reason": s.reason} for s in report.skipped],
         "notes": report.notes,
     }

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from postertui.naming import variant_from_2017
+from postertui.naming import parse_regularizer, variant_from_2017
 from postertui.study import Variant
 from postertui.table import fill_identity, normalise, with_base_rates
 
@@ -80,6 +80,7 @@ def open_source(table: pl.DataFrame, variants: Mapping[str, Variant] | None = No
     )
     if table["name"].null_count() or table["run"].null_count():
         table = fill_identity(table)
+    table = _with_one_label_each(table)
     known: dict[str, Variant] = {}
     settings = table.group_by("name", maintain_order=True).agg(
         pl.col("variant", "Regularizer", "FC1", "FC2", "batch_size").first(),
@@ -103,6 +104,31 @@ def open_source(table: pl.DataFrame, variants: Mapping[str, Variant] | None = No
         )
     )
     return Source(table, known)
+
+
+def _with_one_label_each(table: pl.DataFrame) -> pl.DataFrame:
+    """`table` with one `Regularizer` for each value of λ that a variant has.
+
+    The published table says `L1=0e`, a log and a new run of the same variant `L1=0`; where both
+    are there, they are drawn as the one that is more frequent.
+    """
+    labels = table.group_by("name", "Regularizer").len()
+    several = labels.filter(pl.len().over("name") > 1).sort("len", "Regularizer", descending=True)
+    shown: dict[tuple[str, tuple[str, float]], str] = {}
+    other: list[tuple[str, str, str]] = []
+    for name, label, _ in several.iter_rows():
+        meaning = parse_regularizer(label)
+        usual = shown.setdefault((name, meaning), label)
+        if usual != label and meaning[0] != "none":
+            other.append((name, label, usual))
+    if not other:
+        return table
+    renamed = pl.DataFrame(other, schema=["name", "Regularizer", "_usual"], orient="row")
+    return (
+        table.join(renamed, on=["name", "Regularizer"], how="left", maintain_order="left")
+        .with_columns(pl.coalesce("_usual", "Regularizer").alias("Regularizer"))
+        .drop("_usual")
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -62,7 +62,8 @@ def test_the_published_table_and_logs(tmp_path: Path) -> None:
     original, imported = read_table(PUBLISHED), read_table(runs)
     assert imported.select(columns).sort(columns).equals(original.select(columns).sort(columns))
     logs = postertui("import", SHARED / "history-logs", PUBLISHED, "--runs", runs)
-    assert logs.stdout == f"64 runs added to {runs}, 383 there already\n"
+    assert logs.stdout == f"0 runs added to {runs}, 447 there already (64 completed)\n"
+    assert "64 of these runs were there without train_tp" in logs.stderr
     assert logs.returncode == 0
 
 

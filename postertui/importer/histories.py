@@ -1,0 +1,167 @@
+"""Histories of a table as runs: what `run.json` and `events.jsonl` say of each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from postertui import __version__
+from postertui.events import FORMAT_VERSION, encode_event
+from postertui.naming import variant_from_2017
+from postertui.runs import RunSpec, Weights, is_run_name
+from postertui.store import METRICS
+from postertui.table import DEFAULTS, SCHEMA, SETTING
+
+#: What stands in `run.json` for the data that nobody here has.
+FINGERPRINT = "imported-"
+
+#: The columns that differ from epoch to epoch, in the order of their events.
+PER_EPOCH = [name for name in METRICS if name in SCHEMA]
+
+#: Rows that are turned into events at a time.
+_CHUNK = 100_000
+
+_FLOATS = [name for name in PER_EPOCH if SCHEMA[name] is pl.Float64]
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ImportedRun:
+    """One history: its rows, its events and the digest of its numbers.
+
+    `row` is the first of its `rows`, `numbers` (epochs, `PER_EPOCH`) are NaN where undefined or
+    not said. `name` is the run's name, where the table gives one.
+    """
+
+    row: dict[str, object]
+    rows: pl.DataFrame
+    name: str | None
+    epochs: IntArray
+    numbers: FloatArray
+    digest: str
+    events: bytes
+    now: float
+
+    def spec(self, copies: int) -> RunSpec:
+        """What `run.json` says; of equal histories in one table, each has its number in it."""
+        row = self.row
+        label = str(row["Regularizer"])
+        variant = variant_from_2017(
+            str(row["variant"]),
+            label,
+            int(row["FC1"]),  # type: ignore[call-overload]
+            int(row["FC2"]),  # type: ignore[call-overload]
+            epochs=int(self.epochs[-1]),
+            name=str(row["name"]),
+            batch_size=row["batch_size"],  # type: ignore[arg-type]
+        )
+        again = f"-{copies}" if copies > 1 else ""
+        return RunSpec(
+            variant=variant,
+            genre=str(row["genre"]),
+            seed=row["seed"] or DEFAULTS["seed"],  # type: ignore[arg-type]
+            study=str(row["study"] or DEFAULTS["study"]),
+            data="",
+            data_fingerprint=f"{FINGERPRINT}{self.digest}{again}",
+            weights=Weights("imagenet", "imported"),
+            train_base_rate=row["train_base_rate"],  # type: ignore[arg-type]
+            test_base_rate=row["test_base_rate"],  # type: ignore[arg-type]
+            mode="published" if row["test_fscore_soft"] is None else "sound",
+            created=self.now,
+            versions={"postertui": __version__},
+            label=label if label != variant.regularizer_label else None,
+        )
+
+
+def chunks(table: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The table in pieces of whole runs, its runs being one after the other."""
+    start = 0
+    for end in _ends(table):
+        if end - start >= _CHUNK or end == len(table):
+            yield table[start:end]
+            start = end
+
+
+def _ends(table: pl.DataFrame) -> list[int]:
+    """Behind which rows another run begins, and the end."""
+    changes = np.flatnonzero(table["run"].rle_id().diff().fill_null(0).to_numpy()).tolist()
+    return [*changes, len(table)] if len(table) else []
+
+
+def histories_of(table: pl.DataFrame, named: frozenset[str], now: float) -> Iterator[ImportedRun]:
+    """The histories of a table whose runs are one after the other; `named` keep their names."""
+    ends = _ends(table)
+    first = [0, *ends[:-1]]
+    if not ends:
+        return
+    numbers = table.select(pl.col(PER_EPOCH).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
+    epochs = table["epoch"].to_numpy()
+    attempts = table["attempt"].fill_null(DEFAULTS["attempt"]).to_numpy()
+    lines = _event_lines(table, now)
+    rows = table[first].to_dicts()
+    for row, start, end in zip(rows, first, ends, strict=True):
+        setting = [row[c] for c in (*SETTING, "name", "seed")]
+        run = row["run"]
+        yield ImportedRun(
+            row=row,
+            rows=table[start:end],
+            name=run if run in named and is_run_name(run) else None,
+            epochs=epochs[start:end],
+            numbers=numbers[start:end],
+            digest=_digest(setting, epochs[start:end], numbers[start:end]),
+            events=_with_milestones(lines[start:end], epochs[start:end], attempts[start:end], now),
+            now=now,
+        )
+
+
+def _digest(setting: list[object], epochs: IntArray, numbers: NDArray[np.float64]) -> str:
+    """A digest of all that a history says; a column without any number says nothing."""
+    known = np.flatnonzero(~np.isnan(numbers).all(axis=0))
+    head = [*setting[:-1], setting[-1] or 0, [PER_EPOCH[i] for i in known]]
+    digest = hashlib.sha256(msgspec.json.encode(head))
+    digest.update(np.ascontiguousarray(epochs, dtype="<i8").data)
+    digest.update(np.ascontiguousarray(numbers[:, known], dtype="<f8").data)
+    return digest.hexdigest()[:24]
+
+
+def _event_lines(table: pl.DataFrame, now: float) -> list[bytes]:
+    """One `epoch` event a row, as `encode_event` writes it."""
+    known = [c for c in PER_EPOCH if table[c].null_count() < len(table)]
+    undefined = [
+        pl.when(pl.col(c).is_null()).then(pl.lit(c))
+        for c in known
+        if c in _FLOATS and table[c].null_count()
+    ]
+    attempt = pl.col("attempt").fill_null(DEFAULTS["attempt"])
+    begins = (attempt != attempt.shift()).fill_null(value=True).over("run")
+    events = table.select(
+        pl.lit(FORMAT_VERSION).alias("v"),
+        (pl.int_range(pl.len()) + begins.cum_sum()).over("run").alias("seq"),
+        attempt.alias("attempt"),
+        pl.lit(now).alias("time"),
+        pl.lit("epoch").alias("event"),
+        "epoch",
+        *known,
+        *([pl.concat_list(undefined).list.drop_nulls().alias("nonfinite")] if undefined else []),
+    )
+    return events.write_ndjson().encode().splitlines(keepends=True)
+
+
+def _with_milestones(lines: list[bytes], epochs: IntArray, attempts: IntArray, now: float) -> bytes:
+    """A run's events: its epochs, with the start of each attempt before them and the end after."""
+    parts: list[bytes] = []
+    begins = [0, *(np.flatnonzero(np.diff(attempts)) + 1).tolist()]
+    for place, end in zip(begins, [*begins[1:], len(lines)], strict=True):
+        fields = {"from_epoch": int(epochs[place]), "device": "imported"}
+        parts.append(encode_event(len(parts), int(attempts[place]), "start", fields, now))
+        parts += lines[place:end]
+    parts.append(encode_event(len(parts), int(attempts[-1]), "end", {"status": "done"}, now))
+    return b"".join(parts)

@@ -1,0 +1,111 @@
+"""What is imported, as it was found: logs of 2017 and history tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from postertui.errors import UserError
+from postertui.legacy import Log, UnreadableLogError, read_log
+from postertui.table import SCHEMA, fill_identity, load_table, normalise, with_base_rates
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Something that was not imported, and why."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """What was read from one PATH: histories, one run each, still in no folder.
+
+    `table` has all columns of `SCHEMA`; `named` are the runs whose name is the table's own.
+    """
+
+    path: Path
+    table: pl.DataFrame
+    named: frozenset[str] = frozenset()
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_source(path: Path) -> Source:
+    """The histories at `path`: a log of 2017, a folder of them, or a history table.
+
+    Raises `UserError` where it is none of these.
+    """
+    if path.is_dir():
+        return _read_logs(path)
+    if path.suffix.lower() == ".txt" and "history" in path.name:
+        return _source_of_logs(path, [path])
+    loaded = load_table(path)
+    notes = []
+    if loaded.ignored:
+        columns = ", ".join(f"`{c[:40]}`" for c in loaded.ignored[:6])
+        notes.append(f"{path}: passed over the columns {columns}, which no history table has")
+    return Source(path, loaded.table, loaded.given_runs, notes=tuple(notes))
+
+
+def _read_logs(folder: Path) -> Source:
+    files: list[Path] = []
+
+    def refuse(error: OSError) -> None:
+        raise UserError(f"{error.filename}: {error.strerror}")
+
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if "run.json" in names:
+            raise UserError(f"{folder}: holds runs; read them where they are with --runs")
+        files += [Path(parent, name) for name in sorted(names) if not name.startswith(".")]
+    if not files:
+        raise UserError(f"{folder}: is empty; a log of 2017 is called model-1-256-256-history.txt")
+    return _source_of_logs(folder, files)
+
+
+def _source_of_logs(path: Path, files: Iterable[Path]) -> Source:
+    logs: list[Log] = []
+    skipped: list[Skipped] = []
+    for file in files:
+        try:
+            logs.append(read_log(file))
+        except UnreadableLogError as error:
+            skipped.append(Skipped(_shown(file), str(error)))
+    more = [_shown(log.path) for log in logs if log.name.more]
+    notes = []
+    if more:
+        shown = ", ".join(more[:3]) + (" …" if len(more) > 3 else "")
+        notes.append(f"{path}: {len(more)} taken for repeated runs by their names: {shown}")
+    frames = [_frame(number, log) for number, log in enumerate(logs)]
+    table = normalise(pl.concat(frames, how="diagonal") if frames else pl.DataFrame(schema=SCHEMA))
+    return Source(
+        path, fill_identity(with_base_rates(table)), skipped=tuple(skipped), notes=tuple(notes)
+    )
+
+
+def _shown(path: Path) -> str:
+    """The path as text, whatever bytes its name has."""
+    return os.fsencode(path).decode(errors="replace")
+
+
+def _frame(number: int, log: Log) -> pl.DataFrame:
+    """The rows of a log; its number keeps it apart from others of the same setting."""
+    name = log.name
+    last = pl.int_range(pl.len()) == log.epochs - 1
+    return pl.DataFrame(
+        {"epoch": range(1, log.epochs + 1), **log.metrics}, strict=False
+    ).with_columns(
+        pl.lit(name.regularizer).alias("Regularizer"),
+        pl.lit(name.fc1).alias("FC1"),
+        pl.lit(name.fc2).alias("FC2"),
+        pl.lit(name.genre).alias("genre"),
+        pl.lit(name.family).alias("variant"),
+        pl.lit(str(number)).alias("run"),
+        *(pl.when(last).then(pl.lit(n, pl.Int64)).alias(c) for c, n in log.counts.items()),
+    )

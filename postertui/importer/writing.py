@@ -1,0 +1,107 @@
+"""New runs on the disk: each whole or not at all."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from postertui.runs import RunLock, RunSpec, hold_folder
+
+_STAGING = ".importing-"
+
+Draft = tuple[str, RunSpec, bytes]
+
+
+def write_runs(runs: Path, drafts: Sequence[Draft]) -> list[str]:
+    """Write new runs, each whole or not at all; their names.
+
+    They are filled in a folder of their own, brought to the disk together, and only then moved
+    into place: whatever ends the program, a run that is there has all of its history.
+    """
+    if not drafts:
+        return []
+    with _staging(runs) as staging:
+        for run, spec, events in drafts:
+            folder = staging / run
+            folder.mkdir(mode=0o700)
+            _write_file(
+                f"{folder}/run.json", msgspec.json.format(msgspec.json.encode(spec)) + b"\n"
+            )
+            _write_file(f"{folder}/events.jsonl", events)
+        _sync_file_system(staging)
+        added = []
+        for run, _, _ in drafts:
+            try:
+                (staging / run).rename(runs / run)
+            except OSError:
+                if (runs / run).exists():
+                    continue  # another import was faster
+                raise
+            added.append(run)
+        _sync_folder(runs)
+    return added
+
+
+def complete_run(folder: Path, events: bytes) -> bool:
+    """Put other events in the place of an imported run's; whether nobody else was at it."""
+    with RunLock(folder) as lock:
+        if not lock.acquire():
+            return False
+        draft = folder / f".events-{os.getpid()}"
+        try:
+            _write_file(str(draft), events)
+            _sync_file_system(folder)
+            draft.replace(folder / "events.jsonl")
+        finally:
+            draft.unlink(missing_ok=True)
+    return True
+
+
+@contextmanager
+def _staging(runs: Path) -> Iterator[Path]:
+    """A folder within `runs` that readers pass over; those of killed imports are removed."""
+    runs.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for stale in runs.glob(f"{_STAGING}*"):
+        if (fd := hold_folder(stale)) is not None:
+            shutil.rmtree(stale, ignore_errors=True)
+            os.close(fd)
+    staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=runs))
+    held = hold_folder(staging)
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def _write_file(path: str, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
+
+
+def _sync_file_system(folder: Path) -> None:
+    """Bring everything below `folder` to the disk; one call for thousands of files."""
+    syncfs = getattr(ctypes.CDLL(None), "syncfs", None)
+    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if syncfs is None or syncfs(fd) != 0:
+            os.sync()
+    finally:
+        os.close(fd)
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,213 @@
+"""A run that is in a log and in a table is one run, with what both say of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from postertui import read_table
+from postertui.events import EventWriter
+from postertui.importer import ImportReport, import_paths
+from postertui.runs import read_spec
+from postertui.store import Store
+from postertui.table import PUBLISHED_SCHEMA, write_table
+from tests.legacy.made import SHARED, log_text, needs_shared, write_logs
+from tests.supervisor.helpers import make_spec, queue
+
+LOGS = (
+    "model-1-256-256-history.txt",
+    "model-4-256-256-l1_0_0e+00-history.txt",
+    "comedy_RLROP_100_history.txt",
+    "scratch_model-9-256-256-history.txt",
+)
+COUNTS = {
+    "train_tp",
+    "train_fp",
+    "train_fn",
+    "train_tn",
+    "test_tp",
+    "test_fp",
+    "test_fn",
+    "test_tn",
+}
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Four logs, and a table as published of three of them and of a run that has no log."""
+    folder = tmp_path_factory.mktemp("sources")
+    logs = write_logs(folder / "logs", *LOGS)
+    (folder / "more").mkdir()
+    (folder / "more" / "model-9-256-256-history.txt").write_text(log_text(shift=0.2))
+    import_paths([logs, folder / "more"], folder / "runs")
+    table = read_table(folder / "runs").filter(pl.col("variant") != "scratch")
+    published = table.select(*PUBLISHED_SCHEMA).with_columns(
+        pl.col("Regularizer").replace("L1=0", "L1=0e")
+    )
+    published.write_csv(folder / "table.tsv", separator="\t", null_value="NaN")
+    return logs, folder / "table.tsv"
+
+
+def counts_by_genre(runs: Path) -> dict[tuple[str, str], list[int | None]]:
+    table = read_table(runs).sort("epoch")
+    keys = table.select("genre", "name").unique().rows()
+    return {(g, n): table.filter(genre=g, name=n)["test_tp"].to_list() for g, n in keys}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (1, 0, 1, 0)])
+def test_one_run_with_what_both_say(
+    sources: tuple[Path, Path], order: tuple[int, ...], tmp_path: Path
+) -> None:
+    reports = [import_paths([sources[i]], tmp_path) for i in order]
+    assert sum(len(r.added) for r in reports) == 5
+    assert sum(r.there for r in reports) == 4 * len(order) - 5
+    assert not any(r.skipped for r in reports)
+    assert counts_by_genre(tmp_path) == {
+        ("Comedy", "base"): [None, None, 80],
+        ("Comedy", "reduce-lr-100"): [None, None, 80],
+        ("Drama", "l1-0"): [None, None, 80],
+        ("Horror", "scratch"): [None, None, 80],
+        ("Horror", "base"): [None, None, None],
+    }
+    table = read_table(tmp_path)
+    assert table.height == 15
+    assert set(table.filter(name="l1-0")["Regularizer"]) == {"L1=0" if order[0] == 0 else "L1=0e"}
+    completed = [len(r.completed) for r in reports]
+    assert completed == {2: [0, 0 if order[0] == 0 else 3], 4: [0, 3, 0, 0]}[len(order)]
+    for report in reports:
+        assert bool(report.notes) is bool(report.completed)
+    assert {p.name for run in tmp_path.iterdir() if run.name[0] != "." for p in run.iterdir()} <= {
+        "run.json", "events.jsonl", "lock"
+    }  # fmt: skip
+
+
+def test_the_note_says_what_was_added(sources: tuple[Path, Path], tmp_path: Path) -> None:
+    logs, table = sources
+    report = import_paths([table, logs], tmp_path)
+    [note] = report.notes
+    assert note.startswith(f"{logs}: 3 of these runs were there without ")
+    assert all(name in note for name in COUNTS)
+
+
+@settings(
+    deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(pieces=st.lists(st.tuples(st.integers(0, 1), st.sets(st.integers(0, 4), min_size=1)),
+                       min_size=1, max_size=4))  # fmt: skip
+def test_any_pieces_in_any_order(
+    sources: tuple[Path, Path],
+    pieces: list[tuple[int, set[int]]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """However a study is cut into tables, what comes of it is each run once, with all that is
+    said of it."""
+    folder = tmp_path_factory.mktemp("pieces")
+    import_paths(list(sources), folder / "whole")
+    whole = read_table(folder / "whole")
+    settings_ = whole.select("genre", "name").unique().sort("genre", "name").rows()
+    wanted: dict[tuple[str, str], bool] = {}
+    for number, (has_counts, chosen) in enumerate(pieces):
+        part = whole.filter(
+            pl.any_horizontal(
+                (pl.col("genre") == g) & (pl.col("name") == n)
+                for g, n in (settings_[i] for i in sorted(chosen))
+            )
+        )
+        if not has_counts:
+            part = part.select(*PUBLISHED_SCHEMA)
+        part = part.drop("run", strict=False)
+        part.write_csv(folder / f"{number}.csv", null_value="NaN")
+        assert not import_paths([folder / f"{number}.csv"], folder / "runs").skipped
+        for i in chosen:
+            wanted[settings_[i]] = wanted.get(settings_[i], False) or bool(has_counts)
+    found = counts_by_genre(folder / "runs")
+    full = counts_by_genre(folder / "whole")
+    assert found == {
+        key: full[key] if has_counts else [None] * 3 for key, has_counts in wanted.items()
+    }
+
+
+def change(path: Path, column: str, value: float | None, epoch: int) -> Path:
+    """A table like that at `path`, with another value at an epoch of Comedy's base."""
+    table = read_table(path)
+    at = (pl.col("genre") == "Comedy") & (pl.col("name") == "base") & (pl.col("epoch") == epoch)
+    changed = table.with_columns(
+        pl.when(at).then(pl.lit(value, pl.Float64)).otherwise(column).alias(column)
+    )
+    write_table(changed.drop("run"), path.with_name("other.csv"))
+    return path.with_name("other.csv")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "epoch", "is_other"),
+    [
+        ("test_loss", 0.31, 1, False),
+        ("test_loss", 0.31 * (1 + 1e-15), 1, False),  # as R writes it
+        ("test_loss", 0.31 * (1 + 1e-9), 1, True),
+        ("test_fscore", 0.52, 2, True),  # where the log says that it is undefined
+        ("test_fscore", None, 3, True),
+    ],
+)
+def test_another_number_is_another_run(
+    column: str, value: float | None, epoch: int, is_other: bool, tmp_path: Path
+) -> None:
+    logs = write_logs(tmp_path / "logs", LOGS[0])
+    import_paths([logs], tmp_path / "runs")
+    write_table(read_table(tmp_path / "runs"), tmp_path / "t.csv")
+    report = import_paths([change(tmp_path / "t.csv", column, value, epoch)], tmp_path / "runs")
+    assert (len(report.added), report.there) == ((1, 0) if is_other else (0, 1))
+
+
+def test_equal_histories_of_one_source_are_runs_of_their_own(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    for name in ("model-1-256-256-history.txt", "model-1-256-256-2-history.txt"):
+        (logs / name).write_text(log_text())
+    assert len(import_paths([logs], tmp_path / "runs").added) == 2
+    table = read_table(tmp_path / "runs").select(*PUBLISHED_SCHEMA)
+    table.write_csv(tmp_path / "t.tsv", separator="\t", null_value="NaN")
+    report = import_paths([tmp_path / "t.tsv"], tmp_path / "runs")
+    assert (report.added, report.there) == ([], 2)
+    pl.concat([table, table.head(3)]).write_csv(
+        tmp_path / "t.tsv", separator="\t", null_value="NaN"
+    )
+    report = import_paths([tmp_path / "t.tsv"], tmp_path / "runs")
+    assert (len(report.added), report.there) == (1, 2)
+
+
+def test_what_a_job_has_written_stays_as_it_is(tmp_path: Path) -> None:
+    spec = make_spec("Comedy", epochs=2)
+    [name] = queue(tmp_path / "runs", spec)
+    with EventWriter(tmp_path / "runs" / name / "events.jsonl") as writer:
+        writer.append("start", from_epoch=1)
+        for epoch in (1, 2):
+            writer.append("epoch", epoch=epoch, test_loss=epoch / 4, test_fscore=0.1 * epoch)
+        writer.append("end", status="done")
+    before = (tmp_path / "runs" / name / "events.jsonl").read_bytes()
+    table = read_table(tmp_path / "runs").with_columns(train_loss=pl.lit(0.5))
+    table.select(*PUBLISHED_SCHEMA).write_csv(tmp_path / "t.csv", null_value="NaN")
+    report: ImportReport = import_paths([tmp_path / "t.csv"], tmp_path / "runs")
+    assert (report.added, report.there, report.completed) == ([], 1, [])
+    assert (tmp_path / "runs" / name / "events.jsonl").read_bytes() == before
+
+
+@needs_shared
+def test_the_logs_and_the_table_of_2017(tmp_path: Path) -> None:
+    published = SHARED / "published" / "model_perf.tsv"
+    logs = SHARED / "history-logs"
+    for number, paths in enumerate([[logs, published], [published, logs]]):
+        runs = tmp_path / str(number)
+        report = import_paths(paths, runs)
+        assert (len(report.added), report.there) == (383, 64)
+        table = read_table(runs)
+        assert table["run"].n_unique() == 383
+        assert table.filter(pl.col("test_tp").is_not_null()).height == 64
+        assert len(report.completed) == 64 * number
+        store = Store(runs)
+        store.refresh()
+        assert {run.state for run in store.runs.values()} == {"done"}
+        assert read_spec(runs / report.added[0]).study == "imported"

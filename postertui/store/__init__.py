@@ -7,6 +7,6 @@ runs in `runs/.cache`, which can be deleted at any time.
 
 from postertui.store.columns import COLUMNS, METRICS, Epochs
 from postertui.store.reader import Store
-from postertui.store.run import Run
+from postertui.store.run import SETTINGS, Run
 
-__all__ = ["COLUMNS", "METRICS", "Epochs", "Run", "Store"]
+__all__ = ["COLUMNS", "METRICS", "SETTINGS", "Epochs", "Run", "Store"]

@@ -1,6 +1,7 @@
 """What is remembered of closed runs, so that starting does not mean reading everything again.
 
-runs/.cache/index          the closed runs without their epochs, MessagePack
+runs/.cache/index          the closed runs without their epochs, and what many of their specs share;
+                           MessagePack
 runs/.cache/epochs-<id>    their epochs, float64 rows of `COLUMNS`, one after the other
 runs/.cache/lock           flock held while either is written
 
@@ -16,12 +17,14 @@ import mmap
 import os
 import re
 import secrets
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from postertui.events import Event
 from postertui.runs import FileLock, RunSpec
@@ -31,7 +34,7 @@ from postertui.store.run import Run
 FOLDER = ".cache"
 
 #: Changes when entries or columns do.
-VERSION = "1 " + " ".join(COLUMNS)
+VERSION = "2 " + " ".join(COLUMNS)
 
 _EPOCHS = re.compile(r"epochs-[0-9a-f]{16}")
 
@@ -46,12 +49,21 @@ class Identity(NamedTuple):
 
 
 class Entry(msgspec.Struct, array_like=True, gc=False):
-    """A closed run. Its epochs are `rows` rows from `first` on; `lines` were read."""
+    """A closed run. Its epochs are `rows` rows from `first` on; `lines` were read.
+
+    Thousands of runs differ in little more than genre and seed: the rest of the spec is the index's
+    `kinds[kind]`.
+    """
 
     name: str
     identity: Identity
     lines: int
-    spec: RunSpec
+    kind: int
+    genre: str
+    seed: int
+    created: float
+    train_base_rate: float | None
+    test_base_rate: float | None
     start: Event | None
     end: Event | None
     attempt: int
@@ -60,25 +72,29 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     first: int
     rows: int
 
-    def run(self, all_rows: Rows) -> Run:
-        rows = all_rows[self.first : self.first + self.rows]
-        return Run(
-            name=self.name,
-            spec=self.spec,
-            start=self.start,
-            end=self.end,
-            attempt=self.attempt,
-            newest_milestone=self.milestone,
-            changed=self.changed,
-            buffer=EpochBuffer(rows),
-        )
-
 
 class _Index(msgspec.Struct):
     version: str
     epochs: str
     total: int
+    kinds: list[RunSpec]
     entries: list[Entry]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether every entry's kind and rows are there."""
+        return all(
+            0 <= e.kind < len(self.kinds)
+            and e.first >= 0
+            and e.rows >= 0
+            and e.first + e.rows <= self.total
+            for e in self.entries
+        )
+
+
+def kind_of(spec: RunSpec) -> RunSpec:
+    """`spec` without what an `Entry` says of it."""
+    return replace(spec, genre="", seed=0, created=0.0, train_base_rate=None, test_base_rate=None)
 
 
 class Cache:
@@ -86,7 +102,7 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FOLDER
-        self._index = _Index(VERSION, "", 0, [])
+        self._index = _Index(VERSION, "", 0, [], [])
         self.rows: Rows = np.empty((0, len(COLUMNS)))
 
     def load(self) -> dict[str, Entry]:
@@ -99,10 +115,32 @@ class Cache:
             self.rows = _map(self._folder / index.epochs, index.total)
         except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
             return {}
-        if any(e.first < 0 or e.rows < 0 or e.first + e.rows > index.total for e in index.entries):
+        if not index.is_sound:
             return {}
         self._index = index
         return {entry.name: entry for entry in index.entries}
+
+    def run(self, entry: Entry) -> Run:
+        """The run that one of the loaded entries tells of."""
+        spec = replace(
+            self._index.kinds[entry.kind],
+            genre=sys.intern(entry.genre),
+            seed=entry.seed,
+            created=entry.created,
+            train_base_rate=entry.train_base_rate,
+            test_base_rate=entry.test_base_rate,
+        )
+        rows = self.rows[entry.first : entry.first + entry.rows]
+        return Run(
+            name=entry.name,
+            spec=spec,
+            start=entry.start,
+            end=entry.end,
+            attempt=entry.attempt,
+            newest_milestone=entry.milestone,
+            changed=entry.changed,
+            buffer=EpochBuffer(rows),
+        )
 
     def save(self, runs: Iterable[tuple[Run, Identity, int]]) -> None:
         """Remember these closed runs: each with its identity and the lines read."""
@@ -126,15 +164,13 @@ class Cache:
         path = self._folder / self._index.epochs
         # Somebody else may have replaced the index, or most rows may be of runs that changed.
         if not self._is_current() or 2 * held < self._index.total:
-            fresh, kept = [r for r in runs if r[0].spec is not None], []
+            fresh = [r for r in runs if r[0].spec is not None]
             path = self._folder / f"epochs-{secrets.token_hex(8)}"
-            total = 0
+            index = _Index(VERSION, path.name, 0, [], [])
         else:
-            total = self._index.total
-        entries = list(kept)
+            index = replace(self._index, kinds=[*self._index.kinds], entries=kept)
         try:
-            total = _append(path, total, fresh, entries)
-            index = _Index(VERSION, path.name, total, entries)
+            _append(path, index, fresh)
             draft = self._folder / "index.new"
             fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with os.fdopen(fd, "wb") as file:
@@ -160,37 +196,44 @@ class Cache:
         return (there.version, there.epochs, there.total) == (VERSION, mine.epochs, mine.total)
 
 
-def _append(
-    path: Path, total: int, fresh: list[tuple[Run, Identity, int]], entries: list[Entry]
-) -> int:
-    """Write the runs' rows after the first `total` ones of `path`, and their entries."""
+def _append(path: Path, index: _Index, fresh: list[tuple[Run, Identity, int]]) -> None:
+    """Write the runs' rows after the first `index.total` ones of `path`, and add their entries."""
+    kinds = {msgspec.msgpack.encode(kind): i for i, kind in enumerate(index.kinds)}
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "r+b") as file:
-        file.seek(total * _ROW_BYTES)
+        file.seek(index.total * _ROW_BYTES)
         for run, identity, lines in fresh:
             assert run.spec is not None
+            kind = kind_of(run.spec)
+            number = kinds.setdefault(msgspec.msgpack.encode(kind), len(index.kinds))
+            if number == len(index.kinds):
+                index.kinds.append(kind)
             rows = run.buffer.rows()
             file.write(np.ascontiguousarray(rows).data)
-            entries.append(
+            index.entries.append(
                 Entry(
-                    run.name,
-                    identity,
-                    lines,
-                    run.spec,
-                    run.start,
-                    run.end,
-                    run.attempt,
-                    run.newest_milestone,
-                    run.changed,
-                    total,
-                    len(rows),
+                    name=run.name,
+                    identity=identity,
+                    lines=lines,
+                    kind=number,
+                    genre=run.spec.genre,
+                    seed=run.spec.seed,
+                    created=run.spec.created,
+                    train_base_rate=run.spec.train_base_rate,
+                    test_base_rate=run.spec.test_base_rate,
+                    start=run.start,
+                    end=run.end,
+                    attempt=run.attempt,
+                    milestone=run.newest_milestone,
+                    changed=run.changed,
+                    first=index.total,
+                    rows=len(rows),
                 )
             )
-            total += len(rows)
+            index.total += len(rows)
         file.flush()
         # The index must not be on disk before the rows that it speaks of.
         os.fdatasync(file.fileno())
-    return total
 
 
 def _map(path: Path, total: int) -> Rows:

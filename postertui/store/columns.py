@@ -69,10 +69,11 @@ class Epochs(Sequence[Event]):
     missing where the run never had it. `values` and `array` give a column at once.
     """
 
-    __slots__ = ("_rows",)
+    __slots__ = ("_known_columns", "_rows")
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
+        self._known_columns: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -104,7 +105,7 @@ class Epochs(Sequence[Event]):
     def has(self, name: str) -> bool:
         """Whether `name` is defined at any epoch."""
         index = _INDEX.get(name)
-        return index is not None and bool(np.isfinite(self._rows[:, index]).any())
+        return index is not None and bool(self._defined()[index])
 
     def newest(self, name: str) -> Any:
         """`name` at the newest epoch; None where there is none or it is undefined."""
@@ -123,11 +124,15 @@ class Epochs(Sequence[Event]):
             if value == value
         }
 
+    def _defined(self) -> NDArray[np.bool_]:
+        """Whether each of `COLUMNS` is defined at any epoch."""
+        if self._known_columns is None:
+            self._known_columns = np.logical_or.reduce(np.isfinite(self._rows), axis=0)
+        assert self._known_columns is not None
+        return self._known_columns
+
     def _known(self) -> list[tuple[int, str]]:
-        if not len(self._rows):
-            return []
-        known = np.flatnonzero(np.isfinite(self._rows).any(axis=0)).tolist()
-        return [(i, COLUMNS[i]) for i in known]
+        return [(i, COLUMNS[i]) for i in np.flatnonzero(self._defined()).tolist()]
 
     def _event(self, row: list[float], known: list[tuple[int, str]]) -> Event:
         event: Event = {name: _python(name, row[i]) for i, name in known}
@@ -153,10 +158,10 @@ class EpochBuffer:
         self._used = len(self._rows)
 
     def view(self) -> Epochs:
-        return Epochs(self._rows[: self._used])
+        return Epochs(self.rows())
 
     def rows(self) -> Rows:
-        return self._rows[: self._used]
+        return self._rows if self._used == len(self._rows) else self._rows[: self._used]
 
     def __len__(self) -> int:
         return self._used

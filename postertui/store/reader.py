@@ -180,7 +180,7 @@ class Store:
             return None
         self._seen[name], self._lines[name] = identity, entry.lines
         self._sizes[name] = identity.events[1]
-        return entry.run(self._cache.rows)
+        return self._cache.run(entry)
 
     def _begin(self, name: str) -> Run:
         if not is_run_name(name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,24 @@ from postertui.events import Event
 from postertui.notes import Note
 from postertui.runs import RunSpec, State, derive_state
 from postertui.store.columns import COLUMNS, EpochBuffer, Epochs, Rows
+
+#: What a run's record says of its spec.
+SETTINGS: dict[str, Callable[[RunSpec], Any]] = {
+    "name": lambda spec: spec.variant.name,
+    "variant": lambda spec: spec.variant.name,
+    "family": lambda spec: spec.variant.family,
+    "regularizer": lambda spec: spec.label or spec.variant.regularizer_label,
+    "fc1": lambda spec: spec.variant.fc1,
+    "fc2": lambda spec: spec.variant.fc2,
+    "batch_size": lambda spec: spec.variant.batch_size,
+    "epochs": lambda spec: spec.variant.epochs,
+    "genre": lambda spec: spec.genre,
+    "seed": lambda spec: spec.seed,
+    "study": lambda spec: spec.study,
+    "mode": lambda spec: spec.mode,
+    "train_base_rate": lambda spec: spec.train_base_rate,
+    "test_base_rate": lambda spec: spec.test_base_rate,
+}
 
 
 @dataclass(slots=True)
@@ -90,12 +109,15 @@ class Run:
         """The run as a flat record, for filters, tables and `--json`: settings, state, newest."""
         record = self.buffer.view().newest_event()
         record.pop("time", None)
-        return record | self.settings()
+        record |= self.standing()
+        if self.spec is not None:
+            record |= {name: setting(self.spec) for name, setting in SETTINGS.items()}
+        return record
 
-    def settings(self) -> dict[str, Any]:
-        """What `record` says beside the newest epoch's metrics."""
+    def standing(self) -> dict[str, Any]:
+        """What `record` says beside the settings and the newest epoch's metrics."""
         start = self.start or {}
-        record: dict[str, Any] = {
+        return {
             "run": self.name,
             "state": self.state,
             "attempt": self.attempt,
@@ -106,25 +128,6 @@ class Run:
             "host": start.get("host"),
             "tag": self.note.tags,
         }
-        if self.spec is not None:
-            v = self.spec.variant
-            record.update(
-                name=v.name,
-                variant=v.name,
-                family=v.family,
-                regularizer=self.spec.label or v.regularizer_label,
-                fc1=v.fc1,
-                fc2=v.fc2,
-                batch_size=v.batch_size,
-                epochs=v.epochs,
-                genre=self.spec.genre,
-                seed=self.spec.seed,
-                study=self.spec.study,
-                mode=self.spec.mode,
-                train_base_rate=self.spec.train_base_rate,
-                test_base_rate=self.spec.test_base_rate,
-            )
-        return record
 
     def apply(self, event: Event) -> None:
         """Bring the run up to date with an event that is no epoch."""

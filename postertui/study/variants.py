@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -87,6 +88,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return f"{self.regularizer.upper()}={format_strength(self.strength)}"
 
 
+@lru_cache(maxsize=1024)
 def format_strength(value: float) -> str:
     """λ as the published table writes it: `1e-5`, `2.5e-4`, `0`."""
     if value == 0:

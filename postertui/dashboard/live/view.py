@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from functools import lru_cache
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from postertui.dashboard.numbers import always_yes
 from postertui.dashboard.safe import clean
 from postertui.events import Event
-from postertui.store import Epochs, Run
+from postertui.runs import RunSpec
+from postertui.store import SETTINGS, Epochs, Run
 
 #: The choices for what to draw: name to (label, the event fields by preference, without cohort).
 METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -31,32 +32,33 @@ Side = str  # "train" or "test"
 
 
 class Record(Mapping[str, Any]):
-    """A run's flat record; the newest epoch's metrics are looked up when they are asked for."""
+    """A run's flat record, as `Run.record` gives it, looked up when it is asked for."""
 
-    __slots__ = ("_epochs", "_settings")
+    __slots__ = ("_epochs", "_spec", "_standing")
 
-    def __init__(self, settings: dict[str, Any], epochs: Epochs) -> None:
-        self._settings, self._epochs = settings, epochs
+    def __init__(self, standing: dict[str, Any], spec: RunSpec | None, epochs: Epochs) -> None:
+        self._standing, self._spec, self._epochs = standing, spec, epochs
 
     def __getitem__(self, key: str) -> Any:
-        if key in self._settings:
-            return self._settings[key]
+        if self._spec is not None and (setting := SETTINGS.get(key)) is not None:
+            return setting(self._spec)
+        if key in self._standing:
+            return self._standing[key]
         value = None if key == "time" else self._epochs.newest(key)
         if value is None:
             raise KeyError(key)
         return value
 
     def __iter__(self) -> Iterator[str]:
-        newest = self._epochs.newest_event().keys()
-        yield from self._settings
-        yield from (key for key in newest if key != "time" and key not in self._settings)
+        names = dict.fromkeys(self._epochs.newest_event())
+        names.pop("time", None)
+        yield from {**names, **self._standing, **(SETTINGS if self._spec is not None else {})}
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
 
-@dataclass(frozen=True, eq=False)
-class RunView:
+class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
     """One run at one moment.
 
     `name` is the folder's name and `record` what filters see, both as they are on disk; every
@@ -64,8 +66,8 @@ class RunView:
     """
 
     name: str
-    record: Mapping[str, Any] = field(repr=False)
-    history: Epochs = field(repr=False)
+    record: Mapping[str, Any]
+    history: Epochs
     state: str
     genre: str
     variant: str
@@ -88,13 +90,21 @@ class RunView:
     tags: tuple[str, ...] = ()
     note: str = ""
     pinned: bool = False
+    _seconds: float | None | msgspec.UnsetType = msgspec.UNSET
 
-    @cached_property
+    def __repr__(self) -> str:
+        return f"RunView({self.name}, {self.state}, {self.epoch}/{self.epochs})"
+
+    @property
     def seconds(self) -> float | None:
         """The median of the epochs' seconds."""
-        taken = self.history.array("seconds")
-        known = np.sort(taken[~np.isnan(taken)])
-        return float(known[len(known) // 2]) if len(known) else None
+        if self._seconds is msgspec.UNSET:
+            taken = self.history.array("seconds")
+            known = np.sort(taken[~np.isnan(taken)])
+            median = float(known[len(known) // 2]) if len(known) else None
+            msgspec.structs.force_setattr(self, "_seconds", median)
+            return median
+        return self._seconds
 
     @property
     def remaining(self) -> float | None:
@@ -151,36 +161,41 @@ class RunView:
 
 def view_of(run: Run) -> RunView:
     """A snapshot of `run`, its strings cleaned."""
-    record = run.settings()
-    spec = run.spec
-    features = run.features if not run.epoch and run.state == "running" else None
+    spec, epochs, standing = run.spec, run.epochs, run.standing()
+    state, epoch, dead = standing["state"], standing["epoch"], standing["dead"]
+    features = run.features if not epoch and state == "running" else None
     return RunView(
         name=run.name,
-        record=Record(record, run.epochs),
-        history=run.epochs,
-        state=run.state,
+        record=Record(standing, spec, epochs),
+        history=epochs,
+        state=state,
         genre=clean(spec.genre if spec else "?"),
         variant=clean(spec.variant.name if spec else run.name),
         family=clean(spec.variant.family if spec else "?"),
         regularizer=clean((spec.label or spec.variant.regularizer_label) if spec else "?"),
         study=clean(spec.study if spec else "?"),
-        device=clean(record.get("device") or ""),
-        reason=clean(run.reason or ("held: h lets it go on" if run.paused else "")),
+        device=clean(standing["device"] or ""),
+        reason=clean(standing["reason"] or ("held: h lets it go on" if run.paused else "")),
         seed=spec.seed if spec else 0,
-        epoch=run.epoch,
+        epoch=epoch,
         epochs=spec.variant.epochs if spec else 0,
         attempt=run.attempt,
-        dead=bool(record.get("dead")),
+        dead=dead,
         cancelling=run.cancelling,
         train_base_rate=spec.train_base_rate if spec else None,
         test_base_rate=spec.test_base_rate if spec else None,
-        fc=f"{spec.variant.fc1}×{spec.variant.fc2}" if spec else "?",
+        fc=_fc(spec.variant.fc1, spec.variant.fc2) if spec else "?",
         changed=run.changed,
         progress=_features_progress(features),
         tags=tuple(clean(tag, 40) for tag in run.note.tags),
         note=clean(run.note.text, 500),
         pinned=run.note.pinned,
     )
+
+
+@lru_cache(maxsize=1024)
+def _fc(fc1: int, fc2: int) -> str:
+    return f"{fc1}×{fc2}"
 
 
 def _features_progress(event: Event | None) -> str:

@@ -90,7 +90,7 @@ class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
     tags: tuple[str, ...] = ()
     note: str = ""
     pinned: bool = False
-    _seconds: float | None | msgspec.UnsetType = msgspec.UNSET
+    _seconds: float | msgspec.UnsetType | None = msgspec.UNSET
 
     def __repr__(self) -> str:
         return f"RunView({self.name}, {self.state}, {self.epoch}/{self.epochs})"

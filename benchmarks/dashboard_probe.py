@@ -101,7 +101,7 @@ def state_of(app: Any) -> object:
     if main is None:
         return None
     grid = main.grid
-    return main.table._at, grid.cursor, grid.selected, main.focused
+    return main.table._at, grid.cursor, grid.places.selected, main.focused
 
 
 async def run(app: Any, probe: Probe) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.filter import LineFilter
@@ -34,6 +35,9 @@ from postertui.dashboard.watch.announce import happenings
 
 #: The view is written down this long after its last change.
 REMEMBER_AFTER = 1.0
+
+#: A key that changes nothing on the screen waits no longer than this.
+KEY_WAITS = 0.06
 
 
 class RunsChanged(Message):
@@ -82,6 +86,7 @@ class DashboardApp(App[None]):
         self._sparing = SparingScreen()
         self._finished: deque[tuple[float, int]] = deque(maxlen=64)
         self._remembering: Timer | None = None
+        self._pressed: float | None = None
 
     def get_default_screen(self) -> MainScreen:
         self._main = MainScreen(self, self.model)
@@ -105,6 +110,17 @@ class DashboardApp(App[None]):
         # Textual has no public place between what it drew and what it sends.
         colours = self.console._color_system or ColorSystem.TRUECOLOR
         super()._display(screen, self._sparing.spare(renderable, self.size, colours))
+        self._pressed = None
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key):
+            self._pressed = time.monotonic()
+        await super().on_event(event)
+
+    @property
+    def key_waits(self) -> bool:
+        """Whether a key was pressed just now and nothing has been shown since."""
+        return self._pressed is not None and time.monotonic() - self._pressed < KEY_WAITS
 
     def on_mount(self) -> None:
         self.app_resume_signal.subscribe(self, lambda _: self._sparing.forget(), immediate=True)

@@ -42,7 +42,9 @@ class Board(Screen[None]):
         self.hints = FilterHints(self.bar)
         self.table = RunTable(book, id="table")
         self.detail = RunDetail(book)
-        self.grid = ChartGrid(book, ascii_only=plain, id="grid")
+        self.grid = ChartGrid(
+            book, ascii_only=plain, keys_wait=lambda: dashboard.key_waits, id="grid"
+        )
         self.keys = KeyBar(book)
 
     @property

@@ -57,7 +57,7 @@ class MainScreen(ViewActions, RunActions, Judging, WatchActions, FigureActions):
         if run is None or not self.table.has_focus:
             return
         value = COMPARED[self.model.options.compare][1](run)
-        self.grid.go_to((run.genre, value if self.grid.facet else ""))
+        self.grid.go_to((run.genre, value if self.grid.places.facet else ""))
 
     @on(RunTable.SortAsked)
     def _sort_asked(self, event: RunTable.SortAsked) -> None:

@@ -111,7 +111,7 @@ class ViewActions(Board):
         self.set_layout(order[(index + 1) % 3])
 
     def action_columns(self, by: int) -> None:
-        across = self.grid.tiling.across
+        across = self.grid.places.tiling.across
         self._set(columns=max(1, across + by))
 
     def action_cursor(self, by: int) -> None:

@@ -38,6 +38,8 @@ class Driver:
         """Let messages, and those that follow from them, be handled."""
         for _ in range(3):
             await self.pilot.pause()
+        while self.app.main.grid.is_at_work:
+            await self.pilot.pause(0.001)
 
     async def write(self, text: str) -> None:
         """Type `text` into whatever has the keys."""

@@ -61,7 +61,7 @@ async def test_the_palette_has_everything(made: MadeRuns, size: tuple[int, int])
         await d.write("go to drama")
         await d.until(lambda: d.app.screen.query_one(CommandList).option_count == 1, "one command")
         await d.press("enter")
-        await d.until(lambda: d.app.main.grid.selected_key == ("Drama", "base"), "the cell")
+        await d.until(lambda: d.app.main.grid.places.selected_key == ("Drama", "base"), "the cell")
 
 
 async def test_the_footer_follows_what_has_the_keys(made: MadeRuns) -> None:

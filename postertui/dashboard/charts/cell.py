@@ -22,7 +22,7 @@ from postertui.dashboard.charts.raster import (
     Ints,
     Raster,
 )
-from postertui.dashboard.safe import fit
+from postertui.dashboard.safe import cells, fit
 
 Text = tuple[str, str]  # text, name of its style
 Row = tuple[Text, ...]
@@ -195,3 +195,17 @@ def _x_axis(width: int, look: Look) -> Row:
     for column, label in x_ticks(*look.epochs, width):
         line[column : column + len(label)] = label
     return ((" " * LABEL_WIDTH + "".join(line), "axis"),)
+
+
+def difference(before: Row, after: Row) -> tuple[int, int]:
+    """The first and last (exclusive) character in which two rows differ."""
+    old = [(c, style) for text, style in before for c in text]
+    new = [(c, style) for text, style in after for c in text]
+    stop = max(len(old), len(new))
+    wide = max(sum(cells(text) for text, _ in row) for row in (before, after))
+    if len(old) != len(new) or wide != stop:
+        return 0, wide
+    start = next((i for i in range(stop) if old[i] != new[i]), stop)
+    while stop > start and old[stop - 1] == new[stop - 1]:
+        stop -= 1
+    return start, max(stop, start + 1)

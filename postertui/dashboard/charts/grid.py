@@ -33,50 +33,54 @@ class ChartGrid(GridCanvas, can_focus=True):
             self.key = key
 
     def action_select(self, down: int, right: int) -> None:
-        self.select(self.selected[0] + down, self.selected[1] + right)
+        row, column = self.places.selected
+        self.select(row + down, column + right)
 
     def select(self, row: int, column: int) -> None:
         """Choose a cell, scrolling if it is out of sight."""
-        rows, columns = self.cells
+        places = self.places
+        rows, columns = places.cells
         row, column = max(0, min(row, rows - 1)), max(0, min(column, columns - 1))
-        if self.key_at(row, column) is None:
+        if places.key_at(row, column) is None:
             return
-        before, offset = self.selected_key, self.offset_
-        self.selected = (row, column)
-        self._follow()
-        if offset != self.offset_:
-            self._repaint()
+        before, offset = places.selected_key, places.offset
+        places.selected = (row, column)
+        places.follow()
+        changed = [k for k in (before, places.selected_key) if k is not None]
+        if offset != places.offset:
+            self._is_old(changed)
+            self._scroll()
         else:
-            self._redraw([k for k in (before, self.selected_key) if k is not None])
+            self._redraw(changed)
 
     def go_to(self, key: Key) -> None:
         """Choose the cell `key`, if there is one."""
-        rows, columns = self.cells
+        rows, columns = self.places.cells
         for row in range(rows):
             for column in range(columns):
-                if self.key_at(row, column) == key:
+                if self.places.key_at(row, column) == key:
                     self.select(row, column)
                     return
 
     def action_page(self, by: int) -> None:
-        rows, columns = self.cells
-        row, column = self.selected
-        if rows > self.tiling.down:
-            self.select(row + by * self.tiling.down, column)
-        elif columns > self.tiling.across:
-            self.select(row, column + by * self.tiling.across)
+        tiling, (rows, columns) = self.places.tiling, self.places.cells
+        row, column = self.places.selected
+        if rows > tiling.down:
+            self.select(row + by * tiling.down, column)
+        elif columns > tiling.across:
+            self.select(row, column + by * tiling.across)
 
     def action_first(self) -> None:
         self.select(0, 0)
 
     def action_open(self) -> None:
-        if (key := self.selected_key) is not None:
+        if (key := self.places.selected_key) is not None:
             self.post_message(self.Opened(key))
 
     def move_cursor(self, by: int) -> None:
         """Move the epoch cursor in all cells; the first call puts it on the newest epoch."""
         first, last = self.epochs
-        newest = max((r.epoch for r in self.runs.values()), default=last)
+        newest = max((r.epoch for r in self.panels.runs.values()), default=last)
         start = self.cursor if self.cursor is not None else min(last, newest) - min(by, 0)
         if self.cursor is None and by > 0:
             start = first - 1
@@ -86,24 +90,25 @@ class ChartGrid(GridCanvas, can_focus=True):
         if epoch != self.cursor:
             self.cursor = epoch
             self._redraw_readout()
-            self._due.update((self.key_at(*cell), None) for cell in self.in_sight())
-            if self._drawing is None:
-                self._draw_due()
+            self._is_old([*self._drawn, *self.places.keys_in_sight()])
+            self._work()
 
     def _cell_under(self, x: int, y: int) -> tuple[int, int] | None:
-        column, row = x // (self.tiling.width + 1), (y - self._top) // self.tiling.height
-        if y < self._top or row >= self.tiling.down or column >= self.tiling.across:
+        places, tiling = self.places, self.places.tiling
+        column, row = x // (tiling.width + 1), (y - places.top) // tiling.height
+        if y < places.top or row >= tiling.down or column >= tiling.across:
             return None
-        cell = (row + self.offset_[0], column + self.offset_[1])
-        return cell if self.key_at(*cell) is not None else None
+        cell = (row + places.offset[0], column + places.offset[1])
+        return cell if places.key_at(*cell) is not None else None
 
     def on_click(self, event: events.Click) -> None:
         cell = self._cell_under(event.x, event.y)
         if cell is None:
             return
         self.select(*cell)
-        plot = event.x % (self.tiling.width + 1) - LABEL_WIDTH
-        across = max(1, self.tiling.width - LABEL_WIDTH - 1)
+        width = self.places.tiling.width
+        plot = event.x % (width + 1) - LABEL_WIDTH
+        across = max(1, width - LABEL_WIDTH - 1)
         if plot >= 0:
             first, last = self.epochs
             self.set_cursor(round(first + (last - first) * min(1.0, plot / across)))
@@ -111,10 +116,10 @@ class ChartGrid(GridCanvas, can_focus=True):
             self.action_open()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self.select(self.selected[0] + 1, self.selected[1])
+        self.action_select(1, 0)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self.select(self.selected[0] - 1, self.selected[1])
+        self.action_select(-1, 0)
 
     def on_focus(self) -> None:
         self._show_focus()
@@ -123,5 +128,5 @@ class ChartGrid(GridCanvas, can_focus=True):
         self._show_focus()
 
     def _show_focus(self) -> None:
-        if (key := self.selected_key) is not None and self._drawn:
+        if (key := self.places.selected_key) is not None and key in self._drawn:
             self._redraw([key])

@@ -6,11 +6,13 @@ a millisecond. For tests and benchmarks of what surrounds training:
     POSTERTUI_TRAINER=benchmarks.cheap_trainer:CheapTrainer
 
 `CHEAP_SECONDS` stretches each epoch. What a genre is called decides what goes wrong in the third
-epoch: `hang`, `hang-once`, `eat` (memory), `raise`, `segfault`, `exit`, `slow` (an epoch that
-never ends inside C code), `oom` (device memory, always), `big` (device memory, unless it has the
-device to itself); `refuse` (an error for people) begins not at all. `CHEAP_NOTES` is a folder in
+epoch: `hang`, `hang-once`, `helper` (hangs, and has started a process), `eat` (memory), `raise`,
+`segfault`, `exit`, `slow` (an epoch that never ends inside C code), `oom` (device memory, always),
+`big` (device memory, unless it has the device to itself); `refuse` (an error for people) begins
+not at all. `CHEAP_NOTES` is a folder in
 which trainers of several processes leave word for each other; the file `pace` in it overrules
-`CHEAP_SECONDS` at any time.
+`CHEAP_SECONDS` at any time, and no epoch after the one that the file `hold` names begins while
+it is there.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -67,6 +70,8 @@ class CheapTrainer:
         x, y = _posters(spec)
         done, weights, velocity = _initial(spec) if resume is None else _load(resume)
         for epoch in range(done + 1, spec.variant.epochs + 1):
+            while epoch > self._note("hold", epoch):
+                time.sleep(0.02)
             began = time.monotonic()
             self._misbehave(spec.genre, epoch)
             rng = np.random.default_rng([spec.seed, epoch, len(spec.genre)])
@@ -75,17 +80,17 @@ class CheapTrainer:
                 velocity = 0.9 * velocity - 0.05 * (x[rows].T @ error) / len(rows)
                 weights = weights + velocity
             metrics = _metrics(_predict(x, weights), y)
-            if (left := self._pace() - (time.monotonic() - began)) > 0:
-                time.sleep(left)
+            while (left := self._note("pace", self._seconds) - (time.monotonic() - began)) > 0:
+                time.sleep(min(left, 0.1))
             metrics["seconds"] = time.monotonic() - began
             yield CheapEpoch(epoch, metrics, {"weights": weights, "velocity": velocity})
 
-    def _pace(self) -> float:
-        """How many seconds an epoch takes at least."""
+    def _note(self, name: str, otherwise: float) -> float:
+        """The number that somebody has left in the notes, if any."""
         with contextlib.suppress(OSError, ValueError):
             if self._notes is not None:
-                return float((self._notes / "pace").read_text())
-        return self._seconds
+                return float((self._notes / name).read_text())
+        return otherwise
 
     @contextlib.contextmanager
     def _present(self, spec: RunSpec) -> Iterator[None]:
@@ -123,6 +128,9 @@ class CheapTrainer:
             case "hang":
                 time.sleep(3600)
             case "hang-once" if self._first_time("hung"):
+                time.sleep(3600)
+            case "helper":
+                subprocess.Popen(["sleep", "3600"])
                 time.sleep(3600)
             case "segfault":
                 signal.signal(signal.SIGSEGV, signal.SIG_DFL)

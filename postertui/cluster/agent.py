@@ -62,7 +62,7 @@ BEAT = 2.0
 PATIENCE = 6.0
 
 #: A checkpoint is sent along once a run takes so long, at most so often, in seconds.
-SAVE_AFTER = 20.0
+SAVE_AFTER = float(os.environ.get("POSTERTUI_CLUSTER_SAVE_AFTER", "20"))
 
 #: No checkpoint larger than this is sent, in bytes.
 SAVE_MOST = 1 << 27

@@ -149,12 +149,14 @@ class RayJobs:
     def close(self, patience: float) -> list[Report]:
         """Stop what is out there. What does not answer stays out there, and stays claimed.
 
-        The claims end with this process; the next supervisor takes them up again.
+        The claims end with this process; the next supervisor takes them up again. Where nothing is
+        out there, the driver stays a while for whoever trains next.
         """
         found: list[Report] = []
         deadline = time.monotonic() + patience
-        for study in self._studies.values():
-            study.send(Close())
+        if len(self._collector):
+            for study in self._studies.values():
+                study.send(Close())
         while len(self._collector) and (left := deadline - time.monotonic()) > 0:
             found += self.reports(min(left, 0.1))
             if not any(study.link for study in self._studies.values()):

@@ -63,13 +63,17 @@ class Connection:
         self._owner = owner
         self._study = study
         self._deliver = deliver
+        # The driver's answer may be here, and its answer wanted, before we know of the link.
+        self._beginning = threading.Lock()
         self._stopped = threading.Event()
         self._lost = threading.Event()
         threading.Thread(target=self._keep_up, name=f"driver of {study}", daemon=True).start()
 
     def send(self, message: AnyMessage, blob: bytes = b"") -> None:
         """Send where there is a connection; whatever matters is said again with each new one."""
-        if link := self.link:
+        with self._beginning:
+            link = self.link
+        if link is not None:
             link.send(message, blob)
 
     def stop(self) -> None:
@@ -100,9 +104,11 @@ class Connection:
             name = submit_driver(jobs, self._owner, self._study)
         port = await_port(jobs, name, self._stopped)
         self._lost.clear()
+        first = Client(versions())
         link = Link.connect(self._address.host, port, link_key(read_token()), deliver=self._receive)
-        link.send(Client(versions()))
-        self.link = link
+        with self._beginning:
+            link.send(first)
+            self.link = link
 
     def _receive(self, frame: Frame | None) -> None:
         match frame:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
 #: What of our environment a driver and its agents have too.
-PASSED_ON = ("KERAS_BACKEND", "POSTERTUI_TRAINER", "POSTERTUI_JOB_MEMORY_MB", "CHEAP_SECONDS")
+PASSED_ON = ("KERAS_BACKEND", "POSTERTUI_TRAINER", "POSTERTUI_JOB_MEMORY_MB")
 
 _LISTENING = re.compile(r"^postertui: listening on (\S+) (\d+)$", re.MULTILINE)
 

@@ -1,65 +1,47 @@
-"""One real cluster per test process: a head and two nodes with one CPU each."""
+"""One real cluster for all tests: a head and two nodes with one CPU each."""
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import importlib.util
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.local import LocalCluster
-from tests.supervisor.helpers import cheap_environment, end_processes
+from tests.cluster.scene import Scene
 
 
 @pytest.fixture(scope="session")
 def cluster_of_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed")
-    # Two test processes that start a cluster at once take each other's ports.
+    cluster = LocalCluster(tmp_path_factory.mktemp("cluster"))
+    # Two clusters at once are more than two cores can start.
     with (Path(tmp_path_factory.getbasetemp().parent) / "cluster.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        cluster = _started(tmp_path_factory)
-    try:
-        yield cluster
-    finally:
-        cluster.stop()
-
-
-def _started(tmp_path_factory: pytest.TempPathFactory, attempts: int = 3) -> LocalCluster:
-    """A cluster. Ray itself now and then gives up while it starts on a busy machine."""
-    for _ in range(attempts):
-        cluster = LocalCluster(tmp_path_factory.mktemp("cluster"))
-        with contextlib.ExitStack() as stack:
-            stack.callback(cluster.stop)
-            with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
-                cluster.start()
-                stack.pop_all()
-                return cluster
-    pytest.skip(f"Ray did not come up here in {attempts} attempts")
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.stop()
 
 
 @pytest.fixture
-def cluster(
-    cluster_of_session: LocalCluster, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[LocalCluster]:
-    """The cluster, whole, and an environment from which clients reach it and train cheaply."""
-    cluster = cluster_of_session
-    cluster.heal()
-    for name, value in {**cheap_environment(), **cluster.client_environment}.items():
+def cluster(cluster_of_session: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> LocalCluster:
+    """The cluster, whole, and an environment from which clients reach it."""
+    cluster_of_session.heal()
+    for name, value in cluster_of_session.client_environment.items():
         monkeypatch.setenv(name, value)
-    yield cluster
-    cluster.end_work()
+    monkeypatch.delenv("CHEAP_NOTES", raising=False)
+    return cluster_of_session
 
 
 @pytest.fixture
-def folder(cluster: LocalCluster, tmp_path: Path) -> Iterator[Path]:
-    """An empty runs folder, whose supervisor is gone when the test is over."""
-    assert cluster.nodes
-    path = tmp_path / "runs"
-    path.mkdir(mode=0o700)
-    yield path
-    end_processes(path)
+def scene(cluster: LocalCluster) -> Iterator[Scene]:
+    """Runs on the cluster; none of them is left when the test is over."""
+    scene = Scene(cluster)
+    scene.clear()
+    yield scene
+    scene.clear()

@@ -5,184 +5,126 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from postertui.runs import RunSpec
 from postertui.supervisor import requests
-from tests.cluster.local import LocalCluster, Node, wait_for
-from tests.supervisor.helpers import (
-    assert_told_once,
-    ends,
-    epochs_told,
-    events_of,
-    history,
-    job_of,
-    kill,
-    make_spec,
-    queue,
-    read,
-    states,
-    supervisor_of,
-    undisturbed,
-    wait_until_over,
-)
+from tests.cluster.local import wait_for
+from tests.cluster.scene import EPOCHS, Scene
+from tests.supervisor.helpers import events_of, job_of, kill, supervisor_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
-#: Long enough to be hit in the middle, short enough to be trained twice.
-EPOCHS = 20
 
-
-@pytest.fixture(autouse=True)
-def slow_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CHEAP_SECONDS", "0.1")
-
-
-def specs_of(*genres: str, epochs: int = EPOCHS) -> list[RunSpec]:
-    return [make_spec(genre, epochs=epochs) for genre in genres]
-
-
-def begin(cluster: LocalCluster, folder: Path, specs: list[RunSpec]) -> list[str]:
-    """Queue the runs and give them to the cluster."""
-    names = queue(folder, *specs)
-    requests.ensure_supervisor(folder, on=cluster.address)
-    return names
-
-
-def wait_for_epochs(folder: Path, run: str, epochs: int) -> None:
-    wait_for(lambda: epochs_told(folder, run) >= epochs, f"{run} to have {epochs} epochs")
-
-
-def wait_until_closed(folder: Path, names: list[str]) -> None:
-    wait_for(lambda: all(read(folder)[n].is_closed for n in names), "all runs to have their end")
-
-
-def assert_intact(folder: Path, tmp_path: Path, specs: list[RunSpec]) -> None:
-    """Every run is done with the history of an undisturbed one, and nothing is left working."""
-    try:
-        wait_for(lambda: set(states(folder).values()) == {"done"})
-    except AssertionError:
-        log = (folder / ".supervisor.log").read_text()
-        raise AssertionError(f"{states(folder)}; {requests.status(folder)}; {log}") from None
-    calm = undisturbed(tmp_path, specs)
-    for name, run in read(folder).items():
-        assert_told_once(folder, name)
-        assert history(run) == calm[name]
-    wait_until_over(folder)
-    assert not list(folder.glob("*/cluster"))
-
-
-def node_of(cluster: LocalCluster, folder: Path, run: str) -> Node:
-    """The node on which the run's job is."""
-    job = job_of(folder, run)
-    return next(n for n in cluster.nodes if any(p.pid == job.pid for p in n.processes()))
-
-
-def agent_of(folder: Path, run: str) -> psutil.Process:
-    parent = psutil.Process(job_of(folder, run).pid).parent()
-    assert parent is not None
-    assert "postertui.cluster.agent" in parent.cmdline()
-    return parent
-
-
-def test_killed_worker_agent_and_job_lose_nothing(
-    cluster: LocalCluster, folder: Path, tmp_path: Path
-) -> None:
-    specs = specs_of("Comedy", "Drama", "Horror")
-    names = begin(cluster, folder, specs)
-    first, second = names[:2]
-    wait_for_epochs(folder, first, 3)
-    wait_for_epochs(folder, second, 3)
-    worker = agent_of(folder, first).parent()
+def test_killed_worker_agent_and_job_lose_nothing(scene: Scene) -> None:
+    names = scene.begin("Comedy", "Drama")
+    scene.wait_for_epochs(names, 3)
+    first, second = names
+    worker, job = scene.agent_of(first).parent(), job_of(scene.folder, second)
     assert worker is not None
+    scene.hold(6)
+    scene.wait_for_epochs(names, 6)
     worker.kill()
-    kill(job_of(folder, second))
-    wait_for(lambda: len(ends(folder, second)) > 0, "the supervisor to hear of the job's death")
-    assert ends(folder, second)[0]["status"] == "interrupted"
-    wait_for_epochs(folder, names[2], 3)
-    agent_of(folder, names[2]).kill()
-    assert_intact(folder, tmp_path, specs)
-    assert read(folder)[first].spec is not None
+    kill(job)
+    wait_for(lambda: scene.ends(second), scene.told("the supervisor to hear of the job's death"))
+    assert scene.ends(second) == ["interrupted"]
+    # Each goes on, and the other one's agent is next.
+    scene.hold(9)
+    scene.wait_for_epochs(names, 9)
+    scene.agent_of(second).kill()
+    wait_for(lambda: len(scene.starts(second)) == 3, scene.told("a third attempt"))
+    scene.let_go()
+    scene.assert_intact(names)
+    assert len(scene.starts(first)) == 2
 
 
-def test_node_killed_then_another_takes_over(
-    cluster: LocalCluster, folder: Path, tmp_path: Path
-) -> None:
-    specs = specs_of("Comedy", "Drama")
-    names = begin(cluster, folder, specs)
-    for name in names:
-        wait_for_epochs(folder, name, 3)
-    had = epochs_told(folder, names[0])
-    node_of(cluster, folder, names[0]).kill()
-    wait_until_closed(folder, names)
-    assert epochs_told(folder, names[0]) >= had
-    assert_intact(folder, tmp_path, specs)
+def test_node_killed_then_another_takes_over(scene: Scene) -> None:
+    names = scene.begin("Comedy", "Drama")
+    scene.wait_for_epochs(names, 3)
+    scene.node_of(names[0]).kill()
+    scene.let_go()
+    scene.assert_intact(names)
+    assert len(scene.starts(names[0])) == 2
 
 
-def test_what_a_returning_node_has_is_merged(
-    cluster: LocalCluster, folder: Path, tmp_path: Path
-) -> None:
-    cluster.node("node2").kill()
-    specs = specs_of("Comedy", epochs=50)
-    [name] = begin(cluster, folder, specs)
-    wait_for_epochs(folder, name, 3)
-    node = node_of(cluster, folder, name)
-    # The agent stands still; the job does not, and writes what nobody passes on.
-    agent_of(folder, name).send_signal(signal.SIGSTOP)
-    arrived = epochs_told(folder, name)
-    [there] = node.home.rglob(f"{name}/events.jsonl")
-    wait_for(lambda: there.read_bytes().count(b'"epoch"') > arrived + 8, "epochs that stay there")
+def test_a_long_run_goes_on_from_the_checkpoint_that_was_sent_along(scene: Scene) -> None:
+    head = scene.cluster.node("head").home
+    with scene.pace(0.25):
+        [name] = scene.begin("Comedy", hold=8, epochs=60)
+        scene.wait_for_epochs([name], 8)
+        [kept] = wait_for(lambda: list(head.rglob(f"{name}.*")), scene.told("a checkpoint there"))
+    arrived = scene.epochs(name)
+    node = scene.node_of(name)
     node.kill()
-    assert epochs_told(folder, name) < arrived + 8
-    cluster.start_node(node.name, home=node.home)
-    assert_intact(folder, tmp_path, specs)
-    starts = [e for e in events_of(folder, name) if e["event"] == "start"]
-    assert len(starts) == 2
-    assert starts[1]["from_epoch"] > arrived
+    scene.let_go()
+    scene.assert_intact([name])
+    first, second = scene.starts(name)
+    assert (first, second) == (1, int(kept.suffix[1:]) + 1)
+    assert 1 < second <= arrived + 1
+    wait_for(lambda: not list(head.rglob(f"{name}.*")), "the checkpoint to be dropped")
 
 
-def test_driver_killed(cluster: LocalCluster, folder: Path, tmp_path: Path) -> None:
-    specs = specs_of("Comedy", "Drama", "Horror")
-    names = begin(cluster, folder, specs)
-    wait_for_epochs(folder, names[0], 3)
-    [driver] = cluster.working("postertui.cluster.driver")
+def test_what_a_returning_node_has_is_merged(scene: Scene) -> None:
+    scene.cluster.node("node2").kill()
+    [name] = scene.begin("Comedy")
+    scene.wait_for_epochs([name], 3)
+    node, agent = scene.node_of(name), scene.agent_of(name)
+    # The agent stands still; the job does not, and writes what nobody passes on.
+    agent.send_signal(signal.SIGSTOP)
+    scene.hold(12)
+    [there] = node.home.rglob(f"{name}/events.jsonl")
+    wait_for(lambda: there.read_bytes().count(b'"epoch":') >= 12, "epochs that stay there")
+    node.kill()
+    assert scene.epochs(name) == 3
+    scene.let_go()
+    scene.cluster.start_node(node.name, home=node.home)
+    scene.assert_intact([name])
+    events = events_of(scene.folder, name)
+    told = [e["epoch"] for e in events if e["event"] == "epoch" and e["attempt"] == 1]
+    assert told == list(range(1, 13))
+    # It went on from the checkpoint that the node had.
+    first, second = scene.starts(name)
+    assert first == 1 < second
+
+
+def test_driver_killed(scene: Scene) -> None:
+    names = scene.begin("Comedy", "Drama", "Horror")
+    scene.wait_for_epochs(names[:2], 3)
+    [driver] = scene.cluster.working("postertui.cluster.driver")
     driver.kill()
-    assert_intact(folder, tmp_path, specs)
+    scene.let_go()
+    scene.assert_intact(names)
 
 
-def test_head_restarted(cluster: LocalCluster, folder: Path, tmp_path: Path) -> None:
-    specs = specs_of("Comedy", "Drama")
-    names = begin(cluster, folder, specs)
-    for name in names:
-        wait_for_epochs(folder, name, 3)
-    cluster.restart_head()
-    waiting = wait_for(lambda: requests.status(folder).waiting, "a word about the lost head")
-    assert "127.0.0.1" in str(waiting)
-    assert set(states(folder).values()) == {"running"}
-    cluster.heal()
-    assert_intact(folder, tmp_path, specs)
+def test_head_restarted(scene: Scene) -> None:
+    names = scene.begin("Comedy", "Drama")
+    scene.wait_for_epochs(names, 3)
+    scene.cluster.node("head").kill()
+    waiting = wait_for(lambda: requests.status(scene.folder).waiting, "a word about the lost head")
+    assert "127.0.0.1" in waiting
+    assert scene.states(names) == {"running"}
+    # Its nodes train for nobody meanwhile.
+    wait_for(lambda: not scene.cluster.working(), scene.told("agents and jobs to end"))
+    scene.cluster.heal()
+    scene.let_go()
+    scene.assert_intact(names)
 
 
-def test_slow_node_is_given_up_and_doubles_nothing_when_it_wakes(
-    cluster: LocalCluster, folder: Path, tmp_path: Path
-) -> None:
-    specs = specs_of("Comedy", "Drama")
-    names = begin(cluster, folder, specs)
-    for name in names:
-        wait_for_epochs(folder, name, 3)
-    node = node_of(cluster, folder, names[0])
+def test_slow_node_is_given_up_and_doubles_nothing_when_it_wakes(scene: Scene) -> None:
+    names = scene.begin("Comedy", "Drama")
+    scene.wait_for_epochs(names, 3)
+    node = scene.node_of(names[0])
     node.signal(signal.SIGSTOP)
+    scene.let_go()
     try:
-        wait_until_closed(folder, names)
+        scene.wait_until_closed(names)
     finally:
         node.signal(signal.SIGCONT)
-    assert_intact(folder, tmp_path, specs)
-    # Its raylet hears that it was given up, and goes.
+    scene.assert_intact(names)
+    # Ray may have given it up meanwhile.
     node.kill()
 
 
@@ -209,40 +151,31 @@ def fill(path: Path) -> None:
         os.close(file)
 
 
-def test_node_without_room_on_its_disk(
-    cluster: LocalCluster, folder: Path, tmp_path: Path, small_disk: Path
-) -> None:
-    cluster.node("node1").kill()
-    small = cluster.start_node("small", home=small_disk)
-    specs = specs_of("Comedy", "Drama")
-    names = begin(cluster, folder, specs)
-    for name in names:
-        wait_for_epochs(folder, name, 3)
-    [run] = [n for n in names if node_of(cluster, folder, n) is small]
+def test_node_without_room_on_its_disk(scene: Scene, small_disk: Path) -> None:
+    scene.cluster.node("node1").kill()
+    small = scene.cluster.start_node("small", home=small_disk)
+    names = scene.begin("Comedy", "Drama")
+    scene.wait_for_epochs(names, 3)
+    [run] = [n for n in names if scene.node_of(n) is small]
     fill(small_disk / "filler")
-    assert_intact(folder, tmp_path, specs)
+    scene.let_go()
+    scene.assert_intact(names)
     # It went on elsewhere, and nothing there was said to have failed.
-    assert [e["status"] for e in ends(folder, run)][-1] == "done"
-    small.kill()
+    assert scene.ends(run) == ["done"]
 
 
-def test_cancel_in_mid_epoch_leaves_no_process(cluster: LocalCluster, folder: Path) -> None:
-    [hanging, queued, never] = begin(
-        cluster, folder, specs_of("hang", "hang and wait", "never begun")
-    )
-    wait_for_epochs(folder, hanging, 2)
-    wait_for_epochs(folder, queued, 2)
-    groups = [job_of(folder, run).pid for run in (hanging, queued)]
-    asked = time.monotonic()
-    requests.cancel(folder, [hanging, queued, never])
-    wait_until_closed(folder, [hanging, queued, never])
-    assert time.monotonic() - asked < 60
-    assert set(states(folder).values()) == {"cancelled"}
-    assert not any(e["event"] == "start" for e in events_of(folder, never))
-    for group in groups:
-        wait_for(lambda group=group: not members(group), f"process group {group} to be empty")
-    wait_until_over(folder)
-    assert not list(folder.glob("*/cancel"))
+def test_cancel_in_mid_epoch_leaves_no_process(scene: Scene) -> None:
+    names = scene.begin("helper", "hang", "never begun", hold=2)
+    scene.wait_for_epochs(names[:2], 2)
+    groups = [job_of(scene.folder, run).pid for run in names[:2]]
+    scene.let_go()
+    wait_for(lambda: len(members(groups[0])) == 2, "the job and its helper")
+    requests.cancel(scene.folder, names)
+    scene.wait_until_closed(names)
+    assert scene.states(names) == {"cancelled"}
+    assert scene.starts(names[2]) == []
+    wait_for(lambda: not any(members(group) for group in groups), "the process groups to be empty")
+    scene.assert_over(names)
 
 
 def members(group: int) -> list[int]:
@@ -257,46 +190,55 @@ def members(group: int) -> list[int]:
     return found
 
 
-def test_cluster_works_on_while_the_client_is_gone(
-    cluster: LocalCluster, folder: Path, tmp_path: Path
-) -> None:
-    specs = specs_of("Comedy", "Drama", "Horror", "Western")
-    names = begin(cluster, folder, specs)
-    wait_for_epochs(folder, names[0], 3)
-    kill(supervisor_of(folder))
-    before = {name: epochs_told(folder, name) for name in names}
+def all_done_there(scene: Scene, names: list[str]) -> bool:
+    """Whether the nodes have the end of each run on their disks."""
+    done = {
+        path.parent.name
+        for node in scene.cluster.nodes
+        for path in node.home.rglob("events.jsonl")
+        if path.parent.name in names and b'"status":"done"' in path.read_bytes()
+    }
+    return done == set(names)
 
-    def all_done_there() -> bool:
-        done = {
-            path.parent.name
-            for node in cluster.nodes
-            for path in node.home.rglob("events.jsonl")
-            if path.parent.name in names and b'"status":"done"' in path.read_bytes()
-        }
-        return done == set(names)
 
-    wait_for(all_done_there, "the cluster to finish alone")
-    assert {name: epochs_told(folder, name) for name in names} == before
-    requests.ensure_supervisor(folder)
-    assert_intact(folder, tmp_path, specs)
+def test_cluster_works_on_while_the_client_is_gone(scene: Scene) -> None:
+    names = scene.begin("Comedy", "Drama", "Horror", "Western")
+    scene.wait_for_epochs(names[:2], 3)
+    kill(supervisor_of(scene.folder))
+    scene.let_go()
+    wait_for(lambda: all_done_there(scene, names), "the cluster to finish alone")
+    assert [scene.epochs(name) for name in names] == [3, 3, 0, 0]
+    requests.ensure_supervisor(scene.folder)
+    scene.assert_intact(names)
     # Nothing was trained twice: each run began once.
-    for name in names:
-        assert [e["event"] for e in events_of(folder, name)].count("start") == 1
+    assert [scene.starts(name) for name in names] == [[1]] * 4
 
 
-def test_pause_lets_the_cluster_begin_nothing_new(
-    cluster: LocalCluster, folder: Path, tmp_path: Path
-) -> None:
-    specs = specs_of("Comedy", "Drama", "Horror", "War", "Western")
-    names = begin(cluster, folder, specs)
-    for name in names[:2]:
-        wait_for_epochs(folder, name, 1)
-    requests.pause(folder)
-    requests.set_priority(folder, names[4:], 5)
-    wait_until_closed(folder, names[:2])
-    assert [epochs_told(folder, name) for name in names[2:]] == [0, 0, 0]
-    requests.resume(folder)
-    requests.ensure_supervisor(folder)
-    assert_intact(folder, tmp_path, specs)
-    *others, first = [events_of(folder, name)[0]["time"] for name in names[2:]]
+def test_cluster_works_on_while_the_client_sleeps(scene: Scene) -> None:
+    names = scene.begin("Comedy", "Drama", "Horror")
+    scene.wait_for_epochs(names[:2], 3)
+    supervisor = psutil.Process(supervisor_of(scene.folder).pid)
+    supervisor.suspend()
+    scene.let_go()
+    try:
+        wait_for(lambda: all_done_there(scene, names), "the cluster to finish alone")
+        assert [scene.epochs(name) for name in names] == [3, 3, 0]
+    finally:
+        supervisor.resume()
+    scene.assert_intact(names)
+    assert [scene.starts(name) for name in names] == [[1]] * 3
+
+
+def test_pause_lets_the_cluster_begin_nothing_new(scene: Scene) -> None:
+    names = scene.begin("Comedy", "Drama", "Horror", "War", "Western")
+    scene.wait_for_epochs(names[:2], 3)
+    requests.pause(scene.folder)
+    requests.set_priority(scene.folder, names[4:], 5)
+    scene.let_go()
+    scene.wait_until_closed(names[:2])
+    assert [scene.epochs(name) for name in names] == [EPOCHS, EPOCHS, 0, 0, 0]
+    requests.resume(scene.folder)
+    requests.ensure_supervisor(scene.folder)
+    scene.assert_intact(names)
+    *others, first = [events_of(scene.folder, name)[0]["time"] for name in names[2:]]
     assert first < max(others)

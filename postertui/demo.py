@@ -50,6 +50,8 @@ def make_data(folders: DemoFolders, progress: Progress) -> Dataset:
     """
     if (folders.data / "dataset.json").exists():
         return Dataset.open(folders.data)
+    if folders.root.exists() and not folders.root.is_dir():
+        raise UserError(f"{folders.root}: is a file; choose a folder with --folder")
     if folders.root.is_dir() and any(folders.root.iterdir()) and not folders.posters.is_dir():
         raise UserError(f"{folders.root}: not a demo's folder; choose another with --folder")
     try:

@@ -29,12 +29,14 @@ class History:
     """A history table; `variants` and `records` by name, as far as a runs folder knows them.
 
     `records` holds every run of the folder (see `Run.record`), also those without an epoch, or
-    is None where the table is of a file and its rows are all that is known.
+    is None where the table is of a file and its rows are all that is known. Of so many `damaged`
+    runs nothing could be read.
     """
 
     table: pl.DataFrame
     variants: Mapping[str, Variant] = field(default_factory=dict)
     records: Mapping[str, Record] | None = None
+    damaged: int = 0
 
     def select(self, text: str) -> History:
         """The history of those runs that the filter `text` accepts.
@@ -70,12 +72,16 @@ def open_history(place: Path) -> History:
     from postertui.store import Store
 
     store = Store(place)
-    store.refresh()
+    try:
+        store.refresh()
+    except OSError as error:
+        raise UserError(f"{error.filename or place}: {error.strerror}") from None
     specs = (run.spec for run in store.runs.values())
     return History(
         store.table(),
         {spec.variant.name: spec.variant for spec in specs if spec is not None},
         {name: run.record() for name, run in store.runs.items()},
+        sum(run.damage is not None for run in store.runs.values()),
     )
 
 

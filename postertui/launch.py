@@ -120,9 +120,7 @@ def queue(folder: Path, specs: Iterable[RunSpec]) -> int:
     try:
         return sum([write_spec(folder, spec) for spec in specs])
     except OSError as error:
-        raise UserError(
-            f"{error.filename or folder}: cannot queue runs: {error.strerror}", exit_code=1
-        ) from None
+        raise UserError(f"{folder}: cannot queue runs: {error.strerror}", exit_code=1) from None
 
 
 def check_trainable() -> None:
@@ -206,8 +204,12 @@ def _chosen_genres(
             found = [g for g in dataset.genres if fnmatch.fnmatchcase(_plain(g), _plain(pattern))]
             if not found:
                 close = difflib.get_close_matches(pattern, dataset.genres, n=3, cutoff=0.5)
-                known = ", ".join(close or dataset.genres)
-                raise UserError(f"{dataset.path}: no genre `{pattern}`; there are {known}")
+                known = (
+                    f"did you mean {' or '.join(close)}?"
+                    if close
+                    else (f"there are {', '.join(dataset.genres)}")
+                )
+                raise UserError(f"{dataset.path}: no genre `{pattern}`; {known}")
             chosen.extend(found)
         return list(dict.fromkeys(chosen)), ()
     genres = dataset.genres

@@ -173,10 +173,11 @@ def write_table(table: pl.DataFrame, path: Path) -> None:
     Text is for `read.table(header=TRUE, sep="\\t")` and its like: an undefined metric is `NaN`,
     any other missing value `NA`; strings that R would take apart are quoted.
     """
-    check_suffix(path)
+    check_target(path)
     table = normalise(table)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        draft.touch()
         if path.suffix.lower() == ".parquet":
             table.write_parquet(draft, compression="zstd")
         else:
@@ -188,10 +189,14 @@ def write_table(table: pl.DataFrame, path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def check_suffix(path: Path) -> None:
-    """Raises `UserError` for a name that no table can be written to."""
+def check_target(path: Path) -> None:
+    """Raises `UserError` for a path that no table can be written to."""
     if path.suffix.lower() not in _SUFFIXES:
         raise UserError(f"{path}: name the table .tsv, .csv or .parquet")
+    if not path.parent.is_dir():
+        raise UserError(f"{path}: there is no folder {path.parent}; make it first")
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name a file")
 
 
 def normalise(table: pl.DataFrame) -> pl.DataFrame:

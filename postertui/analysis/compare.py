@@ -154,7 +154,9 @@ def compare(
     notes = (
         f"{metric} {rule_line(compared, rule)}.",
         noise.line,
-        f"Correction for {len(chosen)} comparisons: {CORRECTIONS[correction]}.",
+        f"Correction for {len(chosen)} comparisons: {CORRECTIONS[correction]}."
+        if len(chosen) > 1
+        else "One comparison: nothing to correct for.",
         *_unit_notes(rows),
     )
     return Comparison(metric, rule, rows, cells, noise, correction, notes)

@@ -6,15 +6,22 @@ failed while working, 2 the command line or an input is wrong, 3 nothing matched
 
 from __future__ import annotations
 
+import difflib
 import importlib
-import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from postertui import __version__
 from postertui.cli.dashboard import dashboard_options, open_dashboard
+from postertui.cli.streams import (
+    READER_GONE,
+    ReaderGoneError,
+    discard_output,
+    prepare_streams,
+    refusal,
+)
 from postertui.errors import UserError
 
 #: Command to the module in `postertui.cli` that defines it, and its line in `--help`. Kept here as
@@ -57,6 +64,23 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = " or ".join(difflib.get_close_matches(args[0], COMMANDS, n=2))
+            if not close:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {close}?", ctx) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise ReaderGoneError from None  # which click would make a failure of
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
@@ -89,24 +113,37 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
 
 def main() -> None:
     """Run the command line; errors for people are one line, without a traceback."""
+    prepare_streams()
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(standalone_mode=False, prog_name="postertui")
         sys.stdout.flush()
     except UserError as error:
-        click.echo(f"postertui: {error}", err=True)
-        sys.exit(error.exit_code)
+        _end(str(error), error.exit_code)
     except click.ClickException as error:
-        error.show()
-        sys.exit(2)
+        _end(_in_a_line(error), 2)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except BrokenPipeError:
-        # `postertui runs | head`: whoever read has enough. Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except (ReaderGoneError, BrokenPipeError):
+        discard_output()
+        sys.exit(READER_GONE)
     except Exception as error:
+        if isinstance(error, OSError) and (refused := refusal(error)):
+            discard_output()
+            _end(refused, 1)
         from postertui.crash import keep_traceback
 
-        click.echo(f"postertui: {keep_traceback(error)}", err=True)
-        sys.exit(1)
+        _end(keep_traceback(error), 1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(message: str, code: int) -> NoReturn:
+    click.echo(f"postertui: {message}", err=True)
+    sys.exit(code)
+
+
+def _in_a_line(error: click.ClickException) -> str:
+    """What is wrong with the command line, and where its help is."""
+    message = " ".join(error.format_message().split())
+    if not isinstance(error, click.UsageError) or error.ctx is None:
+        return message
+    return f"{message.rstrip('.')}; see `{error.ctx.command_path} --help`"

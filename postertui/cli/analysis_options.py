@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from postertui.cli.options import from_option, runs_option
 from postertui.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,19 +40,8 @@ class EpochType(click.ParamType[str | int]):
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--runs DIR`, `--from TABLE` and FILTER, as the arguments `runs`, `source`, `query`."""
     for decorate in (
-        click.option(
-            "--from",
-            "source",
-            type=click.Path(path_type=Path),
-            help="A history table (.tsv, .csv, .parquet) instead of the runs.",
-        ),
-        click.option(
-            "--runs",
-            type=click.Path(path_type=Path),
-            default=Path("runs"),
-            show_default=True,
-            help="The folder of the runs.",
-        ),
+        from_option,
+        runs_option,
         click.argument("query", metavar="[FILTER]", nargs=-1),
     ):
         command = decorate(command)
@@ -77,17 +67,12 @@ metric_option = click.option(
 def load(source: Path | None, runs: Path) -> History:
     """The history of `source`, or of the runs folder, with 2017's base rates filled in.
 
-    Raises `UserError` where it is none, and with exit code 3 where it holds no epoch.
+    Raises `UserError` as `read_history` does.
     """
-    from postertui.history import open_history
+    from postertui.cli.reading import read_history
     from postertui.table import with_base_rates
 
-    path = source or runs
-    if source is None and not runs.is_dir():
-        raise UserError(f"{runs}: no such folder; name one with --runs, or a table with --from")
-    history = open_history(path)
-    if history.table.is_empty():
-        raise UserError(f"{path}: no finished epoch yet", exit_code=3)
+    history = read_history(source or runs)
     return replace(history, table=with_base_rates(history.table))
 
 
@@ -105,5 +90,7 @@ def chosen_metric(table: pl.DataFrame, metric: str | None) -> str:
     from postertui.analysis.values import check_metric, default_metric
 
     metric = metric or default_metric(table)
+    if metric not in table.columns and f"test_{metric}" in table.columns:
+        metric = f"test_{metric}"  # as `report` calls it, whose figures show both cohorts
     check_metric(table, metric)
     return metric

@@ -16,6 +16,7 @@ from postertui.cli.analysis_options import (
     source_options,
 )
 from postertui.cli.formats import Format, format_option, print_sections
+from postertui.cli.options import PATH
 from postertui.errors import UserError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class MarginType(click.ParamType[float | str]):
 @source_options
 @click.option(
     "--against",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="The history table to be no worse than: .tsv, .csv, .parquet or a runs folder.",
 )
 @click.option(

@@ -8,19 +8,17 @@ from typing import Any
 
 import click
 
+from postertui.cli.options import PATH
+
 _OPTIONS = (
     click.option(
         "--runs",
-        type=click.Path(path_type=Path, readable=False),
+        type=PATH,
         default=Path("runs"),
         show_default=True,
     ),
-    click.option(
-        "--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True
-    ),
-    click.option(
-        "--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True
-    ),
+    click.option("--data", type=PATH, default=Path("data"), show_default=True),
+    click.option("--out", type=PATH, default=Path("reports"), show_default=True),
     click.option("--study", default="milestone4", show_default=True, help="What `n` starts from."),
     click.option("--filter", metavar="FILTER", help="Start with this filter."),
     click.option("--theme", help="dark, light or colour-blind."),

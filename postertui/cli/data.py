@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from postertui.cli.options import PATH, print_json
 
 if TYPE_CHECKING:
     from postertui.cohorts import Dataset
@@ -27,7 +28,7 @@ def data_command() -> None:
 
 _data_option = click.option(
     "--data",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path("data"),
     show_default=True,
     help="The data folder.",
@@ -38,13 +39,13 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.
 @data_command.command("build")
 @click.option(
     "--posters",
-    type=click.Path(path_type=Path),
+    type=PATH,
     required=True,
     help="Posters, <id>.jpg or <id>.png, anywhere below this folder.",
 )
 @click.option(
     "--labels",
-    type=click.Path(path_type=Path),
+    type=PATH,
     required=True,
     help="CSV: id,genres with genres joined by |, or id and one 0/1 column per genre.",
 )
@@ -77,7 +78,7 @@ def build_command(
             "labels_without_poster": len(report.posterless),
             "posters_without_id": len(report.unnamed),
         }
-        click.echo(json.dumps(summary(dataset) | {"left_out": left_out}, ensure_ascii=False))
+        print_json(summary(dataset) | {"left_out": left_out})
     else:
         click.echo(_describe(dataset))
 
@@ -91,7 +92,7 @@ def show_command(data: Path, as_json: bool) -> None:
 
     dataset = Dataset.open(data)
     if as_json:
-        click.echo(json.dumps(summary(dataset), ensure_ascii=False))
+        print_json(summary(dataset))
     else:
         click.echo(_describe(dataset))
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from postertui.cli.options import PATH
+
 if TYPE_CHECKING:
     from postertui.demo import DemoFolders
     from postertui.launch import Plan
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--headless", is_flag=True, help="No dashboard: progress, then the report.")
 @click.option(
     "--folder",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path("demo"),
     show_default=True,
     help="Where posters, data, runs and reports go; delete it to start over.",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 from pathlib import Path
 
 import click
 
-from postertui.cli.options import data_option, json_option, runs_option
+from postertui.cli.options import data_option, json_option, print_json, runs_option
 
 
 @click.command("doctor")
@@ -41,5 +40,5 @@ def doctor_command(repair: bool, on: str | None, runs: Path, data: Path, as_json
             if finding.mend:
                 click.echo(f"{'':<18}to mend: {finding.mend}")
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(f) for f in findings], indent=1))
+        print_json([dataclasses.asdict(f) for f in findings])
     return int(any(finding.status == "wrong" for finding in findings))

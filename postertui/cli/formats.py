@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from postertui.analysis.tables.section import Section, clean
+from postertui.cli.options import print_json
 
 if TYPE_CHECKING:
     import polars as pl
@@ -54,7 +54,7 @@ def print_sections(
                 document[section.key] = json_rows(section.frame)
                 if section.notes:
                     document.setdefault("notes", []).extend(section.notes)
-            click.echo(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False))
+            print_json(document)
         case "csv":
             click.echo(sections[0].frame.fill_nan(None).write_csv(), nl=False)
         case "md":
@@ -62,7 +62,7 @@ def print_sections(
 
             click.echo("\n\n".join(markdown_section(section) for section in sections))
         case "table":
-            _print_rich(sections)
+            click.echo(_as_text(sections), nl=False)
 
 
 def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
@@ -73,23 +73,28 @@ def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _print_rich(sections: Sequence[Section]) -> None:
+def _as_text(sections: Sequence[Section]) -> str:
+    """The sections as the terminal takes them, coloured only where it is one."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
-    for index, section in enumerate(sections):
-        if index:
-            console.print()
-        console.print(Text(clean(section.title), style="bold"))
-        table = Table(box=None, pad_edge=False, header_style="italic")
-        for column in section.columns:
-            table.add_column(
-                Text(column.heading), justify="right" if column.right else "left", overflow="fold"
-            )
-        for row in section.frame.iter_rows(named=True):
-            table.add_row(*(Text(clean(c.cell(row))) for c in section.columns))
-        console.print(table if section.frame.height else Text("Nothing."))
-        for note in section.notes:
-            console.print(Text(clean(note)), soft_wrap=not sys.stdout.isatty())
+    with console.capture() as captured:
+        for index, section in enumerate(sections):
+            if index:
+                console.print()
+            console.print(Text(clean(section.title), style="bold"))
+            table = Table(box=None, pad_edge=False, header_style="italic")
+            for column in section.columns:
+                table.add_column(
+                    Text(column.heading),
+                    justify="right" if column.right else "left",
+                    overflow="fold",
+                )
+            for row in section.frame.iter_rows(named=True):
+                table.add_row(*(Text(clean(c.cell(row))) for c in section.columns))
+            console.print(table if section.frame.height else Text("Nothing."))
+            for note in section.notes:
+                console.print(Text(clean(note)), soft_wrap=not sys.stdout.isatty())
+    return captured.get()

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-#: A folder whose state is for the command to judge, in one line of its own.
-FOLDER = click.Path(path_type=Path, readable=False)
+#: A path whose state is for the command to judge, in one line of its own.
+PATH = click.Path(path_type=Path, readable=False)
 
 runs_option = click.option(
     "--runs",
-    type=FOLDER,
+    type=PATH,
     default=Path("runs"),
     show_default=True,
     help="The runs folder.",
 )
 data_option = click.option(
     "--data",
-    type=FOLDER,
+    type=PATH,
     default=Path("data"),
     show_default=True,
     help="The data folder.",
 )
+from_option = click.option(
+    "--from",
+    "source",
+    type=PATH,
+    help="A history table (.tsv, .csv, .parquet) instead of the runs.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def print_json(document: Any) -> None:
+    """Print JSON in ASCII, which any terminal and any pipe can carry."""
+    click.echo(json.dumps(document, indent=1, allow_nan=False, default=str))
 
 
 class Digits(click.ParamType):  # type: ignore[type-arg]

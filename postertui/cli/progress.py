@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import click
 
+from postertui.cli.options import print_json
 from postertui.errors import UserError
 from postertui.harmless import harmless
 from postertui.supervisor import requests
@@ -59,7 +59,7 @@ def follow(store: Store, names: Sequence[str], plan: Plan, *, started: bool, as_
     _summary(store, names, ended)
     if as_json:
         records = [store.runs[n].record() for n in plan.runs if n in store.runs]
-        click.echo(json.dumps(records, indent=2, default=str))
+        print_json(records)
     unwell = any(s.run in store.runs and store.runs[s.run].state != "done" for s in plan.specs)
     return 1 if unwell else 0
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -11,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from postertui.cli.options import PATH, from_option, print_json, runs_option
+from postertui.cli.reading import read_history
 from postertui.errors import UserError
 
 if TYPE_CHECKING:
-    from postertui.history import History
     from postertui.page.files import Kind
     from postertui.report import Drawn, Failure, Request
 
@@ -33,9 +32,9 @@ if TYPE_CHECKING:
 @click.option("--all", "everything", is_flag=True, help="All fifteen figures of 2017.")
 @click.option("--variant", "variants", multiple=True, help="Only these: names, globs, families.")
 @click.option("--genre", "genres", multiple=True, help="Only these genres.")
-@click.option("--from", "table", type=click.Path(path_type=Path), help="A table, or runs.")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=Path("reports"), show_default=True)
+@from_option
+@runs_option
+@click.option("--out", type=PATH, default=Path("reports"), show_default=True, help="A folder.")
 @click.option(
     "--format", "formats", multiple=True, default=("png",), show_default=True, help="png, svg, pdf."
 )
@@ -64,7 +63,7 @@ def report_command(
     everything: bool,
     variants: tuple[str, ...],
     genres: tuple[str, ...],
-    table: Path | None,
+    source: Path | None,
     runs: Path,
     out: Path,
     formats: tuple[str, ...],
@@ -90,6 +89,9 @@ def report_command(
 
     wanted: dict[Kind, bool] = {"html": as_html, "markdown": as_markdown}
     pages = [kind for kind, is_wanted in wanted.items() if is_wanted]
+    kinds = tuple(dict.fromkeys(f for text in formats for f in text.split(",")))
+    if pages and not {"png", "svg"} & set(kinds):
+        raise UserError("a page cannot show PDF; add --format png or --format svg")
     if pages and everything:
         figures = (*figures, "models")  # the study's own dot plot belongs on its page
     chosen = dict.fromkeys(w for text in baselines for w in text.split(",") if w != "none")
@@ -100,7 +102,7 @@ def report_command(
         filter=" ".join(filter_words),
         variants=variants,
         genres=genres,
-        formats=tuple(dict.fromkeys(f for text in formats for f in text.split(","))),  # type: ignore[misc]
+        formats=kinds,  # type: ignore[arg-type]
         dpi=dpi,
         options=Options(
             strict=strict_published,
@@ -112,8 +114,7 @@ def report_command(
             height=height,
         ),
     )
-    place = table if table is not None else runs
-    return draw_history(place, out, request, as_json=as_json, pages=pages)
+    return draw_history(source or runs, out, request, as_json=as_json, pages=pages)
 
 
 def draw_history(
@@ -126,7 +127,7 @@ def draw_history(
     from postertui.figures.crew import Crew, default_size
     from postertui.report import Failure, Report, draw_with
 
-    load = cache(lambda: load_history(place))
+    load = cache(lambda: read_history(place))
 
     is_many = request.everything or len(request.figures) + len(request.compare) != 1
 
@@ -159,22 +160,9 @@ def draw_history(
         for path in write_pages(place, load(), report.drawn, request, out, pages):
             click.echo(path, err=as_json)
     if as_json:
-        json.dump([to_record(d) for d in report.drawn], sys.stdout, indent=1, ensure_ascii=False)
-        click.echo()
+        print_json([to_record(d) for d in report.drawn])
     codes = [f.exit_code for f in report.failures if f.exit_code == 1 or not request.everything]
     return min(codes, default=0)
-
-
-def load_history(place: Path) -> History:
-    """The history at `place`, a file or runs folder. Raises `UserError` where there is none."""
-    from postertui.history import open_history
-
-    if not place.exists():
-        raise UserError(f"{place}: no such file or folder")
-    history = open_history(place)
-    if history.table.is_empty():
-        raise UserError(f"{place}: no run has finished an epoch", exit_code=3)
-    return history
 
 
 def describe_drawn(drawn: Drawn) -> list[str]:

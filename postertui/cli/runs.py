@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections import Counter
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from postertui.cli.options import json_option, runs_option
+from postertui.cli.options import json_option, print_json, runs_option
 from postertui.errors import UserError
+from postertui.words import counted
 
 if TYPE_CHECKING:
     from postertui.store import Run, Store
@@ -53,12 +53,12 @@ def runs_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
             | {"damage": run.damage, "paused": run.paused, "cancelling": run.cancelling}
             for run in found
         ]
-        click.echo(json.dumps(records, default=str))
+        print_json(records)
         return 0
     click.echo("\n".join(run_lines(found)))
     counts = Counter(shown_state(run) for run in found)
     parts = ", ".join(f"{count} {state}" for state, count in counts.most_common())
-    _say(f"{counted(found)}: {parts}")
+    _say(f"{counted(len(found), 'run')}: {parts}")
     if waiting := requests.status(runs).waiting:
         _say(f"Waiting: {waiting}")
     return 0
@@ -115,6 +115,7 @@ def pause_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
 
     if query:
         return _request(runs, query, False, as_json, "paused", requests.pause_runs)
+    _existing(runs)
     requests.pause(runs)
     _say("Paused: no further run starts; `postertui resume` goes on.")
     return 0
@@ -174,18 +175,26 @@ def log_command(query: tuple[str, ...], lines: int | None, follow: bool, runs: P
     for number, run in enumerate(found):
         if len(found) > 1:
             click.echo(f"{chr(10) * bool(number)}==> {run.name} <==")
-        path = runs / run.name / "log.txt"
-        try:
-            with path.open("rb") as file:
-                for line in _last(file, lines):
-                    click.echo(line)
-                if follow:
-                    _follow(store, run.name, file)
-        except FileNotFoundError:
+        file = _open_log(runs / run.name / "log.txt", even_empty=follow)
+        if file is None:
             _say(f"{run.name}: nothing was printed yet")
-        except OSError as error:
-            raise UserError(f"{path}: {error.strerror}", exit_code=1) from None
+            continue
+        with file:
+            for line in _last(file, lines):
+                click.echo(line)
+            if follow:
+                _follow(store, run.name, file)
     return 0
+
+
+def _open_log(path: Path, *, even_empty: bool) -> BinaryIO | None:
+    """The log; None where nothing was ever printed."""
+    try:
+        return path.open("rb") if even_empty or path.stat().st_size else None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}", exit_code=1) from None
 
 
 def open_store(folder: Path) -> Store:
@@ -208,6 +217,7 @@ def select(store: Store, query: Sequence[str], *, everything: bool = False) -> l
     """
     from postertui import filters
 
+    _existing(store.folder)
     if query and all(word in store.runs for word in query):
         return [store.runs[word] for word in dict.fromkeys(query)]
     matches = filters.parse(" ".join(query)).matches
@@ -247,11 +257,6 @@ def shown_state(run: Run) -> str:
     return run.state
 
 
-def counted(runs: Sequence[object]) -> str:
-    """`1 run`, `3 runs`."""
-    return f"{len(runs)} run{'s' * (len(runs) != 1)}"
-
-
 def _request(
     folder: Path,
     query: tuple[str, ...],
@@ -268,16 +273,16 @@ def _request(
     outcomes: dict[str, Any] = dict.fromkeys(damaged, "damaged")
     outcomes |= request(folder, [run.name for run in found if run.damage is None])
     if as_json:
-        click.echo(json.dumps(outcomes, indent=1))
+        print_json(outcomes)
     counts = Counter({"done": done, **_SAID}[outcome] for outcome in outcomes.values())
     parts = ", ".join(f"{count} {what}" for what, count in counts.most_common())
-    _say(f"{counted(found)}: {parts}")
+    _say(f"{counted(len(found), 'run')}: {parts}")
     return 1 if {"damaged", "missing"} & set(outcomes.values()) else 0
 
 
 def _existing(folder: Path) -> None:
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder", exit_code=3)
+        raise UserError(f"{folder}: no such folder; `postertui train` makes it", exit_code=3)
 
 
 def _order(run: Run) -> tuple[float, str]:

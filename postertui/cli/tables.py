@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from postertui.cli.options import json_option, runs_option
-from postertui.errors import UserError
+from postertui.cli.analysis_options import matching
+from postertui.cli.options import PATH, from_option, json_option, print_json, runs_option
+from postertui.cli.reading import read_history
 from postertui.harmless import harmless
+from postertui.words import counted
 
 if TYPE_CHECKING:
     from postertui.importer import ImportReport
@@ -21,9 +22,7 @@ _NAMED = 50
 
 
 @click.command("import")
-@click.argument(
-    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PATH)
 @runs_option
 @json_option
 def import_command(paths: tuple[Path, ...], runs: Path, as_json: bool) -> int:
@@ -42,7 +41,7 @@ def import_command(paths: tuple[Path, ...], runs: Path, as_json: bool) -> int:
     if len(skipped) > _NAMED:
         _say([f"and {len(skipped) - _NAMED} more skipped; --json names all"])
     if as_json:
-        click.echo(json.dumps(_as_json(report, runs), ensure_ascii=False))
+        print_json(_as_json(report, runs))
     else:
         click.echo(_in_words(report, runs))
     return 1 if report.skipped else 0
@@ -54,16 +53,11 @@ def import_command(paths: tuple[Path, ...], runs: Path, as_json: bool) -> int:
     "-o",
     "--output",
     "output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     required=True,
     help="The table to write: .tsv, .csv or .parquet.",
 )
-@click.option(
-    "--from",
-    "source",
-    type=click.Path(path_type=Path),
-    help="A history table instead of the runs: to filter it, or to change its format.",
-)
+@from_option
 @runs_option
 @json_option
 def export_command(
@@ -73,28 +67,21 @@ def export_command(
 
     A .tsv opens in R with read.table(header=TRUE, sep="\\t"); numbers are written exactly.
     """
-    from postertui.history import open_history
-    from postertui.table import check_suffix, write_table
+    from postertui.table import check_target, write_table
 
-    check_suffix(output)
-    if source is None and not runs.is_dir():
-        raise UserError(f"{runs}: no such folder; name one with --runs, or a table with --from")
-    text = " ".join(query)
-    table = open_history(source or runs).select(text).table
-    if table.is_empty():
-        matching = f" of a run that matches `{text}`" if text.strip() else ""
-        raise UserError(f"{source or runs}: no finished epoch{matching}", exit_code=3)
+    check_target(output)
+    table = matching(read_history(source or runs), query)
     write_table(table, output)
     count = table["run"].n_unique()
     if as_json:
         document = {"file": str(output), "runs": count, "rows": table.height}
-        click.echo(json.dumps(document, ensure_ascii=False))
+        print_json(document)
     else:
-        click.echo(f"{output}: {_counted(count, 'run')}, {_counted(table.height, 'row')}")
+        click.echo(f"{output}: {counted(count, 'run')}, {counted(table.height, 'row')}")
 
 
 def _in_words(report: ImportReport, runs: Path) -> str:
-    parts = [f"{_counted(len(report.added), 'run')} added to {runs}"]
+    parts = [f"{counted(len(report.added), 'run')} added to {runs}"]
     if report.there:
         more = f" ({len(report.completed):,} completed)" if report.completed else ""
         parts.append(f"{report.there:,} there already{more}")
@@ -112,10 +99,6 @@ def _as_json(report: ImportReport, runs: Path) -> dict[str, object]:
         "skipped": [{"what": s.what, "reason": s.reason} for s in report.skipped],
         "notes": report.notes,
     }
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _say(lines: Iterable[str]) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from postertui.cli.options import Digits, data_option, json_option, runs_option
+from postertui.cli.options import Digits, data_option, json_option, print_json, runs_option
 from postertui.errors import UserError
+from postertui.words import counted
 
 if TYPE_CHECKING:
     from postertui.launch import Plan
@@ -162,7 +162,7 @@ def list_variants(study: Study, globs: tuple[str, ...], *, as_json: bool) -> Non
 
     chosen = study.select(globs)
     if as_json:
-        click.echo(json.dumps([msgspec.to_builtins(v) for v in chosen], indent=2))
+        print_json([msgspec.to_builtins(v) for v in chosen])
         return
     base = msgspec.to_builtins(study.base)
     width = max(len(v.name) for v in chosen)
@@ -191,7 +191,7 @@ def say_plan(plan: Plan, *, retry: bool) -> None:
         (len(plan.ended), "failed or cancelled"),
     ]
     parts = ", ".join(f"{count} {what}" for count, what in counts if count)
-    _say(f"{len(plan.specs)} runs: {parts or 'none'}")
+    _say(f"{counted(len(plan.specs), 'run')}: {parts or 'none'}")
     if plan.ended and not retry:
         _say("Those that failed or were cancelled are left alone; --retry queues them again.")
 
@@ -207,7 +207,7 @@ def _print_json(plan: Plan, as_json: bool) -> None:
     if as_json:
         names = ("missing", "open", "done", "ended")
         groups = {name: [s.run for s in getattr(plan, name)] for name in names}
-        click.echo(json.dumps({"runs": plan.runs, **groups, "rare": plan.rare}, indent=2))
+        print_json({"runs": plan.runs, **groups, "rare": plan.rare})
 
 
 def _say(text: str) -> None:

@@ -154,6 +154,8 @@ def write_whole(path: Path, data: bytes) -> None:
 def make_folder(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise UserError(f"--out {out}: is a file, not a folder") from None
     except OSError as error:
         raise UserError(f"--out {out}: {error.strerror}") from None
 

@@ -58,9 +58,7 @@ def import_paths(paths: Sequence[Path], runs: Path, now: float | None = None) ->
             _import(source, runs, time.time() if now is None else now, report)
     except OSError as error:
         reason = error.strerror or error
-        raise UserError(
-            f"{error.filename or runs}: cannot be written: {reason}", exit_code=1
-        ) from None
+        raise UserError(f"{runs}: cannot be written: {reason}", exit_code=1) from None
     return report
 
 

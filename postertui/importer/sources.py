@@ -43,7 +43,7 @@ def read_source(path: Path) -> Source:
     """
     if path.is_dir():
         return _read_logs(path)
-    if path.suffix.lower() == ".txt" and "history" in path.name:
+    if is_log_name(path.name):
         return _source_of_logs(path, [path])
     loaded = load_table(path)
     notes = []
@@ -66,6 +66,11 @@ def _read_logs(folder: Path) -> Source:
         files += [Path(parent, name) for name in sorted(names) if not name.startswith(".")]
     if not files:
         raise UserError(f"{folder}: is empty; a log of 2017 is called model-1-256-256-history.txt")
+    if not any(is_log_name(file.name) for file in files):
+        raise UserError(
+            f"{folder}: none of its {len(files):,} files is a log of 2017, which is called "
+            "model-1-256-256-history.txt or the like"
+        )
     return _source_of_logs(folder, files)
 
 
@@ -87,6 +92,11 @@ def _source_of_logs(path: Path, files: Iterable[Path]) -> Source:
     return Source(
         path, fill_identity(with_base_rates(table)), skipped=tuple(skipped), notes=tuple(notes)
     )
+
+
+def is_log_name(name: str) -> bool:
+    """Whether a file may be meant as a log."""
+    return name.lower().endswith(".txt") and "history" in name
 
 
 def _shown(path: Path) -> str:

@@ -28,6 +28,7 @@ from postertui.analysis.values import check_metric, default_metric, rule_line
 from postertui.errors import UserError
 from postertui.page.settings import settings_sections
 from postertui.study import Variant
+from postertui.words import counted
 
 HOME = "base"
 
@@ -118,8 +119,8 @@ def build_page(
     chapters.append(Chapter("settings", "Settings", settings_sections(table, variants)))
     runs, genres = table["run"].n_unique(), table["genre"].n_unique()
     subtitle = (
-        f"{_counted(runs, 'run')} of {_counted(len(names), 'variant')} and "
-        f"{_counted(genres, 'genre')}, {_counted(table.height, 'epoch')}; "
+        f"{counted(runs, 'run')} of {counted(len(names), 'variant')} and "
+        f"{counted(genres, 'genre')}, {counted(table.height, 'epoch')}; "
         f"{metric} {rule_line(table, rule)}."
     )
     return Page(title, subtitle, [line for line in summary if line], figures, chapters, provenance)
@@ -148,7 +149,3 @@ def _ensemble_chapter(table: pl.DataFrame, rule: str | int, summary: list[str]) 
 
 def _split(sections: Sequence[Section]) -> tuple[Sequence[Section], Sequence[Section]]:
     return sections[:1], sections[1:]
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number:,} {word}{'s' * (number != 1)}"

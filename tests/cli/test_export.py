@@ -69,7 +69,7 @@ def test_another_ending_is_refused(runs: Path, tmp_path: Path) -> None:
 
 def test_an_export_that_cannot_be_written_leaves_the_old_one(runs: Path, tmp_path: Path) -> None:
     done = postertui("export", "--runs", runs, "-o", tmp_path / "no" / "t.tsv")
-    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert list(tmp_path.iterdir()) == []
 
 

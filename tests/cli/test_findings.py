@@ -61,7 +61,7 @@ def test_the_ensemble(study: Path) -> None:
 def test_a_runs_folder_that_is_not_there(tmp_path: Path) -> None:
     done = postertui("leaderboard", "--runs", tmp_path / "runs")
     assert done.returncode == 2
-    assert "no such folder" in done.stderr
+    assert "no such file or folder; name runs with --runs" in done.stderr
 
 
 @needs_published

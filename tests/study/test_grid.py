@@ -72,6 +72,12 @@ def test_a_genre_of_a_study_that_the_data_lacks_is_named(data: Dataset) -> None:
         launch.plan(study, data, RANDOM, {})
 
 
+def test_a_genre_that_is_nearly_one_is_offered(data: Dataset) -> None:
+    for asked, offered in (("Komedy", r"did you mean Comedy\?$"), ("Opera", "there are Comedy, W")):
+        with pytest.raises(UserError, match=f"no genre `{asked}`; {offered}"):
+            launch.plan(load_study("milestone4"), data, RANDOM, {}, genres=[asked])
+
+
 def test_list_shows_every_variant_and_what_it_changes_without_any_data() -> None:
     listed = CliRunner().invoke(train_command, ["--list"], catch_exceptions=False)
     lines = dict(line.split(maxsplit=1) for line in listed.stdout.splitlines())

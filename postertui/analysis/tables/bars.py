@@ -6,10 +6,19 @@ import polars as pl
 
 from postertui.analysis.bars import bars, genre_verdicts, margins
 from postertui.analysis.tables.section import Column, Section, interval, number, text
+from postertui.errors import UserError
 
 
 def bars_section(table: pl.DataFrame, metric: str, rule: str | int, variant: str) -> Section:
-    """The bars of each genre with one variant's margin, and what all variants say together."""
+    """The bars of each genre with one variant's margin, and what all variants say together.
+
+    Raises `UserError` (exit code 3) where no run is of that variant.
+    """
+    names = table["name"].unique().sort().to_list()
+    if variant not in names:
+        raise UserError(
+            f"no variant {variant!r} in the table; it has {', '.join(names)}", exit_code=3
+        )
     every = margins(table, metric, rule)
     own = every.filter(pl.col("name") == variant).drop("name", "bar")
     frame = bars(table, metric).join(own, on="genre", how="left")

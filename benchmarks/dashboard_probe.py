@@ -82,14 +82,14 @@ def main() -> None:
 
         app = PlainApp(folder)
     else:
-        from postertui.dashboard.app import DashboardApp
+        from postertui.dashboard.memory import Config
         from postertui.dashboard.options import Options
         from postertui.dashboard.setup import Setup
+        from postertui.dashboard.start import make_app
 
         setup = Setup(runs=folder, data=folder / "none", out=folder / "none")
-        app = DashboardApp(setup, Options(layout=kind))  # type: ignore[arg-type]
+        app = make_app(setup, Options(layout=kind), Config())  # type: ignore[arg-type]
 
-    sys.setswitchinterval(0.001)
     probe.count_writes()
     asyncio.run(run(app, probe))
     probe.save(out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rich.color import ColorSystem
@@ -48,7 +48,11 @@ class RunsChanged(Message):
 
 
 class DashboardApp(App[None]):
-    """The dashboard on the runs of `setup`, with the view as it was left in `options`."""
+    """The dashboard on the runs of `setup`, with the view as it was left in `options`.
+
+    `at_rest` is called each time when much has been made that stays: after the first reading, and
+    after the libraries of the analysis have been imported.
+    """
 
     CSS_PATH = "dashboard.tcss"
     TITLE = "postertui"
@@ -66,9 +70,15 @@ class DashboardApp(App[None]):
     ]  # fmt: skip
 
     def __init__(
-        self, setup: Setup, options: Options | None = None, config: Config | None = None
+        self,
+        setup: Setup,
+        options: Options | None = None,
+        config: Config | None = None,
+        *,
+        at_rest: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
+        self.at_rest = at_rest
         self.setup = setup
         self.config = config or Config()
         options = options or Options()
@@ -154,6 +164,8 @@ class DashboardApp(App[None]):
             take_news = getattr(screen, "take_news", None)
             if take_news is not None:
                 take_news()
+        if news.first:
+            self.call_after_refresh(self.at_rest)
 
     def pace(self) -> tuple[float | None, float | None]:
         """Seconds until the queue is empty, and epochs a second; None where unknown."""

@@ -73,6 +73,8 @@ class Judging(Board):
             self.post_message(self.Judged(judgement))
 
     def on_judging_judged(self, event: Judged) -> None:
+        if not self.model.judgements:
+            self.dashboard.at_rest()
         self.model.judgements[event.judgement.name] = event.judgement
         self.show_detail()
         for screen in self.app.screen_stack:

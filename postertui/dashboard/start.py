@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from typing import TYPE_CHECKING
 
-from postertui.dashboard.memory import config_path, load_config, load_view
+from postertui.dashboard.memory import Config, config_path, load_config, load_view
 from postertui.dashboard.setup import Setup
 from postertui.errors import UserError
 from postertui.filters import parse
+
+if TYPE_CHECKING:
+    from postertui.dashboard.app import DashboardApp
+    from postertui.dashboard.options import Options
 
 #: The names of the themes, known without importing textual.
 THEMES = ("dark", "light", "colour-blind")
@@ -25,16 +31,31 @@ def run_dashboard(setup: Setup) -> None:
         if theme and theme not in THEMES:
             raise UserError(f"{where}: no theme `{theme}`; there are {', '.join(THEMES)}")
     parse(setup.filter or "")
+    from postertui.dashboard.screens.keymap import check_keys
+
+    app = make_app(setup, load_view(setup.runs), config)
+    check_keys(config.keys, config_path())
+    app.run(mouse=setup.mouse)
+    if app.return_code:
+        sys.exit(app.return_code)
+
+
+def make_app(setup: Setup, options: Options, config: Config) -> DashboardApp:
+    """The app, and this process made ready for it."""
     # Both are read when textual is imported. Animations are noise on a slow link.
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     os.environ.setdefault("TEXTUAL_FPS", "30")
     # Keys come before the threads that read and judge.
     sys.setswitchinterval(0.001)
+    gc.disable()
     from postertui.dashboard.app import DashboardApp
-    from postertui.dashboard.screens.keymap import check_keys
 
-    check_keys(config.keys, config_path())
-    app = DashboardApp(setup, load_view(setup.runs), config)
-    app.run(mouse=setup.mouse)
-    if app.return_code:
-        sys.exit(app.return_code)
+    return DashboardApp(setup, options, config, at_rest=keep_all)
+
+
+def keep_all() -> None:
+    """Never look for garbage in what there is now: libraries and runs stay, and are so many that
+    a search through them stops everything for a tenth of a second.
+    """
+    gc.freeze()
+    gc.enable()

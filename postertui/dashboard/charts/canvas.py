@@ -292,6 +292,15 @@ class GridCanvas(Widget):
         strip = Strip([Segment(text, self.book.over(base, style)) for text, style in row])
         return strip.adjust_cell_length(self.size.width, base)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines as they are: they have their colours, and there is nothing around them."""
+        strips = [self.render_line(y) for y in crop.line_range]
+        for change in self.get_line_filters():
+            strips = [strip.apply_filter(change, self.background_colors[1]) for strip in strips]
+        if crop.column_span == (0, self.size.width):
+            return strips
+        return [strip.crop(*crop.column_span) for strip in strips]
+
     def render_line(self, y: int) -> Strip:
         if y < len(self._lines):
             return self._lines[y]

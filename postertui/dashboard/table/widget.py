@@ -149,11 +149,15 @@ class RunTable(ScrollView, can_focus=True):
         index = max(0, min(index, len(self.rows) - 1))
         if index == self._at:
             return
+        before, top = self._at, round(self.scroll_offset.y)
         self._at = index
         row = self.cursor_row
         self._name = row.name if isinstance(row, RunView) else None
         self._keep_in_sight()
-        self.refresh()
+        if round(self.scroll_offset.y) == top:
+            self.refresh(*(Region(0, i - top + 1, self.size.width, 1) for i in (before, index)))
+        else:
+            self.refresh()
         self._tell()
 
     def _tell(self) -> None:

@@ -36,9 +36,9 @@ def check_before(runs: Path, address: Address, gpu: float | None) -> str:
     problems = list(problems_of(nodes, gpu))
     if problems:
         raise UserError(f"{address.url}: {problems[0]}")
-    working = [n for n in nodes if n.cpus or n.gpus]
-    gpus = sum(len(n.gpus) for n in working)
-    what = f"{gpus} GPUs" if gpus else f"{sum(n.cpus for n in working):.0f} CPUs"
+    working = [n for n in nodes if n.cpus or n.shares]
+    gpus = sum(n.shares for n in working)
+    what = f"{gpus:.0f} GPUs" if gpus else f"{sum(n.cpus for n in working):.0f} CPUs"
     return f"On the Ray cluster at {address.url}: {len(working)} nodes, {what}."
 
 
@@ -51,9 +51,9 @@ def problems_of(nodes: tuple[NodeFacts, ...], gpu: float | None) -> Iterator[str
             yield f"node {node.host} has {other}; install the same on all nodes"
     if not any(node.cpus >= 1 for node in nodes):
         yield "no node has a CPU to give; start one with `ray start --address=HEAD:6379`"
-    most = max((len(node.gpus) for node in nodes), default=0)
+    most = max((node.shares for node in nodes), default=0)
     if gpu is not None and gpu > most:
-        what = f"at most {most} GPUs" if most else "no GPU"
+        what = f"at most {most:.0f} GPUs" if most else "no GPU"
         yield f"--gpu {gpu:g} fits nowhere: the nodes have {what} each; give a smaller share"
 
 
@@ -73,6 +73,8 @@ def examine(address: Address, runs: Path, data: Path) -> Iterator[Finding]:
             yield Finding("cluster", "wrong", f"node {node.host} has {trouble}", mend)
             continue
         devices = ", ".join(node.gpus) or f"{node.cpus:.0f} CPUs"
+        if len(node.gpus) != node.shares:
+            devices += f" (of which Ray gives {node.shares:.0f} GPUs)"
         room = f"{node.free / 2**30:.1f} GB free in {node.home}"
         status: Status = "ok" if node.free >= LITTLE_ROOM else "note"
         text = f"node {node.host}: {devices}, {room}, versions as here; {_data_there(data, node)}"

@@ -140,7 +140,8 @@ async def _answer(node: dict[str, Any], ref: Any) -> NodeFacts:
         async with asyncio.timeout(DESCRIBE):
             told = await asyncio.wrap_future(ref.future())
         facts = msgspec.json.decode(told, type=NodeFacts)
-        return msgspec.structs.replace(facts, cpus=node["Resources"].get("CPU", 0.0))
+        given = {"cpus": node["Resources"].get("CPU", 0), "shares": node["Resources"].get("GPU", 0)}
+        return msgspec.structs.replace(facts, **given)
     except TimeoutError:
         problem = f"does not answer within {DESCRIBE:.0f} s"
     except Exception as error:

@@ -22,7 +22,9 @@ class Message(msgspec.Struct, frozen=True, tag=True):
 class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a node says of itself. `gpus` names its devices, `free` is in bytes in its cache.
 
-    `data` is the fingerprint of the data folder that it was asked to look for, if it is there.
+    `cpus` and `shares` are the CPUs and GPUs that Ray has to give there; what was started with
+    `--num-gpus 0` has none for us, whatever devices it has. `data` is the fingerprint of the data
+    folder that it was asked to look for, if it is there.
     """
 
     node: str
@@ -30,6 +32,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
     cpus: float = 0
     gpus: tuple[str, ...] = ()
+    shares: float = 0
     free: int = 0
     home: str = ""
     data: str = ""

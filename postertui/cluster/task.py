@@ -20,6 +20,9 @@ def describe() -> bytes:
     """This node's `NodeFacts` as JSON."""
     import ray
 
+    # Some versions of Ray hide all devices from a task that asks for none.
+    if not os.environ.get("CUDA_VISIBLE_DEVICES"):
+        os.environ.pop("CUDA_VISIBLE_DEVICES", None)
     return msgspec.json.encode(node_facts(ray.get_runtime_context().get_node_id()))
 
 

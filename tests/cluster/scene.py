@@ -15,6 +15,7 @@ from postertui.events import EventWriter
 from postertui.runs import RunSpec, is_held, is_locked
 from postertui.supervisor import folder as files
 from postertui.supervisor import requests
+from postertui.whole import replace_file
 from tests.cluster.local import LocalCluster, Node, wait_for
 from tests.supervisor.helpers import (
     assert_told_once,
@@ -63,7 +64,7 @@ class Scene:
         return names
 
     def hold(self, epoch: int) -> None:
-        files.replace_file(self.cluster.notes / "hold", str(epoch).encode())
+        replace_file(self.cluster.notes / "hold", str(epoch).encode())
 
     def let_go(self) -> None:
         (self.cluster.notes / "hold").unlink(missing_ok=True)
@@ -71,7 +72,7 @@ class Scene:
     @contextlib.contextmanager
     def pace(self, seconds: float) -> Iterator[None]:
         """An epoch takes so long meanwhile."""
-        files.replace_file(self.cluster.notes / "pace", str(seconds).encode())
+        replace_file(self.cluster.notes / "pace", str(seconds).encode())
         try:
             yield
         finally:

@@ -139,8 +139,12 @@ def node(**more: object) -> NodeFacts:
         ({"versions": facts.versions() | {"numpy": "1.0"}}, None, "node gpu-1 has numpy 1.0 (here"),
         ({"problem": "has no postertui"}, None, "node gpu-1 has no postertui"),
         ({"cpus": 0}, None, "no node has a CPU to give"),
-        ({}, 0.5, "--gpu 0.5 fits nowhere: the nodes have no GPU each"),
-        ({"gpus": ("gpu:0",)}, 2.0, "--gpu 2 fits nowhere: the nodes have at most 1 GPUs each"),
+        ({"gpus": ("gpu:0",)}, 0.5, "--gpu 0.5 fits nowhere: the nodes have no GPU each"),
+        (
+            {"gpus": ("gpu:0",), "shares": 1},
+            2.0,
+            "--gpu 2 fits nowhere: the nodes have at most 1 GPUs each",
+        ),
     ],
 )
 def test_nodes_that_will_not_do(
@@ -152,7 +156,7 @@ def test_nodes_that_will_not_do(
 
 def test_nodes_that_will_do() -> None:
     patch = facts.versions() | {"python": facts.versions()["python"] + "1"}
-    assert not list(problems_of((node(), node(gpus=("gpu:0",), versions=patch)), 0.25))
+    assert not list(problems_of((node(), node(shares=1, versions=patch)), 0.25))
 
 
 def test_before_training_the_first_problem_is_said(

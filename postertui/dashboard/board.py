@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Literal
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.widget import Widget
 
 from postertui.dashboard.charts.grid import ChartGrid
 from postertui.dashboard.filter.bar import FilterBar, FilterHints
@@ -32,6 +34,9 @@ NARROW = 110
 
 class Board(Screen[None]):
     """The regions: status, filter, table, grid, keys."""
+
+    #: What gets or loses the keys shows it by itself; Textual would draw the whole screen anew.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     def __init__(self, dashboard: DashboardApp, model: Model) -> None:
         super().__init__()

@@ -121,12 +121,7 @@ class ChartGrid(GridCanvas, can_focus=True):
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         self.action_select(-1, 0)
 
-    def on_focus(self) -> None:
-        self._show_focus()
-
-    def on_blur(self) -> None:
-        self._show_focus()
-
-    def _show_focus(self) -> None:
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        """Only the selected cell looks different; Textual would style and draw all anew."""
         if (key := self.places.selected_key) is not None and key in self._drawn:
             self._redraw([key])

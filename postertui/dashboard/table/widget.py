@@ -149,13 +149,14 @@ class RunTable(ScrollView, can_focus=True):
         index = max(0, min(index, len(self.rows) - 1))
         if index == self._at:
             return
-        before, top = self._at, round(self.scroll_offset.y)
+        top = round(self.scroll_offset.y)
+        before = self._row_region()
         self._at = index
         row = self.cursor_row
         self._name = row.name if isinstance(row, RunView) else None
         self._keep_in_sight()
         if round(self.scroll_offset.y) == top:
-            self.refresh(*(Region(0, i - top + 1, self.size.width, 1) for i in (before, index)))
+            self.refresh(before, self._row_region())
         else:
             self.refresh()
         self._tell()
@@ -204,11 +205,13 @@ class RunTable(ScrollView, can_focus=True):
             if event.chain == 2:
                 self.action_open()
 
-    def on_focus(self) -> None:
-        self.refresh()
+    def _row_region(self) -> Region:
+        """Where the row under the cursor is."""
+        return Region(0, self._at - round(self.scroll_offset.y) + 1, self.size.width, 1)
 
-    def on_blur(self) -> None:
-        self.refresh()
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        """Only the cursor looks different; Textual would style and draw every row anew."""
+        self.refresh(self._row_region())
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width

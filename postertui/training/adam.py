@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from postertui.training.backend import Tensor
+from postertui.training.backend import Tensor, materialize, on_accelerator
 
 BETA_1 = 0.9
 BETA_2 = 0.999
@@ -28,11 +28,10 @@ def update(
     weight: Tensor, m: Tensor, v: Tensor, gradient: Tensor, step_size: Tensor, wanted: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The new (weight, m, v) of one tensor; the old ones where the update is not `wanted`."""
-    new_m = BETA_1 * m + (1 - BETA_1) * gradient
-    new_v = BETA_2 * v + (1 - BETA_2) * ops.square(gradient)
-    new_weight = weight - step_size * new_m / (ops.sqrt(new_v) + EPSILON)
-    return (
-        ops.where(wanted, new_weight, weight),
-        ops.where(wanted, new_m, m),
-        ops.where(wanted, new_v, v),
-    )
+    new_m = ops.where(wanted, BETA_1 * m + (1 - BETA_1) * gradient, m)
+    new_v = ops.where(wanted, BETA_2 * v + (1 - BETA_2) * ops.square(gradient), v)
+    if not on_accelerator():
+        # Else a CPU computes both again for the weight, and so must keep copies of the old ones.
+        new_m, new_v = materialize(new_m, new_v)
+    stepped = weight - step_size * new_m / (ops.sqrt(new_v) + EPSILON)
+    return ops.where(wanted, stepped, weight), new_m, new_v

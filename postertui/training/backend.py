@@ -22,6 +22,7 @@ NAME: str = keras.backend.backend()
 
 if NAME == "tensorflow":
     import tensorflow as tf
+    from tensorflow.compiler.tf2xla.python import xla
 
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads())
@@ -46,6 +47,14 @@ if NAME == "tensorflow":
             value, beside = function(weights)
         return beside, tuple(tape.gradient(value, weights))
 
+    def materialize(*tensors: Tensor) -> tuple[Tensor, ...]:
+        """The tensors, laid out in memory before anything that uses them.
+
+        XLA else may compute them anew in each use, or fold a transposition into a product. It has
+        no gradient, and is for compiled functions alone.
+        """
+        return tuple(xla.optimization_barrier(*tensors))
+
     def devices() -> list[str]:
         """The accelerators that the backend sees."""
         return [d.name for d in tf.config.list_physical_devices("GPU")]
@@ -66,6 +75,15 @@ elif NAME == "jax":
         """What `function(weights)` has beside its value, and the value's gradient."""
         (_, beside), gradient = jax.value_and_grad(function, has_aux=True)(weights)
         return beside, gradient
+
+    def materialize(*tensors: Tensor) -> tuple[Tensor, ...]:
+        """The tensors, laid out in memory before anything that uses them.
+
+        XLA else may compute them anew in each use, or fold a transposition into a product. It has
+        no gradient, and is for compiled functions alone.
+        """
+        laid_out: tuple[Tensor, ...] = jax.lax.optimization_barrier(tensors)  # type: ignore[no-untyped-call]
+        return laid_out
 
     def devices() -> list[str]:
         """The accelerators that the backend sees."""

@@ -1,4 +1,4 @@
-"""Convolution and pooling for the CPU, where XLA's own are slow inside a loop.
+"""Layers for the CPU: products, convolution and pooling, where XLA's own are slow inside a loop.
 
 The gradient of a stock convolution's kernel runs at a few GFLOP/s there. Here a convolution is
 matrix products. With many channels it is one per tap of the kernel, over just the outputs that the
@@ -15,6 +15,14 @@ import keras
 from keras import ops
 
 from postertui.training.backend import Tensor
+from postertui.training.products import product
+
+
+class Dense(keras.layers.Dense):  # type: ignore[misc]
+    """Keras' layer, its product made for the epoch loop."""
+
+    def call(self, x: Tensor, training: bool | None = None) -> Tensor:
+        return self.activation(product(x, self.kernel) + self.bias)
 
 
 class Kernel3x3(keras.layers.Layer):  # type: ignore[misc]
@@ -59,10 +67,10 @@ class TapConv2D(Kernel3x3):
                 top, bottom = reach(i - 1, rows, height)
                 left, right = reach(j - 1, columns, width)
                 part = x[:, top + i - 1 : bottom + i - 1, left + j - 1 : right + j - 1]
-                product = ops.matmul(ops.reshape(part, (-1, channels)), self.kernel[i, j])
-                product = ops.reshape(product, (-1, bottom - top, right - left, self.filters))
+                tap = product(ops.reshape(part, (-1, channels)), self.kernel[i, j])
+                tap = ops.reshape(tap, (-1, bottom - top, right - left, self.filters))
                 around = ((0, 0), (top, rows - bottom), (left, columns - right), (0, 0))
-                total = total + ops.pad(product, around)
+                total = total + ops.pad(tap, around)
         return ops.relu(total)
 
 
@@ -98,7 +106,7 @@ class PatchConvPool2D(Kernel3x3):
                 for j in range(left, left + 3)
             ]
             patches = ops.reshape(ops.concatenate(taps, axis=-1), (-1, kernel.shape[0]))
-            return ops.reshape(ops.matmul(patches, kernel), (-1, rows, columns, filters))
+            return ops.reshape(product(patches, kernel), (-1, rows, columns, filters))
 
         corners = (corner(top, left) for top in (0, 1) for left in (0, 1))
         return ops.relu(reduce(larger, corners) + self.bias)

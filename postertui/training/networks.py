@@ -16,7 +16,7 @@ from postertui.study import ALL_LAYERS, Variant
 from postertui.training import initializers
 from postertui.training.backend import Tensor, on_accelerator
 from postertui.training.initializers import Array
-from postertui.training.layers import PatchConvPool2D, ReshapePool2D, TapConv2D
+from postertui.training.layers import Dense, PatchConvPool2D, ReshapePool2D, TapConv2D
 from postertui.training.vgg16 import LAYERS
 from postertui.weights import CONVOLUTIONS, Convolutions
 
@@ -105,7 +105,7 @@ def vgg16_tail(x: Tensor, first: int, dtype: str) -> tuple[Tensor, list[Start]]:
 
 def dense(units: int, activation: str, dtype: str) -> keras.layers.Layer:
     """A dense layer; its initial weights are set by whoever trains it."""
-    return layers.Dense(units, activation, kernel_initializer="zeros", dtype=dtype)
+    return Dense(units, activation, kernel_initializer="zeros", dtype=dtype)
 
 
 def convolution(filters: int, before_pool: bool, dtype: str) -> keras.layers.Layer:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from postertui.training.backend import to_device, to_host, value_and_grad
+from postertui.training.backend import jit, to_device, to_host, value_and_grad
 from postertui.training.layers import PatchConvPool2D, ReshapePool2D, TapConv2D
 
 Network = Callable[[Any], Any]
@@ -27,7 +27,8 @@ def value_and_gradients(stack: list[Any], x: Any, weights: list[Any]) -> tuple[A
         factors = np.sin(np.arange(np.prod(out.shape))).reshape(out.shape)
         return ops.sum(out * to_device(factors)), out
 
-    out, gradients = value_and_grad(mixture, tuple(to_device(a) for a in (*weights, x)))
+    compiled = jit(lambda *arguments: value_and_grad(mixture, arguments))
+    out, gradients = compiled(*(to_device(a) for a in (*weights, x)))
     return to_host(out), [to_host(g) for g in gradients]
 
 

@@ -13,6 +13,7 @@ from postertui.cohorts import Dataset
 from postertui.errors import UserError
 from postertui.store import METRICS
 from postertui.training import networks
+from postertui.training.backend import to_device
 from postertui.training.checkpoint import load_checkpoint
 from postertui.training.trainer import Trainer
 from postertui.training.vgg16 import boundary, frozen_part, random_convolutions
@@ -156,11 +157,10 @@ def test_what_is_cached_at_each_boundary_and_trained_behind_it_is_vgg16() -> Non
         cached = np.asarray(frozen_part(48, first, convolutions)(images))
         variant = make_variant(frozen)
         network = networks.build(variant, first, cached.shape[1:], "float32")
-        network.model.set_weights(network.initial(0, convolutions))
-        p, _ = network.model(cached)
+        weights = [to_device(w) for w in network.initial(0, convolutions)]
+        (p, _), _ = network.model.stateless_call(weights, [], cached)
         head = networks.build(make_variant(19), 19, (512,), "float32")
-        head.model.set_weights(network.model.get_weights()[-6:])
-        expected, _ = head.model(whole)
+        (expected, _), _ = head.model.stateless_call(weights[-6:], [], whole)
         np.testing.assert_allclose(np.asarray(p), np.asarray(expected), atol=1e-6)
 
 

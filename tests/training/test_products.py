@@ -1,0 +1,29 @@
+"""The product inside every layer against NumPy's, values and gradients, in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from keras import ops
+
+from postertui.training.backend import jit, to_device, to_host, value_and_grad
+from postertui.training.products import product
+
+
+@pytest.mark.parametrize("columns", [1, 2, 5])
+def test_a_product_and_its_gradients_are_those_of_a_matrix_product(columns: int) -> None:
+    rng = np.random.default_rng(columns)
+    x, kernel = rng.standard_normal((7, 3)), rng.standard_normal((3, columns))
+    factors = rng.standard_normal((7, columns))
+
+    def mixture(arguments: tuple[Any, ...]) -> tuple[Any, Any]:
+        out = product(*arguments)
+        return ops.sum(out * to_device(factors)), out
+
+    compiled = jit(lambda *arguments: value_and_grad(mixture, arguments))
+    out, (by_x, by_kernel) = compiled(to_device(x), to_device(kernel))
+    np.testing.assert_allclose(to_host(out), x @ kernel, atol=1e-14)
+    np.testing.assert_allclose(to_host(by_x), factors @ kernel.T, atol=1e-14)
+    np.testing.assert_allclose(to_host(by_kernel), x.T @ factors, atol=1e-14)

@@ -24,6 +24,7 @@ from postertui.runs import FileLock, is_held
 from postertui.supervisor import folder as files
 from postertui.supervisor.folder import JobStatus, Status
 from postertui.synthetic import make_posters
+from postertui.whole import replace_file
 from tests.dashboard.made import MadeRuns
 
 LARGE, SMALL = (160, 48), (80, 24)
@@ -64,7 +65,7 @@ def at_work(folder: Path) -> Iterator[None]:
     running = [path.parent.name for path in folder.glob("*/lock") if is_held(path)]
     jobs = tuple(JobStatus(None, "cpu", run) for run in running)
     status = Status(running=True, jobs=jobs, slots=len(jobs), queued=5)
-    files.replace_file(folder / files.STATUS, msgspec.json.encode(status))
+    replace_file(folder / files.STATUS, msgspec.json.encode(status))
     lock = FileLock(folder / files.LOCK)
     assert lock.acquire()
     yield

@@ -9,13 +9,13 @@ import contextlib
 import fcntl
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from postertui.errors import UserError
+from postertui.whole import replace_file
 
 NAME = ".notes.json"
 _TAG = re.compile(r"[^\s,#()\"]+")
@@ -63,15 +63,7 @@ def change_notes(
         notes.update({run: change(notes.get(run, Note())) for run in runs})
         notes = {run: note for run, note in sorted(notes.items()) if note}
         data = msgspec.json.format(msgspec.json.encode(_File(notes)), indent=1) + b"\n"
-        fd, draft = tempfile.mkstemp(prefix=".new-", dir=folder)
-        try:
-            with os.fdopen(fd, "wb") as file:
-                file.write(data)
-            Path(draft).replace(folder / NAME)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(draft).unlink()
-            raise
+        replace_file(folder / NAME, data)
     return notes
 
 

@@ -7,7 +7,6 @@ in text.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from postertui.errors import UserError
 from postertui.naming import variant_name
 from postertui.published import BASE_RATES
 from postertui.runs import slugify
+from postertui.whole import draft_of
 
 PUBLISHED_SCHEMA: dict[str, type[pl.DataType]] = {
     "Regularizer": pl.String,
@@ -175,18 +175,14 @@ def write_table(table: pl.DataFrame, path: Path) -> None:
     """
     check_target(path)
     table = normalise(table)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        draft.touch()
-        if path.suffix.lower() == ".parquet":
-            table.write_parquet(draft, compression="zstd")
-        else:
-            _write_text(table, draft, "\t" if path.suffix.lower() == ".tsv" else ",")
-        draft.replace(path)
+        with draft_of(path, private=False) as draft:
+            if path.suffix.lower() == ".parquet":
+                table.write_parquet(draft, compression="zstd")
+            else:
+                _write_text(table, draft, "\t" if path.suffix.lower() == ".tsv" else ",")
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}", exit_code=1) from None
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def check_target(path: Path) -> None:

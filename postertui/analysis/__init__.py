@@ -10,7 +10,6 @@ needs it, since `scipy.stats` takes a second to import.
 - `compare`: variants against a reference, paired over genre and seed
 - `leaderboard`: variants in order, with those that nothing separates from the best
 - `diagnosis`: what went wrong in a run
-- `replicates`: mean and spread over seeds, epoch by epoch
 - `ensemble`: the 2017 study's ensemble by genre
 - `gate`: a table against a baseline table, and requirements
 """

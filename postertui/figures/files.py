@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import struct
 import zlib
@@ -15,6 +14,7 @@ from typing import Literal, get_args
 
 from postertui.errors import UserError
 from postertui.figures.picture import Picture
+from postertui.whole import replace_file
 
 Format = Literal["png", "svg", "pdf"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -140,15 +140,11 @@ def _png_text(data: bytes) -> dict[str, str]:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write `data` to `path` so that a reader sees the old file or the new one, never half."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write `data` to `path`, whole or not at all. Raises `UserError` where it cannot be."""
     try:
-        draft.write_bytes(data)
-        draft.replace(path)
+        replace_file(path, data, private=False)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}", exit_code=1) from None
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def make_folder(out: Path) -> None:

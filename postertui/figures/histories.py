@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from postertui.analysis.statistics import t_quantile
 from postertui.figures.picture import BEYOND, DRAWN, ISOLATED, UNDEFINED
 
 CONFIDENCE = 0.95
@@ -59,7 +60,7 @@ def average_replicates(lines: pl.DataFrame, setting: Sequence[str]) -> pl.DataFr
         .sort(*setting, "epoch")
     )
     sizes = [n for n in means["n"].unique().to_list() if n > 1]
-    quantiles = dict(zip(sizes, _t_quantiles(sizes), strict=True))
+    quantiles = {n: t_quantile(0.5 + CONFIDENCE / 2, n - 1) for n in sizes}
     half = (
         pl.col("_sd")
         / pl.col("n").sqrt()
@@ -68,11 +69,3 @@ def average_replicates(lines: pl.DataFrame, setting: Sequence[str]) -> pl.DataFr
     return means.with_columns(
         (pl.col("value") - half).alias("low"), (pl.col("value") + half).alias("high")
     ).drop("_sd")
-
-
-def _t_quantiles(sizes: Sequence[int]) -> list[float]:
-    if not sizes:
-        return []
-    from scipy.special import stdtrit
-
-    return [float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) for n in sizes]

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from postertui.runs import RunLock, RunSpec, hold_folder
+from postertui.whole import replace_file, sync
 
 _STAGING = ".importing-"
 
@@ -45,7 +46,7 @@ def write_runs(runs: Path, drafts: Sequence[Draft]) -> list[str]:
                     continue  # another import was faster
                 raise
             added.append(run)
-        _sync_folder(runs)
+        sync(runs)
     return added
 
 
@@ -54,13 +55,7 @@ def complete_run(folder: Path, events: bytes) -> bool:
     with RunLock(folder) as lock:
         if not lock.acquire():
             return False
-        draft = folder / f".events-{os.getpid()}"
-        try:
-            _write_file(str(draft), events)
-            _sync_file_system(folder)
-            draft.replace(folder / "events.jsonl")
-        finally:
-            draft.unlink(missing_ok=True)
+        replace_file(folder / "events.jsonl", events, durable=True)
     return True
 
 
@@ -95,13 +90,5 @@ def _sync_file_system(folder: Path) -> None:
     try:
         if syncfs is None or syncfs(fd) != 0:
             os.sync()
-    finally:
-        os.close(fd)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
     finally:
         os.close(fd)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from postertui.errors import UserError
 from postertui.runs import hold_folder
+from postertui.whole import sync, umask
 
 #: What a build writes; anything else in a data folder is the user's or a cache, and stays.
 _BUILT = re.compile(r"dataset\.json|(images|labels|ids)-\d\.npy|left-out\.csv")
@@ -42,14 +43,14 @@ def replacement(target: Path) -> Iterator[Path]:
     held = hold_folder(draft)
     try:
         yield draft
-        draft.chmod(0o777 & ~_umask())
+        draft.chmod(0o777 & ~umask())
         _sync(draft)
         if target.exists():
             _exchange(draft, target)
             _carry_over(draft, target)
         else:
             draft.rename(target)
-        _sync_folder(target.parent)
+        sync(target.parent)
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"{target}: cannot be written: {reason}", exit_code=1) from None
@@ -123,19 +124,5 @@ def _carry_over(old: Path, new: Path) -> None:
 
 def _sync(folder: Path) -> None:
     for path in folder.iterdir():
-        _sync_folder(path)
-    _sync_folder(folder)
-
-
-def _sync_folder(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+        sync(path)
+    sync(folder)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import os
 import re
-import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any, get_args
@@ -16,6 +13,7 @@ import msgspec
 from postertui.errors import UserError
 from postertui.study.fields import NAME, check_variant, describe_fields, show
 from postertui.study.variants import Constant, Decay, Mode, Plateau, Study, Variant
+from postertui.whole import replace_file
 
 BUILTIN = Path(__file__).parent.parent / "studies"
 
@@ -236,7 +234,7 @@ def save_variant(path: str | Path, variant: Variant) -> None:
     saved = parse_study(grown, str(target)).variants[variant.name]
     if saved != variant:
         raise UserError(f"{target}: {variant.name} cannot be written as a change of its base")
-    _replace_text(target, grown)
+    replace_file(target, grown.encode(), durable=True)
 
 
 def _read_or_begin(target: Path) -> str:
@@ -269,19 +267,3 @@ def _toml(value: Any) -> str:
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return repr(value)
-
-
-def _replace_text(target: Path, text: str) -> None:
-    descriptor, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            Path(draft).chmod(target.stat().st_mode & 0o777)
-        Path(draft).replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(draft).unlink()
-        raise

@@ -74,19 +74,6 @@ def read_settings(folder: Path) -> Settings:
         return Settings()
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Write `data` to `path`, whole or not at all. Raises `OSError`."""
-    fd, draft = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(data)
-        Path(draft).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(draft).unlink()
-        raise
-
-
 def ring(folder: Path) -> None:
     """Let the supervisor look at the folder soon; harmless where there is none."""
     with contextlib.suppress(OSError):

@@ -24,6 +24,7 @@ from postertui.runs import is_held, is_locked, run_folder
 from postertui.supervisor import folder as files
 from postertui.supervisor.folder import JobStatus, Status
 from postertui.supervisor.settle import Standing, append_under_lock, read_standing
+from postertui.whole import replace_file
 
 #: What became of a request for one run. `requested`: its job will act on it.
 Outcome = Literal["done", "requested", "unchanged", "damaged", "missing"]
@@ -50,7 +51,7 @@ def set_priority(folder: Path, runs: Iterable[str], priority: int) -> dict[str, 
 
     def write(path: Path) -> Outcome:
         if priority:
-            files.replace_file(path / "priority", b"%d\n" % priority)
+            replace_file(path / "priority", b"%d\n" % priority)
         else:
             (path / "priority").unlink(missing_ok=True)
         return "done"
@@ -135,7 +136,7 @@ def ensure_supervisor(
             where = before.on or "this machine"
             raise UserError(f"{folder}: runs are being trained on {where}; stop them first")
         if asked != before:
-            files.replace_file(folder / files.SETTINGS, msgspec.json.encode(asked) + b"\n")
+            replace_file(folder / files.SETTINGS, msgspec.json.encode(asked) + b"\n")
     files.ring(folder)
     if is_held(folder / files.LOCK):
         return False

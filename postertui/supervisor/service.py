@@ -24,6 +24,7 @@ from postertui.supervisor import folder as files
 from postertui.supervisor.backend import Backend, Report
 from postertui.supervisor.queue import Entry, in_order
 from postertui.supervisor.settle import NOTHING, Standing, read_standing, settle_lost, standing
+from postertui.whole import replace_file
 
 #: Seconds between two looks at the bell, at runs that others train, and for stalled jobs.
 TICK = 0.25
@@ -345,7 +346,7 @@ class Supervisor:
             return
         try:
             data = msgspec.json.format(msgspec.json.encode(status)) + b"\n"
-            files.replace_file(self._folder / files.STATUS, data)
+            replace_file(self._folder / files.STATUS, data)
             self._written = status
         except OSError:
             # Only people read it, and on a full disk clients find out by themselves.

@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 from postertui.analysis.ensemble import ensemble
 from postertui.analysis.summary import bars_line, dead_line, ensemble_line, listed, undefined_line
 from postertui.analysis.tables.diagnosis import diagnosis_section, kinds_section
+from postertui.analysis.tables.leaderboard import mean_and_sd
 from postertui.analysis.tables.markdown import markdown_section, markdown_text
 from postertui.analysis.tables.section import (
     Column,
@@ -90,3 +91,9 @@ def test_what_the_published_table_says() -> None:
     assert undefined_line(table).startswith("1,540 of 4,280 epochs have no test_fscore: ")
     assert "Drama (0.4366, always-yes 0.4384)" in bars_line(table, "test_fscore", "base")
     assert "macro-F1 of 0.1443 over 10 genres" in ensemble_line(ensemble(table))
+
+
+def test_mean_and_spread_in_words() -> None:
+    assert mean_and_sd(0.3851, 0.0042, 5) == "0.385 ± 0.004 (n = 5)"
+    assert mean_and_sd(0.3851, None, 1) == "0.385"
+    assert mean_and_sd(None, None, 0) == "n/a"

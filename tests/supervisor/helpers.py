@@ -22,6 +22,7 @@ from postertui.store import METRICS, Run, Store
 from postertui.study import Variant
 from postertui.supervisor import folder as files
 from postertui.supervisor import requests
+from postertui.whole import replace_file
 
 ROOT = Path(__file__).resolve().parents[2]
 CHEAP = "benchmarks.cheap_trainer:CheapTrainer"
@@ -75,7 +76,7 @@ def wait_for(condition: Callable[[], Any], what: str = "", patience: float = PAT
 
 def pace(folder: Path, seconds: float) -> None:
     """From now on an epoch of the runs in `folder` takes so long."""
-    files.replace_file(folder.parent / "notes" / "pace", str(seconds).encode())
+    replace_file(folder.parent / "notes" / "pace", str(seconds).encode())
 
 
 # Looking

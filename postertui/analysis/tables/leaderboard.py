@@ -8,7 +8,6 @@ from typing import Any
 import polars as pl
 
 from postertui.analysis.leaderboard import Leaderboard, lead_line
-from postertui.analysis.replicates import mean_and_sd
 from postertui.analysis.tables.section import Column, Section, interval, number, text
 
 
@@ -53,3 +52,12 @@ def leaderboard_sections(board: Leaderboard, top: int | None = None) -> list[Sec
 
 def _mean_and_sd(row: Mapping[str, Any]) -> str:
     return mean_and_sd(row["mean"], row["sd"], row["n"], digits=4)
+
+
+def mean_and_sd(mean: float | None, sd: float | None, n: int, digits: int = 3) -> str:
+    """`.385 ± .004 (n = 5)` for a table; the mean alone for a single run; `n/a` for none."""
+    if mean is None or n == 0:
+        return "n/a"
+    if sd is None or n < 2:
+        return f"{mean:.{digits}f}"
+    return f"{mean:.{digits}f} ± {sd:.{digits}f} (n = {n})"

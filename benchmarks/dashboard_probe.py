@@ -73,7 +73,6 @@ class Probe:
 
 def main() -> None:
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
-    os.environ.setdefault("TEXTUAL_FPS", "30")
     folder, out, kind = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     probe = Probe()
     app: Any

@@ -42,9 +42,8 @@ def run_dashboard(setup: Setup) -> None:
 
 def make_app(setup: Setup, options: Options, config: Config) -> DashboardApp:
     """The app, and this process made ready for it."""
-    # Both are read when textual is imported. Animations are noise on a slow link.
+    # Read when textual is imported. Animations are noise on a slow link.
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
-    os.environ.setdefault("TEXTUAL_FPS", "30")
     # Keys come before the threads that read and judge.
     sys.setswitchinterval(0.001)
     gc.disable()

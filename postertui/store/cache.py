@@ -103,7 +103,8 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FOLDER
         self._index = _Index(VERSION, "", 0, [], [])
-        self.rows: Rows = np.empty((0, len(COLUMNS)))
+        self._rows: Rows = np.empty((0, len(COLUMNS)))
+        self._memory: mmap.mmap | None = None
 
     def load(self) -> dict[str, Entry]:
         """The entries by run."""
@@ -112,13 +113,27 @@ class Cache:
             index = msgspec.msgpack.decode(data, type=_Index)
             if index.version != VERSION or not _EPOCHS.fullmatch(index.epochs):
                 return {}
-            self.rows = _map(self._folder / index.epochs, index.total)
+            self._map(self._folder / index.epochs, index.total)
         except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
             return {}
         if not index.is_sound:
             return {}
         self._index = index
         return {entry.name: entry for entry in index.entries}
+
+    def _map(self, path: Path, total: int) -> None:
+        if not total:
+            return
+        with path.open("rb") as file:
+            size = total * _ROW_BYTES
+            self._memory = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+        rows = np.frombuffer(self._memory, dtype=np.float64)
+        self._rows = rows.reshape(total, len(COLUMNS))
+
+    def let_go(self) -> None:
+        """Give the epochs' pages back to the system; whoever looks at one has it again at once."""
+        if self._memory is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self._memory.madvise(mmap.MADV_DONTNEED)
 
     def run(self, entry: Entry) -> Run:
         """The run that one of the loaded entries tells of."""
@@ -130,7 +145,7 @@ class Cache:
             train_base_rate=entry.train_base_rate,
             test_base_rate=entry.test_base_rate,
         )
-        rows = self.rows[entry.first : entry.first + entry.rows]
+        rows = self._rows[entry.first : entry.first + entry.rows]
         return Run(
             name=entry.name,
             spec=spec,
@@ -234,11 +249,3 @@ def _append(path: Path, index: _Index, fresh: list[tuple[Run, Identity, int]]) -
         file.flush()
         # The index must not be on disk before the rows that it speaks of.
         os.fdatasync(file.fileno())
-
-
-def _map(path: Path, total: int) -> Rows:
-    if not total:
-        return np.empty((0, len(COLUMNS)))
-    with path.open("rb") as file:
-        memory = mmap.mmap(file.fileno(), total * _ROW_BYTES, access=mmap.ACCESS_READ)
-    return np.frombuffer(memory, dtype=np.float64).reshape(total, len(COLUMNS))

@@ -73,6 +73,11 @@ class Store:
         self._spent = 0.0
         return changed | self._refresh_notes(changed)
 
+    def let_go(self) -> None:
+        """Keep no more in memory of what closed runs did than somebody looks at."""
+        if self._cache is not None:
+            self._cache.let_go()
+
     def table(self, keep: Callable[[Run], bool] | None = None) -> pl.DataFrame:
         """The history table of all runs, or of those that `keep` accepts."""
         from postertui.store.tabulate import history_table

@@ -288,3 +288,13 @@ def test_memory_cannot_name_a_file_elsewhere(many: Path, tmp_path: Path) -> None
     store.refresh()
     assert precious.read_bytes() == before
     assert shown_all(store) == fresh(many)
+
+
+def test_what_was_let_go_can_be_looked_at_again(many: Path) -> None:
+    Store(many).refresh()
+    store = Store(many)
+    store.refresh()
+    before = {name: list(run.epochs) for name, run in store.runs.items()}
+    assert any(before.values())
+    store.let_go()
+    assert {name: list(run.epochs) for name, run in store.runs.items()} == before

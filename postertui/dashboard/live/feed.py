@@ -104,3 +104,4 @@ class Feed:
                 self._announce()
             self._wake.wait(self._period if self._open else IDLE * self._period)
             self._wake.clear()
+            self.store.let_go()

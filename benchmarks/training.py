@@ -110,6 +110,9 @@ def rows_of(found: dict[str, Measured]) -> list[Row]:
             ratio = fit["seconds"] / run["seconds"]
             value = f"{fit['seconds']:.2f} / {run['seconds']:.2f} = {ratio:.2f}x"
             rows.append(Row("  model.fit on the same features", value, ">= 2.2x", ratio >= 2.2))
+            more = fit["same_columns"] / run["seconds"]
+            what = "  model.fit with the metrics of our columns"
+            rows.append(Row(what, f"{fit['same_columns']:.2f} = {more:.2f}x", "", None))
         if extraction := found.get("extraction"):
             old = IMAGES_2017 * extraction["per_image"]
             ratio = old / run["seconds"]
@@ -149,7 +152,7 @@ def rows_of(found: dict[str, Measured]) -> list[Row]:
             title = "4096/4096" if name == "wide" else name
             value = f"{run['seconds']:.2f} / {run['bound']:.2f} = {ratio:.2f}x"
             what = f"{title}: {run['rows']:,} posters trained and tested"
-            rows.append(Row(what, value, "~ 2x", ratio <= 2.2))
+            rows.append(Row(what, value, "<= 2x", ratio <= 2))
             value = f"{run['memory']:.2f} (compile {run['compile']:.0f} CPU-s)"
             rows.append(Row("  peak memory, GB", value, "< 4", run["memory"] < 4))
             rows.append(Row("  a whole epoch, CPU-s", f"{run['epoch']:.0f}", "", None))
@@ -159,7 +162,7 @@ def rows_of(found: dict[str, Measured]) -> list[Row]:
                 "Two jobs on two cores against one: by wall clock, by CPU-s",
                 f"{two['by_wall']:.2f}x, {two['by_cpu']:.2f}x",
                 ">= 1.8x",
-                max(two["by_wall"], two["by_cpu"]) >= 1.8,
+                two["by_wall"] >= 1.8,
             )
         )
     return rows

@@ -31,12 +31,11 @@ def cluster_file() -> dict[str, Any]:
 
 
 def test_the_cluster_file_is_what_ray_takes(cluster_file: dict[str, Any]) -> None:
-    from jsonschema import ValidationError
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     validate_config(prepare_config(cluster_file))
     cluster_file["head_start_commands"] = []
-    with pytest.raises(ValidationError, match="head_start_commands"):
+    with pytest.raises(Exception, match="head_start_commands"):
         validate_config(cluster_file)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ from postertui.cluster import data as bundles
 from postertui.cohorts import Dataset
 from postertui.errors import UserError
 from postertui.feature_key import feature_key
+from postertui.posters import build_dataset
 from postertui.runs import RunSpec
 from postertui.study import ALL_LAYERS
+from postertui.synthetic import make_posters
 from tests.cluster.local import ROOT, LocalCluster, Node, wait_for
 from tests.cluster.scene import EPOCHS, Scene
 from tests.supervisor.data import make_data
-from tests.supervisor.helpers import events_of, job_of, make_spec
+from tests.supervisor.helpers import events_of, history, job_of, make_spec, read
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
@@ -208,3 +211,25 @@ def test_features_reach_each_node_once_and_a_shared_path_is_used(
     shared = make_data(tmp_path / "shared")
     assert {there.data for there in train(shared)} == {str(shared)}
     assert [bundles_of(node) for node in nodes] == arrived
+
+
+def test_real_training_has_the_same_history_to_the_bit_as_on_one_machine(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node gets posters, computes features itself and trains with TensorFlow."""
+    pytest.importorskip("tensorflow")
+    client = scene.cluster.client
+    made = make_posters(client / "made", 48)
+    build_dataset(made.posters, made.labels, client / "here", progress=lambda *_: None)
+    shutil.copytree(client / "here", client / "there")
+    monkeypatch.setenv("POSTERTUI_TRAINER", "postertui.training.trainer:Trainer")
+    train = ["train", "--variant", "base", "--genre", "Comedy", "--epochs", 2]
+    train += ["--weights", "random", "--all-genres"]
+    here = ["--data", client / "here", "--runs", client / "trained-here", "--jobs", 1]
+    assert postertui(*train, *here).return_value == 0
+    there = ["--data", client / "there", "--runs", scene.folder, "--on", scene.cluster.address]
+    assert postertui(*train, *there).return_value == 0
+    [(name, run)] = read(client / "trained-here").items()
+    assert len(history(run)) == 2
+    assert history(read(scene.folder)[name]) == history(run)
+    scene.wait_until_over()

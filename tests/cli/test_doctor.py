@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from postertui.cli import cli
-from postertui.doctor import file_system, locks_are_kept
+from postertui.doctor.places import file_system, locks_are_kept
 from postertui.supervisor import requests
 from postertui.supervisor.local import FOLDER
 from tests.supervisor.conftest import cheap, folder
@@ -164,7 +164,7 @@ def test_kind_of_file_system_is_that_of_the_nearest_mount(path: str, kind: str) 
 def test_network_file_system_is_said_so(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("postertui.doctor.file_system", lambda _: "nfs4")
+    monkeypatch.setattr("postertui.doctor.places.file_system", lambda _: "nfs4")
     code, found = doctor("--runs", str(folder), "--data", str(tmp_path / "none"))
     assert code == 0
     assert "network file system (nfs4)" in texts(found, "runs", "note")
@@ -175,7 +175,7 @@ def test_locks_that_do_not_keep_anybody_out_are_found(
 ) -> None:
     assert locks_are_kept(folder)
     # A file system on which the second one gets the lock too: the child finds another file.
-    monkeypatch.setattr("postertui.doctor._PROBE", "import sys; sys.exit(9)")
+    monkeypatch.setattr("postertui.doctor.places._PROBE", "import sys; sys.exit(9)")
     assert not locks_are_kept(folder)
     code, found = doctor("--runs", str(folder), "--data", str(tmp_path / "none"))
     assert code == 1

@@ -138,6 +138,7 @@ def test_what_the_machine_refuses_is_one_line(tmp_path: Path) -> None:
     assert refused("runs", *where).splitlines()[-1] == (
         f"postertui: {made.folder / '.supervisor.lock'}: Permission denied"
     )
+    assert refused("doctor", *where) == ""
     (run / "run.json").chmod(0)
     assert "left out 1 damaged run;" in refused("compare", *where)
     made.folder.chmod(0)

@@ -1,0 +1,34 @@
+"""What `postertui doctor` looks at: versions, devices, weights, data, and the runs folder.
+
+Each check is a function that answers `Finding`s and never raises for what it looks at. `repair`
+moves what is damaged into `runs/.damaged`, where nothing reads it, and deletes nothing of a run.
+
+- `machine`: versions, devices and weights
+- `places`: the data folder, and whether the runs folder can be worked in
+- `runs`: the supervisor and its jobs, damaged runs, what a crash left
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from postertui.doctor.finding import Finding, Status
+from postertui.doctor.machine import check_devices, check_versions, check_weights
+from postertui.doctor.places import check_data, check_folder
+from postertui.doctor.runs import check_leftovers, check_processes, check_runs
+
+__all__ = ["Finding", "Status", "examine"]
+
+
+def examine(runs: Path, data: Path, *, repair: bool = False) -> Iterator[Finding]:
+    """All findings, as they come. With `repair`, what is damaged in `runs` is moved aside."""
+    yield from check_versions()
+    yield from check_devices()
+    yield from check_weights()
+    yield from check_data(data)
+    yield from check_folder(runs)
+    if runs.is_dir():
+        yield from check_processes(runs, repair=repair)
+        yield from check_runs(runs, repair=repair)
+        yield from check_leftovers(runs, repair=repair)

@@ -1,0 +1,134 @@
+"""The data folder, and whether the runs folder can be worked in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from postertui.doctor.finding import Finding
+from postertui.errors import UserError
+from postertui.runs import FileLock
+
+#: File systems that are reached over a network.
+NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "beegfs", "gpfs")
+
+#: Below this, in bytes, a disk is worth a note.
+LITTLE_ROOM = 1 << 30
+
+#: Tries for a lock that the parent holds; a child, since on some network file systems a process
+#: never gets in its own way.
+_PROBE = """
+import fcntl, sys
+with open(sys.argv[1]) as file:
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(0)
+sys.exit(9)
+"""
+
+
+def check_data(data: Path) -> Iterator[Finding]:
+    from postertui.cohorts import Dataset
+
+    if not data.exists():
+        yield Finding("data", "note", f"{data}: no data folder", "`postertui data build` makes one")
+        return
+    try:
+        dataset = Dataset.open(data)
+        counts = ", ".join(f"{d}: {dataset.posters((d,))}" for d in dataset.cohorts)
+    except (UserError, OSError) as error:
+        yield Finding("data", "wrong", str(error), "`postertui data build` makes it anew")
+        return
+    yield Finding(
+        "data", "ok", f"{data}: {len(dataset.genres)} genres; posters by cohort: {counts}"
+    )
+
+
+def check_folder(runs: Path) -> Iterator[Finding]:
+    """Whether `runs` can be written, has room, and keeps locks."""
+    if not runs.exists():
+        parent = next(p for p in runs.absolute().parents if p.exists())
+        if os.access(parent, os.W_OK | os.X_OK):
+            yield Finding("runs", "ok", f"{runs}: not there yet; `postertui train` makes it")
+        else:
+            yield Finding("runs", "wrong", f"{runs}: cannot be made in {parent}", "choose --runs")
+        return
+    kind = file_system(runs)
+    try:
+        kept = locks_are_kept(runs)
+    except OSError as error:
+        yield Finding(
+            "runs",
+            "wrong",
+            f"{runs}: cannot be written: {error.strerror}",
+            "mend its owner, mode or disk, or choose another with --runs",
+        )
+        return
+    if not kept:
+        yield Finding(
+            "runs",
+            "wrong",
+            f"{runs}: the file system ({kind}) does not keep flock locks",
+            "put the runs on a local disk: without locks two jobs may train one run",
+        )
+    elif kind in NETWORK or kind.startswith("fuse"):
+        yield Finding(
+            "runs",
+            "note",
+            f"{runs}: on a network file system ({kind}); locks work between processes of this "
+            "machine, perhaps not between machines",
+            "start jobs for this folder on one machine only",
+        )
+    else:
+        yield Finding("runs", "ok", f"{runs}: writable, locks work ({kind})")
+    free = shutil.disk_usage(runs).free
+    if free < LITTLE_ROOM:
+        yield Finding("runs", "note", f"{runs}: {free >> 20} MB left on the disk", "make room")
+    if mode := runs.stat().st_mode & 0o022:
+        yield Finding(
+            "runs", "note", f"{runs}: others may write to it (mode {mode:03o})", f"chmod 700 {runs}"
+        )
+
+
+def locks_are_kept(folder: Path) -> bool:
+    """Whether a flock that one process takes in `folder` keeps another one out.
+
+    Raises `OSError` where nothing can be written there.
+    """
+    path = folder / f".new-lock-{os.getpid()}"
+    try:
+        with FileLock(path) as lock:
+            if not lock.acquire():
+                return False
+            probe = subprocess.run(
+                [sys.executable, "-I", "-S", "-c", _PROBE, os.fspath(path)], check=False
+            )
+            return probe.returncode == 0
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def file_system(path: Path, mounts: str | None = None) -> str:
+    """The kind of file system that `path` is on, such as `ext4` or `nfs4`; `?` if unknown.
+
+    `mounts` is the content of /proc/self/mountinfo.
+    """
+    if mounts is None:
+        try:
+            mounts = Path("/proc/self/mountinfo").read_text()
+        except OSError:
+            return "?"
+    place = path.resolve()
+    best, kind = -1, "?"
+    for line in mounts.splitlines():
+        fields, _, rest = line.partition(" - ")
+        point = Path(fields.split()[4].encode().decode("unicode_escape"))
+        # Of two mounts on one point, the later one hides the other.
+        if place.is_relative_to(point) and len(point.parts) >= best:
+            best, kind = len(point.parts), rest.split()[0]
+    return kind

@@ -1,0 +1,158 @@
+"""What is in the runs folder: its supervisor and jobs, its runs, what a crash left."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from postertui.doctor.finding import Finding
+from postertui.errors import UserError
+from postertui.harmless import harmless
+from postertui.runs import is_held, is_locked
+from postertui.whole import DRAFT
+
+#: Where `--repair` puts what is damaged.
+ASIDE = ".damaged"
+
+#: A draft older than this, in seconds, was left by somebody who died.
+OLD = 3600.0
+
+
+def check_processes(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
+    """The supervisor and the jobs of `runs`; jobs that neither belong to it nor train are ended."""
+    from postertui.supervisor import folder as files
+    from postertui.supervisor import requests
+
+    try:
+        status, held = requests.status(runs), is_held(runs / files.LOCK)
+    except OSError as error:
+        yield Finding("processes", "wrong", f"{error.filename}: {error.strerror}", "mend its mode")
+        return
+    if status.running:
+        yield Finding(
+            "processes", "ok", f"supervisor {status.pid}: {len(status.jobs)} jobs, "
+            f"{status.queued} runs queued"
+        )  # fmt: skip
+    elif held:
+        yield Finding("processes", "note", "a supervisor that does not say who it is", "look again")
+    else:
+        yield Finding("processes", "ok", "no supervisor: there is no work, or nobody asked for it")
+    training = {pid: name for name, pid in _owners(runs)}
+    for pid, parent in _jobs_of(runs):
+        if status.running and parent == status.pid:
+            continue
+        if pid in training:
+            yield Finding(
+                "processes",
+                "note",
+                f"job {pid} trains {training[pid]} on its own; its supervisor is gone",
+                "it ends by itself; `postertui resume` starts a supervisor, which adopts it",
+            )
+        elif repair:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGTERM)
+            yield Finding("processes", "ok", f"ended job {pid}, which belonged to nobody")
+        else:
+            yield Finding(
+                "processes",
+                "wrong",
+                f"job {pid} belongs to no supervisor and trains nothing",
+                "`postertui doctor --repair` ends it",
+            )
+
+
+def check_runs(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
+    """Runs that cannot be read; the others are counted."""
+    from postertui.store import Store
+
+    store = Store(runs, cache=False)
+    try:
+        store.refresh()
+    except OSError as error:
+        yield Finding("runs", "wrong", f"{error.filename}: {error.strerror}", "mend its mode")
+        return
+    damaged = [run for run in store.runs.values() if run.damage is not None]
+    well = len(store.runs) - len(damaged)
+    yield Finding("runs", "ok", f"{well} of {len(store.runs)} runs can be read")
+    for run in sorted(damaged, key=lambda run: run.name):
+        said = " ".join(harmless(run.damage or "").split())
+        yield _aside_or_wrong(runs, runs / run.name, said, repair)
+
+
+def check_leftovers(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
+    """Notes that cannot be read, and drafts that a crash left."""
+    from postertui.notes import NAME, read_notes
+
+    try:
+        read_notes(runs)
+    except UserError as error:
+        yield _aside_or_wrong(runs, runs / NAME, str(error), repair)
+    drafts = [path for path in runs.glob(f"{DRAFT}*") if time.time() - path.lstat().st_mtime > OLD]
+    for draft in drafts if repair else ():
+        if draft.is_dir() and not draft.is_symlink():
+            shutil.rmtree(draft, ignore_errors=True)
+        else:
+            draft.unlink(missing_ok=True)
+    if drafts:
+        what = "removed" if repair else "found"
+        mend = "" if repair else "`postertui doctor --repair` removes them"
+        yield Finding(
+            "runs", "ok" if repair else "note", f"{what} {len(drafts)} drafts of old", mend
+        )
+
+
+def move_aside(runs: Path, path: Path) -> Path:
+    """Move `path` out of sight into `runs/.damaged`; where it is now. Raises `OSError`."""
+    aside = runs / ASIDE
+    aside.mkdir(mode=0o700, exist_ok=True)
+    target, number = aside / path.name, 1
+    while target.exists() or target.is_symlink():
+        number += 1
+        target = aside / f"{path.name}.{number}"
+    return path.rename(target)
+
+
+def _aside_or_wrong(runs: Path, path: Path, said: str, repair: bool) -> Finding:
+    if not repair:
+        return Finding("runs", "wrong", said, "`postertui doctor --repair` moves it aside")
+    if path.is_dir() and is_locked(path):
+        return Finding("runs", "wrong", said, "a job works on it; cancel it first")
+    try:
+        target = move_aside(runs, path)
+    except OSError as error:
+        return Finding("runs", "wrong", f"{said}; cannot be moved: {error.strerror}", "mend modes")
+    return Finding("runs", "ok", f"moved {harmless(path.name)} to {target.parent}: {said}")
+
+
+def _owners(runs: Path) -> Iterator[tuple[str, int]]:
+    """Runs that are being trained and the pids of their jobs."""
+    from postertui.store import Store
+
+    store = Store(runs)
+    with contextlib.suppress(OSError):
+        store.refresh()
+    for run in store.runs.values():
+        if run.state == "running" and run.start and isinstance(pid := run.start.get("pid"), int):
+            yield run.name, pid
+
+
+def _jobs_of(runs: Path) -> Iterable[tuple[int, int]]:
+    """Pid and parent of the processes that are jobs of `runs`."""
+    import psutil
+
+    from postertui.supervisor.local import FOLDER
+
+    folder = os.fspath(runs.resolve())
+    for process in psutil.process_iter():
+        try:
+            if "postertui.training.job" not in process.cmdline():
+                continue
+            if process.environ().get(FOLDER) == folder:
+                yield process.pid, process.ppid()
+        except psutil.Error:
+            continue

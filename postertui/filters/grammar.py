@@ -1,71 +1,14 @@
-"""The filter language: one way to say which runs, in the dashboard and on the command line.
-
-    comedy                     a bare word matches any text of a run
-    genre:comedy variant:l2-*  a field, with globs; terms side by side mean `and`
-    state:running,queued       any of several
-    fc1=256  fc1!=256          equal to, not equal to
-    test_fscore>0.3            numbers compare with < <= > >=
-    and or not ( )             as anywhere
-
-A filter works on records: flat mappings from field to value, as `Run.record` gives them. Metrics
-are those of the run's newest epoch. Text is compared without regard to case.
-"""
+"""From a filter's text to a predicate: words, then `or` of `and` of `not`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from operator import ge, gt, le, lt
-from typing import Any
 
 from postertui.errors import UserError
-
-Record = Mapping[str, Any]
-Predicate = Callable[[Record], bool]
-
-#: Field to what it means; what a filter may name and what completion offers.
-FIELDS: dict[str, str] = {
-    "genre": "the label that is learned",
-    "variant": "the variant's name, or its family",
-    "name": "the variant's own name",
-    "family": "what the published table calls variant",
-    "state": "queued running done failed cancelled interrupted",
-    "study": "the study that asked for the run",
-    "run": "the run's name",
-    "seed": "the seed",
-    "regularizer": "L1=1e-5, L2=1e-4, NoReg …",
-    "fc1": "units of the first dense layer",
-    "fc2": "units of the second dense layer",
-    "batch_size": "posters in a batch",
-    "epoch": "the newest finished epoch",
-    "epochs": "the epochs asked for",
-    "attempt": "how often it was started",
-    "mode": "sound or published",
-    "device": "where it trains",
-    "host": "the machine it trains on",
-    "tag": "a tag given in the dashboard",
-    "dead": "yes where the weights have become NaN",
-    "train_loss": "training objective",
-    "train_accuracy": "training accuracy",
-    "train_fscore": "training F as published",
-    "train_fscore_soft": "training F of probabilities, pooled",
-    "train_fscore_hard": "training F of decisions, pooled",
-    "train_base_rate": "share of positives in training",
-    "test_loss": "test objective",
-    "test_accuracy": "test accuracy",
-    "test_fscore": "test F as published",
-    "test_fscore_soft": "test F of probabilities, pooled",
-    "test_fscore_hard": "test F of decisions, pooled",
-    "test_base_rate": "share of positives in the test cohort",
-    "learning_rate": "Adam's learning rate",
-    "seconds": "seconds the epoch took",
-    "empty_batches": "training batches without a positive",
-}
-
-#: Other words for the same fields.
-ALIASES = {"batch": "batch_size", "lr": "learning_rate", "tags": "tag"}
+from postertui.filters.fields import ALIASES, FIELDS
+from postertui.filters.matching import ORDER, Predicate, any_field, as_number, equal, ordered
 
 #: Words and parentheses of a filter, and how deep these nest; nobody writes more.
 MAX_TERMS = 300
@@ -79,7 +22,6 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_ORDER: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 
 
 class FilterError(UserError):
@@ -191,7 +133,7 @@ def _parse_not(tokens: list[_Token]) -> _Parsed:
                 raise FilterError("`(` is not closed", token.position)
             rest = rest[1:]
         case "word":
-            predicate = _any_field(token.text)
+            predicate = any_field(token.text)
         case "field":
             predicate = _field_predicate(token)
         case _:
@@ -217,21 +159,15 @@ def _negated(predicate: Predicate) -> Predicate:
     return lambda record: not predicate(record)
 
 
-def _any_field(word: str) -> Predicate:
-    pattern = _glob(word, contains=True)
-    texts = ("genre", "variant", "family", "regularizer", "state", "study", "run", "tag")
-    return lambda record: any(fnmatchcase(_text(record.get(f)), pattern) for f in texts)
-
-
 def _field_predicate(token: _Token) -> Predicate:
     field = _field(token)
     if field not in FIELDS:
         raise FilterError(f"unknown field `{field}`; known: {_near(field)}", token.position)
     if not token.value:
         raise FilterError(f"`{token.text}` needs a value", token.position)
-    if token.op in _ORDER:
-        return _ordered(field, _ORDER[token.op], _number(token))
-    predicate = _equal(field, token.value, glob=token.op == ":")
+    if token.op in ORDER:
+        return ordered(field, ORDER[token.op], _number(token))
+    predicate = equal(field, token.value, glob=token.op == ":")
     return _negated(predicate) if token.op == "!=" else predicate
 
 
@@ -240,59 +176,8 @@ def _field(token: _Token) -> str:
     return ALIASES.get(name, name)
 
 
-def _ordered(field: str, compare: Callable[[Any, Any], bool], bound: float) -> Predicate:
-    def matches(record: Record) -> bool:
-        value = record.get(field)
-        return isinstance(value, int | float) and compare(value, bound)
-
-    return matches
-
-
-def _equal(field: str, value: str, *, glob: bool) -> Predicate:
-    fields = ("name", "variant", "family") if field == "variant" else (field,)
-    wanted = [v for v in value.split(",") if v]
-    patterns = [_glob(v, contains=False) if glob else v.lower() for v in wanted]
-    numbers = [n for n in map(_as_number, wanted) if n is not None]
-
-    def matches(record: Record) -> bool:
-        for name in fields:
-            held = record.get(name)
-            if isinstance(held, int | float) and not isinstance(held, bool) and held in numbers:
-                return True
-            text = _text(held)
-            if glob and any(fnmatchcase(text, p) for p in patterns):
-                return True
-            if not glob and text in patterns:
-                return True
-        return False
-
-    return matches
-
-
-def _glob(value: str, *, contains: bool) -> str:
-    pattern = value.lower().replace("[", "[[]")
-    return f"*{pattern}*" if contains else pattern
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple | set | frozenset):
-        return " ".join(map(str, value)).lower()
-    return str(value).lower()
-
-
-def _as_number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
 def _number(token: _Token) -> float:
-    number = _as_number(token.value)
+    number = as_number(token.value)
     if number is None:
         raise FilterError(f"`{token.value}` is not a number", token.position)
     return number
@@ -303,20 +188,3 @@ def _near(name: str) -> str:
 
     close = difflib.get_close_matches(name, FIELDS, n=3, cutoff=0.5)
     return ", ".join(close or list(FIELDS)[:8])
-
-
-def complete(text: str, values: Mapping[str, Collection[str]]) -> list[str]:
-    """What the last word of `text` could become: fields, or a field's values.
-
-    `values` gives the values that occur, by field.
-    """
-    last = re.split(r"[\s()]", text)[-1]
-    head = text[: len(text) - len(last)]
-    field, colon, start = last.partition(":")
-    if not colon:
-        return [f"{head}{name}:" for name in FIELDS if name.startswith(last.lower()) and last]
-    done, comma, start = start.rpartition(",")
-    known = sorted(values.get(ALIASES.get(field, field), ()), key=str.lower)
-    options = [v for v in known if v.lower().startswith(start.lower())]
-    quoted = [f'"{v}"' if " " in v else v for v in options]
-    return [f"{head}{field}:{done}{comma}{v}" for v in quoted]

@@ -1,0 +1,25 @@
+"""What the word being typed could become."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from postertui.filters.fields import ALIASES, FIELDS
+
+
+def complete(text: str, values: Mapping[str, Collection[str]]) -> list[str]:
+    """What the last word of `text` could become: fields, or a field's values.
+
+    `values` gives the values that occur, by field.
+    """
+    last = re.split(r"[\s()]", text)[-1]
+    head = text[: len(text) - len(last)]
+    field, colon, start = last.partition(":")
+    if not colon:
+        return [f"{head}{name}:" for name in FIELDS if name.startswith(last.lower()) and last]
+    done, comma, start = start.rpartition(",")
+    known = sorted(values.get(ALIASES.get(field, field), ()), key=str.lower)
+    options = [v for v in known if v.lower().startswith(start.lower())]
+    quoted = [f'"{v}"' if " " in v else v for v in options]
+    return [f"{head}{field}:{done}{comma}{v}" for v in quoted]

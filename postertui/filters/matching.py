@@ -1,0 +1,77 @@
+"""Predicates on records: what a word, a glob or a comparison accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from operator import ge, gt, le, lt
+from typing import Any
+
+Record = Mapping[str, Any]
+Predicate = Callable[[Record], bool]
+
+
+#: The comparisons of numbers.
+ORDER: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
+
+
+def any_field(word: str) -> Predicate:
+    """Records of which some text contains `word`, which may be a glob."""
+    pattern = _glob(word, contains=True)
+    texts = ("genre", "variant", "family", "regularizer", "state", "study", "run", "tag")
+    return lambda record: any(fnmatchcase(_text(record.get(f)), pattern) for f in texts)
+
+
+def ordered(field: str, compare: Callable[[Any, Any], bool], bound: float) -> Predicate:
+    """Records whose `field` is a number that stands so to `bound`."""
+
+    def matches(record: Record) -> bool:
+        value = record.get(field)
+        return isinstance(value, int | float) and compare(value, bound)
+
+    return matches
+
+
+def equal(field: str, value: str, *, glob: bool) -> Predicate:
+    """Records whose `field` is one of the values that `value` names, separated by commas."""
+    fields = ("name", "variant", "family") if field == "variant" else (field,)
+    wanted = [v for v in value.split(",") if v]
+    patterns = [_glob(v, contains=False) if glob else v.lower() for v in wanted]
+    numbers = [n for n in map(as_number, wanted) if n is not None]
+
+    def matches(record: Record) -> bool:
+        for name in fields:
+            held = record.get(name)
+            if isinstance(held, int | float) and not isinstance(held, bool) and held in numbers:
+                return True
+            text = _text(held)
+            if glob and any(fnmatchcase(text, p) for p in patterns):
+                return True
+            if not glob and text in patterns:
+                return True
+        return False
+
+    return matches
+
+
+def _glob(value: str, *, contains: bool) -> str:
+    pattern = value.lower().replace("[", "[[]")
+    return f"*{pattern}*" if contains else pattern
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple | set | frozenset):
+        return " ".join(map(str, value)).lower()
+    return str(value).lower()
+
+
+def as_number(text: str) -> float | None:
+    """The number that `text` says; None where it says none."""
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -19,7 +19,7 @@ from postertui.runs import slugify
 
 #: Seconds that a driver may take to listen, and between two tries to reach one.
 START = 90.0
-AGAIN = (0.5, 1.0, 2.0, 5.0, 10.0)
+AGAIN = (0.5, 1.0, 2.0, 3.0, 5.0)
 
 
 def owner_of(folder: Path) -> str:

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
 #: Generous, because the machine may be busy; nothing asserts how long a thing takes.
-PATIENCE = float(os.environ.get("TMP_PATIENCE", "90"))
+PATIENCE = 90.0
 
 ENVIRONMENT = {
     # An agent that is silent is given up soon.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from postertui.cli.options import PATH
+from postertui.cli.streams import say
 
 if TYPE_CHECKING:
     from postertui.demo import DemoFolders
@@ -41,8 +42,8 @@ def demo_command(headless: bool, folder: Path, jobs: int | None) -> int:
     with build_progress("posters") as progress:
         dataset = demo.make_data(folders, progress)
     weights = demo.demo_weights()
-    _say(f"{folders.data}: {dataset.posters(dataset.cohorts)} made-up posters.")
-    _say(f"Training two variants of three genres: {demo.describe_weights(weights)}.")
+    say(f"{folders.data}: {dataset.posters(dataset.cohorts)} made-up posters.")
+    say(f"Training two variants of three genres: {demo.describe_weights(weights)}.")
     plan = demo.plan_demo(folders, dataset, weights)
     requests.resume(folders.runs) if folders.runs.is_dir() else None
     launch.queue(folders.runs, plan.missing)
@@ -84,7 +85,7 @@ def _watch(folders: DemoFolders, weights: Weights) -> int:
     store.refresh()
     going_on = sum(run.state in ("queued", "running") for run in store.runs.values())
     if going_on:
-        _say(f"{going_on} runs go on in the background; `postertui demo` opens them again.")
+        say(f"{going_on} runs go on in the background; `postertui demo` opens them again.")
     return 0
 
 
@@ -94,7 +95,3 @@ def _report(folders: DemoFolders) -> int:
     from postertui.report import Request
 
     return draw_history(folders.runs, folders.reports, Request(compare=("Regularizer",)))
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)

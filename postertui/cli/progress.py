@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol, Self
 
-import click
-
 from postertui.cli.options import print_json
+from postertui.cli.streams import say
 from postertui.errors import UserError
 from postertui.harmless import harmless
 from postertui.supervisor import requests
@@ -90,33 +89,33 @@ def _watch(store: Store, names: Sequence[str], view: View) -> None:
 
 def _stop(store: Store, names: Sequence[str], *, started: bool) -> int:
     if not started:
-        _say("No longer watching; the runs go on. `postertui pause` starts no further ones.")
+        say("No longer watching; the runs go on. `postertui pause` starts no further ones.")
         return 130
-    _say("Stopping; the epochs in progress are dropped …")
+    say("Stopping; the epochs in progress are dropped …")
     stopped = requests.stop_supervisor(store.folder)
     store.refresh()
     left = [n for n in names if n in store.runs and store.runs[n].state not in CLOSED]
     if not stopped:
-        _say("The supervisor still has something to finish; it ends by itself.")
-    _say(f"{len(left)} of {len(names)} runs unfinished:")
+        say("The supervisor still has something to finish; it ends by itself.")
+    say(f"{len(left)} of {len(names)} runs unfinished:")
     for name in left[:10]:
         run = store.runs[name]
         of = run.spec.variant.epochs if run.spec else "?"
-        _say(f"  {name}  {run.state}, {run.epoch} of {of} epochs")
+        say(f"  {name}  {run.state}, {run.epoch} of {of} epochs")
     if len(left) > 10:
-        _say(f"  … and {len(left) - 10} more (`postertui runs`)")
-    _say("The same command goes on from there.")
+        say(f"  … and {len(left) - 10} more (`postertui runs`)")
+    say("The same command goes on from there.")
     return 130
 
 
 def _summary(store: Store, names: Sequence[str], ended: Counter[State]) -> None:
     parts = ", ".join(f"{count} {state}" for state, count in ended.most_common())
-    _say(f"Trained {len(names)} runs: {parts}.")
+    say(f"Trained {len(names)} runs: {parts}.")
     for name in names:
         run = store.runs.get(name)
         if run is not None and run.state != "done":
             why = "paused; `postertui resume` goes on" if run.paused else harmless(run.reason or "")
-            _say(f"  {name}  {run.state}: {why}")
+            say(f"  {name}  {run.state}: {why}")
 
 
 @contextmanager
@@ -184,7 +183,7 @@ class _Lines:
     def show(self, runs: Sequence[Run], changed: set[str], note: str | None) -> None:
         if note != self._note:
             self._note = note
-            _say(f"Waiting: {note}" if note else "Going on.")
+            say(f"Waiting: {note}" if note else "Going on.")
         done = sum(r.state in CLOSED for r in runs)
         for run in runs:
             self._tell_features(run)
@@ -193,9 +192,9 @@ class _Lines:
             self._told[run.name] = run.state
             if run.state in CLOSED:
                 why = f": {harmless(run.reason)}" if run.reason else ""
-                _say(f"[{done}/{self._total}] {run.state:<9} {run.name}  {newest_f(run)}{why}")
+                say(f"[{done}/{self._total}] {run.state:<9} {run.name}  {newest_f(run)}{why}")
             elif run.state == "running":
-                _say(f"[{done}/{self._total}] started   {run.name}")
+                say(f"[{done}/{self._total}] started   {run.name}")
 
     def _tell_features(self, run: Run) -> None:
         event = run.features
@@ -205,7 +204,7 @@ class _Lines:
         key, tenth = (run.name, event.get("cohort")), int(10 * done / total)
         if self._features.get(key, 0) < tenth:
             self._features[key] = tenth
-            _say(f"features of cohort {event.get('cohort')}: {done} of {total} posters")
+            say(f"features of cohort {event.get('cohort')}: {done} of {total} posters")
 
 
 class _Bars:
@@ -280,7 +279,3 @@ def format_seconds(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)

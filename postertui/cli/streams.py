@@ -6,6 +6,8 @@ import errno
 import os
 import sys
 
+import click
+
 #: The exit code of a program whose reader went away, as the shell reports it (128 + SIGPIPE).
 READER_GONE = 141
 
@@ -33,6 +35,11 @@ def prepare_streams() -> None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
         elif stream.errors == "strict":
             stream.reconfigure(errors="replace")
+
+
+def say(text: str) -> None:
+    """Tell people something, on standard error."""
+    click.echo(text, err=True)
 
 
 def discard_output() -> None:

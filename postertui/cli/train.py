@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from postertui.cli.options import Digits, data_option, json_option, print_json, runs_option
+from postertui.cli.streams import say
 from postertui.errors import UserError
 from postertui.words import counted
 
@@ -89,7 +90,7 @@ def train_command(
         list_variants(study, variants, as_json=as_json)
         return 0
     from postertui import launch
-    from postertui.cli.runs import open_store
+    from postertui.cli.selection import open_store
     from postertui.cohorts import Dataset
     from postertui.supervisor import requests
     from postertui.weights import resolve_weights
@@ -125,7 +126,7 @@ def train_command(
         requests.retry(runs, [spec.run for spec in again])
         started = requests.ensure_supervisor(runs, jobs=jobs, on=on, gpu=gpu)
         if detach:
-            _say("Training goes on in the background; `postertui` shows it.")
+            say("Training goes on in the background; `postertui` shows it.")
             _print_json(plan, as_json)
             return 0
         from postertui.cli.progress import follow
@@ -152,7 +153,7 @@ def check_place(runs: Path, on: str | None, gpu: float | None) -> str:
     from postertui.cluster.checks import check_before
 
     address = parse_address(where)
-    _say(check_before(runs, address, gpu))
+    say(check_before(runs, address, gpu))
     return address.text
 
 
@@ -180,7 +181,7 @@ def list_variants(study: Study, globs: tuple[str, ...], *, as_json: bool) -> Non
 def say_plan(plan: Plan, *, retry: bool) -> None:
     """What there is to do, on standard error."""
     if plan.rare:
-        _say(
+        say(
             f"Left out as too rare: {', '.join(plan.rare)} (name them with --genre, or "
             "--all-genres)"
         )
@@ -191,9 +192,9 @@ def say_plan(plan: Plan, *, retry: bool) -> None:
         (len(plan.ended), "failed or cancelled"),
     ]
     parts = ", ".join(f"{count} {what}" for count, what in counts if count)
-    _say(f"{counted(len(plan.specs), 'run')}: {parts or 'none'}")
+    say(f"{counted(len(plan.specs), 'run')}: {parts or 'none'}")
     if plan.ended and not retry:
-        _say("Those that failed or were cancelled are left alone; --retry queues them again.")
+        say("Those that failed or were cancelled are left alone; --retry queues them again.")
 
 
 def _brief(value: object) -> str:
@@ -208,8 +209,4 @@ def _print_json(plan: Plan, as_json: bool) -> None:
         names = ("missing", "open", "done", "ended")
         groups = {name: [s.run for s in getattr(plan, name)] for name in names}
         print_json({"runs": plan.runs, **groups, "rare": plan.rare})
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
     sys.stderr.flush()

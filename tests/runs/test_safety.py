@@ -158,6 +158,7 @@ def test_the_package_has_nothing_that_could_execute_or_unpickle() -> None:
 
 def as_nobody(place: Path, *args: str) -> tuple[int, str]:
     """Exit code and everything printed by `postertui` as a user who owns nothing here."""
+    import postertui.cli.requests
     import postertui.cli.runs
     import postertui.cli.train
     import postertui.doctor

@@ -1,0 +1,147 @@
+"""`postertui cancel`, `retry`, `pause`, `resume` and `priority`: what is asked for runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from postertui.cli.options import json_option, print_json, runs_option
+from postertui.cli.selection import check_exists, open_store, query_argument, select
+from postertui.cli.streams import say
+from postertui.words import counted
+
+if TYPE_CHECKING:
+    from postertui.supervisor.requests import Outcome
+
+#: What became of a request, for people.
+_SAID = {
+    "requested": "will follow soon",
+    "unchanged": "as they were",
+    "damaged": "damaged (`postertui doctor`)",
+    "missing": "not there",
+}
+
+
+_all = click.option("--all", "everything", is_flag=True, help="All runs.")
+
+
+@click.command("cancel")
+@query_argument
+@_all
+@runs_option
+@json_option
+def cancel_command(query: tuple[str, ...], everything: bool, runs: Path, as_json: bool) -> int:
+    """Cancel runs: one, a filter's, or all of them.
+
+    A queued run never starts; a running one ends within an epoch or ten seconds. What it trained
+    stays.
+    """
+    from postertui.supervisor import requests
+
+    return _request(runs, query, everything, as_json, "cancelled", requests.cancel)
+
+
+@click.command("retry")
+@query_argument
+@_all
+@click.option("--no-start", is_flag=True, help="Only queue them; start nothing.")
+@runs_option
+@json_option
+def retry_command(
+    query: tuple[str, ...], everything: bool, no_start: bool, runs: Path, as_json: bool
+) -> int:
+    """Queue failed, cancelled or interrupted runs again.
+
+    They go on from their newest checkpoint; what earlier attempts wrote stays.
+    """
+    from postertui.supervisor import requests
+
+    code = _request(runs, query, everything, as_json, "queued", requests.retry)
+    if not no_start:
+        requests.ensure_supervisor(runs)
+    return code
+
+
+@click.command("pause")
+@query_argument
+@runs_option
+@json_option
+def pause_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
+    """Start no further run until `resume`; what runs goes on to its end.
+
+    With runs or a filter: pause only those. Of them, a running one stops after its epoch and
+    keeps what it trained.
+    """
+    from postertui.supervisor import requests
+
+    if query:
+        return _request(runs, query, False, as_json, "paused", requests.pause_runs)
+    check_exists(runs)
+    requests.pause(runs)
+    say("Paused: no further run starts; `postertui resume` goes on.")
+    return 0
+
+
+@click.command("resume")
+@query_argument
+@runs_option
+@json_option
+def resume_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
+    """Go on after `pause`, with everything or only some runs; finish what was interrupted."""
+    from postertui.supervisor import requests
+
+    code = 0
+    if query:
+        code = _request(runs, query, False, as_json, "resumed", requests.resume_runs)
+    else:
+        check_exists(runs)
+        requests.resume(runs)
+    requests.ensure_supervisor(runs)
+    if not query:
+        say("The queue goes on.")
+    return code
+
+
+@click.command("priority", context_settings={"ignore_unknown_options": True})
+@click.argument("level", type=click.IntRange(-1000, 1000))
+@query_argument
+@_all
+@runs_option
+@json_option
+def priority_command(
+    level: int, query: tuple[str, ...], everything: bool, runs: Path, as_json: bool
+) -> int:
+    """Let runs go earlier (LEVEL above 0) or later (below 0); 0 is the default."""
+    from postertui.supervisor import requests
+
+    def request(folder: Path, names: Sequence[str]) -> dict[str, Outcome]:
+        return requests.set_priority(folder, names, level)
+
+    return _request(runs, query, everything, as_json, f"now at priority {level}", request)
+
+
+def _request(
+    folder: Path,
+    query: tuple[str, ...],
+    everything: bool,
+    as_json: bool,
+    done: str,
+    request: Callable[[Path, Sequence[str]], Mapping[str, Outcome]],
+) -> int:
+    """Ask for something for each of the runs and say what became of it; the exit code."""
+    if bool(query) == everything:
+        raise click.UsageError("which runs? Name some, give a filter, or say --all")
+    found = select(open_store(folder), query, everything=everything)
+    damaged = [run.name for run in found if run.damage is not None]
+    outcomes: dict[str, Any] = dict.fromkeys(damaged, "damaged")
+    outcomes |= request(folder, [run.name for run in found if run.damage is None])
+    if as_json:
+        print_json(outcomes)
+    counts = Counter({"done": done, **_SAID}[outcome] for outcome in outcomes.values())
+    parts = ", ".join(f"{count} {what}" for what, count in counts.most_common())
+    say(f"{counted(len(found), 'run')}: {parts}")
+    return 1 if {"damaged", "missing"} & set(outcomes.values()) else 0

@@ -1,0 +1,56 @@
+"""Which runs a command is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from postertui.errors import UserError
+
+if TYPE_CHECKING:
+    from postertui.store import Run, Store
+
+query_argument = click.argument("query", nargs=-1, metavar="[RUN|FILTER]...")
+
+
+def open_store(folder: Path) -> Store:
+    """The runs below `folder`. Raises `UserError` where it cannot be read; none are fine."""
+    from postertui.store import Store
+
+    store = Store(folder)
+    try:
+        store.refresh()
+    except OSError as error:
+        raise UserError(f"{error.filename or folder}: {error.strerror}") from None
+    return store
+
+
+def select(store: Store, query: Sequence[str], *, everything: bool = False) -> list[Run]:
+    """The runs that are named, or that match `query` as a filter, in a steady order.
+
+    Words that are all names of runs name those; everything else is one filter. Raises `UserError`
+    where none matches.
+    """
+    from postertui import filters
+
+    check_exists(store.folder)
+    if query and all(word in store.runs for word in query):
+        return [store.runs[word] for word in dict.fromkeys(query)]
+    matches = filters.parse(" ".join(query)).matches
+    found = [run for run in store.runs.values() if everything or matches(run.record())]
+    if not found:
+        what = f"no run matches `{' '.join(query)}`" if query else "there are no runs"
+        raise UserError(f"{store.folder}: {what}", exit_code=3)
+    return sorted(found, key=_order)
+
+
+def check_exists(folder: Path) -> None:
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; `postertui train` makes it", exit_code=3)
+
+
+def _order(run: Run) -> tuple[float, str]:
+    return (run.spec.created if run.spec else float("inf")), run.name

@@ -6,16 +6,20 @@ from keras import ops
 
 from postertui.training.backend import Tensor, materialize, on_accelerator
 
+#: Elements up to which a transposed copy pays; beyond a core's cache it costs more than it saves.
+COPIED = 2**18
+
 
 def product(x: Tensor, kernel: Tensor) -> Tensor:
     """x (N, A) times kernel (A, B), inside compiled functions alone.
 
-    The kernel's gradient is xᵀ times what comes back, and XLA multiplies a transposed factor on a
-    CPU a quarter slower than a plain one. So it gets a transposed copy, which costs a tenth of
-    what it saves. For a single column it is a sum over the rows, which XLA's loop over the rows of
-    a matrix times a vector does ten times slower than its reduction.
+    The kernel's gradient is xᵀ times what comes back, and XLA multiplies a small transposed factor
+    on a CPU a quarter slower than a plain one. So it gets a transposed copy, which costs a tenth
+    of what it saves. For a single column it is a sum over the rows, which XLA's loop over the rows
+    of a matrix times a vector does ten times slower than its reduction.
     """
-    if on_accelerator():
+    rows, inputs = x.shape
+    if on_accelerator() or rows is None or rows * inputs > COPIED:
         return ops.matmul(x, kernel)
 
     @ops.custom_gradient  # type: ignore[untyped-decorator]

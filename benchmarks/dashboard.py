@@ -28,6 +28,8 @@ TICK = 0.5
 EPOCH = 0.1
 SETTLE, MEASURE = 3.0, 10.0
 LINK = 30_000
+#: A pause in the output after which the screen counts as whole.
+REST = 0.25
 #: Down and up the table, along the epochs, to the cells, right and left, and back: each changes
 #: something on the screen each time it is pressed.
 KEYS = (b"j", b"k", b"[", b"[", b"]", b"\t", b"\x1b[C", b"\x1b[D", b"\t")
@@ -161,13 +163,14 @@ def many_runs() -> list[Result]:
         write_runs(folder, 5000, 20)
         command = [sys.executable, "-m", "postertui", "--runs", str(folder)]
         home = {"XDG_STATE_HOME": place, "XDG_CONFIG_HOME": place}
-        found = []
+        found, whole = [], []
         for _ in range(4):
             with Terminal(command, environment=home) as terminal:
                 terminal.expect("Action")
                 found.append(terminal.wait() - terminal.started)
                 frame = terminal.arrived[0][0] - terminal.started
                 time.sleep(3)
+                whole.append(rest_after(terminal, found[-1]))
                 before, begun = terminal.cpu_seconds(), time.monotonic()
                 time.sleep(8)
                 idle = (terminal.cpu_seconds() - before) / (time.monotonic() - begun)
@@ -176,11 +179,21 @@ def many_runs() -> list[Result]:
         warm = statistics.median(again)
     return [
         Result("5,000 runs: on the screen", f"{warm:.2f} s", "< 1 s", warm < 1),
+        Result("  with all curves", f"{statistics.median(whole[1:]):.2f} s", "", True),
         Result("  the very first time", f"{first:.2f} s", "", True),
         Result("  first bytes", f"{frame:.2f} s", "", True),
         Result("5,000 runs: memory", f"{memory / 1e6:.0f} MB", "< 200 MB", memory < 200e6),
         Result("5,000 runs: idle", f"{100 * idle:.2f} % of a core", "< 1 %", idle < 0.01),
     ]
+
+
+def rest_after(terminal: Terminal, seconds: float) -> float:
+    """When nothing came for a while, after the first `seconds`; in seconds after the start."""
+    last = terminal.started + seconds
+    for when, _ in list(terminal.arrived):
+        if last <= when < last + REST:
+            last = when
+    return last - terminal.started
 
 
 def command_help() -> list[Result]:

@@ -132,11 +132,12 @@ class GridCanvas(Widget):
 
     def _make(self, deadline: float) -> None:
         """Make panels anew; when all are made, an axis that holds them."""
-        while self._unmade and time.monotonic() < deadline:
-            key = next(iter(self._unmade))
+        for key in list(self._unmade):
             del self._unmade[key]
             wanted = value_range([self.panels[key]], self.options)
             self._fit_scale |= wanted.low < self.scale.low or wanted.high > self.scale.high
+            if time.monotonic() > deadline:
+                break
         if self._fit_scale and not self._unmade:
             self._fit_scale = False
             scale = value_range(

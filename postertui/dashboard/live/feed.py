@@ -73,6 +73,8 @@ class Feed:
     def table(self, keep: Callable[[Run], bool] | None = None) -> pl.DataFrame:
         """The history table of all runs, or of those that `keep` accepts; call it in a thread."""
         with self._reading:
+            # The table and what it takes to make it want room.
+            self.store.let_go()
             return self.store.table(keep)
 
     def read(self) -> bool:

@@ -22,6 +22,7 @@ again, and appending. So of a cancel and a finish that meet, the first to append
 second sees it.
 
 `requests` is for clients (command line, dashboard), `settle` appends what a job no longer can,
-`queue` decides without touching anything, `service` is the process, `backend` the interface
-behind which jobs run and `local` this machine's jobs.
+`queue` decides without touching anything, `looking` reads what it decides by, `watching` says when
+a silent run is given up, `service` is the process, `backend` the interface behind which jobs run
+and `local` this machine's jobs.
 """

@@ -7,23 +7,24 @@ one reads the folder, adopts the runs that some job still works on, and gives ou
 from __future__ import annotations
 
 import errno
-import os
 import signal
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from postertui.errors import UserError
-from postertui.events import DamagedEventsError, parse_events
+from postertui.events import DamagedEventsError
 from postertui.processes import Process
 from postertui.runs import is_locked, is_run_name, list_runs, read_spec
 from postertui.supervisor import folder as files
 from postertui.supervisor.backend import Backend, Report
+from postertui.supervisor.looking import ends_closed, identity_of, is_paused, priority_of
 from postertui.supervisor.queue import Entry, in_order
-from postertui.supervisor.settle import NOTHING, Standing, read_standing, settle_lost, standing
+from postertui.supervisor.settle import NOTHING, read_standing, settle_lost
+from postertui.supervisor.watching import Limits, Watched, standing_or, watch
 from postertui.whole import replace_file
 
 #: Seconds between two looks at the bell, at runs that others train, and for stalled jobs.
@@ -31,42 +32,6 @@ TICK = 0.25
 
 #: Seconds after which the whole folder is looked at although nobody rang.
 FULL_LOOK = 30.0
-
-#: Reading so many bytes from its end shows whether a run is closed.
-TAIL = 8192
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When a run is given up. Seconds; `stall_factor` times the median epoch.
-
-    A first epoch takes compilation and moving data, so it is waited for longer.
-    """
-
-    stall_least: float = 120.0
-    stall_factor: float = 20.0
-    stall_first: float = 1800.0
-
-    @classmethod
-    def from_environment(cls) -> Limits:
-        """POSTERTUI_STALL sets the least and the first wait, for slow disks or tests."""
-        stall = os.environ.get("POSTERTUI_STALL")
-        return cls(float(stall), 3.0, float(stall)) if stall else cls()
-
-    def patience(self, epoch_seconds: float | None) -> float:
-        if epoch_seconds is None:
-            return self.stall_first
-        return max(self.stall_least, self.stall_factor * epoch_seconds)
-
-
-@dataclass
-class _Watched:
-    """A run that somebody trains: `size` of its events, and since when it has not grown."""
-
-    size: int
-    since: float
-    size_at_start: int
-    standing: Standing
 
 
 class Supervisor:
@@ -79,8 +44,8 @@ class Supervisor:
         self._waiting: dict[str, Entry] = {}
         self._seen: dict[str, tuple[int, int]] = {}
         self._closed: dict[str, tuple[int, int]] = {}
-        self._ours: dict[str, _Watched] = {}
-        self._adopted: dict[str, _Watched] = {}
+        self._ours: dict[str, Watched] = {}
+        self._adopted: dict[str, Watched] = {}
         self._unsettled: dict[str, Report] = {}
         self._genre: str | None = None
         self._looked = -FULL_LOOK
@@ -90,7 +55,7 @@ class Supervisor:
         self._written: files.Status | None = None
         self._me = Process.current()
         for run in backend.held():
-            self._ours[run] = _watch(folder / run, read_standing(folder / run))
+            self._ours[run] = watch(folder / run, read_standing(folder / run))
 
     def stop(self) -> None:
         """End after the current tick: jobs are stopped, their runs can be resumed."""
@@ -188,16 +153,16 @@ class Supervisor:
 
     def _look_at(self, name: str) -> None:
         path = self._folder / name
-        identity = _identity(path / "events.jsonl")
+        identity = identity_of(path / "events.jsonl")
         if self._closed.get(name) == identity:
             return
         known = self._waiting.pop(name, None)
         if known is not None and self._seen.get(name) == identity:
-            self._waiting[name] = replace(known, priority=_priority(path), paused=_is_paused(path))
+            self._waiting[name] = replace(known, priority=priority_of(path), paused=is_paused(path))
             return
         self._seen[name] = identity
         try:
-            if _ends_closed(path / "events.jsonl"):
+            if ends_closed(path / "events.jsonl"):
                 self._closed[name] = identity
                 return
             state = read_standing(path)
@@ -211,12 +176,12 @@ class Supervisor:
             return
         self._closed.pop(name, None)
         if is_locked(path):
-            self._adopted[name] = _watch(path, state)
+            self._adopted[name] = watch(path, state)
         elif state.is_started:
             self._settle(name, "its job was lost", fault=True, silent=False)
         else:
             self._waiting[name] = Entry(
-                name, spec.genre, spec.created, _priority(path), state.alone, _is_paused(path)
+                name, spec.genre, spec.created, priority_of(path), state.alone, is_paused(path)
             )
 
     # Giving out
@@ -235,7 +200,7 @@ class Supervisor:
             self._genre = entry.genre
             del self._waiting[entry.run]
             path = self._folder / entry.run
-            self._ours[entry.run] = _watch(path, _standing_or(path, NOTHING))
+            self._ours[entry.run] = watch(path, standing_or(path, NOTHING))
             self._backend.submit(entry.run, alone=entry.alone)
 
     def _take(self, reports: list[Report]) -> None:
@@ -262,7 +227,7 @@ class Supervisor:
         path = self._folder / run
         try:
             if settle_lost(path, reason, fault=fault, silent=silent) is None:
-                self._adopted[run] = _watch(path, read_standing(path))
+                self._adopted[run] = watch(path, read_standing(path))
                 return
         except DamagedEventsError:
             pass
@@ -273,14 +238,14 @@ class Supervisor:
                 return
             # Somebody removed the run, or the disk is broken: no reason to let go of the others.
             sys.stderr.write(f"{run}: {error}\n")
-            self._closed[run] = _identity(path / "events.jsonl")
+            self._closed[run] = identity_of(path / "events.jsonl")
         self._unsettled.pop(run, None)
         if not self._stopping:
             self._look_at(run)
 
     def _size(self, run: str) -> int:
         """How many bytes of events the run has."""
-        return _identity(self._folder / run / "events.jsonl")[1]
+        return identity_of(self._folder / run / "events.jsonl")[1]
 
     def _check_room(self) -> None:
         """While the disk is full the queue waits; then what could not be written is."""
@@ -309,10 +274,10 @@ class Supervisor:
                 watched.since = now
                 continue
             path = self._folder / run
-            size = _identity(path / "events.jsonl")[1]
+            size = identity_of(path / "events.jsonl")[1]
             if size != watched.size:
                 watched.size, watched.since = size, now
-                watched.standing = _standing_or(path, watched.standing)
+                watched.standing = standing_or(path, watched.standing)
             patience = self._limits.patience(watched.standing.epoch_seconds)
             if now - watched.since < patience:
                 continue
@@ -351,53 +316,3 @@ class Supervisor:
         except OSError:
             # Only people read it, and on a full disk clients find out by themselves.
             pass
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    try:
-        stat = path.stat()
-    except OSError:
-        return 0, 0
-    return stat.st_ino, stat.st_size
-
-
-def _watch(path: Path, state: Standing) -> _Watched:
-    size = _identity(path / "events.jsonl")[1]
-    return _Watched(size, time.monotonic(), size, state)
-
-
-def _standing_or(path: Path, otherwise: Standing) -> Standing:
-    try:
-        return read_standing(path)
-    except (DamagedEventsError, OSError):
-        return otherwise
-
-
-def _priority(path: Path) -> int:
-    try:
-        return int((path / "priority").read_text())
-    except (OSError, ValueError):
-        return 0
-
-
-def _is_paused(path: Path) -> bool:
-    return (path / "paused").exists()
-
-
-def _ends_closed(path: Path) -> bool:
-    """Whether the last whole line ends the run, told without reading the whole file."""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - TAIL))
-            tail = file.read()
-    except FileNotFoundError:
-        return False
-    lines = tail[: tail.rfind(b"\n") + 1].splitlines(keepends=True)
-    if not lines:
-        return False
-    try:
-        events, _ = parse_events(lines[-1])
-    except DamagedEventsError:
-        return False
-    return standing(events).is_closed

@@ -162,7 +162,8 @@ def test_removing_the_whole_folder_ends_everything(folder: Path) -> None:
     [name] = queue(folder, make_spec(epochs=10_000))
     requests.ensure_supervisor(folder, jobs=1)
     wait_until_trained(folder, name)
-    shutil.rmtree(folder)
+    # Until it is gone somebody may still write into it.
+    wait_for(lambda: shutil.rmtree(folder, ignore_errors=True) or not folder.exists(), "its end")
     wait_for(lambda: not processes_of(folder), "everything to end")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from postertui.supervisor import requests
-from postertui.supervisor.service import Limits
+from postertui.supervisor.watching import Limits
 from tests.supervisor.helpers import (
     assert_as_if_undisturbed,
     ends,

@@ -28,8 +28,9 @@ from postertui.processes import Process, boot_id
 from postertui.runs import FileLock
 from postertui.store import Run, Store
 from postertui.supervisor import requests
-from postertui.supervisor.service import Limits, Supervisor
+from postertui.supervisor.service import Supervisor
 from postertui.supervisor.settle import MAX_ATTEMPTS
+from postertui.supervisor.watching import Limits
 from postertui.training.job import checkpoints
 from tests.supervisor.helpers import (
     SETTLED,

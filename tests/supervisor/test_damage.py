@@ -162,8 +162,12 @@ def test_removing_the_whole_folder_ends_everything(folder: Path) -> None:
     [name] = queue(folder, make_spec(epochs=10_000))
     requests.ensure_supervisor(folder, jobs=1)
     wait_until_trained(folder, name)
-    # Until it is gone somebody may still write into it.
-    wait_for(lambda: shutil.rmtree(folder, ignore_errors=True) or not folder.exists(), "its end")
+
+    def remove() -> bool:
+        shutil.rmtree(folder, ignore_errors=True)  # in which somebody may be writing just now
+        return not folder.exists()
+
+    wait_for(remove, "the folder's end")
     wait_for(lambda: not processes_of(folder), "everything to end")
 
 

@@ -73,9 +73,10 @@ class Feed:
     def table(self, keep: Callable[[Run], bool] | None = None) -> pl.DataFrame:
         """The history table of all runs, or of those that `keep` accepts; call it in a thread."""
         with self._reading:
-            # The table and what it takes to make it want room.
+            table = self.store.table(keep)
+            # What is done with the table wants room.
             self.store.let_go()
-            return self.store.table(keep)
+        return table
 
     def read(self) -> bool:
         """Read once; whether there is news, be it a new `error` or its end."""

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 @click.option("--metric", default="fscore", show_default=True, help="fscore_soft, accuracy, loss …")
 @click.option("--seed-lines", is_flag=True, help="Single seeds as thin lines behind their mean.")
 @click.option("--strict-published", is_flag=True, help="Exactly what R drew, and no more.")
+@click.option("--name", default="", help="What the files of one comparison are called.")
 @click.option("--html", "as_html", is_flag=True, help="And a page with all of it: index.html.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="And the page as report.md.")
 @click.option("--json", "as_json", is_flag=True, help="Results as JSON.")
@@ -63,6 +64,7 @@ def report_command(
     everything: bool,
     variants: tuple[str, ...],
     genres: tuple[str, ...],
+    name: str,
     source: Path | None,
     runs: Path,
     out: Path,
@@ -102,6 +104,7 @@ def report_command(
         filter=" ".join(filter_words),
         variants=variants,
         genres=genres,
+        name=name,
         formats=kinds,  # type: ignore[arg-type]
         dpi=dpi,
         options=Options(

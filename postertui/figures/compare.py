@@ -96,13 +96,15 @@ def draw_comparison(
     *,
     variants: Collection[str] = (),
     genres: Collection[str] = (),
+    name: str = "",
 ) -> list[Picture]:
     """Base and every variant that differs from it in `columns` and in nothing else.
 
     Panels across are the values of `columns`, genres go down. `variants` narrows it (base stays);
     for columns that name variants they are what is shown. Without `genres`, those genres are shown
     that a variant beside base has; strict, those that R showed. Several pages where there are more
-    values than fit beside each other. Raises `UserError` (exit code 3) where nothing is left.
+    values than fit beside each other. `name` is the picture's name instead of the columns' or
+    variants'. Raises `UserError` (exit code 3) where nothing is left.
     """
     title = " + ".join(columns)
     table = source.with_settings(list(columns))
@@ -113,7 +115,7 @@ def draw_comparison(
         table = table.filter(
             (pl.col("FC1") == source.base.fc1) & (pl.col("FC2") == source.base.fc2)
         )
-    name = slugify("-".join(columns if not variants or columns[0] not in IDENTITIES else variants))
+    usual = slugify("-".join(columns if not variants or columns[0] not in IDENTITIES else variants))
     columns = _tell_apart(table, columns, options)
     table = table.with_columns(
         pl.col(c).cast(pl.String).fill_null("unknown") for c in columns if table[c].null_count()
@@ -130,8 +132,9 @@ def draw_comparison(
         table = table.filter(pl.col("epoch") <= LAST_EPOCH)
     if table.is_empty():
         raise UserError(f"--compare {title}: no run of those genres", exit_code=3)
-    if name in figure_names():
-        name = f"compare-{name}"
+    if usual in figure_names():
+        usual = f"compare-{usual}"
+    name = name or usual
     pages = _pages(table, columns)
     return [
         draw_curves(

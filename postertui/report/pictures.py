@@ -99,7 +99,7 @@ def prepare_pictures(
     genres = _choose_genres(source, request.genres)
     found: list[tuple[Picture, Request]] = []
     failures: list[Failure] = []
-    alone = replace(request, figures=(), everything=False, compare=())
+    alone = replace(request, figures=(), everything=False, compare=(), name="")
 
     def add(name: str, part: Request, make: Callable[[], Sequence[Picture]]) -> None:
         try:
@@ -120,9 +120,14 @@ def prepare_pictures(
     for text in dict.fromkeys(request.compare):
         add(
             text,
-            replace(alone, compare=(text,)),
+            replace(alone, compare=(text,), name=request.name),
             lambda text=text: draw_comparison(  # type: ignore[misc]
-                source, parse_columns(text), request.options, variants=chosen, genres=genres
+                source,
+                parse_columns(text),
+                request.options,
+                variants=chosen,
+                genres=genres,
+                name=request.name,
             ),
         )
     if not names and not request.compare:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass, field
 
@@ -15,6 +16,8 @@ from postertui.figures.options import Options
 #: The figures that have a name: the fifteen of 2017, and the dot plot of models.
 FIGURES = (*figure_names(), models.NAME)
 
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", re.ASCII)
+
 
 @dataclass(frozen=True)
 class Request:
@@ -24,6 +27,7 @@ class Request:
     table has the rows. Each text in `compare` names the columns of one comparison. With none of
     these, every variant gets a figure of its own with a panel per genre. `filter` (see
     `postertui.filters`), `variants` (names, globs or families) and `genres` narrow what is drawn.
+    `name` is what the files of a single comparison are called, instead of after its columns.
     """
 
     figures: tuple[str, ...] = ()
@@ -32,6 +36,7 @@ class Request:
     filter: str = ""
     variants: tuple[str, ...] = ()
     genres: tuple[str, ...] = ()
+    name: str = ""
     formats: tuple[Format, ...] = ("png",)
     dpi: int = DPI
     options: Options = field(default_factory=Options)
@@ -42,6 +47,10 @@ class Request:
             raise UserError(f"--dpi {self.dpi}: between 10 and 2400")
         for text in self.compare:
             parse_columns(text)
+        if self.name and (len(self.compare) != 1 or self.figures or self.everything):
+            raise UserError("--name: for a single --compare; other figures have their names")
+        if self.name and not _FILE_NAME.fullmatch(self.name):
+            raise UserError(f"--name {self.name!r}: letters, digits, `.`, `-` and `_`, at most 100")
         for name in self.figures:
             if name not in FIGURES:
                 raise UserError(f"figure `{name}`: there are {', '.join(FIGURES)}")
@@ -75,6 +84,8 @@ def describe_command(request: Request, origin: str = "") -> str:
             words += [flag, value]
     if request.everything:
         words.append("--all")
+    if request.name:
+        words += ["--name", request.name]
     if origin:
         words += ["--from", origin]
     options, usual = request.options, Options()

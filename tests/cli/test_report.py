@@ -227,3 +227,19 @@ def test_all_fifteen_are_drawn_of_the_published_table(tmp_path: Path) -> None:
     }
     for name, counts in said.items():
         assert f"{out}/{name}.png\n  not drawn: {counts}" in done.stdout
+
+
+def test_a_comparison_is_called_as_asked(tmp_path: Path) -> None:
+    wanted = ["--compare", "Regularizer", "--genre", "Comedy", "--from", str(MADE)]
+    done = call(*wanted, "--out", tmp_path, "--dpi", "60", "--name", "comedy-regularizers")
+    assert done.return_value == 0
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "comedy-regularizers.csv", "comedy-regularizers.png",
+    }  # fmt: skip
+    for wrong, reason in (
+        (["--compare", "Regularizer", "--name", "../up"], "letters, digits"),
+        (["--figure", "l2", "--name", "x"], "for a single --compare"),
+    ):
+        refused = call(*wrong, "--from", MADE, "--out", tmp_path)
+        assert isinstance(refused.exception, UserError)
+        assert reason in str(refused.exception)

@@ -50,7 +50,7 @@ def arguments(model: Model) -> tuple[str, ...]:
         ("state:running", {}, True),
         ("not state:done", {}, True),
         ("not state:queued variant:base", {}, False),
-        ("device:cpu* genre:comedy", {}, True),
+        ("device:cpu* genre:comedy", {}, False),
     ],
 )
 def test_the_filter_gives_the_report_exactly_the_shown_runs(
@@ -77,12 +77,46 @@ def test_the_view_becomes_options_of_the_report(made: MadeRuns) -> None:
     assert arguments(model) == (
         "--compare", "Regularizer + name", "--genre", "Comedy", "--genre", "Drama",
         "--genre", "Horror", "--metric", "fscore_soft", "--baseline", "none",
+        "--name", "l1-1e-5-l2-1e-4-noreg-comedy-drama-horror-f",
     )  # fmt: skip
     model, _ = model_of(made, "drama", metric="loss", theme="colour-blind")
     assert arguments(model) == (
         "drama", "--compare", "name", "--genre", "Drama", "--metric", "loss", "--seed-lines",
-        "--palette", "okabe-ito",
+        "--palette", "okabe-ito", "--name", "base-l2-1e-4-drama-loss",
     )  # fmt: skip
+
+
+def name_of(model: Model) -> str:
+    words = arguments(model)
+    return words[words.index("--name") + 1]
+
+
+def test_files_are_called_after_what_they_show(tmp_path: Path) -> None:
+    made = MadeRuns(tmp_path / "runs")
+    genres = ("Comedy", "Drama", "Horror", "Sci-Fi")
+    for genre in genres:
+        for seed in (0, 1):
+            for variant in ("base", "no-reg", "l2-1e-4", "bce"):
+                made.add(genre, variant, epochs=2, seed=seed, state="done")
+    views = {
+        "": "4-variants-4-genres-f",
+        "genre:sci-fi": "4-variants-sci-fi-f",
+        "variant:base,bce genre:comedy,drama": "base-bce-comedy-drama-f",
+    }
+    for text, name in views.items():
+        assert name_of(model_of(made, text)[0]) == name
+    assert name_of(model_of(made, "", metric="accuracy")[0]) == "4-variants-4-genres-accuracy"
+    # Two views of the same variants and genres are two files.
+    one, other = (name_of(model_of(made, f"seed={seed}")[0]) for seed in (0, 1))
+    assert one != other
+    assert one.rsplit("-", 1)[0] == other.rsplit("-", 1)[0] == "4-variants-4-genres-f"
+
+
+def test_a_cell_is_asked_for_by_genre_and_variant(made: MadeRuns) -> None:
+    model, _ = model_of(made)
+    cell = {n: r for n, r in model.shown.items() if (r.genre, r.variant) == ("Drama", "base")}
+    words = request_of(model.runs, cell, model.options).arguments
+    assert words[0] == "genre:Drama variant:base"
 
 
 def test_what_a_figure_cannot_show_is_said(made: MadeRuns) -> None:
@@ -128,6 +162,13 @@ async def test_one_key_draws_says_where_and_copies(
         assert isinstance(d.app.screen, FigureScreen)
         await d.press("y", "c")
         assert copied == [str(path), figure.command]
+        await d.press("escape", "tab", "enter", "F")
+        await d.until(lambda: d.app.main.figure is not figure, "the figure of one cell")
+        zoomed = d.app.main.figure
+        assert zoomed is not None
+        assert zoomed.paths[0].name == "l2-1e-4-comedy-f.png"
+        await d.press("i")
+        assert isinstance(d.app.screen, FigureScreen)
         monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
         await d.press("enter")
         await d.shows("a preview needs textual-image")

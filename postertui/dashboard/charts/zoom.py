@@ -200,6 +200,8 @@ class ZoomScreen(Screen[None]):
         Binding("p,pageup", "cell(-1)", "Previous cell", id="zoom.previous"),
         Binding("m", "view('metric(1)')", "Metric", id="zoom.metric"),
         Binding("a", "view('seeds')", "Mean of seeds", id="zoom.seeds"),
+        Binding("F", "figure", "Figure", id="zoom.figure", tooltip="the report of this cell"),
+        Binding("i", "last_figure", "last figure", show=False, id="zoom.last-figure"),
         Binding("t", "view('train')", "train on/off", show=False, id="zoom.train"),
         Binding("b", "view('references')", "base rates", show=False, id="zoom.references"),
         Binding("l", "view('log_y')", "log y", show=False, id="zoom.log-y"),
@@ -274,6 +276,12 @@ class ZoomScreen(Screen[None]):
         """Change the view as on the main screen."""
         await self.dashboard.main.run_action(action)
         self.show()
+
+    def action_figure(self) -> None:
+        self.dashboard.main.draw_figure({run.name: run for run in self.chart.runs})
+
+    def action_last_figure(self) -> None:
+        self.dashboard.main.action_last_figure()
 
     def on_click(self) -> None:
         self.values.refresh()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual import work
 from textual.binding import Binding, BindingType
 
 from postertui.dashboard.board import Board
 from postertui.dashboard.figure.drawing import Drawing, Figure
 from postertui.dashboard.figure.request import FigureRequest, request_of
+from postertui.dashboard.live.view import RunView
 from postertui.dashboard.safe import clean
 from postertui.errors import UserError
 
@@ -29,14 +32,18 @@ class FigureActions(Board):
         if self._drawing is not None:
             self._drawing.stop()
 
-    def figure_request(self) -> FigureRequest:
-        """The report of what is on the screen. Raises `UserError` where there is none."""
+    def figure_request(self, shown: Mapping[str, RunView]) -> FigureRequest:
+        """The report of the `shown` runs. Raises `UserError` where there is none."""
         model = self.model
-        return request_of(model.runs, model.shown, model.options, pinned=model.pinned)
+        return request_of(model.runs, shown, model.options, pinned=model.pinned)
 
     def action_figure(self) -> None:
+        self.draw_figure(self.model.shown)
+
+    def draw_figure(self, shown: Mapping[str, RunView]) -> None:
+        """Draw the figure of the `shown` runs, and say where it is when it is there."""
         try:
-            request = self.figure_request()
+            request = self.figure_request(shown)
         except UserError as error:
             self.say(str(error), severity="warning")
             return

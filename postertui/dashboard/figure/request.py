@@ -5,17 +5,19 @@ The command is what is run, and what the user copies: there is no second way to 
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from postertui.dashboard.charts.panels import natural
+from postertui.dashboard.charts.panels import COMPARED, natural
 from postertui.dashboard.live.view import F_METRICS, RunView
 from postertui.dashboard.options import Options
 from postertui.errors import UserError
 from postertui.filters import Filter, FilterError, parse
 from postertui.history import UNSAID
+from postertui.runs import slugify
 
 #: What `--compare` is for each compared column. With `name` no shown variant is left out.
 COMPARE = {
@@ -35,6 +37,8 @@ METRIC = {
 }
 #: A command line takes so much in one word.
 LONGEST_FILTER = 100_000
+#: So many variants or genres are named one by one in a file's name.
+FEW = 3
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,36 @@ def request_of(
         words.append("--seed-lines")
     if options.theme == "colour-blind":
         words += ["--palette", "okabe-ito"]
+    words += ["--name", file_name(runs, drawn, options)]
     return FigureRequest(tuple(words), tuple(_lacks(options)))
+
+
+def file_name(runs: Mapping[str, RunView], drawn: Collection[RunView], options: Options) -> str:
+    """What the files are called: what is compared, which genres, the metric.
+
+    Where not every run of those is drawn, a digest of which tells two views apart.
+    """
+    value_of = COMPARED[options.compare][1]
+    values, genres = {value_of(run) for run in drawn}, {run.genre for run in drawn}
+    words = _few(values, options.compare) + _few(genres, "genre")
+    words.append(options.metric.replace("_", "-"))
+    others = {
+        run.name
+        for run in runs.values()
+        if run.epoch > 0 and value_of(run) in values and run.genre in genres
+    } - {run.name for run in drawn}
+    name = slugify("-".join(words))[:80].strip(".-")
+    if not others:
+        return name
+    chosen = "\n".join(sorted(run.name for run in drawn))
+    return f"{name}-{hashlib.sha256(chosen.encode()).hexdigest()[:6]}"
+
+
+def _few(values: Collection[str], kind: str) -> list[str]:
+    """The values themselves where they are few, or else how many."""
+    if len(values) <= FEW:
+        return sorted(values, key=natural)
+    return [f"{len(values)}-{'studies' if kind == 'study' else kind + 's'}"]
 
 
 def filter_text(
@@ -101,7 +134,7 @@ def filter_text(
     not say, such as a state, which may be another one when the command is run again.
     """
     trained = [run for run in runs if run.epoch > 0]
-    for text in _candidates(options, [name for name in shown if name in pinned]):
+    for text in _candidates(options, [name for name in shown if name in pinned], _cell(shown)):
         if _selects(text, trained, shown):
             return text
     names = [run.name for run in trained if run.name in shown]
@@ -117,10 +150,12 @@ def filter_text(
     return text
 
 
-def _candidates(options: Options, pinned: list[str]) -> Iterable[str]:
+def _candidates(options: Options, pinned: list[str], cell: str | None) -> Iterable[str]:
     own = options.filter.strip()
     yield ""
     yield own
+    if cell is not None:
+        yield cell
     parts = [f"({own})"] if own else []
     for field, values in options.without.items():
         parts.append(f"not ({' or '.join(f'{field}:{_quoted(v)}' for v in values)})")
@@ -128,6 +163,18 @@ def _candidates(options: Options, pinned: list[str]) -> Iterable[str]:
     yield whole
     if pinned:
         yield f"({whole}) or run:{','.join(pinned)}" if whole else ""
+
+
+def _cell(shown: Mapping[str, RunView]) -> str | None:
+    """The runs of one genre and one variant, or of one genre, where all the shown ones are."""
+    genres = {str(run.record.get("genre")) for run in shown.values()}
+    variants = {str(run.record.get("variant")) for run in shown.values()}
+    if len(genres) != 1:
+        return None
+    words = [f"genre:{_quoted(*genres)}"]
+    if len(variants) == 1:
+        words.append(f"variant:{_quoted(*variants)}")
+    return " ".join(words)
 
 
 def _quoted(value: str) -> str:

@@ -6,17 +6,16 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from rich.segment import Segment
 from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.timer import Timer
-from textual.widget import Widget
 
 from postertui.dashboard.charts import captions
 from postertui.dashboard.charts.axes import Range
 from postertui.dashboard.charts.cell import Look, Row, difference, draw_cell
 from postertui.dashboard.charts.kept import Panels
+from postertui.dashboard.charts.lines import Lines
 from postertui.dashboard.charts.panels import Arrangement, Key, epoch_range, value_range
 from postertui.dashboard.charts.places import Places
 from postertui.dashboard.live.view import RunView
@@ -33,7 +32,7 @@ SLICE, PAUSE = 0.01, 0.002
 GIVE_WAY, PATIENCE = 0.02, 0.25
 
 
-class GridCanvas(Widget):
+class GridCanvas(Lines):
     """Small multiples on the Line API; `ChartGrid` lets people move about in them.
 
     Panels are made and cells are drawn in slices, so that keys are answered in between, however
@@ -48,8 +47,7 @@ class GridCanvas(Widget):
         keys_wait: Callable[[], bool] = lambda: False,
         id: str | None = None,
     ) -> None:
-        super().__init__(id=id)
-        self.book = styles_
+        super().__init__(styles_, id=id)
         self.ascii_only = ascii_only
         self.places = Places()
         self.panels = Panels()
@@ -62,7 +60,6 @@ class GridCanvas(Widget):
         self._undrawn: dict[Key, None] = {}
         self._fit_scale = False
         self._drawn: dict[Key, list[Row]] = {}
-        self._lines: list[Strip] = []
         self._next: Timer | None = None
         self._worked = 0.0
 
@@ -232,8 +229,8 @@ class GridCanvas(Widget):
             for start, stop in (difference(before, after),)
         ]
         # A cell can be higher than a very small terminal.
-        for y in {region.y for region in regions if region.y < len(self._lines)}:
-            self._lines[y] = self._line(y)
+        for y in {region.y for region in regions if region.y < len(self.lines)}:
+            self.lines[y] = self._line(y)
         if regions:
             self.refresh(*regions)
         if self.places.selected_key in keys:
@@ -244,7 +241,7 @@ class GridCanvas(Widget):
         return ((" " * self.places.tiling.width, "blank"),)
 
     def _compose_lines(self) -> None:
-        self._lines = [self._line(y) for y in range(self.size.height)]
+        self.lines = [self._line(y) for y in range(self.size.height)]
 
     def _line(self, y: int) -> Strip:
         places, width = self.places, self.size.width
@@ -252,18 +249,18 @@ class GridCanvas(Widget):
             pages = captions.page(
                 places.offset, (places.tiling.down, places.tiling.across), places.cells
             )
-            return self._strip(
+            return self.strip(
                 captions.header(self.options, self.arrangement, pages, width, self.ascii_only)
             )
         if not self.arrangement.rows:
             text = self.empty[y - 2] if 0 <= y - 2 < len(self.empty) else ""
-            return self._strip((("  " + text, "dim"),))
+            return self.strip((("  " + text, "dim"),))
         if y == self.size.height - 1 and self.size.height > places.top + 2:
-            return self._strip(self._readout())
+            return self.strip(self._readout())
         if y == 1 and places.facet:
             columns = self.arrangement.columns[places.offset[1] :][: places.tiling.across]
-            return self._strip(captions.strip(columns, places.tiling.width))
-        return self._strip(self._cells_at(y - places.top))
+            return self.strip(captions.strip(columns, places.tiling.width))
+        return self.strip(self._cells_at(y - places.top))
 
     def _cells_at(self, y: int) -> Iterable[tuple[str, str]]:
         """Line `y` below the heads: a line of each of the cells beside each other."""
@@ -288,26 +285,7 @@ class GridCanvas(Widget):
             self.size.width,
         )
 
-    def _strip(self, row: Iterable[tuple[str, str]]) -> Strip:
-        base = self.book["on-background"]
-        strip = Strip([Segment(text, self.book.over(base, style)) for text, style in row])
-        return strip.adjust_cell_length(self.size.width, base)
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines as they are: they have their colours, and there is nothing around them."""
-        strips = [self.render_line(y) for y in crop.line_range]
-        for change in self.get_line_filters():
-            strips = [strip.apply_filter(change, self.background_colors[1]) for strip in strips]
-        if crop.column_span == (0, self.size.width):
-            return strips
-        return [strip.crop(*crop.column_span) for strip in strips]
-
-    def render_line(self, y: int) -> Strip:
-        if y < len(self._lines):
-            return self._lines[y]
-        return Strip.blank(self.size.width, self.book["on-background"])
-
     def _redraw_readout(self) -> None:
-        if self.size.height > self.places.top + 2 and self._lines:
-            self._lines[-1] = self._strip(self._readout())
+        if self.size.height > self.places.top + 2 and self.lines:
+            self.lines[-1] = self.strip(self._readout())
             self.refresh(Region(0, self.size.height - 1, self.size.width, 1))

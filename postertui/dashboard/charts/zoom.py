@@ -17,6 +17,7 @@ from textual.widgets import Static
 
 from postertui.dashboard.charts import captions
 from postertui.dashboard.charts.cell import LABEL_WIDTH, Look, Row, draw_cell
+from postertui.dashboard.charts.lines import Lines
 from postertui.dashboard.charts.panels import (
     COMPARED,
     Arrangement,
@@ -43,17 +44,16 @@ if TYPE_CHECKING:
 _NUMBERS = 13
 
 
-class BigChart(Widget, can_focus=True):
+class BigChart(Lines, can_focus=True):
     """The curves of `key`, as large as the widget is."""
 
     def __init__(self, dashboard: DashboardApp, key: Key) -> None:
-        super().__init__()
-        self.book, self.setup = dashboard.book, dashboard.setup
+        super().__init__(dashboard.book)
+        self.setup = dashboard.setup
         self.model = dashboard.model
         self.key = key
         self.cursor: int | None = None
         self._rows: list[Row] = []
-        self._lines: list[Strip] = []
 
     @property
     def runs(self) -> list[RunView]:
@@ -99,23 +99,13 @@ class BigChart(Widget, can_focus=True):
         rows.append(((" " * LABEL_WIDTH + "epoch".rjust(max(0, width - LABEL_WIDTH)), "dim"),))
         changed = [y for y, row in enumerate(rows) if self._rows[y : y + 1] != [row]]
         self._rows = rows
-        self._lines = [self._strip(row) for row in rows]
+        self.lines = [self.strip(row) for row in rows]
         if changed:
             self.refresh(*(Region(0, y, width, 1) for y in changed))
-
-    def _strip(self, row: Row) -> Strip:
-        base = self.book["on-background"]
-        strip = Strip([Segment(text, self.book.over(base, style)) for text, style in row])
-        return strip.adjust_cell_length(self.size.width, base)
 
     def on_resize(self, event: events.Resize) -> None:
         self.forget()
         self.redraw()
-
-    def render_line(self, y: int) -> Strip:
-        if y < len(self._lines):
-            return self._lines[y]
-        return Strip.blank(self.size.width, self.book["on-background"])
 
     def move_cursor(self, by: int) -> None:
         first, last = self.epochs

@@ -93,6 +93,7 @@ class _Current:
     began: float
     saved: float
     epoch: int = 0
+    sent: int = 0
 
 
 class NodeAgent:
@@ -209,13 +210,11 @@ class NodeAgent:
     def _pass_on(self, current: _Current) -> None:
         if printed := current.log.read(most=1 << 16):
             self._link.send(Log(current.run), printed)
-        fresh = current.events.read(whole_lines=True)
-        if not fresh:
-            return
-        self._link.send(Lines(current.run), fresh)
-        epochs = [x.mark.epoch or 0 for x in read_lines(fresh) if x.mark.checkpoint]
-        if epochs:
-            current.epoch = epochs[-1]
+        if fresh := current.events.read(whole_lines=True):
+            self._link.send(Lines(current.run), fresh)
+            epochs = [x.mark.epoch or 0 for x in read_lines(fresh) if x.mark.checkpoint]
+            current.epoch = epochs[-1] if epochs else current.epoch
+        if current.epoch > current.sent:
             self._save(current)
 
     def _save(self, current: _Current) -> None:
@@ -227,8 +226,8 @@ class NodeAgent:
             with contextlib.suppress(OSError):
                 if path.stat().st_size <= SAVE_MOST:
                     self._link.send(Saved(current.run, current.epoch), path.read_bytes())
-                    current.saved = now
-                    return
+                current.saved, current.sent = now, current.epoch
+                return
 
     def _show(self, message: Show) -> None:
         for run in message.runs:

@@ -31,7 +31,7 @@ PATIENCE = 90.0
 
 ENVIRONMENT = {
     # An agent that is silent is given up soon.
-    "POSTERTUI_CLUSTER_SILENCE": "8",
+    "POSTERTUI_CLUSTER_SILENCE": "10",
     "POSTERTUI_CLUSTER_SAVE_AFTER": "1",
     # A node that refuses to answer is gone; one that takes its time is not, on a busy machine.
     "RAY_health_check_period_ms": "1000",

@@ -53,8 +53,9 @@ def test_node_killed_then_another_goes_on_from_the_checkpoint_that_was_sent_alon
     def kept() -> list[int]:
         return [int(path.suffix[1:]) for path in head.rglob(f"{first}.*")]
 
-    [epoch] = wait_for(kept, scene.told("a checkpoint on the head"))
+    wait_for(kept, scene.told("a checkpoint on the head"))
     scene.node_of(first).kill()
+    [epoch] = kept()
     scene.let_go()
     scene.assert_intact(names)
     assert scene.starts(first) == [1, epoch + 1]
@@ -231,10 +232,15 @@ def test_pause_lets_the_cluster_begin_nothing_new(scene: Scene) -> None:
     scene.wait_for_epochs(names[:2], 3)
     requests.pause(scene.folder)
     requests.set_priority(scene.folder, names[4:], 5)
+    # One that waits there is given back when it shall wait here; by then all of that has arrived.
+    requests.pause_runs(scene.folder, names[2:3])
+    given_back = scene.folder / names[2] / "cluster"
+    wait_for(lambda: not given_back.exists(), scene.told("a run to be given back"))
     scene.let_go()
     scene.wait_until_closed(names[:2])
     assert [scene.epochs(name) for name in names] == [EPOCHS, EPOCHS, 0, 0, 0]
     requests.resume(scene.folder)
+    requests.resume_runs(scene.folder, names[2:3])
     requests.ensure_supervisor(scene.folder)
     scene.assert_intact(names)
     *others, first = [events_of(scene.folder, name)[0]["time"] for name in names[2:]]

@@ -218,7 +218,7 @@ class DashboardApp(App[None]):
         from postertui.dashboard.screens.sections import help_sections
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(help_sections(self.main)))
+            self.push_screen(HelpScreen(help_sections(self.main, self.screen)))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """None of Textual's own: `EverythingProvider` has them all, in this program's words."""

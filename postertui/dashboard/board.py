@@ -152,7 +152,7 @@ class Board(Screen[None]):
             return (
                 "No run matches the filter.",
                 "",
-                "/ and then Ctrl+U clears it; Esc leaves the box.",
+                "/ and then Ctrl+U clears it.",
             )
         return first_steps(self.dashboard.setup, self.dashboard.where)
 

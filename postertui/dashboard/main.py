@@ -67,7 +67,7 @@ class MainScreen(ViewActions, RunActions, Judging, WatchActions, FigureActions):
     def _cell_opened(self, event: ChartGrid.Opened) -> None:
         from postertui.dashboard.charts.zoom import ZoomScreen
 
-        self.app.push_screen(ZoomScreen(self.dashboard, event.key))
+        self.app.push_screen(ZoomScreen(self.dashboard, event.key, self.grid.cursor))
 
     def on_checklist_screen_ticked(self, event: ChecklistScreen.Ticked) -> None:
         self.model.tick(event.field, event.without)

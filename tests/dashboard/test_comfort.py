@@ -11,6 +11,8 @@ from rich.cells import cell_len
 from textual.command import CommandList
 from textual.widgets import Static
 
+from postertui.dashboard.charts.zoom import ZoomScreen
+from postertui.dashboard.launching.screen import LaunchScreen
 from postertui.dashboard.live.view import METRICS
 from postertui.dashboard.memory import load_config, load_view, view_path
 from postertui.dashboard.screens.first import first_steps
@@ -19,6 +21,7 @@ from postertui.dashboard.screens.palette import commands
 from postertui.dashboard.setup import Setup
 from postertui.dashboard.start import THEMES
 from postertui.dashboard.theme import PALETTES
+from postertui.dashboard.watch.runscreen import RunScreen
 from postertui.errors import UserError
 from postertui.study import load_study
 
@@ -31,14 +34,21 @@ async def test_help_lists_every_key(made: MadeRuns, size: tuple[int, int]) -> No
     async with dashboard(made.folder, size) as d:
         await d.press("question_mark")
         seen = "\n".join(str(part.render()) for part in d.app.screen.query(Static))
-        for binding in type(d.app.main).BINDINGS:
-            assert binding.description in seen, binding  # type: ignore[union-attr]
-            assert binding.id in seen, binding  # type: ignore[union-attr, operator]
+        for screen in (type(d.app.main), ZoomScreen, RunScreen, LaunchScreen):
+            for binding in screen.BINDINGS:
+                assert binding.description in seen, binding  # type: ignore[union-attr]
+                assert binding.id in seen, binding  # type: ignore[union-attr, operator]
         await d.shows("everywhere")
         await d.press("end")
         await d.shows("as anywhere")
         await d.press("escape")
         assert d.app.screen is d.app.main
+        # Where one is comes first.
+        for keys, title in ((("tab", "enter"), "one cell"), (("tab", "enter"), "one run")):
+            await d.press(*keys, "question_mark")
+            first = d.app.screen.query(".section").first(Static)
+            assert str(first.render()).strip() == title
+            await d.press("escape", "escape")
 
 
 @both_sizes

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from postertui.dashboard.charts.panels import COMPARED
+from postertui.dashboard.charts.zoom import ZoomScreen
 from postertui.dashboard.live.view import METRICS
 from postertui.dashboard.table.columns import COLUMNS
 
@@ -198,6 +199,10 @@ async def test_a_cell_full_screen(made: MadeRuns, size: tuple[int, int]) -> None
         await d.shows("Comedy · base")
         await d.press("m")
         await d.shows("F as published")
+        # The epoch cursor of all cells is this one's too.
+        await d.press("escape", "left_square_bracket", "left_square_bracket", "enter")
+        await d.until(lambda: isinstance(d.app.screen, ZoomScreen), "the cell")
+        assert f"epoch {d.app.main.grid.cursor}" in d.text
         await d.press("l")
         await d.shows("log y")
         await d.press("a")

@@ -198,11 +198,12 @@ class ZoomScreen(Screen[None]):
         Binding("e", "view('smoothing')", "smoothing", show=False, id="zoom.smoothing"),
     ]
 
-    def __init__(self, dashboard: DashboardApp, key: Key) -> None:
+    def __init__(self, dashboard: DashboardApp, key: Key, cursor: int | None = None) -> None:
         super().__init__()
         self.model: Model = dashboard.model
         self.title_ = Static("", id="zoom-title", markup=False)
         self.chart = BigChart(dashboard, key)
+        self.chart.cursor = cursor
         self.values = Values(dashboard, self.chart)
         self.table = RunTable(dashboard.book, id="behind")
         self.keys_ = KeyBar(dashboard.book)

@@ -68,7 +68,7 @@ class ChecklistScreen(ModalScreen[None]):
                 for field in FIELDS:
                     yield Ticks(*self._selections(field), id=field, compact=True)
             yield Static(
-                "Space ticks · a all · n none · o only this · Tab other list · Esc",
+                "Space ticks · a all · n none · o only this · Tab other · Esc",
                 classes="hint below",
                 markup=False,
             )

@@ -1,10 +1,11 @@
-"""The text of `?`: every binding of the main screen, by region, and the legend."""
+"""The text of `?`: every binding, where one is first, and the legend."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
 from postertui.dashboard.figure.actions import FIGURE_BINDINGS
 from postertui.dashboard.run_actions import RUN_BINDINGS
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
     from postertui.dashboard.main import MainScreen
 
 
-def help_sections(screen: MainScreen) -> list[Section]:
-    """Sections of (keys, what they do), with the user's own keys."""
+def help_sections(screen: MainScreen, here: Screen[Any]) -> list[Section]:
+    """Sections of (keys, what they do), with the user's own keys; first those of `here`."""
+    from postertui.dashboard.charts.zoom import ZoomScreen
+    from postertui.dashboard.launching.screen import LaunchScreen
+    from postertui.dashboard.watch.runscreen import RunScreen
+
     others = (*VIEW_BINDINGS, *RUN_BINDINGS, *WATCH_BINDINGS, *FIGURE_BINDINGS)
     own = [b for b in type(screen).BINDINGS if b not in others]
     app = [b for b in type(screen.app).BINDINGS if isinstance(b, Binding)]
@@ -31,13 +36,21 @@ def help_sections(screen: MainScreen) -> list[Section]:
         own = [b for b in bindings if isinstance(b, Binding)]
         return [(_keys(screen, b), _says(b), b.id or "") for b in own]
 
+    screens: dict[str, type[Screen[Any]]] = {
+        "one cell": ZoomScreen,
+        "one run": RunScreen,
+        "new runs": LaunchScreen,
+    }
+    inner = [(title, kind, keys(list(kind.BINDINGS))) for title, kind in screens.items()]
     return [
+        *((title, lines) for title, kind, lines in inner if isinstance(here, kind)),
         ("everywhere", keys([*own, *app])),
         ("runs", keys(RUN_BINDINGS)),
         ("watching and figures", keys([*WATCH_BINDINGS, *FIGURE_BINDINGS])),
         ("the view", keys(VIEW_BINDINGS)),
         ("the table", keys(list(type(screen.table).BINDINGS))),
         ("the grid", keys(list(type(screen.grid).BINDINGS))),
+        *((title, lines) for title, kind, lines in inner if not isinstance(here, kind)),
         ("states", [(mark, state) for state, mark in STATE_MARKS.items()]),
         (
             "your own keys, in ~/.config/postertui/config.toml",

@@ -117,7 +117,10 @@ class Link:
             if not hmac.compare_digest(proof, _proof(key, b"listener", nonce, ours)):
                 raise PermissionError("not a driver with our token")
             sock.settimeout(None)
+            # A machine that slept hears of a connection that has ended meanwhile only by asking.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # So long may what was sent stay unacknowledged before the other side counts as gone.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000)

@@ -163,7 +163,7 @@ def many_runs() -> list[Result]:
         write_runs(folder, 5000, 20)
         command = [sys.executable, "-m", "postertui", "--runs", str(folder)]
         home = {"XDG_STATE_HOME": place, "XDG_CONFIG_HOME": place}
-        found, whole = [], []
+        found, whole, memory = [], [], []
         for _ in range(4):
             with Terminal(command, environment=home) as terminal:
                 terminal.expect("Action")
@@ -174,7 +174,7 @@ def many_runs() -> list[Result]:
                 before, begun = terminal.cpu_seconds(), time.monotonic()
                 time.sleep(8)
                 idle = (terminal.cpu_seconds() - before) / (time.monotonic() - begun)
-                memory = terminal.memory()
+                memory.append(terminal.memory())
         first, *again = found
         warm = statistics.median(again)
     return [
@@ -182,9 +182,14 @@ def many_runs() -> list[Result]:
         Result("  with all curves", f"{statistics.median(whole[1:]):.2f} s", "", True),
         Result("  the very first time", f"{first:.2f} s", "", True),
         Result("  first bytes", f"{frame:.2f} s", "", True),
-        Result("5,000 runs: memory", f"{memory / 1e6:.0f} MB", "< 200 MB", memory < 200e6),
+        memory_result("5,000 runs: memory", max(memory[1:])),
+        memory_result("  the very first time", memory[0]),
         Result("5,000 runs: idle", f"{100 * idle:.2f} % of a core", "< 1 %", idle < 0.01),
     ]
+
+
+def memory_result(what: str, most: int) -> Result:
+    return Result(what, f"{most / 1e6:.0f} MB", "< 200 MB", most < 200e6)
 
 
 def rest_after(terminal: Terminal, seconds: float) -> float:

@@ -97,6 +97,18 @@ def kind_of(spec: RunSpec) -> RunSpec:
     return replace(spec, genre="", seed=0, created=0.0, train_base_rate=None, test_base_rate=None)
 
 
+def spec_of(kind: RunSpec, own: Entry | RunSpec) -> RunSpec:
+    """The spec whose `kind_of` is `kind`; `own` says the rest. Thousands share one kind's parts."""
+    return replace(
+        kind,
+        genre=sys.intern(own.genre),
+        seed=own.seed,
+        created=own.created,
+        train_base_rate=own.train_base_rate,
+        test_base_rate=own.test_base_rate,
+    )
+
+
 class Cache:
     """The remembered runs of one runs folder. Reading and writing it never fail, only miss."""
 
@@ -137,14 +149,7 @@ class Cache:
 
     def run(self, entry: Entry) -> Run:
         """The run that one of the loaded entries tells of."""
-        spec = replace(
-            self._index.kinds[entry.kind],
-            genre=sys.intern(entry.genre),
-            seed=entry.seed,
-            created=entry.created,
-            train_base_rate=entry.train_base_rate,
-            test_base_rate=entry.test_base_rate,
-        )
+        spec = spec_of(self._index.kinds[entry.kind], entry)
         rows = self._rows[entry.first : entry.first + entry.rows]
         return Run(
             name=entry.name,

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.msgpack import encode
+
 from postertui.errors import UserError
 from postertui.events import DamagedEventsError
 from postertui.notes import NAME as NOTES
 from postertui.notes import Note, read_notes
-from postertui.runs import is_locked, is_run_name, list_runs, read_spec
-from postertui.store.cache import Cache, Entry, Identity
+from postertui.runs import RunSpec, is_locked, is_run_name, list_runs, read_spec
+from postertui.store.cache import Cache, Entry, Identity, kind_of, spec_of
 from postertui.store.parse import feed
 from postertui.store.run import Run
 
@@ -44,6 +46,7 @@ class Store:
         self._root = os.fspath(folder)
         self._cache = Cache(folder) if cache else None
         self._remembered: dict[str, Entry] | None = None
+        self._kinds: dict[bytes, RunSpec] = {}
         self._seen: dict[str, Identity] = {}
         self._lines: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
@@ -191,9 +194,11 @@ class Store:
         if not is_run_name(name):
             return Run(name, None, damage=f"{name[:80]!r} is not a run's name")
         try:
-            return Run(name, read_spec(self.folder / name))
+            spec = read_spec(self.folder / name)
         except UserError as error:
             return Run(name, None, damage=str(error))
+        kind = kind_of(spec)
+        return Run(name, spec_of(self._kinds.setdefault(encode(kind), kind), spec))
 
     def _forget(self, name: str) -> None:
         self._seen.pop(name, None)

@@ -97,6 +97,7 @@ class DashboardApp(App[None]):
         self._finished: deque[tuple[float, int]] = deque(maxlen=64)
         self._remembering: Timer | None = None
         self._pressed: float | None = None
+        self._rested = False
 
     def get_default_screen(self) -> MainScreen:
         self._main = MainScreen(self, self.model)
@@ -164,7 +165,8 @@ class DashboardApp(App[None]):
             take_news = getattr(screen, "take_news", None)
             if take_news is not None:
                 take_news()
-        if news.first:
+        if not self._rested and self.feed.store.is_complete:
+            self._rested = True
             self.call_after_refresh(self.at_rest)
 
     def pace(self) -> tuple[float | None, float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -47,6 +48,7 @@ class Store:
         self._cache = Cache(folder) if cache else None
         self._remembered: dict[str, Entry] | None = None
         self._kinds: dict[bytes, RunSpec] = {}
+        self._unread: set[str] = set()
         self._seen: dict[str, Identity] = {}
         self._lines: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
@@ -58,15 +60,25 @@ class Store:
         self._notes: dict[str, Note] = {}
         self._notes_identity: tuple[int, int, int] | None = None
 
-    def refresh(self) -> set[str]:
+    @property
+    def is_complete(self) -> bool:
+        """Whether every run that was there at the last `refresh` has been read."""
+        return not self._unread
+
+    def refresh(self, patience: float = math.inf) -> set[str]:
         """Read what is new; the names of the runs that changed, came or went.
 
-        Raises `OSError` where the folder cannot be read; one that is not there has no runs.
+        Of many new runs it reads some and leaves the others to the next call (see `is_complete`)
+        when it has taken longer than `patience` seconds. Raises `OSError` where the folder cannot
+        be read; one that is not there has no runs.
         """
         began = time.monotonic()
         if self._remembered is None:
             self._remembered = self._cache.load() if self._cache is not None else {}
-        changed = self._list()
+        changed = self._list(began + patience)
+        if not self.is_complete:
+            self._spent += time.monotonic() - began
+            return changed | self._refresh_notes(changed)
         for name in self._due():
             if name not in changed and self._refresh_run(name):
                 changed.add(name)
@@ -107,8 +119,19 @@ class Store:
                 renoted.add(name)
         return renoted
 
-    def _list(self) -> set[str]:
-        """See which runs there are; those that came or went."""
+    def _list(self, deadline: float) -> set[str]:
+        """See which runs there are, and read new ones until `deadline`; those that came or went."""
+        changed = self._look()
+        for number, name in enumerate(sorted(self._unread)):
+            if number >= AT_A_TIME and time.monotonic() > deadline:
+                break
+            self._unread.remove(name)
+            self._refresh_run(name)
+            changed.add(name)
+        return changed
+
+    def _look(self) -> set[str]:
+        """See which runs there are; those that went. New ones are unread."""
         try:
             stamp = os.stat(self._root).st_mtime_ns  # noqa: PTH116
             if stamp == self._listed:
@@ -122,10 +145,8 @@ class Store:
         for name in gone:
             self._forget(name)
             del self.runs[name]
-        came = names - self.runs.keys()
-        for name in came:
-            self._refresh_run(name)
-        return gone | came
+        self._unread = names - self.runs.keys()
+        return gone
 
     def _due(self) -> list[str]:
         """The runs to look at now."""

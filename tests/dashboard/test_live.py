@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.many_runs import write_runs
 from postertui.dashboard.live.feed import Feed
 from postertui.dashboard.live.pace import epochs_per_second, remaining
 from postertui.dashboard.live.status import outlook, standing
@@ -87,3 +88,24 @@ def test_strings_of_a_run_are_clean_and_the_record_is_as_it_is(tmp_path: Path) -
     assert run.genre == "Com?[31medy"
     assert run.reason == "bad? thing"
     assert run.record["genre"] == "Com\x1b[31medy"
+
+
+def test_of_many_runs_the_first_are_told_before_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("postertui.store.reader.AT_A_TIME", 40)
+    write_runs(tmp_path / "runs", 250, epochs=2)
+    told: list[int] = []
+    whole = threading.Event()
+
+    def tell() -> None:
+        told.append(len(feed.drain().changed))
+        if sum(told) == 250:
+            whole.set()
+
+    # An hour between readings: the rest must not wait for the next one.
+    feed = Feed(tmp_path / "runs", tell, period=3600.0, patience=0.0)
+    feed.start()
+    assert whole.wait(PATIENCE)
+    feed.stop()
+    assert told == [40] * 6 + [10]

@@ -298,3 +298,18 @@ def test_what_was_let_go_can_be_looked_at_again(many: Path) -> None:
     assert any(before.values())
     store.let_go()
     assert {name: list(run.epochs) for name, run in store.runs.items()} == before
+
+
+def test_of_many_new_runs_some_are_read_at_a_time(
+    many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("postertui.store.reader.AT_A_TIME", 40)
+    store = Store(many, cache=False)
+    parts = [store.refresh(patience=0.0)]
+    assert not store.is_complete
+    while not store.is_complete:
+        parts.append(store.refresh(patience=0.0))
+    assert [len(part) for part in parts] == [40] * 6 + [10]
+    assert set().union(*parts) == store.runs.keys()
+    assert shown_all(store) == fresh(many)
+    assert store.refresh(patience=0.0) == set()

@@ -29,23 +29,30 @@ class News:
 
     changed: dict[str, RunView] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
-    first: bool = False
 
 
 class Feed:
     """Reads `folder` every `period` seconds until `stop`, and calls `announce` after changes.
 
-    While no run is at work or waits for its turn it looks more rarely.
+    While no run is at work or waits for its turn it looks more rarely. Of thousands of runs that
+    are read for the first time it announces some after each `patience` seconds.
     `announce` is called from the reading thread, and once after the first reading even if
     there was nothing to read.
     """
 
-    def __init__(self, folder: Path, announce: Callable[[], object], period: float = 0.5) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        announce: Callable[[], object],
+        period: float = 0.5,
+        patience: float = 0.25,
+    ) -> None:
         self.store = Store(folder)
+        self._patience = patience
         self.error: str | None = None
         self._announce = announce
         self._period = period
-        self._pending = News(first=True)
+        self._pending = News()
         self._open: set[str] = set()
         self._lock = threading.Lock()
         self._reading = threading.Lock()
@@ -82,7 +89,7 @@ class Feed:
         """Read once; whether there is news, be it a new `error` or its end."""
         try:
             with self._reading:
-                names = self.store.refresh()
+                names = self.store.refresh(self._patience)
             recovered, self.error = self.error is not None, None
         except OSError as error:
             failed = f"{error.filename or self.store.folder}: {error.strerror}"
@@ -105,6 +112,8 @@ class Feed:
             if self.read() or first:
                 first = False
                 self._announce()
+            if not self.store.is_complete:
+                continue  # There are more runs than could be read at once.
             self._wake.wait(self._period if self._open else IDLE * self._period)
             self._wake.clear()
             self.store.let_go()

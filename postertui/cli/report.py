@@ -86,6 +86,7 @@ def report_command(
     With neither --compare nor --figure nor --all, every variant gets a figure of its own. What
     a figure does not show is counted and printed. A figure that is up to date is left alone.
     """
+    from postertui.figures.collection import without_collection
     from postertui.figures.options import Options
     from postertui.report import Request
 
@@ -117,7 +118,8 @@ def report_command(
             height=height,
         ),
     )
-    return draw_history(source or runs, out, request, as_json=as_json, pages=pages)
+    with without_collection(stays=True):
+        return draw_history(source or runs, out, request, as_json=as_json, pages=pages)
 
 
 def draw_history(

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, Self
 
+from postertui.figures.collection import without_collection
 from postertui.figures.files import Format
 from postertui.figures.picture import Picture
 
@@ -93,7 +94,8 @@ def default_size() -> int:
 def draw_job(job: Job) -> Outcome:
     """Draw in this process. An error becomes its text, so that the other figures are drawn."""
     try:
-        return _load_renderer()(job.picture, job.formats, job.facts, job.dpi)
+        with without_collection():
+            return _load_renderer()(job.picture, job.formats, job.facts, job.dpi)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
 
@@ -150,7 +152,8 @@ def _send(pipe: IO[bytes], thing: Any) -> None:
 
 def serve() -> None:
     """Draw the jobs that come in until there are no more: the worker's side."""
-    _load_renderer()  # The slow part, before the first job.
+    with without_collection(stays=True):
+        _load_renderer()  # The slow part, before the first job.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     while True:

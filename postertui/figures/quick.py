@@ -8,9 +8,7 @@ of `plot.draw()`, which a test holds.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -36,27 +34,14 @@ def draw_quickly(plot: plotnine.ggplot) -> Any:
     for layer in made.layers:
         if painter := _PAINTERS.get(type(layer.geom)):
             layer.geom.draw_layer = partial(painter, layer.geom)
-    with _no_collection():
-        figure = made.draw()
-        for ax in made.axs:
-            ax.grid(visible=False)
-        # Laid out here once; `savefig` would do so twice and draw everything for it.
-        figure.set_dpi(made.theme.getp("dpi"))
-        figure.get_layout_engine().execute(figure)
-        figure.set_layout_engine("none")
+    figure = made.draw()
+    for ax in made.axs:
+        ax.grid(visible=False)
+    # Laid out here once; `savefig` would do so twice and draw everything for it.
+    figure.set_dpi(made.theme.getp("dpi"))
+    figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine("none")
     return figure
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without the cyclic garbage collector, which finds nothing while a figure grows."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _finish_panel(plot: Any, view: Any, ax: Any) -> None:

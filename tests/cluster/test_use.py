@@ -24,7 +24,7 @@ from postertui.runs import RunSpec
 from postertui.study import ALL_LAYERS
 from postertui.synthetic import make_posters
 from tests.cluster.local import ROOT, LocalCluster, Node, wait_for
-from tests.cluster.scene import EPOCHS, Scene
+from tests.cluster.scene import Scene
 from tests.supervisor.data import make_data
 from tests.supervisor.helpers import events_of, history, job_of, make_spec, read
 
@@ -99,8 +99,9 @@ def test_the_same_commands_as_on_one_machine(scene: Scene) -> None:
     data = make_data(scene.cluster.client / "data")
     where = ["--runs", scene.folder]
     scene.hold(3)
+    epochs = 150
     genres = ["--genre", "Comedy", "--genre", "Drama"]
-    train = ["train", "--variant", "base", "--epochs", EPOCHS, *genres, "--weights", "random"]
+    train = ["train", "--variant", "base", "--epochs", epochs, *genres, "--weights", "random"]
     result = postertui(
         *train, "--data", data, *where, "--on", scene.cluster.address, "--detach", "--json"
     )
@@ -111,13 +112,18 @@ def test_the_same_commands_as_on_one_machine(scene: Scene) -> None:
     scene.wait_for_epochs(names, 3)
     assert postertui("pause", paused, *where).return_value == 0
     assert postertui("cancel", cancelled, *where).return_value == 0
-    scene.hold(5)
-    wait_for(lambda: scene.ends(paused) == ["interrupted"], scene.told("the pause"))
+
+    def has_stopped() -> bool:
+        """It stops after the epoch in which it hears of that."""
+        scene.hold(scene.epochs(paused) + 1)
+        return scene.ends(paused) == ["interrupted"]
+
+    wait_for(has_stopped, scene.told("the pause"))
     scene.wait_until_closed([cancelled])
     assert scene.states([cancelled]) == {"cancelled"}
     scene.wait_until_over()
     scene.let_go()
-    assert scene.epochs(paused) < EPOCHS
+    assert scene.epochs(paused) < epochs
     # The folder remembers the cluster.
     assert postertui("retry", cancelled, *where).return_value == 0
     scene.assert_intact([cancelled])

@@ -135,11 +135,11 @@ class Jobs:
 
     def _jobs(self) -> JobSubmissionClient:
         if self._client is None:
-            # The token is there, or `check_cluster` would have said so.
-            os.environ.setdefault("RAY_AUTH_MODE", "token")
             from ray.job_submission import JobSubmissionClient
 
-            self._client = JobSubmissionClient(self.address.url)
+            # Ray itself looks for the token once a process, and only if RAY_AUTH_MODE says so.
+            authorized = {"Authorization": f"Bearer {read_token()}"}
+            self._client = JobSubmissionClient(self.address.url, headers=authorized)
         return self._client
 
 

@@ -252,7 +252,8 @@ class LocalCluster:
 
     def _full_environment(self, node: Node) -> dict[str, str]:
         return {
-            **{k: v for k, v in os.environ.items() if not k.startswith("RAY_")},
+            # Devices are what a test says they are.
+            **{k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "CUDA_"))},
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "POSTERTUI_CLUSTER_HOME": str(node.home / "cache"),

@@ -61,7 +61,8 @@ BEAT = 2.0
 #: Seconds that a job has to stop before it is ended.
 PATIENCE = 6.0
 
-#: A checkpoint is sent along once a run takes so long, at most so often, in seconds.
+#: A checkpoint is sent along once a run takes so long, at most so often, in seconds; and when a
+#: run that is not over stops.
 SAVE_AFTER = float(os.environ.get("POSTERTUI_CLUSTER_SAVE_AFTER", "20"))
 
 #: No checkpoint larger than this is sent, in bytes.
@@ -212,21 +213,24 @@ class NodeAgent:
             self._link.send(Log(current.run), printed)
         if fresh := current.events.read(whole_lines=True):
             self._link.send(Lines(current.run), fresh)
-            epochs = [x.mark.epoch or 0 for x in read_lines(fresh) if x.mark.checkpoint]
+            marks = [line.mark for line in read_lines(fresh)]
+            epochs = [mark.epoch or 0 for mark in marks if mark.checkpoint]
             current.epoch = epochs[-1] if epochs else current.epoch
-        if current.epoch > current.sent:
+            if any(mark.event == "end" and not mark.is_end for mark in marks):
+                self._save(current)
+        now = time.monotonic()
+        if now - current.began >= SAVE_AFTER and now - current.saved >= SAVE_AFTER:
             self._save(current)
 
     def _save(self, current: _Current) -> None:
-        """Send the newest checkpoint of a run that would be sad to start over."""
-        now = time.monotonic()
-        if now - current.began < SAVE_AFTER or now - current.saved < SAVE_AFTER:
+        """Send the newest checkpoint, if it is not there yet: any node may go on from it."""
+        if current.epoch <= current.sent:
             return
         for path in (current.folder / f"checkpoint.{current.epoch}", current.folder / "checkpoint"):
             with contextlib.suppress(OSError):
                 if path.stat().st_size <= SAVE_MOST:
                     self._link.send(Saved(current.run, current.epoch), path.read_bytes())
-                current.saved, current.sent = now, current.epoch
+                current.saved, current.sent = time.monotonic(), current.epoch
                 return
 
     def _show(self, message: Show) -> None:

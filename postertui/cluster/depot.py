@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from postertui.cluster import data
 from postertui.cluster.protocol import File, Saved
+from postertui.cluster.seed import KEPT
 from postertui.errors import UserError
 from postertui.runs import RunSpec, is_run_name
 
@@ -21,6 +23,7 @@ class Depot:
         self._folder = home / "checkpoints" / study
         self._drafts: dict[str, data.Draft] = {}
         self._wanted: dict[str, list[asyncio.Queue[str]]] = {}
+        self._drop_old()
 
     # Checkpoints
 
@@ -44,6 +47,13 @@ class Depot:
             for epoch, path in before:
                 if epoch != message.epoch:
                     path.unlink(missing_ok=True)
+
+    def _drop_old(self) -> None:
+        """Forget the checkpoints of runs that stopped and with which nobody went on."""
+        with contextlib.suppress(OSError):
+            for path in self._folder.iterdir():
+                if time.time() - path.stat().st_mtime > KEPT:
+                    path.unlink()
 
     def drop(self, run: str) -> None:
         """Nobody will go on with this run."""

@@ -177,8 +177,8 @@ class Driver:
             case protocol.Kill():
                 hub.kill(message.run, message.reason)
             case protocol.Forget():
-                hub.forget(message.run)
-                self._depot.drop(message.run)
+                if hub.forget(message.run):
+                    self._depot.drop(message.run)
             case protocol.Prioritise():
                 hub.prioritise(message.run, message.priority)
             case protocol.Pause():

@@ -124,14 +124,16 @@ class Hub:
         else:
             self._end(run, Ended(name, "lost", reason))
 
-    def forget(self, name: str) -> None:
+    def forget(self, name: str) -> bool:
+        """The client needs nothing of this run any more. Whether it has trained to its end."""
         run = self.runs.pop(name, None)
         if run is None:
-            return
+            return False
         if run.holder is not None:
             self._to_agent(run.holder, Kill(name, "no longer wanted"))
         # It may still stand in a queue.
         run.ended = Ended(name, "released")
+        return bool(run.lines) and run.lines[-1].mark.is_end
 
     def prioritise(self, name: str, priority: int) -> None:
         if run := self.runs.get(name):

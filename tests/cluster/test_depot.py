@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from postertui.cluster.depot import Depot, read_checkpoint
 from postertui.cluster.protocol import Saved
+from postertui.cluster.seed import KEPT
 from tests.supervisor.helpers import make_spec
 
 
@@ -27,6 +30,19 @@ def test_the_newest_checkpoint_is_kept_until_nobody_wants_it(depot: Depot, tmp_p
     assert len(list((tmp_path / "checkpoints" / "study").iterdir())) == 1
     again.drop(run)
     assert not again.checkpoints(run)
+
+
+def test_a_checkpoint_that_nobody_went_on_with_is_dropped_in_the_end(
+    depot: Depot, tmp_path: Path
+) -> None:
+    for genre, age in (("Comedy", KEPT + 60), ("Drama", KEPT - 60)):
+        depot.keep(Saved(make_spec(genre).run, 9), b"nine")
+        [(_, path)] = depot.checkpoints(make_spec(genre).run)
+        then = time.time() - age
+        os.utime(path, (then, then))
+    again = Depot(tmp_path, "study")
+    assert not again.checkpoints(make_spec("Comedy").run)
+    assert again.checkpoints(make_spec("Drama").run)
 
 
 def test_a_run_of_another_name_has_another_checkpoint(depot: Depot) -> None:

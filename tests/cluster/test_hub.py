@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -242,6 +243,17 @@ def test_paused_hands_out_nothing_and_close_gives_everything_back() -> None:
     assert said(hub, "a") == [Leave()]
     hub.returned("a", trained, 1)
     assert said(hub) == [Ended(trained, "lost", "stopped")]
+
+
+@pytest.mark.parametrize(("status", "over"), [("done", True), ("interrupted", False)])
+def test_only_a_run_that_is_over_is_forgotten_with_its_checkpoint(status: str, over: bool) -> None:
+    hub = Hub()
+    run = submit(hub, make_spec())
+    join(hub, "a")
+    hub.hand_out(0)
+    hub.take("a", run, history(1, 0, 1) + event(1, 2, "end", status=status))
+    assert hub.forget(run) is over
+    assert hub.forget(run) is False
 
 
 def test_whoever_leaves_the_queue_is_not_given_out_and_newcomers_are() -> None:

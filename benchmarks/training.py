@@ -2,8 +2,9 @@
 
     python -m benchmarks.training [NAME...]
 
-Each measurement has a process of its own, on one core with one thread; times are CPU-seconds and
-set against the same process's own matmul peak. NAMEs narrow it: head fit extraction warm
+Each measurement has a process of its own, on one core with one thread; times are CPU-seconds, set
+against the same process's own matmul peak, but for `model.fit` and two jobs, which are measured by
+the clock and want an idle machine. NAMEs narrow it: head fit extraction warm
 throughput wide frozen-17 frozen-16 scratch. Under six minutes on an idle machine.
 """
 
@@ -46,6 +47,8 @@ class Row(NamedTuple):
 
 
 def start(name: str, folder: Path, core: int) -> subprocess.Popen[str]:
+    # What `fit` has beside its one thread for computing may run on another core.
+    cores = os.sched_getaffinity(0) if name == "fit" else {core}
     environment = {
         **os.environ,
         "POSTERTUI_THREADS": "1",
@@ -59,7 +62,7 @@ def start(name: str, folder: Path, core: int) -> subprocess.Popen[str]:
         stderr=subprocess.DEVNULL,
         text=True,
         env=environment,
-        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),
     )
 
 
@@ -107,12 +110,14 @@ def rows_of(found: dict[str, Measured]) -> list[Row]:
         rows.append(Row("  compiling the shape once, CPU-s", f"{run['compile']:.1f}", "", None))
         rows.append(Row("  peak memory, GB", f"{run['memory']:.2f}", "< 1.2", run["memory"] < 1.2))
         if fit := found.get("fit"):
-            ratio = fit["seconds"] / run["seconds"]
-            value = f"{fit['seconds']:.2f} / {run['seconds']:.2f} = {ratio:.2f}x"
-            rows.append(Row("  model.fit on the same features", value, ">= 2.2x", ratio >= 2.2))
-            more = fit["same_columns"] / run["seconds"]
-            what = "  model.fit with the metrics of our columns"
-            rows.append(Row(what, f"{fit['same_columns']:.2f} = {more:.2f}x", "", None))
+            for more, metrics in (("", "two metrics"), ("more_", "the metrics of our columns")):
+                wall, seconds = fit[f"{more}wall"], fit[f"{more}seconds"]
+                ratio = wall / run["wall"]
+                value = f"{wall:.2f} / {run['wall']:.2f} = {ratio:.2f}x"
+                what = f"  model.fit with {metrics}, s"
+                rows.append(Row(what, value, ">= 2.2x", ratio >= 2.2))
+                by_cpu = f"{seconds:.2f} / {run['seconds']:.2f} = {seconds / run['seconds']:.2f}x"
+                rows.append(Row("    the same in CPU-s", by_cpu, "", None))
         if extraction := found.get("extraction"):
             old = IMAGES_2017 * extraction["per_image"]
             ratio = old / run["seconds"]

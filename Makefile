@@ -1,7 +1,8 @@
 # make demo    train a few small models on made-up posters and watch them
 # make test    all tests but those of test-cluster
 # make fast    the tests that take seconds
-# make test-cluster    faults on a real Ray cluster of three nodes: minutes, and an idle machine
+# make test-cluster    faults on a real Ray cluster of three nodes: minutes, and an idle machine;
+#                      ONLY="killed or cancel" runs the tests with these words in their names
 # make lint    style, types and import contracts
 #
 # Each makes .venv if there is none. PYTHON chooses the interpreter (3.11 or newer).
@@ -20,7 +21,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not cluster"
 
 test-cluster: $(VENV)/.dev
-	$(BIN)/python -m pytest -m cluster
+	$(BIN)/python -m pytest -m cluster -k "$(ONLY)"
 
 fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not slow"

@@ -57,8 +57,8 @@ def test_cancelled_running_run_stops_after_its_epoch_and_keeps_its_epochs(folder
     assert run.epoch >= 3
     assert [e["event"] for e in events_of(folder, name)][-2:] == ["epoch", "end"]
     assert len(ends(folder, name)) == 1
-    assert not (folder / name / "cancel").exists()
     wait_until_over(folder)
+    assert not (folder / name / "cancel").exists()
     assert not job.is_alive()
 
 

@@ -7,6 +7,7 @@ plotnine at once, while the parent still reads the table, and ends when its pare
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import pickle
@@ -20,6 +21,7 @@ from typing import IO, Any, Self
 
 from postertui.figures.collection import without_collection
 from postertui.figures.files import Format
+from postertui.figures.font_cache import font_cache
 from postertui.figures.picture import Picture
 
 
@@ -44,6 +46,8 @@ class Crew:
     """`size` workers, started at once. With one or none, jobs are drawn in this process."""
 
     def __init__(self, size: int) -> None:
+        self._resources = contextlib.ExitStack()
+        self._resources.enter_context(font_cache())
         self.workers = [_start_worker() for _ in range(size)] if size > 1 else []
 
     def draw(self, jobs: Sequence[Job], done: Callable[[int, Outcome], None]) -> None:
@@ -78,6 +82,7 @@ class Crew:
         for worker in self.workers:
             worker.kill()
             worker.communicate()
+        self._resources.close()
 
     def __enter__(self) -> Self:
         return self

@@ -67,9 +67,12 @@ def test_a_job_without_a_terminal_gets_figures_and_a_readable_log(
     # Neither settings for a person's screen nor a home that cannot be written to make a difference.
     settings = tmp_path_factory.mktemp("settings")
     (settings / "matplotlibrc").write_text("text.usetex: true\nfont.size: 30\n")
+    temporary = tmp_path_factory.mktemp("temporary")
     lost = {"MPLBACKEND": "none", "HOME": "/proc/1", "MATPLOTLIBRC": str(settings)}
+    lost["TMPDIR"] = str(temporary)
     done = run(*wanted, "--out", tmp_path, env=bare_environment() | lost)
     assert (done.returncode, done.stderr) == (0, "")
+    assert list(temporary.iterdir()) == []
     assert not CONTROL.search(done.stdout.replace("\n", ""))
     assert f"{tmp_path}/base.png\n  not drawn: 10 Test undefined, 2 Train undefined" in done.stdout
     assert "  2 histories of one setting: Animation, l2-1e-4\n" in done.stdout

@@ -36,9 +36,11 @@ def compact(value: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A time span in at most six characters: `0.4s`, `12s`, `3m20`, `2h05`, `3d4h`."""
+    """A time span in at most six characters: `9ms`, `0.4s`, `12s`, `3m20`, `2h05`, `3d4h`."""
     if seconds is None or not math.isfinite(seconds) or seconds < 0:
         return "–"
+    if 0 < seconds < 0.0995:
+        return f"{1000 * seconds:.0f}ms"
     if seconds < 10:
         return f"{seconds:.1f}s"
     if seconds < 99.5:

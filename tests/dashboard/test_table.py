@@ -147,7 +147,17 @@ def test_numbers(value: float, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "expected"),
-    [(0.42, "0.4s"), (12.3, "12s"), (200, "3m20"), (7500, "2h05"), (273_600, "3d4h"), (None, "–")],
+    [
+        (0, "0.0s"),
+        (9.2e-3, "9ms"),
+        (0.0996, "0.1s"),
+        (0.42, "0.4s"),
+        (12.3, "12s"),
+        (200, "3m20"),
+        (7500, "2h05"),
+        (273_600, "3d4h"),
+        (None, "–"),
+    ],
 )
 def test_durations(seconds: float | None, expected: str) -> None:
     assert duration(seconds) == expected

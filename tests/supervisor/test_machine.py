@@ -7,6 +7,7 @@ import functools
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -52,6 +53,11 @@ deaths: st.SearchStrategy[Death] = st.sampled_from(
 )
 
 
+@contextlib.contextmanager
+def say_nothing(_log: Path) -> Iterator[Callable[[str], None]]:
+    yield lambda _line: None
+
+
 class RunsFolder(RuleBasedStateMachine):
     """Clients, supervisors and jobs on one folder, and two readers of it."""
 
@@ -75,7 +81,7 @@ class RunsFolder(RuleBasedStateMachine):
             mock.patch.object(EventWriter, "append", append_or_die),
             mock.patch.object(checkpoints, "adopt", adopt_or_die),
             # One process has one standard output; these jobs are threads of it.
-            mock.patch("postertui.training.job.attempt._log", contextlib.nullcontext),
+            mock.patch("postertui.training.job.attempt.log_to", say_nothing),
             mock.patch.object(FileLock.acquire, "__defaults__", (0.0,)),
         ]
         for patch in self.patches:

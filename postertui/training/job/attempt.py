@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import sys
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator
@@ -20,6 +19,7 @@ from postertui.harmless import harmless
 from postertui.processes import Process
 from postertui.runs import RunLock, RunSpec, read_spec
 from postertui.training.job import checkpoints
+from postertui.training.job.log import attempt_line, epoch_line, log_to, now
 from postertui.training.job.watch import Watch
 
 #: How an attempt ended. `held`: somebody else works on the run. `closed`: it had its end already.
@@ -76,6 +76,7 @@ class Attempt:
         self._make_trainer = make_trainer
         self._watch = watch
         self._writer: EventWriter
+        self._say: Callable[[str], None]
         self._notified = 0.0
 
     def run(self) -> Result:
@@ -104,18 +105,22 @@ class Attempt:
             return Result("closed")
         if (self._folder / "cancel").exists():
             return self._end("cancelled", "cancelled")
-        with _log(self._folder / "log.txt"):
-            try:
-                return self._train()
-            except UserError as error:
-                sys.stderr.write(f"{error}\n")
-                return self._end("failed", str(error))
-            except OSError as error:
-                if error.errno in _NO_ROOM:
-                    return Result("full", f"no room left on the disk of {self._folder}")
-                return self._crash(error)
-            except Exception as error:
-                return self._crash(error)
+        with log_to(self._folder / "log.txt") as self._say:
+            result = self._train_or_explain()
+            self._say(f"{now()} {result.outcome}{result.reason and ': '}{result.reason}")
+        return result
+
+    def _train_or_explain(self) -> Result:
+        try:
+            return self._train()
+        except UserError as error:
+            return self._end("failed", str(error))
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                return Result("full", f"no room left on the disk of {self._folder}")
+            return self._crash(error)
+        except Exception as error:
+            return self._crash(error)
 
     def _train(self) -> Result:
         spec = read_spec(self._folder)
@@ -123,6 +128,7 @@ class Attempt:
         resume, have = checkpoints.recover(self._folder, self._writer.events)
         self._writer.attempt += 1
         self._start(have)
+        self._say(f"{now()} {attempt_line(spec, self._writer.attempt, have + 1)}")
         if have >= spec.variant.epochs:
             return self._end("done")
         epochs = self._epochs(self._make_trainer(), spec, resume, have + 1)
@@ -142,6 +148,7 @@ class Attempt:
             due = pausing or (not is_last and _is_worth_it(waited, cost))
             with self._watch.writing:
                 self._tell(epoch, checkpoint=due)
+            self._say(epoch_line(epoch.epoch, spec.variant.epochs, epoch.metrics))
             if due:
                 saved = time.monotonic()
                 cost = saved - began
@@ -160,7 +167,7 @@ class Attempt:
             try:
                 first = next(epochs, None)
             except UserError as error:
-                sys.stderr.write(f"{error}; starting over\n")
+                self._say(f"{error}; starting over")
             else:
                 if first is not None and first.epoch == due:
                     yield first
@@ -169,7 +176,7 @@ class Attempt:
                 # Its epoch was lost with the events' tail. What it holds is given back first.
                 if isinstance(epochs, Generator):
                     epochs.close()
-                sys.stderr.write(f"{resume}: not of epoch {due - 1}; starting over\n")
+                self._say(f"{resume}: not of epoch {due - 1}; starting over")
         yield from trainer.epochs(spec, None, self._notify)
 
     def _start(self, have: int) -> None:
@@ -284,22 +291,3 @@ def _make_durable(folder: Path) -> None:
             os.fsync(fd)
         finally:
             os.close(fd)
-
-
-@contextlib.contextmanager
-def _log(path: Path) -> Iterator[None]:
-    """Let everything that the process prints, from C too, go to the run's log."""
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    kept = [os.dup(1), os.dup(2)]
-    try:
-        for fd in (1, 2):
-            os.dup2(log, fd)
-        yield
-    finally:
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.flush()
-        for fd, old in zip((1, 2), kept, strict=True):
-            os.dup2(old, fd)
-            os.close(old)
-        os.close(log)

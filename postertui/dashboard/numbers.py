@@ -55,6 +55,15 @@ def duration(seconds: float | None) -> str:
     return f"{days}d{hours}h"
 
 
+def throughput(epochs_per_second: float) -> str:
+    """`2.5 epochs/s`, `40 epochs/min`, or `12 epochs/h`: the unit that gives a number over one."""
+    for factor, unit in ((1, "s"), (60, "min")):
+        rate = factor * epochs_per_second
+        if rate >= 0.95:
+            return f"{rate:.1f} epochs/{unit}" if rate < 9.95 else f"{rate:.0f} epochs/{unit}"
+    return f"{3600 * epochs_per_second:.0f} epochs/h"
+
+
 def always_yes(base_rate: float | None) -> float | None:
     """The F-score of always saying yes; None where the base rate is unknown."""
     return None if base_rate is None else always_yes_f(base_rate)

@@ -44,7 +44,7 @@ def test_the_first_line() -> None:
     assert "failed" not in words
     assert "reading" in "".join(t for t, _ in standing("runs", {}, loaded=False))
     assert "".join(t for t, _ in outlook(200.0, 2.0)).split() == [
-        "2.0/s", "epochs", "3m20", "left"
+        "2.0", "epochs/s", "3m20", "left"
     ]  # fmt: skip
     assert "paused" in "".join(t for t, _ in outlook(None, None, paused=True))
 

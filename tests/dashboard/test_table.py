@@ -9,7 +9,7 @@ import pytest
 
 from postertui.dashboard.live.judge import judge
 from postertui.dashboard.live.view import RunView, view_of
-from postertui.dashboard.numbers import always_yes, compact, duration, score
+from postertui.dashboard.numbers import always_yes, compact, duration, score, throughput
 from postertui.dashboard.options import Options
 from postertui.dashboard.table.columns import BY_ID, COLUMNS, place
 from postertui.dashboard.table.detail import detail_lines
@@ -161,3 +161,16 @@ def test_numbers(value: float, expected: str) -> None:
 )
 def test_durations(seconds: float | None, expected: str) -> None:
     assert duration(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [
+        (412.3, "412 epochs/s"),
+        (2.46, "2.5 epochs/s"),
+        (0.5, "30 epochs/min"),
+        (0.004, "14 epochs/h"),
+    ],
+)
+def test_throughput(rate: float, expected: str) -> None:
+    assert throughput(rate) == expected

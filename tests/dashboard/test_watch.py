@@ -154,7 +154,7 @@ def test_the_queue_in_a_line() -> None:
         parts = queue_line(status, {"queued": 7}, 3720.0, 0.5, paused=paused)
         return "".join(t for t, _ in parts)
 
-    assert text(status) == " queue 1 of 2 at work  7 waiting  1800 epochs/h  1h02 left"
+    assert text(status) == " queue 1 of 2 at work  7 waiting  30 epochs/min  1h02 left"
     assert text(status, paused=True).endswith("  paused")
     assert "nobody at work" in text(Status())
     assert text(Status(waiting="no room left")).endswith("no room left")

@@ -50,7 +50,7 @@ def test_start_watch_cancel_undo_and_draw(folder: Path) -> None:
         terminal.wait_for(lambda screen: "downloads" not in screen and "3 to start" in screen)
         terminal.press("C-s")
         terminal.wait_for("running")
-        terminal.wait_for(lambda screen: "/s epochs" in screen or "/min epochs" in screen)
+        terminal.wait_for(lambda screen: " epochs/s" in screen or " epochs/min" in screen)
         running = next(iter(terminal.wait_for("▸").splitlines()))
         assert "running" in running
 

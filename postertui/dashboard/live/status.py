@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from postertui.dashboard.numbers import duration
+from postertui.dashboard.numbers import duration, throughput
 
 Text = tuple[str, str]
 
@@ -36,12 +36,7 @@ def outlook(
     """How long the queue will take, how fast it goes, and why it does not."""
     parts: list[Text] = []
     if epochs_per_second:
-        rate = (
-            f"{epochs_per_second:.1f}/s"
-            if epochs_per_second >= 0.95
-            else (f"{epochs_per_second * 60:.0f}/min")
-        )
-        parts.append((f" {rate} epochs ", "dim"))
+        parts.append((f" {throughput(epochs_per_second)} ", "dim"))
     if remaining is not None:
         parts.append((f" {duration(remaining)} left ", "text"))
     if paused:

@@ -10,7 +10,7 @@ from textual.message import Message
 
 from postertui.dashboard.board import Board
 from postertui.dashboard.live.view import RunView
-from postertui.dashboard.numbers import duration
+from postertui.dashboard.numbers import duration, throughput
 from postertui.dashboard.safe import clean
 from postertui.dashboard.table.widget import RunTable
 from postertui.dashboard.watch.announce import Happening, Hook
@@ -136,9 +136,7 @@ def queue_line(
         parts.append(("nobody at work", "dim"))
     parts.append((f"  {counts.get('queued', 0)} waiting", "text"))
     if rate:
-        per_hour = 3600 * rate
-        shown = f"{rate:.1f} epochs/s" if rate >= 1 else f"{per_hour:.0f} epochs/h"
-        parts.append((f"  {shown}", "text"))
+        parts.append((f"  {throughput(rate)}", "text"))
     if remaining is not None:
         parts.append((f"  {duration(remaining)} left", "text"))
     if paused:

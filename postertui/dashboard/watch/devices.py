@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from postertui.dashboard.safe import clean
@@ -42,7 +43,8 @@ class Sampler:
             try:
                 import pynvml
             except ImportError:
-                self.note = "no GPU bars: pip install nvidia-ml-py"
+                there = Path("/proc/driver/nvidia").exists()
+                self.note = "GPU bars: pip install nvidia-ml-py" if there else "no GPU"
                 return
             self._nvml = pynvml
         try:

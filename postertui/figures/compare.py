@@ -116,6 +116,7 @@ def draw_comparison(
             (pl.col("FC1") == source.base.fc1) & (pl.col("FC2") == source.base.fc2)
         )
     usual = slugify("-".join(columns if not variants or columns[0] not in IDENTITIES else variants))
+    heading = _title(columns, options)
     columns = _tell_apart(table, columns, options)
     table = table.with_columns(
         pl.col(c).cast(pl.String).fill_null("unknown") for c in columns if table[c].null_count()
@@ -142,9 +143,7 @@ def draw_comparison(
             page,
             options,
             name=name if len(pages) == 1 else f"{name}-{number}",
-            title=f"Comparing F-Score per {title}"
-            if options.is_fscore
-            else f"Comparing {METRICS[options.metric]} per {title}",
+            title=heading,
             columns=columns,
             baseline_genres=[g for g in sort_values(page["genre"]) if source.is_common(g)]
             if options.strict
@@ -211,6 +210,13 @@ def changes(base: Variant, other: Variant) -> frozenset[str]:
         for field in Variant.__struct_fields__
         if field not in ("name", "family") and getattr(base, field) != getattr(other, field)
     )
+
+
+def _title(columns: Sequence[str], options: Options) -> str:
+    """As R's scripts worded it. The column `name` is what a person calls the variant."""
+    words = ["variant" if c == "name" and "variant" not in columns else c for c in columns]
+    metric = "F-Score" if options.is_fscore else METRICS[options.metric]
+    return f"Comparing {metric} per {' + '.join(words)}"
 
 
 def _tell_apart(table: pl.DataFrame, columns: Sequence[str], options: Options) -> tuple[str, ...]:

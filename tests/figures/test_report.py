@@ -154,6 +154,24 @@ def test_the_same_input_gives_the_same_bytes_in_every_format(tmp_path: Path) -> 
     assert (tmp_path / "a/l2.pdf").read_bytes().startswith(b"%PDF")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "title"),
+    [
+        ({"compare": ("name",)}, "Comparing F-Score per variant"),
+        ({"compare": ("variant",)}, "Comparing F-Score per variant"),
+        (
+            {"compare": ("Regularizer",), "options": Options(metric="loss")},
+            "Comparing loss per Regularizer",
+        ),
+    ],
+)
+def test_a_comparison_is_titled_in_the_words_of_the_field(
+    wanted: dict[str, Any], title: str
+) -> None:
+    pictures, _ = prepare_pictures(History(made()), Request(**wanted))
+    assert {picture.title for picture, _ in pictures} == {title}
+
+
 def test_a_png_says_what_it_shows_how_and_of_what(tmp_path: Path) -> None:
     (drawn,) = report(tmp_path, dpi=50).drawn
     with Image.open(drawn.path) as image:

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from postertui.dashboard.hangup import leave_with_terminal
 from postertui.dashboard.memory import Config, config_path, load_config, load_view
 from postertui.dashboard.setup import Setup
 from postertui.errors import UserError
@@ -35,6 +36,7 @@ def run_dashboard(setup: Setup) -> None:
 
     app = make_app(setup, load_view(setup.runs), config)
     check_keys(config.keys, config_path())
+    leave_with_terminal(sys.stdin.fileno())
     app.run(mouse=setup.mouse)
     if app.return_code:
         sys.exit(app.return_code)

@@ -50,6 +50,11 @@ class Terminal:
     def press(self, keys: bytes) -> None:
         os.write(self.fd, keys)
 
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
 
 @contextmanager
 def running(
@@ -64,12 +69,13 @@ def running(
         env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
     )  # fmt: skip
     os.close(theirs)
+    terminal = Terminal(ours)
     try:
-        yield Terminal(ours), program
+        yield terminal, program
     finally:
         program.kill()
         program.wait()
-        os.close(ours)
+        terminal.close()
 
 
 HOSTILE = "evil\x1b]0;stolen title\x07\x1b[31mred\x1b[2J\u202e[bold]x[/bold]\x9b5n"
@@ -114,7 +120,7 @@ def test_a_wrong_option_is_one_line_and_leaves_the_terminal_alone(tmp_path: Path
         assert b"\x1b[?1049h" not in terminal.written
 
 
-def test_ctrl_c_and_a_hangup_end_it_cleanly(tmp_path: Path) -> None:
+def test_ctrl_c_and_a_termination_end_it_cleanly(tmp_path: Path) -> None:
     made = MadeRuns(tmp_path / "runs")
     made.add(epochs=2, state="done")
     with running(made.folder, 80, 24) as (terminal, program):
@@ -125,6 +131,16 @@ def test_ctrl_c_and_a_hangup_end_it_cleanly(tmp_path: Path) -> None:
         terminal.until(b"2/10")
         program.send_signal(signal.SIGTERM)
         assert wait(terminal, program) in (0, 143, -signal.SIGTERM)
+
+
+def test_it_ends_with_its_terminal_though_no_signal_tells_it(tmp_path: Path) -> None:
+    made = MadeRuns(tmp_path / "runs")
+    made.add(epochs=2, state="done")
+    # Not its controlling terminal, so that nothing is sent: as under `make demo` in a lost session.
+    with running(made.folder, 80, 24) as (terminal, program):
+        terminal.until(b"2/10")
+        terminal.close()
+        assert program.wait(PATIENCE) == -signal.SIGHUP
 
 
 def wait(terminal: Terminal, program: subprocess.Popen[bytes]) -> int:

@@ -93,6 +93,9 @@ class RayJobs:
     def held(self) -> list[str]:
         return list(self._collector)
 
+    def slots(self) -> int:
+        return 0
+
     def capacity(self, *, alone: bool = False) -> int:
         return MOST - len(self._collector)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import ray
@@ -32,6 +32,12 @@ PATIENCE = 20.0
 DESCRIBE = 60.0
 
 
+class _Task(NamedTuple):
+    ref: Any
+    alone: bool
+    gpu: float
+
+
 class Pool:
     """The Ray tasks of one driver; each is an agent on some node.
 
@@ -44,7 +50,7 @@ class Pool:
         self._hub = hub
         self._shares = shares
         self._changed = changed
-        self._tasks: dict[str, tuple[Any, bool]] = {}
+        self._tasks: dict[str, _Task] = {}
         self._waiters: set[asyncio.Task[None]] = set()
         # Tasks whose agent has come: one that was lost since is not on its way, though Ray may
         # take long to see that its node is gone.
@@ -61,11 +67,8 @@ class Pool:
             return
         gpus = RAY.cluster_resources().get("GPU", 0)
         for alone in (False, True):
-            pending = [
-                ref
-                for name, (ref, is_alone) in self._tasks.items()
-                if is_alone == alone and name not in self._came
-            ]
+            gpu = self._shares.gpu(alone=alone, on_cluster=gpus)
+            pending = self._pending(alone=alone, gpu=gpu)
             waiting = 0 if hub.paused else hub.waiting(alone=alone)
             if hub.agents or (not waiting and not alone):
                 self._served = now
@@ -73,14 +76,14 @@ class Pool:
                 cpus = RAY.cluster_resources().get("CPU", 0)
                 hub.trouble = f"no room on the cluster: {cpus:.0f} CPUs and {gpus:.0f} GPUs in all"
             if not waiting:
-                for ref in pending:
-                    ray.cancel(ref)
+                for each in pending:
+                    ray.cancel(each.ref)
                 continue
             if now < self._not_before:
                 continue
             wanted = min(waiting, PENDING) - len(pending)
             for _ in range(min(wanted, self._shares.room(len(self._tasks), gpus))):
-                self._start(alone, gpus, now)
+                self._start(alone, gpu, now)
 
     def came(self, task: str) -> None:
         """The task's agent is there: whatever was in the way is no more."""
@@ -88,20 +91,33 @@ class Pool:
         self._failures = 0
 
     def cancel_all(self) -> None:
-        for ref, _ in self._tasks.values():
-            ray.cancel(ref)
+        for each in self._tasks.values():
+            ray.cancel(each.ref)
 
-    def _start(self, alone: bool, gpus: float, now: float) -> None:
+    def _pending(self, *, alone: bool, gpu: float) -> list[_Task]:
+        """Those on their way. One with another share of a GPU than runs get now is given up: it may
+        wait for a GPU of a node that is gone.
+        """
+        pending = []
+        for name, asked in list(self._tasks.items()):
+            if asked.alone != alone or name in self._came:
+                continue
+            if asked.gpu == gpu:
+                pending.append(asked)
+            else:
+                ray.cancel(self._tasks.pop(name).ref)
+        return pending
+
+    def _start(self, alone: bool, gpu: float, now: float) -> None:
         self._count += 1
         name = f"t{self._count}"
-        gpu = self._shares.gpu(alone=alone, on_cluster=gpus)
         options: dict[str, Any] = {"num_cpus": 1, "num_gpus": gpu, "max_retries": RETRIES}
         if full := self._hub.full_nodes(now):
             options["label_selector"] = {"ray.io/node-id": f"!in({','.join(full)})"}
         host, port, key, study = self.where
         work = ray.remote(task.work).options(**options)
         ref = work.remote(host, port, key, name, study, alone, gpu > 0)
-        self._tasks[name] = ref, alone
+        self._tasks[name] = _Task(ref, alone, gpu)
         waiter = asyncio.create_task(self._wait_for(name, ref))
         self._waiters.add(waiter)
         waiter.add_done_callback(self._waiters.discard)

@@ -34,6 +34,10 @@ class Report:
 class Backend(Protocol):
     """Runs jobs. Nothing here decides what is run or writes a run's end."""
 
+    def slots(self) -> int:
+        """How many runs are trained at a time; 0 where that changes as machines come and go."""
+        ...
+
     def capacity(self, *, alone: bool = False) -> int:
         """How many more runs can be submitted now; `alone`: with a device to themselves."""
         ...

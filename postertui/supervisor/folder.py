@@ -43,8 +43,9 @@ class JobStatus(msgspec.Struct, frozen=True):
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """What the supervisor does. `running` is False where there is none.
 
-    `queued` counts the runs that wait. `waiting` says, for people, why none is started although
-    some wait (paused, no room on disk); None where nothing is in the way.
+    `slots` is how many runs are trained at a time, 0 where machines come and go. `queued` counts
+    the runs that wait. `waiting` says, for people, why none is started although some wait (paused,
+    no room on disk); None where nothing is in the way.
     """
 
     running: bool = False

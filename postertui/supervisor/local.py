@@ -78,6 +78,9 @@ class LocalJobs:
             if job.slot not in self._slots and job.run is None:
                 self._retire(job)
 
+    def slots(self) -> int:
+        return len(self._slots)
+
     def capacity(self, *, alone: bool = False) -> int:
         return sum(1 for _ in self._free_slots(alone))
 

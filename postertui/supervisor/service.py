@@ -303,7 +303,7 @@ class Supervisor:
             running=not ended,
             process=self._me,
             jobs=tuple(files.JobStatus(a.pid, a.device, a.run, a.memory) for a in assignments),
-            slots=self._backend.capacity() + sum(1 for a in assignments if a.run),
+            slots=self._backend.slots(),
             queued=len(self._waiting) + len(self._unsettled),
             waiting=reason,
         )

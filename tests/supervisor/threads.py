@@ -158,6 +158,9 @@ class ThreadJobs:
         self._folder, self._jobs, self._capacity = folder, jobs, capacity
         self._ours: list[Job] = []
 
+    def slots(self) -> int:
+        return self._capacity
+
     def capacity(self, *, alone: bool = False) -> int:
         free = self._capacity - len(self._ours)
         return (1 if not self._ours else 0) if alone else free

@@ -131,7 +131,8 @@ def queue_line(
     at_work = sum(job.run is not None for job in status.jobs) if status.running else 0
     parts: list[tuple[str, str]] = [(" queue ", "bold")]
     if status.running:
-        parts.append((f"{at_work} of {status.slots} at work", "running"))
+        of_all = f" of {status.slots}" if status.slots else ""
+        parts.append((f"{at_work}{of_all} at work", "running"))
     else:
         parts.append(("nobody at work", "dim"))
     parts.append((f"  {counts.get('queued', 0)} waiting", "text"))

@@ -36,6 +36,7 @@ epoch  1/10  train loss 2.4173 F 0.3711  test loss 1.0236 F 0.3920  1.412 s
 epoch  2/10  train loss 1.2245 F 0.3864  test loss 0.8710 F 0.3987  1.398 s
 epoch  3/10  train loss 0.9012 F 0.3902  test loss 0.7933 F 0.4020  1.401 s
 ArithmeticError: the loss is not finite
+2026-03-02 14:07:36 failed: ArithmeticError: the loss is not finite
 """
 
 

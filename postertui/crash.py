@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from postertui import __version__
 from postertui.harmless import harmless
+from postertui.user_folders import user_folder
 
 
 def keep_traceback(error: BaseException) -> str:
@@ -26,8 +26,7 @@ def keep_traceback(error: BaseException) -> str:
 
 
 def _write(error: BaseException) -> Path:
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    folder = Path(state) / "postertui"
+    folder = user_folder("STATE") / "postertui"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         log = folder / "errors.log"

@@ -14,6 +14,7 @@ from postertui.cohorts import Dataset
 from postertui.errors import UserError
 from postertui.launch import current_versions
 from postertui.supervisor.devices import cores, find_gpus
+from postertui.user_folders import user_folder
 
 #: In the environment: a data folder to look for.
 LOOK_FOR = "POSTERTUI_LOOK_FOR_DATA"
@@ -23,8 +24,7 @@ def home() -> Path:
     """Where a node keeps what it is sent: POSTERTUI_CLUSTER_HOME, else in the user's cache."""
     if given := os.environ.get("POSTERTUI_CLUSTER_HOME"):
         return Path(given)
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "postertui" / "cluster"
+    return user_folder("CACHE") / "postertui" / "cluster"
 
 
 def versions() -> dict[str, str]:

@@ -68,7 +68,12 @@ class Pool:
         gpus = RAY.cluster_resources().get("GPU", 0)
         for alone in (False, True):
             gpu = self._shares.gpu(alone=alone, on_cluster=gpus)
-            pending = self._pending(alone=alone, gpu=gpu)
+            self._give_up_others(alone=alone, gpu=gpu)
+            pending = [
+                each.ref
+                for name, each in self._tasks.items()
+                if each.alone == alone and name not in self._came
+            ]
             waiting = 0 if hub.paused else hub.waiting(alone=alone)
             if hub.agents or (not waiting and not alone):
                 self._served = now
@@ -76,8 +81,8 @@ class Pool:
                 cpus = RAY.cluster_resources().get("CPU", 0)
                 hub.trouble = f"no room on the cluster: {cpus:.0f} CPUs and {gpus:.0f} GPUs in all"
             if not waiting:
-                for each in pending:
-                    ray.cancel(each.ref)
+                for ref in pending:
+                    ray.cancel(ref)
                 continue
             if now < self._not_before:
                 continue
@@ -94,19 +99,13 @@ class Pool:
         for each in self._tasks.values():
             ray.cancel(each.ref)
 
-    def _pending(self, *, alone: bool, gpu: float) -> list[_Task]:
-        """Those on their way. One with another share of a GPU than runs get now is given up: it may
-        wait for a GPU of a node that is gone.
+    def _give_up_others(self, *, alone: bool, gpu: float) -> None:
+        """End those on their way with another share of a GPU than runs get now: one may wait for
+        the GPU of a node that is gone.
         """
-        pending = []
-        for name, asked in list(self._tasks.items()):
-            if asked.alone != alone or name in self._came:
-                continue
-            if asked.gpu == gpu:
-                pending.append(asked)
-            else:
+        for name, each in list(self._tasks.items()):
+            if each.alone == alone and each.gpu != gpu and name not in self._came:
                 ray.cancel(self._tasks.pop(name).ref)
-        return pending
 
     def _start(self, alone: bool, gpu: float, now: float) -> None:
         self._count += 1

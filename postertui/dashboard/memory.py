@@ -23,6 +23,7 @@ import msgspec
 
 from postertui.dashboard.options import Options
 from postertui.errors import UserError
+from postertui.user_folders import user_folder
 
 _KNOWN = ("theme", "bell", "on_end", "keys")
 
@@ -37,13 +38,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def config_path() -> Path:
-    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(base) / "postertui" / "config.toml"
+    return user_folder("CONFIG") / "postertui" / "config.toml"
 
 
 def state_folder() -> Path:
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "postertui"
+    return user_folder("STATE") / "postertui"
 
 
 def load_config(path: Path | None = None) -> Config:

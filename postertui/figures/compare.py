@@ -106,17 +106,17 @@ def draw_comparison(
     values than fit beside each other. `name` is the picture's name instead of the columns' or
     variants'. Raises `UserError` (exit code 3) where nothing is left.
     """
-    title = " + ".join(columns)
+    asked = " + ".join(columns)
     table = source.with_settings(list(columns))
     table = table.filter(pl.col("name").is_in(_comparable(source, columns, variants, options)))
     if table.is_empty():
-        raise UserError(f"--compare {title}: no run to compare", exit_code=3)
+        raise UserError(f"--compare {asked}: no run to compare", exit_code=3)
     if options.strict and "variant" in columns:
         table = table.filter(
             (pl.col("FC1") == source.base.fc1) & (pl.col("FC2") == source.base.fc2)
         )
     usual = slugify("-".join(columns if not variants or columns[0] not in IDENTITIES else variants))
-    heading = _title(columns, options)
+    title = _title(columns, options)
     columns = _tell_apart(table, columns, options)
     table = table.with_columns(
         pl.col(c).cast(pl.String).fill_null("unknown") for c in columns if table[c].null_count()
@@ -128,11 +128,11 @@ def draw_comparison(
         table, note = _compared_genres(table, source)
         notes += note
     elif set(columns) != {"FC1", "FC2"}:
-        table = common_genres(f"--compare {title}", source, table)
+        table = common_genres(f"--compare {asked}", source, table)
     if options.strict:
         table = table.filter(pl.col("epoch") <= LAST_EPOCH)
     if table.is_empty():
-        raise UserError(f"--compare {title}: no run of those genres", exit_code=3)
+        raise UserError(f"--compare {asked}: no run of those genres", exit_code=3)
     if usual in figure_names():
         usual = f"compare-{usual}"
     name = name or usual
@@ -143,7 +143,7 @@ def draw_comparison(
             page,
             options,
             name=name if len(pages) == 1 else f"{name}-{number}",
-            title=heading,
+            title=title,
             columns=columns,
             baseline_genres=[g for g in sort_values(page["genre"]) if source.is_common(g)]
             if options.strict

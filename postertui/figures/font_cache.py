@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
+
+from postertui.user_folders import user_folder
 
 
 @contextlib.contextmanager
@@ -16,32 +18,22 @@ def font_cache() -> Iterator[None]:
     matplotlib would make one for each process, which stays behind when the process is ended, and
     fontconfig, which it asks for fonts, would complain on stderr.
     """
-    if _is_writable(_usual_folder()):
+    if _is_writable(user_folder("CACHE")):
         yield
         return
     with tempfile.TemporaryDirectory(prefix="postertui-fonts-") as folder:
         # Of two processes that make it at once, the second would complain.
         Path(folder, "fontconfig").mkdir()
-        before = dict(os.environ)
-        os.environ["XDG_CACHE_HOME"] = folder
-        os.environ.setdefault("MPLCONFIGDIR", folder)
+        given = {"XDG_CACHE_HOME": folder, "MPLCONFIGDIR": os.environ.get("MPLCONFIGDIR", folder)}
+        usual = {name: os.environ.get(name) for name in given}
+        os.environ.update(given)
         try:
             yield
         finally:
-            _restore(before)
-
-
-def _usual_folder() -> Path:
-    named = os.environ.get("XDG_CACHE_HOME")
-    return Path(named) if named else Path(os.environ.get("HOME", "/"), ".cache")
-
-
-def _restore(before: Mapping[str, str]) -> None:
-    for name in ("XDG_CACHE_HOME", "MPLCONFIGDIR"):
-        if name in before:
-            os.environ[name] = before[name]
-        else:
-            del os.environ[name]
+            for name, value in usual.items():
+                del os.environ[name]
+                if value is not None:
+                    os.environ[name] = value
 
 
 def _is_writable(folder: Path) -> bool:

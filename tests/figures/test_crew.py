@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
 import pytest
 
 from postertui.figures.crew import Crew, Job, Outcome
+from postertui.figures.font_cache import font_cache
 from postertui.figures.picture import Picture
 from postertui.history import History
 from postertui.report import Request, prepare_pictures
@@ -59,3 +61,18 @@ def test_a_worker_that_dies_costs_its_figure_and_no_other(jobs: list[Job]) -> No
     lost = [outcome for outcome in outcomes.values() if isinstance(outcome, str)]
     assert lost == ["the process that drew it died"]
     assert all(worker.returncode is not None for worker in workers)
+
+
+def test_without_a_home_to_write_to_fonts_are_listed_in_a_folder_that_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", "/proc/1")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/1/cache")
+    monkeypatch.delenv("MPLCONFIGDIR", raising=False)
+    with font_cache():
+        folder = Path(os.environ["XDG_CACHE_HOME"])
+        assert os.environ["MPLCONFIGDIR"] == str(folder)
+        assert folder.is_dir()
+    assert not folder.exists()
+    assert os.environ["XDG_CACHE_HOME"] == "/proc/1/cache"
+    assert "MPLCONFIGDIR" not in os.environ

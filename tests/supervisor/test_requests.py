@@ -43,6 +43,11 @@ def test_cancelled_queued_run_never_starts(folder: Path) -> None:
     assert_nothing_left(folder, kept)
 
 
+def last_word(folder: Path, run: str) -> str:
+    """What the log ends with, after date and time. It is there once the run has its end."""
+    return (folder / run / "log.txt").read_text().splitlines()[-1].split(" ", 2)[2]
+
+
 def test_cancelled_running_run_stops_after_its_epoch_and_keeps_its_epochs(folder: Path) -> None:
     pace(folder, 0.05)
     [name] = queue(folder, make_spec(epochs=1000))
@@ -57,6 +62,7 @@ def test_cancelled_running_run_stops_after_its_epoch_and_keeps_its_epochs(folder
     assert run.epoch >= 3
     assert [e["event"] for e in events_of(folder, name)][-2:] == ["epoch", "end"]
     assert len(ends(folder, name)) == 1
+    assert last_word(folder, name) == "cancelled"
     wait_until_over(folder)
     assert not (folder / name / "cancel").exists()
     assert not job.is_alive()
@@ -71,6 +77,7 @@ def test_cancelled_run_whose_epoch_does_not_end_is_left_all_the_same(folder: Pat
     wait_until_over(folder)
     assert states(folder) == {hung: "cancelled", other: "done"}
     assert len(ends(folder, hung)) == 1
+    assert last_word(folder, hung) == "cancelled"
     assert_nothing_left(folder, other)
 
 
@@ -199,6 +206,7 @@ def test_paused_runs_wait_and_lose_nothing(folder: Path, tmp_path: Path) -> None
     wait_until_over(folder)
     assert states(folder) == {running: "interrupted", waiting: "queued", other: "done"}
     assert ends(folder, running)[0]["reason"] == "paused"
+    assert last_word(folder, running) == "interrupted: paused"
     told = epochs_told(folder, running)
     assert requests.resume_runs(folder, [running, waiting]) == {running: "done", waiting: "done"}
     assert requests.resume_runs(folder, [running]) == {running: "unchanged"}

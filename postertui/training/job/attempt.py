@@ -19,7 +19,7 @@ from postertui.harmless import harmless
 from postertui.processes import Process
 from postertui.runs import RunLock, RunSpec, read_spec
 from postertui.training.job import checkpoints
-from postertui.training.job.log import attempt_line, epoch_line, log_to, now
+from postertui.training.job.log import attempt_line, end_line, epoch_line, log_to, now
 from postertui.training.job.watch import Watch
 
 #: How an attempt ended. `held`: somebody else works on the run. `closed`: it had its end already.
@@ -76,7 +76,7 @@ class Attempt:
         self._make_trainer = make_trainer
         self._watch = watch
         self._writer: EventWriter
-        self._say: Callable[[str], None]
+        self._say: Callable[[str], None] = lambda _line: None
         self._notified = 0.0
 
     def run(self) -> Result:
@@ -106,29 +106,23 @@ class Attempt:
         if (self._folder / "cancel").exists():
             return self._end("cancelled", "cancelled")
         with log_to(self._folder / "log.txt") as self._say:
-            result = self._train_or_explain()
-            self._say(f"{now()} {result.outcome}{result.reason and ': '}{result.reason}")
-        return result
-
-    def _train_or_explain(self) -> Result:
-        try:
-            return self._train()
-        except UserError as error:
-            return self._end("failed", str(error))
-        except OSError as error:
-            if error.errno in _NO_ROOM:
-                return Result("full", f"no room left on the disk of {self._folder}")
-            return self._crash(error)
-        except Exception as error:
-            return self._crash(error)
+            try:
+                return self._train()
+            except UserError as error:
+                return self._end("failed", str(error))
+            except OSError as error:
+                if error.errno in _NO_ROOM:
+                    return Result("full", f"no room left on the disk of {self._folder}")
+                return self._crash(error)
+            except Exception as error:
+                return self._crash(error)
 
     def _train(self) -> Result:
         spec = read_spec(self._folder)
         _make_durable(self._folder)
         resume, have = checkpoints.recover(self._folder, self._writer.events)
         self._writer.attempt += 1
-        self._start(have)
-        self._say(f"{now()} {attempt_line(spec, self._writer.attempt, have + 1)}")
+        self._start(spec, have)
         if have >= spec.variant.epochs:
             return self._end("done")
         epochs = self._epochs(self._make_trainer(), spec, resume, have + 1)
@@ -139,7 +133,7 @@ class Attempt:
                 if epoch.epoch != 1:
                     raise RuntimeError(f"epoch {epoch.epoch} came where {expected} was due")
                 # The checkpoint was of no use; the log says why.
-                self._start(0)
+                self._start(spec, 0)
             expected = epoch.epoch + 1
             began = time.monotonic()
             waited = began - saved
@@ -179,14 +173,12 @@ class Attempt:
                 self._say(f"{resume}: not of epoch {due - 1}; starting over")
         yield from trainer.epochs(spec, None, self._notify)
 
-    def _start(self, have: int) -> None:
+    def _start(self, spec: RunSpec, have: int) -> None:
         me = Process.current()
-        self._writer.append(
-            "start",
-            from_epoch=have + 1,
-            device=os.environ.get("POSTERTUI_DEVICE", "cpu"),
-            **msgspec.to_builtins(me),
-        )
+        device = os.environ.get("POSTERTUI_DEVICE", "cpu")
+        line = attempt_line(spec, self._writer.attempt, have + 1, device)
+        self._say(f"{now()} {line}")
+        self._writer.append("start", from_epoch=have + 1, device=device, **msgspec.to_builtins(me))
         self._watch.begin(self._folder, self._leave)
 
     def _tell(self, epoch: Epoch, *, checkpoint: bool) -> None:
@@ -211,6 +203,8 @@ class Attempt:
         with self._watch.writing:
             if reason:
                 fields["reason"] = " ".join(harmless(reason).split())[:500]
+            # First, so that whoever sees the end has the whole log.
+            self._say(f"{now()} {end_line(status, reason)}")
             self._writer.append("end", status=status, **fields)
             self._watch.end()
             self._tidy(status)
@@ -218,6 +212,7 @@ class Attempt:
 
     def _leave(self, status: str, reason: str) -> None:
         """The end, when the process has to go at once. The caller holds `writing`."""
+        self._say(f"{now()} {end_line(status, reason)}")
         self._writer.append("end", status=status, reason=reason)
         self._tidy(status)
 

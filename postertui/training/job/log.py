@@ -15,9 +15,8 @@ from postertui.harmless import harmless
 from postertui.runs import RunSpec
 
 
-def attempt_line(spec: RunSpec, attempt: int, first_epoch: int) -> str:
+def attempt_line(spec: RunSpec, attempt: int, first_epoch: int, device: str) -> str:
     """What begins: `attempt 2 on cpu: Comedy, base, seed 0, from epoch 8 of 10`."""
-    device = os.environ.get("POSTERTUI_DEVICE", "cpu")
     what = f"{spec.genre}, {spec.variant.name}, seed {spec.seed}"
     epochs = f"from epoch {first_epoch} of {spec.variant.epochs}"
     return f"attempt {attempt} on {device}: {what}, {epochs}"
@@ -40,6 +39,11 @@ def epoch_line(epoch: int, epochs: int, metrics: Mapping[str, Any]) -> str:
     return "  ".join(words)
 
 
+def end_line(status: str, reason: str) -> str:
+    """How it ended, and why where that says more: `interrupted: paused`."""
+    return f"{status}: {reason}" if reason not in ("", status) else status
+
+
 def _number(value: Any) -> str:
     if isinstance(value, int | float) and math.isfinite(value):
         return f"{value:.4f}"
@@ -58,22 +62,23 @@ def log_to(path: Path) -> Iterator[Callable[[str], None]]:
     Gives a function that writes a line there. A line that finds no room is left out: the events
     tell of a full disk.
     """
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    kept = [os.dup(1), os.dup(2)]
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "ab", buffering=0) as log:
+        kept = [os.dup(1), os.dup(2)]
 
-    def say(line: str) -> None:
-        with contextlib.suppress(OSError):
-            os.write(log, f"{harmless(line)}\n".encode())
-
-    try:
-        for fd in (1, 2):
-            os.dup2(log, fd)
-        yield say
-    finally:
-        for stream in (sys.stdout, sys.stderr):
+        def say(line: str) -> None:
+            # The process may be about to leave while the log is closed.
             with contextlib.suppress(OSError, ValueError):
-                stream.flush()
-        for fd, old in zip((1, 2), kept, strict=True):
-            os.dup2(old, fd)
-            os.close(old)
-        os.close(log)
+                log.write(f"{harmless(line)}\n".encode())
+
+        try:
+            for usual in (1, 2):
+                os.dup2(log.fileno(), usual)
+            yield say
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError):
+                    stream.flush()
+            for usual, old in zip((1, 2), kept, strict=True):
+                os.dup2(old, usual)
+                os.close(old)

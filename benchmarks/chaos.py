@@ -2,9 +2,9 @@
 
     python -m benchmarks.chaos --kills 500 --seed 1
 
-Real supervisors, jobs and clients on a real runs folder, with `benchmarks.cheap_trainer`; kill -9
-at random moments. New runs are queued as others end, the dead are replaced by asking again as
-anybody would. In the end every run must be done and its history equal, to the bit, to one that
+Real supervisors, jobs and clients on a real runs folder, with `tests.support.cheap_trainer`;
+kill -9 at random moments. New runs are queued as others end, the dead are replaced by asking
+again. In the end every run must be done and its history equal, to the bit, to one that
 was trained undisturbed.
 
 `lost`      epochs that somebody has read and that are not in the end's history, or differ in it
@@ -30,13 +30,16 @@ from pathlib import Path
 
 import psutil
 
-from postertui.events import Event, parse_events
-from postertui.processes import Process
-from postertui.runs import RunSpec, Weights, is_held, is_locked, write_spec
-from postertui.store import METRICS, Run, Store
+from postertui.data.weights import Weights
+from postertui.runs.events import Event, parse_events
+from postertui.runs.lock import is_locked
+from postertui.runs.spec import RunSpec, write_spec
+from postertui.runs.store import METRICS, Run, Store
 from postertui.study import Variant
 from postertui.supervisor import folder as files
 from postertui.supervisor import requests
+from postertui.system.locks import is_held
+from postertui.system.processes import Process
 
 ROOT = Path(__file__).resolve().parents[1]
 GENRES = ("Comedy", "Drama", "Horror", "Western")
@@ -289,7 +292,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="work here and leave it for a look")
     arguments = parser.parse_args()
-    os.environ["POSTERTUI_TRAINER"] = "benchmarks.cheap_trainer:CheapTrainer"
+    os.environ["POSTERTUI_TRAINER"] = "tests.support.cheap_trainer:CheapTrainer"
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     os.environ["CHEAP_SECONDS"] = "0.01"
     with tempfile.TemporaryDirectory(prefix="chaos-") as temporary:

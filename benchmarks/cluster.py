@@ -22,11 +22,13 @@ from typing import Any
 
 import msgspec
 
-from postertui.cluster.collector import Collector
-from postertui.cluster.facts import node_facts, versions
-from postertui.cluster.hub import Hub
-from postertui.cluster.link import Link, link_key
-from postertui.cluster.protocol import (
+from postertui.runs.events import encode_event
+from postertui.supervisor import requests
+from postertui.supervisor.backends.ray.collector import Collector
+from postertui.supervisor.backends.ray.facts import node_facts, versions
+from postertui.supervisor.backends.ray.hub import Hub
+from postertui.supervisor.backends.ray.link import Link, link_key
+from postertui.supervisor.backends.ray.protocol import (
     Agent,
     Client,
     Ended,
@@ -36,10 +38,8 @@ from postertui.cluster.protocol import (
     Submit,
     Train,
 )
-from postertui.events import encode_event
-from postertui.supervisor import requests
-from tests.cluster.local import LocalCluster, wait_for
-from tests.supervisor.helpers import (
+from tests.support.ray_cluster import LocalCluster, wait_for
+from tests.support.supervisor import (
     cheap_environment,
     epochs_told,
     events_of,
@@ -324,7 +324,7 @@ def scatter(folder: Path, rounds: int = 5) -> float:
 
 def drive(ports: Any, key: bytes) -> None:
     """A driver that asks no Ray for agents."""
-    from postertui.cluster.driver import Driver
+    from postertui.supervisor.backends.ray.driver import Driver
 
     async def serve() -> None:
         driver = Driver("flood", key)

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from benchmarks.dashboard_live import LiveRuns
 from benchmarks.dashboard_pty import Terminal
-from benchmarks.many_runs import write_runs
+from tests.support.many_runs import write_runs
 
 TICK = 0.5
 EPOCH = 0.1

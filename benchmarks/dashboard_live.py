@@ -8,10 +8,12 @@ import threading
 import time
 from pathlib import Path
 
-from benchmarks.many_runs import GENRES
-from postertui.events import encode_event
-from postertui.runs import RunLock, RunSpec, Weights, write_spec
+from postertui.data.weights import Weights
+from postertui.runs.events import encode_event
+from postertui.runs.lock import RunLock
+from postertui.runs.spec import RunSpec, write_spec
 from postertui.study import Variant
+from tests.support.many_runs import GENRES
 
 VARIANTS = ("base", "no-reg", "l2-1e-2", "l2-1e-4", "lr-decay", "bce", "batch-64", "scratch")
 

@@ -39,11 +39,11 @@ class Probe:
 
         write = LinuxDriver.write
 
-        def counted(driver: LinuxDriver, data: str) -> None:
+        def pluralize(driver: LinuxDriver, data: str) -> None:
             self.written += len(data.encode("utf-8", errors="replace"))
             write(driver, data)
 
-        setattr(LinuxDriver, "write", counted)  # noqa: B010
+        setattr(LinuxDriver, "write", pluralize)  # noqa: B010
 
     def attach(self, app: Any) -> None:
         """Note each key's answer, and how late the event loop of `app` is."""

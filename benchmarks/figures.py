@@ -135,7 +135,7 @@ def hold_against_r(table: Path, folder: Path) -> None:
     """The gate of `tests/figures/built.py`, for all fifteen, against R on this machine."""
     import postertui
     from postertui.figures.catalogue import figure_names
-    from tests.figures.built import differences, read_reference
+    from tests.support.ggplot2_built import differences, read_reference
 
     subprocess.run(["Rscript", str(SCRIPT), "build", str(table), str(folder)], check=True)
     history = postertui.read_table(table)

@@ -17,9 +17,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from postertui.errors import UserError
+from postertui.history.from_runs import history_table
+from postertui.history.reading import read_table
+from postertui.history.writing import write_table
 from postertui.importer import ImportReport, import_paths
-from postertui.table import read_table, write_table
+from postertui.system.errors import UserError
 
 LIMIT_SECONDS = 5.0
 
@@ -125,14 +127,14 @@ def fuzz(files: int, seed: int, folder: Path) -> tuple[Counter[str], float]:
 
 def check_runs(runs: Path) -> None:
     """What was imported must be readable as runs."""
-    from postertui.store import Store
+    from postertui.runs.store import Store
 
     store = Store(runs)
     store.refresh()
     damaged = [run for run in store.runs.values() if run.damage or run.state != "done"]
     if damaged:
         raise AssertionError(f"an import left a damaged run: {damaged[0].damage}")
-    store.table()
+    history_table(store.runs.values())
 
 
 def main() -> int:

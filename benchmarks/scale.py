@@ -27,13 +27,14 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.many_runs import spec as finished_spec
-from benchmarks.many_runs import write_runs
-from postertui.launch import queue
-from postertui.runs import RunSpec, Weights
-from postertui.store import Store
+from postertui.data.weights import Weights
+from postertui.runs.spec import RunSpec
+from postertui.runs.store import Store
 from postertui.study import Variant
 from postertui.supervisor import requests
+from postertui.supervisor.plan import queue
+from tests.support.many_runs import spec as finished_spec
+from tests.support.many_runs import write_runs
 
 ROOT = Path(__file__).resolve().parents[1]
 QUEUED = 2000
@@ -51,7 +52,7 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--folder", type=Path, help="keep the runs here, to measure again")
     arguments = parser.parse_args()
-    os.environ["POSTERTUI_TRAINER"] = "benchmarks.cheap_trainer:CheapTrainer"
+    os.environ["POSTERTUI_TRAINER"] = "tests.support.cheap_trainer:CheapTrainer"
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     with tempfile.TemporaryDirectory(prefix="scale-") as temporary:
         folder = arguments.folder or Path(temporary) / "runs"

@@ -19,13 +19,13 @@ import msgspec
 from postertui.dashboard.app import DashboardApp
 from postertui.dashboard.options import Options
 from postertui.dashboard.setup import Setup
-from postertui.posters import build_dataset
-from postertui.runs import FileLock, is_held
+from postertui.data.posters import build_dataset
+from postertui.data.synthetic import make_posters
 from postertui.supervisor import folder as files
 from postertui.supervisor.folder import JobStatus, Status
-from postertui.synthetic import make_posters
-from postertui.whole import replace_file
-from tests.dashboard.made import MadeRuns
+from postertui.system.atomic_files import write_atomic
+from postertui.system.locks import FileLock, is_held
+from tests.support.dashboard_runs import MadeRuns
 
 LARGE, SMALL = (160, 48), (80, 24)
 VARIANTS = ("base", "l2-1e-2", "l2-1e-4", "no-reg")
@@ -71,7 +71,7 @@ def at_work(folder: Path) -> Iterator[None]:
     running = [path.parent.name for path in folder.glob("*/lock") if is_held(path)]
     jobs = tuple(JobStatus(None, "cpu", run) for run in running)
     status = Status(running=True, jobs=jobs, slots=len(jobs), queued=5)
-    replace_file(folder / files.STATUS, msgspec.json.encode(status))
+    write_atomic(folder / files.STATUS, msgspec.json.encode(status))
     lock = FileLock(folder / files.LOCK)
     assert lock.acquire()
     yield

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from postertui.cohorts import CohortInfo, Dataset, DatasetInfo
-from postertui.runs import RunSpec
+from postertui.data.dataset import CohortInfo, Dataset, DatasetInfo
+from postertui.data.weights import resolve_weights
+from postertui.runs.spec import RunSpec
 from postertui.study import Variant
 from postertui.training.features import FeatureCache
-from postertui.weights import resolve_weights
 
 #: The cohorts of 2017: 84 and 85 batches of 256.
 TRAIN, TEST = 21_490, 21_651

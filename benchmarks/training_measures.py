@@ -25,21 +25,14 @@ from unittest import mock
 import numpy as np
 import psutil
 
-from benchmarks.training_made import (
-    RANDOM,
-    TEST,
-    TRAIN,
-    fill_features,
-    make_dataset,
-    make_spec,
-)
-from postertui.runs import RunSpec, write_spec
+from benchmarks.training_made import RANDOM, TEST, TRAIN, fill_features, make_dataset, make_spec
+from postertui.data.weights import CONVOLUTIONS
+from postertui.runs.spec import RunSpec, write_spec
 from postertui.training import backend, features, trainer
 from postertui.training.backend import to_device, to_host
 from postertui.training.loop import Passes, compile_passes
 from postertui.training.plan import Plan, plan_evaluation, plan_training
 from postertui.training.trainer import Trainer, ignore
-from postertui.weights import CONVOLUTIONS
 
 Measured = dict[str, Any]
 

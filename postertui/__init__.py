@@ -21,9 +21,9 @@ __all__ = ["__version__", "draw", "read_table"]
 def read_table(path: str | Path) -> pl.DataFrame:
     """The history table at `path`: a runs folder, or a TSV, CSV or Parquet file.
 
-    Raises `postertui.errors.UserError` where the file is not a history table.
+    Raises `postertui.system.errors.UserError` where the file is not a history table.
     """
-    from postertui.history import open_history
+    from postertui.history.selection import open_history
 
     return open_history(Path(path)).table
 
@@ -32,7 +32,7 @@ def draw(name: str, table: pl.DataFrame, strict: bool = False) -> plotnine.ggplo
     """The figure `name` (`base`, `l1`, `test-loss`, `models`, …) drawn from a history table.
 
     `strict` draws exactly what R drew for the 2017 study; without it a figure may show more
-    (isolated points, wrapped strips), never less. Raises `postertui.errors.UserError` for an
+    (isolated points, wrapped strips), never less. Raises `postertui.system.errors.UserError` for an
     unknown name, and where the table has nothing to show.
     """
     from postertui.report import draw_figure

@@ -42,5 +42,5 @@ def test_no_command_loads_tensorflow_for_its_help(command: str) -> None:
 
 
 def test_reading_runs_needs_neither_tensorflow_nor_a_terminal() -> None:
-    loaded = loaded_by("import postertui.history, postertui.store.tabulate, postertui.filters")
+    loaded = loaded_by("import postertui.history, postertui.history.from_runs, postertui.filters")
     assert not loaded & {"tensorflow", "keras", "jax", "textual", "plotnine", "matplotlib"}

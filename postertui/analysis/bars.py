@@ -22,7 +22,7 @@ from postertui.analysis.cohorts import cohort_facts
 from postertui.analysis.noise import Noise, equal_settings, noise_floor
 from postertui.analysis.statistics import t_quantile
 from postertui.analysis.values import dead_rows, run_values
-from postertui.cohorts import always_yes_f
+from postertui.data.dataset import always_yes_f
 
 Verdict = Literal["below the bar", "unclear", "above"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from postertui.published import BASE_RATES, TEST_POSTERS, TRAIN_POSTERS
+from postertui.published.facts import BASE_RATES, TEST_POSTERS, TRAIN_POSTERS
 
 SCHEMA = {
     "genre": pl.String,

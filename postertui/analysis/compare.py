@@ -48,7 +48,7 @@ from postertui.analysis.pairs import (
 )
 from postertui.analysis.statistics import sign_flip_p_value
 from postertui.analysis.values import lower_is_better, resolve_rule, rule_line, run_values
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 __all__ = ["CELL_SCHEMA", "ENOUGH_GENRES", "ROW_SCHEMA", "Comparison", "compare"]
 

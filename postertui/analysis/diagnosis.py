@@ -17,7 +17,7 @@ import polars as pl
 from postertui.analysis.cohorts import batch_size, cohort_facts
 from postertui.analysis.statistics import Floats
 from postertui.analysis.values import dead_rows
-from postertui.cohorts import always_yes_f
+from postertui.data.dataset import always_yes_f
 
 Kind = Literal[
     "dead",

@@ -14,7 +14,7 @@ import polars as pl
 
 from postertui.analysis.cohorts import cohort_facts
 from postertui.analysis.values import default_metric, resolve_rule, rule_line, run_values
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 CHOICE_SCHEMA = {
     "genre": pl.String,
@@ -51,7 +51,7 @@ class Ensemble:
 
     `teams` (`TEAM_SCHEMA`) compares the ensemble, the best single variant by training F and the
     best one in hindsight, all over the same genres: those where a test F exists for the ensemble
-    and both variants. `counts` says whether the confusion counts are `counted` or `implied` by
+    and both variants. `counts` says whether the confusion counts are `pluralize` or `implied` by
     accuracy and F (see `implied_counts`). `notes` belong under the table.
     """
 
@@ -160,12 +160,12 @@ def _team(who: str, chosen_by: str, cells: pl.DataFrame, genres: set[str]) -> di
     row: dict[str, Any] = dict.fromkeys(TEAM_SCHEMA)
     row |= {"who": who, "chosen_by": chosen_by, "genres": own.height}
     row |= {"macro_f1": own["test_fscore"].mean(), "counts": ""}
-    counted = own.drop_nulls("test_tp")
-    if counted.height and counted.height == own.height:
-        tp, fp, fn, tn = (float(counted[f"test_{c}"].sum()) for c in _CELLS)
+    pluralize = own.drop_nulls("test_tp")
+    if pluralize.height and pluralize.height == own.height:
+        tp, fp, fn, tn = (float(pluralize[f"test_{c}"].sum()) for c in _CELLS)
         row |= {"tp": tp, "fp": fp, "fn": fn, "tn": tn}
         row |= {"precision": tp / (tp + fp) if tp + fp else None}
         row |= {"recall": tp / (tp + fn) if tp + fn else None}
         row |= {"micro_f1": 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else None}
-        row["counts"] = "implied" if (counted["counts"] == "implied").any() else "counted"
+        row["counts"] = "implied" if (pluralize["counts"] == "implied").any() else "counted"
     return row

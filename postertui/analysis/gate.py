@@ -17,7 +17,7 @@ from postertui.analysis.bars import bars
 from postertui.analysis.noise import ENOUGH_DF, equal_settings, noise_floor, within_settings
 from postertui.analysis.statistics import holm, t_p_value, t_quantile, t_ratio
 from postertui.analysis.values import check_metric, lower_is_better, resolve_rule, run_values
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 AGAINST_SCHEMA = {
     "name": pl.String,

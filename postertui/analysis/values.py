@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 #: How the epoch of a comparison is picked, and what to say about it.
 RULES = {

@@ -22,7 +22,7 @@ from postertui.cli.streams import (
     prepare_streams,
     refusal,
 )
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 #: Command to the module in `postertui.cli` that defines it, and its line in `--help`. Kept here as
 #: text so that `postertui --help` imports none of them.
@@ -130,9 +130,9 @@ def main() -> None:
         if isinstance(error, OSError) and (refused := refusal(error)):
             discard_output()
             _end(refused, 1)
-        from postertui.crash import keep_traceback
+        from postertui.system.crash_log import log_traceback
 
-        _end(keep_traceback(error), 1)
+        _end(log_traceback(error), 1)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from postertui.cli.options import from_option, runs_option
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from postertui.history import History
+    from postertui.history.selection import History
 
 
 class EpochType(click.ParamType[str | int]):
@@ -70,7 +70,7 @@ def load(source: Path | None, runs: Path) -> History:
     Raises `UserError` as `read_history` does.
     """
     from postertui.cli.reading import read_history
-    from postertui.table import with_base_rates
+    from postertui.history.schema import with_base_rates
 
     history = read_history(source or runs)
     return replace(history, table=with_base_rates(history.table))

@@ -17,7 +17,7 @@ from postertui.cli.analysis_options import (
 )
 from postertui.cli.formats import Format, format_option, print_sections
 from postertui.cli.options import PATH
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
     import polars as pl

@@ -13,9 +13,9 @@ import click
 from postertui.cli.options import PATH, print_json
 
 if TYPE_CHECKING:
-    from postertui.cohorts import Dataset
-    from postertui.posters import BuildReport
-    from postertui.posters.build import Progress
+    from postertui.data.dataset import Dataset
+    from postertui.data.posters import BuildReport
+    from postertui.data.posters.build import Progress
 
 #: So many left-out posters are named on the screen; left-out.csv has them all.
 _NAMED = 10
@@ -64,8 +64,8 @@ def build_command(
     of --side pixels. What cannot be used is named, counted and left out; data/left-out.csv lists
     all of it. The old data folder stays until the new one is whole.
     """
-    from postertui.cohorts import Dataset
-    from postertui.posters import build_dataset
+    from postertui.data.dataset import Dataset
+    from postertui.data.posters import build_dataset
 
     with build_progress("posters") as progress:
         report = build_dataset(posters, labels, data, side=side, mirror=mirror, progress=progress)
@@ -88,7 +88,7 @@ def build_command(
 @_json_option
 def show_command(data: Path, as_json: bool) -> None:
     """Cohorts, genres, base rates, and the genres too rare to model."""
-    from postertui.cohorts import Dataset
+    from postertui.data.dataset import Dataset
 
     dataset = Dataset.open(data)
     if as_json:
@@ -99,7 +99,7 @@ def show_command(data: Path, as_json: bool) -> None:
 
 def summary(dataset: Dataset) -> dict[str, Any]:
     """What `--json` prints: per cohort and genre the base rate and the always-yes F."""
-    from postertui.cohorts import always_yes_f
+    from postertui.data.dataset import always_yes_f
 
     def rates(genre: str) -> dict[str, Any]:
         by_cohort = {str(d): dataset.base_rate(genre, [d]) for d in dataset.cohorts}
@@ -129,7 +129,7 @@ def _describe(dataset: Dataset) -> str:
     """The summary for people: a line per genre, a column per cohort."""
     from rich.cells import cell_len
 
-    from postertui.cohorts import RARE, always_yes_f
+    from postertui.data.dataset import RARE, always_yes_f
 
     digits = dataset.cohorts
     rare = set(dataset.rare_genres())

@@ -12,9 +12,9 @@ from postertui.cli.options import PATH
 from postertui.cli.streams import say
 
 if TYPE_CHECKING:
-    from postertui.demo import DemoFolders
-    from postertui.launch import Plan
-    from postertui.runs import Weights
+    from postertui.cli.demo_study import DemoFolders
+    from postertui.data.weights import Weights
+    from postertui.supervisor.plan import Plan
 
 
 @click.command("demo")
@@ -33,8 +33,9 @@ def demo_command(headless: bool, folder: Path, jobs: int | None) -> int:
     Shows the training live in the dashboard; without a terminal it is headless by itself. Leaving
     the dashboard early leaves the training going.
     """
-    from postertui import demo, launch
+    from postertui.cli import demo_study as demo
     from postertui.cli.data import build_progress
+    from postertui.supervisor import plan as launch
     from postertui.supervisor import requests
 
     launch.check_trainable()
@@ -59,7 +60,7 @@ def demo_command(headless: bool, folder: Path, jobs: int | None) -> int:
 
 def _follow(folders: DemoFolders, plan: Plan) -> int:
     from postertui.cli.progress import follow
-    from postertui.store import Store
+    from postertui.runs.store import Store
 
     store = Store(folders.runs)
     store.refresh()
@@ -67,10 +68,10 @@ def _follow(folders: DemoFolders, plan: Plan) -> int:
 
 
 def _watch(folders: DemoFolders, weights: Weights) -> int:
+    from postertui.cli.demo_study import STUDY
     from postertui.dashboard.setup import Setup
     from postertui.dashboard.start import run_dashboard
-    from postertui.demo import STUDY
-    from postertui.store import Store
+    from postertui.runs.store import Store
 
     run_dashboard(
         Setup(

@@ -27,8 +27,8 @@ def doctor_command(repair: bool, on: str | None, runs: Path, data: Path, as_json
 
     examined = examine(runs, data, repair=repair)
     if on is not None:
-        from postertui.cluster import checks
-        from postertui.cluster.address import parse_address
+        from postertui.supervisor.backends.ray import checks
+        from postertui.supervisor.backends.ray.address import parse_address
 
         there = checks.examine(parse_address(on), runs, data)
         examined = itertools.chain(examined, there)

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from postertui.history import History
-    from postertui.page.content import PageFigure
-    from postertui.page.files import Kind
+    from postertui.history.selection import History
     from postertui.report import Drawn, Request
-    from postertui.runs import RunSpec
+    from postertui.report.page.content import PageFigure
+    from postertui.report.page.files import Kind
+    from postertui.runs.spec import RunSpec
 
 
 def write_pages(
@@ -32,11 +32,11 @@ def write_pages(
     It covers the runs that `request` chose, base among them. Raises `UserError` (exit code 3)
     where it chose none.
     """
-    from postertui.page.content import build_page
-    from postertui.page.files import write_page
-    from postertui.page.provenance import provenance
+    from postertui.history.schema import with_base_rates
     from postertui.report import describe_command
-    from postertui.table import with_base_rates
+    from postertui.report.page.content import build_page
+    from postertui.report.page.files import write_page
+    from postertui.report.page.provenance import provenance
 
     table = with_base_rates(narrow(history, request))
     # The folder of runs by its usual name needs no mention in a command.
@@ -77,7 +77,7 @@ def narrow(history: History, request: Request) -> pl.DataFrame:
 
 def specs_of(place: Path, table: pl.DataFrame) -> list[RunSpec]:
     """What the table's runs were to train, where `place` is their folder; none for a file."""
-    from postertui.runs import read_spec, run_folder
+    from postertui.runs.spec import read_spec, run_folder
 
     if not place.is_dir():
         return []
@@ -95,7 +95,7 @@ def as_page_figure(drawn: Drawn) -> PageFigure:
 
     Raises `UserError` where there is none such.
     """
-    from postertui.page.content import PageFigure
+    from postertui.report.page.content import PageFigure
 
     shown = [p for suffix in (".png", ".svg") for p in drawn.paths if p.suffix == suffix]
     if not shown:

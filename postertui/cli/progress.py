@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from postertui.cli.options import print_json
 from postertui.cli.streams import say
-from postertui.errors import UserError
-from postertui.harmless import harmless
 from postertui.supervisor import requests
 from postertui.supervisor.folder import LOG as SUPERVISOR_LOG
+from postertui.system.errors import UserError
+from postertui.system.text import strip_control_chars
 
 if TYPE_CHECKING:
-    from postertui.launch import Plan
-    from postertui.runs import State
-    from postertui.store import Run, Store
+    from postertui.runs.lifecycle import State
+    from postertui.runs.store import Run, Store
+    from postertui.supervisor.plan import Plan
 
 #: Seconds between two looks at the runs folder.
 INTERVAL = 0.3
@@ -114,7 +114,11 @@ def _summary(store: Store, names: Sequence[str], ended: Counter[State]) -> None:
     for name in names:
         run = store.runs.get(name)
         if run is not None and run.state != "done":
-            why = "paused; `postertui resume` goes on" if run.paused else harmless(run.reason or "")
+            why = (
+                "paused; `postertui resume` goes on"
+                if run.paused
+                else strip_control_chars(run.reason or "")
+            )
             say(f"  {name}  {run.state}: {why}")
 
 
@@ -151,7 +155,7 @@ def newest_f(run: Run) -> str:
     text = "F -" if score is None else f"F {score:.3f}"
     rate = run.spec.test_base_rate if run.spec else None
     if rate:
-        from postertui.cohorts import always_yes_f
+        from postertui.data.dataset import always_yes_f
 
         text += f" (always yes {always_yes_f(rate):.3f})"
     return text
@@ -191,7 +195,7 @@ class _Lines:
                 continue
             self._told[run.name] = run.state
             if run.state in CLOSED:
-                why = f": {harmless(run.reason)}" if run.reason else ""
+                why = f": {strip_control_chars(run.reason)}" if run.reason else ""
                 say(f"[{done}/{self._total}] {run.state:<9} {run.name}  {newest_f(run)}{why}")
             elif run.state == "running":
                 say(f"[{done}/{self._total}] started   {run.name}")
@@ -256,7 +260,7 @@ class _Bars:
         if spec is None:
             return
         if run.name not in self._tasks:
-            label = harmless(f"{spec.genre} {spec.variant.name} seed {spec.seed}")[:36]
+            label = strip_control_chars(f"{spec.genre} {spec.variant.name} seed {spec.seed}")[:36]
             self._tasks[run.name] = self._progress.add_task(label, total=None, note="")
         completed, total, note = run.epoch, spec.variant.epochs, newest_f(run)
         if not run.epoch:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from postertui.errors import UserError
-from postertui.words import counted
+from postertui.system.errors import UserError
+from postertui.system.text import pluralize
 
 if TYPE_CHECKING:
-    from postertui.history import History
+    from postertui.history.selection import History
 
 
 def read_history(place: Path) -> History:
@@ -20,7 +20,7 @@ def read_history(place: Path) -> History:
     Says on standard error how many runs could not be read. Raises `UserError` where there is no
     history, and with exit code 3 where it holds no epoch.
     """
-    from postertui.history import open_history
+    from postertui.history.selection import open_history
 
     if not place.exists():
         raise UserError(
@@ -29,7 +29,7 @@ def read_history(place: Path) -> History:
     history = open_history(place)
     if history.damaged:
         click.echo(
-            f"postertui: {place}: left out {counted(history.damaged, 'damaged run')}; "
+            f"postertui: {place}: left out {pluralize(history.damaged, 'damaged run')}; "
             "`postertui doctor` says what is wrong",
             err=True,
         )

@@ -11,11 +11,11 @@ import click
 
 from postertui.cli.options import PATH, from_option, print_json, runs_option
 from postertui.cli.reading import read_history
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
-    from postertui.page.files import Kind
     from postertui.report import Drawn, Failure, Request
+    from postertui.report.page.files import Kind
 
 
 @click.command("report")
@@ -127,7 +127,7 @@ def draw_history(
 ) -> int:
     """Draw `request` of the table or runs at `place`, print what came of it; the exit code.
 
-    `pages` are the kinds of page to write around the figures (see `postertui.page`).
+    `pages` are the kinds of page to write around the figures (see `postertui.report.page`).
     """
     from postertui.figures.crew import Crew, default_size
     from postertui.report import Failure, Report, draw_with

@@ -12,7 +12,7 @@ import click
 from postertui.cli.options import json_option, print_json, runs_option
 from postertui.cli.selection import check_exists, open_store, query_argument, select
 from postertui.cli.streams import say
-from postertui.words import counted
+from postertui.system.text import pluralize
 
 if TYPE_CHECKING:
     from postertui.supervisor.requests import Outcome
@@ -143,5 +143,5 @@ def _request(
         print_json(outcomes)
     counts = Counter({"done": done, **_SAID}[outcome] for outcome in outcomes.values())
     parts = ", ".join(f"{count} {what}" for what, count in counts.most_common())
-    say(f"{counted(len(found), 'run')}: {parts}")
+    say(f"{pluralize(len(found), 'run')}: {parts}")
     return 1 if {"damaged", "missing"} & set(outcomes.values()) else 0

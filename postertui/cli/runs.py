@@ -14,11 +14,12 @@ import click
 from postertui.cli.options import json_option, print_json, runs_option
 from postertui.cli.selection import open_store, query_argument, select
 from postertui.cli.streams import say
-from postertui.errors import UserError
-from postertui.words import counted
+from postertui.runs import layout
+from postertui.system.errors import UserError
+from postertui.system.text import pluralize
 
 if TYPE_CHECKING:
-    from postertui.store import Run, Store
+    from postertui.runs.store import Run, Store
 
 #: Seconds between two looks at a log that is followed.
 INTERVAL = 0.2
@@ -48,7 +49,7 @@ def runs_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
     click.echo("\n".join(run_lines(found)))
     counts = Counter(shown_state(run) for run in found)
     parts = ", ".join(f"{count} {state}" for state, count in counts.most_common())
-    say(f"{counted(len(found), 'run')}: {parts}")
+    say(f"{pluralize(len(found), 'run')}: {parts}")
     if waiting := requests.status(runs).waiting:
         say(f"Waiting: {waiting}")
     return 0
@@ -70,7 +71,7 @@ def log_command(query: tuple[str, ...], lines: int | None, follow: bool, runs: P
     for number, run in enumerate(found):
         if len(found) > 1:
             click.echo(f"{chr(10) * bool(number)}==> {run.name} <==")
-        file = _open_log(runs / run.name / "log.txt", even_empty=follow)
+        file = _open_log(runs / run.name / layout.LOG, even_empty=follow)
         if file is None:
             say(f"{run.name}: nothing was printed yet")
             continue
@@ -94,7 +95,7 @@ def _open_log(path: Path, *, even_empty: bool) -> BinaryIO | None:
 
 def run_lines(runs: Sequence[Run]) -> Iterator[str]:
     """One aligned line per run: state, epochs, test F, name, and why it ended so."""
-    from postertui.harmless import harmless
+    from postertui.system.text import strip_control_chars
 
     width = max((len(run.name) for run in runs), default=0)
     yield f"{'STATE':<11}  {'EPOCH':>9}  {'TEST F':>6}  {'RUN':<{width}}  REASON".rstrip()
@@ -104,9 +105,9 @@ def run_lines(runs: Sequence[Run]) -> Iterator[str]:
         if score is None:
             score = run.newest("test_fscore")
         shown = "-" if score is None else f"{score:.3f}"
-        reason = " ".join(harmless(run.reason or "").split())
+        reason = " ".join(strip_control_chars(run.reason or "").split())
         epochs = f"{run.epoch}/{total}"
-        name = harmless(run.name)
+        name = strip_control_chars(run.name)
         yield f"{shown_state(run):<11}  {epochs:>9}  {shown:>6}  {name:<{width}}  {reason}".rstrip()
 
 
@@ -123,9 +124,9 @@ def shown_state(run: Run) -> str:
 
 def _last(file: BinaryIO, lines: int | None) -> list[str]:
     """The rest of the file as harmless lines; the last `lines` of them."""
-    from postertui.harmless import harmless
+    from postertui.system.text import strip_control_chars
 
-    text = harmless(file.read().decode("utf-8", "replace"))
+    text = strip_control_chars(file.read().decode("utf-8", "replace"))
     found = text.splitlines()
     return found if lines is None else found[len(found) - min(lines, len(found)) :]
 

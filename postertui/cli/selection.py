@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
-    from postertui.store import Run, Store
+    from postertui.runs.store import Run, Store
 
 query_argument = click.argument("query", nargs=-1, metavar="[RUN|FILTER]...")
 
 
 def open_store(folder: Path) -> Store:
     """The runs below `folder`. Raises `UserError` where it cannot be read; none are fine."""
-    from postertui.store import Store
+    from postertui.runs.store import Store
 
     store = Store(folder)
     try:

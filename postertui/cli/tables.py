@@ -11,8 +11,7 @@ import click
 from postertui.cli.analysis_options import matching
 from postertui.cli.options import PATH, from_option, json_option, print_json, runs_option
 from postertui.cli.reading import read_history
-from postertui.harmless import harmless
-from postertui.words import counted
+from postertui.system.text import pluralize, strip_control_chars
 
 if TYPE_CHECKING:
     from postertui.importer import ImportReport
@@ -67,7 +66,7 @@ def export_command(
 
     A .tsv opens in R with read.table(header=TRUE, sep="\\t"); numbers are written exactly.
     """
-    from postertui.table import check_target, write_table
+    from postertui.history.writing import check_target, write_table
 
     check_target(output)
     table = matching(read_history(source or runs), query)
@@ -77,11 +76,11 @@ def export_command(
         document = {"file": str(output), "runs": count, "rows": table.height}
         print_json(document)
     else:
-        click.echo(f"{output}: {counted(count, 'run')}, {counted(table.height, 'row')}")
+        click.echo(f"{output}: {pluralize(count, 'run')}, {pluralize(table.height, 'row')}")
 
 
 def _in_words(report: ImportReport, runs: Path) -> str:
-    parts = [f"{counted(len(report.added), 'run')} added to {runs}"]
+    parts = [f"{pluralize(len(report.added), 'run')} added to {runs}"]
     if report.there:
         more = f" ({len(report.completed):,} completed)" if report.completed else ""
         parts.append(f"{report.there:,} there already{more}")
@@ -103,4 +102,4 @@ def _as_json(report: ImportReport, runs: Path) -> dict[str, object]:
 
 def _say(lines: Iterable[str]) -> None:
     for line in lines:
-        click.echo(" ".join(harmless(line).split()), err=True)
+        click.echo(" ".join(strip_control_chars(line).split()), err=True)

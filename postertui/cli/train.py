@@ -10,12 +10,12 @@ import click
 
 from postertui.cli.options import Digits, data_option, json_option, print_json, runs_option
 from postertui.cli.streams import say
-from postertui.errors import UserError
-from postertui.words import counted
+from postertui.system.errors import UserError
+from postertui.system.text import pluralize
 
 if TYPE_CHECKING:
-    from postertui.launch import Plan
     from postertui.study import Study
+    from postertui.supervisor.plan import Plan
 
 
 @click.command("train")
@@ -89,11 +89,11 @@ def train_command(
     if only_list:
         list_variants(study, variants, as_json=as_json)
         return 0
-    from postertui import launch
     from postertui.cli.selection import open_store
-    from postertui.cohorts import Dataset
+    from postertui.data.dataset import Dataset
+    from postertui.data.weights import resolve_weights
+    from postertui.supervisor import plan as launch
     from postertui.supervisor import requests
-    from postertui.weights import resolve_weights
 
     study.select(variants)  # a slip in a name is said before weights are fetched
     dataset = Dataset.open(data)
@@ -142,15 +142,15 @@ def check_place(runs: Path, on: str | None, gpu: float | None) -> str:
 
     Raises `UserError` where that cannot be done, before anything is queued.
     """
-    from postertui import launch
     from postertui.supervisor import folder
+    from postertui.supervisor import plan as launch
 
     where = on or folder.read_settings(runs).on or "here"
     if where == "here":
         launch.check_trainable()
         return where
-    from postertui.cluster.address import parse_address
-    from postertui.cluster.checks import check_before
+    from postertui.supervisor.backends.ray.address import parse_address
+    from postertui.supervisor.backends.ray.checks import check_before
 
     address = parse_address(where)
     say(check_before(runs, address, gpu))
@@ -192,7 +192,7 @@ def say_plan(plan: Plan, *, retry: bool) -> None:
         (len(plan.ended), "failed or cancelled"),
     ]
     parts = ", ".join(f"{count} {what}" for count, what in counts if count)
-    say(f"{counted(len(plan.specs), 'run')}: {parts or 'none'}")
+    say(f"{pluralize(len(plan.specs), 'run')}: {parts or 'none'}")
     if plan.ended and not retry:
         say("Those that failed or were cancelled are left alone; --retry queues them again.")
 

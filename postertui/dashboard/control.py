@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
-    from postertui.runs import RunSpec
+    from postertui.runs.spec import RunSpec
     from postertui.supervisor.folder import Status
 
 #: Seconds within which a cancelled run has ended (an epoch or 10 s), and some more.
@@ -51,7 +51,7 @@ class Control:
     ) -> str:
         """Queue the `missing` runs and `again` those that ended, and have them worked on."""
         client = self._client()
-        from postertui import launch
+        from postertui.supervisor import plan as launch
 
         launch.check_trainable()
         launch.queue(self.folder, missing)

@@ -22,8 +22,8 @@ from typing import Any
 import msgspec
 
 from postertui.dashboard.options import Options
-from postertui.errors import UserError
-from postertui.user_folders import user_folder
+from postertui.system.errors import UserError
+from postertui.system.user_folders import user_folder
 
 _KNOWN = ("theme", "bell", "on_end", "keys")
 

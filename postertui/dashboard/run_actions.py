@@ -15,8 +15,8 @@ from postertui.dashboard.live.view import RunView
 from postertui.dashboard.safe import clean
 from postertui.dashboard.screens.confirm import ConfirmScreen
 from postertui.dashboard.screens.prompt import PromptScreen
-from postertui.errors import UserError
-from postertui.notes import Note, change_notes, parse_tags
+from postertui.runs.notes import Note, change_notes, parse_tags
+from postertui.system.errors import UserError
 
 RUN_BINDINGS: list[BindingType] = [
     Binding("n", "launch", "New runs", id="run.launch",

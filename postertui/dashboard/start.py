@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from postertui.dashboard.hangup import leave_with_terminal
 from postertui.dashboard.memory import Config, config_path, load_config, load_view
 from postertui.dashboard.setup import Setup
-from postertui.errors import UserError
 from postertui.filters import parse
+from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
     from postertui.dashboard.app import DashboardApp

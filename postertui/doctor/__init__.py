@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from postertui.doctor.finding import Finding, Status
 from postertui.doctor.machine import check_devices, check_versions, check_weights
 from postertui.doctor.places import check_data, check_folder
 from postertui.doctor.runs import check_leftovers, check_processes, check_runs
+from postertui.system.finding import Finding, Status
 
 __all__ = ["Finding", "Status", "examine"]
 

@@ -6,8 +6,8 @@ import importlib.metadata
 import platform
 from collections.abc import Iterator
 
-from postertui.doctor.finding import Finding
-from postertui.errors import UserError
+from postertui.system.errors import UserError
+from postertui.system.finding import Finding
 
 #: Distributions whose versions are of interest, in the order in which they are shown.
 PACKAGES = ("numpy", "polars", "plotnine", "textual", "tensorflow", "keras", "jax", "ray")
@@ -28,7 +28,7 @@ def check_versions() -> Iterator[Finding]:
 
 
 def check_devices() -> Iterator[Finding]:
-    from postertui.supervisor.devices import cores, find_gpus
+    from postertui.supervisor.backends.devices import cores, find_gpus
 
     yield Finding("devices", "ok", f"{cores()} CPU cores")
     gpus = find_gpus()
@@ -39,7 +39,7 @@ def check_devices() -> Iterator[Finding]:
 
 
 def check_weights() -> Iterator[Finding]:
-    from postertui.weights import check_file, imagenet_path
+    from postertui.data.weights import check_file, imagenet_path
 
     path = imagenet_path()
     if not path.is_file():

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from postertui.doctor.finding import Finding
-from postertui.errors import UserError
-from postertui.runs import FileLock
+from postertui.system.errors import UserError
+from postertui.system.finding import Finding
+from postertui.system.locks import FileLock
 
 #: File systems that are reached over a network.
 NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "beegfs", "gpfs")
@@ -33,7 +33,7 @@ sys.exit(9)
 
 
 def check_data(data: Path) -> Iterator[Finding]:
-    from postertui.cohorts import Dataset
+    from postertui.data.dataset import Dataset
 
     if not data.exists():
         yield Finding("data", "note", f"{data}: no data folder", "`postertui data build` makes one")

@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from postertui.doctor.finding import Finding
-from postertui.errors import UserError
-from postertui.harmless import harmless
-from postertui.runs import is_held, is_locked
-from postertui.whole import DRAFT
+from postertui.runs.lock import is_locked
+from postertui.system.atomic_files import DRAFT_PREFIX
+from postertui.system.errors import UserError
+from postertui.system.finding import Finding
+from postertui.system.locks import is_held
+from postertui.system.text import strip_control_chars
 
 #: Where `--repair` puts what is damaged.
 ASIDE = ".damaged"
@@ -68,7 +69,7 @@ def check_processes(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
 
 def check_runs(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
     """Runs that cannot be read; the others are counted."""
-    from postertui.store import Store
+    from postertui.runs.store import Store
 
     store = Store(runs, cache=False)
     try:
@@ -80,19 +81,20 @@ def check_runs(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
     well = len(store.runs) - len(damaged)
     yield Finding("runs", "ok", f"{well} of {len(store.runs)} runs can be read")
     for run in sorted(damaged, key=lambda run: run.name):
-        said = " ".join(harmless(run.damage or "").split())
+        said = " ".join(strip_control_chars(run.damage or "").split())
         yield _aside_or_wrong(runs, runs / run.name, said, repair)
 
 
 def check_leftovers(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
     """Notes that cannot be read, and drafts that a crash left."""
-    from postertui.notes import NAME, read_notes
+    from postertui.runs.notes import NAME, read_notes
 
     try:
         read_notes(runs)
     except UserError as error:
         yield _aside_or_wrong(runs, runs / NAME, str(error), repair)
-    drafts = [path for path in runs.glob(f"{DRAFT}*") if time.time() - path.lstat().st_mtime > OLD]
+    outdated = time.time() - OLD
+    drafts = [p for p in runs.glob(f"{DRAFT_PREFIX}*") if p.lstat().st_mtime < outdated]
     for draft in drafts if repair else ():
         if draft.is_dir() and not draft.is_symlink():
             shutil.rmtree(draft, ignore_errors=True)
@@ -126,12 +128,13 @@ def _aside_or_wrong(runs: Path, path: Path, said: str, repair: bool) -> Finding:
         target = move_aside(runs, path)
     except OSError as error:
         return Finding("runs", "wrong", f"{said}; cannot be moved: {error.strerror}", "mend modes")
-    return Finding("runs", "ok", f"moved {harmless(path.name)} to {target.parent}: {said}")
+    name = strip_control_chars(path.name)
+    return Finding("runs", "ok", f"moved {name} to {target.parent}: {said}")
 
 
 def _owners(runs: Path) -> Iterator[tuple[str, int]]:
     """Runs that are being trained and the pids of their jobs."""
-    from postertui.store import Store
+    from postertui.runs.store import Store
 
     store = Store(runs)
     with contextlib.suppress(OSError):
@@ -145,7 +148,7 @@ def _jobs_of(runs: Path) -> Iterable[tuple[int, int]]:
     """Pid and parent of the processes that are jobs of `runs`."""
     import psutil
 
-    from postertui.supervisor.local import FOLDER
+    from postertui.supervisor.backends.local import FOLDER
 
     folder = os.fspath(runs.resolve())
     for process in psutil.process_iter():

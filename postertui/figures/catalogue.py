@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import polars as pl
 
-from postertui.errors import UserError
 from postertui.figures.curves import draw_curves
 from postertui.figures.options import METRICS, Options
 from postertui.figures.picture import Axis, Hidden, Picture
 from postertui.figures.source import Source
 from postertui.figures.strips import draw_letters, draw_strip
+from postertui.system.errors import UserError
 
 #: What the study compared in panels: figure to the families beside base, and the column across.
 GRIDS: dict[str, tuple[tuple[str, ...], str]] = {

@@ -7,7 +7,6 @@ from fnmatch import fnmatchcase
 
 import polars as pl
 
-from postertui.errors import UserError
 from postertui.figures.catalogue import (
     LAST_EPOCH,
     PUBLISHED_X,
@@ -20,9 +19,10 @@ from postertui.figures.curves import draw_curves
 from postertui.figures.options import METRICS, Options
 from postertui.figures.picture import Picture
 from postertui.figures.source import Source
-from postertui.runs import slugify
+from postertui.history.schema import SCHEMA
 from postertui.study import Variant
-from postertui.table import SCHEMA
+from postertui.system.errors import UserError
+from postertui.system.text import slugify
 
 #: A table's column to the hyper-parameters behind it.
 SETTINGS: dict[str, frozenset[str]] = {

@@ -12,9 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal, get_args
 
-from postertui.errors import UserError
 from postertui.figures.picture import Picture
-from postertui.whole import replace_file
+from postertui.system.atomic_files import write_atomic
+from postertui.system.errors import UserError
 
 Format = Literal["png", "svg", "pdf"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -142,7 +142,7 @@ def _png_text(data: bytes) -> dict[str, str]:
 def write_whole(path: Path, data: bytes) -> None:
     """Write `data` to `path`, whole or not at all. Raises `UserError` where it cannot be."""
     try:
-        replace_file(path, data, private=False)
+        write_atomic(path, data, private=False)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}", exit_code=1) from None
 

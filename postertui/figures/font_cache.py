@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from postertui.user_folders import user_folder
+from postertui.system.user_folders import user_folder
 
 
 @contextlib.contextmanager

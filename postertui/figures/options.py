@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from postertui.errors import UserError
 from postertui.figures.palettes import Palette, palette_colours
+from postertui.system.errors import UserError
 
 Baseline = Literal["stratified", "always"]
 

@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from postertui.naming import parse_regularizer, variant_from_2017
+from postertui.history.identity import fill_identity
+from postertui.history.schema import normalise, with_base_rates
+from postertui.published.naming import parse_regularizer, variant_from_2017
 from postertui.study import Variant
-from postertui.table import fill_identity, normalise, with_base_rates
 
 #: Below this train base rate the 2017 study left a genre out of its comparisons.
 RARE = 0.03

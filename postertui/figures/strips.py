@@ -10,12 +10,7 @@ import polars as pl
 
 from postertui.figures.bars import black_bars
 from postertui.figures.collation import sort_values
-from postertui.figures.curves import (
-    INTERVAL,
-    SEED,
-    describe_duplicates,
-    fit_size,
-)
+from postertui.figures.curves import INTERVAL, SEED, describe_duplicates, fit_size
 from postertui.figures.histories import average_replicates, is_replicated, judge_vertices
 from postertui.figures.options import METRICS, Options
 from postertui.figures.picture import (

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from postertui.errors import UserError
 from postertui.filters.fields import ALIASES, FIELDS
 from postertui.filters.matching import ORDER, Predicate, any_field, as_number, equal, ordered
+from postertui.system.errors import UserError
 
 #: Words and parentheses of a filter, and how deep these nest; nobody writes more.
 MAX_TERMS = 300

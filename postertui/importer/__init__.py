@@ -17,12 +17,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from postertui.errors import UserError
+from postertui.history.schema import with_base_rates
 from postertui.importer.existing import Existing
 from postertui.importer.histories import chunks, histories_of
 from postertui.importer.sources import Skipped, Source, read_source
 from postertui.importer.writing import complete_run, write_runs
-from postertui.table import with_base_rates
+from postertui.system.errors import UserError
 
 __all__ = ["ImportReport", "Skipped", "import_paths"]
 

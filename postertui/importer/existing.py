@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from postertui.errors import UserError
+from postertui.history.from_runs import history_table
+from postertui.history.schema import SCHEMA
 from postertui.importer.histories import FINGERPRINT, PER_EPOCH, ImportedRun, histories_of
-from postertui.runs import RunSpec, read_spec
-from postertui.store import Run, Store
-from postertui.store.tabulate import history_table
-from postertui.table import SCHEMA
+from postertui.runs.spec import RunSpec, read_spec
+from postertui.runs.store import Run, Store
+from postertui.system.errors import UserError
 
 #: Two numbers this near, relatively, are one: R writes 15 digits.
 SAME = 1e-13

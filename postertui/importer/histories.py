@@ -12,11 +12,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from postertui import __version__
-from postertui.events import FORMAT_VERSION, encode_event
-from postertui.naming import variant_from_2017
-from postertui.runs import RunSpec, Weights, is_run_name
-from postertui.store import METRICS
-from postertui.table import DEFAULTS, SCHEMA, SETTING
+from postertui.data.weights import Weights
+from postertui.history.schema import DEFAULTS, SCHEMA, SETTING
+from postertui.published.naming import variant_from_2017
+from postertui.runs.events import FORMAT_VERSION, encode_event
+from postertui.runs.spec import RunSpec, is_run_name
+from postertui.runs.store import METRICS
 
 #: What stands in `run.json` for the data that nobody here has.
 FINGERPRINT = "imported-"

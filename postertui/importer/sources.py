@@ -9,9 +9,12 @@ from pathlib import Path
 
 import polars as pl
 
-from postertui.errors import UserError
-from postertui.legacy import Log, UnreadableLogError, read_log
-from postertui.table import SCHEMA, fill_identity, load_table, normalise, with_base_rates
+from postertui.history.identity import fill_identity
+from postertui.history.reading import load_table
+from postertui.history.schema import SCHEMA, normalise, with_base_rates
+from postertui.published.logs import Log, read_log
+from postertui.published.unreadable import UnreadableLogError
+from postertui.system.errors import UserError
 
 
 @dataclass(frozen=True)

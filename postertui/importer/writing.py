@@ -12,8 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from postertui.runs import RunLock, RunSpec, hold_folder
-from postertui.whole import replace_file, sync
+from postertui.runs import layout
+from postertui.runs.lock import RunLock
+from postertui.runs.spec import RunSpec
+from postertui.system.atomic_files import sync, write_atomic
+from postertui.system.locks import hold_folder
 
 _STAGING = ".importing-"
 
@@ -55,7 +58,7 @@ def complete_run(folder: Path, events: bytes) -> bool:
     with RunLock(folder) as lock:
         if not lock.acquire():
             return False
-        replace_file(folder / "events.jsonl", events, durable=True)
+        write_atomic(folder / layout.EVENTS, events, durable=True)
     return True
 
 

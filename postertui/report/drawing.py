@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from postertui.errors import UserError
 from postertui.figures import files
 from postertui.figures.crew import Crew, Job, Outcome, default_size
 from postertui.figures.picture import Hidden, Picture
 from postertui.figures.source import open_source
-from postertui.history import History
+from postertui.history.selection import History
 from postertui.report.pictures import prepare_pictures
 from postertui.report.request import Failure, Request, describe_command
+from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
     import polars as pl

@@ -6,25 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from postertui.errors import UserError
 from postertui.figures import models
 from postertui.figures.catalogue import draw_published, figure_names
-from postertui.figures.compare import (
-    choose_variants,
-    draw_comparison,
-    draw_variant,
-    parse_columns,
-)
+from postertui.figures.compare import choose_variants, draw_comparison, draw_variant, parse_columns
 from postertui.figures.options import Options
 from postertui.figures.picture import Hidden, Picture
 from postertui.figures.source import Source, open_source
 from postertui.report.request import FIGURES, Failure, Request
+from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
     import plotnine
     import polars as pl
 
-    from postertui.history import History
+    from postertui.history.selection import History
 
 MAX_PIXELS = 30_000
 

@@ -6,12 +6,12 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
-from postertui.errors import UserError
 from postertui.figures import files, models
 from postertui.figures.catalogue import figure_names
 from postertui.figures.compare import parse_columns
 from postertui.figures.files import DPI, Format
 from postertui.figures.options import Options
+from postertui.system.errors import UserError
 
 #: The figures that have a name: the fifteen of 2017, and the dot plot of models.
 FIGURES = (*figure_names(), models.NAME)

@@ -10,12 +10,12 @@ from typing import Any, get_args
 
 import msgspec
 
-from postertui.errors import UserError
 from postertui.study.fields import NAME, check_variant, describe_fields, show
 from postertui.study.variants import Constant, Decay, Mode, Plateau, Study, Variant
-from postertui.whole import replace_file
+from postertui.system.atomic_files import write_atomic
+from postertui.system.errors import UserError
 
-BUILTIN = Path(__file__).parent.parent / "studies"
+BUILTIN = Path(__file__).parent / "builtin"
 
 _STUDY_KEYS = (
     "name",
@@ -234,7 +234,7 @@ def save_variant(path: str | Path, variant: Variant) -> None:
     saved = parse_study(grown, str(target)).variants[variant.name]
     if saved != variant:
         raise UserError(f"{target}: {variant.name} cannot be written as a change of its base")
-    replace_file(target, grown.encode(), durable=True)
+    write_atomic(target, grown.encode(), durable=True)
 
 
 def _read_or_begin(target: Path) -> str:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 Network = Literal["vgg16", "scratch"]
 RegularizerKind = Literal["none", "l1", "l2"]

@@ -13,12 +13,12 @@ import sys
 import traceback
 from pathlib import Path
 
-from postertui.errors import UserError
-from postertui.runs import FileLock
 from postertui.supervisor import folder as files
-from postertui.supervisor.backend import Backend
-from postertui.supervisor.local import LocalJobs
+from postertui.supervisor.backends.base import Backend
+from postertui.supervisor.backends.local import LocalJobs
 from postertui.supervisor.service import Supervisor
+from postertui.system.errors import UserError
+from postertui.system.locks import FileLock
 
 HELD = 3
 
@@ -93,8 +93,8 @@ def choose_backend(folder: Path, jobs: int | None) -> Backend:
     settings = files.read_settings(folder)
     if settings.on is None:
         return LocalJobs(folder, jobs, memory_limit())
-    from postertui.cluster.address import parse_address
-    from postertui.cluster.backend import RayJobs
+    from postertui.supervisor.backends.ray.address import parse_address
+    from postertui.supervisor.backends.ray.backend import RayJobs
 
     return RayJobs(folder, parse_address(settings.on), jobs or settings.jobs, settings.gpu)
 

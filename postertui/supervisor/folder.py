@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from postertui.processes import Process
+from postertui.system.processes import Process
 
 LOCK = ".supervisor.lock"
 STATUS = ".supervisor.json"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from postertui.events import DamagedEventsError, parse_events
+from postertui.runs import layout
+from postertui.runs.events import DamagedEventsError, parse_events
 from postertui.supervisor.settle import standing
 
 #: Reading so many bytes from its end shows whether a run is closed.
@@ -23,17 +24,17 @@ def identity_of(path: Path) -> tuple[int, int]:
 def priority_of(path: Path) -> int:
     """The priority that the run in `path` was given, 0 where it was given none."""
     try:
-        return int((path / "priority").read_text())
+        return int((path / layout.PRIORITY).read_text())
     except (OSError, ValueError):
         return 0
 
 
 def is_paused(path: Path) -> bool:
     """Whether the run in `path` is to wait."""
-    return (path / "paused").exists()
+    return (path / layout.PAUSED).exists()
 
 
-def ends_closed(path: Path) -> bool:
+def is_closed_at_end(path: Path) -> bool:
     """Whether the last whole line ends the run, told without reading the whole file."""
     try:
         with path.open("rb") as file:

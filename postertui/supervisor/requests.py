@@ -18,13 +18,17 @@ from typing import Any, Literal
 
 import msgspec
 
-from postertui.errors import UserError
-from postertui.events import DamagedEventsError
-from postertui.runs import is_held, is_locked, run_folder
+from postertui.runs import layout
+from postertui.runs.events import DamagedEventsError
+from postertui.runs.lock import is_locked
+from postertui.runs.spec import run_folder
 from postertui.supervisor import folder as files
 from postertui.supervisor.folder import JobStatus, Status
-from postertui.supervisor.settle import Standing, append_under_lock, read_standing
-from postertui.whole import replace_file
+from postertui.supervisor.settle import RunLifecycle, append_under_lock, read_lifecycle
+from postertui.system.atomic_files import write_atomic
+from postertui.system.errors import UserError
+from postertui.system.locks import is_held
+from postertui.system.processes import child_environment
 
 #: What became of a request for one run. `requested`: its job will act on it.
 Outcome = Literal["done", "requested", "unchanged", "damaged", "missing"]
@@ -51,9 +55,9 @@ def set_priority(folder: Path, runs: Iterable[str], priority: int) -> dict[str, 
 
     def write(path: Path) -> Outcome:
         if priority:
-            replace_file(path / "priority", b"%d\n" % priority)
+            write_atomic(path / layout.PRIORITY, b"%d\n" % priority)
         else:
-            (path / "priority").unlink(missing_ok=True)
+            (path / layout.PRIORITY).unlink(missing_ok=True)
         return "done"
 
     return _each(folder, runs, write)
@@ -62,7 +66,7 @@ def set_priority(folder: Path, runs: Iterable[str], priority: int) -> dict[str, 
 def priority(folder: Path, run: str) -> int:
     """The run's priority."""
     try:
-        return int((run_folder(folder, run) / "priority").read_text())
+        return int((run_folder(folder, run) / layout.PRIORITY).read_text())
     except (OSError, ValueError):
         return 0
 
@@ -71,10 +75,10 @@ def pause_runs(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
     """Let these runs wait. Those that are trained stop after their epoch and can go on."""
 
     def request(path: Path) -> Outcome:
-        if read_standing(path).is_closed or (path / "paused").exists():
+        if read_lifecycle(path).is_closed or (path / layout.PAUSED).exists():
             return "unchanged"
         is_trained = is_locked(path)
-        (path / "paused").touch(mode=0o600)
+        (path / layout.PAUSED).touch(mode=0o600)
         return "requested" if is_trained else "done"
 
     return _each(folder, runs, request)
@@ -84,9 +88,9 @@ def resume_runs(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
     """Take back `pause_runs`. Call `ensure_supervisor` afterwards."""
 
     def request(path: Path) -> Outcome:
-        if not (path / "paused").exists():
+        if not (path / layout.PAUSED).exists():
             return "unchanged"
-        (path / "paused").unlink(missing_ok=True)
+        (path / layout.PAUSED).unlink(missing_ok=True)
         return "done"
 
     return _each(folder, runs, request)
@@ -136,7 +140,7 @@ def ensure_supervisor(
             where = before.on or "this machine"
             raise UserError(f"{folder}: runs are being trained on {where}; stop them first")
         if asked != before:
-            replace_file(folder / files.SETTINGS, msgspec.json.encode(asked) + b"\n")
+            write_atomic(folder / files.SETTINGS, msgspec.json.encode(asked) + b"\n")
     files.ring(folder)
     if is_held(folder / files.LOCK):
         return False
@@ -149,7 +153,7 @@ def ensure_supervisor(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env=_environment(),
+            env=child_environment(),
             start_new_session=True,
             check=False,
         )
@@ -205,43 +209,36 @@ def _each(folder: Path, runs: Iterable[str], request: Any) -> dict[str, Outcome]
 def _cancel(path: Path) -> Outcome:
     found: list[str | None] = []
 
-    def end(state: Standing) -> tuple[str, dict[str, Any]] | None:
+    def end(state: RunLifecycle) -> tuple[str, dict[str, Any]] | None:
         if state.is_closed:
             found.append(state.status)
             return None
         return "end", {"status": "cancelled", "reason": "cancelled"}
 
-    if read_standing(path).is_closed:
+    if read_lifecycle(path).is_closed:
         return "unchanged"
     # The wish is there before the lock is tried: whoever holds it sees one or the other.
-    wish = path / "cancel"
+    wish = path / layout.CANCEL
     wish.touch(mode=0o600)
     appended = append_under_lock(path, end)
     if appended is None:
         return "requested"
     wish.unlink(missing_ok=True)
-    (path / "paused").unlink(missing_ok=True)
+    (path / layout.PAUSED).unlink(missing_ok=True)
     # Its job may have acted on the wish already.
     return "done" if appended or found == ["cancelled"] else "unchanged"
 
 
 def _retry(path: Path) -> Outcome:
-    def requeue(state: Standing) -> tuple[str, dict[str, Any]] | None:
+    def requeue(state: RunLifecycle) -> tuple[str, dict[str, Any]] | None:
         if state.milestone != "end" or state.status == "done":
             return None
         return "requeue", {}
 
     appended = append_under_lock(path, requeue)
     if appended:
-        (path / "paused").unlink(missing_ok=True)
+        (path / layout.PAUSED).unlink(missing_ok=True)
     return "done" if appended else "unchanged"
-
-
-def _environment() -> dict[str, str]:
-    """Our environment, in which `postertui` can be imported from wherever this one was."""
-    root = os.fspath(Path(__file__).resolve().parents[2])
-    paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
 
 
 def _free_bytes(folder: Path) -> int:

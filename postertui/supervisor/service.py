@@ -15,17 +15,19 @@ from pathlib import Path
 
 import msgspec
 
-from postertui.errors import UserError
-from postertui.events import DamagedEventsError
-from postertui.processes import Process
-from postertui.runs import is_locked, is_run_name, list_runs, read_spec
+from postertui.runs import layout
+from postertui.runs.events import DamagedEventsError
+from postertui.runs.lock import is_locked
+from postertui.runs.spec import is_run_name, list_runs, read_spec
 from postertui.supervisor import folder as files
-from postertui.supervisor.backend import Backend, Report
-from postertui.supervisor.looking import ends_closed, identity_of, is_paused, priority_of
+from postertui.supervisor.backends.base import Backend, Report
+from postertui.supervisor.looking import identity_of, is_closed_at_end, is_paused, priority_of
 from postertui.supervisor.queue import Entry, in_order
-from postertui.supervisor.settle import NOTHING, read_standing, settle_lost
+from postertui.supervisor.settle import NOTHING, read_lifecycle, record_lost_run
 from postertui.supervisor.watching import Limits, Watched, standing_or, watch
-from postertui.whole import replace_file
+from postertui.system.atomic_files import write_atomic
+from postertui.system.errors import UserError
+from postertui.system.processes import Process
 
 #: Seconds between two looks at the bell, at runs that others train, and for stalled jobs.
 TICK = 0.25
@@ -55,7 +57,7 @@ class Supervisor:
         self._written: files.Status | None = None
         self._me = Process.current()
         for run in backend.held():
-            self._ours[run] = watch(folder / run, read_standing(folder / run))
+            self._ours[run] = watch(folder / run, read_lifecycle(folder / run))
 
     def stop(self) -> None:
         """End after the current tick: jobs are stopped, their runs can be resumed."""
@@ -153,7 +155,7 @@ class Supervisor:
 
     def _look_at(self, name: str) -> None:
         path = self._folder / name
-        identity = identity_of(path / "events.jsonl")
+        identity = identity_of(path / layout.EVENTS)
         if self._closed.get(name) == identity:
             return
         known = self._waiting.pop(name, None)
@@ -162,10 +164,10 @@ class Supervisor:
             return
         self._seen[name] = identity
         try:
-            if ends_closed(path / "events.jsonl"):
+            if is_closed_at_end(path / layout.EVENTS):
                 self._closed[name] = identity
                 return
-            state = read_standing(path)
+            state = read_lifecycle(path)
             spec = read_spec(path)
         except (DamagedEventsError, UserError, OSError):
             # The run is shown as damaged; `postertui doctor --repair` moves it aside.
@@ -226,8 +228,8 @@ class Supervisor:
     def _settle(self, run: str, reason: str, *, fault: bool, silent: bool) -> None:
         path = self._folder / run
         try:
-            if settle_lost(path, reason, fault=fault, silent=silent) is None:
-                self._adopted[run] = watch(path, read_standing(path))
+            if record_lost_run(path, reason, fault=fault, silent=silent) is None:
+                self._adopted[run] = watch(path, read_lifecycle(path))
                 return
         except DamagedEventsError:
             pass
@@ -238,14 +240,14 @@ class Supervisor:
                 return
             # Somebody removed the run, or the disk is broken: no reason to let go of the others.
             sys.stderr.write(f"{run}: {error}\n")
-            self._closed[run] = identity_of(path / "events.jsonl")
+            self._closed[run] = identity_of(path / layout.EVENTS)
         self._unsettled.pop(run, None)
         if not self._stopping:
             self._look_at(run)
 
     def _size(self, run: str) -> int:
         """How many bytes of events the run has."""
-        return identity_of(self._folder / run / "events.jsonl")[1]
+        return identity_of(self._folder / run / layout.EVENTS)[1]
 
     def _check_room(self) -> None:
         """While the disk is full the queue waits; then what could not be written is."""
@@ -274,7 +276,7 @@ class Supervisor:
                 watched.since = now
                 continue
             path = self._folder / run
-            size = identity_of(path / "events.jsonl")[1]
+            size = identity_of(path / layout.EVENTS)[1]
             if size != watched.size:
                 watched.size, watched.since = size, now
                 watched.standing = standing_or(path, watched.standing)
@@ -311,7 +313,7 @@ class Supervisor:
             return
         try:
             data = msgspec.json.format(msgspec.json.encode(status)) + b"\n"
-            replace_file(self._folder / files.STATUS, data)
+            write_atomic(self._folder / files.STATUS, data)
             self._written = status
         except OSError:
             # Only people read it, and on a full disk clients find out by themselves.

@@ -8,10 +8,11 @@ from pathlib import Path
 from socket import gethostname
 from typing import Any, NamedTuple
 
-from postertui.events import DamagedEventsError, Event, EventWriter, parse_events
-from postertui.harmless import harmless
-from postertui.processes import boot_id
-from postertui.runs import RunLock
+from postertui.runs import layout
+from postertui.runs.events import DamagedEventsError, Event, EventWriter, parse_events
+from postertui.runs.lock import RunLock
+from postertui.system.processes import boot_id
+from postertui.system.text import strip_control_chars
 
 #: A run that was lost this often since it was asked for is failed.
 MAX_ATTEMPTS = 3
@@ -22,7 +23,7 @@ LOG_LINES = 20
 CLOSED = ("done", "failed", "cancelled")
 
 
-class Standing(NamedTuple):
+class RunLifecycle(NamedTuple):
     """Where a run's events leave it.
 
     `milestone` is the newest of `start`, `end`, `requeue`, or None; `status` the status of that
@@ -49,10 +50,10 @@ class Standing(NamedTuple):
 
 
 #: Where a run stands before its first event.
-NOTHING = Standing(None, None, 0, False, None, None)
+NOTHING = RunLifecycle(None, None, 0, False, None, None)
 
 
-def standing(events: Iterable[Event]) -> Standing:
+def standing(events: Iterable[Event]) -> RunLifecycle:
     milestone: str | None = None
     status: str | None = None
     start: Event | None = None
@@ -78,7 +79,7 @@ def standing(events: Iterable[Event]) -> Standing:
                 continue
         milestone = kind
     median = sorted(seconds)[len(seconds) // 2] if seconds else None
-    return Standing(milestone, status, faults, alone, start, median)
+    return RunLifecycle(milestone, status, faults, alone, start, median)
 
 
 def _machine_restarted(start: Event | None) -> bool:
@@ -88,7 +89,7 @@ def _machine_restarted(start: Event | None) -> bool:
     return bool(start.get("boot", boot_id()) != boot_id())
 
 
-Decide = Callable[[Standing], tuple[str, dict[str, Any]] | None]
+Decide = Callable[[RunLifecycle], tuple[str, dict[str, Any]] | None]
 
 
 def append_under_lock(run_folder: Path, decide: Decide) -> bool | None:
@@ -100,17 +101,17 @@ def append_under_lock(run_folder: Path, decide: Decide) -> bool | None:
     with RunLock(run_folder) as lock:
         if not lock.acquire():
             return None
-        with EventWriter(run_folder / "events.jsonl") as writer:
+        with EventWriter(run_folder / layout.EVENTS) as writer:
             decision = decide(standing(writer.events))
             if decision is not None:
                 kind, fields = decision
                 writer.append(kind, **fields)
         if decision is not None:
-            (run_folder / "cancel").unlink(missing_ok=True)
+            (run_folder / layout.CANCEL).unlink(missing_ok=True)
         return decision is not None
 
 
-def settle_lost(
+def record_lost_run(
     run_folder: Path, reason: str, *, fault: bool = True, silent: bool = False
 ) -> bool | None:
     """Write the end that a run's job could not: interrupted, or failed after three losses.
@@ -119,10 +120,10 @@ def settle_lost(
     too, so that such a run is not tried for ever. Otherwise a run that has an end is left as it is.
     """
 
-    def decide(state: Standing) -> tuple[str, dict[str, Any]] | None:
+    def decide(state: RunLifecycle) -> tuple[str, dict[str, Any]] | None:
         if state.is_closed or not (state.is_started or silent):
             return None
-        if (run_folder / "cancel").exists():
+        if (run_folder / layout.CANCEL).exists():
             return "end", {"status": "cancelled", "reason": "cancelled"}
         if state.is_started and _machine_restarted(state.start):
             why = "the machine was restarted"
@@ -135,7 +136,7 @@ def settle_lost(
             "status": "failed",
             "reason": why,
             "fault": True,
-            "log": log_tail(run_folder / "log.txt"),
+            "log": log_tail(run_folder / layout.LOG),
         }
 
     return append_under_lock(run_folder, decide)
@@ -147,19 +148,19 @@ def log_tail(path: Path, lines: int = LOG_LINES, size: int = 16_384) -> list[str
         file.seek(0, 2)
         file.seek(max(0, file.tell() - size))
         text = file.read().decode("utf-8", "replace")
-        return [line[:300] for line in harmless(text).splitlines()[-lines:]]
+        return [line[:300] for line in strip_control_chars(text).splitlines()[-lines:]]
     return []
 
 
 def is_open(run_folder: Path) -> bool:
     """Whether the run has still to be trained. Raises `DamagedEventsError`."""
-    return not read_standing(run_folder).is_closed
+    return not read_lifecycle(run_folder).is_closed
 
 
-def read_standing(run_folder: Path) -> Standing:
+def read_lifecycle(run_folder: Path) -> RunLifecycle:
     """Where the run stands by its file, without its lock. Raises `DamagedEventsError`."""
     try:
-        data = (run_folder / "events.jsonl").read_bytes()
+        data = (run_folder / layout.EVENTS).read_bytes()
     except FileNotFoundError:
         data = b""
     return standing(parse_events(data)[0])
@@ -168,11 +169,11 @@ def read_standing(run_folder: Path) -> Standing:
 __all__ = [
     "MAX_ATTEMPTS",
     "DamagedEventsError",
-    "Standing",
+    "RunLifecycle",
     "append_under_lock",
     "is_open",
     "log_tail",
-    "read_standing",
-    "settle_lost",
+    "read_lifecycle",
+    "record_lost_run",
     "standing",
 ]

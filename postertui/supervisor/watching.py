@@ -7,9 +7,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from postertui.events import DamagedEventsError
+from postertui.runs import layout
+from postertui.runs.events import DamagedEventsError
 from postertui.supervisor.looking import identity_of
-from postertui.supervisor.settle import Standing, read_standing
+from postertui.supervisor.settle import RunLifecycle, read_lifecycle
 
 
 @dataclass(frozen=True)
@@ -43,18 +44,18 @@ class Watched:
     size: int
     since: float
     size_at_start: int
-    standing: Standing
+    standing: RunLifecycle
 
 
-def watch(path: Path, state: Standing) -> Watched:
+def watch(path: Path, state: RunLifecycle) -> Watched:
     """The run in `path`, watched from now on."""
-    size = identity_of(path / "events.jsonl")[1]
+    size = identity_of(path / layout.EVENTS)[1]
     return Watched(size, time.monotonic(), size, state)
 
 
-def standing_or(path: Path, otherwise: Standing) -> Standing:
+def standing_or(path: Path, otherwise: RunLifecycle) -> RunLifecycle:
     """How the run in `path` stands, or `otherwise` where its events cannot be read."""
     try:
-        return read_standing(path)
+        return read_lifecycle(path)
     except (DamagedEventsError, OSError):
         return otherwise

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 from postertui.training.schedule import Progress
 
 FORMAT = 1

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from postertui.cohorts import Dataset
-from postertui.errors import UserError
-from postertui.feature_key import feature_key
-from postertui.runs import Weights
+from postertui.data.dataset import Dataset
+from postertui.data.feature_key import feature_key
+from postertui.data.weights import Weights
 from postertui.study import ALL_LAYERS
+from postertui.system.errors import UserError
 from postertui.training.backend import graph, to_device, to_host
 from postertui.training.vgg16 import frozen_part, load_convolutions
 

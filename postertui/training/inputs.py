@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from postertui.cohorts import Dataset
-from postertui.errors import UserError
-from postertui.runs import RunSpec
+from postertui.data.dataset import Dataset
+from postertui.runs.spec import RunSpec
+from postertui.system.errors import UserError
 from postertui.training.backend import Tensor, to_device
 from postertui.training.blocks import HostRows
 from postertui.training.features import FeatureCache, Notify

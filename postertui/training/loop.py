@@ -21,13 +21,7 @@ from keras import ops
 from postertui.study import Loss
 from postertui.training import adam
 from postertui.training.backend import Tensor, jit, value_and_grad
-from postertui.training.objective import (
-    SUMS,
-    Hyper,
-    batch_sums,
-    cross_entropy_loss,
-    fscore_loss,
-)
+from postertui.training.objective import SUMS, Hyper, batch_sums, cross_entropy_loss, fscore_loss
 
 
 class State(NamedTuple):

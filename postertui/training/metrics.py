@@ -56,7 +56,7 @@ def cohort_metrics(
 
 
 def weighted_mean(values: Vector, sizes: NDArray[np.int64], counted: NDArray[np.bool_]) -> float:
-    """The mean of the `counted` batches' values weighted by their sizes; NaN of none."""
+    """The mean of the `pluralize` batches' values weighted by their sizes; NaN of none."""
     if not counted.any():
         return float("nan")
     return float(np.average(values[counted], weights=sizes[counted]))

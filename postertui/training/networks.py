@@ -12,13 +12,13 @@ import keras
 import numpy as np
 from keras import layers
 
+from postertui.data.weights import CONVOLUTIONS, Convolutions
 from postertui.study import ALL_LAYERS, Variant
 from postertui.training import initializers
 from postertui.training.backend import Tensor, on_accelerator
 from postertui.training.initializers import Array
 from postertui.training.layers import Dense, PatchConvPool2D, ReshapePool2D, TapConv2D
 from postertui.training.vgg16 import LAYERS
-from postertui.weights import CONVOLUTIONS, Convolutions
 
 #: How one weight begins: drawn from the run's generator, or VGG16's (layer, 0 kernel or 1 bias).
 Start = Callable[[np.random.Generator, tuple[int, ...]], Array] | tuple[str, int]

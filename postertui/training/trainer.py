@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from postertui.errors import UserError
-from postertui.runs import RunSpec
+from postertui.runs.spec import RunSpec
 from postertui.study import Variant
+from postertui.system.errors import UserError
 from postertui.training import networks, schedule
 from postertui.training.backend import Tensor, to_device, to_host
 from postertui.training.blocks import blocks, room

@@ -11,10 +11,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from postertui.runs import Weights
+from postertui.data.weights import (
+    CONVOLUTIONS,
+    RANDOM_VERSION,
+    Convolutions,
+    Weights,
+    read_convolutions,
+)
 from postertui.study import ALL_LAYERS
 from postertui.training.initializers import Array
-from postertui.weights import CONVOLUTIONS, RANDOM_VERSION, Convolutions, read_convolutions
 
 #: The names of layers 0 to 18.
 LAYERS = (

@@ -19,8 +19,8 @@ from postertui.analysis.bars import (
     margins,
     rate_interval,
 )
-from postertui.cohorts import always_yes_f
-from tests.analysis.tables import history, needs_published, published, soft, stack
+from postertui.data.dataset import always_yes_f
+from tests.support.analysis_tables import history, needs_published, published, soft, stack
 
 METRIC = "test_fscore_soft"
 

@@ -10,8 +10,15 @@ import pytest
 from scipy import stats
 
 from postertui.analysis.compare import ENOUGH_GENRES, compare
-from postertui.errors import UserError
-from tests.analysis.tables import history, needs_published, published, soft, soft_runs, stack
+from postertui.system.errors import UserError
+from tests.support.analysis_tables import (
+    history,
+    needs_published,
+    published,
+    soft,
+    soft_runs,
+    stack,
+)
 
 GENRES = ["Comedy", "Drama", "Horror", "Crime", "War", "Music", "Romance", "Western"]
 METRIC = "test_fscore_soft"

@@ -12,7 +12,7 @@ import pytest
 from postertui.analysis.diagnosis import Finding, diagnose_table
 from postertui.analysis.undefined import undefined_causes
 from postertui.analysis.values import dead_rows
-from tests.analysis.tables import history, needs_published, published, stack
+from tests.support.analysis_tables import history, needs_published, published, stack
 
 
 def jitter(seed: int = 0, epochs: int = 12, sd: float = 0.003) -> np.ndarray[Any, Any]:

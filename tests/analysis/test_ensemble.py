@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postertui.analysis.ensemble import ensemble, implied_counts
-from postertui.errors import UserError
-from tests.analysis.tables import PUBLISHED, history, needs_published, published, stack
+from postertui.system.errors import UserError
+from tests.support.analysis_tables import PUBLISHED, history, needs_published, published, stack
 
 
 def run(name: str, genre: str, train: float, cells: tuple[int, ...], seed: int = 0) -> pl.DataFrame:

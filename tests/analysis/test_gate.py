@@ -10,8 +10,15 @@ import pytest
 from scipy import stats
 
 from postertui.analysis.gate import ALL, check_against, check_requirement
-from postertui.errors import UserError
-from tests.analysis.tables import history, needs_published, published, soft, soft_runs, stack
+from postertui.system.errors import UserError
+from tests.support.analysis_tables import (
+    history,
+    needs_published,
+    published,
+    soft,
+    soft_runs,
+    stack,
+)
 
 METRIC = "test_fscore_soft"
 GENRES = ("Comedy", "Drama", "Horror", "War")

@@ -10,7 +10,14 @@ import pytest
 from scipy import stats
 
 from postertui.analysis.leaderboard import lead_line, leaderboard
-from tests.analysis.tables import history, needs_published, published, soft, soft_runs, stack
+from tests.support.analysis_tables import (
+    history,
+    needs_published,
+    published,
+    soft,
+    soft_runs,
+    stack,
+)
 
 GENRES = ("Comedy", "Drama", "Horror", "War")
 

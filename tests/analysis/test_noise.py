@@ -10,7 +10,7 @@ import pytest
 from postertui.analysis.noise import Noise, equal_settings, noise_floor
 from postertui.analysis.statistics import squeeze_variances
 from postertui.analysis.values import run_values
-from tests.analysis.tables import history, soft, soft_runs, stack
+from tests.support.analysis_tables import history, soft, soft_runs, stack
 
 METRIC = "test_fscore_soft"
 GENRES = ("Comedy", "Drama", "Horror", "War")

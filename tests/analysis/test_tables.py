@@ -23,7 +23,7 @@ from postertui.analysis.tables.section import (
     p_value,
     text,
 )
-from tests.analysis.tables import history, needs_published, published, stack
+from tests.support.analysis_tables import history, needs_published, published, stack
 
 
 def test_cells() -> None:

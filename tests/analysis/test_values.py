@@ -5,14 +5,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from postertui.analysis.values import (
-    common_epoch,
-    default_metric,
-    rule_line,
-    run_values,
-)
-from postertui.errors import UserError
-from tests.analysis.tables import history, needs_published, published, soft, stack
+from postertui.analysis.values import common_epoch, default_metric, rule_line, run_values
+from postertui.system.errors import UserError
+from tests.support.analysis_tables import history, needs_published, published, soft, stack
 
 METRIC = "test_fscore_soft"
 

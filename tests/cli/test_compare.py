@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.analysis.tables import PUBLISHED, needs_published
-from tests.cli.analysis_runs import GENRES, postertui, write_study
+from tests.support.analysis_runs import GENRES, postertui, write_study
+from tests.support.analysis_tables import PUBLISHED, needs_published
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,10 @@ from click.testing import CliRunner
 from postertui.cli import cli
 from postertui.doctor.places import file_system, locks_are_kept
 from postertui.supervisor import requests
-from postertui.supervisor.local import FOLDER
+from postertui.supervisor.backends.local import FOLDER
 from tests.supervisor.conftest import cheap, folder
-from tests.supervisor.data import make_data
-from tests.supervisor.helpers import (
+from tests.support.poster_data import make_data
+from tests.support.supervisor import (
     cheap_environment,
     make_spec,
     queue,

@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 
 from postertui import read_table
-from postertui.history import open_history
+from postertui.history.schema import PUBLISHED_SCHEMA
+from postertui.history.selection import open_history
 from postertui.importer import import_paths
-from postertui.table import PUBLISHED_SCHEMA
-from tests.cli.analysis_runs import postertui, write_study
-from tests.legacy.made import write_logs
+from tests.support.analysis_runs import postertui, write_study
+from tests.support.logs_2017 import write_logs
 
 
 @pytest.fixture(scope="module")

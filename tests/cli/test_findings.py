@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.analysis.tables import PUBLISHED, history, needs_published, stack
-from tests.cli.analysis_runs import GENRES, postertui, write_study
+from tests.support.analysis_runs import GENRES, postertui, write_study
+from tests.support.analysis_tables import PUBLISHED, history, needs_published, stack
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_bars_of_one_variant_and_of_every(study: Path) -> None:
 
 
 def test_diagnosis_explains_and_advises(tmp_path: Path) -> None:
-    from postertui.table import write_table
+    from postertui.history.writing import write_table
 
     write_table(stack(history("base", dead=True), history("x")), tmp_path / "dead.tsv")
     done = postertui("diagnose", "--from", tmp_path / "dead.tsv", "--format", "md")

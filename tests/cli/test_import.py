@@ -9,10 +9,11 @@ import polars as pl
 import pytest
 
 from postertui import read_table
-from postertui.store import Store
-from postertui.table import PUBLISHED_SCHEMA
-from tests.cli.analysis_runs import postertui
-from tests.legacy.made import SHARED, log_text, needs_shared, write_logs
+from postertui.history.from_runs import history_table
+from postertui.history.schema import PUBLISHED_SCHEMA
+from postertui.runs.store import Store
+from tests.support.analysis_runs import postertui
+from tests.support.logs_2017 import SHARED, log_text, needs_shared, write_logs
 
 PUBLISHED = SHARED / "published" / "model_perf.tsv"
 
@@ -39,7 +40,7 @@ def test_logs_become_runs_and_bad_files_are_named(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs")
     store.refresh()
     assert {run.state for run in store.runs.values()} == {"done"}
-    table = store.table()
+    table = history_table(store.runs.values())
     zero = table.filter(pl.col("genre") == "Drama")
     assert zero["Regularizer"].unique().to_list() == ["L1=0"]
     assert zero["name"].unique().to_list() == ["l1-0"]

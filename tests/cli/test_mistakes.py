@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.analysis_runs import postertui, write_study
+from tests.support.analysis_runs import postertui, write_study
 
 
 def mistake(*words: str | Path, code: int = 2) -> str:

@@ -18,10 +18,10 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from postertui.cli import cli
-from postertui.errors import UserError
+from postertui.history.writing import write_table
 from postertui.report import FIGURES
-from postertui.table import write_table
-from tests.figures.tables import MADE, needs_published, published, seeds
+from postertui.system.errors import UserError
+from tests.support.figure_tables import MADE, needs_published, published, seeds
 
 PROGRAM = [sys.executable, "-P", "-c", "from postertui.cli import main; main()"]
 #: What a log must not contain: escape sequences, carriage returns, bells.

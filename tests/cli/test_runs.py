@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 from postertui.cli import cli
-from postertui.errors import UserError
-from postertui.runs import RunLock
+from postertui.runs.lock import RunLock
 from postertui.supervisor import requests
+from postertui.system.errors import UserError
 from tests.supervisor.conftest import cheap, folder
-from tests.supervisor.helpers import (
+from tests.support.supervisor import (
     make_spec,
     queue,
     states,

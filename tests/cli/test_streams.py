@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from postertui.importer import import_paths
-from tests.cli.analysis_runs import postertui, write_study
-from tests.dashboard.made import MadeRuns
+from tests.support.analysis_runs import postertui, write_study
+from tests.support.dashboard_runs import MadeRuns
 
 
 @pytest.fixture(scope="module")

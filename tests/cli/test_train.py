@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from postertui.runs import is_held
 from postertui.supervisor import folder as files
 from postertui.supervisor import requests
+from postertui.system.locks import is_held
 from tests.supervisor.conftest import cheap, folder
-from tests.supervisor.data import make_data
-from tests.supervisor.helpers import (
+from tests.support.poster_data import make_data
+from tests.support.supervisor import (
     assert_nothing_left,
     epochs_told,
     history,

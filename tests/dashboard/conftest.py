@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .made import MadeRuns, milestone
+from tests.support.dashboard_runs import MadeRuns, milestone
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,8 @@ import pytest
 
 from postertui.dashboard.safe import cells
 from postertui.supervisor import requests
-
-from .driving import Driver, dashboard
-from .made import MadeRuns, milestone
+from tests.support.dashboard_driver import Driver, dashboard
+from tests.support.dashboard_runs import MadeRuns, milestone
 
 pytestmark = pytest.mark.slow
 

@@ -22,11 +22,10 @@ from postertui.dashboard.setup import Setup
 from postertui.dashboard.start import THEMES
 from postertui.dashboard.theme import PALETTES
 from postertui.dashboard.watch.runscreen import RunScreen
-from postertui.errors import UserError
 from postertui.study import load_study
-
-from .driving import LARGE, SMALL, both_sizes, dashboard
-from .made import MadeRuns
+from postertui.system.errors import UserError
+from tests.support.dashboard_driver import LARGE, SMALL, both_sizes, dashboard
+from tests.support.dashboard_runs import MadeRuns
 
 
 @both_sizes

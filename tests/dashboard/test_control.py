@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from postertui.dashboard.control import Control, ReadOnlyError
-from postertui.runs import read_spec
+from postertui.runs.spec import read_spec
 from postertui.supervisor import requests
-
-from ..supervisor.helpers import states
-from .made import MadeRuns
+from tests.support.dashboard_runs import MadeRuns
+from tests.support.supervisor import states
 
 
 @pytest.fixture

@@ -18,12 +18,11 @@ from postertui.dashboard.live.feed import News
 from postertui.dashboard.live.view import view_of
 from postertui.dashboard.model import Model
 from postertui.dashboard.options import Options
-from postertui.errors import UserError
-from postertui.history import open_history
-from postertui.store import Store
-
-from .driving import LARGE, SMALL, dashboard
-from .made import MadeRuns
+from postertui.history.selection import open_history
+from postertui.runs.store import Store
+from postertui.system.errors import UserError
+from tests.support.dashboard_driver import LARGE, SMALL, dashboard
+from tests.support.dashboard_runs import MadeRuns
 
 
 def model_of(made: MadeRuns, text: str = "", **options: Any) -> tuple[Model, Store]:

@@ -8,9 +8,8 @@ from click.testing import CliRunner
 
 from postertui.cli import cli
 from postertui.dashboard.memory import load_filters
-
-from .driving import SMALL, both_sizes, dashboard
-from .made import MadeRuns
+from tests.support.dashboard_driver import SMALL, both_sizes, dashboard
+from tests.support.dashboard_runs import MadeRuns
 
 
 @both_sizes

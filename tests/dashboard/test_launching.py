@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.widgets import Input, SelectionList
 
-from postertui.cohorts import Dataset
 from postertui.dashboard.launching.draft import (
     Draft,
     Numbers,
@@ -33,15 +32,15 @@ from postertui.dashboard.launching.variant import (
     start_texts,
     to_text,
 )
-from postertui.errors import UserError
-from postertui.posters import build_dataset
-from postertui.store import Store
+from postertui.data.dataset import Dataset
+from postertui.data.posters import build_dataset
+from postertui.data.synthetic import make_posters
+from postertui.data.weights import resolve_weights
+from postertui.runs.store import Store
 from postertui.study import Variant, check_variant, describe_fields, load_study
 from postertui.supervisor import requests
-from postertui.synthetic import make_posters
-from postertui.weights import resolve_weights
-
-from .driving import LARGE, SMALL, Driver, both_sizes, dashboard
+from postertui.system.errors import UserError
+from tests.support.dashboard_driver import LARGE, SMALL, Driver, both_sizes, dashboard
 
 MILESTONE = load_study("milestone4")
 FIELDS = {field.name: field for field in describe_fields()}
@@ -161,7 +160,7 @@ def specs(data: Path, variants: tuple[str, ...] = ("base",)) -> Preview:
 
 
 def test_the_form_starts_with_what_the_newest_run_had(data: Path, tmp_path: Path) -> None:
-    from postertui import launch
+    from postertui.supervisor import plan as launch
 
     launch.queue(tmp_path / "runs", specs(data).starting)
     store = Store(tmp_path / "runs")
@@ -182,8 +181,8 @@ def words(found: Preview) -> str:
 def test_the_preview_counts_what_is_there_and_how_long_the_rest_takes(
     data: Path, tmp_path: Path
 ) -> None:
-    from postertui import launch
-    from tests.dashboard.made import MadeRuns
+    from postertui.supervisor import plan as launch
+    from tests.support.dashboard_runs import MadeRuns
 
     study = MILESTONE
     base = study.variants["base"]

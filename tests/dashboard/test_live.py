@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.many_runs import write_runs
 from postertui.dashboard.live.feed import Feed
 from postertui.dashboard.live.pace import epochs_per_second, remaining
 from postertui.dashboard.live.status import outlook, standing
 from postertui.dashboard.live.view import RunView, view_of
-from postertui.store import Store
-
-from .driving import PATIENCE
-from .made import MadeRuns
+from postertui.runs.store import Store
+from tests.support.dashboard_driver import PATIENCE
+from tests.support.dashboard_runs import MadeRuns
+from tests.support.many_runs import write_runs
 
 
 def views(made: MadeRuns) -> list[RunView]:
@@ -93,7 +92,7 @@ def test_strings_of_a_run_are_clean_and_the_record_is_as_it_is(tmp_path: Path) -
 def test_of_many_runs_the_first_are_told_before_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("postertui.store.reader.AT_A_TIME", 40)
+    monkeypatch.setattr("postertui.runs.store.reader.AT_A_TIME", 40)
     write_runs(tmp_path / "runs", 250, epochs=2)
     told: list[int] = []
     whole = threading.Event()

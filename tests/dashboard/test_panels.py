@@ -31,9 +31,8 @@ from postertui.dashboard.charts.panels import (
 from postertui.dashboard.live.view import METRICS, RunView, view_of
 from postertui.dashboard.options import Options, epochs_mistake, parse_epochs
 from postertui.dashboard.safe import clean
-from postertui.store import Store
-
-from .made import MadeRuns
+from postertui.runs.store import Store
+from tests.support.dashboard_runs import MadeRuns
 
 
 @pytest.fixture

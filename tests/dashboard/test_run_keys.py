@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from postertui.dashboard.live.view import RunView
-from postertui.notes import Note, read_notes
+from postertui.runs.notes import Note, read_notes
 from postertui.supervisor import requests
-
-from .driving import LARGE, SMALL, Driver, both_sizes, dashboard
-from .made import MadeRuns
+from tests.support.dashboard_driver import LARGE, SMALL, Driver, both_sizes, dashboard
+from tests.support.dashboard_runs import MadeRuns
 
 
 def find(d: Driver, genre: str, variant: str) -> RunView:

@@ -9,9 +9,8 @@ import pytest
 from postertui.dashboard.app import DashboardApp
 from postertui.dashboard.charts import canvas
 from postertui.dashboard.setup import Setup
-
-from .driving import LARGE, SMALL, Driver, dashboard
-from .made import MadeRuns
+from tests.support.dashboard_driver import LARGE, SMALL, Driver, dashboard
+from tests.support.dashboard_runs import MadeRuns
 
 
 async def test_in_the_smallest_slices_the_same_comes_out(

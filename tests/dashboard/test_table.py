@@ -14,9 +14,9 @@ from postertui.dashboard.options import Options
 from postertui.dashboard.table.columns import BY_ID, COLUMNS, place
 from postertui.dashboard.table.detail import detail_lines
 from postertui.dashboard.table.rows import GroupRow, ordered
-from postertui.store import Store
-
-from .made import MadeRuns, milestone
+from postertui.history.from_runs import history_table
+from postertui.runs.store import Store
+from tests.support.dashboard_runs import MadeRuns, milestone
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_verdict_and_reason_are_told_below(tmp_path: Path) -> None:
     dead = made.add("Drama", "no-reg", epochs=6, dead=True, state="failed", reason="out of memory")
     store = Store(made.folder, cache=False)
     store.refresh()
-    table = store.table()
+    table = history_table(store.runs.values())
     verdict = judge(table, good)
     assert verdict.verdict == "above"
     assert verdict.seeds == 3

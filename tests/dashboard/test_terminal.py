@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from .driving import PATIENCE
-from .made import MadeRuns
+from tests.support.dashboard_driver import PATIENCE
+from tests.support.dashboard_runs import MadeRuns
 
 pytestmark = pytest.mark.slow
 

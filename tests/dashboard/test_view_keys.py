@@ -12,9 +12,8 @@ from postertui.dashboard.charts.panels import COMPARED
 from postertui.dashboard.charts.zoom import ZoomScreen
 from postertui.dashboard.live.view import METRICS
 from postertui.dashboard.table.columns import COLUMNS
-
-from .driving import LARGE, SMALL, Driver, both_sizes, dashboard
-from .made import MadeRuns
+from tests.support.dashboard_driver import LARGE, SMALL, Driver, both_sizes, dashboard
+from tests.support.dashboard_runs import MadeRuns
 
 
 @both_sizes
@@ -218,7 +217,7 @@ async def test_a_cell_full_screen(made: MadeRuns, size: tuple[int, int]) -> None
 
 @pytest.mark.slow
 async def test_eighteen_by_seven_cells_are_paged(tmp_path: Path) -> None:
-    from postertui.published import BASE_RATES
+    from postertui.published.facts import BASE_RATES
 
     made = MadeRuns(tmp_path / "runs")
     variants = ("base", "no-reg", "l2-1e-2", "l2-1e-3", "l2-1e-4", "l2-1e-5", "l2-1e-6")

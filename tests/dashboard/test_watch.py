@@ -20,12 +20,11 @@ from postertui.dashboard.watch.devices import Sampler, bar, gigabytes
 from postertui.dashboard.watch.log import KEPT_BYTES, LogReader, find, last_error
 from postertui.dashboard.watch.machine import Machine, Watch
 from postertui.dashboard.watch.runscreen import RunScreen
-from postertui.runs import read_spec
-from postertui.store import Store
+from postertui.runs.spec import read_spec
+from postertui.runs.store import Store
 from postertui.supervisor.folder import JobStatus, Status
-
-from .driving import SMALL, Driver, both_sizes, dashboard
-from .made import MadeRuns
+from tests.support.dashboard_driver import SMALL, Driver, both_sizes, dashboard
+from tests.support.dashboard_runs import MadeRuns
 
 # The log
 

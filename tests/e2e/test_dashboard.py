@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from postertui.posters import build_dataset
+from postertui.data.posters import build_dataset
+from postertui.data.synthetic import make_posters
 from postertui.supervisor import requests
-from postertui.synthetic import make_posters
-from tests.e2e.terminal import Terminal, needs_tmux
-from tests.supervisor.helpers import cheap_environment, make_spec, queue, states, wait_for
+from tests.support.supervisor import cheap_environment, make_spec, queue, states, wait_for
+from tests.support.terminal import Terminal, needs_tmux
 
 pytestmark = [pytest.mark.slow, needs_tmux]
 

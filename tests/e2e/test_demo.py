@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from postertui.store import Store
-from tests.e2e.terminal import Terminal, needs_tmux
+from postertui.runs.store import Store
+from tests.support.terminal import Terminal, needs_tmux
 
 pytestmark = [
     pytest.mark.slow,

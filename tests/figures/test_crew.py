@@ -11,9 +11,9 @@ import pytest
 from postertui.figures.crew import Crew, Job, Outcome
 from postertui.figures.font_cache import font_cache
 from postertui.figures.picture import Picture
-from postertui.history import History
+from postertui.history.selection import History
 from postertui.report import Request, prepare_pictures
-from tests.figures.tables import seeds
+from tests.support.figure_tables import seeds
 
 
 def job(picture: Picture) -> Job:

@@ -13,10 +13,10 @@ from postertui.figures.compare import draw_comparison, draw_variant
 from postertui.figures.options import Options
 from postertui.figures.picture import Layer, Picture
 from postertui.figures.source import open_source
-from postertui.published import BASE_RATES
+from postertui.published.facts import BASE_RATES
 from postertui.report.pictures import draw_named
-from tests.figures.built import build
-from tests.figures.tables import made, seeds
+from tests.support.figure_tables import made, seeds
+from tests.support.ggplot2_built import build
 
 
 def compare(table: pl.DataFrame, column: str = "Regularizer", **options: Any) -> Picture:

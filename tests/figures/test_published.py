@@ -12,13 +12,13 @@ import pytest
 from matplotlib.collections import LineCollection
 
 import postertui
-from postertui.errors import UserError
 from postertui.figures.catalogue import draw_published, figure_names
 from postertui.figures.options import STRICT, Options
 from postertui.figures.source import open_source
 from postertui.report import FIGURES
-from tests.figures.built import build, differences, read_reference
-from tests.figures.tables import GGPLOT2, PUBLISHED, made, needs_published, published
+from postertui.system.errors import UserError
+from tests.support.figure_tables import GGPLOT2, PUBLISHED, made, needs_published, published
+from tests.support.ggplot2_built import build, differences, read_reference
 
 p9: Any = plotnine
 

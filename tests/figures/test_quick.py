@@ -18,7 +18,7 @@ from postertui.figures.render import to_ggplot
 from postertui.figures.save import LOOKS
 from postertui.figures.source import open_source
 from postertui.report.pictures import draw_named
-from tests.figures.tables import made, seeds
+from tests.support.figure_tables import made, seeds
 
 DPI = 100
 

@@ -15,17 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from postertui.errors import UserError
 from postertui.figures.catalogue import figure_names
 from postertui.figures.files import csv_bytes, read_digest, write_whole
 from postertui.figures.options import METRICS, Options
 from postertui.figures.picture import Picture
 from postertui.figures.render import to_ggplot
-from postertui.history import History
+from postertui.history.schema import normalise
+from postertui.history.selection import History
 from postertui.report import FIGURES, Failure, Request, draw_report, prepare_pictures
-from postertui.table import normalise
-from tests.figures.built import build
-from tests.figures.tables import made, needs_published, published, seeds
+from postertui.system.errors import UserError
+from tests.support.figure_tables import made, needs_published, published, seeds
+from tests.support.ggplot2_built import build
 
 
 def names(table: pl.DataFrame, **wanted: Any) -> list[str]:

@@ -6,9 +6,9 @@ import polars as pl
 
 from postertui.figures.options import Options
 from postertui.figures.source import open_source
-from postertui.history import History
+from postertui.history.selection import History
 from postertui.report import Request, prepare_pictures
-from tests.figures.tables import made
+from tests.support.figure_tables import made
 
 
 def test_two_words_for_one_strength_are_one_panel() -> None:

@@ -13,16 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postertui.dashboard.live.view import view_of
-from postertui.errors import UserError
 from postertui.filters import FIELDS, parse
-from postertui.history import UNSAID, History, open_history
+from postertui.history.schema import SCHEMA
+from postertui.history.selection import UNSAID, History, open_history
+from postertui.history.writing import write_table
 from postertui.importer import import_paths
-from postertui.notes import change_notes
-from postertui.store import Run, Store
-from postertui.table import SCHEMA, write_table
-from tests.cli.analysis_runs import postertui
-from tests.dashboard.made import MadeRuns, milestone
-from tests.tables.made import HEADER, ROWS, write
+from postertui.runs.notes import change_notes
+from postertui.runs.store import Run, Store
+from postertui.system.errors import UserError
+from tests.support.analysis_runs import postertui
+from tests.support.dashboard_runs import MadeRuns, milestone
+from tests.support.table_files import HEADER, ROWS, write
 
 VALUES = {
     "genre": ["comedy", "*o*", "drama,horror"],

@@ -10,13 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from postertui import read_table
-from postertui.events import EventWriter
+from postertui.history.schema import PUBLISHED_SCHEMA
+from postertui.history.writing import write_table
 from postertui.importer import ImportReport, import_paths
-from postertui.runs import read_spec
-from postertui.store import Store
-from postertui.table import PUBLISHED_SCHEMA, write_table
-from tests.legacy.made import SHARED, log_text, needs_shared, write_logs
-from tests.supervisor.helpers import make_spec, queue
+from postertui.runs.events import EventWriter
+from postertui.runs.spec import read_spec
+from postertui.runs.store import Store
+from tests.support.logs_2017 import SHARED, log_text, needs_shared, write_logs
+from tests.support.supervisor import make_spec, queue
 
 LOGS = (
     "model-1-256-256-history.txt",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postertui.events import DamagedEventsError, EventWriter, encode_event, parse_events
+from postertui.runs.events import DamagedEventsError, EventWriter, encode_event, parse_events
 
 scalars = st.one_of(
     st.floats(), st.integers(-(2**53), 2**53), st.booleans(), st.none(), st.text(max_size=20)

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from postertui.processes import Process, memory_of
-from postertui.runs import FileLock, RunLock, derive_state, is_held, is_locked
-from tests.supervisor.helpers import wait_for
+from postertui.runs.lifecycle import derive_state
+from postertui.runs.lock import RunLock, is_locked
+from postertui.system.locks import FileLock, is_held
+from postertui.system.processes import Process, memory_of
+from tests.support.supervisor import wait_for
 
 HOLDER = """
 import sys, time

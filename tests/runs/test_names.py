@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postertui.errors import UserError
-from postertui.runs import is_run_name, list_runs, read_spec, run_folder, slugify, write_spec
+from postertui.runs.spec import is_run_name, list_runs, read_spec, run_folder, write_spec
 from postertui.study import Variant
-from tests.supervisor.helpers import make_spec
+from postertui.system.errors import UserError
+from postertui.system.text import slugify
+from tests.support.supervisor import make_spec
 
 HOSTILE = (
     "..", "../../etc/passwd", "/etc/passwd", "a/b", "a\\b", "x\0y", "a" * 300, ".", ".ssh", "~root",

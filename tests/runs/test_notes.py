@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from postertui.errors import UserError
-from postertui.notes import Note, change_notes, parse_tags, read_notes
+from postertui.runs.notes import Note, change_notes, parse_tags, read_notes
+from postertui.system.errors import UserError
 
 
 def test_notes_of_several_at_once_are_all_kept(tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 import postertui
-from postertui.launch import current_versions
 from postertui.supervisor import requests
+from postertui.supervisor.plan import current_versions
 from tests.supervisor.conftest import cheap, folder
-from tests.supervisor.data import make_data
-from tests.supervisor.helpers import (
+from tests.support.poster_data import make_data
+from tests.support.supervisor import (
     assert_as_if_undisturbed,
     epochs_told,
     events_of,
@@ -158,14 +158,7 @@ def test_the_package_has_nothing_that_could_execute_or_unpickle() -> None:
 
 def as_nobody(place: Path, *args: str) -> tuple[int, str]:
     """Exit code and everything printed by `postertui` as a user who owns nothing here."""
-    import postertui.cli.requests
-    import postertui.cli.runs
-    import postertui.cli.train
-    import postertui.doctor
-    import postertui.filters
-    import postertui.launch
-    import postertui.store.reader
-    import postertui.weights  # noqa: F401  they could not be read any more
+
     from postertui.cli import main
 
     reading, writing = os.pipe()
@@ -295,7 +288,7 @@ def test_escape_sequences_in_what_a_run_says_never_reach_the_terminal(folder: Pa
 def test_waiting_for_a_supervisor_that_cannot_start_is_one_line(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from postertui.errors import UserError
+    from postertui.system.errors import UserError
 
     queue(folder, make_spec())
     (folder / ".supervisor.log").mkdir()

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postertui.errors import UserError
 from postertui.study import Decay, Plateau, Variant, load_study
 from postertui.study.files import parse_study, save_variant
+from postertui.system.errors import UserError
 
 OWN = """\
 name = "mine"

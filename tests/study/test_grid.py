@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from postertui import launch
 from postertui.cli.train import train_command
-from postertui.cohorts import Dataset
-from postertui.errors import UserError
+from postertui.data.dataset import Dataset
 from postertui.study import load_study
 from postertui.study.files import parse_study
-from tests.training.made import RANDOM, make_dataset
+from postertui.supervisor import plan as launch
+from postertui.system.errors import UserError
+from tests.support.training_data import RANDOM, make_dataset
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.supervisor.helpers import cheap_environment, end_processes
+from tests.support.supervisor import cheap_environment, end_processes
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ import psutil
 import pytest
 
 from postertui.supervisor import requests
-from tests.e2e.terminal import Terminal, needs_tmux
-from tests.supervisor.data import make_data
-from tests.supervisor.helpers import (
+from tests.support.poster_data import make_data
+from tests.support.supervisor import (
     assert_nothing_left,
     epochs_told,
     processes_of,
@@ -22,6 +21,7 @@ from tests.supervisor.helpers import (
     wait_for,
     wait_until_over,
 )
+from tests.support.terminal import Terminal, needs_tmux
 
 
 def terminal(tmp_path: Path, name: str) -> Terminal:

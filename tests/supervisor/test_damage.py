@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from postertui.doctor import examine
-from postertui.store import Store
+from postertui.runs.store import Store
 from postertui.supervisor import requests
-from tests.supervisor.helpers import (
+from tests.support.supervisor import (
     assert_as_if_undisturbed,
     job_of,
     make_spec,

@@ -11,16 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postertui.supervisor import devices, local
-from postertui.supervisor.devices import Slot, slots
-from postertui.supervisor.local import LocalJobs, job_environment
+from postertui.supervisor.backends import devices, local
+from postertui.supervisor.backends.devices import Slot, slots
+from postertui.supervisor.backends.local import LocalJobs, job_environment
 from postertui.supervisor.queue import Entry, in_order
-from tests.supervisor.helpers import (
-    assert_as_if_undisturbed,
-    events_of,
-    make_spec,
-    queue,
-)
+from tests.support.supervisor import assert_as_if_undisturbed, events_of, make_spec, queue
 
 entries = st.lists(
     st.builds(

@@ -9,7 +9,7 @@ import pytest
 
 from postertui.supervisor import requests
 from postertui.supervisor.watching import Limits
-from tests.supervisor.helpers import (
+from tests.support.supervisor import (
     assert_as_if_undisturbed,
     ends,
     epochs_told,

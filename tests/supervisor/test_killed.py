@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.chaos import Chaos
-from postertui.runs import is_locked
+from postertui.runs.lock import is_locked
 from postertui.supervisor import requests
-from tests.supervisor.helpers import (
+from tests.support.supervisor import (
     assert_as_if_undisturbed,
     assert_nothing_left,
     ends,

@@ -24,24 +24,17 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from postertui.events import EventWriter
-from postertui.processes import Process, boot_id
-from postertui.runs import FileLock
-from postertui.store import Run, Store
+from postertui.runs.events import EventWriter
+from postertui.runs.store import Run, Store
 from postertui.supervisor import requests
 from postertui.supervisor.service import Supervisor
 from postertui.supervisor.settle import MAX_ATTEMPTS
 from postertui.supervisor.watching import Limits
+from postertui.system.locks import FileLock
+from postertui.system.processes import Process, boot_id
 from postertui.training.job import checkpoints
-from tests.supervisor.helpers import (
-    SETTLED,
-    assert_told_once,
-    events_of,
-    history,
-    make_spec,
-    queue,
-)
-from tests.supervisor.threads import Death, Job, ThreadJobs, adopt_or_die, append_or_die
+from tests.support.supervisor import SETTLED, assert_told_once, events_of, history, make_spec, queue
+from tests.support.thread_schedules import Death, Job, ThreadJobs, adopt_or_die, append_or_die
 
 EPOCHS = 4
 SPECS = [make_spec(genre, seed=s, epochs=EPOCHS) for genre in ("Comedy", "Drama") for s in (0, 1)]

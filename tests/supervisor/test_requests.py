@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from postertui.runs import RunLock, RunSpec
+from postertui.runs.lock import RunLock
+from postertui.runs.spec import RunSpec
 from postertui.supervisor import requests
-from tests.supervisor.helpers import (
+from tests.support.supervisor import (
     assert_as_if_undisturbed,
     assert_nothing_left,
     assert_told_once,
@@ -223,7 +224,7 @@ def test_paused_runs_wait_and_lose_nothing(folder: Path, tmp_path: Path) -> None
 )
 @pytest.mark.parametrize("request_of", ["cancel", "retry", "pause_runs", "resume_runs"])
 def test_names_that_no_run_can_have_are_refused(tmp_path: Path, name: str, request_of: str) -> None:
-    from postertui.errors import UserError
+    from postertui.system.errors import UserError
 
     outside = tmp_path / "x"
     outside.mkdir()

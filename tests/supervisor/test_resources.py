@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from postertui.runs import is_held
 from postertui.supervisor import folder as files
 from postertui.supervisor import requests
-from tests.supervisor.helpers import (
+from postertui.system.locks import is_held
+from tests.support.supervisor import (
     assert_as_if_undisturbed,
     assert_nothing_left,
     ends,
@@ -82,8 +82,8 @@ def test_full_disk_makes_the_queue_wait_and_damages_nothing(
 
 @pytest.mark.usefixtures("folder")
 def test_queueing_on_a_full_disk_is_one_line_and_leaves_nothing(small_disk: Path) -> None:
-    from postertui.errors import UserError
-    from postertui.launch import queue as queue_specs
+    from postertui.supervisor.plan import queue as queue_specs
+    from postertui.system.errors import UserError
 
     runs = small_disk / "runs"
     runs.mkdir()
@@ -125,7 +125,7 @@ def test_run_that_lacks_device_memory_even_alone_fails(folder: Path, tmp_path: P
 
 
 def test_job_stays_warm_and_is_replaced_after_so_many_runs(folder: Path, tmp_path: Path) -> None:
-    from postertui.supervisor.local import LocalJobs
+    from postertui.supervisor.backends.local import LocalJobs
     from postertui.supervisor.service import Supervisor
 
     specs = [make_spec(seed=seed, epochs=2) for seed in range(5)]

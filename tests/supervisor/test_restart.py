@@ -8,7 +8,7 @@ from pathlib import Path
 
 from postertui.supervisor import requests
 from postertui.training.job.attempt import _is_worth_it
-from tests.supervisor.helpers import (
+from tests.support.supervisor import (
     assert_as_if_undisturbed,
     assert_told_once,
     ends,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.supervisor.helpers import (
+from tests.support.supervisor import (
     ROOT,
     assert_as_if_undisturbed,
     make_spec,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from postertui.supervisor import requests
-from tests.supervisor.helpers import (
+from tests.support.supervisor import (
     assert_as_if_undisturbed,
     events_of,
     make_spec,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from postertui.cohorts import Dataset
+    from postertui.data.dataset import Dataset
     from postertui.training.trainer import Trainer
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -22,7 +22,7 @@ pytest.importorskip("tensorflow")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Cohorts of 300 and 200 posters, their features there already. Rare has two positives in
     each, Nothing none to train on, Everything nothing else."""
-    from tests.training.made import fill_features, make_dataset
+    from tests.support.training_data import fill_features, make_dataset
 
     dataset = make_dataset(
         tmp_path_factory.mktemp("made") / "data",

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from postertui.cohorts import Dataset
+from postertui.data.dataset import Dataset
 from postertui.training.trainer import Trainer
-from tests.training.made import fill_features, make_dataset, make_spec
+from tests.support.training_data import fill_features, make_dataset, make_spec
 
 ROOT = Path(__file__).resolve().parents[2]
 

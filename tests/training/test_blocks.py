@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from postertui.cohorts import Dataset
+from postertui.data.dataset import Dataset
 from postertui.training import blocks
 from postertui.training.blocks import HostRows
 from postertui.training.inputs import InputStore
 from postertui.training.trainer import Trainer, ignore
-from tests.training.made import make_spec, without_time
+from tests.support.training_data import make_spec, without_time
 
 
 def test_rows_of_several_arrays_are_taken_by_their_number() -> None:

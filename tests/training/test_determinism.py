@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from postertui.cohorts import Dataset
-from postertui.errors import UserError
-from postertui.runs import RunSpec
+from postertui.data.dataset import Dataset
+from postertui.runs.spec import RunSpec
 from postertui.study import Plateau
+from postertui.system.errors import UserError
 from postertui.training.checkpoint import load_checkpoint
 from postertui.training.trainer import Trainer
-from tests.training.made import make_spec, without_time
+from tests.support.training_data import make_spec, without_time
 
 #: Something of everything that a checkpoint must carry on.
 SCHEDULE = Plateau(factor=0.5, patience=1, min_rate=1e-6, min_delta=0.01)

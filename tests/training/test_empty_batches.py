@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postertui.study import Variant
-from tests.training.passes import Small, Vector, posters
+from tests.support.xla_passes import Small, Vector, posters
 
 VARIANT = Variant(name="v", fc1=16, fc2=8, batch_size=32)
 
@@ -65,7 +65,7 @@ def test_sound_moves_nothing_at_an_empty_batch() -> None:
     from postertui.training.backend import to_device
     from postertui.training.loop import Cohort
     from postertui.training.plan import class_weights, plan_training
-    from tests.training.passes import batches
+    from tests.support.xla_passes import batches
 
     plan = plan_training(rows, y, 32, 1e-3, 0, loss="fscore", mode="sound")
     only_first.state, _ = only_first.passes.train(

@@ -7,8 +7,8 @@ import pytest
 
 from postertui.study import Variant
 from postertui.training.plan import class_weights
-from tests.training.derivation import Head, Vector, soft_f
-from tests.training.passes import Small, posters
+from tests.support.derivation import Head, Vector, soft_f
+from tests.support.xla_passes import Small, posters
 
 SMALL = {"fc1": 16, "fc2": 8, "batch_size": 64}
 OBJECTIVES = {

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from postertui.cohorts import Dataset
-from postertui.feature_key import feature_key
-from postertui.runs import Weights
+from postertui.data.dataset import Dataset
+from postertui.data.feature_key import feature_key
+from postertui.data.weights import Weights
 from postertui.training import features
 from postertui.training.features import FeatureCache, feature_shape
 from postertui.training.trainer import ignore
 from postertui.training.vgg16 import frozen_part, random_convolutions
-from tests.training.made import RANDOM, fill_features, make_dataset
+from tests.support.training_data import RANDOM, fill_features, make_dataset
 
 
 def two_cohorts(folder: Path) -> Dataset:

@@ -15,7 +15,7 @@ from keras import ops
 
 from postertui.study import Variant
 from postertui.training.plan import class_weights
-from tests.training.passes import FEATURES, Small, posters
+from tests.support.xla_passes import FEATURES, Small, posters
 
 #: Exact in float32, in which Keras keeps a learning rate and a regularizer's λ.
 RATE = 2.0**-10

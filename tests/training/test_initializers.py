@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from postertui.cohorts import Dataset
+from postertui.data.dataset import Dataset
 from postertui.study import Variant
 from postertui.training import initializers, networks
-from tests.training.made import make_spec
+from tests.support.training_data import make_spec
 
 
 def rng() -> np.random.Generator:

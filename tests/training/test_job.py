@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from postertui.cohorts import Dataset
-from postertui.runs import is_held
+from postertui.data.dataset import Dataset
+from postertui.system.locks import is_held
 from postertui.training.features import FeatureCache
-from tests.training.made import RANDOM
+from tests.support.training_data import RANDOM
 
 STUDY = """
 mode = "published"

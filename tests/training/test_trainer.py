@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from postertui.cohorts import Dataset
-from postertui.errors import UserError
-from postertui.store import METRICS
+from postertui.data.dataset import Dataset
+from postertui.runs.store import METRICS
+from postertui.system.errors import UserError
 from postertui.training import networks
 from postertui.training.backend import to_device
 from postertui.training.checkpoint import load_checkpoint
 from postertui.training.trainer import Trainer
 from postertui.training.vgg16 import boundary, frozen_part, random_convolutions
-from tests.training.made import fill_features, make_dataset, make_spec
+from tests.support.training_data import fill_features, make_dataset, make_spec
 
 
 def test_every_column_of_the_history_table_is_filled(data: Dataset, warm: Trainer) -> None:

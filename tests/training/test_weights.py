@@ -9,14 +9,14 @@ import h5py
 import numpy as np
 import pytest
 
-from postertui.errors import UserError
-from postertui.weights import (
+from postertui.data.weights import (
     CONVOLUTIONS,
     Convolutions,
     download_imagenet,
     read_convolutions,
     resolve_weights,
 )
+from postertui.system.errors import UserError
 
 
 def small_numbers() -> Convolutions:

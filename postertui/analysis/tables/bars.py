@@ -6,7 +6,7 @@ import polars as pl
 
 from postertui.analysis.bars import bars, genre_verdicts, margins
 from postertui.analysis.tables.section import Column, Section, interval, number, text
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 
 def bars_section(table: pl.DataFrame, metric: str, rule: str | int, variant: str) -> Section:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from postertui.harmless import harmless
+from postertui.system.text import strip_control_chars
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,7 +38,7 @@ class Section:
 
 def clean(text: str) -> str:
     """`text` on one line and without what a terminal or a reader would act on."""
-    return " ".join(harmless(text).split())
+    return " ".join(strip_control_chars(text).split())
 
 
 def number(key: str, digits: int = 4, sign: bool = False) -> Callable[[Mapping[str, Any]], str]:

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from postertui.dashboard.charts.panels import (
-    Arrangement,
-    Key,
-    Panel,
-    panel_of,
-    panel_options,
-)
+from postertui.dashboard.charts.panels import Arrangement, Key, Panel, panel_of, panel_options
 from postertui.dashboard.live.view import RunView
 from postertui.dashboard.options import Options
 

@@ -12,7 +12,7 @@ from postertui.dashboard.figure.drawing import Drawing, Figure
 from postertui.dashboard.figure.request import FigureRequest, request_of
 from postertui.dashboard.live.view import RunView
 from postertui.dashboard.safe import clean
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 FIGURE_BINDINGS: list[BindingType] = [
     Binding("F", "figure", "Figure", id="figure.draw",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -12,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postertui.dashboard.figure.request import FigureRequest
-from postertui.errors import UserError
+from postertui.system.errors import UserError
+from postertui.system.processes import child_environment
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Drawing:
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
-                env=_environment(),
+                env=child_environment(),
             )
         out, complaints = self._process.communicate()
         if self._process.returncode:
@@ -66,13 +66,6 @@ class Drawing:
             process = self._process
         if process is not None and process.poll() is None:
             process.terminate()
-
-
-def _environment() -> dict[str, str]:
-    """Our environment, in which `postertui` can be imported from wherever this one was."""
-    root = str(Path(__file__).resolve().parents[3])
-    paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
 
 
 def path_of(figure: Figure) -> str:

@@ -18,7 +18,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from postertui.dashboard.safe import clean
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 
 def open_preview(app: App[Any], paths: Sequence[Path]) -> PreviewScreen:

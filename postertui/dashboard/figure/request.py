@@ -14,10 +14,10 @@ from pathlib import Path
 from postertui.dashboard.charts.panels import COMPARED, natural
 from postertui.dashboard.live.view import F_METRICS, RunView
 from postertui.dashboard.options import Options
-from postertui.errors import UserError
 from postertui.filters import Filter, FilterError, parse
-from postertui.history import UNSAID
-from postertui.runs import slugify
+from postertui.history.selection import UNSAID
+from postertui.system.errors import UserError
+from postertui.system.text import slugify
 
 #: What `--compare` is for each compared column. With `name` no shown variant is left out.
 COMPARE = {

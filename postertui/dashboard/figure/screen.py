@@ -11,7 +11,7 @@ from textual.widgets import Static
 from postertui.dashboard.figure.drawing import Figure, path_of
 from postertui.dashboard.figure.preview import open_preview
 from postertui.dashboard.safe import clean
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 
 class FigureScreen(ModalScreen[None]):

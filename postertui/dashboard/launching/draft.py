@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from postertui.errors import UserError
 from postertui.study import Study, Variant, builtin_studies, load_study
+from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
-    from postertui.store import Run
+    from postertui.runs.store import Run
 
 MOST_SEEDS, MOST_EPOCHS, MOST_JOBS = 1000, 100_000, 64
 

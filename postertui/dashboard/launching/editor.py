@@ -22,8 +22,8 @@ from postertui.dashboard.launching.variant import (
     start_texts,
 )
 from postertui.dashboard.safe import clean
-from postertui.errors import UserError
 from postertui.study import Field, Study, Variant, builtin_studies, describe_fields, save_variant
+from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
     from postertui.dashboard.theme import Styles

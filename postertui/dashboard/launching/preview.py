@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from postertui import launch
 from postertui.dashboard.launching.draft import Draft
 from postertui.dashboard.numbers import duration
-from postertui.runs import RunSpec, Weights
+from postertui.data.weights import Weights
+from postertui.runs.spec import RunSpec
+from postertui.supervisor import plan as launch
 
 if TYPE_CHECKING:
-    from postertui.cohorts import Dataset
-    from postertui.store import Run
+    from postertui.data.dataset import Dataset
+    from postertui.runs.store import Run
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,11 @@ from postertui.dashboard.launching.preview import Line, Preview, describe, previ
 from postertui.dashboard.launching.source import Source, open_source
 from postertui.dashboard.safe import clean
 from postertui.dashboard.screens.keybar import KeyBar
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
     from postertui.dashboard.app import DashboardApp
-    from postertui.store import Run
+    from postertui.runs.store import Run
 
 #: Seconds without a change before the plan is made anew.
 PAUSE = 0.1

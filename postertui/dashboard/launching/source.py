@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postertui.dashboard.launching.draft import find_studies, usual_study, usual_weights
-from postertui.errors import UserError
-from postertui.runs import Weights
-from postertui.weights import imagenet_is_there, resolve_weights
+from postertui.data.weights import Weights, has_imagenet_weights, resolve_weights
+from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
-    from postertui.cohorts import Dataset
-    from postertui.store import Run
+    from postertui.data.dataset import Dataset
+    from postertui.runs.store import Run
     from postertui.study import Study
 
 
@@ -36,7 +35,7 @@ class Source:
         return self._resolved[choice]
 
     def needs_download(self, choice: str) -> bool:
-        return choice == "imagenet" and not imagenet_is_there()
+        return choice == "imagenet" and not has_imagenet_weights()
 
     def planned_weights(self, choice: str) -> Weights:
         """The weights for a plan that is only looked at: nothing is downloaded for it."""
@@ -47,8 +46,8 @@ class Source:
 
 def open_source(data: Path, study: str, runs: Mapping[str, Run], folder: Path) -> Source:
     """What there is to choose from. Raises `UserError` where there is no data or no such study."""
-    from postertui.cohorts import Dataset
-    from postertui.supervisor.devices import slots
+    from postertui.data.dataset import Dataset
+    from postertui.supervisor.backends.devices import slots
 
     if not data.exists():
         raise UserError(

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postertui.dashboard.live.view import RunView, view_of
-from postertui.store import Run, Store
+from postertui.history.from_runs import history_table
+from postertui.runs.store import Run, Store
 
 if TYPE_CHECKING:
     import polars as pl
@@ -80,7 +81,8 @@ class Feed:
     def table(self, keep: Callable[[Run], bool] | None = None) -> pl.DataFrame:
         """The history table of all runs, or of those that `keep` accepts; call it in a thread."""
         with self._reading:
-            table = self.store.table(keep)
+            chosen = [r for r in self.store.runs.values() if keep is None or keep(r)]
+            table = history_table(chosen)
             # What is done with the table wants room.
             self.store.let_go()
         return table

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from postertui.dashboard.numbers import score
 from postertui.dashboard.safe import clean
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
     import polars as pl

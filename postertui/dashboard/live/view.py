@@ -12,9 +12,9 @@ import numpy as np
 
 from postertui.dashboard.numbers import always_yes
 from postertui.dashboard.safe import clean
-from postertui.events import Event
-from postertui.runs import RunSpec
-from postertui.store import SETTINGS, Epochs, Run
+from postertui.runs.events import Event
+from postertui.runs.spec import RunSpec
+from postertui.runs.store import SETTINGS, Epochs, Run
 
 #: The choices for what to draw: name to (label, the event fields by preference, without cohort).
 METRICS: dict[str, tuple[str, tuple[str, ...]]] = {

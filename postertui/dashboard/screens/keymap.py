@@ -8,7 +8,7 @@ from pathlib import Path
 
 from textual.binding import Binding
 
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 
 def bindings() -> Iterator[Binding]:

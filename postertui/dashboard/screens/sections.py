@@ -11,10 +11,7 @@ from postertui.dashboard.figure.actions import FIGURE_BINDINGS
 from postertui.dashboard.run_actions import RUN_BINDINGS
 from postertui.dashboard.screens.help import Section
 from postertui.dashboard.screens.keybar import show_key
-from postertui.dashboard.table.columns import (
-    BAR_MARKS,
-    STATE_MARKS,
-)
+from postertui.dashboard.table.columns import BAR_MARKS, STATE_MARKS
 from postertui.dashboard.view_actions import VIEW_BINDINGS
 from postertui.dashboard.watch.actions import WATCH_BINDINGS
 

@@ -18,11 +18,7 @@ from postertui.dashboard.live.view import RunView
 from postertui.dashboard.numbers import score
 from postertui.dashboard.options import Options
 from postertui.dashboard.safe import fit
-from postertui.dashboard.table.columns import (
-    Placed,
-    Text,
-    place,
-)
+from postertui.dashboard.table.columns import Placed, Text, place
 from postertui.dashboard.table.rows import GroupRow, TableRow, ordered
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from postertui.dashboard.safe import clean
-from postertui.runs import RunSpec
+from postertui.runs.spec import RunSpec
 
 
 @dataclass(frozen=True)

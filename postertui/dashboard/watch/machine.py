@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postertui.dashboard.watch.devices import Device, Sampler
-from postertui.errors import UserError
+from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
     from postertui.supervisor.folder import Status

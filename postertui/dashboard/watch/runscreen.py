@@ -21,8 +21,9 @@ from postertui.dashboard.watch.config import entries
 from postertui.dashboard.watch.log import LogReader, last_error
 from postertui.dashboard.watch.logview import LogView
 from postertui.dashboard.watch.picker import RunPicker
-from postertui.errors import UserError
-from postertui.runs import RunSpec, read_spec
+from postertui.runs import layout
+from postertui.runs.spec import RunSpec, read_spec
+from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
     from postertui.dashboard.app import DashboardApp
@@ -47,7 +48,7 @@ class RunScreen(Screen[None]):
         self.other: RunView | None = None
         self.book = dashboard.book
         self.folder = dashboard.setup.runs / run.name
-        self.log_view = LogView(self.book, LogReader(self.folder / "log.txt"))
+        self.log_view = LogView(self.book, LogReader(self.folder / layout.LOG))
 
     def compose(self) -> ComposeResult:
         yield Static(id="run-head", markup=False)

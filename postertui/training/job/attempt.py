@@ -13,11 +13,13 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
-from postertui.errors import UserError
-from postertui.events import DamagedEventsError, EventWriter
-from postertui.harmless import harmless
-from postertui.processes import Process
-from postertui.runs import RunLock, RunSpec, read_spec
+from postertui.runs import layout
+from postertui.runs.events import DamagedEventsError, EventWriter
+from postertui.runs.lock import RunLock
+from postertui.runs.spec import RunSpec, read_spec
+from postertui.system.errors import UserError
+from postertui.system.processes import Process
+from postertui.system.text import strip_control_chars
 from postertui.training.job import checkpoints
 from postertui.training.job.log import attempt_line, end_line, epoch_line, log_to, now
 from postertui.training.job.watch import Watch
@@ -87,7 +89,7 @@ class Attempt:
         except OSError as error:
             return _refused(error)
         try:
-            with EventWriter(self._folder / "events.jsonl") as self._writer:
+            with EventWriter(self._folder / layout.EVENTS) as self._writer:
                 return self._work()
         except DamagedEventsError as error:
             return Result("damaged", f"{self._folder / 'events.jsonl'}:{error.line}: {error}")
@@ -103,9 +105,9 @@ class Attempt:
         newest = milestones[-1] if milestones else {"event": None}
         if newest["event"] == "end" and newest.get("status") != "interrupted":
             return Result("closed")
-        if (self._folder / "cancel").exists():
+        if (self._folder / layout.CANCEL).exists():
             return self._end("cancelled", "cancelled")
-        with log_to(self._folder / "log.txt") as self._say:
+        with log_to(self._folder / layout.LOG) as self._say:
             try:
                 return self._train()
             except UserError as error:
@@ -202,7 +204,7 @@ class Attempt:
     def _end(self, status: Outcome, reason: str = "", **fields: Any) -> Result:
         with self._watch.writing:
             if reason:
-                fields["reason"] = " ".join(harmless(reason).split())[:500]
+                fields["reason"] = " ".join(strip_control_chars(reason).split())[:500]
             # First, so that whoever sees the end has the whole log.
             self._say(f"{now()} {end_line(status, reason)}")
             self._writer.append("end", status=status, **fields)
@@ -218,7 +220,7 @@ class Attempt:
 
     def _tidy(self, status: str) -> None:
         with contextlib.suppress(OSError):
-            (self._folder / "cancel").unlink(missing_ok=True)
+            (self._folder / layout.CANCEL).unlink(missing_ok=True)
             (self._folder / "checkpoint.tmp").unlink(missing_ok=True)
             if status == "done":
                 checkpoints.remove(self._folder)
@@ -234,14 +236,14 @@ class Attempt:
 
     def _forget_late_cancel(self) -> None:
         """Whoever wished to cancel while the end was written could not get the lock."""
-        wish = self._folder / "cancel"
+        wish = self._folder / layout.CANCEL
         with contextlib.suppress(OSError, DamagedEventsError):
             if not wish.exists():
                 return
             with RunLock(self._folder) as lock:
                 if not lock.acquire():
                     return
-                with EventWriter(self._folder / "events.jsonl") as writer:
+                with EventWriter(self._folder / layout.EVENTS) as writer:
                     newest = writer.events[-1] if writer.events else {}
                     if newest.get("event") != "end" or newest.get("status") == "interrupted":
                         writer.append("end", status="cancelled", reason="cancelled")
@@ -280,7 +282,7 @@ def _lost_for_memory(events: list[dict[str, Any]]) -> bool:
 
 def _make_durable(folder: Path) -> None:
     """What a run is must outlive a power loss before its first event says that it began."""
-    for path in (folder / "run.json", folder, folder.parent):
+    for path in (folder / layout.SPEC, folder, folder.parent):
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             os.fsync(fd)

@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from postertui.events import Event
+from postertui.runs import layout
+from postertui.runs.events import Event
 
 _DRAFT = re.compile(r"checkpoint\.(\d+)")
 
@@ -36,7 +37,7 @@ def recover(run_folder: Path, events: list[Event]) -> tuple[Path | None, int]:
     Drafts that the last attempt left are taken where their epoch was told, removed otherwise.
     """
     newest = max((e["epoch"] for e in effective_epochs(events) if e.get("checkpoint")), default=0)
-    path = run_folder / "checkpoint"
+    path = run_folder / layout.CHECKPOINT
     for entry in list(run_folder.iterdir()):
         match = _DRAFT.fullmatch(entry.name)
         if match and int(match[1]) == newest:
@@ -70,7 +71,7 @@ def draft(run_folder: Path, epoch: int, save: Callable[[Path], None]) -> Path:
 
 def adopt(run_folder: Path, drafted: Path) -> None:
     """Let the draft, whose epoch is told now, be the checkpoint."""
-    drafted.replace(run_folder / "checkpoint")
+    drafted.replace(run_folder / layout.CHECKPOINT)
 
 
 def remove(run_folder: Path) -> None:

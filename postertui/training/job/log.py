@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from postertui.harmless import harmless
-from postertui.runs import RunSpec
+from postertui.runs.spec import RunSpec
+from postertui.system.text import strip_control_chars
 
 
 def attempt_line(spec: RunSpec, attempt: int, first_epoch: int, device: str) -> str:
@@ -69,7 +69,7 @@ def log_to(path: Path) -> Iterator[Callable[[str], None]]:
         def say(line: str) -> None:
             # The process may be about to leave while the log is closed.
             with contextlib.suppress(OSError, ValueError):
-                log.write(f"{harmless(line)}\n".encode())
+                log.write(f"{strip_control_chars(line)}\n".encode())
 
         try:
             for usual in (1, 2):

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from postertui.runs import layout
+
 #: Seconds between two looks at what people wish for the run.
 INTERVAL = 0.2
 
@@ -68,9 +70,9 @@ class Watch:
                 if number in (signal.SIGTERM, signal.SIGINT):
                     self._go("interrupted", f"stopped by {signal.Signals(number).name}", 143)
             run = self._run
-            if run is not None and (run / "paused").exists():
+            if run is not None and (run / layout.PAUSED).exists():
                 self.paused.set()
-            if run is not None and (run / "cancel").exists():
+            if run is not None and (run / layout.CANCEL).exists():
                 self.cancelled.set()
                 self._since = self._since or time.monotonic()
                 if time.monotonic() - self._since > PATIENCE:

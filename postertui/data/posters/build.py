@@ -1,0 +1,270 @@
+"""Building a data folder: decode every labelled poster, a cohort at a time, on all cores."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from postertui.data.dataset import CohortInfo, DatasetInfo
+from postertui.data.posters.images import (
+    RESAMPLING,
+    UnreadableImageError,
+    bombs_refused,
+    read_image,
+)
+from postertui.data.posters.labels import PosterLabels
+from postertui.data.posters.replace import replacement
+from postertui.data.posters.scan import PosterFiles
+from postertui.system.errors import UserError
+
+#: Posters decoded per task: small enough to keep all cores busy and little in memory.
+_BLOCK = 32
+_BLOCKS_WAITING = 4 * len(os.sched_getaffinity(0))
+
+#: Rows of labels held at a time.
+_LABEL_BLOCK = 65_536
+
+Progress = Callable[[int, int], None]
+
+Decoded = NDArray[np.uint8] | UnreadableImageError
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a build used and what it left out.
+
+    `unreadable` pairs a file with the reason; `unlabelled` and `posterless` are ids that only
+    the posters or only the labels have; `unnamed` are image files whose name is not an id.
+    """
+
+    posters: int
+    unreadable: tuple[tuple[str, str], ...]
+    unlabelled: tuple[int, ...]
+    posterless: tuple[int, ...]
+    unnamed: tuple[str, ...]
+
+
+def build_dataset(
+    posters: Path,
+    labels: Path,
+    target: Path,
+    *,
+    side: int = 48,
+    mirror: bool = False,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Build the data folder `target` from the posters below a folder and a CSV of labels.
+
+    `progress` is called with how many posters are done and how many there are. With `mirror`,
+    each cohort's mirrored copies follow its posters. The old folder stays until the new one is
+    whole. Memory does not grow with the posters, but for some 40 bytes of each.
+    Raises `UserError` where an input cannot be used.
+    """
+    table = PosterLabels(labels)
+    files = PosterFiles(posters)
+    wanted = np.flatnonzero(np.isin(files.ids, table.ids, assume_unique=True))
+    if not len(wanted):
+        raise UserError(
+            f"{labels}: none of its {len(table.ids)} ids is the name of one of the {len(files)} "
+            f"posters in {posters}"
+        )
+    cohorts: dict[str, CohortInfo] = {}
+    fingerprint = hashlib.sha256(repr((table.genres, side, mirror)).encode())
+    with replacement(target) as draft, bombs_refused(), _threads() as pool:
+        decoder = _Decoder(pool, files, side, len(wanted), progress)
+        for digit in range(10):
+            indices = wanted[files.ids[wanted] % 10 == digit]
+            with _RowWriter(draft / f"images-{digit}.npy", (side, side, 3)) as images:
+                ids = decoder.write(indices, images)
+                if mirror:
+                    images.append_mirrored()
+            if not len(ids):
+                (draft / f"images-{digit}.npy").unlink()
+                continue
+            copies = 2 if mirror else 1
+            np.save(draft / f"ids-{digit}.npy", np.tile(ids, copies))
+            with _RowWriter(draft / f"labels-{digit}.npy", (len(table.genres),)) as rows:
+                for _ in range(copies):
+                    for start in range(0, len(ids), _LABEL_BLOCK):
+                        rows.append(table.matrix(ids[start : start + _LABEL_BLOCK]))
+            cohorts[str(digit)] = CohortInfo(len(ids), images.rows, images.hexdigest)
+            fingerprint.update(f"{digit} {images.hexdigest} {rows.hexdigest} ".encode())
+            fingerprint.update(ids.tobytes())
+        if not cohorts:
+            path, reason = decoder.unreadable[0]
+            raise UserError(
+                f"{posters}: none of the {len(wanted)} labelled posters can be read; "
+                f"the first, {path}: {reason}"
+            )
+        report = BuildReport(
+            posters=sum(c.posters for c in cohorts.values()),
+            unreadable=tuple(decoder.unreadable),
+            unlabelled=tuple(np.setdiff1d(files.ids, table.ids, assume_unique=True).tolist()),
+            posterless=tuple(np.setdiff1d(table.ids, files.ids, assume_unique=True).tolist()),
+            unnamed=tuple(files.unnamed),
+        )
+        _write_left_out(draft / "left-out.csv", report)
+        info = DatasetInfo(
+            genres=table.genres,
+            side=side,
+            mirror=mirror,
+            cohorts=cohorts,
+            fingerprint=fingerprint.hexdigest()[:32],
+            source={
+                "posters": str(posters.resolve()),
+                "labels": str(labels.resolve()),
+                "resampling": RESAMPLING,
+            },
+        )
+        encoded = msgspec.json.format(msgspec.json.encode(info))
+        (draft / "dataset.json").write_bytes(encoded + b"\n")
+    return report
+
+
+class _Decoder:
+    """Decodes posters on all cores, in order, with few of them in memory at a time."""
+
+    def __init__(
+        self,
+        pool: ThreadPoolExecutor,
+        files: PosterFiles,
+        side: int,
+        total: int,
+        progress: Progress | None,
+    ) -> None:
+        self._pool = pool
+        self._files = files
+        self._side = side
+        self._total = total
+        self._progress = progress
+        self._done = 0
+        self.unreadable: list[tuple[str, str]] = []
+
+    def write(self, indices: NDArray[np.intp], images: _RowWriter) -> NDArray[np.int64]:
+        """Write the posters at `indices` that can be read; the ids of those."""
+        kept: list[int] = []
+        for block, decoded in self._blocks(indices):
+            rows = []
+            for index, image in zip(block, decoded, strict=True):
+                if isinstance(image, UnreadableImageError):
+                    self.unreadable.append((str(self._files.path(index)), str(image)))
+                else:
+                    kept.append(index)
+                    rows.append(image)
+            images.append(rows)
+            self._done += len(block)
+            if self._progress:
+                self._progress(self._done, self._total)
+        return self._files.ids[np.array(kept, np.intp)]
+
+    def _blocks(self, indices: NDArray[np.intp]) -> Iterator[tuple[list[int], list[Decoded]]]:
+        waiting: deque[tuple[list[int], Future[list[Decoded]]]] = deque()
+        for start in range(0, len(indices), _BLOCK):
+            block = indices[start : start + _BLOCK].tolist()
+            waiting.append((block, self._pool.submit(self._read, block)))
+            if len(waiting) > _BLOCKS_WAITING:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        for first, future in waiting:
+            yield first, future.result()
+
+    def _read(self, block: list[int]) -> list[Decoded]:
+        images: list[Decoded] = []
+        for index in block:
+            try:
+                images.append(read_image(self._files.path(index), self._side))
+            except UnreadableImageError as error:
+                images.append(error)
+        return images
+
+
+class _threads(ThreadPoolExecutor):  # noqa: N801
+    """One thread a core: Pillow lets go of the interpreter while it decodes and shrinks."""
+
+    def __init__(self) -> None:
+        super().__init__(len(os.sched_getaffinity(0)), thread_name_prefix="decode")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.shutdown(wait=True, cancel_futures=True)
+
+
+class _RowWriter:
+    """Writes uint8 rows of one shape to a .npy file without knowing beforehand how many.
+
+    The header has room for any number of rows, so that it can be written again at the end.
+    """
+
+    def __init__(self, path: Path, row_shape: tuple[int, ...]) -> None:
+        self._file = path.open("w+b")
+        self._row_shape = row_shape
+        self._digest = hashlib.sha256()
+        self.rows = 0
+        self._write_header()
+        self._start = self._file.tell()
+
+    @property
+    def hexdigest(self) -> str:
+        """A digest of all rows so far."""
+        return self._digest.hexdigest()[:32]
+
+    def append(self, rows: list[NDArray[np.uint8]] | NDArray[np.uint8]) -> None:
+        if not len(rows):
+            return
+        data = np.ascontiguousarray(rows)
+        self._file.write(data.data)
+        self._digest.update(data.data)
+        self.rows += len(data)
+
+    def append_mirrored(self) -> None:
+        """Append what was written so far once more, left and right exchanged."""
+        size = int(np.prod(self._row_shape))
+        for start in range(0, count := self.rows, 1024):
+            rows = min(1024, count - start)
+            self._file.seek(self._start + start * size)
+            block = np.frombuffer(self._file.read(rows * size), np.uint8)
+            self._file.seek(0, os.SEEK_END)
+            self.append(block.reshape(rows, *self._row_shape)[:, :, ::-1])
+
+    def _write_header(self) -> None:
+        self._file.seek(0)
+        np.lib.format.write_array_header_1_0(
+            self._file,
+            {"shape": (self.rows, *self._row_shape), "fortran_order": False, "descr": "|u1"},
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        with self._file:
+            self._write_header()
+            if self._file.tell() != self._start:
+                raise OSError("the array's header has grown")
+
+
+def _write_left_out(path: Path, report: BuildReport) -> None:
+    """Everything that was left out, one line each, for whoever wants to mend it."""
+    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("poster", "reason"))
+        writer.writerows(report.unreadable)
+        writer.writerows((name, "its name is not an id") for name in report.unnamed)
+        writer.writerows((i, "a poster without a label") for i in report.unlabelled)
+        writer.writerows((i, "a label without a poster") for i in report.posterless)

@@ -1,0 +1,199 @@
+"""Which weights the frozen VGG16 has: ImageNet's, random ones, or a file's.
+
+Nothing here imports TensorFlow. Reading a file's arrays needs h5py, which comes with Keras.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import msgspec
+
+from postertui.system.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: Kernel (3, 3, in, out) and bias (out,) of each convolution, by the layer's name.
+Convolutions: TypeAlias = "dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]"
+
+IMAGENET_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+IMAGENET_URL = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/" + IMAGENET_FILE
+#: As `keras.applications.vgg16` checks it.
+IMAGENET_MD5 = "6d6bbae143d832006294945121d1f1fc"
+
+#: Changes when the way random weights are drawn does, so that their features get a new key.
+RANDOM_VERSION = "random-1"
+
+#: VGG16's convolutions from the input on: name and number of filters.
+CONVOLUTIONS = tuple(
+    (f"block{block}_conv{conv}", filters)
+    for block, (convs, filters) in enumerate(((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)), 1)
+    for conv in range(1, convs + 1)
+)
+
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_GIVE_A_FILE = "give a file of VGG16's weights with --weights FILE, or --weights random"
+
+
+class Weights(msgspec.Struct, frozen=True):
+    """Which weights the frozen network has: `kind` for people, `digest` for identity."""
+
+    kind: Literal["imagenet", "random", "file"]
+    digest: str
+    path: str | None = None
+
+
+def resolve_weights(choice: str) -> Weights:
+    """The weights that `imagenet`, `random` or a file's path stands for.
+
+    `imagenet` is what Keras has on disk, or else is downloaded to there. The digest is that of the
+    file's bytes. Raises `UserError` where there is nothing to be had: never another's weights.
+    """
+    if choice == "random":
+        return Weights("random", hashlib.sha256(RANDOM_VERSION.encode()).hexdigest()[:32])
+    if choice == "imagenet":
+        path = imagenet_path()
+        if not path.is_file():
+            download_imagenet(path)
+        return Weights("imagenet", _digest(path), str(path))
+    path = Path(choice).expanduser()
+    if not path.is_file():
+        raise UserError(
+            f"{path}: no such weights file; --weights takes imagenet, random or a .h5 file"
+        )
+    check_file(path)
+    return Weights("file", _digest(path), str(path.resolve()))
+
+
+def imagenet_path() -> Path:
+    """Where Keras keeps the ImageNet weights of VGG16 without its top."""
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    return Path(home) / "models" / IMAGENET_FILE
+
+
+def has_imagenet_weights() -> bool:
+    """Whether ImageNet weights can be had without a network."""
+    return imagenet_path().is_file()
+
+
+def download_imagenet(target: Path, url: str = IMAGENET_URL, md5: str = IMAGENET_MD5) -> None:
+    """Fetch the ImageNet weights to `target`, whole and checked or not at all."""
+    draft: str | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(dir=target.parent, prefix=".download-")
+        digest = hashlib.md5(usedforsecurity=False)
+        with os.fdopen(descriptor, "wb") as file, urllib.request.urlopen(url, timeout=20) as source:
+            while chunk := source.read(1 << 20):
+                digest.update(chunk)
+                file.write(chunk)
+        if digest.hexdigest() != md5:
+            raise UserError(
+                f"ImageNet weights: what {url} sent is not the file expected; {_GIVE_A_FILE}"
+            )
+        Path(draft).replace(target)
+        draft = None
+    except OSError as error:
+        reason = getattr(error, "reason", None) or error.strerror or error
+        raise UserError(
+            f"ImageNet weights: not at {target}, and they cannot be downloaded ({reason}); "
+            f"{_GIVE_A_FILE}"
+        ) from None
+    finally:
+        if draft is not None:
+            Path(draft).unlink(missing_ok=True)
+
+
+def check_file(path: Path) -> None:
+    """Raise `UserError` unless `path` holds VGG16's convolutions (as far as can be seen here)."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(_HDF5_MAGIC))
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    if magic != _HDF5_MAGIC:
+        raise UserError(f"{path}: not a Keras weights file (.h5); {_GIVE_A_FILE}")
+    try:
+        import h5py  # noqa: F401
+    except ImportError:
+        return
+    read_convolutions(path)
+
+
+def read_convolutions(path: Path) -> Convolutions:
+    """VGG16's convolutions from a `.weights.h5` file of Keras 3 or a Keras "notop" `.h5` file.
+
+    A file of VGG16 with its top will do as well. Raises `UserError` for any other network's.
+    """
+    import h5py
+    import numpy as np
+
+    convolutions: Convolutions = {}
+    channels = 3
+    try:
+        with h5py.File(path, "r") as file:
+            layers = _convolution_layers(file)
+            if len(layers) != len(CONVOLUTIONS):
+                raise _another_network(path, f"{len(layers)} convolutions, not 13")
+            for (name, filters), arrays in zip(CONVOLUTIONS, layers, strict=True):
+                kernel, bias = (np.asarray(a, dtype=np.float32) for a in arrays)
+                expected = (3, 3, channels, filters)
+                if kernel.shape != expected or bias.shape != (filters,):
+                    raise _another_network(path, f"a {kernel.shape} kernel, not {expected}")
+                convolutions[name] = kernel, bias
+                channels = filters
+    except (OSError, KeyError, RuntimeError, ValueError) as error:
+        raise UserError(f"{path}: not a whole Keras weights file: {error}") from None
+    return convolutions
+
+
+def _another_network(path: Path, difference: str) -> UserError:
+    return UserError(
+        f"{path}: weights of another network than VGG16 ({difference}); {_GIVE_A_FILE}"
+    )
+
+
+def _convolution_layers(file: Any) -> list[list[Any]]:
+    """Kernel and bias of each convolution in the file, in the order in which they are applied.
+
+    Keras 3 writes `layers/conv2d_7/vars/0`, numbered in order of creation; before, it was
+    `block3_conv1/block3_conv1_W_1:0`.
+    """
+    import h5py
+
+    found: dict[str, list[Any]] = {}
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            parts = name.split("/")
+            layer = parts[-3] if len(parts) > 2 and parts[-2] == "vars" else parts[0]
+            found.setdefault(layer, []).append(item)
+
+    file.visititems(visit)
+    layers = {
+        layer: sorted(arrays, key=lambda a: -a.ndim)
+        for layer, arrays in found.items()
+        if any(a.ndim == 4 for a in arrays)
+    }
+    return [layers[name] for name in sorted(layers, key=_natural)]
+
+
+def _natural(name: str) -> list[tuple[str, int]]:
+    """A sorting key in which conv2d < conv2d_2 < conv2d_10."""
+    return [(text, int(number or 0)) for text, number in re.findall(r"(\D+)(\d*)", name)]
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None

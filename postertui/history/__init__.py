@@ -1,0 +1,8 @@
+"""The history table: one row per run and epoch.
+
+- `schema`: its columns
+- `identity`: which rows are one history
+- `reading`, `writing`: from and into TSV, CSV and Parquet; `delimited` reads text with its errors
+- `from_runs`: from the runs of a folder
+- `selection`: a table with what is known of its runs, narrowed by a filter
+"""

@@ -1,0 +1,64 @@
+"""From runs to the history table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from postertui.history.schema import SCHEMA
+from postertui.runs.store.columns import COLUMNS
+from postertui.runs.store.run import Run
+
+
+def history_table(runs: Iterable[Run]) -> pl.DataFrame:
+    """One row per finished epoch of each run, in the order of (variant, genre, seed, epoch)."""
+    chosen = [run for run in runs if run.spec is not None and run.epoch]
+    if not chosen:
+        return pl.DataFrame(schema=SCHEMA)
+    chosen.sort(key=_order)
+    constants = pl.DataFrame(
+        [run_columns(run) for run in chosen],
+        schema={name: SCHEMA[name] for name in run_columns(chosen[0])},
+    )
+    blocks = [run.buffer.rows() for run in chosen]
+    rows = np.concatenate(blocks)
+    of_run = np.repeat(np.arange(len(chosen), dtype=np.uint32), [len(b) for b in blocks])
+    repeated = constants[of_run]
+    columns: list[pl.Series] = []
+    for name, kind in SCHEMA.items():
+        if name in constants.columns:
+            columns.append(repeated[name])
+        elif name in COLUMNS:
+            values = np.ascontiguousarray(rows[:, COLUMNS.index(name)])
+            columns.append(pl.Series(name, values).fill_nan(None).cast(kind))
+        else:
+            columns.append(pl.Series(name, [None], dtype=kind).new_from_index(0, len(rows)))
+    return pl.DataFrame(columns)
+
+
+def run_columns(run: Run) -> dict[str, Any]:
+    """The columns that are the same in every row of a run."""
+    assert run.spec is not None
+    spec, variant = run.spec, run.spec.variant
+    return {
+        "Regularizer": spec.label or variant.regularizer_label,
+        "FC1": variant.fc1,
+        "FC2": variant.fc2,
+        "genre": spec.genre,
+        "variant": variant.family,
+        "name": variant.name,
+        "run": run.name,
+        "seed": spec.seed,
+        "study": spec.study,
+        "train_base_rate": spec.train_base_rate,
+        "test_base_rate": spec.test_base_rate,
+        "batch_size": variant.batch_size,
+    }
+
+
+def _order(run: Run) -> tuple[str, str, int, str]:
+    assert run.spec is not None
+    return run.spec.variant.name, run.spec.genre, run.spec.seed, run.name

@@ -1,0 +1,99 @@
+"""The columns of a history table, and a table with exactly those.
+
+The published columns come first, with their names of 2017, so that any table from then loads and
+any table written today opens in the old R code. An undefined metric is null in memory and `NaN`
+in text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from postertui.published.facts import BASE_RATES
+
+PUBLISHED_SCHEMA: dict[str, type[pl.DataType]] = {
+    "Regularizer": pl.String,
+    "FC1": pl.Int64,
+    "FC2": pl.Int64,
+    "genre": pl.String,
+    "variant": pl.String,
+    "epoch": pl.Int64,
+    "train_loss": pl.Float64,
+    "train_accuracy": pl.Float64,
+    "train_fscore": pl.Float64,
+    "test_loss": pl.Float64,
+    "test_accuracy": pl.Float64,
+    "test_fscore": pl.Float64,
+}
+
+_COUNTS = {
+    f"{cohort}_{cell}": pl.Int64
+    for cohort in ("train", "test")
+    for cell in ("tp", "fp", "fn", "tn")
+}
+
+ADDED_SCHEMA: dict[str, type[pl.DataType]] = {
+    "name": pl.String,
+    "run": pl.String,
+    "seed": pl.Int64,
+    "attempt": pl.Int64,
+    "study": pl.String,
+    "train_fscore_soft": pl.Float64,
+    "train_fscore_hard": pl.Float64,
+    "test_fscore_soft": pl.Float64,
+    "test_fscore_hard": pl.Float64,
+    **_COUNTS,
+    "train_base_rate": pl.Float64,
+    "test_base_rate": pl.Float64,
+    "batch_size": pl.Int64,
+    "empty_batches": pl.Int64,
+    "dead": pl.Boolean,
+    "learning_rate": pl.Float64,
+    "seconds": pl.Float64,
+}
+
+#: Column name to polars type, in the order in which a table is written.
+SCHEMA: dict[str, type[pl.DataType]] = {**PUBLISHED_SCHEMA, **ADDED_SCHEMA}
+
+#: What a run is taken for where its table leaves it open.
+DEFAULTS: dict[str, Any] = {"seed": 0, "attempt": 1, "study": "imported", "dead": False}
+
+#: What tells one history from another; a table without these cannot be read.
+SETTING = ("Regularizer", "FC1", "FC2", "genre", "variant")
+REQUIRED = (*SETTING, "epoch")
+
+#: The last epoch that a run can have.
+MAX_EPOCH = 10_000_000
+
+
+def normalise(table: pl.DataFrame) -> pl.DataFrame:
+    """`table` with exactly the columns of `SCHEMA`, undefined values and empty strings null."""
+    columns = []
+    for name, dtype in SCHEMA.items():
+        column = pl.col(name) if name in table.columns else pl.lit(None).alias(name)
+        column = column.cast(dtype)
+        if dtype is pl.Float64:
+            column = pl.when(column.is_finite()).then(column)
+        elif dtype is pl.String and name not in SETTING:
+            column = pl.when(column != "").then(column)
+        columns.append(column.alias(name))
+    return table.select(columns)
+
+
+def with_base_rates(table: pl.DataFrame) -> pl.DataFrame:
+    """`table` with base rates that it lacks taken from the 2017 study, where it had the genre."""
+    rates = pl.DataFrame(
+        [(g, train, test) for g, (train, test) in BASE_RATES.items()],
+        schema={"genre": pl.String, "_train": pl.Float64, "_test": pl.Float64},
+        orient="row",
+    )
+    return (
+        table.join(rates, on="genre", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("train_base_rate").fill_null(pl.col("_train")),
+            pl.col("test_base_rate").fill_null(pl.col("_test")),
+        )
+        .drop("_train", "_test")
+    )

@@ -1,0 +1,58 @@
+"""History tables into files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from postertui.history.schema import SCHEMA, normalise
+from postertui.system.atomic_files import atomic_writer
+from postertui.system.errors import UserError
+
+_SUFFIXES = (".tsv", ".csv", ".parquet")
+
+
+def write_table(table: pl.DataFrame, path: Path) -> None:
+    """Write a history table as `.tsv`, `.csv` or `.parquet`, whole or not at all.
+
+    Text is for `read.table(header=TRUE, sep="\\t")` and its like: an undefined metric is `NaN`,
+    any other missing value `NA`; strings that R would take apart are quoted.
+    """
+    check_target(path)
+    table = normalise(table)
+    try:
+        with atomic_writer(path, private=False) as draft:
+            if path.suffix.lower() == ".parquet":
+                table.write_parquet(draft, compression="zstd")
+            else:
+                _write_text(table, draft, "\t" if path.suffix.lower() == ".tsv" else ",")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}", exit_code=1) from None
+
+
+def check_target(path: Path) -> None:
+    """Raises `UserError` for a path that no table can be written to."""
+    if path.suffix.lower() not in _SUFFIXES:
+        raise UserError(f"{path}: name the table .tsv, .csv or .parquet")
+    if not path.parent.is_dir():
+        raise UserError(f"{path}: there is no folder {path.parent}; make it first")
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name a file")
+
+
+def _write_text(table: pl.DataFrame, path: Path, separator: str) -> None:
+    strings = [c for c, dtype in SCHEMA.items() if dtype is pl.String]
+    # R takes ' and # for quotes and comments, and a bare NA for a missing value.
+    special = table.select(
+        pl.any_horizontal(
+            pl.col(strings).str.contains(r"""['#"\\]|^\s|\s$|^NA$""").any(ignore_nulls=True)
+        )
+    ).item()
+    floats = [c for c, dtype in SCHEMA.items() if dtype is pl.Float64]
+    table.with_columns(pl.col(floats).fill_null(float("nan"))).write_csv(
+        path,
+        separator=separator,
+        null_value="NA",
+        quote_style="non_numeric" if special else "necessary",
+    )

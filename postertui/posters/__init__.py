@@ -1,9 +1,0 @@
-"""From posters and a CSV of labels to a data folder (see `postertui.cohorts`).
-
-`labels` reads the CSV, `scan` finds the files, `images` decodes one, `build` brings them together
-and `replace` puts the finished folder in the old one's place in a single step.
-"""
-
-from postertui.posters.build import BuildReport, build_dataset
-
-__all__ = ["BuildReport", "build_dataset"]

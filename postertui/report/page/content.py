@@ -1,0 +1,151 @@
+"""What the report page says, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from postertui.analysis.compare import compare
+from postertui.analysis.ensemble import ensemble
+from postertui.analysis.leaderboard import lead_line, leaderboard
+from postertui.analysis.summary import (
+    bars_line,
+    dead_line,
+    ensemble_line,
+    undefined_line,
+    verdict_line,
+)
+from postertui.analysis.tables.bars import bars_section, margins_section
+from postertui.analysis.tables.comparison import comparison_sections
+from postertui.analysis.tables.diagnosis import diagnosis_section, kinds_section, undefined_section
+from postertui.analysis.tables.ensemble import ensemble_sections
+from postertui.analysis.tables.leaderboard import leaderboard_sections
+from postertui.analysis.tables.section import Section
+from postertui.analysis.values import check_metric, default_metric, rule_line
+from postertui.report.page.settings import settings_sections
+from postertui.study import Variant
+from postertui.system.errors import UserError
+from postertui.system.text import pluralize
+
+HOME = "base"
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """A figure of the page: its image file, and the CSV with its numbers beside it.
+
+    `notes` say what it does not show.
+    """
+
+    name: str
+    title: str
+    image: Path
+    csv: Path
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A part of the page. `folded` tables are long: closed at first, left out of Markdown.
+
+    `command` prints them.
+    """
+
+    key: str
+    title: str
+    tables: Sequence[Section]
+    folded: Sequence[Section] = ()
+    notes: Sequence[str] = ()
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that a report page says. `provenance` are pairs of term and text."""
+
+    title: str
+    subtitle: str
+    summary: Sequence[str]
+    figures: Sequence[PageFigure]
+    chapters: Sequence[Chapter]
+    provenance: Sequence[tuple[str, str]]
+
+
+def build_page(
+    table: pl.DataFrame,
+    *,
+    title: str,
+    figures: Sequence[PageFigure] = (),
+    variants: Mapping[str, Variant] | None = None,
+    provenance: Sequence[tuple[str, str]] = (),
+    metric: str | None = None,
+    rule: str | int = "last",
+) -> Page:
+    """The page of a history table with base rates (`postertui.table.with_base_rates`).
+
+    `variants` are hyper-parameters by name, where they are known better than the table tells.
+    What a table has too little data for says so in its place. Raises `UserError` for an unknown
+    metric.
+    """
+    metric = metric or default_metric(table)
+    check_metric(table, metric)
+    board = leaderboard(table, metric, rule)
+    # With no base, the leader is what everything else is held against.
+    names = table["name"].unique().sort().to_list()
+    reference = HOME if HOME in names else (board.overall["name"].to_list() or names)[0]
+    summary = [board.noise.line, lead_line(board)]
+    chapters = [
+        _compare_chapter(table, reference, metric, rule, summary),
+        Chapter("leaderboard", "Leaderboard", *_split(leaderboard_sections(board))),
+    ]
+    if metric.startswith("test_fscore"):
+        summary.append(bars_line(table, metric, reference, rule))
+        chapters.append(
+            Chapter(
+                "bars",
+                "Bars",
+                [bars_section(table, metric, rule, reference)],
+                [margins_section(table, metric, rule)],
+            )
+        )
+    chapters.append(_ensemble_chapter(table, rule, summary))
+    summary += [dead_line(table), undefined_line(table)]
+    findings = diagnosis_section(table)
+    tables = [kinds_section(findings.frame), undefined_section(table)]
+    chapters.append(Chapter("diagnosis", "Diagnosis", tables, [findings]))
+    chapters.append(Chapter("settings", "Settings", settings_sections(table, variants)))
+    runs, genres = table["run"].n_unique(), table["genre"].n_unique()
+    subtitle = (
+        f"{pluralize(runs, 'run')} of {pluralize(len(names), 'variant')} and "
+        f"{pluralize(genres, 'genre')}, {pluralize(table.height, 'epoch')}; "
+        f"{metric} {rule_line(table, rule)}."
+    )
+    return Page(title, subtitle, [line for line in summary if line], figures, chapters, provenance)
+
+
+def _compare_chapter(
+    table: pl.DataFrame, reference: str, metric: str, rule: str | int, summary: list[str]
+) -> Chapter:
+    try:
+        result = compare(table, against=reference, metric=metric, rule=rule)
+    except UserError as error:
+        return Chapter("compare", "Comparison", [], notes=[f"{error}."])
+    summary.append(verdict_line(result))
+    cells, rows = comparison_sections(result, by_genre=True)
+    return Chapter("compare", "Comparison", [rows], [cells])
+
+
+def _ensemble_chapter(table: pl.DataFrame, rule: str | int, summary: list[str]) -> Chapter:
+    try:
+        found = ensemble(table, "last" if rule == "best" else rule)
+    except UserError as error:
+        return Chapter("ensemble", "Ensemble by genre", [], notes=[f"{error}."])
+    summary.append(ensemble_line(found))
+    return Chapter("ensemble", "Ensemble by genre", ensemble_sections(found))
+
+
+def _split(sections: Sequence[Section]) -> tuple[Sequence[Section], Sequence[Section]]:
+    return sections[:1], sections[1:]

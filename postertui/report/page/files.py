@@ -1,0 +1,36 @@
+"""The page's files: written whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, get_args
+
+from postertui.figures.files import make_folder, write_whole
+from postertui.report.page.content import Page
+
+Kind = Literal["html", "markdown"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+NAMES: dict[Kind, str] = {"html": "index.html", "markdown": "report.md"}
+
+
+def write_page(page: Page, out: Path, kinds: Iterable[Kind] = KINDS) -> list[Path]:
+    """Write the page into the folder `out`, as `index.html` or `report.md`; the files' paths.
+
+    Raises `UserError`: exit code 2 where there can be no such folder, 1 where a file cannot be
+    written or a figure cannot be read.
+    """
+    make_folder(out)
+    paths = []
+    for kind in kinds:
+        if kind == "html":
+            from postertui.report.page.html import render_html
+
+            text = render_html(page)
+        else:
+            from postertui.report.page.markdown import render_markdown
+
+            text = render_markdown(page, out)
+        paths.append(out / NAMES[kind])
+        write_whole(paths[-1], text.encode())
+    return paths

@@ -1,0 +1,82 @@
+"""Notes and tags that people give to runs: `runs/.notes.json`, one file for all runs.
+
+A run's own folder belongs to its one writer, so notes are kept beside the runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from postertui.system.atomic_files import write_atomic
+from postertui.system.errors import UserError
+
+NAME = ".notes.json"
+_TAG = re.compile(r"[^\s,#()\"]+")
+
+
+class Note(msgspec.Struct, frozen=True):
+    """What somebody wrote about a run."""
+
+    text: str = ""
+    tags: tuple[str, ...] = ()
+    pinned: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.text or self.tags or self.pinned)
+
+
+class _File(msgspec.Struct, frozen=True):
+    runs: dict[str, Note] = {}
+
+
+def read_notes(folder: Path) -> dict[str, Note]:
+    """Notes by run. Raises `UserError` where the file is damaged; no file is no notes."""
+    path = folder / NAME
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_File).runs
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a notes file: {error}; mend or remove it") from None
+
+
+def change_notes(
+    folder: Path, runs: Iterable[str], change: Callable[[Note], Note]
+) -> dict[str, Note]:
+    """Change the notes of `runs`, leaving all others as they are on disk; all notes now.
+
+    `change` gets each run's note as it is on disk. Safe against another dashboard doing the same.
+    Raises `UserError` or `OSError`.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _lock(folder):
+        notes = read_notes(folder)
+        notes.update({run: change(notes.get(run, Note())) for run in runs})
+        notes = {run: note for run, note in sorted(notes.items()) if note}
+        data = msgspec.json.format(msgspec.json.encode(_File(notes)), indent=1) + b"\n"
+        write_atomic(folder / NAME, data)
+    return notes
+
+
+def parse_tags(text: str) -> tuple[str, ...]:
+    """The tags in what a person typed: words, with or without `#` and commas."""
+    return tuple(dict.fromkeys(_TAG.findall(text)))
+
+
+@contextlib.contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    fd = os.open(folder / ".notes.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)

@@ -1,0 +1,132 @@
+"""What to train: `run.json`, the run's name that follows from it, and the folder of that name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from postertui.data.weights import Weights
+from postertui.runs import layout
+from postertui.study import Mode, Variant
+from postertui.system.errors import UserError
+from postertui.system.text import slugify
+
+_RUN_NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,63}", re.ASCII)
+
+
+class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a job needs to know to train one run (the content of `run.json`).
+
+    `data` is the absolute path of the data folder and `data_fingerprint` its content's digest.
+    Base rates are unknown for a history that was imported without its data, and `label` is then
+    the `Regularizer` it came with (2017 wrote `L1=0e`), where that is not the variant's own.
+    `versions` and `created` say how and when the run was asked for; they do not identify it.
+    """
+
+    variant: Variant
+    genre: str
+    seed: int
+    study: str
+    data: str
+    data_fingerprint: str
+    weights: Weights
+    train_cohorts: tuple[int, ...] = (0,)
+    test_cohorts: tuple[int, ...] = (2,)
+    train_base_rate: float | None
+    test_base_rate: float | None
+    mode: Mode = "sound"
+    created: float = 0.0
+    versions: dict[str, str] = {}
+    label: str | None = None
+
+    @property
+    def run(self) -> str:
+        """The run's folder name: a readable slug and a digest of what identifies it."""
+        genre, variant = slugify(self.genre)[:18], slugify(self.variant.name)[:22]
+        return f"{genre}--{variant}--s{self.seed}"[:54] + f"--{self.digest}"
+
+    @property
+    def digest(self) -> str:
+        """Eight hex digits over everything that changes what is trained, and nothing else."""
+        identity: dict[str, Any] = {
+            "variant": {
+                k: v
+                for k, v in msgspec.to_builtins(self.variant).items()
+                if k not in ("name", "family")
+            },
+            "genre": self.genre,
+            "seed": self.seed,
+            "data": self.data_fingerprint,
+            "weights": self.weights.digest,
+            "cohorts": [self.train_cohorts, self.test_cohorts],
+            "mode": self.mode,
+        }
+        canonical = msgspec.json.encode(identity, order="sorted")
+        return hashlib.sha256(canonical).hexdigest()[:8]
+
+
+def run_folder(folder: Path, run: str) -> Path:
+    """The folder of the run called `run`, which is data and never a path.
+
+    Raises `UserError` for a name that no run can have: anything but `[a-z0-9._-]{1,64}`, or one
+    that starts with a dot.
+    """
+    if not is_run_name(run):
+        raise UserError(f"{run[:80]!r} is not a run's name; `postertui runs` lists them")
+    return folder / run
+
+
+def is_run_name(text: str) -> bool:
+    """Whether a run can be called so."""
+    return _RUN_NAME.fullmatch(text) is not None
+
+
+def list_runs(folder: str | Path) -> set[str]:
+    """The names of the folders that are runs; a link would lead out of `folder`.
+
+    Raises `OSError` where `folder` cannot be read.
+    """
+    with os.scandir(folder) as entries:
+        return {e.name for e in entries if e.name[0] != "." and e.is_dir(follow_symlinks=False)}
+
+
+def write_spec(folder: Path, spec: RunSpec) -> bool:
+    """Make the run's folder with its `run.json`; False where the run is there already.
+
+    The folder is filled under a temporary name and moved into place, so that a run is either
+    there whole or not at all.
+    """
+    target = folder / spec.run
+    if target.exists():
+        return False
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
+    try:
+        path = draft / layout.SPEC
+        path.touch(mode=0o600)
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(spec)) + b"\n")
+        draft.rename(target)
+    except OSError:
+        shutil.rmtree(draft, ignore_errors=True)
+        if (target / layout.SPEC).exists():
+            return False
+        raise
+    return True
+
+
+def read_spec(run_folder: Path) -> RunSpec:
+    """The run's spec. Raises `UserError` naming the file where it is missing or damaged."""
+    path = run_folder / layout.SPEC
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=RunSpec)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a run's description: {error}") from None

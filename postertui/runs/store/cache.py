@@ -1,0 +1,258 @@
+"""What is remembered of closed runs, so that starting does not mean reading everything again.
+
+runs/.cache/index          the closed runs without their epochs, and what many of their specs share;
+                           MessagePack
+runs/.cache/epochs-<id>    their epochs, float64 rows of `COLUMNS`, one after the other
+runs/.cache/lock           flock held while either is written
+
+All of it can be deleted at any time. An entry counts only while the run's files are the ones it
+was made from. Rows are only ever added to an epochs file, or written to a new one, so that who has
+mapped one may go on reading.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import re
+import secrets
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec.structs import replace
+
+from postertui.runs import layout
+from postertui.runs.events import Event
+from postertui.runs.spec import RunSpec
+from postertui.runs.store.columns import COLUMNS, EpochBuffer, Rows
+from postertui.runs.store.run import Run
+from postertui.system.locks import FileLock
+
+FOLDER = ".cache"
+
+#: Changes when entries or columns do.
+VERSION = "2 " + " ".join(COLUMNS)
+
+_EPOCHS = re.compile(r"epochs-[0-9a-f]{16}")
+
+_ROW_BYTES = 8 * len(COLUMNS)
+
+
+class Identity(NamedTuple):
+    """The content of a run's two files, as far as the file system tells."""
+
+    events: tuple[int, int, int]
+    spec: tuple[int, int, int]
+
+
+class Entry(msgspec.Struct, array_like=True, gc=False):
+    """A closed run. Its epochs are `rows` rows from `first` on; `lines` were read.
+
+    Thousands of runs differ in little more than genre and seed: the rest of the spec is the index's
+    `kinds[kind]`.
+    """
+
+    name: str
+    identity: Identity
+    lines: int
+    kind: int
+    genre: str
+    seed: int
+    created: float
+    train_base_rate: float | None
+    test_base_rate: float | None
+    start: Event | None
+    end: Event | None
+    attempt: int
+    milestone: str | None
+    changed: float
+    first: int
+    rows: int
+
+
+class _Index(msgspec.Struct):
+    version: str
+    epochs: str
+    total: int
+    kinds: list[RunSpec]
+    entries: list[Entry]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether every entry's kind and rows are there."""
+        return all(
+            0 <= e.kind < len(self.kinds)
+            and e.first >= 0
+            and e.rows >= 0
+            and e.first + e.rows <= self.total
+            for e in self.entries
+        )
+
+
+def kind_of(spec: RunSpec) -> RunSpec:
+    """`spec` without what an `Entry` says of it."""
+    return replace(spec, genre="", seed=0, created=0.0, train_base_rate=None, test_base_rate=None)
+
+
+def spec_of(kind: RunSpec, own: Entry | RunSpec) -> RunSpec:
+    """The spec whose `kind_of` is `kind`; `own` says the rest. Thousands share one kind's parts."""
+    return replace(
+        kind,
+        genre=sys.intern(own.genre),
+        seed=own.seed,
+        created=own.created,
+        train_base_rate=own.train_base_rate,
+        test_base_rate=own.test_base_rate,
+    )
+
+
+class Cache:
+    """The remembered runs of one runs folder. Reading and writing it never fail, only miss."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / FOLDER
+        self._index = _Index(VERSION, "", 0, [], [])
+        self._rows: Rows = np.empty((0, len(COLUMNS)))
+        self._memory: mmap.mmap | None = None
+
+    def load(self) -> dict[str, Entry]:
+        """The entries by run."""
+        try:
+            data = (self._folder / "index").read_bytes()
+            index = msgspec.msgpack.decode(data, type=_Index)
+            if index.version != VERSION or not _EPOCHS.fullmatch(index.epochs):
+                return {}
+            self._map(self._folder / index.epochs, index.total)
+        except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
+            return {}
+        if not index.is_sound:
+            return {}
+        self._index = index
+        return {entry.name: entry for entry in index.entries}
+
+    def _map(self, path: Path, total: int) -> None:
+        if not total:
+            return
+        with path.open("rb") as file:
+            size = total * _ROW_BYTES
+            self._memory = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+        rows = np.frombuffer(self._memory, dtype=np.float64)
+        self._rows = rows.reshape(total, len(COLUMNS))
+
+    def let_go(self) -> None:
+        """Give the epochs' pages back to the system; whoever looks at one has it again at once."""
+        if self._memory is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self._memory.madvise(mmap.MADV_DONTNEED)
+
+    def run(self, entry: Entry) -> Run:
+        """The run that one of the loaded entries tells of."""
+        spec = spec_of(self._index.kinds[entry.kind], entry)
+        rows = self._rows[entry.first : entry.first + entry.rows]
+        return Run(
+            name=entry.name,
+            spec=spec,
+            start=entry.start,
+            end=entry.end,
+            attempt=entry.attempt,
+            newest_milestone=entry.milestone,
+            changed=entry.changed,
+            buffer=EpochBuffer(rows),
+        )
+
+    def save(self, runs: Iterable[tuple[Run, Identity, int]]) -> None:
+        """Remember these closed runs: each with its identity and the lines read."""
+        with contextlib.suppress(OSError):
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            with FileLock(self._folder / layout.LOCK) as lock:
+                if lock.acquire(patience=0):
+                    self._save(list(runs))
+
+    def _save(self, runs: list[tuple[Run, Identity, int]]) -> None:
+        known = {entry.name: entry for entry in self._index.entries}
+        kept: list[Entry] = []
+        fresh: list[tuple[Run, Identity, int]] = []
+        for run, identity, lines in runs:
+            entry = known.get(run.name)
+            if entry is not None and entry.identity == identity:
+                kept.append(entry)
+            elif run.spec is not None:
+                fresh.append((run, identity, lines))
+        held = sum(entry.rows for entry in kept)
+        path = self._folder / self._index.epochs
+        # Somebody else may have replaced the index, or most rows may be of runs that changed.
+        if not self._is_current() or 2 * held < self._index.total:
+            fresh = [r for r in runs if r[0].spec is not None]
+            path = self._folder / f"epochs-{secrets.token_hex(8)}"
+            index = _Index(VERSION, path.name, 0, [], [])
+        else:
+            index = replace(self._index, kinds=[*self._index.kinds], entries=kept)
+        try:
+            _append(path, index, fresh)
+            draft = self._folder / "index.new"
+            fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(fd, "wb") as file:
+                file.write(msgspec.msgpack.encode(index))
+            draft.replace(self._folder / "index")
+        except OSError:
+            if path.name != self._index.epochs:
+                path.unlink(missing_ok=True)
+            raise
+        self._index = index
+        for old in self._folder.glob("epochs-*"):
+            if old.name != path.name:
+                old.unlink(missing_ok=True)
+
+    def _is_current(self) -> bool:
+        """Whether the index on disk is the one that was loaded."""
+        try:
+            data = (self._folder / "index").read_bytes()
+            there = msgspec.msgpack.decode(data, type=_Index)
+        except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
+            return False
+        mine = self._index
+        return (there.version, there.epochs, there.total) == (VERSION, mine.epochs, mine.total)
+
+
+def _append(path: Path, index: _Index, fresh: list[tuple[Run, Identity, int]]) -> None:
+    """Write the runs' rows after the first `index.total` ones of `path`, and add their entries."""
+    kinds = {msgspec.msgpack.encode(kind): i for i, kind in enumerate(index.kinds)}
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "r+b") as file:
+        file.seek(index.total * _ROW_BYTES)
+        for run, identity, lines in fresh:
+            assert run.spec is not None
+            kind = kind_of(run.spec)
+            number = kinds.setdefault(msgspec.msgpack.encode(kind), len(index.kinds))
+            if number == len(index.kinds):
+                index.kinds.append(kind)
+            rows = run.buffer.rows()
+            file.write(np.ascontiguousarray(rows).data)
+            index.entries.append(
+                Entry(
+                    name=run.name,
+                    identity=identity,
+                    lines=lines,
+                    kind=number,
+                    genre=run.spec.genre,
+                    seed=run.spec.seed,
+                    created=run.spec.created,
+                    train_base_rate=run.spec.train_base_rate,
+                    test_base_rate=run.spec.test_base_rate,
+                    start=run.start,
+                    end=run.end,
+                    attempt=run.attempt,
+                    milestone=run.newest_milestone,
+                    changed=run.changed,
+                    first=index.total,
+                    rows=len(rows),
+                )
+            )
+            index.total += len(rows)
+        file.flush()
+        # The index must not be on disk before the rows that it speaks of.
+        os.fdatasync(file.fileno())

@@ -1,0 +1,55 @@
+"""An events file's bytes into a run, fast: epochs by the hundred, the rest one by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from postertui.runs.events import DamagedEventsError, Event, parse_events
+from postertui.runs.store.columns import EpochLine, rows_of
+from postertui.runs.store.run import Run
+
+_decode_epoch = msgspec.json.Decoder(EpochLine).decode
+
+#: How `encode_event` writes it; a line that says it otherwise takes the slow way.
+_EPOCH_MARK = b'"event":"epoch"'
+
+
+def feed(run: Run, data: bytes, first_line: int) -> tuple[int, int]:
+    """Bring `run` up to date with `data`; how many bytes and lines of it were whole.
+
+    What comes before a damaged line counts. Raises `DamagedEventsError` at such a line.
+    """
+    end = data.rfind(b"\n") + 1
+    lines = data[:end].split(b"\n")
+    lines.pop()
+    gathered: list[Any] = []
+    number = first_line
+    try:
+        for number, line in enumerate(lines, first_line):
+            if _EPOCH_MARK in line[:200]:
+                gathered.append(_decode_epoch(line))
+                continue
+            event = _one_event(line, number)
+            if event["event"] == "epoch":
+                gathered.append(msgspec.convert(event, EpochLine, strict=True))
+                continue
+            _flush(run, gathered)
+            run.apply(event)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise DamagedEventsError(number, str(error)) from None
+    finally:
+        _flush(run, gathered)
+    return end, len(lines)
+
+
+def _one_event(line: bytes, number: int) -> Event:
+    [event], _ = parse_events(line + b"\n", number)
+    return event
+
+
+def _flush(run: Run, gathered: list[Any]) -> None:
+    if gathered:
+        run.add_epochs(rows_of(gathered))
+        gathered.clear()

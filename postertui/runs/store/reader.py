@@ -1,0 +1,265 @@
+"""The runs of a folder, kept up to date."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec.msgpack import encode
+
+from postertui.runs import layout
+from postertui.runs.events import DamagedEventsError
+from postertui.runs.lock import is_locked
+from postertui.runs.notes import NAME as NOTES
+from postertui.runs.notes import Note, read_notes
+from postertui.runs.spec import RunSpec, is_run_name, list_runs, read_spec
+from postertui.runs.store.cache import Cache, Entry, Identity, kind_of, spec_of
+from postertui.runs.store.parse import feed
+from postertui.runs.store.run import Run
+from postertui.system.errors import UserError
+
+if TYPE_CHECKING:
+    pass
+
+#: Up to so many runs that do not change by themselves are looked at in each refresh; of more, so
+#: many in turn. Whoever changes such a run rings the folder's bell, and then all are looked at.
+AT_A_TIME = 500
+
+#: So many closed runs read anew, or so many seconds spent on it, are worth remembering.
+WORTH_RUNS = 200
+WORTH_SECONDS = 0.3
+
+_BELL = ".bell"
+_NOTHING = (0, 0, 0)
+
+
+class Store:
+    """All runs below `folder`, by name.
+
+    `runs` is replaced run by run as `refresh` finds changes; the dictionary itself stays.
+    """
+
+    def __init__(self, folder: Path, *, cache: bool = True) -> None:
+        self.folder = folder
+        self.runs: dict[str, Run] = {}
+        self._root = os.fspath(folder)
+        self._cache = Cache(folder) if cache else None
+        self._remembered: dict[str, Entry] | None = None
+        self._kinds: dict[bytes, RunSpec] = {}
+        self._unread: set[str] = set()
+        self._seen: dict[str, Identity] = {}
+        self._lines: dict[str, int] = {}
+        self._sizes: dict[str, int] = {}
+        self._listed: int | None = None
+        self._bell = -1
+        self._turn: list[str] = []
+        self._fresh = 0
+        self._spent = 0.0
+        self._notes: dict[str, Note] = {}
+        self._notes_identity: tuple[int, int, int] | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every run that was there at the last `refresh` has been read."""
+        return not self._unread
+
+    def refresh(self, patience: float = math.inf) -> set[str]:
+        """Read what is new; the names of the runs that changed, came or went.
+
+        Of many new runs it reads some and leaves the others to the next call (see `is_complete`)
+        when it has taken longer than `patience` seconds. Raises `OSError` where the folder cannot
+        be read; one that is not there has no runs.
+        """
+        began = time.monotonic()
+        if self._remembered is None:
+            self._remembered = self._cache.load() if self._cache is not None else {}
+        changed = self._list(began + patience)
+        if not self.is_complete:
+            self._spent += time.monotonic() - began
+            return changed | self._refresh_notes(changed)
+        for name in self._due():
+            if name not in changed and self._refresh_run(name):
+                changed.add(name)
+        self._spent += time.monotonic() - began
+        if self._fresh >= WORTH_RUNS or (self._fresh and self._spent > WORTH_SECONDS):
+            self._remember()
+        self._spent = 0.0
+        return changed | self._refresh_notes(changed)
+
+    def let_go(self) -> None:
+        """Keep no more in memory of what closed runs did than somebody looks at."""
+        if self._cache is not None:
+            self._cache.let_go()
+
+    def _refresh_notes(self, changed: set[str]) -> set[str]:
+        """Give runs their notes; the names of those whose note is another now."""
+        identity = _identity(f"{self._root}/{NOTES}")
+        candidates = changed
+        if identity != self._notes_identity:
+            self._notes_identity = identity
+            try:
+                notes = read_notes(self.folder)
+            except UserError:
+                notes = self._notes  # a note is never worth losing sight of the runs
+            candidates = changed | notes.keys() | self._notes.keys()
+            self._notes = notes
+        renoted = set()
+        for name in candidates & self.runs.keys():
+            note = self._notes.get(name, Note())
+            if note != self.runs[name].note:
+                self.runs[name].note = note
+                renoted.add(name)
+        return renoted
+
+    def _list(self, deadline: float) -> set[str]:
+        """See which runs there are, and read new ones until `deadline`; those that came or went."""
+        changed = self._look()
+        for number, name in enumerate(sorted(self._unread)):
+            if number >= AT_A_TIME and time.monotonic() > deadline:
+                break
+            self._unread.remove(name)
+            self._refresh_run(name)
+            changed.add(name)
+        return changed
+
+    def _look(self) -> set[str]:
+        """See which runs there are; those that went. New ones are unread."""
+        try:
+            stamp = os.stat(self._root).st_mtime_ns  # noqa: PTH116
+            if stamp == self._listed:
+                return set()
+            names = list_runs(self._root)
+        except FileNotFoundError:
+            stamp, names = -1, set()
+        # Within a tick of the file system's clock, a later change may leave the same time.
+        self._listed = stamp if time.time_ns() - stamp > 50_000_000 else None
+        gone = self.runs.keys() - names
+        for name in gone:
+            self._forget(name)
+            del self.runs[name]
+        self._unread = names - self.runs.keys()
+        return gone
+
+    def _due(self) -> list[str]:
+        """The runs to look at now."""
+        live = [n for n, r in self.runs.items() if r.locked or r.newest_milestone == "start"]
+        quiet = len(self.runs) - len(live)
+        rung = self._rung()
+        if quiet <= AT_A_TIME or rung:
+            return list(self.runs)
+        if not self._turn:
+            self._turn = list(self.runs)
+        now, self._turn = self._turn[:AT_A_TIME], self._turn[AT_A_TIME:]
+        return [*live, *(n for n in now if n in self.runs)]
+
+    def _rung(self) -> bool:
+        try:
+            size = os.stat(f"{self._root}/{_BELL}").st_size  # noqa: PTH116
+        except OSError:
+            size = 0
+        rung, self._bell = size != self._bell, size
+        return rung
+
+    def _refresh_run(self, name: str) -> bool:
+        identity = self._identify(name)
+        run = self.runs.get(name)
+        changed = False
+        if run is None or self._is_other(name, run, identity):
+            self._forget(name)
+            run = self._recall(name, identity) or self._begin(name)
+            self.runs[name] = run
+            changed = True
+        changed |= self._read_events(name, run, identity)
+        is_open = run.damage is None and not (
+            run.newest_milestone == "end" and (run.end or {}).get("status") != "interrupted"
+        )
+        locked = is_open and is_locked(self.folder / name)
+        cancelling = is_open and os.path.exists(f"{self._root}/{name}/cancel")  # noqa: PTH110
+        paused = is_open and os.path.exists(f"{self._root}/{name}/paused")  # noqa: PTH110
+        changed |= (locked, cancelling, paused) != (run.locked, run.cancelling, run.paused)
+        run.locked, run.cancelling, run.paused = locked, cancelling, paused
+        return changed
+
+    def _identify(self, name: str) -> Identity:
+        return Identity(
+            _identity(f"{self._root}/{name}/events.jsonl"),
+            _identity(f"{self._root}/{name}/run.json"),
+        )
+
+    def _is_other(self, name: str, run: Run, identity: Identity) -> bool:
+        """Whether the files are others than those the run was read from, not only longer."""
+        seen = self._seen.get(name)
+        if seen is None or seen == identity:
+            return False
+        if seen.spec != identity.spec or run.damage is not None:
+            return True
+        return seen.events[0] not in (0, identity.events[0]) or identity.events[1] < seen.events[1]
+
+    def _recall(self, name: str, identity: Identity) -> Run | None:
+        entry = (self._remembered or {}).get(name)
+        if entry is None or entry.identity != identity or self._cache is None:
+            return None
+        self._seen[name], self._lines[name] = identity, entry.lines
+        self._sizes[name] = identity.events[1]
+        return self._cache.run(entry)
+
+    def _begin(self, name: str) -> Run:
+        if not is_run_name(name):
+            return Run(name, None, damage=f"{name[:80]!r} is not a run's name")
+        try:
+            spec = read_spec(self.folder / name)
+        except UserError as error:
+            return Run(name, None, damage=str(error))
+        kind = kind_of(spec)
+        return Run(name, spec_of(self._kinds.setdefault(encode(kind), kind), spec))
+
+    def _forget(self, name: str) -> None:
+        self._seen.pop(name, None)
+        self._lines.pop(name, None)
+        self._sizes.pop(name, None)
+
+    def _read_events(self, name: str, run: Run, identity: Identity) -> bool:
+        if self._seen.get(name) == identity:
+            return False
+        self._seen[name] = identity
+        offset, lines = self._sizes.get(name, 0), self._lines.get(name, 0)
+        if identity.events[1] <= offset:
+            return False
+        path = self.folder / name / layout.EVENTS
+        try:
+            with path.open("rb") as file:
+                file.seek(offset)
+                size, count = feed(run, file.read(), lines + 1)
+        except DamagedEventsError as error:
+            run.damage = run.damage or f"{path}:{error.line}: {error.reason}"
+            return True
+        except OSError as error:
+            run.damage = run.damage or f"{path}: {error.strerror}"
+            return True
+        self._sizes[name], self._lines[name] = offset + size, lines + count
+        self._fresh += run.is_closed and count > 0
+        return count > 0
+
+    def _remember(self) -> None:
+        self._fresh = 0
+        if self._cache is None:
+            return
+        self._cache.save(
+            (run, self._seen[name], self._lines[name])
+            for name, run in self.runs.items()
+            if run.damage is None and run.is_closed and self._is_whole(name)
+        )
+
+    def _is_whole(self, name: str) -> bool:
+        return name in self._lines and self._seen[name].events[1] == self._sizes[name]
+
+
+def _identity(path: str) -> tuple[int, int, int]:
+    try:
+        stat = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return _NOTHING
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -1,0 +1,242 @@
+"""From a study to runs: which there should be, which of them are missing, and asking for those."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from postertui import __version__
+from postertui.data.weights import Weights
+from postertui.runs.lifecycle import State
+from postertui.runs.spec import RunSpec, write_spec
+from postertui.study import Mode, Study, Variant
+from postertui.system.errors import UserError
+
+if TYPE_CHECKING:
+    from postertui.data.dataset import Dataset
+    from postertui.runs.store import Run
+
+#: What a history may depend on beside the run's own settings.
+RECORDED = ("numpy", "keras", "tensorflow", "jax")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runs that a study asks for, sorted by what there is of them.
+
+    `specs` in the order in which they are to be trained. `rare` names the genres that were left
+    out because they have too few positives to model.
+    """
+
+    specs: tuple[RunSpec, ...]
+    missing: tuple[RunSpec, ...]
+    open: tuple[RunSpec, ...]
+    done: tuple[RunSpec, ...]
+    ended: tuple[RunSpec, ...]
+    rare: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> list[str]:
+        """The names of all runs asked for."""
+        return [spec.run for spec in self.specs]
+
+
+def plan(
+    study: Study,
+    dataset: Dataset,
+    weights: Weights,
+    states: Mapping[str, State],
+    *,
+    variants: Sequence[str | Variant] = (),
+    genres: Sequence[str] = (),
+    seeds: int | None = None,
+    epochs: int | None = None,
+    train_cohorts: Sequence[int] | None = None,
+    test_cohorts: Sequence[int] | None = None,
+    mode: Mode | None = None,
+    all_genres: bool = False,
+    now: float | None = None,
+) -> Plan:
+    """What `study`, narrowed and changed by the rest, asks for; nothing is written.
+
+    `variants` are names or globs of the study's, or variants themselves; none means all.
+    `genres` are names or globs; a genre that is named is kept however rare. `states` are the runs
+    that there are. In the plan, `open` runs are queued, running or interrupted, and `ended` ones
+    failed or cancelled. Raises `UserError` for a variant, genre or cohort that is not there.
+    """
+    train = tuple(study.train_cohorts if train_cohorts is None else train_cohorts)
+    test = tuple(study.test_cohorts if test_cohorts is None else test_cohorts)
+    _check_cohorts(dataset, train, test)
+    chosen = _chosen_variants(study, variants)
+    if epochs is not None:
+        chosen = [msgspec.structs.replace(v, epochs=epochs) for v in chosen]
+    kept, rare = _chosen_genres(study, dataset, genres, train, all_genres)
+    rates = {g: (dataset.base_rate(g, train), dataset.base_rate(g, test)) for g in kept}
+    versions = current_versions()
+    created = time.time() if now is None else now
+    specs: dict[str, RunSpec] = {}
+    for genre in kept:
+        for variant in chosen:
+            for seed in range(study.seeds if seeds is None else seeds):
+                spec = RunSpec(
+                    variant=variant,
+                    genre=genre,
+                    seed=seed,
+                    study=study.name,
+                    data=str(dataset.path.resolve()),
+                    data_fingerprint=dataset.fingerprint,
+                    weights=weights,
+                    train_cohorts=train,
+                    test_cohorts=test,
+                    train_base_rate=rates[genre][0],
+                    test_base_rate=rates[genre][1],
+                    mode=mode or study.mode,
+                    # A little apart, so that the queue keeps the order of the study.
+                    created=created + len(specs) * 1e-6,
+                    versions=versions,
+                )
+                specs.setdefault(spec.run, spec)
+    groups: dict[str, list[RunSpec]] = {"missing": [], "open": [], "done": [], "ended": []}
+    for run, spec in specs.items():
+        groups[_group(states.get(run))].append(spec)
+    sorted_groups = {name: tuple(group) for name, group in groups.items()}
+    return Plan(specs=tuple(specs.values()), rare=rare, **sorted_groups)
+
+
+def queue(folder: Path, specs: Iterable[RunSpec]) -> int:
+    """Write the runs that are not there yet; how many. The caller sees to a supervisor.
+
+    Raises `UserError` where the folder cannot be written.
+    """
+    try:
+        return sum([write_spec(folder, spec) for spec in specs])
+    except OSError as error:
+        raise UserError(f"{folder}: cannot queue runs: {error.strerror}", exit_code=1) from None
+
+
+def check_trainable() -> None:
+    """Raise `UserError` unless a backend to train with is installed."""
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if os.environ.get("POSTERTUI_TRAINER"):
+        return
+    if importlib.util.find_spec("keras") is None or importlib.util.find_spec(backend) is None:
+        raise UserError(
+            f"training needs Keras and {backend}: pip install 'postertui[train]'"
+            + (" or 'postertui[jax]'" if backend == "jax" else "")
+        )
+
+
+def estimate_seconds(specs: Iterable[RunSpec], runs: Iterable[Run], jobs: int) -> float | None:
+    """How long `specs` will take with `jobs` at a time, by the epochs of past runs.
+
+    A variant that was never trained takes what all past runs took; None without any past run.
+    """
+    past: dict[str, list[float]] = {}
+    for run in runs:
+        if run.spec is not None and (seconds := run.seconds_per_epoch) is not None:
+            past.setdefault(_shape(run.spec.variant), []).append(seconds)
+    if not past:
+        return None
+    typical = {shape: _median(values) for shape, values in past.items()}
+    fallback = _median(list(typical.values()))
+    total = sum(s.variant.epochs * typical.get(_shape(s.variant), fallback) for s in specs)
+    return total / max(1, jobs)
+
+
+def current_versions() -> dict[str, str]:
+    """The versions that a history may depend on, without importing any of it."""
+    versions = {"postertui": __version__, "python": platform.python_version()}
+    for name in RECORDED:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _group(state: State | None) -> str:
+    match state:
+        case None:
+            return "missing"
+        case "done":
+            return "done"
+        case "failed" | "cancelled":
+            return "ended"
+        case _:
+            return "open"
+
+
+def _shape(variant: Variant) -> str:
+    """What decides how long an epoch takes."""
+    parts = (variant.network, variant.frozen_layers, variant.fc1, variant.fc2, variant.batch_size)
+    return "/".join(map(str, parts))
+
+
+def _median(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
+
+
+def _chosen_variants(study: Study, variants: Sequence[str | Variant]) -> list[Variant]:
+    named = [v for v in variants if isinstance(v, str)]
+    given = [v for v in variants if isinstance(v, Variant)]
+    return (study.select(named) if named or not given else []) + given
+
+
+def _chosen_genres(
+    study: Study,
+    dataset: Dataset,
+    asked: Sequence[str],
+    cohorts: tuple[int, ...],
+    all_genres: bool,
+) -> tuple[list[str], tuple[str, ...]]:
+    if asked:
+        chosen: list[str] = []
+        for pattern in asked:
+            found = [g for g in dataset.genres if fnmatch.fnmatchcase(_plain(g), _plain(pattern))]
+            if not found:
+                close = difflib.get_close_matches(pattern, dataset.genres, n=3, cutoff=0.5)
+                known = (
+                    f"did you mean {' or '.join(close)}?"
+                    if close
+                    else (f"there are {', '.join(dataset.genres)}")
+                )
+                raise UserError(f"{dataset.path}: no genre `{pattern}`; {known}")
+            chosen.extend(found)
+        return list(dict.fromkeys(chosen)), ()
+    genres = dataset.genres
+    if study.genres is not None:
+        for genre in study.genres:
+            dataset.genre_index(genre)
+        genres = study.genres
+    if all_genres:
+        return list(genres), ()
+    rare = tuple(g for g in genres if dataset.base_rate(g, cohorts) < study.rarity)
+    return [g for g in genres if g not in rare], rare
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", " ")
+
+
+def _check_cohorts(dataset: Dataset, train: tuple[int, ...], test: tuple[int, ...]) -> None:
+    for cohort in (*train, *test):
+        if cohort not in dataset.cohorts:
+            there = ", ".join(map(str, dataset.cohorts))
+            raise UserError(
+                f"{dataset.path}: no cohort {cohort}; there are {there} "
+                "(--train-cohorts, --test-cohorts)"
+            )
+    if both := sorted(set(train) & set(test)):
+        digits = ", ".join(map(str, both))
+        raise UserError(f"cohort {digits} is both trained and tested on; take it out of one")

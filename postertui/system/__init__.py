@@ -1,0 +1,1 @@
+"""What the operating system gives: atomic files, locks, processes, user folders, text."""

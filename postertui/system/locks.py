@@ -1,0 +1,96 @@
+"""Locks that end with their process: flocks, never inherited by a forked child."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import Self
+
+#: How long to try for a lock that a reader's probe may hold for some microseconds.
+LOCK_PATIENCE = 0.1
+
+
+class FileLock:
+    """A flock, held until `release` or the end of the process, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd: int | None = None
+
+    def acquire(self, patience: float = LOCK_PATIENCE) -> bool:
+        """Take the lock if nobody holds it. Raises `OSError` where it cannot be made."""
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    os.close(fd)
+                    return False
+                time.sleep(0.002)
+            except BaseException:
+                os.close(fd)
+                raise
+        self._fd = fd
+        _held.add(fd)
+        return True
+
+    def release(self) -> None:
+        if self._fd is not None:
+            _held.discard(self._fd)
+            os.close(self._fd)
+            self._fd = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.release()
+
+
+_held: set[int] = set()
+
+
+def _close_held() -> None:
+    """A forked helper would keep a dead job's lock and so make the job look alive."""
+    for fd in _held:
+        os.close(fd)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_close_held)
+
+
+def is_held(lock: Path) -> bool:
+    """Whether some process holds the flock on `lock`."""
+    try:
+        fd = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def hold_folder(folder: Path) -> int | None:
+    """The descriptor of a folder locked for as long as this process lives; None where another
+    has it. For drafts that a later process may clear away once their maker is gone.
+    """
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        return None
+    return fd

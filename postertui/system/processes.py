@@ -1,0 +1,86 @@
+"""Who a process is: a pid alone may name another one after a while, or after a restart.
+
+A flock tells whether somebody works on a run; what is here only confirms whom to signal.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+class Process(msgspec.Struct, frozen=True):
+    """A process on one boot of one machine. `started` is in clock ticks after the boot."""
+
+    pid: int
+    started: int
+    boot: str
+    host: str
+
+    @classmethod
+    def current(cls) -> Process:
+        pid = os.getpid()
+        return cls(pid, _start_ticks(pid) or 0, boot_id(), socket.gethostname())
+
+    @classmethod
+    def from_event(cls, event: dict[str, Any]) -> Process | None:
+        """The process that wrote a `start` event; None where the event does not say."""
+        try:
+            return msgspec.convert(event, cls)
+        except msgspec.ValidationError:
+            return None
+
+    def is_alive(self) -> bool:
+        """Whether this very process is there and not a zombie."""
+        return self.boot == boot_id() and _start_ticks(self.pid) == self.started
+
+    def signal(self, number: signal.Signals) -> bool:
+        """Send a signal to this very process; False where it is gone."""
+        try:
+            fd = os.pidfd_open(self.pid)
+        except (OSError, ValueError, OverflowError):
+            return False
+        try:
+            # The descriptor pins the pid, so that what is checked is what is signalled.
+            if not self.is_alive():
+                return False
+            signal.pidfd_send_signal(fd, number)
+        except OSError:
+            return False
+        finally:
+            os.close(fd)
+        return True
+
+
+def boot_id() -> str:
+    """The kernel's name for this boot of the machine."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _start_ticks(pid: int) -> int | None:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except (OSError, ValueError):
+        return None
+    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def memory_of(pid: int) -> int | None:
+    """The resident memory of a process in bytes; None where it is gone."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_bytes().split()[1])
+    except (OSError, IndexError, ValueError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def child_environment() -> dict[str, str]:
+    """This process's environment, with `postertui` importable from wherever this one was."""
+    root = os.fspath(Path(__file__).resolve().parents[2])
+    paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}

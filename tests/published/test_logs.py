@@ -1,0 +1,155 @@
+"""What is in the logs of 2017, and what a file that is none can do: nothing."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from postertui.published.literals import MAX_BYTES, parse_literal
+from postertui.published.logs import parse_log, read_log
+from postertui.published.unreadable import UnreadableLogError
+from tests.support.logs_2017 import SHARED, TAIL, log_text, needs_shared
+
+NUMBERS = st.floats(allow_infinity=False, width=64)
+
+
+def test_metrics_and_final_counts() -> None:
+    metrics, counts = parse_log(log_text(epochs=2))
+    assert metrics["train_loss"] == [0.01, 0.02]
+    assert metrics["test_accuracy"] == [0.41, 0.42]
+    assert metrics["test_fscore"][0] == 0.51
+    assert math.isnan(metrics["test_fscore"][1])
+    assert counts == {
+        "train_tp": 900, "train_tn": 15000, "train_fp": 5000, "train_fn": 100,
+        "test_tp": 80, "test_tn": 1400, "test_fp": 600, "test_fn": 20,
+    }  # fmt: skip
+
+
+def test_counts_on_the_line_of_the_dictionary() -> None:
+    assert parse_log(log_text(tail=TAIL))[1] == parse_log(log_text())[1]
+    assert parse_log(log_text(tail=""))[1] == {}
+
+
+@settings(deadline=None)
+@given(st.lists(NUMBERS, min_size=1, max_size=20))
+def test_numbers_are_read_exactly(values: list[float]) -> None:
+    read = parse_literal("{'loss': [" + ", ".join(map(repr, values)) + "]}")["loss"]
+    assert [repr(v) for v in read] == [repr(v) for v in values]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[1, -2, +3.5, -inf, 1e400]", [1.0, -2.0, 3.5, -math.inf, math.inf]),
+        ("np.float64(1.5)", 1.5),
+        ("[numpy.float32(-2), float64(0.1), np.int64(3)]", [-2.0, 0.1, 3.0]),
+        ("np.array([1.0, 2.0])", [1.0, 2.0]),
+        ("float('inf')", math.inf),
+        ("-np.inf", -math.inf),
+        ("{'a':\n {'b': ()}}", {"a": {"b": []}}),
+    ],
+)
+def test_what_is_understood(text: str, value: object) -> None:
+    assert parse_literal(text) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "__import__('os').system('touch ran')",
+        "np.load('x')",
+        "np.float64(open('ran', 'w'))",
+        "(lambda: 1)()",
+        "[x for x in (1,)]",
+        "{**{}}",
+        "{1: 2}",
+        "1 + 1",
+        "'text'",
+        "True",
+        "1j",
+        "f'{open(1)}'",
+        "np.array.__class__",
+        "[" * 150 + "]" * 150,
+        "[" * 100_000,
+        "-" * 100_000 + "1",
+        "1" + "+1" * 50_000,
+        "9" * 5000,
+        "1" * MAX_BYTES + "1",
+        "",
+        "\0",
+    ],
+)
+def test_anything_else_is_refused_and_not_run(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnreadableLogError) as refused:
+        parse_literal(text)
+    assert len(str(refused.value)) < 200
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda t: t[:0], "is empty"),
+        (lambda t: t[:200], "cut off"),
+        (lambda t: "hello\n" + t, "does not begin with a dictionary"),
+        (lambda t: t.replace("'val_fscore'", "'val_score'"), "has no `val_fscore`"),
+        (lambda t: t.replace("'loss': [0.01, ", "'loss': ["), "differ in their number of epochs"),
+        (lambda t: t.replace("'loss': [0.01, ", "'loss': ['x', "), "is no number"),
+        (lambda t: t.replace("15000 5000", "15000"), "line 2: .* is not confusion counts"),
+        (lambda t: t[:-60], "is not confusion counts"),
+        (lambda t: t.replace("5000 100", "-5 100"), "is not confusion counts"),
+        (lambda t: t.replace("0.01", "0.01.1"), "line 1: not a Python dictionary"),
+    ],
+)
+def test_a_damaged_log_says_why(damage: object, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "model-1-256-256-history.txt"
+    path.write_text(damage(log_text()))  # type: ignore[operator]
+    with pytest.raises(UnreadableLogError, match=reason):
+        read_log(path)
+
+
+def test_what_is_no_file_of_text(tmp_path: Path) -> None:
+    path = tmp_path / "model-1-256-256-history.txt"
+    path.write_bytes(b"{'loss': [\xff\xfe]}")
+    with pytest.raises(UnreadableLogError, match=r"not text \(byte 10\)"):
+        read_log(path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(UnreadableLogError, match="not a regular file"):
+        read_log(path)
+    with pytest.raises(UnreadableLogError, match="No such file"):
+        read_log(tmp_path / "model-2-256-256-history.txt")
+
+
+@needs_shared
+def test_real_logs_hold_the_published_numbers() -> None:
+    histories = defaultdict(list)
+    with (SHARED / "published" / "model_perf.tsv").open() as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            setting = (row["Regularizer"].replace("L1=0e", "L1=0"), row["FC1"], row["FC2"])
+            histories[(*setting, row["genre"], row["variant"])].append(row)
+    logs = [read_log(path) for path in sorted((SHARED / "history-logs").iterdir())]
+    assert len(logs) == 64
+    for log in logs:
+        name = log.name
+        rows = histories[(name.regularizer, str(name.fc1), str(name.fc2), name.genre, name.family)]
+        for metric, values in log.metrics.items():
+            published = sorted(rows, key=lambda r: int(r["epoch"]))
+            assert [repr(v) for v in values] in (
+                [repr(float(r[metric])) for r in published],
+                *(
+                    [repr(float(r[metric])) for r in rows[i : i + 10]]
+                    for i in range(0, len(rows), 10)
+                ),
+            ), log.path.name

@@ -1,0 +1,75 @@
+"""The supervisor's thread that finds a driver and stays in touch with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import time
+from typing import Any
+
+import pytest
+
+from postertui.supervisor.backends.ray import connection
+from postertui.supervisor.backends.ray.address import Address
+from postertui.supervisor.backends.ray.connection import Connection
+from postertui.supervisor.backends.ray.link import Frame, Link, link_key, pack, read_frame, welcome
+from postertui.supervisor.backends.ray.protocol import AnyMessage, Cancel, Client, Welcome
+from tests.ray.test_link import Served
+
+TOKEN = "a token"
+
+
+class FakeJobs:
+    """A cluster whose one driver listens on `port`."""
+
+    port_of_driver = 0
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+
+    def find(self, *_: str) -> str:
+        return "driver"
+
+    def port(self, _: str) -> int:
+        return self.port_of_driver
+
+
+def test_what_answers_the_driver_s_welcome_reaches_it_however_early(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: queue.SimpleQueue[AnyMessage] = queue.SimpleQueue()
+
+    async def drive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, EOFError):
+            if await welcome(reader, writer, link_key(TOKEN)):
+                heard.put((await read_frame(reader))[0])
+                writer.write(pack(Welcome({}, (), ())))
+                heard.put((await read_frame(reader))[0])
+                await reader.read()
+        writer.close()
+
+    class SlowLink(Link):
+        """The first message is out, and answered, long before `send` returns."""
+
+        def send(self, message: AnyMessage, blob: bytes = b"") -> None:
+            super().send(message, blob)
+            if isinstance(message, Client):
+                time.sleep(0.3)
+
+    def answer(frame: Frame | None) -> Any:
+        if frame is not None and isinstance(frame[0], Welcome):
+            there.send(Cancel("run"))
+
+    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+    monkeypatch.setattr(connection, "Jobs", FakeJobs)
+    monkeypatch.setattr(connection, "Link", SlowLink)
+    served = Served(lambda: drive)
+    FakeJobs.port_of_driver = served.port
+    there = Connection(Address("127.0.0.1", 1), "owner", "study", answer)
+    try:
+        assert isinstance(heard.get(timeout=60), Client)
+        assert heard.get(timeout=60) == Cancel("run")
+    finally:
+        there.stop()
+        served.stop()

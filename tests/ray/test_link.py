@@ -1,0 +1,264 @@
+"""Connections between processes, and posters and features that travel over them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import msgspec
+import numpy as np
+import pytest
+
+from postertui.data.dataset import Dataset
+from postertui.data.feature_key import feature_key
+from postertui.data.weights import Weights
+from postertui.runs.spec import RunSpec
+from postertui.study import ALL_LAYERS, Variant
+from postertui.supervisor.backends.ray import data
+from postertui.supervisor.backends.ray.link import Link, link_key, pack, read_frame, welcome
+from postertui.supervisor.backends.ray.protocol import Beat, Client, File, Lines, Submit, Want
+from postertui.system.errors import UserError
+from tests.support.poster_data import make_data
+from tests.support.supervisor import make_spec
+
+KEY = link_key("a token")
+
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Served:
+    """An asyncio server in a thread. `stop` waits for the clients to be gone."""
+
+    def __init__(self, make: Callable[[], Handler]) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+
+        async def start() -> asyncio.Server:
+            return await asyncio.start_server(make(), "127.0.0.1", 0)
+
+        self._server = asyncio.run_coroutine_threadsafe(start(), self._loop).result(20)
+        self.port = int(self._server.sockets[0].getsockname()[1])
+
+    def stop(self) -> None:
+        async def end() -> None:
+            self._server.close()
+            if others := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(others, timeout=20)
+            # The transports close in the loop's next rounds.
+            for _ in range(3):
+                await asyncio.sleep(0)
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result(30)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send back what comes, to whoever knows the token."""
+    with contextlib.suppress(OSError, EOFError):
+        if await welcome(reader, writer, KEY):
+            while True:
+                writer.write(pack(*await read_frame(reader)))
+    writer.close()
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    served = Served(lambda: echo)
+    yield served.port
+    served.stop()
+
+
+def test_messages_and_blobs_arrive_whole(port: int) -> None:
+    link = Link.connect("127.0.0.1", port, KEY)
+    blob = bytes(range(256)) * 20_000
+    link.send(Lines("run"), blob)
+    link.send(Beat("cpu", 7))
+    assert link.receive(20) == (Lines("run"), blob)
+    assert link.receive(20) == (Beat("cpu", 7), b"")
+    link.close()
+
+
+def test_another_token_opens_nothing(port: int) -> None:
+    with pytest.raises(PermissionError, match="another token"):
+        Link.connect("127.0.0.1", port, link_key("another"))
+
+
+def test_a_listener_that_does_not_know_the_token_is_found_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def pretend() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(bytes(32))
+                connection.recv(64)
+                connection.sendall(bytes(32))
+
+        thread = threading.Thread(target=pretend)
+        thread.start()
+        with pytest.raises(PermissionError, match="not a driver with our token"):
+            Link.connect("127.0.0.1", server.getsockname()[1], KEY)
+        thread.join()
+
+
+def test_nonsense_ends_the_connection_and_nothing_else(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\n\r\n" + bytes(64))
+        received = b"".join(iter(lambda: sock.recv(4096), b""))
+        assert len(received) == 32
+    test_messages_and_blobs_arrive_whole(port)
+
+
+def test_the_end_of_a_connection_is_told(port: int) -> None:
+    link = Link.connect("127.0.0.1", port, KEY)
+    link.close()
+    assert link.receive(20) is None
+    assert not link.is_open
+    link.send(Beat("cpu"))
+
+
+# Data
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> RunSpec:
+    folder = make_data(tmp_path / "data")
+    return make_spec("Comedy", data=str(folder), data_fingerprint=Dataset.open(folder).fingerprint)
+
+
+def with_features(spec: RunSpec) -> str:
+    """Put features for the spec's cohorts beside its images; their key."""
+    dataset = Dataset.open(Path(spec.data))
+    key = feature_key(dataset, spec.weights, ALL_LAYERS)
+    folder = dataset.path / "features" / key
+    folder.mkdir(parents=True)
+    for digit in dataset.cohorts:
+        np.save(folder / f"{digit}.npy", np.full((8, 512), digit, np.float32))
+    return key
+
+
+def names(spec: RunSpec) -> set[str]:
+    return {name for name, _ in data.bundle_files(spec)}
+
+
+def test_features_go_instead_of_images_where_they_are_enough(spec: RunSpec) -> None:
+    labels = {"dataset.json", "labels-0.npy", "labels-2.npy"}
+    images = {"images-0.npy", "images-2.npy"}
+    assert names(spec) == labels | images
+    key = with_features(spec)
+    assert names(spec) == labels | {f"features/{key}/0.npy", f"features/{key}/2.npy"}
+    scratch = msgspec.structs.replace(spec, variant=Variant(name="scratch", network="scratch"))
+    assert names(scratch) == labels | images
+    assert data.bundle_name(scratch) != data.bundle_name(spec)
+
+
+def test_weights_go_where_features_have_to_be_computed(spec: RunSpec, tmp_path: Path) -> None:
+    weights = tmp_path / "vgg16.h5"
+    weights.write_bytes(b"weights")
+    spec = msgspec.structs.replace(spec, weights=Weights("file", "d" * 8, str(weights)))
+    assert data.WEIGHTS in names(spec)
+
+
+def test_a_bundle_is_named_by_content_alone(spec: RunSpec) -> None:
+    elsewhere = msgspec.structs.replace(spec, data="/elsewhere", genre="Drama", seed=7)
+    assert data.bundle_name(elsewhere) == data.bundle_name(spec)
+    other = msgspec.structs.replace(spec, data_fingerprint="0" * 8)
+    assert data.bundle_name(other) != data.bundle_name(spec)
+
+
+def test_data_that_has_changed_is_not_sent(spec: RunSpec) -> None:
+    other = msgspec.structs.replace(spec, data_fingerprint="0" * 8)
+    with pytest.raises(UserError, match="other data than when this run was asked for"):
+        names(other)
+
+
+def test_a_shared_path_is_used_as_it_is(spec: RunSpec, tmp_path: Path) -> None:
+    nowhere = SimpleNamespace(host="127.0.0.1", port=1, key="", home=str(tmp_path / "home"))
+    assert data.provide(spec, nowhere, lambda: None) is spec
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_name_that_leaves_the_bundle_is_refused(tmp_path: Path) -> None:
+    draft = data.Draft(tmp_path, "b")
+    with pytest.raises(UserError, match="not a name inside a bundle"):
+        draft.add(File("b", "../../escaped"), b"x")
+    draft.discard()
+    assert not (tmp_path / "escaped").exists()
+    assert not list((tmp_path / "bundles").iterdir())
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the driver needs Ray")
+def test_data_reaches_a_node_once_and_by_content(
+    spec: RunSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client, the driver and two agents of one node, none of which sees the other's folders."""
+    from postertui.supervisor.backends.ray.driver import Driver
+
+    with_features(spec)
+    monkeypatch.setenv("POSTERTUI_CLUSTER_HOME", str(tmp_path / "head"))
+    monkeypatch.setattr(data, "is_shared", lambda _: False)
+
+    def make() -> Handler:
+        driver = Driver("study", KEY)
+        raw = msgspec.Raw(msgspec.json.encode(spec))
+        driver.hub.submit(Submit(spec.run, raw, has_data=True), b"")
+        driver.hub.runs[spec.run].holder = "agent"
+        return driver.connected
+
+    served = Served(make)
+    sent = []
+    client = Link.connect("127.0.0.1", served.port, KEY)
+
+    def serve_client() -> None:
+        while client.is_open:
+            match client.receive(0.1):
+                case (Want(bundle=bundle), _):
+                    sent.append(bundle)
+                    for message, piece in data.pieces(bundle, data.bundle_files(spec)):
+                        client.send(message, piece)
+                case _:
+                    pass
+
+    from postertui.supervisor.backends.ray.facts import versions
+
+    client.send(Client(versions()))
+    thread = threading.Thread(target=serve_client)
+    thread.start()
+    node = SimpleNamespace(
+        host="127.0.0.1", port=served.port, key=KEY.hex(), home=str(tmp_path / "node")
+    )
+    provided: list[RunSpec] = []
+    agents = [
+        threading.Thread(target=lambda: provided.append(data.provide(spec, node, lambda: None)))
+        for _ in range(2)
+    ]
+    for agent in agents:
+        agent.start()
+    for agent in agents:
+        agent.join(60)
+    client.close()
+    thread.join()
+    served.stop()
+    # The next one finds it there without asking anybody.
+    provided.append(data.provide(spec, node, lambda: None))
+    assert sent == [data.bundle_name(spec)]
+    assert len(provided) == 3
+    for there in provided:
+        dataset = Dataset.open(Path(there.data))
+        assert dataset.path.is_relative_to(tmp_path / "node")
+        assert dataset.fingerprint == spec.data_fingerprint
+        key = feature_key(dataset, there.weights, ALL_LAYERS)
+        features = np.load(dataset.path / "features" / key / "2.npy")
+        assert features.shape == (8, 512)
+        assert (features == 2).all()
+        assert there.digest == spec.digest
+    assert len(list((tmp_path / "node" / "bundles").iterdir())) == 2

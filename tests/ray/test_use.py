@@ -1,0 +1,243 @@
+"""A cluster as its user meets it: what is checked first, the commands, devices, data."""
+
+from __future__ import annotations
+
+import collections
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import psutil
+import pytest
+from click.testing import CliRunner, Result
+
+from postertui.cli import cli
+from postertui.data.dataset import Dataset
+from postertui.data.feature_key import feature_key
+from postertui.data.posters import build_dataset
+from postertui.data.synthetic import make_posters
+from postertui.runs.spec import RunSpec
+from postertui.study import ALL_LAYERS
+from postertui.supervisor.backends.ray import data as bundles
+from postertui.system.errors import UserError
+from tests.support.poster_data import make_data
+from tests.support.ray_cluster import ROOT, LocalCluster, Node, wait_for
+from tests.support.ray_scene import Scene
+from tests.support.supervisor import events_of, history, job_of, make_spec, read
+
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
+
+
+def postertui(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, [str(a) for a in arguments], standalone_mode=False)
+
+
+def drivers(cluster: LocalCluster) -> set[int]:
+    return {process.pid for process in cluster.working("postertui.supervisor.backends.ray.driver")}
+
+
+def test_doctor_shows_the_nodes_and_train_refuses_one_that_differs(
+    cluster: LocalCluster, tmp_path: Path
+) -> None:
+    data = make_data(tmp_path / "data")
+    where = ["--runs", tmp_path / "runs", "--data", data]
+    before = drivers(cluster)
+
+    def findings() -> list[dict[str, Any]]:
+        found = json.loads(postertui("doctor", "--on", cluster.address, *where, "--json").stdout)
+        return [f for f in found if f["area"] == "cluster"]
+
+    ray, *nodes = findings()
+    assert ray["status"] == "ok"
+    assert "which wants our token" in ray["text"]
+    assert len(nodes) == 3
+    for node in nodes:
+        assert node["status"] == "ok"
+        assert "versions as here" in node["text"]
+        assert f"it sees {data}" in node["text"]
+    assert sum(": 1 CPUs, " in node["text"] for node in nodes) == 2
+    assert all(any(str(n.home / "cache") in f["text"] for f in nodes) for n in cluster.nodes[:1])
+
+    # A node with another NumPy, as far as its packages say.
+    (tmp_path / "odd" / "numpy-0.1.dist-info").mkdir(parents=True)
+    about = "Metadata-Version: 2.1\nName: numpy\nVersion: 0.1\n"
+    (tmp_path / "odd" / "numpy-0.1.dist-info" / "METADATA").write_text(about)
+    cluster.start_node("odd", PYTHONPATH=f"{tmp_path / 'odd'}:{ROOT}")
+    [wrong] = [f for f in findings() if f["status"] == "wrong"]
+    assert f"numpy 0.1 (here {np.__version__})" in wrong["text"]
+    assert "install the same" in wrong["mend"]
+    train = ["train", "--variant", "base", "--weights", "random", *where]
+    said = postertui(*train, "--on", cluster.address).exception
+    assert isinstance(said, UserError)
+    assert said.exit_code == 2
+    assert "numpy 0.1" in str(said)
+    # Nothing was queued, and nobody is left on the cluster.
+    assert not (tmp_path / "runs").exists()
+    wait_for(lambda: drivers(cluster) <= before, "the checks' drivers to be gone")
+
+
+def test_what_fits_nowhere_is_said_and_nothing_is_queued(
+    cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, runs = make_data(tmp_path / "data"), tmp_path / "runs"
+    train = ["train", "--variant", "base", "--weights", "random", "--data", data, "--runs", runs]
+    said = postertui(*train, "--on", cluster.address, "--gpu", 0.5).exception
+    assert isinstance(said, UserError)
+    assert "--gpu 0.5 fits nowhere: the nodes have no GPU each" in str(said)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "f" * 32)
+    said = postertui(*train, "--on", cluster.address).exception
+    assert isinstance(said, UserError)
+    assert "another token than this machine" in str(said)
+    assert not runs.exists()
+
+
+def test_the_same_commands_as_on_one_machine(scene: Scene) -> None:
+    """Train, pause and resume of one run, cancel and retry of another."""
+    data = make_data(scene.cluster.client / "data")
+    where = ["--runs", scene.folder]
+    scene.hold(3)
+    epochs = 150
+    genres = ["--genre", "Comedy", "--genre", "Drama"]
+    train = ["train", "--variant", "base", "--epochs", epochs, *genres, "--weights", "random"]
+    result = postertui(
+        *train, "--data", data, *where, "--on", scene.cluster.address, "--detach", "--json"
+    )
+    assert result.return_value == 0, result.output
+    assert "On the Ray cluster at http://127.0.0.1" in result.stderr
+    names = json.loads(result.stdout)["missing"]
+    paused, cancelled = names
+    scene.wait_for_epochs(names, 3)
+    assert postertui("pause", paused, *where).return_value == 0
+    assert postertui("cancel", cancelled, *where).return_value == 0
+
+    def has_stopped() -> bool:
+        """It stops after the epoch in which it hears of that."""
+        scene.hold(scene.epochs(paused) + 1)
+        return scene.ends(paused) == ["interrupted"]
+
+    wait_for(has_stopped, scene.told("the pause"))
+    scene.wait_until_closed([cancelled])
+    assert scene.states([cancelled]) == {"cancelled"}
+    scene.wait_until_over()
+    scene.let_go()
+    assert scene.epochs(paused) < epochs
+    # The folder remembers the cluster.
+    assert postertui("retry", cancelled, *where).return_value == 0
+    scene.assert_intact([cancelled])
+    assert scene.starts(paused) == [1]
+    assert postertui("resume", paused, *where).return_value == 0
+    scene.assert_intact([paused])
+    assert scene.starts(paused)[1] > 1
+    assert len(scene.starts(cancelled)) == 2
+
+
+FAKE_NVML = """
+def nvmlInit(): pass
+def nvmlShutdown(): pass
+def nvmlDeviceGetCount(): return 2
+"""
+
+
+def test_four_quarters_of_a_gpu_are_four_runs_on_it(scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "pynvml.py").write_text(FAKE_NVML)
+    scene.cluster.start_node("gpus", cpus=5, gpus=2, PYTHONPATH=f"{tmp_path}:{ROOT}")
+    scene.hold(1)
+    names = scene.queue("Comedy", "Drama", "Horror", "War", "Western")
+    scene.go(gpu=0.25)
+    scene.wait_for_epochs(names, 1)
+    jobs = [psutil.Process(job_of(scene.folder, name).pid).environ() for name in names]
+    seen = collections.Counter(job["CUDA_VISIBLE_DEVICES"] for job in jobs)
+    assert sorted(seen.values()) == [1, 4]
+    assert set(seen) == {"0", "1"}
+    told = [events_of(scene.folder, name)[0]["device"] for name in names]
+    assert collections.Counter(told) == {f"gpu:{n}": count for n, count in seen.items()}
+    scene.let_go()
+    scene.assert_intact(names)
+
+
+def with_features(data: Path, spec: RunSpec) -> str:
+    dataset = Dataset.open(data)
+    key = feature_key(dataset, spec.weights, ALL_LAYERS)
+    folder = data / "features" / key
+    folder.mkdir(parents=True)
+    for digit in dataset.cohorts:
+        np.save(folder / f"{digit}.npy", np.full((8, 512), digit, np.float32))
+    return key
+
+
+def bundles_of(node: Node) -> dict[str, int]:
+    """The files in the node's cache, and which file each is."""
+    folder = node.home / "cache" / "bundles"
+    return {
+        str(path.relative_to(folder)): path.stat().st_ino
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".lock"
+    }
+
+
+def test_features_reach_each_node_once_and_a_shared_path_is_used(
+    scene: Scene, tmp_path: Path
+) -> None:
+    if not scene.cluster.hides:
+        pytest.skip("only root can hide a folder from the nodes")
+    data = make_data(scene.cluster.client / "posters")
+    spec = make_spec(data=str(data), data_fingerprint="f" * 8)
+    key = with_features(data, spec)
+    nodes = [scene.cluster.node(name) for name in ("node1", "node2")]
+
+    def train(data: Path) -> list[RunSpec]:
+        """Two runs, one on each node; as the nodes have them."""
+        scene.hold(1)
+        names = scene.queue("Comedy", "Drama", data=str(data), data_fingerprint="f" * 8)
+        scene.go()
+        scene.wait_for_epochs(names, 1)
+        homes = [scene.node_of(name).home for name in names]
+        assert set(homes) == {node.home for node in nodes}
+        there = [next(h.rglob(f"{n}/run.json")) for h, n in zip(homes, names, strict=True)]
+        scene.let_go()
+        scene.assert_intact(names)
+        return [msgspec.json.decode(path.read_bytes(), type=RunSpec) for path in there]
+
+    name = bundles.bundle_name(spec)
+    before = [set(bundles_of(node)) for node in nodes]
+    assert {there.data.split("/")[-1] for there in train(data)} == {name}
+    arrived = [bundles_of(node) for node in nodes]
+    files = {"dataset.json", "labels-0.npy", "labels-2.npy"}
+    files |= {f"features/{key}/0.npy", f"features/{key}/2.npy"}
+    for had, has in zip(before, arrived, strict=True):
+        assert has.keys() - had == {f"{name}/{file}" for file in files}
+    # The same content under another path: nothing travels again.
+    moved = data.rename(data.with_name("moved"))
+    train(moved)
+    assert [bundles_of(node) for node in nodes] == arrived
+    # What the nodes see themselves is used where it is.
+    shared = make_data(tmp_path / "shared")
+    assert {there.data for there in train(shared)} == {str(shared)}
+    assert [bundles_of(node) for node in nodes] == arrived
+
+
+def test_real_training_has_the_same_history_to_the_bit_as_on_one_machine(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node gets posters, computes features itself and trains with TensorFlow.
+
+    In a folder of its own, for a driver that is warm keeps the trainer that it began with.
+    """
+    pytest.importorskip("tensorflow")
+    client = scene.cluster.client
+    made = make_posters(client / "made", 48)
+    build_dataset(made.posters, made.labels, client / "here", progress=lambda *_: None)
+    shutil.copytree(client / "here", client / "there")
+    monkeypatch.setenv("POSTERTUI_TRAINER", "postertui.training.trainer:Trainer")
+    train = ["train", "--variant", "base", "--genre", "Comedy", "--epochs", 2]
+    train += ["--weights", "random", "--all-genres"]
+    here = ["--data", client / "here", "--runs", client / "trained-here", "--jobs", 1]
+    assert postertui(*train, *here).return_value == 0
+    there = ["--data", client / "there", "--runs", client / "trained-there"]
+    assert postertui(*train, *there, "--on", scene.cluster.address).return_value == 0
+    [(name, run)] = read(client / "trained-here").items()
+    assert len(history(run)) == 2
+    assert history(read(client / "trained-there")[name]) == history(run)

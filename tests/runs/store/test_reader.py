@@ -1,0 +1,316 @@
+"""A store follows growing files and agrees, at any moment, with one that reads them anew."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from postertui.history.from_runs import history_table
+from postertui.runs.events import EventWriter, encode_event
+from postertui.runs.lock import RunLock
+from postertui.runs.notes import Note, change_notes
+from postertui.runs.store import METRICS, Run, Store
+from postertui.runs.store.reader import AT_A_TIME
+from postertui.supervisor import requests
+from tests.support.many_runs import write_runs
+from tests.support.supervisor import make_spec, queue
+
+numbers = st.one_of(st.floats(width=32), st.just(math.nan))
+epoch_fields = st.fixed_dictionaries(
+    {"train_loss": numbers}, optional={"test_fscore": numbers, "test_tp": st.integers(0, 10**6)}
+)
+
+
+@st.composite
+def happenings(draw: st.DrawFn) -> list[tuple[str, dict[str, Any]]]:
+    """Events as attempts write them: starts that go back, epochs one after the other, ends."""
+    events: list[tuple[str, dict[str, Any]]] = []
+    newest = 0
+    for _ in range(draw(st.integers(1, 4))):
+        first = draw(st.integers(1, newest + 1))
+        events.append(("start", {"from_epoch": first, "pid": 1}))
+        newest = first - 1
+        for _ in range(draw(st.integers(0, 4))):
+            newest += 1
+            events.append(("epoch", {"epoch": newest, **draw(epoch_fields)}))
+        end = draw(st.sampled_from([None, "interrupted", "failed", "done"]))
+        if end is not None:
+            events.append(("end", {"status": end, "reason": "r"}))
+            if draw(st.booleans()):
+                events.append(("requeue", {}))
+    return events
+
+
+def shown(run: Run) -> tuple[Any, ...]:
+    rows = [run.epochs.values(name) for name in ("epoch", "attempt", *METRICS)]
+    return run.name, run.state, run.attempt, run.reason, run.damage, run.epoch, run.note, rows
+
+
+def shown_all(store: Store) -> dict[str, tuple[Any, ...]]:
+    return {name: shown(run) for name, run in store.runs.items()}
+
+
+def fresh(folder: Path) -> dict[str, tuple[Any, ...]]:
+    store = Store(folder, cache=False)
+    store.refresh()
+    return shown_all(store)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(events=happenings(), cuts=st.lists(st.integers(0, 3000), max_size=8))
+def test_reading_bit_by_bit_is_reading_at_once(
+    events: list[tuple[str, dict[str, Any]]], cuts: list[int]
+) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        [name] = queue(folder, make_spec())
+        lines, attempt = [], 0
+        for number, (kind, fields) in enumerate(events):
+            attempt += kind == "start"
+            lines.append(encode_event(number, max(1, attempt), kind, fields, float(number)))
+        data = b"".join(lines)
+        path = folder / name / "events.jsonl"
+        store = Store(folder, cache=False)
+        for cut in sorted(min(cut, len(data)) for cut in cuts):
+            path.write_bytes(data[:cut])
+            store.refresh()
+            assert shown_all(store) == fresh(folder)
+        path.write_bytes(data)
+        changed = store.refresh()
+        assert shown_all(store) == fresh(folder)
+        assert store.refresh() == set()
+        assert changed <= {name}
+        # By hand: what an attempt starts over replaces what was there from that epoch on.
+        expected: dict[int, dict[str, Any]] = {}
+        for kind, fields in events:
+            first: int = fields.get("from_epoch", fields.get("epoch", 10**6))
+            expected = {e: f for e, f in expected.items() if e < first}
+            if kind == "epoch":
+                expected[first] = fields
+        run = store.runs[name]
+        assert [int(e) for e in run.epochs.array("epoch")] == list(expected)
+        for metric in ("train_loss", "test_fscore", "test_tp"):
+            wanted = [f.get(metric) for f in expected.values()]
+            finite = [None if v is None or not math.isfinite(v) else v for v in wanted]
+            assert run.epochs.values(metric) == finite
+
+
+def test_infinite_metrics_are_undefined(tmp_path: Path) -> None:
+    [name] = queue(tmp_path, make_spec())
+    with EventWriter(tmp_path / name / "events.jsonl") as writer:
+        writer.append("epoch", epoch=1, train_loss=math.inf, test_loss=1.5)
+    store = Store(tmp_path)
+    store.refresh()
+    assert store.runs[name].newest("train_loss") is None
+    assert store.runs[name].newest("test_loss") == 1.5
+
+
+def test_what_was_given_out_does_not_change_when_the_run_goes_on(tmp_path: Path) -> None:
+    [name] = queue(tmp_path, make_spec())
+    store = Store(tmp_path)
+    with EventWriter(tmp_path / name / "events.jsonl") as writer:
+        writer.append("start", from_epoch=1)
+        writer.append("epoch", epoch=1, train_loss=1.0)
+        writer.append("epoch", epoch=2, train_loss=2.0)
+        store.refresh()
+        before = store.runs[name].epochs
+        writer.append("start", from_epoch=2)
+        writer.append("epoch", epoch=2, train_loss=5.0)
+    store.refresh()
+    assert before.values("train_loss") == [1.0, 2.0]
+    assert store.runs[name].epochs.values("train_loss") == [1.0, 5.0]
+
+
+def test_runs_that_come_go_and_are_replaced_are_seen(tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    store = Store(folder)
+    assert store.refresh() == set()
+    [a] = queue(folder, make_spec("Comedy"))
+    assert store.refresh() == {a}
+    requests.cancel(folder, [a])
+    assert store.refresh() == {a}
+    assert store.runs[a].state == "cancelled"
+    shutil.rmtree(folder / a)
+    [b] = queue(folder, make_spec("Drama"))
+    assert store.refresh() == {a, b}
+    queue(folder, make_spec("Comedy"))
+    assert store.refresh() == {a}
+    assert store.runs[a].state == "queued"
+    shutil.rmtree(folder)
+    assert store.refresh() == {a, b}
+    assert store.runs == {}
+
+
+def test_lock_wishes_and_notes_are_seen_without_an_event(tmp_path: Path) -> None:
+    [name] = queue(tmp_path, make_spec())
+    store = Store(tmp_path)
+    store.refresh()
+    with RunLock(tmp_path / name) as lock:
+        assert lock.acquire()
+        assert store.refresh() == {name}
+        assert store.runs[name].locked
+        requests.cancel(tmp_path, [name])
+        assert store.refresh() == {name}
+        assert store.runs[name].cancelling
+    assert store.refresh() == {name}
+    change_notes(tmp_path, [name], lambda _: Note("look at this", ("good",), True))
+    assert store.refresh() == {name}
+    assert store.runs[name].record()["tag"] == ("good",)
+    (tmp_path / ".notes.json").write_text("{")
+    store.refresh()
+    assert store.runs[name].note.text == "look at this"
+
+
+def test_a_bell_or_some_patience_shows_the_change_of_one_among_many(tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    write_runs(folder, AT_A_TIME + 100, epochs=1)
+    store = Store(folder)
+    store.refresh()
+    names = sorted(store.runs)
+    requests.retry(folder, [names[0]])  # a done run: nothing happens, but the bell is rung
+    assert store.refresh() == set()
+    with EventWriter(folder / names[7] / "events.jsonl") as writer:
+        writer.append("requeue")
+    seen: set[str] = set()
+    for _ in range(3):
+        seen |= store.refresh()
+    assert seen == {names[7]}
+    with EventWriter(folder / names[9] / "events.jsonl") as writer:
+        writer.append("requeue")
+    requests.ring(folder)
+    assert store.refresh() == {names[9]}
+
+
+# What is remembered
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    folder = tmp_path / "runs"
+    write_runs(folder, 250, epochs=3)
+    Store(folder).refresh()
+    assert (folder / ".cache" / "index").stat().st_size
+    return folder
+
+
+def test_remembered_runs_are_as_if_read(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = fresh(many)
+    with monkeypatch.context() as patch:
+        patch.setattr("postertui.runs.store.reader.feed", _refuse)
+        store = Store(many)
+        store.refresh()
+    assert shown_all(store) == wanted
+    assert history_table(store.runs.values()).equals(_table(many))
+
+
+def _refuse(*_: Any) -> Any:
+    raise AssertionError("read although it was remembered")
+
+
+def _table(folder: Path) -> Any:
+    store = Store(folder, cache=False)
+    store.refresh()
+    return history_table(store.runs.values())
+
+
+def test_run_that_changed_is_read_again(many: Path) -> None:
+    name = min(path.name for path in many.iterdir() if path.name[0] != ".")
+    path = many / name / "events.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:2]))
+    store = Store(many)
+    store.refresh()
+    assert store.runs[name].epoch == 1
+    assert shown_all(store) == fresh(many)
+
+
+@pytest.mark.parametrize("file", ["index", "epochs"])
+@pytest.mark.parametrize("damage", ["cut", "flip", "gone", "empty"])
+def test_damaged_memory_is_only_a_miss(many: Path, file: str, damage: str) -> None:
+    [path] = (many / ".cache").glob(f"{file}*")
+    data = path.read_bytes()
+    match damage:
+        case "cut":
+            path.write_bytes(data[: len(data) // 3])
+        case "flip" if file == "index":
+            path.write_bytes(data[:50] + bytes(b ^ 0xFF for b in data[50:90]) + data[90:])
+        case "gone":
+            path.unlink()
+        case "empty":
+            path.write_bytes(b"")
+    store = Store(many)
+    store.refresh()
+    assert shown_all(store) == fresh(many)
+
+
+def test_memory_that_is_replaced_under_a_reader_stays_readable(many: Path) -> None:
+    first = Store(many)
+    first.refresh()
+    wanted = shown_all(first)
+    shutil.rmtree(many / ".cache")
+    other = Store(many)
+    other.refresh()
+    assert shown_all(first) == wanted == shown_all(other)
+
+
+def test_two_readers_at_once_may_both_remember(many: Path) -> None:
+    a, b = Store(many), Store(many)
+    a.refresh()
+    b.refresh()
+    write_runs(many, 250, epochs=2, first=250)
+    a.refresh()
+    b.refresh()
+    third = Store(many)
+    third.refresh()
+    assert len(third.runs) == 500
+    assert shown_all(a) == shown_all(b) == shown_all(third) == fresh(many)
+
+
+def test_memory_cannot_name_a_file_elsewhere(many: Path, tmp_path: Path) -> None:
+    """What is remembered is written to beside the index and nowhere else."""
+    index = many / ".cache" / "index"
+    [rows] = (many / ".cache").glob("epochs-*")
+    precious = tmp_path / ("p" * (len(rows.name) - len("../../")))
+    precious.write_bytes(rows.read_bytes())
+    before = precious.read_bytes()
+    index.write_bytes(
+        index.read_bytes().replace(rows.name.encode(), f"../../{precious.name}".encode())
+    )
+    store = Store(many)
+    store.refresh()
+    write_runs(many, 250, epochs=2, first=250)
+    store.refresh()
+    assert precious.read_bytes() == before
+    assert shown_all(store) == fresh(many)
+
+
+def test_what_was_let_go_can_be_looked_at_again(many: Path) -> None:
+    Store(many).refresh()
+    store = Store(many)
+    store.refresh()
+    before = {name: list(run.epochs) for name, run in store.runs.items()}
+    assert any(before.values())
+    store.let_go()
+    assert {name: list(run.epochs) for name, run in store.runs.items()} == before
+
+
+def test_of_many_new_runs_some_are_read_at_a_time(
+    many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("postertui.runs.store.reader.AT_A_TIME", 40)
+    store = Store(many, cache=False)
+    parts = [store.refresh(patience=0.0)]
+    assert not store.is_complete
+    while not store.is_complete:
+        parts.append(store.refresh(patience=0.0))
+    assert [len(part) for part in parts] == [40] * 6 + [10]
+    assert set().union(*parts) == store.runs.keys()
+    assert shown_all(store) == fresh(many)
+    assert store.refresh(patience=0.0) == set()

@@ -1,0 +1,6 @@
+"""What a finished run thinks of single posters: its probabilities, and how good they are.
+
+- `ranking`: posters in order of probability, and the counts of every possible threshold
+- `scores`: average precision, AUROC, Brier score, precision, recall, F; the threshold to decide by
+- `calibration`: how often what is said to have probability p is true
+"""

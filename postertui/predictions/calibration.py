@@ -1,0 +1,46 @@
+"""Reliability: of the posters given probability p, how many are positive?"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from postertui.predictions.ranking import Vector, as_vectors
+
+BINS = 10
+
+
+class Reliability(NamedTuple):
+    """The posters by probability in bins of equal width, empty bins left out; each (k,).
+
+    `predicted` is the mean probability in a bin, `observed` the share of positives in it, `posters`
+    how many it holds.
+    """
+
+    predicted: Vector
+    observed: Vector
+    posters: NDArray[np.int64]
+
+    @property
+    def expected_error(self) -> float:
+        """|observed - predicted|, averaged over posters (expected calibration error)."""
+        if not len(self.posters):
+            return float("nan")
+        return float(np.average(np.abs(self.observed - self.predicted), weights=self.posters))
+
+
+def reliability(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> Reliability:
+    """The reliability diagram's points, as scikit-learn's `calibration_curve` has them.
+
+    A probability on the edge of two bins belongs to the lower one.
+    """
+    positive, p = as_vectors(labels, probabilities)
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    number = np.searchsorted(edges[1:-1], p)
+    posters = np.bincount(number, minlength=bins)
+    filled = posters > 0
+    predicted = np.bincount(number, weights=p, minlength=bins)[filled] / posters[filled]
+    observed = np.bincount(number, weights=positive, minlength=bins)[filled] / posters[filled]
+    return Reliability(predicted, observed, posters[filled].astype(np.int64))

@@ -19,7 +19,7 @@ from tests.support.supervisor import wait_for
 HOLDER = """
 import sys, time
 from pathlib import Path
-from postertui.runs import FileLock
+from postertui.system.locks import FileLock
 lock = FileLock(Path(sys.argv[1]))
 assert lock.acquire()
 print("held", flush=True)

@@ -14,10 +14,11 @@ from postertui.history.reading import read_table
 from postertui.history.schema import normalise
 
 HERE = Path(__file__).parent
+FILES = HERE / "files"
 #: All variants of 2017 in a few genres and epochs, with gaps, repeats and values off the scale.
-MADE = HERE / "made.tsv"
+MADE = FILES / "history.tsv"
 #: What ggplot2 3.4.1 builds of `MADE`, by `Rscript benchmarks/figures.R build MADE FOLDER`.
-GGPLOT2 = zipfile.Path(HERE / "ggplot2.zip")
+GGPLOT2 = zipfile.Path(FILES / "ggplot2.zip")
 
 PUBLISHED = HERE.parents[2] / "shared/data/published"
 needs_published = pytest.mark.skipif(

@@ -84,7 +84,7 @@ def build_page(
     metric: str | None = None,
     rule: str | int = "last",
 ) -> Page:
-    """The page of a history table with base rates (`postertui.table.with_base_rates`).
+    """The page of a history table with base rates (`postertui.history.schema.with_base_rates`).
 
     `variants` are hyper-parameters by name, where they are known better than the table tells.
     What a table has too little data for says so in its place. Raises `UserError` for an unknown

@@ -41,7 +41,7 @@ _TONES = {
 def render_html(page: Page) -> str:
     """The whole page as text. Everything from the table is escaped."""
     environment = Environment(
-        loader=PackageLoader("postertui", "page"),
+        loader=PackageLoader("postertui.report", "page"),
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,6 +1,6 @@
 """What a history table says: bars, noise, comparisons, diagnosis.
 
-Pure functions over the history table (`postertui.history.schema.SCHEMA`); nothing here reads a file or
+Pure functions over the history table (`postertui.history.schema`); nothing here reads a file or
 knows where the table came from. Of scipy only `scipy.special` is used, and only when a number
 needs it, since `scipy.stats` takes a second to import.
 

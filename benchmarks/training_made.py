@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from postertui.data.dataset import CohortInfo, Dataset, DatasetInfo
+from postertui.data.dataset import Dataset
+from postertui.data.description import CohortInfo, DatasetInfo
 from postertui.data.weights import resolve_weights
 from postertui.runs.spec import RunSpec
 from postertui.study import Variant

@@ -129,7 +129,8 @@ def _describe(dataset: Dataset) -> str:
     """The summary for people: a line per genre, a column per cohort."""
     from rich.cells import cell_len
 
-    from postertui.data.dataset import RARE, always_yes_f
+    from postertui.data.dataset import always_yes_f
+    from postertui.study import DEFAULT_RARITY
 
     digits = dataset.cohorts
     rare = set(dataset.rare_genres())
@@ -160,7 +161,7 @@ def _describe(dataset: Dataset) -> str:
     if rare:
         lines += [
             "",
-            f"rare: below {RARE:.0%} positives, where batches of 256 come without any; "
+            f"rare: below {DEFAULT_RARITY:.0%} positives, where batches of 256 come without any; "
             "too few to model",
         ]
     return "\n".join(lines)

@@ -81,9 +81,9 @@ def export_command(
 
 def _in_words(report: ImportReport, runs: Path) -> str:
     parts = [f"{pluralize(len(report.added), 'run')} added to {runs}"]
-    if report.there:
+    if report.existing:
         more = f" ({len(report.completed):,} completed)" if report.completed else ""
-        parts.append(f"{report.there:,} there already{more}")
+        parts.append(f"{report.existing:,} there already{more}")
     if report.skipped:
         parts.append(f"{len(report.skipped):,} skipped")
     return ", ".join(parts)
@@ -93,7 +93,7 @@ def _as_json(report: ImportReport, runs: Path) -> dict[str, object]:
     return {
         "runs": str(runs),
         "added": report.added,
-        "there": report.there,
+        "there": report.existing,
         "completed": report.completed,
         "skipped": [{"what": s.what, "reason": s.reason} for s in report.skipped],
         "notes": report.notes,

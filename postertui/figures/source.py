@@ -13,10 +13,7 @@ import polars as pl
 from postertui.history.identity import fill_identity
 from postertui.history.schema import normalise, with_base_rates
 from postertui.published.naming import parse_regularizer, variant_from_2017
-from postertui.study import Variant
-
-#: Below this train base rate the 2017 study left a genre out of its comparisons.
-RARE = 0.03
+from postertui.study import DEFAULT_RARITY, Variant
 
 #: Columns that are in the table and mean the same there.
 KEPT = ("name", "batch_size")
@@ -49,7 +46,7 @@ class Source:
 
     def is_common(self, genre: str) -> bool:
         """Whether a genre is frequent enough to compare; one of unknown base rate is."""
-        return genre not in self.rates or self.rates[genre][0] >= RARE
+        return genre not in self.rates or self.rates[genre][0] >= DEFAULT_RARITY
 
     def with_settings(self, columns: list[str]) -> pl.DataFrame:
         """The table with those hyper-parameters as columns that it lacks, such as `loss`."""

@@ -2,7 +2,7 @@
 
 - `schema`: its columns
 - `identity`: which rows are one history
-- `reading`, `writing`: from and into TSV, CSV and Parquet; `delimited` reads text with its errors
+- `reading`, `writing`: from and into TSV, CSV and Parquet; `delimited` parses text
 - `from_runs`: from the runs of a folder
-- `selection`: a table with what is known of its runs, narrowed by a filter
+- `selection`: a table with the records of its runs, narrowed by a filter
 """

@@ -1,4 +1,4 @@
-"""Which rows of a table are one history, and what its run is called."""
+"""Which rows of a table are one history, and the name of its run."""
 
 from __future__ import annotations
 
@@ -84,12 +84,12 @@ def _name_runs(histories: Iterable[dict[str, Any]], given: set[str]) -> list[str
     for history in histories:
         name = history["run"]
         if name is None or name in used:
-            wish = name or _run_name(history)
-            name, number = wish, numbers.get(wish, 1)
+            wanted = name or _run_name(history)
+            name, number = wanted, numbers.get(wanted, 1)
             while name in used or name in given:
                 number += 1
-                name = f"{wish}--{number}"
-            numbers[wish] = number
+                name = f"{wanted}--{number}"
+            numbers[wanted] = number
         used.add(name)
         names.append(name)
     return names

@@ -53,16 +53,16 @@ def load_table(path: Path) -> LoadedTable:
     if not is_parquet and path.suffix.lower() not in _TEXT_SUFFIXES:
         raise UserError(f"{path}: not a history table; one is a .tsv, .csv or .parquet file")
     source = read_parquet(path) if is_parquet else read_text(path)
-    there = source.columns.columns
-    missing = [c for c in REQUIRED if c not in there]
+    columns = source.columns.columns
+    missing = [c for c in REQUIRED if c not in columns]
     if missing:
         raise UserError(
             f"{path}{', line 1' if source.is_text else ''}: not a history table: there is no "
-            f"column {_quoted(missing)}, only {_quoted(there[:12])}"
+            f"column {_quoted(missing)}, only {_quoted(columns[:12])}"
         )
-    if not any(c in there for c in SCHEMA if c.startswith(("train_", "test_"))):
+    if not any(c in columns for c in SCHEMA if c.startswith(("train_", "test_"))):
         raise UserError(f"{path}: not a history table: no metric, such as `test_fscore`")
-    given = {c: source.cast(c, dtype) for c, dtype in SCHEMA.items() if c in there}
+    given = {c: source.cast(c, dtype) for c, dtype in SCHEMA.items() if c in columns}
     blank = pl.DataFrame(given).select(pl.all_horizontal(pl.all().is_null())).to_series()
     for name in given:
         _check_column(source, name, given[name], blank)
@@ -77,7 +77,7 @@ def load_table(path: Path) -> LoadedTable:
     )
     return LoadedTable(
         fill_identity(table),
-        tuple(c for c in there if c not in SCHEMA),
+        tuple(c for c in columns if c not in SCHEMA),
         frozenset(table["run"].drop_nulls()),
     )
 

@@ -57,10 +57,10 @@ ADDED_SCHEMA: dict[str, type[pl.DataType]] = {
 #: Column name to polars type, in the order in which a table is written.
 SCHEMA: dict[str, type[pl.DataType]] = {**PUBLISHED_SCHEMA, **ADDED_SCHEMA}
 
-#: What a run is taken for where its table leaves it open.
+#: A run's values for columns that its table lacks.
 DEFAULTS: dict[str, Any] = {"seed": 0, "attempt": 1, "study": "imported", "dead": False}
 
-#: What tells one history from another; a table without these cannot be read.
+#: The columns that identify a history; a table without them cannot be read.
 SETTING = ("Regularizer", "FC1", "FC2", "genre", "variant")
 REQUIRED = (*SETTING, "epoch")
 

@@ -1,8 +1,8 @@
-"""A history table together with what is known of its runs: what commands read and filter.
+"""A history table with the records of its runs: what commands read and filter.
 
-A filter is about runs. Of a runs folder they are asked as `postertui runs` and the dashboard ask
-them, so that the same filter selects the same runs everywhere; of a file they are what the file
-says of them, with the defaults that `postertui import` would give them.
+A filter selects runs. The records of a runs folder are those that `postertui runs` and the
+dashboard filter, so that one filter selects the same runs everywhere. A file's records follow from
+its rows, with the defaults that `postertui import` would give them.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ if TYPE_CHECKING:
 
     from postertui.study import Variant
 
-#: What a filter may ask of a run and a table does not say.
-UNSAID = ("state", "mode", "epochs", "device", "host", "tag")
+#: Filter fields that a table has no column for.
+RUN_ONLY_FIELDS = ("state", "mode", "epochs", "device", "host", "tag")
 
 
 @dataclass(frozen=True)
 class History:
-    """A history table; `variants` and `records` by name, as far as a runs folder knows them.
+    """A history table, the variants in it by name, and the records of its runs by name.
 
-    `records` holds every run of the folder (see `Run.record`), also those without an epoch, or
-    is None where the table is of a file and its rows are all that is known. Of so many `damaged`
-    runs nothing could be read.
+    `records` holds every run of the folder (see `Run.record`), also those without an epoch; it is
+    None for a table from a file. `damaged` counts the runs that could not be read.
     """
 
     table: pl.DataFrame
@@ -41,27 +40,27 @@ class History:
     def select(self, text: str) -> History:
         """The history of those runs that the filter `text` accepts.
 
-        Raises `FilterError` where it is none, and `UserError` where it asks for what a table does
-        not say.
+        Raises `FilterError` where it cannot be parsed, and `UserError` where it names a field that
+        the table has no column for.
         """
         import polars as pl
 
-        wanted = parse(text)
+        query = parse(text)
         if not text.strip():
             return self
-        unsaid = [name for name in UNSAID if name in wanted.fields]
-        if self.records is None and unsaid:
+        missing = [name for name in RUN_ONLY_FIELDS if name in query.fields]
+        if self.records is None and missing:
             raise UserError(
-                f"filter: a table does not say a run's `{unsaid[0]}`; leave it out, or read the "
+                f"filter: a table has no column `{missing[0]}`; leave it out, or read the "
                 "runs folder (--runs)"
             )
         records = dict(_records(self.table)) if self.records is None else self.records
-        runs = [name for name, record in records.items() if wanted.matches(record)]
+        runs = [name for name, record in records.items() if query.matches(record)]
         return replace(self, table=self.table.filter(pl.col("run").is_in(runs)))
 
 
 def open_history(place: Path) -> History:
-    """The history at `place`: a runs folder, or a TSV, CSV or Parquet file; maybe without a row.
+    """The history at `place`: a runs folder, or a TSV, CSV or Parquet file; maybe an empty one.
 
     Raises `UserError` where there is neither.
     """
@@ -87,16 +86,16 @@ def open_history(place: Path) -> History:
 
 
 def _records(table: pl.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The runs of a table in the words of filters, each as its newest epoch tells."""
+    """The runs of a table as filters see them: the newest epoch of each, by name."""
     from postertui.history.schema import DEFAULTS, with_base_rates
     from postertui.published.naming import variant_from_2017
 
     newest = with_base_rates(table).sort("epoch").unique("run", keep="last", maintain_order=True)
     for row in newest.iter_rows(named=True):
         record = {key.lower(): value for key, value in row.items()}
-        for key, usual in DEFAULTS.items():
+        for key, default in DEFAULTS.items():
             if record[key] is None:
-                record[key] = usual
+                record[key] = default
         if record["batch_size"] is None:
             record["batch_size"] = variant_from_2017(
                 row["variant"], row["Regularizer"], row["FC1"], row["FC2"], epochs=row["epoch"]

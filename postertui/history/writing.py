@@ -16,8 +16,8 @@ _SUFFIXES = (".tsv", ".csv", ".parquet")
 def write_table(table: pl.DataFrame, path: Path) -> None:
     """Write a history table as `.tsv`, `.csv` or `.parquet`, whole or not at all.
 
-    Text is for `read.table(header=TRUE, sep="\\t")` and its like: an undefined metric is `NaN`,
-    any other missing value `NA`; strings that R would take apart are quoted.
+    Text is written for R's `read.table(header=TRUE, sep="\\t")`: an undefined metric is `NaN`, any
+    other missing value `NA`; strings that R would split are quoted.
     """
     check_target(path)
     table = normalise(table)
@@ -36,7 +36,7 @@ def check_target(path: Path) -> None:
     if path.suffix.lower() not in _SUFFIXES:
         raise UserError(f"{path}: name the table .tsv, .csv or .parquet")
     if not path.parent.is_dir():
-        raise UserError(f"{path}: there is no folder {path.parent}; make it first")
+        raise UserError(f"{path}: the folder {path.parent} does not exist; make it first")
     if path.is_dir():
         raise UserError(f"{path}: is a folder; name a file")
 

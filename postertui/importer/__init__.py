@@ -1,10 +1,10 @@
 """Histories from elsewhere into runs: logs of 2017 and history tables.
 
-An imported run is a run like any other: `run.json` and `events.jsonl`. What identifies it is what
-its history says. So importing the same history again adds nothing, and one that came as a log and
-comes as rows of a table too is one run, which then has all that either says.
+An imported run is a run like any other: `run.json` and `events.jsonl`. Its numbers identify it. So
+importing a history again adds nothing, and one that is imported as a log and again as rows of a
+table is one run with the columns of both.
 
-- `sources`: what is in a path
+- `sources`: the histories at a path
 - `histories`: a table's histories as runs
 - `existing`: which of them are in the folder already
 - `writing`: new runs onto the disk, whole or not at all
@@ -18,27 +18,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from postertui.history.schema import with_base_rates
-from postertui.importer.existing import Existing
+from postertui.importer.existing import ExistingRuns
 from postertui.importer.histories import chunks, histories_of
-from postertui.importer.sources import Skipped, Source, read_source
+from postertui.importer.sources import HistorySource, SkippedHistory, read_source
 from postertui.importer.writing import complete_run, write_runs
 from postertui.system.errors import UserError
 
-__all__ = ["ImportReport", "Skipped", "import_paths"]
+__all__ = ["ImportReport", "SkippedHistory", "import_paths"]
 
 
 @dataclass
 class ImportReport:
-    """What an import did.
+    """The result of an import.
 
-    `added` are new runs; `there` counts histories that were runs already, and `completed` are
-    those of them of which a source said more, such as confusion counts.
+    `added` are new runs; `existing` counts histories that were runs already, and `completed` names
+    those of them that got further columns, such as confusion counts.
     """
 
     added: list[str] = field(default_factory=list)
-    there: int = 0
+    existing: int = 0
     completed: list[str] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
+    skipped: list[SkippedHistory] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -62,11 +62,11 @@ def import_paths(paths: Sequence[Path], runs: Path, now: float | None = None) ->
     return report
 
 
-def _import(source: Source, runs: Path, now: float, report: ImportReport) -> None:
+def _import(source: HistorySource, runs: Path, now: float, report: ImportReport) -> None:
     table = with_base_rates(source.table).sort("run", "epoch", maintain_order=True)
     seen: dict[str, int] = {}
-    existing = Existing(runs)
-    said_more: dict[str, None] = {}
+    existing = ExistingRuns(runs)
+    new_columns: dict[str, None] = {}
     completed = 0
     for chunk in chunks(table):
         drafts = []
@@ -74,21 +74,20 @@ def _import(source: Source, runs: Path, now: float, report: ImportReport) -> Non
             copies = seen[history.digest] = seen.get(history.digest, 0) + 1
             spec = history.spec(copies)
             run = history.name or spec.run
-            known = existing.find(run, spec, history)
-            if known is None and existing.has(run):
-                reason = "there is another run of that name, with other numbers"
-                report.skipped.append(Skipped(f"{source.path}: {run}", reason))
-            elif known is None:
+            match = existing.find(run, spec, history)
+            if match is None and existing.has(run):
+                reason = "another run has this name and other numbers"
+                report.skipped.append(SkippedHistory(f"{source.path}: {run}", reason))
+            elif match is None:
                 drafts.append((run, spec, history.events))
             else:
-                report.there += 1
-                if known.lacks and complete_run(runs / known.name, known.events):
-                    report.completed.append(known.name)
-                    said_more |= dict.fromkeys(known.lacks)
+                report.existing += 1
+                if match.missing and complete_run(runs / match.name, match.events):
+                    report.completed.append(match.name)
+                    new_columns |= dict.fromkeys(match.missing)
                     completed += 1
         report.added += write_runs(runs, drafts)
     if completed:
         report.notes.append(
-            f"{source.path}: {completed} of these runs were there without "
-            f"{', '.join(said_more)}; now they have them"
+            f"{source.path}: {completed} existing runs lacked {', '.join(new_columns)}; added"
         )

@@ -15,8 +15,8 @@ from postertui.runs.spec import RunSpec, read_spec
 from postertui.runs.store import Run, Store
 from postertui.system.errors import UserError
 
-#: Two numbers this near, relatively, are one: R writes 15 digits.
-SAME = 1e-13
+#: Numbers whose relative difference is below this are equal: R writes 15 digits.
+EQUAL_RTOL = 1e-13
 
 #: The metrics of every epoch: one that is undefined for one source is so for all.
 _CURVES = [
@@ -26,19 +26,19 @@ _CURVES = [
 ]
 
 #: What makes a setting, apart from what its `Regularizer` is called.
-Setting = tuple[object, ...]
+RunSetting = tuple[object, ...]
 
 
 @dataclass(frozen=True)
-class Known:
-    """A run that is there. Of the columns `lacks` the history says more; `events` have it all."""
+class ExistingRun:
+    """A run of the folder. The history fills its columns `missing`; `events` are both together."""
 
     name: str
-    lacks: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     events: bytes = b""
 
 
-class Existing:
+class ExistingRuns:
     """The runs of a folder as they were when the first history was looked for.
 
     Each is found once: of equal histories in one source, the second is another run.
@@ -52,7 +52,7 @@ class Existing:
     def has(self, run: str) -> bool:
         return (self._folder / run).exists()
 
-    def find(self, run: str, spec: RunSpec, history: ImportedRun) -> Known | None:
+    def find(self, run: str, spec: RunSpec, history: ImportedRun) -> ExistingRun | None:
         """The run that has this history: the one called `run`, else any of the same setting.
 
         None where there is none, or where the run of that name has another history.
@@ -61,17 +61,18 @@ class Existing:
             runs = self._load().by_setting.get(_setting(spec), [])
         elif self._is_read_from(run, spec):
             self._found.add(run)
-            return Known(run)
+            return ExistingRun(run)
         else:
-            named = self._load().by_name.get(run)
-            runs = [] if named is None else [named]
-        for there in runs:
-            lacks = None if there.name in self._found else what_lacks(there, history)
-            if lacks is not None:
-                self._found.add(there.name)
-                if not lacks or not _is_imported(there):
-                    return Known(there.name)  # what a job has written, nobody else adds to
-                return Known(there.name, tuple(lacks), complete_events(there, history))
+            same_name = self._load().by_name.get(run)
+            runs = [] if same_name is None else [same_name]
+        for candidate in runs:
+            missing = None if candidate.name in self._found else missing_columns(candidate, history)
+            if missing is not None:
+                self._found.add(candidate.name)
+                if not missing or not _is_imported(candidate):
+                    return ExistingRun(candidate.name)  # only its job writes a trained run
+                events = complete_events(candidate, history)
+                return ExistingRun(candidate.name, tuple(missing), events)
         return None
 
     def _is_read_from(self, run: str, spec: RunSpec) -> bool:
@@ -95,44 +96,44 @@ class Existing:
 @dataclass(frozen=True)
 class _Runs:
     by_name: dict[str, Run]
-    by_setting: dict[Setting, list[Run]] = field(default_factory=dict)
+    by_setting: dict[RunSetting, list[Run]] = field(default_factory=dict)
 
 
-def what_lacks(run: Run, history: ImportedRun) -> list[str] | None:
-    """The columns of which `history` says more than `run`; None where they are not the same.
+def missing_columns(run: Run, history: ImportedRun) -> list[str] | None:
+    """The columns that `history` has and `run` lacks; None where they are different histories.
 
-    They are where no number of one contradicts the other, and a metric has numbers in both.
+    They are one where no number contradicts another and at least one metric is in both.
     """
     if not np.array_equal(run.epochs.array("epoch"), history.epochs):
         return None
     is_shared = False
-    lacks = []
+    missing = []
     for place, name in enumerate(PER_EPOCH):
-        there, told = run.epochs.array(name), history.numbers[:, place]
-        known, says = ~np.isnan(there), ~np.isnan(told)
-        both = known & says
-        if not np.allclose(there[both], told[both], rtol=SAME, atol=0):
+        old, new = run.epochs.array(name), history.numbers[:, place]
+        in_old, in_new = ~np.isnan(old), ~np.isnan(new)
+        both = in_old & in_new
+        if not np.allclose(old[both], new[both], rtol=EQUAL_RTOL, atol=0):
             return None
-        if name in _CURVES and known.any() and says.any():
-            if (known != says).any():
+        if name in _CURVES and in_old.any() and in_new.any():
+            if (in_old != in_new).any():
                 return None
             is_shared = True
-        if (says & ~known).any():
-            lacks.append(name)
-    return lacks if is_shared else None
+        if (in_new & ~in_old).any():
+            missing.append(name)
+    return missing if is_shared else None
 
 
 def complete_events(run: Run, history: ImportedRun) -> bytes:
-    """The run's events with what `history` says more."""
-    told = history.rows.select(pl.col(PER_EPOCH).name.suffix("_told"))
-    rows = pl.concat([history_table([run]), told], how="horizontal").with_columns(
-        pl.coalesce(name, f"{name}_told") for name in PER_EPOCH
+    """The run's events with the columns of `history` filled in."""
+    new = history.rows.select(pl.col(PER_EPOCH).name.suffix("_new"))
+    rows = pl.concat([history_table([run]), new], how="horizontal").with_columns(
+        pl.coalesce(name, f"{name}_new") for name in PER_EPOCH
     )
-    [whole] = histories_of(rows, frozenset(), run.changed)
-    return whole.events
+    [completed] = histories_of(rows, frozenset(), run.changed)
+    return completed.events
 
 
-def _setting(spec: RunSpec) -> Setting:
+def _setting(spec: RunSpec) -> RunSetting:
     v = spec.variant
     return (
         spec.genre, spec.seed, v.name, v.family, v.fc1, v.fc2, v.regularizer, v.strength,
@@ -140,5 +141,5 @@ def _setting(spec: RunSpec) -> Setting:
 
 
 def _is_imported(run: Run) -> bool:
-    """Whether no job ever wrote the run's events, and none will."""
+    """Whether the run was imported, so that no job writes it."""
     return run.spec is not None and run.spec.data_fingerprint.startswith(FINGERPRINT)

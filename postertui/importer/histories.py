@@ -1,4 +1,4 @@
-"""Histories of a table as runs: what `run.json` and `events.jsonl` say of each."""
+"""Histories of a table as runs: the `run.json` and `events.jsonl` of each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from postertui.runs.events import FORMAT_VERSION, encode_event
 from postertui.runs.spec import RunSpec, is_run_name
 from postertui.runs.store import METRICS
 
-#: What stands in `run.json` for the data that nobody here has.
+#: The prefix of `data_fingerprint` in an imported run, whose data is not here.
 FINGERPRINT = "imported-"
 
 #: The columns that differ from epoch to epoch, in the order of their events.
@@ -39,7 +39,7 @@ class ImportedRun:
     """One history: its rows, its events and the digest of its numbers.
 
     `row` is the first of its `rows`, `numbers` (epochs, `PER_EPOCH`) are NaN where undefined or
-    not said. `name` is the run's name, where the table gives one.
+    missing. `name` is the run's name, where the table gives one.
     """
 
     row: dict[str, object]
@@ -52,7 +52,7 @@ class ImportedRun:
     now: float
 
     def spec(self, copies: int) -> RunSpec:
-        """What `run.json` says; of equal histories in one table, each has its number in it."""
+        """The run's spec; equal histories of one table are told apart by their number `copies`."""
         row = self.row
         label = str(row["Regularizer"])
         variant = variant_from_2017(
@@ -64,14 +64,14 @@ class ImportedRun:
             name=str(row["name"]),
             batch_size=row["batch_size"],  # type: ignore[arg-type]
         )
-        again = f"-{copies}" if copies > 1 else ""
+        copy = f"-{copies}" if copies > 1 else ""
         return RunSpec(
             variant=variant,
             genre=str(row["genre"]),
             seed=row["seed"] or DEFAULTS["seed"],  # type: ignore[arg-type]
             study=str(row["study"] or DEFAULTS["study"]),
             data="",
-            data_fingerprint=f"{FINGERPRINT}{self.digest}{again}",
+            data_fingerprint=f"{FINGERPRINT}{self.digest}{copy}",
             weights=Weights("imagenet", "imported"),
             train_base_rate=row["train_base_rate"],  # type: ignore[arg-type]
             test_base_rate=row["test_base_rate"],  # type: ignore[arg-type]
@@ -124,21 +124,21 @@ def histories_of(table: pl.DataFrame, named: frozenset[str], now: float) -> Iter
 
 
 def _digest(setting: list[object], epochs: IntArray, numbers: NDArray[np.float64]) -> str:
-    """A digest of all that a history says; a column without any number says nothing."""
-    known = np.flatnonzero(~np.isnan(numbers).all(axis=0))
-    head = [*setting[:-1], setting[-1] or 0, [PER_EPOCH[i] for i in known]]
+    """A digest of a history's setting, epochs and numbers, without its empty columns."""
+    present = np.flatnonzero(~np.isnan(numbers).all(axis=0))
+    head = [*setting[:-1], setting[-1] or 0, [PER_EPOCH[i] for i in present]]
     digest = hashlib.sha256(msgspec.json.encode(head))
     digest.update(np.ascontiguousarray(epochs, dtype="<i8").data)
-    digest.update(np.ascontiguousarray(numbers[:, known], dtype="<f8").data)
+    digest.update(np.ascontiguousarray(numbers[:, present], dtype="<f8").data)
     return digest.hexdigest()[:24]
 
 
 def _event_lines(table: pl.DataFrame, now: float) -> list[bytes]:
     """One `epoch` event a row, as `encode_event` writes it."""
-    known = [c for c in PER_EPOCH if table[c].null_count() < len(table)]
+    present = [c for c in PER_EPOCH if table[c].null_count() < len(table)]
     undefined = [
         pl.when(pl.col(c).is_null()).then(pl.lit(c))
-        for c in known
+        for c in present
         if c in _FLOATS and table[c].null_count()
     ]
     attempt = pl.col("attempt").fill_null(DEFAULTS["attempt"])
@@ -150,7 +150,7 @@ def _event_lines(table: pl.DataFrame, now: float) -> list[bytes]:
         pl.lit(now).alias("time"),
         pl.lit("epoch").alias("event"),
         "epoch",
-        *known,
+        *present,
         *([pl.concat_list(undefined).list.drop_nulls().alias("nonfinite")] if undefined else []),
     )
     return events.write_ndjson().encode().splitlines(keepends=True)

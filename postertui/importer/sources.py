@@ -1,4 +1,4 @@
-"""What is imported, as it was found: logs of 2017 and history tables."""
+"""Reading what is to be imported: logs of 2017 and history tables."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from postertui.system.errors import UserError
 
 
 @dataclass(frozen=True)
-class Skipped:
-    """Something that was not imported, and why."""
+class SkippedHistory:
+    """A file or history that was not imported, and why."""
 
     what: str
     reason: str
 
 
 @dataclass(frozen=True)
-class Source:
-    """What was read from one PATH: histories, one run each, still in no folder.
+class HistorySource:
+    """The histories that were read from one PATH, one run each.
 
-    `table` has all columns of `SCHEMA`; `named` are the runs whose name is the table's own.
+    `table` has all columns of `SCHEMA`; `named` are the runs that the table itself names.
     """
 
     path: Path
     table: pl.DataFrame
     named: frozenset[str] = frozenset()
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[SkippedHistory, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: Path) -> HistorySource:
     """The histories at `path`: a log of 2017, a folder of them, or a history table.
 
     Raises `UserError` where it is none of these.
@@ -53,16 +53,16 @@ def read_source(path: Path) -> Source:
     if loaded.ignored:
         columns = ", ".join(f"`{c[:40]}`" for c in loaded.ignored[:6])
         notes.append(f"{path}: passed over the columns {columns}, which no history table has")
-    return Source(path, loaded.table, loaded.given_runs, notes=tuple(notes))
+    return HistorySource(path, loaded.table, loaded.given_runs, notes=tuple(notes))
 
 
-def _read_logs(folder: Path) -> Source:
+def _read_logs(folder: Path) -> HistorySource:
     files: list[Path] = []
 
-    def refuse(error: OSError) -> None:
+    def raise_user_error(error: OSError) -> None:
         raise UserError(f"{error.filename}: {error.strerror}")
 
-    for parent, folders, names in os.walk(folder, onerror=refuse):
+    for parent, folders, names in os.walk(folder, onerror=raise_user_error):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if "run.json" in names:
             raise UserError(f"{folder}: holds runs; read them where they are with --runs")
@@ -77,22 +77,22 @@ def _read_logs(folder: Path) -> Source:
     return _source_of_logs(folder, files)
 
 
-def _source_of_logs(path: Path, files: Iterable[Path]) -> Source:
+def _source_of_logs(path: Path, files: Iterable[Path]) -> HistorySource:
     logs: list[Log] = []
-    skipped: list[Skipped] = []
+    skipped: list[SkippedHistory] = []
     for file in files:
         try:
             logs.append(read_log(file))
         except UnreadableLogError as error:
-            skipped.append(Skipped(_shown(file), str(error)))
-    more = [_shown(log.path) for log in logs if log.name.more]
+            skipped.append(SkippedHistory(_printable(file), str(error)))
+    repeated = [_printable(log.path) for log in logs if log.name.more]
     notes = []
-    if more:
-        shown = ", ".join(more[:3]) + (" …" if len(more) > 3 else "")
-        notes.append(f"{path}: {len(more)} taken for repeated runs by their names: {shown}")
+    if repeated:
+        shown = ", ".join(repeated[:3]) + (" …" if len(repeated) > 3 else "")
+        notes.append(f"{path}: {len(repeated)} are repeated runs by their names: {shown}")
     frames = [_frame(number, log) for number, log in enumerate(logs)]
     table = normalise(pl.concat(frames, how="diagonal") if frames else pl.DataFrame(schema=SCHEMA))
-    return Source(
+    return HistorySource(
         path, fill_identity(with_base_rates(table)), skipped=tuple(skipped), notes=tuple(notes)
     )
 
@@ -102,7 +102,7 @@ def is_log_name(name: str) -> bool:
     return name.lower().endswith(".txt") and "history" in name
 
 
-def _shown(path: Path) -> str:
+def _printable(path: Path) -> str:
     """The path as text, whatever bytes its name has."""
     return os.fsencode(path).decode(errors="replace")
 

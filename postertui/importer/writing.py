@@ -1,4 +1,4 @@
-"""New runs on the disk: each whole or not at all."""
+"""Writing new runs, each whole or not at all."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ Draft = tuple[str, RunSpec, bytes]
 def write_runs(runs: Path, drafts: Sequence[Draft]) -> list[str]:
     """Write new runs, each whole or not at all; their names.
 
-    They are filled in a folder of their own, brought to the disk together, and only then moved
-    into place: whatever ends the program, a run that is there has all of its history.
+    They are written to a staging folder, synced together, and only then moved into place:
+    whatever ends the program, a run has all of its history.
     """
     if not drafts:
         return []
@@ -46,7 +46,7 @@ def write_runs(runs: Path, drafts: Sequence[Draft]) -> list[str]:
                 (staging / run).rename(runs / run)
             except OSError:
                 if (runs / run).exists():
-                    continue  # another import was faster
+                    continue  # a concurrent import added it
                 raise
             added.append(run)
         sync(runs)
@@ -54,7 +54,7 @@ def write_runs(runs: Path, drafts: Sequence[Draft]) -> list[str]:
 
 
 def complete_run(folder: Path, events: bytes) -> bool:
-    """Put other events in the place of an imported run's; whether nobody else was at it."""
+    """Replace an imported run's events; False where another process holds its lock."""
     with RunLock(folder) as lock:
         if not lock.acquire():
             return False
@@ -64,7 +64,7 @@ def complete_run(folder: Path, events: bytes) -> bool:
 
 @contextmanager
 def _staging(runs: Path) -> Iterator[Path]:
-    """A folder within `runs` that readers pass over; those of killed imports are removed."""
+    """A staging folder within `runs`, which readers ignore; those of killed imports are removed."""
     runs.mkdir(parents=True, exist_ok=True, mode=0o700)
     for stale in runs.glob(f"{_STAGING}*"):
         if (fd := hold_folder(stale)) is not None:
@@ -87,7 +87,7 @@ def _write_file(path: str, data: bytes) -> None:
 
 
 def _sync_file_system(folder: Path) -> None:
-    """Bring everything below `folder` to the disk; one call for thousands of files."""
+    """Sync everything below `folder`; one call for thousands of files."""
     syncfs = getattr(ctypes.CDLL(None), "syncfs", None)
     fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -1,7 +1,7 @@
-"""The names of 2017: what (family, Regularizer, FC1, FC2) says of a variant, and back.
+"""The names of 2017: from (family, Regularizer, FC1, FC2) to a variant, and back.
 
-The published table calls a variant by its family and three settings; `variant_name` gives it the
-name that `--variant` takes, and `variant_from_2017` the hyper-parameters that stand behind it.
+The published table identifies a variant by its family and three settings. `variant_name` gives the
+name that `--variant` takes for it, `variant_from_2017` its hyper-parameters.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from postertui.study import Constant, Decay, Plateau, RegularizerKind, Schedule, Variant
 from postertui.system.text import slugify
 
-#: Family to the stem of its variants' names, and the Regularizer it has unless it says otherwise.
+#: Family to the stem of its variants' names, and its default Regularizer.
 _STEMS: dict[str, tuple[str, str]] = {
     "base": ("base", "L1=1e-5"),
     "BCE loss": ("bce", "L1=1e-5"),
@@ -38,14 +38,14 @@ def variant_name(family: str, regularizer: str, fc1: int, fc2: int) -> str:
     what the family has are added to it.
     """
     if family in _REGULARIZER_FAMILIES:
-        stem, usual = slugify(_regularizer_name(regularizer)), regularizer
+        stem, default = slugify(_regularizer_name(regularizer)), regularizer
     else:
-        stem, usual = _STEMS.get(family) or (slugify(family), "L1=1e-5")
+        stem, default = _STEMS.get(family) or (slugify(family), "L1=1e-5")
     sizes = f"{fc1}x{fc2}"
     name = stem
     if sizes != "256x256":
         name = f"fc-{sizes}" if family == "base" else f"{stem}-{sizes}"
-    if regularizer != usual:
+    if regularizer != default:
         name = f"{name}-{slugify(_regularizer_name(regularizer))}"
     return name
 
@@ -60,10 +60,10 @@ def variant_from_2017(
     name: str | None = None,
     batch_size: int | None = None,
 ) -> Variant:
-    """The hyper-parameters behind a row of the table, as far as the row tells them.
+    """The hyper-parameters behind a row of the table, as far as they follow from it.
 
-    A family of somebody's own has those of the home base, a Regularizer that is none of 2017's
-    has no regularization; the table's label is then all there is.
+    A family that is none of 2017's has those of the base variant; a Regularizer that is none of
+    2017's has no regularization, and only the table's label remains of it.
     """
     kind, strength = parse_regularizer(regularizer)
     schedule: Schedule = Constant()
@@ -96,16 +96,16 @@ def parse_regularizer(label: str) -> tuple[RegularizerKind, float]:
 
     `("none", 0.0)` for a label that is none of these.
     """
-    found = _LABEL.fullmatch(label)
-    if not found:
+    match = _LABEL.fullmatch(label)
+    if not match:
         return "none", 0.0
     try:
-        strength = float(found[2].removesuffix("e"))
+        strength = float(match[2].removesuffix("e"))
     except ValueError:
         return "none", 0.0
     if not math.isfinite(strength):
         return "none", 0.0
-    return ("l1" if found[1] == "1" else "l2"), strength
+    return ("l1" if match[1] == "1" else "l2"), strength
 
 
 def _regularizer_name(label: str) -> str:

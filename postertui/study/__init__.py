@@ -7,6 +7,7 @@ from postertui.study.fields import Field, check_variant, describe_fields
 from postertui.study.files import builtin_studies, load_study, save_variant
 from postertui.study.variants import (
     ALL_LAYERS,
+    DEFAULT_RARITY,
     Constant,
     Decay,
     Loss,
@@ -17,11 +18,13 @@ from postertui.study.variants import (
     Schedule,
     Study,
     Variant,
+    cohorts_in_both,
     format_strength,
 )
 
 __all__ = [
     "ALL_LAYERS",
+    "DEFAULT_RARITY",
     "Constant",
     "Decay",
     "Field",
@@ -35,6 +38,7 @@ __all__ = [
     "Variant",
     "builtin_studies",
     "check_variant",
+    "cohorts_in_both",
     "describe_fields",
     "format_strength",
     "load_study",

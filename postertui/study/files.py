@@ -11,7 +11,16 @@ from typing import Any, get_args
 import msgspec
 
 from postertui.study.fields import NAME, check_variant, describe_fields, show
-from postertui.study.variants import Constant, Decay, Mode, Plateau, Study, Variant
+from postertui.study.variants import (
+    DEFAULT_RARITY,
+    Constant,
+    Decay,
+    Mode,
+    Plateau,
+    Study,
+    Variant,
+    cohorts_in_both,
+)
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
 
@@ -89,7 +98,7 @@ class _Reader:
         mode = document.get("mode", "sound")
         if mode not in get_args(Mode):
             raise self._error(("mode",), f"{show(mode)} is not one of {', '.join(get_args(Mode))}")
-        rarity = document.get("rarity", 0.03)
+        rarity = document.get("rarity", DEFAULT_RARITY)
         if isinstance(rarity, bool) or not isinstance(rarity, int | float) or not 0 <= rarity < 1:
             raise self._error(("rarity",), f"{show(rarity)} is not a number from 0 to below 1")
         seeds = document.get("seeds", 1)
@@ -103,8 +112,7 @@ class _Reader:
             )
         train = self._cohorts("train_cohorts", document, (0,))
         test = self._cohorts("test_cohorts", document, (2,))
-        both = sorted(set(train) & set(test))
-        if both:
+        if both := cohorts_in_both(train, test):
             key = "test_cohorts" if "test_cohorts" in document else "train_cohorts"
             raise self._error((key,), f"cohort {both[0]} would both train and test")
         return Study(

@@ -17,6 +17,9 @@ RegularizerKind = Literal["none", "l1", "l2"]
 Loss = Literal["fscore", "bce"]
 Mode = Literal["sound", "published"]
 
+#: Below this share of positives a batch of 256 is often without any, and a model soon dead.
+DEFAULT_RARITY = 0.03
+
 #: VGG16 without its top counts its layers 0 to 18, so this many frozen ones is all of them.
 ALL_LAYERS = 19
 
@@ -97,6 +100,11 @@ def format_strength(value: float) -> str:
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
+def cohorts_in_both(train: Iterable[int], test: Iterable[int]) -> list[int]:
+    """The cohorts that would both train and test, which none may."""
+    return sorted(set(train) & set(test))
+
+
 class Study(msgspec.Struct, frozen=True, kw_only=True):
     """A grid of runs: every variant of every genre with every seed.
 
@@ -114,7 +122,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     test_cohorts: tuple[int, ...] = (2,)
     seeds: int = 1
     mode: Mode = "sound"
-    rarity: float = 0.03
+    rarity: float = DEFAULT_RARITY
     gpu: float | None = None
     source: str = ""
 

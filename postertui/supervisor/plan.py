@@ -20,7 +20,7 @@ from postertui import __version__
 from postertui.data.weights import Weights
 from postertui.runs.lifecycle import State
 from postertui.runs.spec import RunSpec, write_spec
-from postertui.study import Mode, Study, Variant
+from postertui.study import Mode, Study, Variant, cohorts_in_both
 from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -237,6 +237,6 @@ def _check_cohorts(dataset: Dataset, train: tuple[int, ...], test: tuple[int, ..
                 f"{dataset.path}: no cohort {cohort}; there are {there} "
                 "(--train-cohorts, --test-cohorts)"
             )
-    if both := sorted(set(train) & set(test)):
+    if both := cohorts_in_both(train, test):
         digits = ", ".join(map(str, both))
         raise UserError(f"cohort {digits} is both trained and tested on; take it out of one")

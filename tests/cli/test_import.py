@@ -64,7 +64,7 @@ def test_the_published_table_and_logs(tmp_path: Path) -> None:
     assert imported.select(columns).sort(columns).equals(original.select(columns).sort(columns))
     logs = postertui("import", SHARED / "history-logs", PUBLISHED, "--runs", runs)
     assert logs.stdout == f"0 runs added to {runs}, 447 there already (64 completed)\n"
-    assert "64 of these runs were there without train_tp" in logs.stderr
+    assert "64 existing runs lacked train_tp" in logs.stderr
     assert logs.returncode == 0
 
 

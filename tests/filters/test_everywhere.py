@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from postertui.dashboard.live.view import view_of
 from postertui.filters import FIELDS, parse
 from postertui.history.schema import SCHEMA
-from postertui.history.selection import UNSAID, History, open_history
+from postertui.history.selection import RUN_ONLY_FIELDS, History, open_history
 from postertui.history.writing import write_table
 from postertui.importer import import_paths
 from postertui.runs.notes import change_notes
@@ -113,12 +113,12 @@ def test_of_a_folder_of_its_table_and_on_the_screen(
     assert set(history.select(text).table["run"]) == wanted
     matches = parse(text).matches
     assert {name for name, run in runs.items() if matches(view_of(run).record)} == wanted
-    if not parse(text).fields & set(UNSAID):
+    if not parse(text).fields & set(RUN_ONLY_FIELDS):
         assert set(History(history.table).select(text).table["run"]) == wanted
 
 
 @settings(deadline=None, max_examples=150)
-@given(text=filters(sorted(set(FIELDS) - {*UNSAID, "run"})))
+@given(text=filters(sorted(set(FIELDS) - {*RUN_ONLY_FIELDS, "run"})))
 def test_of_a_table_and_of_its_import(imported: tuple[History, History], text: str) -> None:
     table, runs = (
         history.select(text).table.select("genre", "name", "Regularizer", "FC1", "FC2").unique()
@@ -142,8 +142,8 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> tuple[History, History
 
 def test_what_a_table_does_not_say_is_refused(imported: tuple[History, History]) -> None:
     said = {name.lower() for name in SCHEMA} | {"family"}
-    assert set(UNSAID) == set(FIELDS) - said
-    for name in UNSAID:
+    assert set(RUN_ONLY_FIELDS) == set(FIELDS) - said
+    for name in RUN_ONLY_FIELDS:
         with pytest.raises(UserError, match=f"`{name}`.*--runs"):
             imported[0].select(f"comedy or not {name}:1")
 

@@ -65,7 +65,7 @@ def test_one_run_with_what_both_say(
 ) -> None:
     reports = [import_paths([sources[i]], tmp_path) for i in order]
     assert sum(len(r.added) for r in reports) == 5
-    assert sum(r.there for r in reports) == 4 * len(order) - 5
+    assert sum(r.existing for r in reports) == 4 * len(order) - 5
     assert not any(r.skipped for r in reports)
     assert counts_by_genre(tmp_path) == {
         ("Comedy", "base"): [None, None, 80],
@@ -90,7 +90,7 @@ def test_the_note_says_what_was_added(sources: tuple[Path, Path], tmp_path: Path
     logs, table = sources
     report = import_paths([table, logs], tmp_path)
     [note] = report.notes
-    assert note.startswith(f"{logs}: 3 of these runs were there without ")
+    assert note.startswith(f"{logs}: 3 existing runs lacked ")
     assert all(name in note for name in COUNTS)
 
 
@@ -160,7 +160,7 @@ def test_another_number_is_another_run(
     import_paths([logs], tmp_path / "runs")
     write_table(read_table(tmp_path / "runs"), tmp_path / "t.csv")
     report = import_paths([change(tmp_path / "t.csv", column, value, epoch)], tmp_path / "runs")
-    assert (len(report.added), report.there) == ((1, 0) if is_other else (0, 1))
+    assert (len(report.added), report.existing) == ((1, 0) if is_other else (0, 1))
 
 
 def test_equal_histories_of_one_source_are_runs_of_their_own(tmp_path: Path) -> None:
@@ -172,12 +172,12 @@ def test_equal_histories_of_one_source_are_runs_of_their_own(tmp_path: Path) -> 
     table = read_table(tmp_path / "runs").select(*PUBLISHED_SCHEMA)
     table.write_csv(tmp_path / "t.tsv", separator="\t", null_value="NaN")
     report = import_paths([tmp_path / "t.tsv"], tmp_path / "runs")
-    assert (report.added, report.there) == ([], 2)
+    assert (report.added, report.existing) == ([], 2)
     pl.concat([table, table.head(3)]).write_csv(
         tmp_path / "t.tsv", separator="\t", null_value="NaN"
     )
     report = import_paths([tmp_path / "t.tsv"], tmp_path / "runs")
-    assert (len(report.added), report.there) == (1, 2)
+    assert (len(report.added), report.existing) == (1, 2)
 
 
 def test_what_a_job_has_written_stays_as_it_is(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_what_a_job_has_written_stays_as_it_is(tmp_path: Path) -> None:
     table = read_table(tmp_path / "runs").with_columns(train_loss=pl.lit(0.5))
     table.select(*PUBLISHED_SCHEMA).write_csv(tmp_path / "t.csv", null_value="NaN")
     report: ImportReport = import_paths([tmp_path / "t.csv"], tmp_path / "runs")
-    assert (report.added, report.there, report.completed) == ([], 1, [])
+    assert (report.added, report.existing, report.completed) == ([], 1, [])
     assert (tmp_path / "runs" / name / "events.jsonl").read_bytes() == before
 
 
@@ -203,7 +203,7 @@ def test_the_logs_and_the_table_of_2017(tmp_path: Path) -> None:
     for number, paths in enumerate([[logs, published], [published, logs]]):
         runs = tmp_path / str(number)
         report = import_paths(paths, runs)
-        assert (len(report.added), report.there) == (383, 64)
+        assert (len(report.added), report.existing) == (383, 64)
         table = read_table(runs)
         assert table["run"].n_unique() == 383
         assert table.filter(pl.col("test_tp").is_not_null()).height == 64

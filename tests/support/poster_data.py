@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from postertui.data.dataset import CohortInfo, DatasetInfo
+from postertui.data.description import CohortInfo, DatasetInfo
 
 GENRES = ("Comedy", "Drama", "raise", "hang")
 

@@ -15,7 +15,7 @@ from postertui.dashboard.charts.panels import COMPARED, natural
 from postertui.dashboard.live.view import F_METRICS, RunView
 from postertui.dashboard.options import Options
 from postertui.filters import Filter, FilterError, parse
-from postertui.history.selection import UNSAID
+from postertui.history.selection import RUN_ONLY_FIELDS
 from postertui.system.errors import UserError
 from postertui.system.text import slugify
 
@@ -190,7 +190,7 @@ def _selects(text: str, trained: list[RunView], shown: Mapping[str, RunView]) ->
 
 
 def _in_table(run: RunView) -> dict[str, object]:
-    return {k: v for k, v in run.record.items() if k not in UNSAID}
+    return {k: v for k, v in run.record.items() if k not in RUN_ONLY_FIELDS}
 
 
 def _metric(drawn: list[RunView], options: Options) -> str:

@@ -17,12 +17,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from postertui.data.dataset import CohortInfo, DatasetInfo
+from postertui.data.description import DESCRIPTION, CohortInfo, DatasetInfo
 from postertui.data.posters.images import (
     RESAMPLING,
     UnreadableImageError,
-    bombs_refused,
     read_image,
+    refuse_decompression_bombs,
 )
 from postertui.data.posters.labels import PosterLabels
 from postertui.data.posters.replace import replacement
@@ -31,7 +31,7 @@ from postertui.system.errors import UserError
 
 #: Posters decoded per task: small enough to keep all cores busy and little in memory.
 _BLOCK = 32
-_BLOCKS_WAITING = 4 * len(os.sched_getaffinity(0))
+_MAX_PENDING_BLOCKS = 4 * len(os.sched_getaffinity(0))
 
 #: Rows of labels held at a time.
 _LABEL_BLOCK = 65_536
@@ -82,7 +82,7 @@ def build_dataset(
         )
     cohorts: dict[str, CohortInfo] = {}
     fingerprint = hashlib.sha256(repr((table.genres, side, mirror)).encode())
-    with replacement(target) as draft, bombs_refused(), _threads() as pool:
+    with replacement(target) as draft, refuse_decompression_bombs(), _DecoderPool() as pool:
         decoder = _Decoder(pool, files, side, len(wanted), progress)
         for digit in range(10):
             indices = wanted[files.ids[wanted] % 10 == digit]
@@ -129,7 +129,7 @@ def build_dataset(
             },
         )
         encoded = msgspec.json.format(msgspec.json.encode(info))
-        (draft / "dataset.json").write_bytes(encoded + b"\n")
+        (draft / DESCRIPTION).write_bytes(encoded + b"\n")
     return report
 
 
@@ -170,14 +170,14 @@ class _Decoder:
         return self._files.ids[np.array(kept, np.intp)]
 
     def _blocks(self, indices: NDArray[np.intp]) -> Iterator[tuple[list[int], list[Decoded]]]:
-        waiting: deque[tuple[list[int], Future[list[Decoded]]]] = deque()
+        pending: deque[tuple[list[int], Future[list[Decoded]]]] = deque()
         for start in range(0, len(indices), _BLOCK):
             block = indices[start : start + _BLOCK].tolist()
-            waiting.append((block, self._pool.submit(self._read, block)))
-            if len(waiting) > _BLOCKS_WAITING:
-                first, future = waiting.popleft()
+            pending.append((block, self._pool.submit(self._read, block)))
+            if len(pending) > _MAX_PENDING_BLOCKS:
+                first, future = pending.popleft()
                 yield first, future.result()
-        for first, future in waiting:
+        for first, future in pending:
             yield first, future.result()
 
     def _read(self, block: list[int]) -> list[Decoded]:
@@ -190,8 +190,8 @@ class _Decoder:
         return images
 
 
-class _threads(ThreadPoolExecutor):  # noqa: N801
-    """One thread a core: Pillow lets go of the interpreter while it decodes and shrinks."""
+class _DecoderPool(ThreadPoolExecutor):
+    """One thread a core: Pillow releases the GIL while it decodes and shrinks."""
 
     def __init__(self) -> None:
         super().__init__(len(os.sched_getaffinity(0)), thread_name_prefix="decode")
@@ -256,11 +256,11 @@ class _RowWriter:
         with self._file:
             self._write_header()
             if self._file.tell() != self._start:
-                raise OSError("the array's header has grown")
+                raise OSError("the header of the array grew over its rows")
 
 
 def _write_left_out(path: Path, report: BuildReport) -> None:
-    """Everything that was left out, one line each, for whoever wants to mend it."""
+    """Everything that was left out, one line each."""
     with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("poster", "reason"))

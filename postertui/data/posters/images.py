@@ -48,15 +48,15 @@ def read_image(path: Path, side: int) -> NDArray[np.uint8]:
     except UnidentifiedImageError:
         raise UnreadableImageError("not a JPEG, PNG or WebP image") from None
     except OSError as error:
-        raise UnreadableImageError(error.strerror or _one_line(error)) from None
+        raise UnreadableImageError(error.strerror or _describe(error)) from None
     except Exception as error:
         # Pillow's decoders raise whatever a damaged file leads them to; one bad poster must not
         # end the build of thousands.
-        raise UnreadableImageError(_one_line(error)) from None
+        raise UnreadableImageError(_describe(error)) from None
 
 
 @contextmanager
-def bombs_refused() -> Iterator[None]:
+def refuse_decompression_bombs() -> Iterator[None]:
     """Within this, an image that Pillow would only warn of as too large is refused."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -77,6 +77,6 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _one_line(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     text = " ".join(str(error).split())
     return text[:100] or type(error).__name__

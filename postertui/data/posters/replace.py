@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from postertui.data.description import DESCRIPTION
 from postertui.system.atomic_files import sync, umask
 from postertui.system.errors import UserError
 from postertui.system.locks import hold_folder
 
 #: What a build writes; anything else in a data folder is the user's or a cache, and stays.
-_BUILT = re.compile(r"dataset\.json|(images|labels|ids)-\d\.npy|left-out\.csv")
+_BUILT_FILES = re.compile(r"dataset\.json|(images|labels|ids)-\d\.npy|left-out\.csv")
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -27,16 +28,16 @@ _RENAME_EXCHANGE = 2
 def replacement(target: Path) -> Iterator[Path]:
     """A folder to build in, which takes the place of `target` when the block ends well.
 
-    Whoever looks sees the old folder or the new, whatever ends the program. Other files in the
+    A reader sees the old folder or the new, whatever ends the program. Other files in the
     old folder, such as cached features, move on to the new. What an earlier build left behind
     when it was killed is cleared away first. Raises `UserError` where `target` is no data folder
     or its place cannot be written.
     """
     target = target.resolve()
-    _refuse_foreign(target)
+    _check_replaceable(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _clear_stale(target)
+        _remove_stale_drafts(target)
         draft = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
     except OSError as error:
         raise UserError(f"{target}: cannot be written: {error.strerror}") from None
@@ -47,7 +48,7 @@ def replacement(target: Path) -> Iterator[Path]:
         _sync(draft)
         if target.exists():
             _exchange(draft, target)
-            _carry_over(draft, target)
+            _move_other_files(draft, target)
         else:
             draft.rename(target)
         sync(target.parent)
@@ -64,7 +65,7 @@ def _prefix(target: Path) -> str:
     return f".{target.name}.building-"
 
 
-def _refuse_foreign(target: Path) -> None:
+def _check_replaceable(target: Path) -> None:
     """Only a data folder, or an empty one, is replaced."""
     if not target.exists():
         return
@@ -74,13 +75,13 @@ def _refuse_foreign(target: Path) -> None:
         names = os.listdir(target)  # noqa: PTH208
     except OSError as error:
         raise UserError(f"{target}: {error.strerror}") from None
-    if names and "dataset.json" not in names:
+    if names and DESCRIPTION not in names:
         raise UserError(
             f"{target}: is not empty and no data folder (no dataset.json); name another with --data"
         )
 
 
-def _clear_stale(target: Path) -> None:
+def _remove_stale_drafts(target: Path) -> None:
     """Remove the drafts of builds that are no longer running."""
     # `….old` sorts behind the draft it belongs to, so the longest names go first.
     for draft in sorted(target.parent.glob(f"{_prefix(target)}*"), reverse=True):
@@ -93,7 +94,7 @@ def _clear_stale(target: Path) -> None:
                 continue
             # Killed right after the exchange, a build leaves the old folder here.
             if target.exists():
-                _carry_over(draft, target)
+                _move_other_files(draft, target)
             shutil.rmtree(draft, ignore_errors=True)
         finally:
             os.close(held)
@@ -116,9 +117,9 @@ def _exchange(draft: Path, target: Path) -> None:
     aside.rename(draft)
 
 
-def _carry_over(old: Path, new: Path) -> None:
+def _move_other_files(old: Path, new: Path) -> None:
     for entry in old.iterdir():
-        if not _BUILT.fullmatch(entry.name) and not (new / entry.name).exists():
+        if not _BUILT_FILES.fullmatch(entry.name) and not (new / entry.name).exists():
             entry.rename(new / entry.name)
 
 

@@ -1,0 +1,49 @@
+"""`dataset.json`: what a data folder holds."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+
+from postertui.system.errors import UserError
+
+DESCRIPTION = "dataset.json"
+DATASET_FORMAT = 1
+
+
+class CohortInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One cohort's size and digest. `rows` counts mirrored copies, `posters` does not."""
+
+    posters: int
+    rows: int
+    images_digest: str
+
+
+class DatasetInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of `dataset.json`."""
+
+    format: int = DATASET_FORMAT
+    genres: tuple[str, ...]
+    side: int
+    mirror: bool = False
+    cohorts: dict[str, CohortInfo]
+    fingerprint: str
+    source: dict[str, str] = {}
+
+
+def read_description(folder: Path) -> DatasetInfo:
+    """The description of the data folder. Raises `UserError` where it is missing or damaged."""
+    file = folder / DESCRIPTION
+    try:
+        info = msgspec.json.decode(file.read_bytes(), type=DatasetInfo)
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: not a data set's description: {error}") from None
+    if info.format > DATASET_FORMAT:
+        raise UserError(f"{file}: written by a newer postertui (format {info.format}); upgrade")
+    if not all(re.fullmatch(r"\d", d) for d in info.cohorts):
+        raise UserError(f"{file}: a cohort is a digit, not {', '.join(info.cohorts)}")
+    return info

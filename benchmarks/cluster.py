@@ -25,19 +25,19 @@ import msgspec
 from postertui.runs.events import encode_event
 from postertui.supervisor import requests
 from postertui.supervisor.backends.ray.collector import Collector
-from postertui.supervisor.backends.ray.facts import node_facts, versions
-from postertui.supervisor.backends.ray.hub import Hub
 from postertui.supervisor.backends.ray.link import Link, link_key
-from postertui.supervisor.backends.ray.protocol import (
-    Agent,
-    Client,
-    Ended,
-    Lines,
+from postertui.supervisor.backends.ray.messages import (
+    AgentHello,
+    AgentReady,
+    ClientHello,
+    EventLines,
     NodeFacts,
-    Ready,
-    Submit,
-    Train,
+    RunEnded,
+    SubmitRun,
+    TrainRun,
 )
+from postertui.supervisor.backends.ray.node_facts import collect_node_facts, relevant_versions
+from postertui.supervisor.backends.ray.scheduler import Scheduler
 from tests.support.ray_cluster import LocalCluster, wait_for
 from tests.support.supervisor import (
     cheap_environment,
@@ -137,22 +137,22 @@ def show_hundred(relayed: float, scattered: float, hand_out: float) -> None:
 
 def hand_out_seconds() -> float:
     """What the driver takes to find the next run for one of 800 agents."""
-    hub = Hub()
+    scheduler = Scheduler()
     for number in range(10_800):
         spec = make_spec(f"genre {number % 18}", seed=number, created=number)
-        hub.submit(Submit(spec.run, msgspec.Raw(msgspec.json.encode(spec))), b"")
+        scheduler.submit(SubmitRun(spec.run, msgspec.Raw(msgspec.json.encode(spec))), b"")
     for number in range(800):
         facts = NodeFacts(node=f"n{number // 8}", host="h")
-        hub.join(f"a{number}", Agent(f"a{number}", facts), 0)
-        hub.ready(f"a{number}", 0)
-    hub.hand_out(0)
+        scheduler.add_agent(f"a{number}", AgentHello(f"a{number}", facts), 0)
+        scheduler.mark_ready(f"a{number}", 0)
+    scheduler.assign_runs(0)
     took = []
     for number in range(20):
         name = f"a{number}"
-        hub.ended(name, Ended(hub.agents[name].run or "", "released"))
-        hub.ready(name, 1)
+        scheduler.end_run(name, RunEnded(scheduler.agents[name].run or "", "released"))
+        scheduler.mark_ready(name, 1)
         began = time.perf_counter()
-        hub.hand_out(1)
+        scheduler.assign_runs(1)
         took.append(time.perf_counter() - began)
     return statistics.median(took)
 
@@ -273,10 +273,10 @@ def flood(folder: Path) -> tuple[float, float]:
     port = ports.get(timeout=60)
     collector = Collector(runs)
     client = Link.connect("127.0.0.1", port, key)
-    client.send(Client(versions()))
+    client.send(ClientHello(relevant_versions()))
     for spec in specs:
         collector.claim(spec.run, "flood")
-        client.send(Submit(spec.run, msgspec.Raw(msgspec.json.encode(spec))))
+        client.send(SubmitRun(spec.run, msgspec.Raw(msgspec.json.encode(spec))))
     talkers = context.Process(target=talk, args=(port, key), daemon=True)
     talkers.start()
     began = relayed = 0.0
@@ -286,10 +286,10 @@ def flood(folder: Path) -> tuple[float, float]:
         assert frame is not None, "the driver has gone"
         while frame is not None:
             message, blob = frame
-            if isinstance(message, Lines):
+            if isinstance(message, EventLines):
                 began = began or time.monotonic()
                 seen += blob.count(b"\n")
-                collector.take(message.run, blob)
+                collector.add_lines(message.run, blob)
             frame = client.receive()
         relayed = time.monotonic()
         collector.flush()
@@ -314,7 +314,7 @@ def scatter(folder: Path, rounds: int = 5) -> float:
     for seq in range(rounds):
         line = encode_event(seq, 1, "epoch", fields | {"epoch": seq + 1}, time.time())
         for name in names:
-            collector.take(name, line)
+            collector.add_lines(name, line)
         assert collector.flush()
     took = time.monotonic() - began
     for name in names:
@@ -328,12 +328,12 @@ def drive(ports: Any, key: bytes) -> None:
 
     async def serve() -> None:
         driver = Driver("flood", key)
-        server = await asyncio.start_server(driver.connected, "127.0.0.1", 0)
+        server = await asyncio.start_server(driver.server.connected, "127.0.0.1", 0)
         ports.put(server.sockets[0].getsockname()[1])
         while True:
             await asyncio.sleep(0.05)
-            driver.hub.hand_out(time.monotonic())
-            driver.flush()
+            driver.scheduler.assign_runs(time.monotonic())
+            driver.server.flush()
 
     asyncio.run(serve())
 
@@ -343,18 +343,18 @@ def talk(port: int, key: bytes) -> None:
 
     def agent(number: int) -> None:
         link = Link.connect("127.0.0.1", port, key)
-        link.send(Agent(f"t{number}", node_facts(f"n{number}")))
-        link.send(Ready())
+        link.send(AgentHello(f"t{number}", collect_node_facts(f"n{number}")))
+        link.send(AgentReady())
         while True:
             match link.receive(30):
-                case (Train(run=run), _):
+                case (TrainRun(run=run), _):
                     break
                 case _:
                     pass
         fields = {f"metric_{n}": n / 7 for n in range(24)}
         for seq in range(FLOOD // AGENTS):
             line = encode_event(seq, 1, "epoch", fields | {"epoch": seq + 1}, time.time())
-            link.send(Lines(run), line)
+            link.send(EventLines(run), line)
         time.sleep(60)
 
     threads = [threading.Thread(target=agent, args=(n,), daemon=True) for n in range(AGENTS)]

@@ -30,7 +30,7 @@ def doctor_command(repair: bool, on: str | None, runs: Path, data: Path, as_json
         from postertui.supervisor.backends.ray import checks
         from postertui.supervisor.backends.ray.address import parse_address
 
-        there = checks.examine(parse_address(on), runs, data)
+        there = checks.check_cluster_nodes(parse_address(on), runs, data)
         examined = itertools.chain(examined, there)
     findings = []
     for finding in examined:

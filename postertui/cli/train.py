@@ -150,10 +150,10 @@ def check_place(runs: Path, on: str | None, gpu: float | None) -> str:
         launch.check_trainable()
         return where
     from postertui.supervisor.backends.ray.address import parse_address
-    from postertui.supervisor.backends.ray.checks import check_before
+    from postertui.supervisor.backends.ray.checks import check_before_training
 
     address = parse_address(where)
-    say(check_before(runs, address, gpu))
+    say(check_before_training(runs, address, gpu))
     return address.text
 
 

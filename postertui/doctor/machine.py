@@ -28,9 +28,9 @@ def check_versions() -> Iterator[Finding]:
 
 
 def check_devices() -> Iterator[Finding]:
-    from postertui.supervisor.backends.devices import cores, find_gpus
+    from postertui.supervisor.backends.devices import find_gpus, usable_cores
 
-    yield Finding("devices", "ok", f"{cores()} CPU cores")
+    yield Finding("devices", "ok", f"{usable_cores()} CPU cores")
     gpus = find_gpus()
     if gpus:
         yield Finding("devices", "ok", ", ".join(_describe_gpu(gpu) for gpu in gpus))

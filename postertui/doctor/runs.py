@@ -148,14 +148,14 @@ def _jobs_of(runs: Path) -> Iterable[tuple[int, int]]:
     """Pid and parent of the processes that are jobs of `runs`."""
     import psutil
 
-    from postertui.supervisor.backends.local import FOLDER
+    from postertui.supervisor.backends.local import RUNS_FOLDER_VARIABLE
 
     folder = os.fspath(runs.resolve())
     for process in psutil.process_iter():
         try:
             if "postertui.training.job" not in process.cmdline():
                 continue
-            if process.environ().get(FOLDER) == folder:
+            if process.environ().get(RUNS_FOLDER_VARIABLE) == folder:
                 yield process.pid, process.ppid()
         except psutil.Error:
             continue

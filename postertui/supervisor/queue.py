@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Entry:
-    """A run that waits. `created` is when it was asked for; `alone`: with a device to itself.
+    """A run that waits. `created` is when it was asked for; `exclusive`: with a device to itself.
 
     `paused`: somebody wants it to wait until they say otherwise.
     """
@@ -17,7 +17,7 @@ class Entry:
     genre: str
     created: float
     priority: int = 0
-    alone: bool = False
+    exclusive: bool = False
     paused: bool = False
 
 

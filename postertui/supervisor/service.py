@@ -20,7 +20,7 @@ from postertui.runs.events import DamagedEventsError
 from postertui.runs.lock import is_locked
 from postertui.runs.spec import is_run_name, list_runs, read_spec
 from postertui.supervisor import folder as files
-from postertui.supervisor.backends.base import Backend, Report
+from postertui.supervisor.backends.base import Backend, RunReport
 from postertui.supervisor.looking import identity_of, is_closed_at_end, is_paused, priority_of
 from postertui.supervisor.queue import Entry, in_order
 from postertui.supervisor.settle import NOTHING, read_lifecycle, record_lost_run
@@ -48,7 +48,7 @@ class Supervisor:
         self._closed: dict[str, tuple[int, int]] = {}
         self._ours: dict[str, Watched] = {}
         self._adopted: dict[str, Watched] = {}
-        self._unsettled: dict[str, Report] = {}
+        self._unsettled: dict[str, RunReport] = {}
         self._genre: str | None = None
         self._looked = -FULL_LOOK
         self._bell = -1
@@ -56,7 +56,7 @@ class Supervisor:
         self._stopping = False
         self._written: files.Status | None = None
         self._me = Process.current()
-        for run in backend.held():
+        for run in backend.runs_in_progress():
             self._ours[run] = watch(folder / run, read_lifecycle(folder / run))
 
     def stop(self) -> None:
@@ -80,7 +80,7 @@ class Supervisor:
         if self._is_idle():
             return False
         self._write_status()
-        self._take(self._backend.reports(timeout))
+        self._take(self._backend.poll(timeout))
         self._watch_adopted()
         self._end_stalled()
         return True
@@ -195,7 +195,9 @@ class Supervisor:
         for entry in in_order(self._waiting.values(), self._genre):
             if room <= 0:
                 return
-            if not self._backend.capacity(alone=entry.alone) or (entry.alone and self._adopted):
+            if not self._backend.capacity(exclusive=entry.exclusive) or (
+                entry.exclusive and self._adopted
+            ):
                 # Nobody overtakes a run that waits for a whole device, or it would for ever.
                 return
             room -= 1
@@ -203,9 +205,9 @@ class Supervisor:
             del self._waiting[entry.run]
             path = self._folder / entry.run
             self._ours[entry.run] = watch(path, standing_or(path, NOTHING))
-            self._backend.submit(entry.run, alone=entry.alone)
+            self._backend.submit(entry.run, exclusive=entry.exclusive)
 
-    def _take(self, reports: list[Report]) -> None:
+    def _take(self, reports: list[RunReport]) -> None:
         for report in reports:
             watched = self._ours.pop(report.run, None)
             if watched is None:
@@ -236,7 +238,7 @@ class Supervisor:
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 self._full = True
-                self._unsettled[run] = Report(run, "lost" if fault else "full", reason)
+                self._unsettled[run] = RunReport(run, "lost" if fault else "full", reason)
                 return
             # Somebody removed the run, or the disk is broken: no reason to let go of the others.
             sys.stderr.write(f"{run}: {error}\n")
@@ -286,7 +288,7 @@ class Supervisor:
             watched.since = now
             reason = f"stalled: no event for {patience:.0f} s"
             if run in self._ours:
-                self._backend.cancel(run, reason)
+                self._backend.kill(run, reason)
             elif start := watched.standing.start:
                 owner = Process.from_event(start)
                 if owner is not None:
@@ -299,13 +301,13 @@ class Supervisor:
         elif self._full:
             reason = f"no room left on the disk of {self._folder}; the queue waits"
         else:
-            reason = self._backend.trouble()
+            reason = self._backend.blocking_reason()
         assignments = self._backend.assignments()
         status = files.Status(
             running=not ended,
             process=self._me,
             jobs=tuple(files.JobStatus(a.pid, a.device, a.run, a.memory) for a in assignments),
-            slots=self._backend.slots(),
+            slots=self._backend.slot_count(),
             queued=len(self._waiting) + len(self._unsettled),
             waiting=reason,
         )

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from postertui.cli import cli
 from postertui.doctor.places import file_system, locks_are_kept
 from postertui.supervisor import requests
-from postertui.supervisor.backends.local import FOLDER
+from postertui.supervisor.backends.local import RUNS_FOLDER_VARIABLE
 from tests.supervisor.conftest import cheap, folder
 from tests.support.poster_data import make_data
 from tests.support.supervisor import (
@@ -113,7 +113,7 @@ def test_supervisor_and_its_jobs_are_told_and_orphans_are_ended(
     waits = "import sys, time; print(flush=True); time.sleep(3600)"
     orphan = subprocess.Popen(
         [sys.executable, "-c", waits, "postertui.training.job"],
-        env=cheap_environment() | {FOLDER: str(folder)},
+        env=cheap_environment() | {RUNS_FOLDER_VARIABLE: str(folder)},
         stdout=subprocess.PIPE,
     )
     assert orphan.stdout is not None

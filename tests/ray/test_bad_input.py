@@ -14,12 +14,14 @@ from click.testing import CliRunner
 
 from postertui.cli import cli
 from postertui.study import load_study
-from postertui.supervisor.backends.ray import checks, facts
+from postertui.supervisor.backends.ray import checks, node_facts
 from postertui.supervisor.backends.ray.address import Address, parse_address, read_token
-from postertui.supervisor.backends.ray.checks import problems_of
+from postertui.supervisor.backends.ray.checks import find_problems
+from postertui.supervisor.backends.ray.gpu_shares import GpuShares, share_for_usage
 from postertui.supervisor.backends.ray.jobs_api import check_cluster
-from postertui.supervisor.backends.ray.protocol import NodeFacts
-from postertui.supervisor.backends.ray.share import Shares, share_for
+from postertui.supervisor.backends.ray.messages import (
+    NodeFacts,
+)
 from postertui.system.errors import UserError
 from tests.support.poster_data import make_data
 from tests.support.ray_cluster import free_port
@@ -28,10 +30,10 @@ TOKEN = "0123456789abcdef"
 
 
 class FakeRay(HTTPServer):
-    """Answers `/api/version` as Ray does: 401 without the token, unless it lets everybody in."""
+    """Answers `/api/version` as Ray does: 401 without the token, unless it is open to everybody."""
 
     token: str | None = TOKEN
-    version = facts.versions().get("ray")
+    version = node_facts.relevant_versions().get("ray")
 
     @property
     def address(self) -> Address:
@@ -86,15 +88,15 @@ def test_no_ray_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("ray")
 def test_no_cluster_at_the_address() -> None:
     port = free_port()
-    said = refusal(Address("127.0.0.1", port))
-    assert said.startswith(f"http://127.0.0.1:{port}: no Ray cluster answers there; ")
+    message = refusal(Address("127.0.0.1", port))
+    assert message.startswith(f"http://127.0.0.1:{port}: no Ray cluster answers there; ")
 
 
 def test_no_token(ray: FakeRay, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("RAY_AUTH_TOKEN")
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "none"))
-    said = refusal(ray.address)
-    assert said.startswith("no token for Ray: neither RAY_AUTH_TOKEN nor ")
+    message = refusal(ray.address)
+    assert message.startswith("no token for Ray: neither RAY_AUTH_TOKEN nor ")
     (tmp_path / "none").write_text(f"{TOKEN}\n")
     assert read_token() == TOKEN
 
@@ -106,7 +108,7 @@ def test_another_token(ray: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_cluster_without_tokens_is_not_used(ray: FakeRay) -> None:
     ray.token = None
-    assert "lets everybody in; start it with RAY_AUTH_MODE=token" in refusal(ray.address)
+    assert "is open to everybody; start it with RAY_AUTH_MODE=token" in refusal(ray.address)
 
 
 def test_another_ray(ray: FakeRay) -> None:
@@ -128,43 +130,53 @@ def test_nothing_is_queued_where_there_is_no_cluster(
 
 
 def node(**more: object) -> NodeFacts:
-    fields = {"node": "n", "host": "gpu-1", "versions": facts.versions(), "cpus": 4}
+    fields = {"node": "n", "host": "gpu-1", "versions": node_facts.relevant_versions(), "cpus": 4}
     return NodeFacts(**(fields | more))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("facts_of_node", "gpu", "said"),
+    ("facts_of_node", "gpu", "message"),
     [
-        ({"versions": facts.versions() | {"python": "3.99.1"}}, None, "node gpu-1 has python 3.99"),
-        ({"versions": facts.versions() | {"numpy": "1.0"}}, None, "node gpu-1 has numpy 1.0 (here"),
+        (
+            {"versions": node_facts.relevant_versions() | {"python": "3.99.1"}},
+            None,
+            "node gpu-1 has python 3.99",
+        ),
+        (
+            {"versions": node_facts.relevant_versions() | {"numpy": "1.0"}},
+            None,
+            "node gpu-1 has numpy 1.0 (here",
+        ),
         ({"problem": "has no postertui"}, None, "node gpu-1 has no postertui"),
         ({"cpus": 0}, None, "no node has a CPU to give"),
         ({"gpus": ("gpu:0",)}, 0.5, "--gpu 0.5 fits nowhere: the nodes have no GPU each"),
         (
-            {"gpus": ("gpu:0",), "shares": 1},
+            {"gpus": ("gpu:0",), "gpu_slots": 1},
             2.0,
             "--gpu 2 fits nowhere: the nodes have at most 1 GPUs each",
         ),
     ],
 )
 def test_nodes_that_will_not_do(
-    facts_of_node: dict[str, object], gpu: float | None, said: str
+    facts_of_node: dict[str, object], gpu: float | None, message: str
 ) -> None:
-    [problem] = problems_of((node(**facts_of_node),), gpu)
-    assert problem.startswith(said)
+    [problem] = find_problems((node(**facts_of_node),), gpu)
+    assert problem.startswith(message)
 
 
 def test_nodes_that_will_do() -> None:
-    patch = facts.versions() | {"python": facts.versions()["python"] + "1"}
-    assert not list(problems_of((node(), node(shares=1, versions=patch)), 0.25))
+    patch = node_facts.relevant_versions() | {
+        "python": node_facts.relevant_versions()["python"] + "1"
+    }
+    assert not list(find_problems((node(), node(gpu_slots=1, versions=patch)), 0.25))
 
 
-def test_before_training_the_first_problem_is_said(
+def test_before_training_the_first_problem_is_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(checks, "ask_nodes", lambda *_: (node(problem="has no room"),))
+    monkeypatch.setattr(checks, "fetch_node_facts", lambda *_: (node(problem="has no room"),))
     with pytest.raises(UserError, match="http://head:8265: node gpu-1 has no room"):
-        checks.check_before(tmp_path, Address("head", 8265), None)
+        checks.check_before_training(tmp_path, Address("head", 8265), None)
 
 
 @pytest.mark.parametrize(
@@ -196,18 +208,18 @@ def test_addresses_that_are_none(on: str) -> None:
 
 
 def test_gpu_shares_are_asked_for_or_measured() -> None:
-    shares = Shares()
-    assert shares.gpu(alone=False, on_cluster=0) == 0
-    assert shares.gpu(alone=False, on_cluster=2) == 1
-    assert shares.measure(0.2)
-    assert shares.gpu(alone=False, on_cluster=2) == share_for(0.2) == 1 / 4
-    assert not shares.measure(0.1)
-    shares.ask(None, 3)
-    assert shares.gpu(alone=False, on_cluster=2) == 1 / 3
-    shares.ask(0.5, 3)
-    assert shares.gpu(alone=False, on_cluster=2) == 0.5
-    assert shares.gpu(alone=True, on_cluster=2) == 1
-    assert shares.room(2, on_cluster=0) == 1
+    shares = GpuShares()
+    assert shares.gpu(exclusive=False, on_cluster=0) == 0
+    assert shares.gpu(exclusive=False, on_cluster=2) == 1
+    assert shares.record_usage(0.2)
+    assert shares.gpu(exclusive=False, on_cluster=2) == share_for_usage(0.2) == 1 / 4
+    assert not shares.record_usage(0.1)
+    shares.set_limits(None, 3)
+    assert shares.gpu(exclusive=False, on_cluster=2) == 1 / 3
+    shares.set_limits(0.5, 3)
+    assert shares.gpu(exclusive=False, on_cluster=2) == 0.5
+    assert shares.gpu(exclusive=True, on_cluster=2) == 1
+    assert shares.free_tasks(2, on_cluster=0) == 1
 
 
 @pytest.mark.parametrize("gpu", ["0", "9", '"half"', "true"])

@@ -17,12 +17,12 @@ pytest.importorskip("ray")
 
 from ray import exceptions
 
-from postertui.supervisor.backends.ray import pool
-from postertui.supervisor.backends.ray.driver import ALONE, UNWANTED, Driver
-from postertui.supervisor.backends.ray.hub import Hub
-from postertui.supervisor.backends.ray.pool import PATIENCE, Pool
-from postertui.supervisor.backends.ray.share import Shares
-from tests.ray.test_hub import join, submit
+from postertui.supervisor.backends.ray import agent_pool
+from postertui.supervisor.backends.ray.agent_pool import ROOM_PATIENCE, AgentPool
+from postertui.supervisor.backends.ray.driver import KEEP_ALIVE_EMPTY, KEEP_ALIVE_WITH_RUNS, Driver
+from postertui.supervisor.backends.ray.gpu_shares import GpuShares
+from postertui.supervisor.backends.ray.scheduler import Scheduler
+from tests.ray.test_scheduler import join, submit
 from tests.support.supervisor import make_spec
 
 HOUR = 3600.0
@@ -34,32 +34,33 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
     fake = SimpleNamespace(monotonic=lambda: now[0])
     monkeypatch.setattr("postertui.supervisor.backends.ray.driver.time", fake)
+    monkeypatch.setattr("postertui.supervisor.backends.ray.driver_server.time", fake)
     return now
 
 
 def test_with_runs_the_driver_waits_for_its_client_for_days(clock: list[float]) -> None:
     driver = Driver("study", b"key")
-    run = submit(driver.hub, make_spec())
+    run = submit(driver.scheduler, make_spec())
     clock[0] += HOUR
-    assert not driver._is_over()
+    assert not driver._is_finished()
     # What it has trained meanwhile is kept for the client.
-    join(driver.hub, "agent", now=clock[0])
-    driver.hub.hand_out(clock[0])
-    assert driver.hub.runs[run].holder == "agent"
-    clock[0] += ALONE
-    assert driver._is_over()
+    join(driver.scheduler, "agent", now=clock[0])
+    driver.scheduler.assign_runs(clock[0])
+    assert driver.scheduler.runs[run].agent == "agent"
+    clock[0] += KEEP_ALIVE_WITH_RUNS
+    assert driver._is_finished()
 
 
 def test_without_runs_it_stays_a_little_while(clock: list[float]) -> None:
     driver = Driver("study", b"key")
-    clock[0] += UNWANTED - 1
-    assert not driver._is_over()
+    clock[0] += KEEP_ALIVE_EMPTY - 1
+    assert not driver._is_finished()
     clock[0] += 2
-    assert driver._is_over()
+    assert driver._is_finished()
 
 
 class MadeUpRay:
-    """Tasks that never begin: what there is, is somebody else's."""
+    """Tasks that never begin, because all resources are taken."""
 
     def __init__(self, **resources: float) -> None:
         self.resources = resources
@@ -93,44 +94,44 @@ class MadeUpRay:
 
 
 @contextlib.asynccontextmanager
-async def pool_of(cluster: MadeUpRay, hub: Hub) -> AsyncIterator[Pool]:
-    with mock.patch.multiple(pool, ray=cluster, RAY=cluster):
-        yield Pool(hub, Shares(), lambda: None)
+async def pool_of(cluster: MadeUpRay, scheduler: Scheduler) -> AsyncIterator[AgentPool]:
+    with mock.patch.multiple(agent_pool, ray=cluster, RAY=cluster):
+        yield AgentPool(scheduler, GpuShares(), lambda: None)
         waiters = asyncio.all_tasks() - {asyncio.current_task()}
         for waiter in waiters:
             waiter.cancel()
         await asyncio.gather(*waiters, return_exceptions=True)
 
 
-async def test_no_room_on_the_cluster_is_said_until_there_is_some() -> None:
-    hub, full = Hub(), MadeUpRay(CPU=2.0)
+async def test_no_room_on_the_cluster_is_reported() -> None:
+    scheduler, full = Scheduler(), MadeUpRay(CPU=2.0)
     begin = time.monotonic()
-    submit(hub, make_spec())
-    async with pool_of(full, hub) as tasks:
-        tasks.ask(begin)
+    submit(scheduler, make_spec())
+    async with pool_of(full, scheduler) as tasks:
+        tasks.adjust(begin)
         assert [given["num_cpus"] for given in full.asked] == [1]
-        tasks.ask(begin + PATIENCE - 1)
-        assert hub.trouble is None
-        tasks.ask(begin + PATIENCE + 1)
-        assert hub.trouble == "no room on the cluster: 2 CPUs and 0 GPUs in all"
-        # Nobody is asked for twice.
+        tasks.adjust(begin + ROOM_PATIENCE - 1)
+        assert scheduler.blocking_reason is None
+        tasks.adjust(begin + ROOM_PATIENCE + 1)
+        assert scheduler.blocking_reason == "no room on the cluster: 2 CPUs and 0 GPUs in all"
+        # No agent is requested twice.
         assert len(full.asked) == 1
 
 
-async def test_who_waits_for_a_gpu_that_is_gone_is_asked_for_anew() -> None:
+async def test_a_task_waiting_for_a_vanished_gpu_is_replaced() -> None:
     """Ray sees late that a node is lost, and until then its GPUs count."""
-    hub, cluster = Hub(), MadeUpRay(CPU=2.0, GPU=1.0)
+    scheduler, cluster = Scheduler(), MadeUpRay(CPU=2.0, GPU=1.0)
     begin = time.monotonic()
-    submit(hub, make_spec("Comedy"))
-    submit(hub, make_spec("Drama"))
-    async with pool_of(cluster, hub) as tasks:
-        tasks.ask(begin)
+    submit(scheduler, make_spec("Comedy"))
+    submit(scheduler, make_spec("Drama"))
+    async with pool_of(cluster, scheduler) as tasks:
+        tasks.adjust(begin)
         assert cluster.on_their_way() == [1.0, 1.0]
         del cluster.resources["GPU"]
-        tasks.ask(begin + 1)
+        tasks.adjust(begin + 1)
         assert cluster.on_their_way() == [0.0, 0.0]
-        tasks.ask(begin + 2)
+        tasks.adjust(begin + 2)
         assert cluster.on_their_way() == [0.0, 0.0]
         cluster.resources["GPU"] = 1.0
-        tasks.ask(begin + 3)
+        tasks.adjust(begin + 3)
         assert cluster.on_their_way() == [1.0, 1.0]

@@ -29,13 +29,13 @@ def test_killed_worker_agent_and_job_lose_nothing(scene: Scene) -> None:
     scene.wait_for_epochs(names, 6)
     worker.kill()
     kill(job)
-    wait_for(lambda: scene.ends(second), scene.told("the supervisor to hear of the job's death"))
+    wait_for(lambda: scene.ends(second), scene.failure("the supervisor to hear of the job's death"))
     assert scene.ends(second) == ["interrupted"]
     # Each goes on, and the other one's agent is next.
     scene.hold(9)
     scene.wait_for_epochs(names, 9)
     scene.agent_of(second).kill()
-    wait_for(lambda: len(scene.starts(second)) == 3, scene.told("a third attempt"))
+    wait_for(lambda: len(scene.starts(second)) == 3, scene.failure("a third attempt"))
     scene.let_go()
     scene.assert_intact(names)
     assert len(scene.starts(first)) == 2
@@ -53,7 +53,7 @@ def test_node_killed_then_another_goes_on_from_the_checkpoint_that_was_sent_alon
     def kept() -> list[int]:
         return [int(path.suffix[1:]) for path in head.rglob(f"{first}.*")]
 
-    wait_for(kept, scene.told("a checkpoint on the head"))
+    wait_for(kept, scene.failure("a checkpoint on the head"))
     scene.node_of(first).kill()
     [epoch] = kept()
     scene.let_go()
@@ -68,7 +68,7 @@ def test_what_a_returning_node_has_is_merged(scene: Scene) -> None:
     scene.wait_for_epochs(names, 3)
     name, other = names
     node, agent = scene.node_of(name), scene.agent_of(name)
-    # The agent stands still; the job does not, and writes what nobody passes on.
+    # The agent stands still; the job does not, and writes what is not passed on.
     agent.send_signal(signal.SIGSTOP)
     scene.hold(12)
     [there] = node.home.rglob(f"{name}/events.jsonl")
@@ -77,12 +77,12 @@ def test_what_a_returning_node_has_is_merged(scene: Scene) -> None:
     assert scene.epochs(name) == 3
     # The other node has its own run, so that this one waits until its node is back.
     scene.cluster.start_node(node.name, home=node.home)
-    wait_for(lambda: scene.epochs(name) == 12, scene.told("what the node has"))
+    wait_for(lambda: scene.epochs(name) == 12, scene.failure("what the node has"))
     scene.let_go()
     scene.assert_intact(names)
     events = events_of(scene.folder, name)
-    told = [e["epoch"] for e in events if e["event"] == "epoch" and e["attempt"] == 1]
-    assert told == list(range(1, 13))
+    epochs = [e["epoch"] for e in events if e["event"] == "epoch" and e["attempt"] == 1]
+    assert epochs == list(range(1, 13))
     # It went on from the checkpoint that the node had.
     first, second = scene.starts(name)
     assert first == 1 < second
@@ -105,8 +105,8 @@ def test_head_restarted(scene: Scene) -> None:
     waiting = wait_for(lambda: requests.status(scene.folder).waiting, "a word about the lost head")
     assert "127.0.0.1" in waiting
     assert scene.states(names) == {"running"}
-    # Its nodes train for nobody meanwhile.
-    wait_for(lambda: not scene.cluster.working(), scene.told("agents and jobs to end"))
+    # Its nodes train without a driver meanwhile.
+    wait_for(lambda: not scene.cluster.working(), scene.failure("agents and jobs to end"))
     scene.cluster.heal()
     scene.let_go()
     scene.assert_intact(names)
@@ -158,7 +158,7 @@ def test_node_without_room_on_its_disk(scene: Scene, small_disk: Path) -> None:
     fill(small_disk / "filler")
     scene.let_go()
     scene.assert_intact(names)
-    # It went on elsewhere, and nothing there was said to have failed.
+    # It went on elsewhere, and no run is marked as failed.
     assert scene.ends(run) == ["done"]
 
 
@@ -235,7 +235,7 @@ def test_pause_lets_the_cluster_begin_nothing_new(scene: Scene) -> None:
     # One that waits there is given back when it shall wait here; by then all of that has arrived.
     requests.pause_runs(scene.folder, names[2:3])
     given_back = scene.folder / names[2] / "cluster"
-    wait_for(lambda: not given_back.exists(), scene.told("a run to be given back"))
+    wait_for(lambda: not given_back.exists(), scene.failure("a run to be given back"))
     scene.let_go()
     scene.wait_until_closed(names[:2])
     assert [scene.epochs(name) for name in names] == [EPOCHS, EPOCHS, 0, 0, 0]

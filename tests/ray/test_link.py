@@ -20,9 +20,16 @@ from postertui.data.feature_key import feature_key
 from postertui.data.weights import Weights
 from postertui.runs.spec import RunSpec
 from postertui.study import ALL_LAYERS, Variant
-from postertui.supervisor.backends.ray import data
-from postertui.supervisor.backends.ray.link import Link, link_key, pack, read_frame, welcome
-from postertui.supervisor.backends.ray.protocol import Beat, Client, File, Lines, Submit, Want
+from postertui.supervisor.backends.ray import bundles
+from postertui.supervisor.backends.ray.link import Link, accept, link_key, pack, read_frame
+from postertui.supervisor.backends.ray.messages import (
+    ClientHello,
+    EventLines,
+    FilePiece,
+    Heartbeat,
+    RequestBundle,
+    SubmitRun,
+)
 from postertui.system.errors import UserError
 from tests.support.poster_data import make_data
 from tests.support.supervisor import make_spec
@@ -63,9 +70,9 @@ class Served:
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Send back what comes, to whoever knows the token."""
+    """Send back what comes, to callers that know the token."""
     with contextlib.suppress(OSError, EOFError):
-        if await welcome(reader, writer, KEY):
+        if await accept(reader, writer, KEY):
             while True:
                 writer.write(pack(*await read_frame(reader)))
     writer.close()
@@ -81,10 +88,10 @@ def port() -> Iterator[int]:
 def test_messages_and_blobs_arrive_whole(port: int) -> None:
     link = Link.connect("127.0.0.1", port, KEY)
     blob = bytes(range(256)) * 20_000
-    link.send(Lines("run"), blob)
-    link.send(Beat("cpu", 7))
-    assert link.receive(20) == (Lines("run"), blob)
-    assert link.receive(20) == (Beat("cpu", 7), b"")
+    link.send(EventLines("run"), blob)
+    link.send(Heartbeat("cpu", 7))
+    assert link.receive(20) == (EventLines("run"), blob)
+    assert link.receive(20) == (Heartbeat("cpu", 7), b"")
     link.close()
 
 
@@ -118,12 +125,12 @@ def test_nonsense_ends_the_connection_and_nothing_else(port: int) -> None:
     test_messages_and_blobs_arrive_whole(port)
 
 
-def test_the_end_of_a_connection_is_told(port: int) -> None:
+def test_the_end_of_a_connection_is_reported(port: int) -> None:
     link = Link.connect("127.0.0.1", port, KEY)
     link.close()
     assert link.receive(20) is None
     assert not link.is_open
-    link.send(Beat("cpu"))
+    link.send(Heartbeat("cpu"))
 
 
 # Data
@@ -147,7 +154,7 @@ def with_features(spec: RunSpec) -> str:
 
 
 def names(spec: RunSpec) -> set[str]:
-    return {name for name, _ in data.bundle_files(spec)}
+    return {name for name, _ in bundles.bundle_files(spec)}
 
 
 def test_features_go_instead_of_images_where_they_are_enough(spec: RunSpec) -> None:
@@ -158,21 +165,21 @@ def test_features_go_instead_of_images_where_they_are_enough(spec: RunSpec) -> N
     assert names(spec) == labels | {f"features/{key}/0.npy", f"features/{key}/2.npy"}
     scratch = msgspec.structs.replace(spec, variant=Variant(name="scratch", network="scratch"))
     assert names(scratch) == labels | images
-    assert data.bundle_name(scratch) != data.bundle_name(spec)
+    assert bundles.bundle_name(scratch) != bundles.bundle_name(spec)
 
 
 def test_weights_go_where_features_have_to_be_computed(spec: RunSpec, tmp_path: Path) -> None:
     weights = tmp_path / "vgg16.h5"
     weights.write_bytes(b"weights")
     spec = msgspec.structs.replace(spec, weights=Weights("file", "d" * 8, str(weights)))
-    assert data.WEIGHTS in names(spec)
+    assert bundles.WEIGHTS in names(spec)
 
 
 def test_a_bundle_is_named_by_content_alone(spec: RunSpec) -> None:
     elsewhere = msgspec.structs.replace(spec, data="/elsewhere", genre="Drama", seed=7)
-    assert data.bundle_name(elsewhere) == data.bundle_name(spec)
+    assert bundles.bundle_name(elsewhere) == bundles.bundle_name(spec)
     other = msgspec.structs.replace(spec, data_fingerprint="0" * 8)
-    assert data.bundle_name(other) != data.bundle_name(spec)
+    assert bundles.bundle_name(other) != bundles.bundle_name(spec)
 
 
 def test_data_that_has_changed_is_not_sent(spec: RunSpec) -> None:
@@ -183,14 +190,14 @@ def test_data_that_has_changed_is_not_sent(spec: RunSpec) -> None:
 
 def test_a_shared_path_is_used_as_it_is(spec: RunSpec, tmp_path: Path) -> None:
     nowhere = SimpleNamespace(host="127.0.0.1", port=1, key="", home=str(tmp_path / "home"))
-    assert data.provide(spec, nowhere, lambda: None) is spec
+    assert bundles.provide_data(spec, nowhere, lambda: None) is spec
     assert not (tmp_path / "home").exists()
 
 
 def test_a_name_that_leaves_the_bundle_is_refused(tmp_path: Path) -> None:
-    draft = data.Draft(tmp_path, "b")
+    draft = bundles.BundleDraft(tmp_path, "b")
     with pytest.raises(UserError, match="not a name inside a bundle"):
-        draft.add(File("b", "../../escaped"), b"x")
+        draft.add(FilePiece("b", "../../escaped"), b"x")
     draft.discard()
     assert not (tmp_path / "escaped").exists()
     assert not list((tmp_path / "bundles").iterdir())
@@ -205,14 +212,14 @@ def test_data_reaches_a_node_once_and_by_content(
 
     with_features(spec)
     monkeypatch.setenv("POSTERTUI_CLUSTER_HOME", str(tmp_path / "head"))
-    monkeypatch.setattr(data, "is_shared", lambda _: False)
+    monkeypatch.setattr(bundles, "is_shared", lambda _: False)
 
     def make() -> Handler:
         driver = Driver("study", KEY)
         raw = msgspec.Raw(msgspec.json.encode(spec))
-        driver.hub.submit(Submit(spec.run, raw, has_data=True), b"")
-        driver.hub.runs[spec.run].holder = "agent"
-        return driver.connected
+        driver.scheduler.submit(SubmitRun(spec.run, raw, has_data=True), b"")
+        driver.scheduler.runs[spec.run].agent = "agent"
+        return driver.server.connected
 
     served = Served(make)
     sent = []
@@ -221,16 +228,16 @@ def test_data_reaches_a_node_once_and_by_content(
     def serve_client() -> None:
         while client.is_open:
             match client.receive(0.1):
-                case (Want(bundle=bundle), _):
+                case (RequestBundle(bundle=bundle), _):
                     sent.append(bundle)
-                    for message, piece in data.pieces(bundle, data.bundle_files(spec)):
+                    for message, piece in bundles.pieces(bundle, bundles.bundle_files(spec)):
                         client.send(message, piece)
                 case _:
                     pass
 
-    from postertui.supervisor.backends.ray.facts import versions
+    from postertui.supervisor.backends.ray.node_facts import relevant_versions
 
-    client.send(Client(versions()))
+    client.send(ClientHello(relevant_versions()))
     thread = threading.Thread(target=serve_client)
     thread.start()
     node = SimpleNamespace(
@@ -238,7 +245,9 @@ def test_data_reaches_a_node_once_and_by_content(
     )
     provided: list[RunSpec] = []
     agents = [
-        threading.Thread(target=lambda: provided.append(data.provide(spec, node, lambda: None)))
+        threading.Thread(
+            target=lambda: provided.append(bundles.provide_data(spec, node, lambda: None))
+        )
         for _ in range(2)
     ]
     for agent in agents:
@@ -248,9 +257,9 @@ def test_data_reaches_a_node_once_and_by_content(
     client.close()
     thread.join()
     served.stop()
-    # The next one finds it there without asking anybody.
-    provided.append(data.provide(spec, node, lambda: None))
-    assert sent == [data.bundle_name(spec)]
+    # The next one finds it there and requests nothing.
+    provided.append(bundles.provide_data(spec, node, lambda: None))
+    assert sent == [bundles.bundle_name(spec)]
     assert len(provided) == 3
     for there in provided:
         dataset = Dataset.open(Path(there.data))

@@ -21,7 +21,7 @@ from postertui.data.posters import build_dataset
 from postertui.data.synthetic import make_posters
 from postertui.runs.spec import RunSpec
 from postertui.study import ALL_LAYERS
-from postertui.supervisor.backends.ray import data as bundles
+from postertui.supervisor.backends.ray import bundles
 from postertui.system.errors import UserError
 from tests.support.poster_data import make_data
 from tests.support.ray_cluster import ROOT, LocalCluster, Node, wait_for
@@ -70,27 +70,27 @@ def test_doctor_shows_the_nodes_and_train_refuses_one_that_differs(
     assert f"numpy 0.1 (here {np.__version__})" in wrong["text"]
     assert "install the same" in wrong["mend"]
     train = ["train", "--variant", "base", "--weights", "random", *where]
-    said = postertui(*train, "--on", cluster.address).exception
-    assert isinstance(said, UserError)
-    assert said.exit_code == 2
-    assert "numpy 0.1" in str(said)
-    # Nothing was queued, and nobody is left on the cluster.
+    message = postertui(*train, "--on", cluster.address).exception
+    assert isinstance(message, UserError)
+    assert message.exit_code == 2
+    assert "numpy 0.1" in str(message)
+    # Nothing was queued, and no process is left on the cluster.
     assert not (tmp_path / "runs").exists()
     wait_for(lambda: drivers(cluster) <= before, "the checks' drivers to be gone")
 
 
-def test_what_fits_nowhere_is_said_and_nothing_is_queued(
+def test_what_fits_nowhere_is_refused_and_nothing_is_queued(
     cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, runs = make_data(tmp_path / "data"), tmp_path / "runs"
     train = ["train", "--variant", "base", "--weights", "random", "--data", data, "--runs", runs]
-    said = postertui(*train, "--on", cluster.address, "--gpu", 0.5).exception
-    assert isinstance(said, UserError)
-    assert "--gpu 0.5 fits nowhere: the nodes have no GPU each" in str(said)
+    message = postertui(*train, "--on", cluster.address, "--gpu", 0.5).exception
+    assert isinstance(message, UserError)
+    assert "--gpu 0.5 fits nowhere: the nodes have no GPU each" in str(message)
     monkeypatch.setenv("RAY_AUTH_TOKEN", "f" * 32)
-    said = postertui(*train, "--on", cluster.address).exception
-    assert isinstance(said, UserError)
-    assert "another token than this machine" in str(said)
+    message = postertui(*train, "--on", cluster.address).exception
+    assert isinstance(message, UserError)
+    assert "another token than this machine" in str(message)
     assert not runs.exists()
 
 
@@ -118,7 +118,7 @@ def test_the_same_commands_as_on_one_machine(scene: Scene) -> None:
         scene.hold(scene.epochs(paused) + 1)
         return scene.ends(paused) == ["interrupted"]
 
-    wait_for(has_stopped, scene.told("the pause"))
+    wait_for(has_stopped, scene.failure("the pause"))
     scene.wait_until_closed([cancelled])
     assert scene.states([cancelled]) == {"cancelled"}
     scene.wait_until_over()
@@ -152,8 +152,8 @@ def test_four_quarters_of_a_gpu_are_four_runs_on_it(scene: Scene, tmp_path: Path
     seen = collections.Counter(job["CUDA_VISIBLE_DEVICES"] for job in jobs)
     assert sorted(seen.values()) == [1, 4]
     assert set(seen) == {"0", "1"}
-    told = [events_of(scene.folder, name)[0]["device"] for name in names]
-    assert collections.Counter(told) == {f"gpu:{n}": count for n, count in seen.items()}
+    devices = [events_of(scene.folder, name)[0]["device"] for name in names]
+    assert collections.Counter(devices) == {f"gpu:{n}": count for n, count in seen.items()}
     scene.let_go()
     scene.assert_intact(names)
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postertui.supervisor.backends import devices, local
-from postertui.supervisor.backends.devices import Slot, slots
+from postertui.supervisor.backends.devices import Slot, make_slots
 from postertui.supervisor.backends.local import LocalJobs, job_environment
 from postertui.supervisor.queue import Entry, in_order
 from tests.support.supervisor import assert_as_if_undisturbed, events_of, make_spec, queue
@@ -49,13 +49,13 @@ def test_order_is_by_priority_then_genre_by_genre(
 
 
 def test_jobs_on_the_cpu_are_one_per_core_unless_said_otherwise() -> None:
-    assert slots(None, []) == [Slot("cpu", n) for n in range(devices.cores())]
-    assert slots(3, []) == [Slot("cpu", n) for n in range(3)]
+    assert make_slots(None, []) == [Slot("cpu", n) for n in range(devices.usable_cores())]
+    assert make_slots(3, []) == [Slot("cpu", n) for n in range(3)]
 
 
 def test_jobs_on_gpus_are_so_many_on_each_and_spread() -> None:
-    assert slots(None, ["gpu:0", "gpu:1"]) == [Slot("gpu:0", 0), Slot("gpu:1", 0)]
-    assert [s.device for s in slots(2, ["gpu:0", "gpu:1"])] == ["gpu:0", "gpu:1"] * 2
+    assert make_slots(None, ["gpu:0", "gpu:1"]) == [Slot("gpu:0", 0), Slot("gpu:1", 0)]
+    assert [s.device for s in make_slots(2, ["gpu:0", "gpu:1"])] == ["gpu:0", "gpu:1"] * 2
 
 
 def test_job_sees_its_own_device_and_one_thread() -> None:
@@ -107,17 +107,17 @@ def test_runs_are_spread_over_gpus_and_one_alone_waits_for_its_own(
     monkeypatch.setenv("CHEAP_SECONDS", "0.2")
     names = queue(folder, *(make_spec(seed=seed, epochs=500) for seed in range(4)))
     jobs = LocalJobs(folder, jobs=2)
-    assert (jobs.capacity(), jobs.capacity(alone=True)) == (4, 4)
+    assert (jobs.capacity(), jobs.capacity(exclusive=True)) == (4, 4)
     jobs.submit(names[0])
     jobs.submit(names[1])
     assert sorted(a.device for a in jobs.assignments()) == ["gpu:0", "gpu:1"]
-    assert (jobs.capacity(), jobs.capacity(alone=True)) == (2, 0)
-    jobs.cancel(names[0], "make room")
-    while not (reports := jobs.reports(1.0)):
+    assert (jobs.capacity(), jobs.capacity(exclusive=True)) == (2, 0)
+    jobs.kill(names[0], "make room")
+    while not (reports := jobs.poll(1.0)):
         pass
     assert [(r.run, r.kind, r.reason) for r in reports] == [(names[0], "lost", "make room")]
-    assert jobs.capacity(alone=True) > 0
-    jobs.submit(names[2], alone=True)
+    assert jobs.capacity(exclusive=True) > 0
+    jobs.submit(names[2], exclusive=True)
     assert jobs.capacity() == 1  # the other GPU's second place
     lost = jobs.close(20.0)
     assert {r.run for r in lost} == {names[1], names[2]}

@@ -55,7 +55,7 @@ _taken: set[int] = set()
 
 
 def free_port() -> int:
-    """A port that nobody listens on, and that no outgoing connection takes meanwhile."""
+    """A port on which nothing listens, and that no outgoing connection takes meanwhile."""
     low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
         port = random.randrange(max(1024, low - 12_000), low)
@@ -85,7 +85,7 @@ class Node:
         self.temporary = Path(f"/tmp/pt-{tag}")
 
     def processes(self) -> list[psutil.Process]:
-        """Every process that has this node's mark in its environment."""
+        """Every process that has this node's header in its environment."""
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
@@ -202,17 +202,17 @@ class LocalCluster:
             shutil.rmtree(node.temporary, ignore_errors=True)
 
     def _await(self, name: str, process: subprocess.Popen[bytes]) -> None:
-        """Raise `AssertionError` with what Ray said unless the node came up."""
+        """Raise `AssertionError` with what Ray printed unless the node came up."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             if process.wait(PATIENCE) == 0:
                 return
-        said = [f"{name} did not come up", (self.folder / f"{name}.log").read_text()[-1500:]]
+        report = [f"{name} did not come up", (self.folder / f"{name}.log").read_text()[-1500:]]
         for path in self.node(name).temporary.glob("session_*/logs/*"):
             with contextlib.suppress(OSError):
                 lines = path.read_text(errors="replace").splitlines()
                 bad = [x for x in lines if "Check failed" in x or " E " in x or "Error" in x]
-                said += [f"{path.name}: {line[:400]}" for line in bad[:5]]
-        raise AssertionError("\n".join(said))
+                report += [f"{path.name}: {line[:400]}" for line in bad[:5]]
+        raise AssertionError("\n".join(report))
 
     def _ray(
         self, name: str, *arguments: str, home: Path | None = None, **environment: str

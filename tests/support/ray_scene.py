@@ -124,29 +124,31 @@ class Scene:
         def are_there() -> bool:
             return all(self.epochs(name) >= epochs for name in names)
 
-        wait_for(are_there, self.told(f"{epochs} epochs of each"))
+        wait_for(are_there, self.failure(f"{epochs} epochs of each"))
 
     def wait_until_closed(self, names: list[str]) -> None:
         def all_closed() -> bool:
             runs = read(self.folder)
             return all(runs[name].is_closed for name in names)
 
-        wait_for(all_closed, self.told("the end of all runs"))
+        wait_for(all_closed, self.failure("the end of all runs"))
 
     def wait_until_over(self) -> None:
-        wait_for(lambda: not is_held(self.folder / files.LOCK), self.told("the supervisor's end"))
+        wait_for(
+            lambda: not is_held(self.folder / files.LOCK), self.failure("the supervisor's end")
+        )
 
-    def told(self, what: str) -> Told:
-        return Told(self, what)
+    def failure(self, what: str) -> FailureReport:
+        return FailureReport(self, what)
 
     # What must be true
 
     def assert_intact(self, names: list[str]) -> None:
-        """The runs are done as if nothing had happened; nobody works, nothing is claimed."""
+        """The runs are done as if nothing had happened; no agent works, nothing is claimed."""
         self.wait_until_closed(names)
         runs = read(self.folder)
         for name in names:
-            assert runs[name].state == "done", self.told(name)
+            assert runs[name].state == "done", self.failure(name)
             assert_told_once(self.folder, name)
             assert history(runs[name]) == undisturbed(self.cluster.folder / "calm", runs[name].spec)
         self.assert_over(names)
@@ -166,8 +168,8 @@ class Scene:
         return not self.cluster.working("postertui.training.job")
 
 
-class Told:
-    """What the folder and the cluster say, once somebody asks: for a test that gives up."""
+class FailureReport:
+    """The state of the folder and the cluster, read when a test fails."""
 
     def __init__(self, scene: Scene, what: str) -> None:
         self._scene = scene

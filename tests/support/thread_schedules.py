@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from postertui.runs.events import EventWriter, encode_event
 from postertui.runs.spec import RunSpec, run_folder
-from postertui.supervisor.backends.base import Assignment, Report
+from postertui.supervisor.backends.base import Assignment, RunReport
 from postertui.system.errors import UserError
 from postertui.training.job import checkpoints
 from postertui.training.job.attempt import Attempt, Result
@@ -158,19 +158,19 @@ class ThreadJobs:
         self._folder, self._jobs, self._capacity = folder, jobs, capacity
         self._ours: list[Job] = []
 
-    def slots(self) -> int:
+    def slot_count(self) -> int:
         return self._capacity
 
-    def capacity(self, *, alone: bool = False) -> int:
+    def capacity(self, *, exclusive: bool = False) -> int:
         free = self._capacity - len(self._ours)
-        return (1 if not self._ours else 0) if alone else free
+        return (1 if not self._ours else 0) if exclusive else free
 
-    def submit(self, run: str, *, alone: bool = False) -> None:
+    def submit(self, run: str, *, exclusive: bool = False) -> None:
         job = Job(self._folder, run)
         self._ours.append(job)
         self._jobs.append(job)
 
-    def cancel(self, run: str, reason: str) -> None:
+    def kill(self, run: str, reason: str) -> None:
         for job in self._ours:
             if job.run == run:
                 job.step("before")
@@ -178,13 +178,13 @@ class ThreadJobs:
     def assignments(self) -> list[Assignment]:
         return [Assignment(job.run, "thread", "cpu") for job in self._ours]
 
-    def held(self) -> list[str]:
+    def runs_in_progress(self) -> list[str]:
         return []
 
-    def trouble(self) -> str | None:
+    def blocking_reason(self) -> str | None:
         return None
 
-    def reports(self, timeout: float) -> list[Report]:
+    def poll(self, timeout: float) -> list[RunReport]:
         over = [job for job in self._ours if job.is_over]
         self._ours = [job for job in self._ours if not job.is_over]
         self._jobs[:] = [job for job in self._jobs if job not in over]
@@ -193,13 +193,13 @@ class ThreadJobs:
     def resize(self, jobs: int) -> None:
         self._capacity = jobs
 
-    def close(self, patience: float) -> list[Report]:
+    def close(self, patience: float) -> list[RunReport]:
         for job in self._ours:
             job.step("before")
-        return self.reports(0)
+        return self.poll(0)
 
-    def _report(self, job: Job) -> Report:
+    def _report(self, job: Job) -> RunReport:
         if job.result is None:
-            return Report(job.run, "lost", "its job was killed")
+            return RunReport(job.run, "lost", "its job was killed")
         kind: Literal["held", "released"] = "held" if job.result.outcome == "held" else "released"
-        return Report(job.run, kind, job.result.reason)
+        return RunReport(job.run, kind, job.result.reason)

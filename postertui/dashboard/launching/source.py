@@ -47,7 +47,7 @@ class Source:
 def open_source(data: Path, study: str, runs: Mapping[str, Run], folder: Path) -> Source:
     """What there is to choose from. Raises `UserError` where there is no data or no such study."""
     from postertui.data.dataset import Dataset
-    from postertui.supervisor.backends.devices import slots
+    from postertui.supervisor.backends.devices import make_slots
 
     if not data.exists():
         raise UserError(
@@ -60,5 +60,5 @@ def open_source(data: Path, study: str, runs: Mapping[str, Run], folder: Path) -
         studies=studies,
         study=usual_study(runs.values(), studies, study),
         weights=usual_weights(runs.values()),
-        slots=len(slots(None)),
+        slots=len(make_slots(None)),
     )

@@ -1,4 +1,4 @@
-"""The interface behind which jobs run: this machine's, or another way later."""
+"""The interface behind which runs are trained: by jobs on this machine, or on a cluster."""
 
 from __future__ import annotations
 
@@ -8,7 +8,21 @@ from typing import Literal, Protocol
 
 @dataclass(frozen=True)
 class Assignment:
-    """A run that some worker has. `run` is None for a worker that waits."""
+    """A worker and the run that it trains.
+
+    Parameters
+    ----------
+    run
+        The run's name; None for a worker that waits for one.
+    worker
+        What identifies the worker on the screen.
+    device
+        `cpu`, `gpu:<n>`, or on a cluster the host's name and one of these.
+    pid
+        The process that trains, where it is on this machine.
+    memory
+        Its resident memory in bytes, where that is known.
+    """
 
     run: str | None
     worker: str
@@ -18,11 +32,11 @@ class Assignment:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What happened to a submitted run, as far as the way of running jobs can tell.
+class RunReport:
+    """How a submitted run left its worker.
 
-    `released`: its worker is through with it, however that ended; the run's events say how.
-    `lost`: its worker is gone, for `reason`. `held`: somebody else works on the run.
+    `released`: the worker is done with it, and the run's events say how it ended.
+    `lost`: the worker is gone, for `reason`. `held`: another process has the run's lock.
     `full`: there was no room left to write on disk.
     """
 
@@ -32,44 +46,44 @@ class Report:
 
 
 class Backend(Protocol):
-    """Runs jobs. Nothing here decides what is run or writes a run's end."""
+    """Trains runs. The supervisor decides which, and writes the end of those that are lost."""
 
-    def slots(self) -> int:
+    def slot_count(self) -> int:
         """How many runs are trained at a time; 0 where that changes as machines come and go."""
         ...
 
-    def capacity(self, *, alone: bool = False) -> int:
-        """How many more runs can be submitted now; `alone`: with a device to themselves."""
+    def capacity(self, *, exclusive: bool = False) -> int:
+        """How many more runs can be submitted now; `exclusive`: each on a device of its own."""
         ...
 
-    def submit(self, run: str, *, alone: bool = False) -> None:
-        """Give the run to a worker. Only with capacity left."""
+    def submit(self, run: str, *, exclusive: bool = False) -> None:
+        """Give the run to a worker. Requires capacity."""
         ...
 
-    def cancel(self, run: str, reason: str) -> None:
-        """End the run's worker at once; `lost` with this reason will follow."""
+    def kill(self, run: str, reason: str) -> None:
+        """End the run's worker at once; a report `lost` with this reason follows."""
         ...
 
-    def held(self) -> list[str]:
-        """The runs that an earlier supervisor submitted and that are still worked on."""
+    def runs_in_progress(self) -> list[str]:
+        """The runs that an earlier supervisor submitted and that are still being trained."""
         ...
 
-    def trouble(self) -> str | None:
-        """What keeps runs from being worked on, for people; None where nothing does."""
+    def blocking_reason(self) -> str | None:
+        """Why no run can be trained, as a text for the user; None where nothing prevents it."""
         ...
 
     def assignments(self) -> list[Assignment]:
-        """The workers and what they do."""
+        """All workers and their runs."""
         ...
 
-    def reports(self, timeout: float) -> list[Report]:
-        """What happened since the last call; waits up to `timeout` seconds for the first."""
+    def poll(self, timeout: float) -> list[RunReport]:
+        """Reports since the last call; waits up to `timeout` seconds for the first one."""
         ...
 
     def resize(self, jobs: int) -> None:
-        """From now on, at most so many runs at a time per device."""
+        """Train at most this many runs at a time per device from now on."""
         ...
 
-    def close(self, patience: float) -> list[Report]:
-        """Ask every worker to stop, end those that have not after `patience` seconds."""
+    def close(self, patience: float) -> list[RunReport]:
+        """Ask every worker to stop, and kill those that have not after `patience` seconds."""
         ...

@@ -24,7 +24,7 @@ class Slot:
 
 
 #: One thread a job: two jobs on two cores finish more than one job with two threads.
-THREADS = dict.fromkeys(
+SINGLE_THREADED = dict.fromkeys(
     (
         "POSTERTUI_THREADS",
         "OMP_NUM_THREADS",
@@ -37,22 +37,22 @@ THREADS = dict.fromkeys(
 )
 
 #: Quiet, and a device's memory taken as it is needed, so that several jobs fit on one.
-FRAMEWORK = {
+FRAMEWORK_DEFAULTS = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     "PYTHONUNBUFFERED": "1",
 }
 
 
-def slots(jobs: int | None, gpus: list[str] | None = None) -> list[Slot]:
+def make_slots(jobs: int | None, gpus: list[str] | None = None) -> list[Slot]:
     """`jobs` at a time on each GPU (default 1), or on the CPU (default one per core)."""
     devices = find_gpus() if gpus is None else gpus
     if devices:
         return [Slot(d, n) for n in range(jobs or 1) for d in devices]
-    return [Slot("cpu", n) for n in range(jobs or cores())]
+    return [Slot("cpu", n) for n in range(jobs or usable_cores())]
 
 
-def cores() -> int:
+def usable_cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0))
 

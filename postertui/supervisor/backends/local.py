@@ -17,20 +17,26 @@ from typing import Any
 
 import msgspec
 
-from postertui.supervisor.backends.base import Assignment, Report
-from postertui.supervisor.backends.devices import FRAMEWORK, THREADS, Slot, find_gpus, slots
+from postertui.supervisor.backends.base import Assignment, RunReport
+from postertui.supervisor.backends.devices import (
+    FRAMEWORK_DEFAULTS,
+    SINGLE_THREADED,
+    Slot,
+    find_gpus,
+    make_slots,
+)
 from postertui.system.processes import memory_of
 
-#: A job is replaced after so many runs, because a warm TensorFlow grows.
+#: A job is replaced after this many runs, because the memory of a warm TensorFlow grows.
 MAX_RUNS = 200
 
-#: It is also replaced when it has grown by so many bytes over what it had after its first run.
-GROWTH = 1 << 30
+#: It is also replaced once its memory exceeds that after its first run by this much, in bytes.
+MAX_GROWTH = 1 << 30
 
-#: Tells whoever looks at a job's environment which runs folder it works for.
-FOLDER = "POSTERTUI_RUNS_FOLDER"
+#: In a job's environment: the runs folder that it works for.
+RUNS_FOLDER_VARIABLE = "POSTERTUI_RUNS_FOLDER"
 
-#: How often a job's memory is looked at, in seconds.
+#: Seconds between two measurements of the jobs' memory.
 MEMORY_INTERVAL = 1.0
 
 
@@ -41,19 +47,30 @@ class _Job:
     pidfd: int
     slot: Slot
     run: str | None = None
-    alone: bool = False
+    exclusive: bool = False
     runs: int = 0
     first_memory: int | None = None
     memory: int | None = None
-    ended_for: str = ""
-    retiring: bool = False
+    kill_reason: str = ""
+    is_retiring: bool = False
 
 
 class LocalJobs:
     """The local `Backend`: up to one job per slot, started when first needed.
 
-    `memory_limit` is in bytes per job. Jobs are leaders of their own sessions, with no terminal;
-    a socket pair carries run names down and reports up, and its end tells a job to leave.
+    Jobs are leaders of their own sessions, without a terminal. A socket pair carries run names
+    down and reports up; a job exits when its end of it is closed.
+
+    Parameters
+    ----------
+    folder
+        The runs folder.
+    jobs
+        Jobs per GPU (default 1), or on the CPU (default one per core).
+    memory_limit
+        Bytes per job; one that uses more is killed. None for no limit.
+    max_runs
+        A job is replaced after this many runs.
     """
 
     def __init__(
@@ -65,47 +82,47 @@ class LocalJobs:
     ) -> None:
         self._folder = folder
         self._gpus = find_gpus()
-        self._slots = slots(jobs, self._gpus)
+        self._slots = make_slots(jobs, self._gpus)
         self._jobs: list[_Job] = []
         self._memory_limit = memory_limit
         self._max_runs = max_runs
         self._selector = selectors.DefaultSelector()
-        self._memory_seen = 0.0
+        self._memory_measured = 0.0
 
     def resize(self, jobs: int) -> None:
-        self._slots = slots(jobs, self._gpus)
+        self._slots = make_slots(jobs, self._gpus)
         for job in self._jobs:
             if job.slot not in self._slots and job.run is None:
                 self._retire(job)
 
-    def slots(self) -> int:
+    def slot_count(self) -> int:
         return len(self._slots)
 
-    def capacity(self, *, alone: bool = False) -> int:
-        return sum(1 for _ in self._free_slots(alone))
+    def capacity(self, *, exclusive: bool = False) -> int:
+        return sum(1 for _ in self._free_slots(exclusive))
 
-    def submit(self, run: str, *, alone: bool = False) -> None:
-        slot = next(self._free_slots(alone))
-        job = next((j for j in self._jobs if j.slot == slot and not j.retiring), None)
+    def submit(self, run: str, *, exclusive: bool = False) -> None:
+        slot = next(self._free_slots(exclusive))
+        job = next((j for j in self._jobs if j.slot == slot and not j.is_retiring), None)
         if job is None:
             job = self._start(slot)
-        job.run, job.alone = run, alone
+        job.run, job.exclusive = run, exclusive
         message = {"run": os.fspath(self._folder / run)}
-        # A job that is gone already is found out about by its pidfd.
+        # The pidfd reports a job that has already exited.
         with contextlib.suppress(OSError):
             job.socket.send(msgspec.json.encode(message))
 
-    def cancel(self, run: str, reason: str) -> None:
+    def kill(self, run: str, reason: str) -> None:
         for job in self._jobs:
             if job.run == run:
-                job.ended_for = reason
+                job.kill_reason = reason
                 job.process.kill()
 
-    def held(self) -> list[str]:
-        # What another supervisor's jobs still train, they finish by themselves.
+    def runs_in_progress(self) -> list[str]:
+        # The jobs of an earlier supervisor finish their run without one.
         return []
 
-    def trouble(self) -> str | None:
+    def blocking_reason(self) -> str | None:
         return None
 
     def assignments(self) -> list[Assignment]:
@@ -114,44 +131,46 @@ class LocalJobs:
             for j in self._jobs
         ]
 
-    def reports(self, timeout: float) -> list[Report]:
-        found: list[Report] = []
+    def poll(self, timeout: float) -> list[RunReport]:
+        reports: list[RunReport] = []
         for key, _ in self._selector.select(timeout):
             job: _Job = key.data
             if job not in self._jobs:
                 continue
-            found.extend(self._receive(job))
+            reports.extend(self._receive(job))
             if job.process.poll() is not None:
-                found.extend(self._bury(job))
-        self._watch_memory()
-        return found
+                reports.extend(self._reap(job))
+        self._enforce_memory_limit()
+        return reports
 
-    def close(self, patience: float) -> list[Report]:
+    def close(self, patience: float) -> list[RunReport]:
         for job in self._jobs:
             job.process.terminate()
-            # The end of the socket is what a job that waits for a run listens to.
+            # A job that waits for a run reads from its socket; one that trains gets the signal.
             with contextlib.suppress(OSError):
                 job.socket.shutdown(socket.SHUT_WR)
-        found: list[Report] = []
+        reports: list[RunReport] = []
         deadline = time.monotonic() + patience
         while self._jobs and time.monotonic() < deadline:
-            found.extend(self.reports(0.05))
+            reports.extend(self.poll(0.05))
         for job in list(self._jobs):
             job.process.kill()
             job.process.wait()
-            found.extend(self._receive(job))
-            found.extend(self._bury(job))
-        return found
+            reports.extend(self._receive(job))
+            reports.extend(self._reap(job))
+        return reports
 
-    def _free_slots(self, alone: bool) -> Iterator[Slot]:
-        """Slots without a run; whoever wants a device alone waits for all others on it."""
-        busy = {j.slot for j in self._jobs if j.run is not None or j.retiring}
-        closed = {j.slot.device for j in self._jobs if j.run is not None and j.alone}
-        crowded = {j.slot.device for j in self._jobs if j.run is not None}
+    def _free_slots(self, exclusive: bool) -> Iterator[Slot]:
+        """Slots without a run, warm ones first; an `exclusive` run needs a device without any."""
+        busy = {j.slot for j in self._jobs if j.run is not None or j.is_retiring}
+        exclusive_devices = {j.slot.device for j in self._jobs if j.run is not None and j.exclusive}
+        occupied = {j.slot.device for j in self._jobs if j.run is not None}
         free = [
             s
             for s in self._slots
-            if s not in busy and s.device not in closed and not (alone and s.device in crowded)
+            if s not in busy
+            and s.device not in exclusive_devices
+            and not (exclusive and s.device in occupied)
         ]
         warm = {j.slot for j in self._jobs}
         return iter(sorted(free, key=lambda s: s not in warm))
@@ -161,11 +180,11 @@ class LocalJobs:
         with theirs:
             command = [sys.executable, "-P", "-m", "postertui.training.job"]
             command += ["--socket", str(theirs.fileno())]
-            # Not a context manager: it outlives this call and is waited for when it is buried.
+            # Not a context manager: the process outlives this call; `_reap` waits for it.
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                env=job_environment(slot) | {FOLDER: os.fspath(self._folder)},
+                env=job_environment(slot) | {RUNS_FOLDER_VARIABLE: os.fspath(self._folder)},
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
@@ -176,37 +195,37 @@ class LocalJobs:
         self._selector.register(job.socket, selectors.EVENT_READ, job)
         return job
 
-    def _receive(self, job: _Job) -> Iterator[Report]:
+    def _receive(self, job: _Job) -> Iterator[RunReport]:
         while True:
             try:
                 data = job.socket.recv(65536)
             except OSError:
                 return
             if not data:
-                # Gone, or about to be: only the pidfd is of interest from now on.
+                # The job has exited or is about to: the pidfd reports when.
                 with contextlib.suppress(KeyError, ValueError):
                     self._selector.unregister(job.socket)
                 return
             message: dict[str, Any] = msgspec.json.decode(data)
-            run, job.run, job.alone = job.run, None, False
+            run, job.run, job.exclusive = job.run, None, False
             job.runs += 1
             job.memory = memory_of(job.process.pid)
             if run is not None:
-                yield Report(run, message["kind"], message.get("reason", ""))
+                yield RunReport(run, message["kind"], message.get("reason", ""))
             job.first_memory = job.first_memory or job.memory
-            if message.get("leaving") or self._is_worn(job):
+            if message.get("leaving") or self._needs_recycling(job):
                 self._retire(job)
 
-    def _is_worn(self, job: _Job) -> bool:
-        grown = (job.memory or 0) - (job.first_memory or 0)
-        return job.runs >= self._max_runs or grown > GROWTH or job.slot not in self._slots
+    def _needs_recycling(self, job: _Job) -> bool:
+        growth = (job.memory or 0) - (job.first_memory or 0)
+        return job.runs >= self._max_runs or growth > MAX_GROWTH or job.slot not in self._slots
 
     def _retire(self, job: _Job) -> None:
-        job.retiring = True
+        job.is_retiring = True
         with contextlib.suppress(OSError):
             job.socket.shutdown(socket.SHUT_WR)
 
-    def _bury(self, job: _Job) -> Iterator[Report]:
+    def _reap(self, job: _Job) -> Iterator[RunReport]:
         code = job.process.wait()
         self._jobs.remove(job)
         for registered in (job.pidfd, job.socket):
@@ -215,31 +234,31 @@ class LocalJobs:
         os.close(job.pidfd)
         job.socket.close()
         if job.run is not None:
-            yield Report(job.run, "lost", job.ended_for or _describe_exit(code))
+            yield RunReport(job.run, "lost", job.kill_reason or describe_exit(code))
 
-    def _watch_memory(self) -> None:
+    def _enforce_memory_limit(self) -> None:
         now = time.monotonic()
-        if now - self._memory_seen < MEMORY_INTERVAL:
+        if now - self._memory_measured < MEMORY_INTERVAL:
             return
-        self._memory_seen = now
+        self._memory_measured = now
         for job in self._jobs:
             job.memory = memory_of(job.process.pid)
             limit = self._memory_limit
-            if limit and job.memory and job.memory > limit and not job.ended_for:
-                used, most = job.memory >> 20, limit >> 20
-                job.ended_for = f"used {used} MB of memory, more than the limit of {most} MB"
+            if limit and job.memory and job.memory > limit and not job.kill_reason:
+                used, allowed = job.memory >> 20, limit >> 20
+                job.kill_reason = f"used {used} MB of memory, more than the limit of {allowed} MB"
                 job.process.kill()
 
 
 def job_environment(slot: Slot) -> dict[str, str]:
     """The environment of a job: the caller's, pinned to one device and one thread."""
-    environment = {**os.environ, **THREADS, **slot.environment}
-    for name, value in FRAMEWORK.items():
+    environment = {**os.environ, **SINGLE_THREADED, **slot.environment}
+    for name, value in FRAMEWORK_DEFAULTS.items():
         environment.setdefault(name, value)
     return environment
 
 
-def _describe_exit(code: int) -> str:
+def describe_exit(code: int) -> str:
     if code >= 0:
         return f"its job ended with exit code {code}"
     try:

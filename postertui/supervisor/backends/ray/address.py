@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from postertui.system.errors import UserError
 
-#: Where Ray's Jobs API listens unless told otherwise.
+#: The default port of Ray's Jobs API.
 PORT = 8265
 
 _HOST = re.compile(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]")
@@ -28,7 +28,7 @@ class Address(NamedTuple):
 
     @property
     def text(self) -> str:
-        """As `--on` takes it."""
+        """The address as `--on` takes it."""
         return f"ray:{self.host}:{self.port}"
 
     @property
@@ -46,7 +46,7 @@ def parse_address(on: str) -> Address:
     if way != "ray":
         raise UserError(f"--on {on}: there is only `ray`, `ray:HOST` and `ray:HOST:PORT`")
     if not rest:
-        return _found_by_ray()
+        return _address_from_environment()
     if "://" in rest:
         parts = urlsplit(rest)
         rest = parts.netloc
@@ -56,7 +56,7 @@ def parse_address(on: str) -> Address:
     return Address(host, int(port or PORT))
 
 
-def _found_by_ray() -> Address:
+def _address_from_environment() -> Address:
     """RAY_API_SERVER_ADDRESS or RAY_ADDRESS as the `ray job` commands read them, or this host."""
     for name in ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"):
         value = os.environ.get(name, "")
@@ -69,7 +69,7 @@ def _found_by_ray() -> Address:
 
 
 def read_token() -> str:
-    """The cluster's token, from where Ray reads it. Raises `UserError` where there is none."""
+    """The cluster's token, from where Ray reads it too. Raises `UserError` where there is none."""
     token = os.environ.get("RAY_AUTH_TOKEN", "").strip()
     path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
     if not token:

@@ -1,12 +1,11 @@
-"""On a node: asks the driver for runs, has them trained, passes on what their files say.
+"""An agent on a node: has the driver's runs trained and sends their events, log and checkpoints.
 
     python -m postertui.supervisor.backends.ray.agent
 
-It is started by a Ray task and configured by its first line of input.
+A Ray task starts it and writes its configuration as the first line of its input.
 
-The end of its input says that the task is gone, the end of its connection that the driver is: in
-both cases it stops its job, which can be resumed, and goes. Nothing of the job's process group
-outlives the job.
+When its input ends, the task is gone; when its connection ends, the driver is. In both cases it
+stops its job, which can be resumed, and exits. No process of the job's group outlives the job.
 """
 
 from __future__ import annotations
@@ -25,59 +24,72 @@ from pathlib import Path
 import msgspec
 
 from postertui.runs import layout
-from postertui.runs.lock import is_locked
 from postertui.runs.spec import RunSpec, run_folder
 from postertui.supervisor.__main__ import memory_limit
-from postertui.supervisor.backends.base import Report
+from postertui.supervisor.backends.base import RunReport
 from postertui.supervisor.backends.local import LocalJobs
-from postertui.supervisor.backends.ray import data, seed
-from postertui.supervisor.backends.ray.facts import node_facts
+from postertui.supervisor.backends.ray import bundles, node_folder
+from postertui.supervisor.backends.ray.event_lines import join_lines, parse_lines
 from postertui.supervisor.backends.ray.link import Link
-from postertui.supervisor.backends.ray.protocol import (
-    Agent,
-    Beat,
-    Cancel,
-    Ended,
-    Holding,
-    Kill,
-    Leave,
-    Lines,
-    Log,
-    Ready,
-    Refused,
-    Rest,
-    Returned,
-    Saved,
-    Show,
-    Train,
-    join,
-    read_lines,
+from postertui.supervisor.backends.ray.messages import (
+    AgentHello,
+    AgentReady,
+    CancelRun,
+    CheckpointData,
+    EventLines,
+    Heartbeat,
+    HeldLines,
+    KillRun,
+    LogText,
+    PauseRun,
+    Rejected,
+    RequestLines,
+    RunEnded,
+    RunReturned,
+    StopAgent,
+    TrainRun,
 )
+from postertui.supervisor.backends.ray.node_facts import collect_node_facts
+from postertui.supervisor.backends.ray.node_processes import gpu_share, kill_group, kill_owner
 from postertui.system.errors import UserError
-from postertui.system.processes import Process
 
-#: Seconds between two looks at the events of the run that is trained.
+#: Seconds between two reads of the events of the run that is trained.
 TICK = 0.03
 
-#: Seconds between two signs of life.
-BEAT = 2.0
+#: Seconds between two heartbeats.
+HEARTBEAT_INTERVAL = 2.0
 
-#: Seconds that a job has to stop before it is ended.
-PATIENCE = 6.0
+#: Seconds for a job to stop before it is killed.
+STOP_PATIENCE = 6.0
 
-#: A checkpoint is sent along once a run takes so long, at most so often, in seconds; and when a
-#: run that is not over stops.
-SAVE_AFTER = float(os.environ.get("POSTERTUI_CLUSTER_SAVE_AFTER", "20"))
+#: Seconds of training after which a checkpoint is sent, and between two of them. One is also sent
+#: when a run stops that is not finished.
+CHECKPOINT_INTERVAL = float(os.environ.get("POSTERTUI_CLUSTER_SAVE_AFTER", "20"))
 
-#: No checkpoint larger than this is sent, in bytes.
-SAVE_MOST = 1 << 27
+#: Larger checkpoints than this, in bytes, are not sent.
+MAX_CHECKPOINT = 1 << 27
 
-#: With less room than this on its disk, in bytes, a node takes no run.
-LEAST_ROOM = 8 << 20
+#: The most of a log that is sent at a time, in bytes.
+LOG_PIECE = 1 << 16
+
+#: With less room than this on its disk, in bytes, a node accepts no run.
+MIN_ROOM = 8 << 20
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """The first line of input. `key` is hexadecimal; `study` names the folder on the node."""
+class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The first line of input.
+
+    Parameters
+    ----------
+    host, port, key
+        The driver, and the hexadecimal key of `link`.
+    task, node
+        The Ray task and Ray's id of the node.
+    study, home
+        The folder's name for the study's runs in the node's cache `home`.
+    exclusive
+        Whether the task has a whole device.
+    """
 
     host: str
     port: int
@@ -86,236 +98,207 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     study: str
     home: str
-    alone: bool = False
+    exclusive: bool = False
 
 
 @dataclass
-class _Current:
+class _CurrentRun:
+    """The run that is trained, and what of it was sent."""
+
     run: str
     folder: Path
-    events: seed.Tail
-    log: seed.Tail
-    began: float
-    saved: float
-    epoch: int = 0
-    sent: int = 0
+    events: node_folder.FileTail
+    log: node_folder.FileTail
+    started: float
+    checkpoint_sent: float
+    checkpoint_epoch: int = 0
+    sent_epoch: int = 0
 
 
 class NodeAgent:
-    """One run at a time, in a job that stays warm."""
+    """Trains one run at a time, in a job that stays warm."""
 
-    def __init__(self, config: Config, link: Link) -> None:
+    def __init__(self, config: AgentConfig, link: Link) -> None:
         self._config = config
         self._link = link
         self._runs = Path(config.home) / "runs" / config.study
         self._jobs = LocalJobs(self._runs, 1, memory_limit())
-        self._now: _Current | None = None
-        self._saved: tuple[int, bytes] | None = None
+        self._current: _CurrentRun | None = None
+        self._received_checkpoint: tuple[int, bytes] | None = None
         self._groups: set[int] = set()
-        self._beaten = 0.0
+        self._last_heartbeat = 0.0
         self.stopping = threading.Event()
 
     def serve(self) -> None:
-        """Work until the driver says to leave or is gone, or until `stopping`."""
-        facts = node_facts(self._config.node)
-        held = seed.held(self._runs)
-        self._link.send(Agent(self._config.task, facts, held, self._config.alone))
-        self._link.send(Ready())
+        """Work until the driver says to stop or is gone, or until `stopping`."""
+        facts = collect_node_facts(self._config.node)
+        held = node_folder.count_held_lines(self._runs)
+        self._link.send(AgentHello(self._config.task, facts, held, self._config.exclusive))
+        self._link.send(AgentReady())
         try:
             while not self.stopping.is_set() and self._link.is_open:
-                self._listen()
-                for report in self._jobs.reports(TICK):
+                self._handle_messages()
+                for report in self._jobs.poll(TICK):
                     self._finish(report)
-                self._forward()
-                self._sweep_groups()
-                self._beat()
+                if self._current is not None:
+                    self._send_progress(self._current)
+                self._kill_leftover_groups()
+                self._send_heartbeat()
         finally:
             self._stop()
 
-    def _listen(self) -> None:
+    def _handle_messages(self) -> None:
         while (frame := self._link.receive()) is not None:
             message, blob = frame
             match message:
-                case Train():
+                case TrainRun():
                     self._train(message, blob)
-                case Saved():
-                    self._saved = (message.epoch, blob)
-                case Cancel():
-                    self._wish(message.run, "cancel")
-                case Rest():
-                    self._wish(message.run, "paused")
-                case Kill():
-                    self._jobs.cancel(message.run, message.reason)
-                case Show():
-                    self._show(message)
-                case Refused():
+                case CheckpointData():
+                    self._received_checkpoint = (message.epoch, blob)
+                case CancelRun():
+                    self._leave_request(message.run, layout.CANCEL)
+                case PauseRun():
+                    self._leave_request(message.run, layout.PAUSED)
+                case KillRun():
+                    self._jobs.kill(message.run, message.reason)
+                case RequestLines():
+                    self._send_held_lines(message)
+                case Rejected():
                     sys.stderr.write(f"{message.reason}\n")
                     self.stopping.set()
-                case Leave():
+                case StopAgent():
                     self.stopping.set()
                 case _:
                     pass
 
-    def _train(self, message: Train, known: bytes) -> None:
-        run, saved, self._saved = message.run, self._saved, None
+    def _train(self, message: TrainRun, known: bytes) -> None:
+        run = message.run
         try:
-            folder = run_folder(self._runs, run)
-            spec = msgspec.json.decode(message.spec, type=RunSpec)
-            if shutil.disk_usage(Path(self._config.home)).free < LEAST_ROOM:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            if message.has_data:
-                spec = data.provide(spec, self._config, self._beat)
-            if saved is not None and saved[0] != message.checkpoint:
-                saved = None
-            evict(folder)
-            offset = seed.prepare(folder, spec, read_lines(known), saved)
+            self._current = self._prepare(message, known)
         except (UserError, ValueError) as error:
-            self._link.send(Ended(run, "lost", str(error)))
-            self._link.send(Ready())
-            return
+            self._link.send(RunEnded(run, "lost", str(error)))
+            self._link.send(AgentReady())
         except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            if full:
-                self._link.send(Returned(run, full=True))
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                self._link.send(RunReturned(run, full=True))
             else:
-                self._link.send(Ended(run, "lost", f"{error.filename}: {error.strerror}"))
-            self._link.send(Ready())
-            return
-        log = folder / layout.LOG
-        size = log.stat().st_size if log.exists() else 0
-        now = time.monotonic()
-        self._now = _Current(
-            run, folder, seed.Tail(folder / layout.EVENTS, offset), seed.Tail(log, size), now, now
-        )
-        self._jobs.submit(run)
-
-    def _wish(self, run: str, wish: str) -> None:
-        """Tell the job, as on one machine, by a file in the run's folder."""
-        if self._now is not None and self._now.run == run:
-            with contextlib.suppress(OSError):
-                (self._now.folder / wish).touch(mode=0o600)
-
-    def _finish(self, report: Report) -> None:
-        """A run has left its job: everything of it is passed on, then how it ended."""
-        now, self._now = self._now, None
-        if now is None or now.run != report.run:
-            self._now = now
-            return
-        self._pass_on(now)
-        if report.kind == "full":
-            self._link.send(Returned(report.run, full=True))
+                self._link.send(RunEnded(run, "lost", f"{error.filename}: {error.strerror}"))
+            self._link.send(AgentReady())
         else:
-            self._link.send(Ended(report.run, report.kind, report.reason))
-        self._link.send(Ready())
+            self._jobs.submit(run)
 
-    def _forward(self) -> None:
-        if self._now is not None:
-            self._pass_on(self._now)
-
-    def _pass_on(self, current: _Current) -> None:
-        if printed := current.log.read(most=1 << 16):
-            self._link.send(Log(current.run), printed)
-        if fresh := current.events.read(whole_lines=True):
-            self._link.send(Lines(current.run), fresh)
-            marks = [line.mark for line in read_lines(fresh)]
-            epochs = [mark.epoch or 0 for mark in marks if mark.checkpoint]
-            current.epoch = epochs[-1] if epochs else current.epoch
-            if any(mark.event == "end" and not mark.is_end for mark in marks):
-                self._save(current)
+    def _prepare(self, message: TrainRun, known: bytes) -> _CurrentRun:
+        """Make the run's folder and data ready. Raises `UserError`, `ValueError`, `OSError`."""
+        checkpoint, self._received_checkpoint = self._received_checkpoint, None
+        folder = run_folder(self._runs, message.run)
+        spec = msgspec.json.decode(message.spec, type=RunSpec)
+        if shutil.disk_usage(Path(self._config.home)).free < MIN_ROOM:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if message.has_data:
+            spec = bundles.provide_data(spec, self._config, self._send_heartbeat)
+        if checkpoint is not None and checkpoint[0] != message.checkpoint:
+            checkpoint = None
+        kill_owner(folder, STOP_PATIENCE)
+        offset = node_folder.prepare_run_folder(folder, spec, parse_lines(known), checkpoint)
+        log = folder / layout.LOG
+        log_size = log.stat().st_size if log.exists() else 0
         now = time.monotonic()
-        if now - current.began >= SAVE_AFTER and now - current.saved >= SAVE_AFTER:
-            self._save(current)
+        return _CurrentRun(
+            message.run,
+            folder,
+            node_folder.FileTail(folder / layout.EVENTS, offset),
+            node_folder.FileTail(log, log_size),
+            started=now,
+            checkpoint_sent=now,
+        )
 
-    def _save(self, current: _Current) -> None:
-        """Send the newest checkpoint, if it is not there yet: any node may go on from it."""
-        if current.epoch <= current.sent:
+    def _leave_request(self, run: str, name: str) -> None:
+        """Ask the job by a file in the run's folder, as on one machine."""
+        if self._current is not None and self._current.run == run:
+            with contextlib.suppress(OSError):
+                (self._current.folder / name).touch(mode=0o600)
+
+    def _finish(self, report: RunReport) -> None:
+        """Send the rest of a run that has left its job, then how it ended."""
+        current = self._current
+        if current is None or current.run != report.run:
+            return
+        self._current = None
+        self._send_progress(current)
+        if report.kind == "full":
+            self._link.send(RunReturned(report.run, full=True))
+        else:
+            self._link.send(RunEnded(report.run, report.kind, report.reason))
+        self._link.send(AgentReady())
+
+    def _send_progress(self, current: _CurrentRun) -> None:
+        if printed := current.log.read(most=LOG_PIECE):
+            self._link.send(LogText(current.run), printed)
+        if fresh := current.events.read(whole_lines=True):
+            self._link.send(EventLines(current.run), fresh)
+            headers = [line.header for line in parse_lines(fresh)]
+            epochs = [header.epoch or 0 for header in headers if header.checkpoint]
+            current.checkpoint_epoch = epochs[-1] if epochs else current.checkpoint_epoch
+            if any(header.event == "end" and not header.is_end for header in headers):
+                self._send_checkpoint(current)
+        now = time.monotonic()
+        if min(now - current.started, now - current.checkpoint_sent) >= CHECKPOINT_INTERVAL:
+            self._send_checkpoint(current)
+
+    def _send_checkpoint(self, current: _CurrentRun) -> None:
+        """Send the newest checkpoint unless it was sent: any node may continue from it."""
+        if current.checkpoint_epoch <= current.sent_epoch:
             return
         for path in (
-            current.folder / f"checkpoint.{current.epoch}",
+            current.folder / f"checkpoint.{current.checkpoint_epoch}",
             current.folder / layout.CHECKPOINT,
         ):
             with contextlib.suppress(OSError):
-                if path.stat().st_size <= SAVE_MOST:
-                    self._link.send(Saved(current.run, current.epoch), path.read_bytes())
-                current.saved, current.sent = time.monotonic(), current.epoch
+                if path.stat().st_size <= MAX_CHECKPOINT:
+                    message = CheckpointData(current.run, current.checkpoint_epoch)
+                    self._link.send(message, path.read_bytes())
+                current.checkpoint_sent = time.monotonic()
+                current.sent_epoch = current.checkpoint_epoch
                 return
 
-    def _show(self, message: Show) -> None:
+    def _send_held_lines(self, message: RequestLines) -> None:
         for run in message.runs:
             with contextlib.suppress(UserError):
-                lines = seed.local_lines(run_folder(self._runs, run))
-                self._link.send(Holding(run), join(lines))
+                lines = node_folder.local_lines(run_folder(self._runs, run))
+                self._link.send(HeldLines(run), join_lines(lines))
 
-    def _beat(self) -> None:
+    def _send_heartbeat(self) -> None:
         now = time.monotonic()
-        if now - self._beaten < BEAT:
+        if now - self._last_heartbeat < HEARTBEAT_INTERVAL:
             return
-        self._beaten = now
+        self._last_heartbeat = now
         for job in self._jobs.assignments():
             share = gpu_share(job.pid) if job.pid and job.run else None
-            self._link.send(Beat(job.device, job.pid, job.memory, share))
+            self._link.send(Heartbeat(job.device, job.pid, job.memory, share))
             return
-        self._link.send(Beat(os.environ.get("POSTERTUI_DEVICE", "cpu")))
+        self._link.send(Heartbeat(os.environ.get("POSTERTUI_DEVICE", "cpu")))
 
-    def _sweep_groups(self) -> None:
-        """End whatever a job that is gone has left in its process group."""
+    def _kill_leftover_groups(self) -> None:
+        """Kill what jobs that have exited left in their process groups."""
         alive = {job.pid for job in self._jobs.assignments() if job.pid}
         for group in self._groups - alive:
-            end_group(group)
+            kill_group(group)
         self._groups = alive
 
     def _stop(self) -> None:
-        self._sweep_groups()
-        stopped = self._jobs.close(PATIENCE)
-        if self._now is not None:
-            self._pass_on(self._now)
-            full = any(r.kind == "full" for r in stopped)
-            self._link.send(Returned(self._now.run, full=full))
-        self._sweep_groups()
+        self._kill_leftover_groups()
+        reports = self._jobs.close(STOP_PATIENCE)
+        if self._current is not None:
+            self._send_progress(self._current)
+            full = any(report.kind == "full" for report in reports)
+            self._link.send(RunReturned(self._current.run, full=full))
+        self._kill_leftover_groups()
         self._link.close()
-
-
-def evict(folder: Path) -> None:
-    """End a job that still trains the run for an agent that is gone."""
-    deadline = time.monotonic() + PATIENCE
-    while is_locked(folder) and time.monotonic() < deadline:
-        starts = [x for x in seed.local_lines(folder) if x.mark.event == "start"]
-        owner = Process.from_event(msgspec.json.decode(starts[-1].text)) if starts else None
-        if owner is not None and owner.is_alive():
-            end_group(owner.pid)
-        time.sleep(0.05)
-
-
-def end_group(group: int) -> None:
-    """Kill what is left of a process group, if anything."""
-    with contextlib.suppress(OSError):
-        os.killpg(group, signal.SIGKILL)
-
-
-def gpu_share(pid: int) -> float | None:
-    """The share of its device's memory that the process has; None without a GPU."""
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        try:
-            for number in range(pynvml.nvmlDeviceGetCount()):
-                device = pynvml.nvmlDeviceGetHandleByIndex(number)
-                for process in pynvml.nvmlDeviceGetComputeRunningProcesses(device):
-                    if process.pid == pid and process.usedGpuMemory:
-                        total = pynvml.nvmlDeviceGetMemoryInfo(device).total
-                        return float(process.usedGpuMemory / total)
-        finally:
-            pynvml.nvmlShutdown()
-    except Exception:  # No library, no driver, no permission: there is nothing to measure.
-        return None
-    return None
 
 
 def main() -> int:
     os.umask(0o077)
-    config = msgspec.json.decode(sys.stdin.buffer.readline(), type=Config)
-    # Jobs do without our input, and the task's end must be the only thing that ends it.
+    config = msgspec.json.decode(sys.stdin.buffer.readline(), type=AgentConfig)
     try:
         link = Link.connect(config.host, config.port, bytes.fromhex(config.key))
     except OSError as error:
@@ -338,7 +321,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # Not a plain exit: the thread that listens to the task would hold it up.
+    # Not a plain exit, for which the thread that reads the input would have to end first.
     code = main()
     sys.stderr.flush()
     os._exit(code)

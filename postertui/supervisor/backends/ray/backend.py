@@ -1,8 +1,8 @@
-"""The supervisor's other way to run jobs: `RayJobs`, which has the local one's interface.
+"""`RayJobs`: the `Backend` that trains runs on a Ray cluster.
 
-Everything that waits is handed to the driver at once, so that the cluster works on when this
-machine is away. Nothing here waits for the network: each study has a thread that finds or starts
-its driver and connects, and comes back when the connection ends.
+All waiting runs are sent to the driver at once, so that the cluster goes on while this machine is
+disconnected. Nothing here waits for the network: each study has a thread that finds or starts its
+driver, connects, and reconnects when the connection ends.
 """
 
 from __future__ import annotations
@@ -18,70 +18,75 @@ import msgspec
 from postertui.runs import layout
 from postertui.runs.events import DamagedEventsError
 from postertui.runs.spec import RunSpec, read_spec
-from postertui.supervisor import folder as files
-from postertui.supervisor.backends.base import Assignment, Report
-from postertui.supervisor.backends.ray import data
+from postertui.supervisor.backends.base import Assignment, RunReport
+from postertui.supervisor.backends.ray import bundles
 from postertui.supervisor.backends.ray.address import Address
-from postertui.supervisor.backends.ray.collector import Collector, runs_out_there
-from postertui.supervisor.backends.ray.connection import Connection, owner_of
+from postertui.supervisor.backends.ray.client_requests import RunRequests
+from postertui.supervisor.backends.ray.collector import Collector, submitted_runs
+from postertui.supervisor.backends.ray.driver_connection import DriverConnection, owner_id
 from postertui.supervisor.backends.ray.link import Frame, Link
-from postertui.supervisor.backends.ray.protocol import (
+from postertui.supervisor.backends.ray.messages import (
     AnyMessage,
-    Cancel,
-    Close,
-    Ended,
-    Forget,
-    Kill,
-    Lines,
-    Log,
-    Missing,
-    Pause,
-    Prioritise,
-    Rest,
-    Share,
-    Submit,
-    Want,
+    BundleUnavailable,
+    CancelRun,
+    CloseDriver,
+    EventLines,
+    ForgetRun,
+    KillRun,
+    LogText,
+    PauseQueue,
+    RequestBundle,
+    RunEnded,
+    SetLimits,
+    SubmitRun,
     Welcome,
-    Work,
+    WorkStatus,
 )
 from postertui.system.errors import UserError
 
-#: At most so many runs are out there at a time.
-MOST = 20_000
+#: The most runs that are submitted at a time.
+MAX_SUBMITTED = 20_000
 
-#: Seconds after which wishes are looked for although nobody rang.
-LOOK = 5.0
+#: The most messages that are made durable together.
+MAX_BATCH = 2000
 
 #: Seconds after which a cancelled run is ended although the cluster has not answered.
 CANCEL_PATIENCE = 12.0
 
 
 class RayJobs:
-    """Runs jobs on a Ray cluster; see `postertui.supervisor.backends.base.Backend`."""
+    """Trains runs on a Ray cluster; see `postertui.supervisor.backends.base.Backend`.
+
+    Parameters
+    ----------
+    folder
+        The runs folder.
+    address
+        The cluster.
+    jobs
+        Runs at a time on CPUs, or per GPU; None for as many as fit.
+    gpu
+        The share of a GPU per run; None to measure it.
+    """
 
     def __init__(
         self, folder: Path, address: Address, jobs: int | None = None, gpu: float | None = None
     ) -> None:
         self._folder = folder
         self._address = address
-        self._owner = owner_of(folder)
+        self._owner = owner_id(folder)
         self._jobs = jobs
         self._gpu = gpu
         self._collector = Collector(folder)
-        self._studies: dict[str, Connection] = {}
+        self._requests = RunRequests(folder)
+        self._connections: dict[str, DriverConnection] = {}
         self._inbox: queue.SimpleQueue[tuple[str, Frame | None]] = queue.SimpleQueue()
         self._study_of: dict[str, str] = {}
-        self._alone: set[str] = set()
-        self._ended: dict[str, Ended] = {}
-        self._refused: list[Report] = []
-        self._cancelled: dict[str, float] = {}
-        self._rested: set[str] = set()
-        self._priority: dict[str, int] = {}
-        self._bell = -1
-        self._looked = 0.0
-        self._paused = False
-        self._no_room = False
-        for run, study in runs_out_there(folder).items():
+        self._exclusive: set[str] = set()
+        self._ended: dict[str, RunEnded] = {}
+        self._rejected: list[RunReport] = []
+        self._disk_full = False
+        for run, study in submitted_runs(folder).items():
             with contextlib.suppress(DamagedEventsError, OSError, ValueError):
                 if self._collector.claim(run, study):
                     if self._collector.is_closed(run):
@@ -91,194 +96,182 @@ class RayJobs:
 
     # The interface
 
-    def held(self) -> list[str]:
+    def runs_in_progress(self) -> list[str]:
         return list(self._collector)
 
-    def slots(self) -> int:
+    def slot_count(self) -> int:
         return 0
 
-    def capacity(self, *, alone: bool = False) -> int:
-        return MOST - len(self._collector)
+    def capacity(self, *, exclusive: bool = False) -> int:
+        return MAX_SUBMITTED - len(self._collector)
 
-    def submit(self, run: str, *, alone: bool = False) -> None:
+    def submit(self, run: str, *, exclusive: bool = False) -> None:
         try:
             study = read_spec(self._folder / run).study
             if not self._collector.claim(run, study):
-                self._refused.append(Report(run, "held"))
+                self._rejected.append(RunReport(run, "held"))
                 return
         except (DamagedEventsError, UserError, OSError, ValueError) as error:
-            self._refused.append(Report(run, "released", str(error)))
+            self._rejected.append(RunReport(run, "released", str(error)))
             return
-        if alone:
-            self._alone.add(run)
+        if exclusive:
+            self._exclusive.add(run)
         self._add(run, study)
-        self._say(run)
+        self._send_submission(run)
 
-    def cancel(self, run: str, reason: str) -> None:
-        self._send(run, Kill(run, reason))
+    def kill(self, run: str, reason: str) -> None:
+        self._send(run, KillRun(run, reason))
 
     def assignments(self) -> list[Assignment]:
         return [
-            Assignment(w.run, w.host, f"{w.host} {w.device}", w.pid, w.memory)
-            for study in self._studies.values()
-            for w in study.work.agents
+            Assignment(a.run, a.host, f"{a.host} {a.device}", a.pid, a.memory)
+            for connection in self._connections.values()
+            for a in connection.status.agents
         ]
 
-    def reports(self, timeout: float) -> list[Report]:
+    def poll(self, timeout: float) -> list[RunReport]:
         deadline = time.monotonic() + timeout
-        self._look_for_wishes()
-        found, self._refused = self._refused, []
-        found += self._settle()
-        while not found and (left := deadline - time.monotonic()) > 0:
+        self._send_requests()
+        reports, self._rejected = self._rejected, []
+        reports += self._settle()
+        while not reports and (left := deadline - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
                 self._receive(*self._inbox.get(timeout=left))
-                self._drain()
-                found += self._settle()
-        return found
+                self._receive_rest()
+                reports += self._settle()
+        return reports
 
     def resize(self, jobs: int) -> None:
         if jobs != self._jobs:
             self._jobs = jobs
-            for study in self._studies.values():
-                study.send(Share(self._gpu, jobs))
+            self._send_all(SetLimits(self._gpu, jobs))
 
-    def trouble(self) -> str | None:
-        if self._no_room:
+    def blocking_reason(self) -> str | None:
+        if self._disk_full:
             return f"no room left on the disk of {self._folder}; the cluster keeps what it has"
-        for study in self._studies.values():
-            if found := study.trouble or study.work.trouble:
-                return found
+        for connection in self._connections.values():
+            if reason := connection.blocking_reason or connection.status.blocking_reason:
+                return reason
         return None
 
-    def close(self, patience: float) -> list[Report]:
-        """Stop what is out there. What does not answer stays out there, and stays claimed.
+    def close(self, patience: float) -> list[RunReport]:
+        """Stop the submitted runs. Those that do not answer stay submitted and claimed.
 
-        The claims end with this process; the next supervisor takes them up again. Where nothing is
-        out there, the driver stays a while for whoever trains next.
+        The claims end with this process; the next supervisor takes them up again. Where no run is
+        submitted, the driver stays for some time in case more are.
         """
-        found: list[Report] = []
+        reports: list[RunReport] = []
         deadline = time.monotonic() + patience
         if len(self._collector):
-            for study in self._studies.values():
-                study.send(Close())
+            self._send_all(CloseDriver())
         while len(self._collector) and (left := deadline - time.monotonic()) > 0:
-            found += self.reports(min(left, 0.1))
-            if not any(study.link for study in self._studies.values()):
+            reports += self.poll(min(left, 0.1))
+            if not any(connection.link for connection in self._connections.values()):
                 break
-        for study in self._studies.values():
-            study.stop()
-        return found
+        for connection in self._connections.values():
+            connection.stop()
+        return reports
 
-    # Saying
+    # Sending
 
     def _add(self, run: str, study: str) -> None:
         self._study_of[run] = study
-        if study not in self._studies:
+        if study not in self._connections:
             inbox = self._inbox
-            self._studies[study] = Connection(
+            self._connections[study] = DriverConnection(
                 self._address, self._owner, study, lambda frame: inbox.put((study, frame))
             )
 
     def _send(self, run: str, message: AnyMessage, blob: bytes = b"") -> None:
         if study := self._study_of.get(run):
-            self._studies[study].send(message, blob)
+            self._connections[study].send(message, blob)
 
-    def _say(self, run: str) -> None:
-        """Tell the driver of a run; said again with each connection."""
+    def _send_all(self, message: AnyMessage) -> None:
+        for connection in self._connections.values():
+            connection.send(message)
+
+    def _send_submission(self, run: str) -> None:
+        """Submit a run to its driver; repeated on each new connection."""
         folder = self._folder / run
         try:
             content = (folder / layout.SPEC).read_bytes()
             spec = msgspec.json.decode(content, type=RunSpec)
         except (OSError, msgspec.MsgspecError):
             return
-        priority = self._priority[run] = _priority(folder)
-        message = Submit(
-            run, msgspec.Raw(content), priority, run in self._alone, Path(spec.data).is_dir()
-        )
+        priority = self._requests.submitted_priority(run)
+        has_data = Path(spec.data).is_dir()
+        message = SubmitRun(run, msgspec.Raw(content), priority, run in self._exclusive, has_data)
         self._send(run, message, self._collector.lines(run))
-        if run in self._cancelled:
-            self._send(run, Cancel(run))
+        if run in self._requests.cancelled:
+            self._send(run, CancelRun(run))
 
-    def _look_for_wishes(self) -> None:
-        """What clients left in the folders of runs that are out there, for the driver."""
-        now, rung = time.monotonic(), files.bell(self._folder)
-        paused = (self._folder / files.PAUSED).exists()
-        if paused != self._paused:
-            self._paused = paused
-            for study in self._studies.values():
-                study.send(Pause(paused))
-        if rung == self._bell and now - self._looked < LOOK:
-            return
-        self._bell, self._looked = rung, now
-        working = {w.run for study in self._studies.values() for w in study.work.agents}
-        for run in self._collector:
-            folder = self._folder / run
-            if (folder / layout.CANCEL).exists():
-                if run not in self._cancelled:
-                    self._cancelled[run] = now
-                    self._send(run, Cancel(run))
-            elif (folder / layout.PAUSED).exists():
-                if run not in self._rested:
-                    self._rested.add(run)
-                    self._send(run, Rest(run))
-            elif run not in working and (priority := _priority(folder)) != self._priority.get(run):
-                self._priority[run] = priority
-                self._send(run, Prioritise(run, priority))
+    def _send_requests(self) -> None:
+        """Pass on what users have requested since."""
+        if change := self._requests.queue_change():
+            self._send_all(change)
+        in_training = {
+            agent.run
+            for connection in self._connections.values()
+            for agent in connection.status.agents
+            if agent.run is not None
+        }
+        for message in self._requests.run_changes(self._collector, in_training):
+            self._send(message.run, message)
 
-    # Hearing
+    # Receiving
 
-    def _drain(self) -> None:
-        """Whatever else has arrived is made durable together."""
+    def _receive_rest(self) -> None:
+        """Receive what else has arrived, so that it is made durable together."""
         with contextlib.suppress(queue.Empty):
-            for _ in range(2000):
+            for _ in range(MAX_BATCH):
                 self._receive(*self._inbox.get_nowait())
 
-    def _receive(self, name: str, frame: Frame | None) -> None:
-        study = self._studies[name]
+    def _receive(self, study: str, frame: Frame | None) -> None:
+        connection = self._connections[study]
         if frame is None:
-            study.work = Work(())
+            connection.status = WorkStatus(())
             return
         message, blob = frame
         match message:
             case Welcome():
-                self._greet(name, message)
-            case Lines():
+                self._resubmit(study, message)
+            case EventLines():
                 with contextlib.suppress(ValueError):
-                    self._collector.take(message.run, blob)
-            case Log():
-                self._collector.log(message.run, blob)
-            case Ended():
+                    self._collector.add_lines(message.run, blob)
+            case LogText():
+                self._collector.append_log(message.run, blob)
+            case RunEnded():
                 if message.run in self._collector:
                     self._ended[message.run] = message
-            case Work():
-                study.work = message
-            case Want():
-                if link := study.link:
+            case WorkStatus():
+                connection.status = message
+            case RequestBundle():
+                if link := connection.link:
                     send = (link, self._folder / message.run, message.bundle)
                     threading.Thread(target=_send_bundle, args=send, daemon=True).start()
             case _:
                 pass
 
-    def _greet(self, name: str, message: Welcome) -> None:
-        """A driver has answered: tell it what shall be trained, and what shall not."""
-        study = self._studies[name]
-        study.trouble = None
-        study.send(Share(self._gpu, self._jobs))
-        study.send(Pause(self._paused))
-        ours = [run for run in self._collector if self._study_of.get(run) == name]
+    def _resubmit(self, study: str, message: Welcome) -> None:
+        """On a new connection: send all runs of the study, and drop those that are not ours."""
+        connection = self._connections[study]
+        connection.blocking_reason = None
+        connection.send(SetLimits(self._gpu, self._jobs))
+        connection.send(PauseQueue(self._requests.queue_paused))
+        ours = [run for run in self._collector if self._study_of.get(run) == study]
         for run in set(message.runs) - set(ours):
-            study.send(Forget(run))
+            connection.send(ForgetRun(run))
         for run in ours:
-            self._say(run)
+            self._send_submission(run)
 
-    def _settle(self) -> list[Report]:
-        """Make durable what came, and let go of the runs that have ended."""
-        self._no_room = not self._collector.flush()
+    def _settle(self) -> list[RunReport]:
+        """Make durable what has arrived, and release the runs that have ended."""
+        self._disk_full = not self._collector.flush()
         now = time.monotonic()
-        for run, since in self._cancelled.items():
+        for run, since in self._requests.cancelled.items():
             if now - since > CANCEL_PATIENCE and run not in self._ended:
-                self._ended[run] = Ended(run, "cancelled")
-        found = []
+                self._ended[run] = RunEnded(run, "cancelled")
+        reports = []
         for run, ended in list(self._ended.items()):
             if self._collector.is_pending(run):
                 continue
@@ -291,32 +284,23 @@ class RayJobs:
                     self._ended[run] = ended
                     continue
                 kind = "released"
-            found.append(Report(run, kind, reason))
-            self._send(run, Forget(run))
-            self._let_go(run)
-        return found
+            reports.append(RunReport(run, kind, reason))
+            self._send(run, ForgetRun(run))
+            self._release(run)
+        return reports
 
-    def _let_go(self, run: str) -> None:
+    def _release(self, run: str) -> None:
         self._collector.release(run)
+        self._requests.forget(run)
         self._study_of.pop(run, None)
-        self._cancelled.pop(run, None)
-        self._priority.pop(run, None)
-        self._alone.discard(run)
-        self._rested.discard(run)
+        self._exclusive.discard(run)
 
 
 def _send_bundle(link: Link, run_folder: Path, bundle: str) -> None:
-    """Send what a run needs, from its data folder."""
+    """Send what a run needs from its data folder."""
     try:
         spec = read_spec(run_folder)
-        for message, piece in data.pieces(bundle, data.bundle_files(spec)):
+        for message, piece in bundles.pieces(bundle, bundles.bundle_files(spec)):
             link.send(message, piece)
     except (UserError, OSError) as error:
-        link.send(Missing(bundle, str(error)))
-
-
-def _priority(folder: Path) -> int:
-    try:
-        return int((folder / layout.PRIORITY).read_text())
-    except (OSError, ValueError):
-        return 0
+        link.send(BundleUnavailable(bundle, str(error)))

@@ -1,4 +1,4 @@
-"""What is wrong with a cluster, said before anything is submitted; and `doctor --on ray`."""
+"""Checks of a cluster before anything is submitted, and for `doctor --on ray`."""
 
 from __future__ import annotations
 
@@ -9,82 +9,90 @@ from pathlib import Path
 
 from postertui.data.dataset import Dataset
 from postertui.supervisor.backends.ray.address import Address, read_token
-from postertui.supervisor.backends.ray.connection import await_port, owner_of, submit_driver
-from postertui.supervisor.backends.ray.facts import difference, versions
-from postertui.supervisor.backends.ray.jobs_api import Jobs, check_cluster
+from postertui.supervisor.backends.ray.driver_connection import await_port, owner_id, submit_driver
+from postertui.supervisor.backends.ray.jobs_api import RayJobsApi, check_cluster
 from postertui.supervisor.backends.ray.link import Link, link_key
-from postertui.supervisor.backends.ray.protocol import Client, Close, NodeFacts, Refused, Welcome
+from postertui.supervisor.backends.ray.messages import (
+    ClientHello,
+    CloseDriver,
+    NodeFacts,
+    Rejected,
+    Welcome,
+)
+from postertui.supervisor.backends.ray.node_facts import relevant_versions, version_differences
 from postertui.system.errors import UserError
 from postertui.system.finding import Finding, Status
 
-#: Seconds for a driver to say what its nodes are.
-PATIENCE = 90.0
+#: Seconds for a driver to send the facts of its nodes.
+FACTS_PATIENCE = 90.0
 
-#: With less room than this in its cache, in bytes, a node is worth a word.
+#: With less room than this in its cache, in bytes, a node gets a note.
 LITTLE_ROOM = 1 << 30
 
-#: The study under which checks have a driver of their own.
-CHECKS = "checks"
+#: The name of the study of the checks' own driver.
+CHECK_STUDY = "checks"
 
 
-def check_before(runs: Path, address: Address, gpu: float | None) -> str:
-    """Raise `UserError` unless runs can be trained on the cluster; else what is there, in a line.
+def check_before_training(runs: Path, address: Address, gpu: float | None) -> str:
+    """What the cluster has, in a line. Raises `UserError` unless runs can be trained there.
 
-    Nothing is left behind, and nothing was submitted but the question what the nodes are.
+    Leaves nothing behind on the cluster.
     """
-    nodes = ask_nodes(runs, address)
-    problems = list(problems_of(nodes, gpu))
+    nodes = fetch_node_facts(runs, address)
+    problems = list(find_problems(nodes, gpu))
     if problems:
         raise UserError(f"{address.url}: {problems[0]}")
-    working = [n for n in nodes if n.cpus or n.shares]
-    gpus = sum(n.shares for n in working)
+    working = [n for n in nodes if n.cpus or n.gpu_slots]
+    gpus = sum(n.gpu_slots for n in working)
     what = f"{gpus:.0f} GPUs" if gpus else f"{sum(n.cpus for n in working):.0f} CPUs"
     return f"On the Ray cluster at {address.url}: {len(working)} nodes, {what}."
 
 
-def problems_of(nodes: tuple[NodeFacts, ...], gpu: float | None) -> Iterator[str]:
-    """What keeps runs from being trained on these nodes, each in a line."""
+def find_problems(nodes: tuple[NodeFacts, ...], gpu: float | None) -> Iterator[str]:
+    """Why runs cannot be trained on these nodes, each reason in a line."""
     for node in nodes:
         if node.problem:
             yield f"node {node.host} {node.problem}"
-        elif other := difference(versions(), node.versions):
+        elif other := version_differences(relevant_versions(), node.versions):
             yield f"node {node.host} has {other}; install the same on all nodes"
     if not any(node.cpus >= 1 for node in nodes):
         yield "no node has a CPU to give; start one with `ray start --address=HEAD:6379`"
-    most = max((node.shares for node in nodes), default=0)
+    most = max((node.gpu_slots for node in nodes), default=0)
     if gpu is not None and gpu > most:
         what = f"at most {most:.0f} GPUs" if most else "no GPU"
         yield f"--gpu {gpu:g} fits nowhere: the nodes have {what} each; give a smaller share"
 
 
-def examine(address: Address, runs: Path, data: Path) -> Iterator[Finding]:
-    """The cluster, node by node, for people. Never raises `UserError`."""
+def check_cluster_nodes(address: Address, runs: Path, data: Path) -> Iterator[Finding]:
+    """Findings about the cluster, node by node. Never raises `UserError`."""
     try:
         check_cluster(address)
-        ray = f"Ray {versions().get('ray')} at {address.url}, which wants our token"
+        ray = f"Ray {relevant_versions().get('ray')} at {address.url}, which wants our token"
         yield Finding("cluster", "ok", ray)
-        nodes = ask_nodes(runs, address, data)
+        nodes = fetch_node_facts(runs, address, data)
     except UserError as error:
         yield Finding("cluster", "wrong", str(error))
         return
     for node in nodes:
-        if trouble := node.problem or difference(versions(), node.versions):
+        if trouble := node.problem or version_differences(relevant_versions(), node.versions):
             mend = "install the same, from the same constraints, on all nodes"
             yield Finding("cluster", "wrong", f"node {node.host} has {trouble}", mend)
             continue
         devices = ", ".join(node.gpus) or f"{node.cpus:.0f} CPUs"
-        if len(node.gpus) != node.shares:
-            devices += f" (of which Ray gives {node.shares:.0f} GPUs)"
+        if len(node.gpus) != node.gpu_slots:
+            devices += f" (of which Ray gives {node.gpu_slots:.0f} GPUs)"
         room = f"{node.free / 2**30:.1f} GB free in {node.home}"
         status: Status = "ok" if node.free >= LITTLE_ROOM else "note"
-        text = f"node {node.host}: {devices}, {room}, versions as here; {_data_there(data, node)}"
+        text = (
+            f"node {node.host}: {devices}, {room}, versions as here; {_describe_data(data, node)}"
+        )
         yield Finding("cluster", status, text)
     if not any(node.cpus >= 1 for node in nodes):
         yield Finding("cluster", "wrong", "no node has a CPU to give")
 
 
-def _data_there(data: Path, node: NodeFacts) -> str:
-    """Whether the node sees our data folder."""
+def _describe_data(data: Path, node: NodeFacts) -> str:
+    """Whether the node sees this machine's data folder."""
     try:
         ours = Dataset.open(data).fingerprint
     except UserError:
@@ -94,27 +102,29 @@ def _data_there(data: Path, node: NodeFacts) -> str:
     return "data is sent there when a run needs it"
 
 
-def ask_nodes(runs: Path, address: Address, data: Path | None = None) -> tuple[NodeFacts, ...]:
-    """What each node says of itself. Raises `UserError`."""
+def fetch_node_facts(
+    runs: Path, address: Address, data: Path | None = None
+) -> tuple[NodeFacts, ...]:
+    """The facts of all nodes. Raises `UserError`."""
     check_cluster(address)
-    with _visiting(Jobs(address), runs, data) as link:
-        link.send(Client(versions(), nodes=True))
-        deadline = time.monotonic() + PATIENCE
+    with _temporary_driver(RayJobsApi(address), runs, data) as link:
+        link.send(ClientHello(relevant_versions(), nodes=True))
+        deadline = time.monotonic() + FACTS_PATIENCE
         while time.monotonic() < deadline and link.is_open:
             match link.receive(1.0):
                 case (Welcome(nodes=nodes), _):
                     return nodes
-                case (Refused(reason=reason), _):
+                case (Rejected(reason=reason), _):
                     raise UserError(f"{address.url}: {reason}")
                 case _:
                     pass
-    raise UserError(f"{address.url}: the driver does not say what its nodes are", exit_code=1)
+    raise UserError(f"{address.url}: the driver does not answer what its nodes have", exit_code=1)
 
 
 @contextmanager
-def _visiting(jobs: Jobs, runs: Path, data: Path | None) -> Iterator[Link]:
-    """A connection to a driver that is there for us alone, and gone afterwards."""
-    name = submit_driver(jobs, owner_of(runs), CHECKS, data)
+def _temporary_driver(jobs: RayJobsApi, runs: Path, data: Path | None) -> Iterator[Link]:
+    """A connection to a driver that exists only for this check."""
+    name = submit_driver(jobs, owner_id(runs), CHECK_STUDY, data)
     try:
         port = await_port(jobs, name)
         try:
@@ -126,7 +136,7 @@ def _visiting(jobs: Jobs, runs: Path, data: Path | None) -> Iterator[Link]:
             ) from None
         try:
             yield link
-            link.send(Close())
+            link.send(CloseDriver())
         finally:
             link.close()
     finally:

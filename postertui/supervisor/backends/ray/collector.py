@@ -1,10 +1,10 @@
-"""The collecting side of events: the one writer of the runs that are out on a cluster.
+"""Collects the events of runs that are submitted to a cluster; the one writer of their folders.
 
-It holds the lock of each such run, so that its state is true here: what is trained there is
-`running`, and nobody else appends. A line counts once it is durable; one that is not newer than
-the newest, by (attempt, seq), is dropped. Of a run that has ended, nothing more is taken.
+It holds the lock of each such run, so that the state derived here is true (`running`) and no other
+process appends. Lines that are not newer than the newest, by (attempt, seq), are dropped; so is
+all that follows the end of a run.
 
-    runs/<run>/cluster   the run is out there; holds the study. Survives the collector
+    runs/<run>/cluster   the run is submitted; holds the study. Outlives the collector
 """
 
 from __future__ import annotations
@@ -21,15 +21,20 @@ from postertui.runs import layout
 from postertui.runs.events import EventWriter
 from postertui.runs.lock import RunLock
 from postertui.runs.spec import list_runs
-from postertui.supervisor.backends.ray.protocol import Line, join, newer, read_lines
+from postertui.supervisor.backends.ray.event_lines import (
+    EventLine,
+    join_lines,
+    newer_lines,
+    parse_lines,
+)
 
 MARKER = "cluster"
 
-#: How many files are made durable at a time.
+#: How many files are synced at a time.
 WRITERS = 8
 
-#: A run's log grows no further than this, in bytes.
-LONGEST_LOG = 4 << 20
+#: A run's log is not appended to beyond this size, in bytes.
+MAX_LOG_SIZE = 4 << 20
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
@@ -41,16 +46,16 @@ class _Claim:
         self.folder = folder
         self.lock = lock
         self.writer = EventWriter(folder / layout.EVENTS)
-        lines = read_lines((folder / layout.EVENTS).read_bytes())
-        self.last: Line | None = lines[-1] if lines else None
-        self.pending: list[Line] = []
+        lines = parse_lines((folder / layout.EVENTS).read_bytes())
+        self.last: EventLine | None = lines[-1] if lines else None
+        self.pending: list[EventLine] = []
 
     @property
     def is_closed(self) -> bool:
-        return self.last is not None and self.last.mark.is_end
+        return self.last is not None and self.last.header.is_end
 
-    def take(self, lines: list[Line]) -> None:
-        for line in newer(self.last, lines):
+    def add(self, lines: list[EventLine]) -> None:
+        for line in newer_lines(self.last, lines):
             if self.is_closed:
                 return
             self.pending.append(line)
@@ -60,9 +65,9 @@ class _Claim:
         """Make what is pending durable; False where there is no room."""
         if not self.pending:
             return True
-        mark = self.pending[-1].mark
+        header = self.pending[-1].header
         try:
-            self.writer.append_lines(join(self.pending), mark.attempt, mark.seq)
+            self.writer.append_lines(join_lines(self.pending), header.attempt, header.seq)
         except OSError as error:
             if error.errno in _NO_ROOM:
                 return False
@@ -83,7 +88,7 @@ class Collector:
         self._claims: dict[str, _Claim] = {}
         self._dirty: set[str] = set()
         self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="collect")
-        _allow_many_files()
+        _raise_open_file_limit()
 
     def __contains__(self, run: object) -> bool:
         return run in self._claims
@@ -95,7 +100,7 @@ class Collector:
         return len(self._claims)
 
     def claim(self, run: str, study: str) -> bool:
-        """Take the run's lock; False where somebody else has it. Raises `DamagedEventsError`."""
+        """Take the run's lock; False where another process has it. Raises `DamagedEventsError`."""
         if run in self._claims:
             return True
         folder = self._folder / run
@@ -112,7 +117,7 @@ class Collector:
         return True
 
     def release(self, run: str) -> None:
-        """The run is no longer out there."""
+        """Give up the lock of a run that is no longer submitted."""
         if claim := self._claims.pop(run, None):
             with contextlib.suppress(OSError):
                 (claim.folder / MARKER).unlink(missing_ok=True)
@@ -121,30 +126,30 @@ class Collector:
             claim.close()
 
     def is_closed(self, run: str) -> bool:
-        """Whether the run has its end."""
+        """Whether the run's events end it."""
         return self._claims[run].is_closed
 
     def lines(self, run: str) -> bytes:
         """All of the run's events, pending ones included."""
         claim = self._claims[run]
-        return (claim.folder / layout.EVENTS).read_bytes() + join(claim.pending)
+        return (claim.folder / layout.EVENTS).read_bytes() + join_lines(claim.pending)
 
-    def take(self, run: str, data: bytes) -> None:
-        """Note lines of a run; `flush` makes them durable. Raises `ValueError` for bad ones."""
+    def add_lines(self, run: str, data: bytes) -> None:
+        """Add lines of a run; `flush` makes them durable. Raises `ValueError` for bad ones."""
         if claim := self._claims.get(run):
-            claim.take(read_lines(data))
+            claim.add(parse_lines(data))
             if claim.pending:
                 self._dirty.add(run)
 
     def flush(self) -> bool:
-        """Make all that was taken durable; False where there was no room for some of it."""
+        """Make all added lines durable; False where there was no room for some of them."""
         dirty = [run for run in self._dirty if run in self._claims]
         written = self._pool.map(lambda run: self._claims[run].write(), dirty)
         self._dirty = {run for run, done in zip(dirty, written, strict=True) if not done}
         return not self._dirty
 
     def is_pending(self, run: str) -> bool:
-        """Whether lines of the run still wait for room on the disk."""
+        """Whether lines of the run wait for room on the disk."""
         return run in self._dirty
 
     def end_cancelled(self, run: str) -> None:
@@ -152,10 +157,10 @@ class Collector:
         claim = self._claims[run]
         if not claim.is_closed:
             claim.writer.append("end", status="cancelled", reason="cancelled")
-            lines = read_lines((claim.folder / layout.EVENTS).read_bytes())
+            lines = parse_lines((claim.folder / layout.EVENTS).read_bytes())
             claim.last = lines[-1]
 
-    def log(self, run: str, data: bytes) -> None:
+    def append_log(self, run: str, data: bytes) -> None:
         """Append what a job printed."""
         if run not in self._claims:
             return
@@ -163,24 +168,24 @@ class Collector:
             path = self._folder / run / layout.LOG
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             try:
-                if os.fstat(fd).st_size < LONGEST_LOG:
+                if os.fstat(fd).st_size < MAX_LOG_SIZE:
                     os.write(fd, data)
             finally:
                 os.close(fd)
 
 
-def runs_out_there(folder: Path) -> dict[str, str]:
-    """The runs that an earlier collector left on a cluster, and the study of each."""
-    found = {}
+def submitted_runs(folder: Path) -> dict[str, str]:
+    """The runs that an earlier collector submitted, and the study of each."""
+    studies = {}
     for run in list_runs(folder):
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            found[run] = (folder / run / MARKER).read_text().strip()
-    return found
+            studies[run] = (folder / run / MARKER).read_text().strip()
+    return studies
 
 
-def _allow_many_files() -> None:
-    """Two files are open for each run that is out there."""
+def _raise_open_file_limit() -> None:
+    """Raise the limit of open files: two are open for each submitted run."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = 65_536 if hard == resource.RLIM_INFINITY else hard
+    limit = 65_536 if hard == resource.RLIM_INFINITY else hard
     with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limit), hard))

@@ -1,6 +1,6 @@
-"""Ray's Jobs API: start a driver, find it again, see how it fares, stop it.
+"""Ray's Jobs API: start a driver, find it again, see its state, stop it.
 
-Every failure is a `UserError` of one line. Ray is imported only here, in `driver` and in `task`.
+Every failure is a `UserError` of one line.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from postertui.supervisor.backends.ray.address import Address, read_token
-from postertui.supervisor.backends.ray.facts import versions
+from postertui.supervisor.backends.ray.node_facts import relevant_versions
 from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
-#: What of our environment a driver and its agents have too.
-PASSED_ON = ("KERAS_BACKEND", "POSTERTUI_TRAINER", "POSTERTUI_JOB_MEMORY_MB")
+#: Environment variables that a driver and its agents inherit.
+INHERITED = ("KERAS_BACKEND", "POSTERTUI_TRAINER", "POSTERTUI_JOB_MEMORY_MB")
 
 _LISTENING = re.compile(r"^postertui: listening on (\S+) (\d+)$", re.MULTILINE)
 
@@ -35,18 +35,18 @@ def check_installed() -> None:
 
 
 def check_cluster(address: Address) -> None:
-    """Raise `UserError` unless there is a cluster that wants our token and has our Ray."""
+    """Raise `UserError` unless a cluster with our token and version of Ray answers."""
     check_installed()
     token = read_token()
     if _version(address, None) is not None:
         raise UserError(
-            f"{address.url}: this cluster lets everybody in; start it with RAY_AUTH_MODE=token "
+            f"{address.url}: this cluster is open to everybody; start it with RAY_AUTH_MODE=token "
             "(`ray get-auth-token --generate` makes the token)"
         )
     answer = _version(address, token)
     if answer is None:
         raise UserError(f"{address.url}: the cluster has another token than this machine")
-    ours, theirs = versions().get("ray"), answer.get("ray_version")
+    ours, theirs = relevant_versions().get("ray"), answer.get("ray_version")
     if ours != theirs:
         raise UserError(
             f"{address.url}: the cluster has Ray {theirs}, this machine Ray {ours}; "
@@ -55,16 +55,16 @@ def check_cluster(address: Address) -> None:
 
 
 def _version(address: Address, token: str | None) -> dict[str, Any] | None:
-    """What the cluster says of itself; None where it wants a token, or another one."""
+    """The cluster's answer about its version; None where it requires a token, or another one."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     request = urllib.request.Request(f"{address.url}/api/version", headers=headers)
     # A proxy for the web is not one for a cluster.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=10) as answer:
-            found = json.loads(answer.read(65536))
-            if isinstance(found, dict) and "ray_version" in found:
-                return found
+            info = json.loads(answer.read(65536))
+            if isinstance(info, dict) and "ray_version" in info:
+                return info
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
             return None
@@ -76,7 +76,7 @@ def _version(address: Address, token: str | None) -> dict[str, Any] | None:
     raise UserError(f"{address.url}: something answers there, but it is not a Ray cluster")
 
 
-class Jobs:
+class RayJobsApi:
     """The drivers of one client on one cluster."""
 
     def __init__(self, address: Address) -> None:
@@ -84,7 +84,7 @@ class Jobs:
         self._client: JobSubmissionClient | None = None
 
     def find(self, owner: str, study: str) -> str | None:
-        """The id of the driver that works for this owner on this study, if there is one."""
+        """The id of the driver of this owner and study, if there is one."""
         with _explained(self.address):
             for job in self._jobs().list_jobs():
                 mine = (job.metadata or {}).get("postertui") == f"{owner}/{study}"
@@ -93,8 +93,8 @@ class Jobs:
         return None
 
     def start(self, owner: str, study: str, name: str, more: dict[str, str]) -> None:
-        """Submit a driver with this id, and `more` in its environment and its agents'."""
-        environment = {k: os.environ[k] for k in PASSED_ON if k in os.environ} | more
+        """Submit a driver with the id `name`, and `more` in its and its agents' environment."""
+        environment = {k: os.environ[k] for k in INHERITED if k in os.environ} | more
         listen = "127.0.0.1" if self.address.is_loopback else "-"
         with _explained(self.address):
             self._jobs().submit_job(
@@ -108,13 +108,13 @@ class Jobs:
             )
 
     def port(self, name: str) -> int | None:
-        """The port on which the driver listens for us; None before it does."""
+        """The port on which the driver listens for clients; None before it does."""
         with _explained(self.address):
-            found = _LISTENING.findall(self._jobs().get_job_logs(name))
-        return int(found[-1][1]) if found else None
+            ports = _LISTENING.findall(self._jobs().get_job_logs(name))
+        return int(ports[-1][1]) if ports else None
 
     def failure(self, name: str) -> str | None:
-        """Why the driver is no more; None while it lives, or may."""
+        """Why the driver has ended; None while it runs."""
         with _explained(self.address):
             client = self._jobs()
             info = client.get_job_info(name)
@@ -129,7 +129,7 @@ class Jobs:
         return f"the driver ended ({info.status.value.lower()}): {last}"
 
     def stop(self, name: str) -> None:
-        """Stop the driver; one that is gone stays so."""
+        """Stop the driver; idempotent."""
         with contextlib.suppress(UserError), _explained(self.address):
             self._jobs().stop_job(name)
 
@@ -137,7 +137,7 @@ class Jobs:
         if self._client is None:
             from ray.job_submission import JobSubmissionClient
 
-            # Ray itself looks for the token once a process, and only if RAY_AUTH_MODE says so.
+            # Ray itself reads the token once per process, and only if RAY_AUTH_MODE says so.
             authorized = {"Authorization": f"Bearer {read_token()}"}
             self._client = JobSubmissionClient(self.address.url, headers=authorized)
         return self._client
@@ -145,7 +145,7 @@ class Jobs:
 
 @contextlib.contextmanager
 def _explained(address: Address) -> Iterator[None]:
-    """Whatever Ray raises, as one line."""
+    """Whatever Ray raises, as a `UserError` of one line."""
     try:
         yield
     except UserError:

@@ -1,9 +1,8 @@
-"""How messages travel: frames over TCP, after both sides have shown that they know the token.
+"""Connections: frames over TCP, after each side has proved that it knows the token.
 
 A frame is the lengths of its two parts (4 bytes each, big-endian), a message as JSON and a blob.
-Before the first, each side answers the other's random challenge with an HMAC of it; the token
-itself is never sent. Nothing is encrypted, as between Ray's own processes: the network has to be
-private, or an SSH tunnel.
+First each side answers the other's random challenge with an HMAC of it; the token itself is never
+sent. Like Ray's own traffic it is not encrypted: use a private network or an SSH tunnel.
 """
 
 from __future__ import annotations
@@ -21,29 +20,32 @@ from typing import Self
 
 import msgspec
 
-from postertui.supervisor.backends.ray.protocol import AnyMessage
+from postertui.supervisor.backends.ray.messages import (
+    AnyMessage,
+)
 
 _LENGTHS = struct.Struct(">II")
 _NONCE = 32
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 
-#: Seconds for either side to show that it knows the token.
-HANDSHAKE = 20.0
+#: Seconds for either side to prove that it knows the token.
+HANDSHAKE_SECONDS = 20.0
 
-#: The longest message and blob that are accepted, in bytes.
-LONGEST = 1 << 28
+#: Longer messages and blobs than this, in bytes, are refused.
+MAX_LENGTH = 1 << 28
 
 Frame = tuple[AnyMessage, bytes]
 Deliver = Callable[[Frame | None], None]
 
 
 def link_key(token: str) -> bytes:
-    """The key of our connections, so that the token itself is used for Ray alone."""
+    """The key of the connections, derived from the token, which itself is used only for Ray."""
     return hmac.digest(token.strip().encode(), b"postertui cluster", "sha256")
 
 
 def pack(message: AnyMessage, blob: bytes = b"") -> bytes:
+    """The frame that carries a message."""
     head = _encoder.encode(message)
     return b"".join((_LENGTHS.pack(len(head), len(blob)), head, blob))
 
@@ -54,7 +56,7 @@ def _proof(key: bytes, side: bytes, theirs: bytes, ours: bytes) -> bytes:
 
 def _lengths(data: bytes) -> tuple[int, int]:
     head, blob = _LENGTHS.unpack(data)
-    if head > LONGEST or blob > LONGEST:
+    if head > MAX_LENGTH or blob > MAX_LENGTH:
         raise ConnectionError("a frame that is too long")
     return head, blob
 
@@ -66,12 +68,12 @@ def _message(head: bytes) -> AnyMessage:
         raise ConnectionError(f"not a message: {error}") from None
 
 
-async def welcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: bytes) -> bool:
-    """The listening side's handshake; False where the other does not know the token."""
+async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: bytes) -> bool:
+    """The listening side's handshake; False where the caller does not know the token."""
     nonce = os.urandom(_NONCE)
     writer.write(nonce)
     try:
-        async with asyncio.timeout(HANDSHAKE):
+        async with asyncio.timeout(HANDSHAKE_SECONDS):
             answer = await reader.readexactly(2 * _NONCE)
     except (OSError, EOFError, TimeoutError):
         return False
@@ -90,7 +92,7 @@ async def read_frame(reader: asyncio.StreamReader) -> Frame:
 
 
 class Link:
-    """The calling side of a connection: sends at once, receives in a thread of its own."""
+    """The calling side of a connection: receives in a thread of its own."""
 
     def __init__(self, sock: socket.socket, deliver: Deliver | None = None) -> None:
         self._socket = sock
@@ -106,7 +108,7 @@ class Link:
 
         With `deliver`, frames go there, and at last None, instead of to `receive`.
         """
-        sock = socket.create_connection((host, port), timeout=HANDSHAKE)
+        sock = socket.create_connection((host, port), timeout=HANDSHAKE_SECONDS)
         try:
             nonce, ours = _read(sock, _NONCE), os.urandom(_NONCE)
             sock.sendall(ours + _proof(key, b"caller", nonce, ours))
@@ -117,12 +119,12 @@ class Link:
             if not hmac.compare_digest(proof, _proof(key, b"listener", nonce, ours)):
                 raise PermissionError("not a driver with our token")
             sock.settimeout(None)
-            # A machine that slept hears of a connection that has ended meanwhile only by asking.
+            # A machine that slept notices the end of a connection only by probing it.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # So long may what was sent stay unacknowledged before the other side counts as gone.
+            # Milliseconds that sent data may stay unacknowledged until the connection is dropped.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000)
         except BaseException:
             sock.close()
@@ -130,7 +132,7 @@ class Link:
         return cls(sock, deliver)
 
     def send(self, message: AnyMessage, blob: bytes = b"") -> None:
-        """Send, or drop it where the connection has ended: `receive` tells."""
+        """Send; dropped where the connection has ended, which `receive` reports."""
         with self._sending, contextlib.suppress(OSError):
             self._socket.sendall(pack(message, blob))
 

@@ -1,4 +1,7 @@
-"""What Ray runs on a node. TensorFlow never gets into Ray's own processes: an agent is started."""
+"""What Ray runs on a node.
+
+TensorFlow is never imported into Ray's own processes: training is done by an agent that is started.
+"""
 
 from __future__ import annotations
 
@@ -9,28 +12,30 @@ import sys
 
 import msgspec
 
-from postertui.supervisor.backends.ray.facts import home, node_facts
+from postertui.supervisor.backends.ray.node_facts import cache_home, collect_node_facts
 from postertui.system.processes import child_environment
 
-#: Seconds that an agent may take to stop its job once its task is cancelled.
+#: Seconds for an agent to stop its job once its task is cancelled.
 PATIENCE = 15.0
 
 
-def describe() -> bytes:
+def describe_node() -> bytes:
     """This node's `NodeFacts` as JSON."""
     import ray
 
     # Some versions of Ray hide all devices from a task that asks for none.
     if not os.environ.get("CUDA_VISIBLE_DEVICES"):
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
-    return msgspec.json.encode(node_facts(ray.get_runtime_context().get_node_id()))
+    return msgspec.json.encode(collect_node_facts(ray.get_runtime_context().get_node_id()))
 
 
-def work(host: str, port: int, key: str, task: str, study: str, alone: bool, gpu: bool) -> None:
-    """Have an agent work on this node until it has nothing to do.
+def run_agent(
+    host: str, port: int, key: str, task: str, study: str, exclusive: bool, gpu: bool
+) -> None:
+    """Run an agent on this node until it has nothing to do.
 
-    The agent reads from a pipe that ends with this process, however that ends; so it, and its
-    job, never outlive the task by more than some seconds. Raises `RuntimeError` where it failed.
+    The agent reads from a pipe that closes with this process, however it ends; so neither the agent
+    nor its job outlives the task by more than some seconds. Raises `RuntimeError` where it failed.
     """
     import ray
 
@@ -41,8 +46,8 @@ def work(host: str, port: int, key: str, task: str, study: str, alone: bool, gpu
         "task": task,
         "node": ray.get_runtime_context().get_node_id(),
         "study": study,
-        "home": str(home()),
-        "alone": alone,
+        "home": str(cache_home()),
+        "exclusive": exclusive,
     }
     environment = child_environment()
     if not gpu:

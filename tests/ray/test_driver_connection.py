@@ -10,11 +10,16 @@ from typing import Any
 
 import pytest
 
-from postertui.supervisor.backends.ray import connection
+from postertui.supervisor.backends.ray import driver_connection
 from postertui.supervisor.backends.ray.address import Address
-from postertui.supervisor.backends.ray.connection import Connection
-from postertui.supervisor.backends.ray.link import Frame, Link, link_key, pack, read_frame, welcome
-from postertui.supervisor.backends.ray.protocol import AnyMessage, Cancel, Client, Welcome
+from postertui.supervisor.backends.ray.driver_connection import DriverConnection
+from postertui.supervisor.backends.ray.link import Frame, Link, accept, link_key, pack, read_frame
+from postertui.supervisor.backends.ray.messages import (
+    AnyMessage,
+    CancelRun,
+    ClientHello,
+    Welcome,
+)
 from tests.ray.test_link import Served
 
 TOKEN = "a token"
@@ -42,7 +47,7 @@ def test_what_answers_the_driver_s_welcome_reaches_it_however_early(
 
     async def drive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, EOFError):
-            if await welcome(reader, writer, link_key(TOKEN)):
+            if await accept(reader, writer, link_key(TOKEN)):
                 heard.put((await read_frame(reader))[0])
                 writer.write(pack(Welcome({}, (), ())))
                 heard.put((await read_frame(reader))[0])
@@ -54,22 +59,22 @@ def test_what_answers_the_driver_s_welcome_reaches_it_however_early(
 
         def send(self, message: AnyMessage, blob: bytes = b"") -> None:
             super().send(message, blob)
-            if isinstance(message, Client):
+            if isinstance(message, ClientHello):
                 time.sleep(0.3)
 
     def answer(frame: Frame | None) -> Any:
         if frame is not None and isinstance(frame[0], Welcome):
-            there.send(Cancel("run"))
+            there.send(CancelRun("run"))
 
     monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
-    monkeypatch.setattr(connection, "Jobs", FakeJobs)
-    monkeypatch.setattr(connection, "Link", SlowLink)
+    monkeypatch.setattr(driver_connection, "RayJobsApi", FakeJobs)
+    monkeypatch.setattr(driver_connection, "Link", SlowLink)
     served = Served(lambda: drive)
     FakeJobs.port_of_driver = served.port
-    there = Connection(Address("127.0.0.1", 1), "owner", "study", answer)
+    there = DriverConnection(Address("127.0.0.1", 1), "owner", "study", answer)
     try:
-        assert isinstance(heard.get(timeout=60), Client)
-        assert heard.get(timeout=60) == Cancel("run")
+        assert isinstance(heard.get(timeout=60), ClientHello)
+        assert heard.get(timeout=60) == CancelRun("run")
     finally:
         there.stop()
         served.stop()

@@ -9,17 +9,19 @@ import pytest
 
 from postertui.runs.events import DamagedEventsError
 from postertui.runs.lock import RunLock, is_locked
-from postertui.supervisor.backends.ray import seed
-from postertui.supervisor.backends.ray.collector import Collector, runs_out_there
-from postertui.supervisor.backends.ray.protocol import read_lines
+from postertui.supervisor.backends.ray import node_folder
+from postertui.supervisor.backends.ray.collector import Collector, submitted_runs
+from postertui.supervisor.backends.ray.event_lines import (
+    parse_lines,
+)
 from postertui.training.job import checkpoints
-from tests.ray.test_hub import event, history
+from tests.ray.test_scheduler import event, history
 from tests.support.supervisor import events_of, make_spec, queue, states
 
 
 def prepare(folder: Path, known: bytes, checkpoint: tuple[int, bytes] | None = None) -> bytes:
     """What would be passed on of what the node has, after it was made ready."""
-    size = seed.prepare(folder, make_spec(), read_lines(known), checkpoint)
+    size = node_folder.prepare_run_folder(folder, make_spec(), parse_lines(known), checkpoint)
     return (folder / "events.jsonl").read_bytes()[size:]
 
 
@@ -56,7 +58,7 @@ def test_another_history_goes_and_with_it_its_checkpoint(run: Path) -> None:
     assert not (run / "checkpoint").exists()
 
 
-def test_a_checkpoint_that_somebody_kept_is_gone_on_from(run: Path) -> None:
+def test_training_continues_from_the_drivers_checkpoint(run: Path) -> None:
     known = event(1, 0, "start", from_epoch=1) + b"".join(
         event(1, epoch, epoch=epoch, checkpoint=True) for epoch in (1, 2, 3)
     )
@@ -82,7 +84,7 @@ def test_held_runs_leave_out_what_is_worked_on_and_what_is_old(tmp_path: Path) -
     os.utime(tmp_path / "is-old", (0, 0))
     with RunLock(tmp_path / "is-worked-on") as lock:
         assert lock.acquire()
-        assert seed.held(tmp_path) == {"waits": 2}
+        assert node_folder.count_held_lines(tmp_path) == {"waits": 2}
     assert not (tmp_path / "is-old").exists()
 
 
@@ -91,22 +93,22 @@ def test_collected_lines_are_deduplicated_and_the_first_end_wins(tmp_path: Path)
     collector = Collector(tmp_path)
     assert collector.claim(name, "study")
     assert is_locked(tmp_path / name)
-    assert runs_out_there(tmp_path) == {name: "study"}
+    assert submitted_runs(tmp_path) == {name: "study"}
     start = event(1, 0, "start", from_epoch=1)
-    collector.take(name, start + history(1, 1, 2))
-    collector.take(name, history(1, 1, 2, 3))
+    collector.add_lines(name, start + history(1, 1, 2))
+    collector.add_lines(name, history(1, 1, 2, 3))
     assert collector.flush()
     assert states(tmp_path) == {name: "running"}
     end = event(1, 4, "end", status="done")
-    collector.take(name, end + history(1, 5) + event(1, 6, "end", status="failed"))
+    collector.add_lines(name, end + history(1, 5) + event(1, 6, "end", status="failed"))
     assert collector.flush()
     assert (tmp_path / name / "events.jsonl").read_bytes() == start + history(1, 1, 2, 3) + end
     collector.release(name)
     assert not is_locked(tmp_path / name)
-    assert not runs_out_there(tmp_path)
+    assert not submitted_runs(tmp_path)
 
 
-def test_a_run_that_somebody_holds_or_that_is_damaged_is_not_claimed(tmp_path: Path) -> None:
+def test_a_locked_or_damaged_run_is_not_claimed(tmp_path: Path) -> None:
     held, damaged = queue(tmp_path, make_spec("Comedy"), make_spec("Drama"))
     collector = Collector(tmp_path)
     with RunLock(tmp_path / held) as lock:
@@ -130,9 +132,9 @@ def test_what_finds_no_room_is_kept_until_there_is_some(
 
     with monkeypatch.context() as full:
         full.setattr(os, "write", refuse)
-        collector.take(name, history(1, 0, 1))
+        collector.add_lines(name, history(1, 0, 1))
         assert not collector.flush()
         assert collector.is_pending(name)
-    collector.take(name, history(1, 1, 2))
+    collector.add_lines(name, history(1, 1, 2))
     assert collector.flush()
     assert (tmp_path / name / "events.jsonl").read_bytes() == history(1, 0, 1, 2)

@@ -1,21 +1,18 @@
-"""Posters and features on their way to a node: once each, by content, into a local cache.
+"""Sending posters, features and weights to a node: each content once, into a local cache.
 
-<home>/bundles/<bundle>/   a data folder with what some runs need of it, and `weights.h5`
-<home>/bundles/<bundle>.lock   flock held by the one agent of a node that fetches it
+<home>/bundles/<bundle>/       a data folder with what some runs need of it, and `weights.h5`
+<home>/bundles/<bundle>.lock   flock held by the agent of a node that fetches it
 
-A bundle is named by the digest of what identifies its content. Where the run's own data folder is
-there on the node with the same content (a shared path), that is used and nothing is sent.
+A bundle is named by a digest of what identifies its content. Where the node sees the run's own data
+folder with the same content (a shared path), that folder is used and nothing is sent.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,23 +23,29 @@ from postertui.data.feature_key import feature_key
 from postertui.runs.spec import RunSpec
 from postertui.study import ALL_LAYERS
 from postertui.supervisor.backends.ray.link import Link
-from postertui.supervisor.backends.ray.protocol import Fetch, File, Missing, Refused
+from postertui.supervisor.backends.ray.messages import (
+    BundleUnavailable,
+    FetchBundle,
+    FilePiece,
+    Rejected,
+)
 from postertui.system.errors import UserError
+from postertui.system.locks import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: A file travels in pieces of so many bytes.
-PIECE = 1 << 20
+#: Files are sent in pieces of this size, in bytes.
+PIECE_SIZE = 1 << 20
 
 WEIGHTS = "weights.h5"
 
-#: Seconds to wait for a piece before the driver counts as gone.
-PATIENCE = 120.0
+#: Seconds to wait for a piece before the driver counts as lost.
+PIECE_PATIENCE = 120.0
 
 
-class Source(Protocol):
-    """Where to fetch from, and where to put it."""
+class BundleSource(Protocol):
+    """The driver to fetch from, and the cache to store in."""
 
     @property
     def host(self) -> str: ...
@@ -55,12 +58,12 @@ class Source(Protocol):
 
 
 def needs_images(spec: RunSpec) -> bool:
-    """Whether the run trains on more than what the whole frozen network makes of a poster."""
+    """Whether the run needs the posters themselves, not only the frozen backbone's features."""
     return spec.variant.network == "scratch" or spec.variant.frozen_layers < ALL_LAYERS - 1
 
 
 def bundle_name(spec: RunSpec) -> str:
-    """The bundle that the run needs: equal for runs that need the same."""
+    """The name of the bundle that the run needs; equal for runs that need the same data."""
     cohorts = sorted({*spec.train_cohorts, *spec.test_cohorts})
     weights = "" if spec.variant.network == "scratch" else spec.weights.digest
     identity = repr((1, spec.data_fingerprint, cohorts, weights, needs_images(spec)))
@@ -70,8 +73,8 @@ def bundle_name(spec: RunSpec) -> str:
 def bundle_files(spec: RunSpec) -> Iterator[tuple[str, Path | bytes]]:
     """The bundle's files by name, from the run's data folder.
 
-    Features, where there are all that the run needs, take the place of images and weights. Raises
-    `UserError` where the folder is not what the run was asked for.
+    Where all features that the run needs are cached, they replace images and weights. Raises
+    `UserError` where the folder's content is no longer what the run was planned with.
     """
     dataset = Dataset.open(Path(spec.data))
     if dataset.fingerprint != spec.data_fingerprint:
@@ -104,27 +107,29 @@ def npy_bytes(array: object) -> bytes:
     return buffer.getvalue()
 
 
-def pieces(bundle: str, files: Iterable[tuple[str, Path | bytes]]) -> Iterator[tuple[File, bytes]]:
+def pieces(
+    bundle: str, files: Iterable[tuple[str, Path | bytes]]
+) -> Iterator[tuple[FilePiece, bytes]]:
     """The messages that carry a bundle. Raises `OSError` where a file cannot be read."""
     for name, content in files:
         if isinstance(content, bytes):
-            yield File(bundle, name), content
+            yield FilePiece(bundle, name), content
             continue
         with content.open("rb") as file:
-            while piece := file.read(PIECE):
-                yield File(bundle, name), piece
-    yield File(bundle, "", last=True), b""
+            while piece := file.read(PIECE_SIZE):
+                yield FilePiece(bundle, name), piece
+    yield FilePiece(bundle, "", last=True), b""
 
 
 def stored_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """What is in a bundle that is there."""
+    """The files of a complete bundle, by name."""
     for path in sorted(folder.rglob("*")):
         if path.is_file() and ".lock" not in path.name:
             yield str(path.relative_to(folder)), path
 
 
-class Draft:
-    """A bundle that arrives; it takes its place once it is whole."""
+class BundleDraft:
+    """A bundle that is being received; it is moved into place once it is complete."""
 
     def __init__(self, home: Path, bundle: str) -> None:
         bundles = home / "bundles"
@@ -132,8 +137,8 @@ class Draft:
         self._target = bundles / bundle
         self._folder = Path(tempfile.mkdtemp(prefix=".new-", dir=bundles))
 
-    def add(self, message: File, piece: bytes) -> bool:
-        """Write a piece; True with the last. Raises `OSError`, `UserError` for a strange name."""
+    def add(self, message: FilePiece, piece: bytes) -> bool:
+        """Write a piece; True for the last. Raises `OSError`, `UserError` for an unsafe name."""
         if message.last:
             if not self._target.exists():
                 self._folder.replace(self._target)
@@ -152,16 +157,19 @@ class Draft:
 
 
 def bundle_folder(home: Path, bundle: str) -> Path:
-    """Where the bundle is, or will be."""
+    """The bundle's folder. Raises `UserError` where it is not a bundle's name."""
     if not bundle.isalnum():
         raise UserError(f"{bundle[:40]!r} is not a bundle's name")
     return home / "bundles" / bundle
 
 
-def provide(spec: RunSpec, source: Source, alive: Callable[[], None]) -> RunSpec:
-    """The spec with its data where this node has it, after fetching what is missing.
+def provide_data(
+    spec: RunSpec, source: BundleSource, send_heartbeat: Callable[[], None]
+) -> RunSpec:
+    """The spec with paths that exist on this node, after fetching what is missing.
 
-    `alive` is called from time to time. Raises `UserError` where it cannot be had, and `OSError`.
+    `send_heartbeat` is called while waiting. Raises `UserError` where the data cannot be had, and
+    `OSError`.
     """
     if is_shared(spec):
         return spec
@@ -169,9 +177,13 @@ def provide(spec: RunSpec, source: Source, alive: Callable[[], None]) -> RunSpec
     bundle = bundle_name(spec)
     folder = bundle_folder(home, bundle)
     if not folder.is_dir():
-        with _lock(folder.with_suffix(".lock"), alive):
+        lock_path = folder.with_suffix(".lock")
+        lock_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with FileLock(lock_path) as lock:
+            while not lock.acquire():
+                send_heartbeat()
             if not folder.is_dir():
-                _fetch(bundle, source, alive)
+                _fetch(bundle, source, send_heartbeat)
     weights = spec.weights
     if weights.path is not None:
         path = folder / WEIGHTS
@@ -189,44 +201,25 @@ def is_shared(spec: RunSpec) -> bool:
         return False
 
 
-def _fetch(bundle: str, source: Source, alive: Callable[[], None]) -> None:
+def _fetch(bundle: str, source: BundleSource, send_heartbeat: Callable[[], None]) -> None:
     link = Link.connect(source.host, source.port, bytes.fromhex(source.key))
-    draft = Draft(Path(source.home), bundle)
+    draft = BundleDraft(Path(source.home), bundle)
     try:
-        link.send(Fetch(bundle))
+        link.send(FetchBundle(bundle))
         while True:
-            frame = link.receive(PATIENCE)
-            alive()
+            frame = link.receive(PIECE_PATIENCE)
+            send_heartbeat()
             if frame is None:
                 raise UserError("the driver stopped sending the run's data")
             message, piece = frame
             match message:
-                case File():
+                case FilePiece():
                     if draft.add(message, piece):
                         return
-                case Missing(reason=reason) | Refused(reason=reason):
+                case BundleUnavailable(reason=reason) | Rejected(reason=reason):
                     raise UserError(reason)
                 case _:
                     pass
     finally:
         draft.discard()
         link.close()
-
-
-@contextmanager
-def _lock(path: Path, alive: Callable[[], None]) -> Iterator[None]:
-    import time
-
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                alive()
-                time.sleep(0.1)
-        yield
-    finally:
-        os.close(fd)

@@ -1,4 +1,4 @@
-"""What a machine says of itself: versions, devices, room on its disk."""
+"""What a machine has: versions, devices, room on its disk."""
 
 from __future__ import annotations
 
@@ -10,34 +10,36 @@ import socket
 from pathlib import Path
 
 from postertui.data.dataset import Dataset
-from postertui.supervisor.backends.devices import cores, find_gpus
-from postertui.supervisor.backends.ray.protocol import NodeFacts
+from postertui.supervisor.backends.devices import find_gpus, usable_cores
+from postertui.supervisor.backends.ray.messages import (
+    NodeFacts,
+)
 from postertui.supervisor.plan import current_versions
 from postertui.system.errors import UserError
 from postertui.system.user_folders import user_folder
 
-#: In the environment: a data folder to look for.
-LOOK_FOR = "POSTERTUI_LOOK_FOR_DATA"
+#: In the environment: the data folder that the client would like to share.
+DATA_VARIABLE = "POSTERTUI_LOOK_FOR_DATA"
 
 
-def home() -> Path:
-    """Where a node keeps what it is sent: POSTERTUI_CLUSTER_HOME, else in the user's cache."""
+def cache_home() -> Path:
+    """The folder for what a node is sent: POSTERTUI_CLUSTER_HOME, else in the user's cache."""
     if given := os.environ.get("POSTERTUI_CLUSTER_HOME"):
         return Path(given)
     return user_folder("CACHE") / "postertui" / "cluster"
 
 
-def versions() -> dict[str, str]:
-    """The versions that have to be alike on all machines."""
-    found = current_versions()
+def relevant_versions() -> dict[str, str]:
+    """The versions that must be equal on all machines."""
+    installed = current_versions()
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        found["ray"] = importlib.metadata.version("ray")
-    return found
+        installed["ray"] = importlib.metadata.version("ray")
+    return installed
 
 
-def node_facts(node: str) -> NodeFacts:
-    """This machine, as Ray's node `node`."""
-    folder, problem, free = home(), "", 0
+def collect_node_facts(node: str) -> NodeFacts:
+    """The facts of this machine, which is Ray's node `node`."""
+    folder, problem, free = cache_home(), "", 0
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         free = shutil.disk_usage(folder).free
@@ -48,12 +50,12 @@ def node_facts(node: str) -> NodeFacts:
     return NodeFacts(
         node=node,
         host=socket.gethostname(),
-        versions=versions(),
-        cpus=cores(),
+        versions=relevant_versions(),
+        cpus=usable_cores(),
         gpus=tuple(find_gpus()),
         free=free,
         home=str(folder),
-        data=_fingerprint(os.environ.get(LOOK_FOR, "")),
+        data=_fingerprint(os.environ.get(DATA_VARIABLE, "")),
         problem=problem,
     )
 
@@ -65,17 +67,17 @@ def _fingerprint(path: str) -> str:
         return ""
 
 
-#: Whether another version there changes what is trained, or cannot be talked to.
+#: Packages whose version changes what is trained, or whether machines can communicate.
 COMPARED = ("ray", "python", "postertui", "keras", "tensorflow", "jax", "numpy")
 
 
-def difference(ours: dict[str, str], theirs: dict[str, str]) -> str:
-    """What differs, for people; empty where all is alike. Of Python, the patch may differ."""
-    found = []
+def version_differences(ours: dict[str, str], theirs: dict[str, str]) -> str:
+    """What differs, as a text; empty where nothing does. Python's patch version may differ."""
+    differing = []
     for name in COMPARED:
         here, there = ours.get(name), theirs.get(name)
         if name == "python":
             here, there = (".".join((v or "").split(".")[:2]) for v in (here, there))
         if name in ours and here != there:
-            found.append(f"{name} {there or 'is missing'} (here {here})")
-    return ", ".join(found)
+            differing.append(f"{name} {there or 'is missing'} (here {here})")
+    return ", ".join(differing)

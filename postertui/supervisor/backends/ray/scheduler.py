@@ -1,0 +1,340 @@
+"""The driver's decisions: which agent trains which run, and which event lines are kept.
+
+A plain object without input or output. Each call may append messages to `outbox`, for the client
+or for an agent, in the order in which they are to be sent. Calls are idempotent: a message that
+arrives twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import collections
+
+import msgspec
+
+from postertui.runs.spec import RunSpec
+from postertui.supervisor.backends.ray.event_lines import (
+    EventLine,
+    extends,
+    join_lines,
+    newer_lines,
+    parse_lines,
+)
+from postertui.supervisor.backends.ray.messages import (
+    AgentHello,
+    AgentStatus,
+    AnyMessage,
+    CancelRun,
+    EventLines,
+    Heartbeat,
+    KillRun,
+    LogText,
+    PauseRun,
+    RequestLines,
+    RunEnded,
+    StopAgent,
+    SubmitRun,
+    TrainRun,
+    WorkStatus,
+)
+from postertui.supervisor.backends.ray.scheduler_state import ConnectedAgent, SubmittedRun
+from postertui.supervisor.backends.ray.waiting_runs import WaitingRuns
+from postertui.supervisor.queue import Entry
+
+#: A run whose agents were lost this often is returned to the client, for it may be the cause.
+MAX_LOSSES = 3
+
+#: Seconds until a cancelled run is ended although its agent has not answered.
+CANCEL_PATIENCE = 9.0
+
+#: How much of a log is kept for a client that is disconnected, in bytes.
+LOG_KEPT = 1 << 16
+
+#: Seconds for which a node whose disk was full gets no runs.
+FULL_SECONDS = 60.0
+
+#: The destination of messages for the client.
+CLIENT = ""
+
+
+class Scheduler:
+    """Runs and agents of one driver. Times are seconds of one monotonic clock."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, SubmittedRun] = {}
+        self.agents: dict[str, ConnectedAgent] = {}
+        self.outbox: list[tuple[str, AnyMessage, bytes]] = []
+        self.paused = False
+        self.closing = False
+        self.blocking_reason: str | None = None
+        self._full_since: dict[str, float] = {}
+        # By exclusiveness; None once a run has joined the queue or the order has changed.
+        self._queues: dict[bool, WaitingRuns] | None = None
+
+    # Messages from the client
+
+    def submit(self, message: SubmitRun, known: bytes) -> None:
+        """Queue a run; for one that is here already, send the client what it lacks."""
+        lines = parse_lines(known)
+        run = self.runs.get(message.run)
+        if run is None:
+            spec = msgspec.json.decode(message.spec, type=RunSpec)
+            entry = Entry(
+                message.run, spec.genre, spec.created, message.priority, message.exclusive
+            )
+            self.runs[message.run] = SubmittedRun(entry, message.spec, message.has_data, lines)
+            self._queues = None
+            self._request_held_lines(message.run)
+            return
+        if extends(run.lines, lines):
+            if missing := run.lines[len(lines) :]:
+                self._to_client(EventLines(message.run), join_lines(missing))
+        elif run.agent is None and run.ended is None and extends(lines, run.lines):
+            run.lines = lines
+        else:
+            # The client's files have another history, and they are the source of truth.
+            self.forget(message.run)
+            self.submit(message, known)
+            return
+        if run.log:
+            self._to_client(LogText(message.run), run.log)
+        if run.ended:
+            self._to_client(run.ended)
+
+    def cancel(self, name: str, now: float) -> None:
+        """End the run on the user's request: at once while it waits, else through its job."""
+        run = self.runs.get(name)
+        if run is None or run.ended or run.cancelled is not None:
+            return
+        run.cancelled = now
+        if run.agent is None:
+            self._end(run, RunEnded(name, "cancelled"))
+        else:
+            self._to_agent(run.agent, CancelRun(name))
+
+    def pause(self, name: str) -> None:
+        """Return the run: at once while it waits, else after its epoch."""
+        run = self.runs.get(name)
+        if run is None or run.ended:
+            return
+        if run.agent is None:
+            self._end(run, RunEnded(name, "released"))
+        else:
+            self._to_agent(run.agent, PauseRun(name))
+
+    def kill(self, name: str, reason: str) -> None:
+        run = self.runs.get(name)
+        if run is None or run.ended:
+            return
+        if run.agent is not None:
+            self._to_agent(run.agent, KillRun(name, reason))
+        else:
+            self._end(run, RunEnded(name, "lost", reason))
+
+    def forget(self, name: str) -> bool:
+        """Drop the run, which the client has or does not want. Whether its events end it."""
+        run = self.runs.pop(name, None)
+        if run is None:
+            return False
+        if run.agent is not None:
+            self._to_agent(run.agent, KillRun(name, "no longer wanted"))
+        # It may still be in a queue.
+        run.ended = RunEnded(name, "released")
+        return run.is_closed
+
+    def set_priority(self, name: str, priority: int) -> None:
+        if run := self.runs.get(name):
+            entry = run.entry
+            run.entry = Entry(name, entry.genre, entry.created, priority, entry.exclusive)
+            self._queues = None
+
+    def close(self) -> None:
+        """Tell every agent to stop, and return what waits."""
+        self.closing = True
+        for agent in self.agents:
+            self._stop_agent(agent)
+        for run in self.runs.values():
+            if run.is_waiting:
+                self._end(run, RunEnded(run.entry.run, "released"))
+
+    # Messages from agents
+
+    def add_agent(self, name: str, message: AgentHello, now: float) -> None:
+        """Add an agent; an earlier one of the same task is lost."""
+        for other in [a for a, agent in self.agents.items() if agent.task == message.task]:
+            self.lose_agent(other, now)
+        agent = ConnectedAgent(
+            message.facts, message.task, message.exclusive, message.held, last_message=now
+        )
+        self.agents[name] = agent
+        if useful := [run for run in message.held if self._could_use_lines(run, agent)]:
+            self._to_agent(name, RequestLines(tuple(useful)))
+
+    def merge_held_lines(self, agent: str, name: str, data: bytes) -> None:
+        """Take the lines that a node has of a waiting run, where they extend what is known."""
+        run = self.runs.get(name)
+        if run is None or not run.is_waiting:
+            return
+        lines = parse_lines(data)
+        if not extends(lines, run.lines):
+            return
+        run.node = self.agents[agent].facts.node
+        self._queues = None
+        self._append_lines(run, lines)
+        if run.is_closed:
+            self._end(run, RunEnded(name, "released"))
+
+    def mark_ready(self, name: str, now: float) -> None:
+        agent = self.agents[name]
+        agent.is_ready, agent.idle_since, agent.run = True, now, None
+        if agent.stops_after_run and not agent.is_stopping:
+            self._stop_agent(name)
+
+    def retire_agents(self) -> None:
+        """Stop all agents after their runs; the next get another share of a GPU."""
+        for agent in self.agents.values():
+            agent.stops_after_run = True
+
+    def append_lines(self, agent: str, name: str, data: bytes) -> None:
+        """Take new lines of a run from the agent that trains it; those of others are dropped."""
+        run = self.runs.get(name)
+        if run is not None and run.agent == agent:
+            self._append_lines(run, parse_lines(data))
+
+    def append_log(self, agent: str, name: str, data: bytes) -> None:
+        run = self.runs.get(name)
+        if run is not None and run.agent == agent:
+            run.log = (run.log + data)[-LOG_KEPT:]
+            self._to_client(LogText(name), data)
+
+    def end_run(self, agent: str, message: RunEnded) -> None:
+        run = self.runs.get(message.run)
+        if run is not None and run.agent == agent:
+            run.agent = None
+            self._end(run, message)
+
+    def return_run(self, agent: str, name: str, now: float, *, full: bool = False) -> None:
+        """Queue a run again that its agent returns; `full`: this node has no room on its disk."""
+        if full:
+            self._full_since[self.agents[agent].facts.node] = now
+        run = self.runs.get(name)
+        if run is None or run.agent != agent:
+            return
+        run.agent, self._queues = None, None
+        if self.closing:
+            self._end(run, RunEnded(name, "lost", "stopped"))
+        elif run.is_closed:
+            self._end(run, RunEnded(name, "released"))
+        elif run.cancelled is not None:
+            self._end(run, RunEnded(name, "cancelled"))
+
+    def lose_agent(self, name: str, now: float) -> None:
+        """Remove an agent that has vanished; its run waits again."""
+        agent = self.agents.pop(name, None)
+        if agent is None or agent.run is None:
+            return
+        run = self.runs.get(agent.run)
+        if run is None or run.agent != name:
+            return
+        run.losses += 1
+        self.agents[name] = agent
+        self.return_run(name, agent.run, now)
+        del self.agents[name]
+        if run.is_waiting and run.losses >= MAX_LOSSES:
+            self._end(run, RunEnded(agent.run, "lost", f"its node was lost {run.losses} times"))
+
+    # Called from time to time
+
+    def assign_runs(self, now: float) -> None:
+        """Give runs to the agents that are ready."""
+        if self.paused or self.closing:
+            return
+        ready = [
+            (name, agent)
+            for name, agent in self.agents.items()
+            if agent.is_ready and not agent.is_stopping and not self.is_full(agent.facts.node, now)
+        ]
+        if not ready:
+            return
+        if self._queues is None:
+            self._queues = {
+                exclusive: WaitingRuns.among(self.runs.values(), exclusive=exclusive)
+                for exclusive in (False, True)
+            }
+        agents_by_genre = collections.Counter(a.genre for a in self.agents.values() if a.run)
+        for name, agent in ready:
+            run = self._queues[agent.exclusive].take(agent.facts.node, agent.genre, agents_by_genre)
+            if run is None:
+                continue
+            entry = run.entry
+            agents_by_genre[entry.genre] += 1
+            run.agent, run.node = name, agent.facts.node
+            agent.is_ready, agent.run, agent.genre = False, entry.run, entry.genre
+            agent.held.pop(entry.run, None)
+            message = TrainRun(entry.run, run.spec, entry.exclusive, run.has_data)
+            self.outbox.append((name, message, join_lines(run.lines)))
+
+    def expire(self, now: float, silence: float, idle: float) -> list[str]:
+        """End cancelled runs that go on, stop idle agents; the agents silent for too long."""
+        for run in self.runs.values():
+            if run.cancelled is None or run.ended or now - run.cancelled < CANCEL_PATIENCE:
+                continue
+            if run.agent is not None:
+                self._to_agent(run.agent, KillRun(run.entry.run, "cancelled"))
+                run.agent = None
+            self._end(run, RunEnded(run.entry.run, "cancelled"))
+        for name, agent in self.agents.items():
+            is_idle = agent.is_ready and now - agent.idle_since > idle
+            is_full = agent.is_ready and self.is_full(agent.facts.node, now)
+            if (is_idle and not agent.is_stopping) or is_full:
+                self._stop_agent(name)
+        return [name for name, a in self.agents.items() if now - a.last_message > silence]
+
+    def is_full(self, node: str, now: float) -> bool:
+        """Whether the node reported a full disk a short while ago."""
+        return now - self._full_since.get(node, -FULL_SECONDS) < FULL_SECONDS
+
+    def full_nodes(self, now: float) -> list[str]:
+        return [node for node in self._full_since if self.is_full(node, now)]
+
+    def count_waiting(self, *, exclusive: bool) -> int:
+        """How many runs wait for an agent."""
+        return sum(r.is_waiting and r.entry.exclusive == exclusive for r in self.runs.values())
+
+    def status(self) -> WorkStatus:
+        """The agents and their runs, for the client."""
+        agents = []
+        for agent in self.agents.values():
+            beat = agent.heartbeat or Heartbeat("cpu")
+            agents.append(
+                AgentStatus(agent.facts.host, beat.device, agent.run, beat.pid, beat.memory)
+            )
+        return WorkStatus(tuple(agents), self.blocking_reason)
+
+    def _could_use_lines(self, name: str, agent: ConnectedAgent) -> bool:
+        run = self.runs.get(name)
+        return run is not None and run.is_waiting and agent.held[name] > len(run.lines)
+
+    def _request_held_lines(self, name: str) -> None:
+        for agent_name, agent in self.agents.items():
+            if name in agent.held and self._could_use_lines(name, agent):
+                self._to_agent(agent_name, RequestLines((name,)))
+
+    def _append_lines(self, run: SubmittedRun, lines: list[EventLine]) -> None:
+        fresh = newer_lines(run.lines[-1] if run.lines else None, lines)
+        if fresh:
+            run.lines.extend(fresh)
+            self._to_client(EventLines(run.entry.run), join_lines(fresh))
+
+    def _end(self, run: SubmittedRun, ended: RunEnded) -> None:
+        run.ended = ended
+        self._to_client(ended)
+
+    def _stop_agent(self, agent: str) -> None:
+        self.agents[agent].is_stopping = True
+        self._to_agent(agent, StopAgent())
+
+    def _to_client(self, message: AnyMessage, blob: bytes = b"") -> None:
+        self.outbox.append((CLIENT, message, blob))
+
+    def _to_agent(self, agent: str, message: AnyMessage) -> None:
+        self.outbox.append((agent, message, b""))

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from postertui.published.facts import BASE_RATES
+from postertui.runs.store.columns import SCORES
 
 PUBLISHED_SCHEMA: dict[str, type[pl.DataType]] = {
     "Regularizer": pl.String,
@@ -52,6 +53,7 @@ ADDED_SCHEMA: dict[str, type[pl.DataType]] = {
     "dead": pl.Boolean,
     "learning_rate": pl.Float64,
     "seconds": pl.Float64,
+    **dict.fromkeys(SCORES, pl.Float64),
 }
 
 #: Column name to polars type, in the order in which a table is written.

@@ -28,3 +28,6 @@ PAUSED = "paused"
 
 #: A whole number; higher goes earlier, 0 where the file is missing.
 PRIORITY = "priority"
+
+#: The probability of each validation and test poster (see `postertui.predictions.table`).
+PREDICTIONS = "predictions.parquet"

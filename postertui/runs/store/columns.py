@@ -14,6 +14,17 @@ from postertui.runs.events import Event
 
 _SIDES = ("train", "test")
 
+#: What follows from posters' probabilities: the threshold chosen on validation, and how good they
+#: are in either cohort.
+SCORES: tuple[str, ...] = (
+    "threshold",
+    *(
+        f"{cohort}_{score}"
+        for cohort in ("val", "test")
+        for score in ("ap", "auroc", "brier", "precision", "recall", "fscore_threshold")
+    ),
+)
+
 #: The history table's columns that differ from epoch to epoch, as an `epoch` event carries them.
 METRICS: tuple[str, ...] = (
     *(f"{side}_{m}" for side in _SIDES for m in ("loss", "accuracy", "fscore")),
@@ -24,6 +35,7 @@ METRICS: tuple[str, ...] = (
     "learning_rate",
     "seconds",
     "dead",
+    *SCORES,
 )
 
 #: What is kept of an epoch, as floats: NaN where it is undefined or was not recorded.

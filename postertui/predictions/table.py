@@ -1,0 +1,161 @@
+"""`predictions.parquet` of a run: its probability for each validation and test poster.
+
+    id int64, cohort uint8, label uint8, probability float32 [, probability_best float32]
+
+One row per poster in the order of the data folder, cohort after cohort. `probability` is that of
+the weights after the last epoch; `probability_best` that of the epoch with the best validation
+loss, where the run kept it. Copies of the mirrored posters have their poster's id.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from postertui.runs import layout
+from postertui.system.atomic_files import write_atomic
+from postertui.system.errors import UserError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Probabilities = NDArray[np.float32]
+
+_DTYPES = {"id": np.int64, "cohort": np.uint8, "label": np.uint8, "probability": np.float32}
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """The rows of one run's `predictions.parquet`, each column (n,)."""
+
+    ids: NDArray[np.int64]
+    cohorts: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    probabilities: Probabilities
+    best_probabilities: Probabilities | None = None
+
+    def __post_init__(self) -> None:
+        shapes = [self.ids.shape, self.cohorts.shape, self.labels.shape, self.probabilities.shape]
+        if self.best_probabilities is not None:
+            shapes.append(self.best_probabilities.shape)
+        if len(set(shapes)) != 1 or self.ids.ndim != 1:
+            raise ValueError(f"columns of shapes {shapes}")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def of_cohorts(self, cohorts: Iterable[int]) -> Predictions:
+        """The rows of the posters of `cohorts`, in the same order."""
+        rows = np.isin(self.cohorts, np.array([*cohorts], np.uint8))
+        best = self.best_probabilities
+        return Predictions(
+            self.ids[rows],
+            self.cohorts[rows],
+            self.labels[rows],
+            self.probabilities[rows],
+            None if best is None else best[rows],
+        )
+
+    def has_posters_of(self, other: Predictions) -> bool:
+        """Whether both are of the same posters in the same order, with the same labels."""
+        return (
+            np.array_equal(self.ids, other.ids)
+            and np.array_equal(self.cohorts, other.cohorts)
+            and np.array_equal(self.labels, other.labels)
+        )
+
+    def frame(self) -> pl.DataFrame:
+        """The rows as the file has them."""
+        import polars as pl
+
+        columns = {
+            "id": self.ids,
+            "cohort": self.cohorts,
+            "label": self.labels,
+            "probability": self.probabilities,
+        }
+        if self.best_probabilities is not None:
+            columns["probability_best"] = self.best_probabilities
+        return pl.DataFrame(columns)
+
+
+def predictions_path(run_folder: Path) -> Path:
+    """The file with the run's predictions, whether it is there or not."""
+    return run_folder / layout.PREDICTIONS
+
+
+def write_predictions(run_folder: Path, predictions: Predictions) -> None:
+    """Write a run's predictions, whole and on the disk or not at all. Raises `OSError`."""
+    data = io.BytesIO()
+    predictions.frame().write_parquet(data, compression="zstd")
+    write_atomic(predictions_path(run_folder), data.getvalue(), durable=True)
+
+
+def read_predictions(run_folder: Path) -> Predictions:
+    """A run's predictions.
+
+    Raises
+    ------
+    UserError
+        If there are none (exit code 3: the run is old, imported, or they were pruned), or the file
+        is damaged.
+    """
+    import polars as pl
+
+    path = predictions_path(run_folder)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(
+            f"{path}: no predictions were kept of this run; train it again, or choose one that "
+            "has them",
+            exit_code=3,
+        ) from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    if len(data) < 12 or data[-4:] != b"PAR1":  # polars' reader would panic, and say so
+        raise UserError(f"{path}: not a whole Parquet file; {_MEND}")
+    try:
+        return _from_frame(pl.read_parquet(io.BytesIO(data)))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{path}: not a run's predictions ({reason}); {_MEND}") from None
+
+
+_MEND = "delete it and train the run again"
+
+
+def _from_frame(frame: pl.DataFrame) -> Predictions:
+    """Raises `ValueError` for a column that is missing, or has values that none can have."""
+    missing = [name for name in _DTYPES if name not in frame.columns]
+    if missing:
+        raise ValueError(f"no column `{missing[0]}`")
+    columns = {}
+    for name in [*_DTYPES, "probability_best"]:
+        if name not in frame.columns:
+            continue
+        column = frame[name]
+        if not column.dtype.is_numeric() or column.null_count():
+            raise ValueError(f"column `{name}` has values that are no numbers")
+        columns[name] = column.to_numpy().astype(_DTYPES.get(name, np.float32))
+    if columns["label"].max(initial=0) > 1:
+        raise ValueError("column `label` has values other than 0 and 1")
+    if columns["cohort"].max(initial=0) > 9:
+        raise ValueError("column `cohort` has values other than 0 to 9")
+    for name in ("probability", "probability_best"):
+        p = columns.get(name)
+        if p is not None and ((p < 0) | (p > 1)).any():
+            raise ValueError(f"column `{name}` has values outside 0 to 1")
+    return Predictions(
+        columns["id"],
+        columns["cohort"],
+        columns["label"],
+        columns["probability"],
+        columns.get("probability_best"),
+    )

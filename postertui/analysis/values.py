@@ -43,7 +43,7 @@ def dead_rows(table: pl.DataFrame) -> pl.Expr:
 
 def lower_is_better(metric: str) -> bool:
     """Whether a smaller value of `metric` is the better one."""
-    return "loss" in metric
+    return "loss" in metric or "brier" in metric
 
 
 def with_keys(table: pl.DataFrame) -> pl.DataFrame:

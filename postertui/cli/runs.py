@@ -94,21 +94,26 @@ def _open_log(path: Path, *, even_empty: bool) -> BinaryIO | None:
 
 
 def run_lines(runs: Sequence[Run]) -> Iterator[str]:
-    """One aligned line per run: state, epochs, test F, name, and why it ended so."""
+    """One aligned line per run: state, epochs, test F and AP, name, and why it ended so."""
     from postertui.system.text import strip_control_chars
 
     width = max((len(run.name) for run in runs), default=0)
-    yield f"{'STATE':<11}  {'EPOCH':>9}  {'TEST F':>6}  {'RUN':<{width}}  REASON".rstrip()
+    scores = f"{'TEST F':>6}  {'AP':>5}"
+    yield f"{'STATE':<11}  {'EPOCH':>9}  {scores}  {'RUN':<{width}}  REASON".rstrip()
     for run in runs:
         total = run.spec.variant.epochs if run.spec else "?"
-        score = run.newest("test_fscore_soft")
-        if score is None:
-            score = run.newest("test_fscore")
-        shown = "-" if score is None else f"{score:.3f}"
+        fscore = run.newest("test_fscore_soft")
+        if fscore is None:
+            fscore = run.newest("test_fscore")
+        scores = f"{_shown_score(fscore):>6}  {_shown_score(run.newest('test_ap')):>5}"
         reason = " ".join(strip_control_chars(run.reason or "").split())
         epochs = f"{run.epoch}/{total}"
         name = strip_control_chars(run.name)
-        yield f"{shown_state(run):<11}  {epochs:>9}  {shown:>6}  {name:<{width}}  {reason}".rstrip()
+        yield f"{shown_state(run):<11}  {epochs:>9}  {scores}  {name:<{width}}  {reason}".rstrip()
+
+
+def _shown_score(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def shown_state(run: Run) -> str:

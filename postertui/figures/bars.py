@@ -57,15 +57,18 @@ def black_bars(
 def _rates(
     source: Source, genres: Sequence[str], options: Options, splits: Sequence[Split]
 ) -> Iterator[tuple[tuple[int, int], str, Split, pl.DataFrame]]:
-    """Dash, meaning, split and per genre the height of each bar; no other metric has bars."""
+    """Dash, meaning, split and per genre the height of each bar.
+
+    They are of F-scores; the base rate is also the average precision of a random order.
+    """
     known = [g for g in source.rates if g in genres]
-    if not known or not options.is_fscore:
+    if not known or not (options.is_fscore or options.metric == "ap"):
         return
     for baseline, dash, meaning in (
         ("stratified", DASHED, BASE_RATE),
         ("always", DOTTED, ALWAYS_YES),
     ):
-        if baseline not in options.baselines:
+        if baseline not in options.baselines or (baseline == "always" and not options.is_fscore):
             continue
         for split in splits:
             rates = [source.rates[g][SPLITS.index(split)] for g in known]

@@ -51,7 +51,11 @@ def draw_curves(
     `baseline_genres`, or for all genres shown.
     """
     facets = (*down, *columns)
-    lines = {split: _split_lines(rows, split, options.metric, facets) for split in SPLITS}
+    lines = {
+        split: _split_lines(rows, split, options.metric, facets)
+        for split in SPLITS
+        if f"{split.lower()}_{options.metric}" in rows.columns  # AP is of test posters alone
+    }
     x = x or Axis("epoch", breaks=_epoch_breaks(rows))
     y = y or Axis(METRICS[options.metric])
     notes = [*notes, *describe_duplicates(rows)]

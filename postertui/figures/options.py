@@ -15,6 +15,10 @@ METRICS: dict[str, str] = {
     "fscore": "F score",
     "fscore_soft": "soft F score, whole cohort",
     "fscore_hard": "hard F score, whole cohort",
+    "fscore_threshold": "F score at the threshold chosen on validation",
+    "ap": "average precision",
+    "auroc": "AUROC",
+    "brier": "Brier score",
     "accuracy": "accuracy",
     "loss": "loss",
 }

@@ -51,8 +51,8 @@ def test_listing_shows_state_epochs_f_and_reason(folder: Path, two: tuple[str, s
     code, out, err = call("runs", "--runs", str(folder))
     assert code == 0
     head, *lines = out.splitlines()
-    assert head.split() == ["STATE", "EPOCH", "TEST", "F", "RUN", "REASON"]
-    found = {line.split()[3]: line.split() for line in lines}
+    assert head.split() == ["STATE", "EPOCH", "TEST", "F", "AP", "RUN", "REASON"]
+    found = {line.split()[4]: line.split() for line in lines}
     assert set(found) == {*two, failed}
     assert found[two[0]][:2] == ["done", "5/5"]
     assert 0 < float(found[two[0]][2]) < 1
@@ -61,7 +61,7 @@ def test_listing_shows_state_epochs_f_and_reason(folder: Path, two: tuple[str, s
     assert err.strip() == "3 runs: 2 done, 1 failed"
 
     code, out, err = call("runs", "--runs", str(folder), "genre:comedy", "or", "state:failed")
-    assert {line.split()[3] for line in out.splitlines()[1:]} == {two[0], failed}
+    assert {line.split()[4] for line in out.splitlines()[1:]} == {two[0], failed}
 
     code, out, _ = call("runs", "--runs", str(folder), "--json", failed)
     [record] = json.loads(out)

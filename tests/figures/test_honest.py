@@ -222,3 +222,12 @@ def test_letters_are_jittered_the_same_every_time_and_no_further_than_r() -> Non
     moved = one.filter(pl.col("mark") == "letter")["epoch"].to_numpy()
     assert float(np.abs(moved - moved.round()).max()) <= 0.4
     assert len(np.unique(moved)) > 20
+
+
+def test_average_precision_is_drawn_of_the_test_cohort_with_its_base_rate() -> None:
+    table = seeds(2).with_columns(test_ap=pl.col("test_fscore") / 2)
+    picture = compare(table, metric="ap", baselines=("stratified", "always"))
+    lines = picture.marks().filter(pl.col("mark") == "line")
+    assert lines["series"].unique().to_list() == ["Test"]
+    assert {layer.meaning for layer in layers(picture, "hline")} == {"base rate"}
+    assert not any(hidden.split == "Train" for hidden in picture.hidden)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from postertui.dashboard.charts.cell import LETTERS, Row, Text, ascii_mark
 from postertui.dashboard.charts.panels import COMPARED, Arrangement, Key, natural
-from postertui.dashboard.live.view import F_METRICS, METRICS, RunView
+from postertui.dashboard.live.view import F_METRICS, LOWER_IS_BETTER, METRICS, RunView
 from postertui.dashboard.numbers import compact, score
 from postertui.dashboard.options import Options
 from postertui.dashboard.safe import cells, fit
@@ -114,7 +114,7 @@ def _best_of(runs: Sequence[RunView], options: Options, cursor: int | None) -> t
     valued = [(v, r) for r in runs if (v := value_at(r, "test", options, cursor)) is not None]
     if not valued:
         return ((runs[0].state, runs[0].state) if not runs[0].epoch else ("–", "dim"),)
-    pick = min if options.metric == "loss" else max
+    pick = min if options.metric in LOWER_IS_BETTER else max
     value, run = pick(valued, key=lambda pair: pair[0])
     if options.metric not in F_METRICS:
         return ((value_text(value, options), "text"),)

@@ -32,6 +32,10 @@ METRIC = {
     "fscore": "fscore",
     "soft": "fscore_soft",
     "hard": "fscore_hard",
+    "chosen": "fscore_threshold",
+    "ap": "ap",
+    "auroc": "auroc",
+    "brier": "brier",
     "loss": "loss",
     "accuracy": "accuracy",
 }

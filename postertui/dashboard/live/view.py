@@ -22,11 +22,16 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fscore": ("F as published", ("fscore",)),
     "soft": ("soft F", ("fscore_soft",)),
     "hard": ("hard F", ("fscore_hard",)),
+    "ap": ("average precision", ("ap",)),
+    "auroc": ("AUROC", ("auroc",)),
+    "brier": ("Brier score", ("brier",)),
+    "chosen": ("F at the chosen threshold", ("fscore_threshold",)),
     "loss": ("loss", ("loss",)),
     "accuracy": ("accuracy", ("accuracy",)),
     "learning_rate": ("learning rate", ("learning_rate",)),
 }
-F_METRICS = ("f", "fscore", "soft", "hard")
+F_METRICS = ("f", "fscore", "soft", "hard", "chosen")
+LOWER_IS_BETTER = ("loss", "brier")
 
 Side = str  # "train" or "test"
 
@@ -142,12 +147,12 @@ class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
         return None if math.isnan(value) else value
 
     def best(self, metric: str = "f", side: Side = "test") -> float | None:
-        """The highest value over the epochs (the lowest for a loss)."""
+        """The best value over the epochs."""
         column = self.column(side, metric)
         if column is None:
             return None
         values = self.history.array(column)
-        return float(np.nanmin(values) if metric == "loss" else np.nanmax(values))
+        return float(np.nanmin(values) if metric in LOWER_IS_BETTER else np.nanmax(values))
 
     def bar(self, value: float | None) -> str:
         """Where a test F stands: `above` always-yes, `between`, `below` the base rate, or ``."""

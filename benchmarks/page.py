@@ -47,9 +47,9 @@ def write_page(table: Path, out: Path) -> tuple[float, float]:
     The second time the figures are there, so that it is the page alone that is measured.
     """
     from postertui.cli.report import draw_history
-    from postertui.report import Request
+    from postertui.report import ReportRequest
 
-    request = Request(everything=True, figures=("models",))
+    request = ReportRequest(everything=True, figures=("models",))
     draw_history(table, out, request, pages=["html"])
     began, worked = time.perf_counter(), time.process_time()
     draw_history(table, out, request, pages=["html"])

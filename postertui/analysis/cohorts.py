@@ -1,7 +1,7 @@
-"""What a history table says about its cohorts: how many posters, what share of them positive.
+"""The cohorts of a history table: how many posters, what share of them positive.
 
 A table of today carries base rates and confusion counts. One from 2017 carries neither; for its
-genres both are known.
+genres both are in `published.facts`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SCHEMA = {
 
 
 def cohort_facts(table: pl.DataFrame) -> pl.DataFrame:
-    """One row per genre of the table (`SCHEMA`); null where neither table nor 2017 tells.
+    """One row per genre of the table (`SCHEMA`); null where neither the table nor 2017 has it.
 
     Base rates come from the columns `train_base_rate` and `test_base_rate`, sizes from the
     confusion counts. A genre of 2017 with 2017's base rates has 2017's cohort sizes.
@@ -45,10 +45,10 @@ def cohort_facts(table: pl.DataFrame) -> pl.DataFrame:
     genres = table.group_by("genre").agg(aggregated).sort("genre")
     rows = []
     for row in genres.iter_rows(named=True):
-        known = BASE_RATES.get(row["genre"])
-        if known is not None:
+        published = BASE_RATES.get(row["genre"])
+        if published is not None:
             for cohort, share, size in zip(
-                ("train", "test"), known, (TRAIN_POSTERS, TEST_POSTERS), strict=True
+                ("train", "test"), published, (TRAIN_POSTERS, TEST_POSTERS), strict=True
             ):
                 given = row[f"{cohort}_base_rate"]
                 is_2017 = given is None or abs(given - share) < 1e-6

@@ -33,16 +33,16 @@ from typing import Any, Literal
 
 import polars as pl
 
-from postertui.analysis.noise import Noise, equal_settings, noise_floor
+from postertui.analysis.noise import Noise, estimate_noise, find_equal_variants
 from postertui.analysis.pairs import (
     CELL_SCHEMA,
     CORRECTIONS,
     Correction,
     DifferenceNoise,
+    assess_cells,
     difference_noise,
     group_cells,
     interval_and_p,
-    judge_cells,
     pair_runs,
     with_verdicts,
 )
@@ -135,8 +135,8 @@ def compare(
     involved = {n for pair in chosen for n in pair}
     compared = table.filter(pl.col("name").is_in(involved))
     values = run_values(table, metric, resolve_rule(compared, rule))
-    equal = equal_settings(table)
-    noise = noise_floor(values, equal)
+    equal = find_equal_variants(table)
+    noise = estimate_noise(values, equal)
     pairs = pl.concat([pair_runs(values, a, b) for a, b in chosen])
     if genres is not None:
         pairs = pairs.filter(pl.col("genre").is_in(list(genres)))
@@ -144,7 +144,7 @@ def compare(
     groups = group_cells(pairs)
     spread = difference_noise(groups, noise)
     sign = -1.0 if lower_is_better(metric) else 1.0
-    cells = judge_cells(groups, spread, correction, sign)
+    cells = assess_cells(groups, spread, correction, sign)
     if over == "auto":
         over = "runs" if spread.df else "genres"
     rows = _rows(chosen, cells, values, spread, equal, over)

@@ -1,7 +1,7 @@
-"""What went wrong in a run, told from its history alone.
+"""What went wrong in a run, derived from its history alone.
 
 Each finding says since which epoch, in one line, and what to try. A run can have several; one that
-is dead or has collapsed has no trend worth a word.
+is dead or has collapsed has no trend.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ KINDS: tuple[Kind, ...] = (
     "improving",
 )
 
-#: A trend is told from this many epochs or more.
+#: The fewest epochs that make a trend.
 _ENOUGH_EPOCHS = 5
 #: Metrics count as moved beyond this many times their jitter from epoch to epoch. The peak of a
 #: curve is picked because it is high: at 3 one flat curve in thirty seems to fall, at 2 one in
@@ -60,7 +60,7 @@ FINDING_SCHEMA = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class RunFinding:
     """One thing that is wrong with a run, since `since_epoch`.
 
     `line` explains it and `advice` says what to try, in one sentence each.
@@ -125,19 +125,19 @@ class _Run:
     is_dead: Any
     columns: dict[str, Floats]
 
-    def findings(self) -> list[Finding]:
-        found = [self._dead(), self._collapsed()]
-        if found == [None, None]:
+    def findings(self) -> list[RunFinding]:
+        findings = [self._dead(), self._collapsed()]
+        if findings == [None, None]:
             overfitting = self._overfitting()
-            found += [self._diverging(), overfitting]
-            found.append(None if overfitting else self._improving())
-        found.append(self._empty_batches())
-        return sorted((f for f in found if f is not None), key=lambda f: KINDS.index(f.kind))
+            findings += [self._diverging(), overfitting]
+            findings.append(None if overfitting else self._improving())
+        findings.append(self._empty_batches())
+        return sorted((f for f in findings if f is not None), key=lambda f: KINDS.index(f.kind))
 
     def _column(self, name: str) -> Floats:
         return self.columns.get(name, np.full(len(self.epochs), math.nan))
 
-    def _dead(self) -> Finding | None:
+    def _dead(self) -> RunFinding | None:
         if not self.is_dead.any():
             return None
         since = self.epochs[int(self.is_dead.argmax())]
@@ -146,14 +146,14 @@ class _Run:
         if rate is not None and posters is not None:
             chance = 1 - (1 - (1 - rate) ** self.batch) ** (posters / self.batch)
             why += f" ({_percent(chance)} of epochs have one)"
-        return Finding(
+        return RunFinding(
             "dead",
             since,
             f"The weights are NaN since epoch {since}: {why}. It goes on, but learns nothing.",
             "Train it in sound mode, which skips the update of such a batch, or in larger batches.",
         )
 
-    def _collapsed(self) -> Finding | None:
+    def _collapsed(self) -> RunFinding | None:
         if self.is_dead.any():
             return None
         rate, posters = self.facts["test_base_rate"], self.facts["test_posters"]
@@ -177,25 +177,25 @@ class _Run:
                 return self._collapse_finding(kind, self.epochs[int(says.argmax())])
         return None
 
-    def _collapse_finding(self, kind: str, since: int) -> Finding:
+    def _collapse_finding(self, kind: str, since: int) -> RunFinding:
         rate = self.facts["test_base_rate"]
         if kind == "always-yes":
-            bar = "" if rate is None else f" F {always_yes_f(rate):.3f} costs nothing."
-            return Finding(
+            baseline = "" if rate is None else f" F {always_yes_f(rate):.3f} costs nothing."
+            return RunFinding(
                 "always-yes",
                 since,
-                f"Says yes to every poster since epoch {since}.{bar}",
+                f"Predicts yes for every poster since epoch {since}.{baseline}",
                 "Lower the learning rate or weaken the regularizer; compare with base.",
             )
         share = "" if rate is None else f" {_percent(1 - rate)} accuracy means nothing here."
-        return Finding(
+        return RunFinding(
             "always-no",
             since,
-            f"Says no to every poster since epoch {since}.{share}",
+            f"Predicts no for every poster since epoch {since}.{share}",
             "Train on the soft F-score, or on BCE with class weights; lower the learning rate.",
         )
 
-    def _empty_batches(self) -> Finding | None:
+    def _empty_batches(self) -> RunFinding | None:
         ran = ~np.isnan(self._column("test_accuracy")) & ~self.is_dead
         undefined = ran & np.isnan(self._column("test_fscore"))
         if not undefined.any():
@@ -208,7 +208,7 @@ class _Run:
             expected = f" ({number:.2g} of {batches} expected in a random order)"
         pooled = not np.isnan(self._column("test_fscore_soft")).all()
         genre = self.head["genre"]
-        return Finding(
+        return RunFinding(
             "empty batches",
             self.epochs[int(undefined.argmax())],
             f"Test F is undefined in {undefined.sum()} of {ran.sum()} live epochs: a batch of "
@@ -218,7 +218,7 @@ class _Run:
             else "Train it again: today's test_fscore_soft is over the whole cohort.",
         )
 
-    def _diverging(self) -> Finding | None:
+    def _diverging(self) -> RunFinding | None:
         keep, loss = _finite(self._column("train_loss"))
         if loss.size < _ENOUGH_EPOCHS:
             return None
@@ -227,14 +227,14 @@ class _Run:
         if rise < max(0.1 * abs(float(loss[lowest])), _BEYOND * _jitter(loss)):
             return None
         since = self.epochs[int(keep[min(lowest + 1, loss.size - 1)])]
-        return Finding(
+        return RunFinding(
             "diverging",
             since,
             f"Training loss rises since epoch {since}: from {loss[lowest]:.3g} to {loss[-1]:.3g}.",
             "Lower the learning rate.",
         )
 
-    def _overfitting(self) -> Finding | None:
+    def _overfitting(self) -> RunFinding | None:
         keep, test, train = self._curves()
         if test.size < _ENOUGH_EPOCHS:
             return None
@@ -247,7 +247,7 @@ class _Run:
         if drop < 0.01 * abs(float(smooth[peak])) or not train[-1] > train[peak + 1]:
             return None
         since = self.epochs[int(keep[peak + 2])]
-        return Finding(
+        return RunFinding(
             "overfitting",
             since,
             f"Test falls since epoch {since} (from {abs(smooth[peak]):.3f} to "
@@ -255,7 +255,7 @@ class _Run:
             "Stop earlier, regularize more, or make the head smaller.",
         )
 
-    def _improving(self) -> Finding | None:
+    def _improving(self) -> RunFinding | None:
         keep, test, _ = self._curves()
         if test.size < _ENOUGH_EPOCHS:
             return None
@@ -265,7 +265,7 @@ class _Run:
         if slope * (width - 1) <= _BEYOND * _jitter(test) or test.argmax() < test.size - 2:
             return None
         since = self.epochs[int(keep[-width])]
-        return Finding(
+        return RunFinding(
             "improving",
             since,
             f"Still improving at the end: {slope:+.4f} an epoch since epoch {since}.",

@@ -27,8 +27,8 @@ CHOICE_SCHEMA = {
     "test_tn": pl.Float64,
     "counts": pl.String,
 }
-TEAM_SCHEMA = {
-    "who": pl.String,
+TOTAL_SCHEMA = {
+    "model": pl.String,
     "chosen_by": pl.String,
     "genres": pl.Int64,
     "macro_f1": pl.Float64,
@@ -47,16 +47,16 @@ _CELLS = ("tp", "fp", "fn", "tn")
 
 @dataclass(frozen=True)
 class Ensemble:
-    """`choices` has the ensemble's variant per genre (`CHOICE_SCHEMA`), `teams` the totals.
+    """`choices` has the ensemble's variant per genre (`CHOICE_SCHEMA`), `totals` the sums.
 
-    `teams` (`TEAM_SCHEMA`) compares the ensemble, the best single variant by training F and the
+    `totals` (`TOTAL_SCHEMA`) compares the ensemble, the best single variant by training F and the
     best one in hindsight, all over the same genres: those where a test F exists for the ensemble
-    and both variants. `counts` says whether the confusion counts are `pluralize` or `implied` by
+    and both variants. `counts` says whether the confusion counts are `counted` or `implied` by
     accuracy and F (see `implied_counts`). `notes` belong under the table.
     """
 
     choices: pl.DataFrame
-    teams: pl.DataFrame
+    totals: pl.DataFrame
     notes: tuple[str, ...]
 
 
@@ -103,15 +103,15 @@ def ensemble(table: pl.DataFrame, rule: str | int = "last") -> Ensemble:
     for name in (by_training, by_test):
         genres &= set(usable.filter(pl.col("name") == name)["genre"].to_list())
     shared = usable.filter(pl.col("genre").is_in(sorted(genres)))
-    teams = pl.DataFrame(
+    totals = pl.DataFrame(
         [
-            _team("ensemble", "training F, genre by genre", best, genres),
-            _team(by_training, "training F", shared.filter(pl.col("name") == by_training), genres),
-            _team(
+            _total("ensemble", "training F, genre by genre", best, genres),
+            _total(by_training, "training F", shared.filter(pl.col("name") == by_training), genres),
+            _total(
                 by_test, "test F, in hindsight", shared.filter(pl.col("name") == by_test), genres
             ),
         ],
-        schema=TEAM_SCHEMA,
+        schema=TOTAL_SCHEMA,
     )
     missing = sorted(set(table["genre"].unique().to_list()) - set(best["genre"].to_list()))
     notes = [f"{test_metric} {rule_line(table, rule)}; variants averaged over their seeds."]
@@ -119,7 +119,7 @@ def ensemble(table: pl.DataFrame, rule: str | int = "last") -> Ensemble:
         notes.append(f"Left out, as no variant has a test F there: {', '.join(missing)}.")
     if (best["counts"] == "implied").any():
         notes.append("Confusion counts are implied by accuracy and F: the table has none.")
-    return Ensemble(best.select(*CHOICE_SCHEMA), teams, tuple(notes))
+    return Ensemble(best.select(*CHOICE_SCHEMA), totals, tuple(notes))
 
 
 def _cells(table: pl.DataFrame, train: str, test: str, rule: str | int) -> pl.DataFrame:
@@ -155,17 +155,17 @@ def _cells(table: pl.DataFrame, train: str, test: str, rule: str | int) -> pl.Da
     return pl.DataFrame(filled, schema=CHOICE_SCHEMA).sort("genre", "name")
 
 
-def _team(who: str, chosen_by: str, cells: pl.DataFrame, genres: set[str]) -> dict[str, Any]:
+def _total(model: str, chosen_by: str, cells: pl.DataFrame, genres: set[str]) -> dict[str, Any]:
     own = cells.filter(pl.col("genre").is_in(sorted(genres)))
-    row: dict[str, Any] = dict.fromkeys(TEAM_SCHEMA)
-    row |= {"who": who, "chosen_by": chosen_by, "genres": own.height}
+    row: dict[str, Any] = dict.fromkeys(TOTAL_SCHEMA)
+    row |= {"model": model, "chosen_by": chosen_by, "genres": own.height}
     row |= {"macro_f1": own["test_fscore"].mean(), "counts": ""}
-    pluralize = own.drop_nulls("test_tp")
-    if pluralize.height and pluralize.height == own.height:
-        tp, fp, fn, tn = (float(pluralize[f"test_{c}"].sum()) for c in _CELLS)
+    counted = own.drop_nulls("test_tp")
+    if counted.height and counted.height == own.height:
+        tp, fp, fn, tn = (float(counted[f"test_{c}"].sum()) for c in _CELLS)
         row |= {"tp": tp, "fp": fp, "fn": fn, "tn": tn}
         row |= {"precision": tp / (tp + fp) if tp + fp else None}
         row |= {"recall": tp / (tp + fn) if tp + fn else None}
         row |= {"micro_f1": 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else None}
-        row["counts"] = "implied" if (pluralize["counts"] == "implied").any() else "counted"
+        row["counts"] = "implied" if (counted["counts"] == "implied").any() else "counted"
     return row

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from postertui.analysis.noise import Noise, equal_settings, noise_floor
+from postertui.analysis.noise import Noise, estimate_noise, find_equal_variants
 from postertui.analysis.statistics import t_quantile
 from postertui.analysis.values import (
     default_metric,
@@ -76,7 +76,7 @@ def leaderboard(
     """The table's variants in order of `metric` (by default `default_metric`)."""
     metric = metric or default_metric(table)
     values = run_values(table, metric, resolve_rule(table, rule))
-    noise = noise_floor(values, equal_settings(table))
+    noise = estimate_noise(values, find_equal_variants(table))
     sign = -1.0 if lower_is_better(metric) else 1.0
     cells = (
         values.filter(pl.col("state") == "ok")
@@ -88,7 +88,7 @@ def leaderboard(
     for models in cells.partition_by("genre", maintain_order=True):
         rows += _rank_genre(models.to_dicts(), noise, sign)
     notes = [f"{metric} {rule_line(table, rule)}.", noise.line]
-    if not noise.known:
+    if not noise.is_known:
         notes.append("Nothing is marked as best: without the noise no lead can be told from luck.")
     return Leaderboard(
         metric,
@@ -106,7 +106,7 @@ def lead_line(board: Leaderboard) -> str:
         return ""
     alone = board.genres.group_by("genre").agg(pl.col("best").sum())["best"]
     text = f"The median lead of a winner is {median(leads):.4f}"
-    if board.noise.known:
+    if board.noise.is_known:
         text += f", the noise of a run {board.noise.sd:.4f}"
         text += f"; {int((alone == 1).sum())} of {len(alone)} genres have a lone winner"
     return text + "."
@@ -115,7 +115,7 @@ def lead_line(board: Leaderboard) -> str:
 def _rank_genre(models: list[dict[str, Any]], noise: Noise, sign: float) -> list[dict[str, Any]]:
     """`models` of one genre, best first, with rank, interval and ties."""
     leader = models[0]
-    if not noise.known:
+    if not noise.is_known:
         return [
             model
             | {"low": None, "high": None, "rank": rank, "best": False}
@@ -165,7 +165,7 @@ def _overall(cells: pl.DataFrame, noise: Noise, sign: float) -> pl.DataFrame:
     residual = float(((y - design @ beta) ** 2).sum()) / df if df > 0 else math.nan
     variance = max(
         residual if df > 0 else 0.0,
-        noise.sd**2 * float((1 / cells["n"].to_numpy()).mean()) if noise.known else 0.0,
+        noise.sd**2 * float((1 / cells["n"].to_numpy()).mean()) if noise.is_known else 0.0,
     )
     covariance = read @ inverse @ read.T * variance
     order = np.argsort(-sign * means, kind="stable")

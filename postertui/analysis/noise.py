@@ -27,7 +27,7 @@ _NO_REGULARIZER = {"NoReg", "L1=0", "L1=0e", "L2=0", "L2=0e"}
 #: Fewer degrees of freedom than this say nothing about a spread.
 ENOUGH_DF = 3
 
-Source = Literal["replicates", "known-equal variants", "none"]
+NoiseSource = Literal["replicates", "known-equal variants", "none"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Noise:
     names what it was taken from.
     """
 
-    source: Source
+    source: NoiseSource
     sd: float = math.nan
     df: float = 0.0
     prior: float = math.nan
@@ -49,7 +49,7 @@ class Noise:
     settings: tuple[str, ...] = ()
 
     @property
-    def known(self) -> bool:
+    def is_known(self) -> bool:
         return self.source != "none"
 
     def variance(self, genre: str) -> tuple[float, float]:
@@ -57,7 +57,7 @@ class Noise:
 
         Raises `ValueError` where the noise is unknown.
         """
-        if not self.known:
+        if not self.is_known:
             raise ValueError("the noise is unknown")
         if self.prior_df == 0:
             return self.sd**2, self.df
@@ -68,7 +68,7 @@ class Noise:
     @property
     def line(self) -> str:
         """The noise in one sentence."""
-        if not self.known:
+        if not self.is_known:
             return "Noise: unknown. No setting was trained twice; train more seeds (--seeds 3)."
         what = (
             "seeds of the same setting"
@@ -81,7 +81,7 @@ class Noise:
         )
 
 
-def equal_settings(table: pl.DataFrame) -> dict[str, str]:
+def find_equal_variants(table: pl.DataFrame) -> dict[str, str]:
     """Variant name to the name of the first variant that trains the same network.
 
     Told from family, Regularizer, sizes, batch size and learning rate alone: λ = 0 is no
@@ -119,8 +119,8 @@ def equal_settings(table: pl.DataFrame) -> dict[str, str]:
     return equal
 
 
-def noise_floor(values: pl.DataFrame, equal: dict[str, str]) -> Noise:
-    """The noise of a run, from `run_values` and `equal_settings` of one table.
+def estimate_noise(values: pl.DataFrame, equal: dict[str, str]) -> Noise:
+    """The noise of a run, from `run_values` and `find_equal_variants` of one table.
 
     Replicates (two runs or more of one variant and genre) go first; where they give fewer than
     three degrees of freedom, variants that are the same under two names count as replicates of
@@ -152,7 +152,7 @@ def _within(ok: pl.DataFrame, keys: list[str]) -> dict[str, tuple[float, float]]
 
 
 def _noise(
-    source: Source, by_genre: dict[str, tuple[float, float]], names: tuple[str, ...]
+    source: NoiseSource, by_genre: dict[str, tuple[float, float]], names: tuple[str, ...]
 ) -> Noise:
     variances, dfs = np.array(list(by_genre.values()), dtype=float).T
     df = float(dfs.sum())

@@ -79,7 +79,7 @@ def difference_noise(cells: pl.DataFrame, noise: Noise) -> DifferenceNoise:
         variances = replicated["variance"].to_numpy()
         pooled = float((variances * dfs).sum() / dfs.sum())
         return DifferenceNoise(pooled, float(dfs.sum()), *squeeze_variances(variances, dfs))
-    if noise.known:
+    if noise.is_known:
         return DifferenceNoise(2 * noise.sd**2, noise.df, runs=noise)
     return DifferenceNoise()
 
@@ -119,7 +119,7 @@ def group_cells(pairs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def judge_cells(
+def assess_cells(
     groups: pl.DataFrame, spread: DifferenceNoise, correction: Correction, sign: float = 1.0
 ) -> pl.DataFrame:
     """`group_cells` with interval, p-value and verdict (`CELL_SCHEMA`).

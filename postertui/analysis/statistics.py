@@ -46,11 +46,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     They control the chance of one false claim among all, under any dependence (S. Holm, "A simple
     sequentially rejective multiple test procedure", Scand. J. Statist. 6, 1979).
     """
-    known = [i for i, p in enumerate(p_values) if not math.isnan(p)]
+    defined = [i for i, p in enumerate(p_values) if not math.isnan(p)]
     adjusted = [math.nan] * len(p_values)
     highest = 0.0
-    for rank, i in enumerate(sorted(known, key=lambda i: p_values[i])):
-        highest = max(highest, min(1.0, (len(known) - rank) * p_values[i]))
+    for rank, i in enumerate(sorted(defined, key=lambda i: p_values[i])):
+        highest = max(highest, min(1.0, (len(defined) - rank) * p_values[i]))
         adjusted[i] = highest
     return adjusted
 
@@ -60,10 +60,10 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
 
     Y. Benjamini and Y. Hochberg, J. R. Statist. Soc. B 57, 1995.
     """
-    known = [i for i, p in enumerate(p_values) if not math.isnan(p)]
+    defined = [i for i, p in enumerate(p_values) if not math.isnan(p)]
     adjusted = [math.nan] * len(p_values)
     lowest = 1.0
-    ordered = sorted(known, key=lambda i: p_values[i])
+    ordered = sorted(defined, key=lambda i: p_values[i])
     for rank in range(len(ordered), 0, -1):
         i = ordered[rank - 1]
         lowest = min(lowest, p_values[i] * len(ordered) / rank)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from postertui.analysis.bars import bars, margins
+from postertui.analysis.baselines import baselines, margins
 from postertui.analysis.compare import Comparison
 from postertui.analysis.ensemble import Ensemble
 from postertui.analysis.undefined import undefined_causes
@@ -35,20 +35,20 @@ def undefined_line(table: pl.DataFrame) -> str:
     reasons = {
         "dead": "because the model is dead",
         "empty batch": "because a batch of the test cohort has no positive",
-        "unexplained": "for no reason that the table tells",
+        "unexplained": "for no reason that the table shows",
     }
     parts = [f"{count:,} {reasons[cause]}" for cause, count in causes.iter_rows()]
     return f"{total:,} of {table.height:,} epochs have no test_fscore: {', '.join(parts)}."
 
 
-def bars_line(table: pl.DataFrame, metric: str, variant: str, rule: str | int = "last") -> str:
-    """Which genres a variant lifts above their bar; those that it does not with both numbers."""
+def baselines_line(table: pl.DataFrame, metric: str, variant: str, rule: str | int = "last") -> str:
+    """In which genres a variant is above the baseline; both numbers where it is not."""
     own = margins(table, metric, rule).filter(pl.col("name") == variant)
     if own.is_empty():
         return ""
-    always = dict(bars(table, metric).select("genre", "always_yes").iter_rows())
+    always = dict(baselines(table, metric).select("genre", "always_yes").iter_rows())
     parts = []
-    for verdict in ("above", "unclear", "below the bar"):
+    for verdict in ("above", "unclear", "below"):
         genres = own.filter(pl.col("verdict") == verdict).sort("genre")
         if genres.is_empty():
             continue
@@ -59,14 +59,14 @@ def bars_line(table: pl.DataFrame, metric: str, variant: str, rule: str | int = 
             for genre, value in genres.select("genre", "value").iter_rows()
         ]
         parts.append(f"{verdict} in {listed(names)}")
-    return f"{variant} against the higher bar of each genre: {'; '.join(parts)}."
+    return f"{variant} against the higher baseline of each genre: {'; '.join(parts)}."
 
 
 def verdict_line(comparison: Comparison) -> str:
     """How many variants are better and worse than the one they are compared with."""
     rows = comparison.rows
     references = rows["reference"].unique().to_list()
-    whom = references[0] if len(references) == 1 else "each other"
+    reference = references[0] if len(references) == 1 else "each other"
     parts = []
     for verdict in ("better", "worse", "undecided", "too little data"):
         names = rows.filter(pl.col("verdict") == verdict)["name"].to_list()
@@ -76,17 +76,17 @@ def verdict_line(comparison: Comparison) -> str:
             )
         elif names:
             parts.append(f"{len(names)} {verdict}")
-    return f"Variants against {whom}: {', '.join(parts)}."
+    return f"Variants against {reference}: {', '.join(parts)}."
 
 
-def ensemble_line(found: Ensemble) -> str:
+def ensemble_line(result: Ensemble) -> str:
     """The ensemble's macro-F1 next to the best single variant's."""
-    team, single, hindsight = found.teams.iter_rows(named=True)
+    ensemble, single, hindsight = result.totals.iter_rows(named=True)
     return (
         f"The ensemble that takes each genre's variant by training F reaches a macro-F1 of "
-        f"{team['macro_f1']:.4f} over {team['genres']} genres; the best single variant chosen that "
-        f"way ({single['who']}) {single['macro_f1']:.4f}, the best in hindsight "
-        f"({hindsight['who']}) {hindsight['macro_f1']:.4f}."
+        f"{ensemble['macro_f1']:.4f} over {ensemble['genres']} genres; the best single variant "
+        f"chosen that way ({single['model']}) {single['macro_f1']:.4f}, the best in hindsight "
+        f"({hindsight['model']}) {hindsight['macro_f1']:.4f}."
     )
 
 

@@ -91,8 +91,8 @@ def check_command(
     """
     if against is None and not requirements:
         raise UserError("nothing to check; give --against TABLE or --require 'TERM > TERM'")
-    from postertui.analysis.gate import check_requirement
-    from postertui.analysis.tables.gate import failures_only, requirement_section
+    from postertui.analysis.check import check_requirement
+    from postertui.analysis.tables.check import failures_only, requirement_section
 
     table = matching(load(source, runs), query)
     sections: list[Section] = []
@@ -118,8 +118,8 @@ def check_command(
 def _check_against(
     table: pl.DataFrame, against: Path, margin: float | str, metric: str | None, rule: str | int
 ) -> Section:
-    from postertui.analysis.gate import check_against
-    from postertui.analysis.tables.gate import against_section
+    from postertui.analysis.check import check_against
+    from postertui.analysis.tables.check import against_section
 
     baseline = load(against, against).table
     # The published F is what both have where one of them lacks the soft F over the cohort.

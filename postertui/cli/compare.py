@@ -69,7 +69,7 @@ def compare_command(
     """
     from postertui.analysis.compare import compare
     from postertui.analysis.leaderboard import lead_line, leaderboard
-    from postertui.analysis.summary import bars_line, dead_line
+    from postertui.analysis.summary import baselines_line, dead_line
     from postertui.analysis.tables.comparison import comparison_sections
 
     history = load(source, runs)
@@ -87,7 +87,7 @@ def compare_command(
     )
     context = [lead_line(leaderboard(table, metric, rule)), dead_line(table)]
     if not all_pairs and metric.startswith("test_fscore"):
-        context.append(bars_line(table, metric, against, rule))
+        context.append(baselines_line(table, metric, against, rule))
     result = replace(result, notes=(*result.notes, *filter(None, context)))
     print_sections(comparison_sections(result, by_genre), output, comparison_facts(result))
 
@@ -123,7 +123,7 @@ def comparison_facts(result: Comparison) -> dict[str, Any]:
         "correction": result.correction,
         "noise": {
             "source": noise.source,
-            "sd_per_run": noise.sd if noise.known else None,
+            "sd_per_run": noise.sd if noise.is_known else None,
             "degrees_of_freedom": noise.df,
             "settings": list(noise.settings),
         },

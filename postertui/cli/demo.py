@@ -93,6 +93,6 @@ def _watch(folders: DemoFolders, weights: Weights) -> int:
 def _report(folders: DemoFolders) -> int:
     """Draw what there is; the figure's path on standard output."""
     from postertui.cli.report import draw_history
-    from postertui.report import Request
+    from postertui.report import ReportRequest
 
-    return draw_history(folders.runs, folders.reports, Request(compare=("Regularizer",)))
+    return draw_history(folders.runs, folders.reports, ReportRequest(compare=("Regularizer",)))

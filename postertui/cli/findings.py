@@ -71,15 +71,15 @@ def bars_command(
     every: bool,
     output: Format,
 ) -> None:
-    """Hold a variant against the bars: base rate and always-yes F of each genre."""
-    from postertui.analysis.tables.bars import bars_section, margins_section
+    """Compare a variant with the baselines of each genre: base rate, always-yes F."""
+    from postertui.analysis.tables.baselines import baselines_section, margins_section
 
     table = matching(load(source, runs), query)
     metric = chosen_metric(table, metric)
     if every:
         print_sections([margins_section(table, metric, rule)], output)
     else:
-        print_sections([bars_section(table, metric, rule, variant)], output)
+        print_sections([baselines_section(table, metric, rule, variant)], output)
 
 
 @click.command("ensemble")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from postertui.history.selection import History
-    from postertui.report import Drawn, Request
+    from postertui.report import DrawnFigure, ReportRequest
     from postertui.report.page.content import PageFigure
     from postertui.report.page.files import Kind
     from postertui.runs.spec import RunSpec
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def write_pages(
     place: Path,
     history: History,
-    drawn: Sequence[Drawn],
-    request: Request,
+    drawn: Sequence[DrawnFigure],
+    request: ReportRequest,
     out: Path,
     kinds: Sequence[Kind],
 ) -> list[Path]:
@@ -37,8 +37,11 @@ def write_pages(
     from postertui.report.page.content import build_page
     from postertui.report.page.files import write_page
     from postertui.report.page.provenance import provenance
+    from postertui.report.selection import select_rows
 
-    table = with_base_rates(narrow(history, request))
+    table = with_base_rates(select_rows(history, request).narrowed.table)
+    if table.is_empty():
+        raise UserError("no finished epoch for a page", exit_code=3)
     # The folder of runs by its usual name needs no mention in a command.
     origin = "" if place == Path("runs") else place.name
     flags = [f"--{kind}" for kind in kinds]
@@ -56,25 +59,6 @@ def write_pages(
     return write_page(page, out, kinds)
 
 
-def narrow(history: History, request: Request) -> pl.DataFrame:
-    """The runs of a history that `request` chooses, and base's."""
-    import polars as pl
-
-    from postertui.figures.compare import choose_variants
-    from postertui.figures.source import open_source
-
-    table = history.select(request.filter).table
-    if request.variants and not table.is_empty():
-        chosen = choose_variants(open_source(table, history.variants), request.variants)
-        table = table.filter(pl.col("name").is_in([*chosen, "base"]))
-    if request.genres:
-        wanted = [genre.lower() for genre in request.genres]
-        table = table.filter(pl.col("genre").str.to_lowercase().is_in(wanted))
-    if table.is_empty():
-        raise UserError("no finished epoch for a page", exit_code=3)
-    return table
-
-
 def specs_of(place: Path, table: pl.DataFrame) -> list[RunSpec]:
     """What the table's runs were to train, where `place` is their folder; none for a file."""
     from postertui.runs.spec import read_spec, run_folder
@@ -90,7 +74,7 @@ def specs_of(place: Path, table: pl.DataFrame) -> list[RunSpec]:
     return found
 
 
-def as_page_figure(drawn: Drawn) -> PageFigure:
+def as_page_figure(drawn: DrawnFigure) -> PageFigure:
     """A drawn figure for a page: the image that a browser can show, PNG before SVG.
 
     Raises `UserError` where there is none such.

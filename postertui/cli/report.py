@@ -14,7 +14,7 @@ from postertui.cli.reading import read_history
 from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
-    from postertui.report import Drawn, Failure, Request
+    from postertui.report import DrawnFigure, FigureFailure, ReportRequest
     from postertui.report.page.files import Kind
 
 
@@ -86,9 +86,9 @@ def report_command(
     With neither --compare nor --figure nor --all, every variant gets a figure of its own. What
     a figure does not show is counted and printed. A figure that is up to date is left alone.
     """
-    from postertui.figures.collection import without_collection
-    from postertui.figures.options import Options
-    from postertui.report import Request
+    from postertui.figures.gc_pause import gc_paused
+    from postertui.figures.options import FigureOptions
+    from postertui.report import ReportRequest
 
     wanted: dict[Kind, bool] = {"html": as_html, "markdown": as_markdown}
     pages = [kind for kind, is_wanted in wanted.items() if is_wanted]
@@ -98,7 +98,7 @@ def report_command(
     if pages and everything:
         figures = (*figures, "models")  # the study's own dot plot belongs on its page
     chosen = dict.fromkeys(w for text in baselines for w in text.split(",") if w != "none")
-    request = Request(
+    request = ReportRequest(
         figures=figures,
         everything=everything,
         compare=compare,
@@ -108,7 +108,7 @@ def report_command(
         name=name,
         formats=kinds,  # type: ignore[arg-type]
         dpi=dpi,
-        options=Options(
+        options=FigureOptions(
             strict=strict_published,
             palette=palette,  # type: ignore[arg-type]
             baselines=tuple(chosen),  # type: ignore[arg-type]
@@ -118,35 +118,40 @@ def report_command(
             height=height,
         ),
     )
-    with without_collection(stays=True):
+    with gc_paused(freeze=True):
         return draw_history(source or runs, out, request, as_json=as_json, pages=pages)
 
 
 def draw_history(
-    place: Path, out: Path, request: Request, *, as_json: bool = False, pages: Sequence[Kind] = ()
+    place: Path,
+    out: Path,
+    request: ReportRequest,
+    *,
+    as_json: bool = False,
+    pages: Sequence[Kind] = (),
 ) -> int:
     """Draw `request` of the table or runs at `place`, print what came of it; the exit code.
 
     `pages` are the kinds of page to write around the figures (see `postertui.report.page`).
     """
-    from postertui.figures.crew import Crew, default_size
-    from postertui.report import Failure, Report, draw_with
+    from postertui.figures.render_pool import RenderPool, default_worker_count
+    from postertui.report import FigureFailure, ReportResult, draw_in_pool
 
     load = cache(lambda: read_history(place))
 
     is_many = request.everything or len(request.figures) + len(request.compare) != 1
 
-    def show(result: Drawn | Failure) -> None:
-        if isinstance(result, Failure):
+    def show(result: DrawnFigure | FigureFailure) -> None:
+        if isinstance(result, FigureFailure):
             # A figure of `--all` that the table has no rows for is no error, only not there.
             click.echo(f"postertui: not drawn: {result.reason}", err=True)
         elif not as_json:
             click.echo("\n".join(describe_drawn(result)))
 
     try:
-        with Crew(default_size() if is_many else 0) as crew:
-            report = draw_with(
-                crew,
+        with RenderPool(default_worker_count() if is_many else 0) as pool:
+            report = draw_in_pool(
+                pool,
                 load,
                 request,
                 out,
@@ -157,7 +162,7 @@ def draw_history(
         if not pages or error.exit_code != 3:
             raise
         # A page has much to say without a figure.
-        report = Report((), (Failure("", str(error), 3),))
+        report = ReportResult((), (FigureFailure("", str(error), 3),))
         show(report.failures[0])
     if pages:
         from postertui.cli.page import write_pages
@@ -170,7 +175,7 @@ def draw_history(
     return min(codes, default=0)
 
 
-def describe_drawn(drawn: Drawn) -> list[str]:
+def describe_drawn(drawn: DrawnFigure) -> list[str]:
     """A figure in a line or a few: its files, what they do not show, what is to be known."""
     files = ", ".join(map(str, drawn.paths))
     lines = [f"{files}  unchanged" if drawn.unchanged else files]
@@ -179,7 +184,7 @@ def describe_drawn(drawn: Drawn) -> list[str]:
     return lines + [f"  {note}" for note in drawn.notes]
 
 
-def to_record(drawn: Drawn) -> dict[str, Any]:
+def to_record(drawn: DrawnFigure) -> dict[str, Any]:
     return {
         "name": drawn.name,
         "title": drawn.title,

@@ -1,4 +1,4 @@
-"""The fifteen figures of the 2017 study by their names: which rows, which panels, which words."""
+"""The fifteen figures of the 2017 study by their names: rows, panels, titles."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 import polars as pl
 
 from postertui.figures.curves import draw_curves
-from postertui.figures.options import METRICS, Options
+from postertui.figures.options import METRIC_LABELS, FigureOptions
 from postertui.figures.picture import Axis, Hidden, Picture
-from postertui.figures.source import Source
+from postertui.figures.source import FigureSource
 from postertui.figures.strips import draw_letters, draw_strip
 from postertui.system.errors import UserError
 
@@ -71,7 +71,7 @@ FREQUENT = 0.05
 
 PUBLISHED_X = Axis("epoch", breaks=(0, 2, 4, 6, 8, 10))
 _GRID_LIMITS, _GRID_BREAKS = (0.0, 0.6), (0.0, 0.5)
-_IS_HOME = (pl.col("FC1") == 256) & (pl.col("FC2") == 256)
+_HAS_BASE_SIZES = (pl.col("FC1") == 256) & (pl.col("FC2") == 256)
 _IS_BASE = pl.col("variant") == "base"
 _IS_SHORT = pl.col("epoch") <= LAST_EPOCH
 
@@ -81,7 +81,7 @@ def figure_names() -> tuple[str, ...]:
     return tuple(_FIGURES)
 
 
-def draw_published(name: str, source: Source, options: Options) -> Picture:
+def draw_published(name: str, source: FigureSource, options: FigureOptions) -> Picture:
     """The figure of the 2017 study that is called `name`, from whatever table.
 
     Raises `UserError` for an unknown name, and with exit code 3 where the table has no row for it.
@@ -91,15 +91,15 @@ def draw_published(name: str, source: Source, options: Options) -> Picture:
     return _FIGURES[name](name, source, options)
 
 
-def grid_axis(options: Options) -> Axis:
+def grid_axis(options: FigureOptions) -> Axis:
     """The vertical axis of grids: F from 0 to .6, or whatever another metric has."""
     if options.is_fscore:
-        return Axis(METRICS[options.metric], _GRID_LIMITS, _GRID_BREAKS)
-    return Axis(METRICS[options.metric])
+        return Axis(METRIC_LABELS[options.metric], _GRID_LIMITS, _GRID_BREAKS)
+    return Axis(METRIC_LABELS[options.metric])
 
 
-def _base(name: str, source: Source, options: Options) -> Picture:
-    rows = _pick(name, source, _IS_BASE & _IS_HOME & (pl.col("Regularizer") == "L1=1e-5"))
+def _base(name: str, source: FigureSource, options: FigureOptions) -> Picture:
+    rows = _pick(name, source, _IS_BASE & _HAS_BASE_SIZES & (pl.col("Regularizer") == "L1=1e-5"))
     return draw_curves(
         source,
         rows,
@@ -113,9 +113,9 @@ def _base(name: str, source: Source, options: Options) -> Picture:
     )
 
 
-def _grid(name: str, source: Source, options: Options) -> Picture:
+def _grid(name: str, source: FigureSource, options: FigureOptions) -> Picture:
     families, across = GRIDS[name]
-    rows = _pick(name, source, _IS_HOME & pl.col("variant").is_in([*families, "base"]))
+    rows = _pick(name, source, _HAS_BASE_SIZES & pl.col("variant").is_in([*families, "base"]))
     if not set(rows["variant"].to_list()) & set(families):
         raise _nothing(name, f"none of the variants {', '.join(families)}")
     rows = common_genres(name, source, rows)
@@ -131,7 +131,7 @@ def _grid(name: str, source: Source, options: Options) -> Picture:
     )
 
 
-def _fc(name: str, source: Source, options: Options) -> Picture:
+def _fc(name: str, source: FigureSource, options: FigureOptions) -> Picture:
     rows = _pick(name, source, _IS_BASE)
     short = _short(name, rows)
     picture = draw_curves(
@@ -148,7 +148,7 @@ def _fc(name: str, source: Source, options: Options) -> Picture:
     return _with_late(picture, rows, ("Test", "Train"))
 
 
-def _fc_points(name: str, source: Source, options: Options) -> Picture:
+def _fc_points(name: str, source: FigureSource, options: FigureOptions) -> Picture:
     metric = f"test_{options.metric}"
     defined = source.table.filter(pl.col(metric) > 0)["genre"].unique().to_list()
     rows = _pick(name, source, _IS_BASE & pl.col("genre").is_in(defined))
@@ -167,7 +167,7 @@ def _fc_points(name: str, source: Source, options: Options) -> Picture:
     return _with_late(picture, rows, ("Test",))
 
 
-def _long_run(name: str, source: Source, options: Options) -> Picture:
+def _long_run(name: str, source: FigureSource, options: FigureOptions) -> Picture:
     rows = _pick(name, source, pl.col("variant") == LONG_RUN)
     return draw_curves(
         source,
@@ -178,12 +178,12 @@ def _long_run(name: str, source: Source, options: Options) -> Picture:
         down=(),
         columns=("genre",),
         x=Axis("epoch", breaks=(0, 20, 40, 60, 80, 100)),
-        y=Axis(METRICS[options.metric], (0.0, 1.0), (0.0, 0.5, 1.0)),
+        y=Axis(METRIC_LABELS[options.metric], (0.0, 1.0), (0.0, 0.5, 1.0)),
         size=(6.5, 4.5),
     )
 
 
-def _strip(name: str, source: Source, options: Options) -> Picture:
+def _strip(name: str, source: FigureSource, options: FigureOptions) -> Picture:
     title, settings = STRIPS[name]
     frequent = [
         g
@@ -191,14 +191,14 @@ def _strip(name: str, source: Source, options: Options) -> Picture:
         if g not in source.rates or source.rates[g][0] > FREQUENT
     ]
     setting = (
-        pl.when(~_IS_HOME)
+        pl.when(~_HAS_BASE_SIZES)
         .then(pl.format("FC {}x{}", "FC1", "FC2"))
         .when(pl.col("variant").str.starts_with("regularizer"))
         .then(pl.format("{} {}", "variant", "Regularizer"))
         .otherwise("variant")
     )
     rows = source.table.filter(
-        (_IS_HOME | _IS_BASE) & pl.col("genre").is_in(frequent)
+        (_HAS_BASE_SIZES | _IS_BASE) & pl.col("genre").is_in(frequent)
     ).with_columns(setting.alias("series"))
     rows = rows.filter(pl.col("series").is_in(settings))
     if not set(rows["series"].to_list()) - {"base"}:
@@ -220,7 +220,7 @@ def _strip(name: str, source: Source, options: Options) -> Picture:
     )
 
 
-def common_genres(name: str, source: Source, rows: pl.DataFrame) -> pl.DataFrame:
+def common_genres(name: str, source: FigureSource, rows: pl.DataFrame) -> pl.DataFrame:
     """`rows` without genres too rare to compare."""
     genres = [g for g in rows["genre"].unique() if source.is_common(g)]
     rows = rows.filter(pl.col("genre").is_in(genres))
@@ -229,7 +229,7 @@ def common_genres(name: str, source: Source, rows: pl.DataFrame) -> pl.DataFrame
     return rows
 
 
-def _pick(name: str, source: Source, wanted: pl.Expr) -> pl.DataFrame:
+def _pick(name: str, source: FigureSource, wanted: pl.Expr) -> pl.DataFrame:
     rows = source.table.filter(wanted)
     if rows.is_empty():
         raise _nothing(name, "no run of the variants it shows")
@@ -256,7 +256,7 @@ def _with_late(picture: Picture, rows: pl.DataFrame, splits: Sequence[str]) -> P
     return replace(picture, hidden=picture.hidden + counts)
 
 
-_FIGURES: dict[str, Callable[[str, Source, Options], Picture]] = {
+_FIGURES: dict[str, Callable[[str, FigureSource, FigureOptions], Picture]] = {
     "base": _base,
     "fc": _fc,
     "fc-points": _fc_points,

@@ -16,9 +16,9 @@ from postertui.figures.catalogue import (
 )
 from postertui.figures.collation import sort_values
 from postertui.figures.curves import draw_curves
-from postertui.figures.options import METRICS, Options
+from postertui.figures.options import METRIC_LABELS, FigureOptions
 from postertui.figures.picture import Picture
-from postertui.figures.source import Source
+from postertui.figures.source import FigureSource
 from postertui.history.schema import SCHEMA
 from postertui.study import Variant
 from postertui.system.errors import UserError
@@ -40,7 +40,7 @@ SETTINGS: dict[str, frozenset[str]] = {
 }  # fmt: skip
 #: Columns that name a variant, whatever it changes.
 IDENTITIES = ("variant", "name")
-#: Columns that tell runs of one variant apart.
+#: Columns that distinguish runs of one variant.
 REPEATS = ("seed", "study", "attempt", "run")
 ALIASES = {"batch": "batch_size", "lr": "learning_rate", "family": "variant", "fc": "FC1 + FC2"}
 
@@ -53,17 +53,18 @@ def parse_columns(text: str) -> tuple[str, ...]:
 
     Raises `UserError` naming those there are.
     """
-    known = {c.lower(): c for c in (*SETTINGS, *IDENTITIES, *REPEATS)}
+    columns_by_word = {c.lower(): c for c in (*SETTINGS, *IDENTITIES, *REPEATS)}
     words = [w.strip() for part in text.replace(",", "+").split("+") if (w := part).strip()]
     columns: list[str] = []
     for word in words:
         alias = ALIASES.get(word.lower(), word)
         for name in alias.split(" + "):
-            column = known.get(name.lower())
+            column = columns_by_word.get(name.lower())
             if column is None:
                 reason = "changes from epoch to epoch" if word in SCHEMA else "is no column"
                 raise UserError(
-                    f"--compare {text}: `{word}` {reason}; settings: {', '.join(known.values())}"
+                    f"--compare {text}: `{word}` {reason}; "
+                    f"settings: {', '.join(columns_by_word.values())}"
                 )
             columns.append(column)
     if not columns:
@@ -71,7 +72,7 @@ def parse_columns(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(columns))
 
 
-def choose_variants(source: Source, patterns: Iterable[str]) -> list[str]:
+def choose_variants(source: FigureSource, patterns: Iterable[str]) -> list[str]:
     """The names of the variants that any pattern matches, by name, or else by family.
 
     Raises `UserError` (exit code 3) for one that matches nothing.
@@ -83,16 +84,16 @@ def choose_variants(source: Source, patterns: Iterable[str]) -> list[str]:
         found = {n for n in families if fnmatchcase(n.lower(), wanted)}
         found = found or {n for n, f in families.items() if fnmatchcase(f.lower(), wanted)}
         if not found:
-            there = ", ".join(sort_values(families))
-            raise UserError(f"--variant {pattern}: no such run; there are {there}", exit_code=3)
+            names = ", ".join(sort_values(families))
+            raise UserError(f"--variant {pattern}: no such run; there are {names}", exit_code=3)
         chosen |= found
     return sort_values(chosen)
 
 
 def draw_comparison(
-    source: Source,
+    source: FigureSource,
     columns: Sequence[str],
-    options: Options,
+    options: FigureOptions,
     *,
     variants: Collection[str] = (),
     genres: Collection[str] = (),
@@ -117,7 +118,7 @@ def draw_comparison(
         )
     usual = slugify("-".join(columns if not variants or columns[0] not in IDENTITIES else variants))
     title = _title(columns, options)
-    columns = _tell_apart(table, columns, options)
+    columns = _separate_variants(table, columns, options)
     table = table.with_columns(
         pl.col(c).cast(pl.String).fill_null("unknown") for c in columns if table[c].null_count()
     )
@@ -157,7 +158,7 @@ def draw_comparison(
 
 
 def draw_variant(
-    source: Source, name: str, options: Options, genres: Collection[str] = ()
+    source: FigureSource, name: str, options: FigureOptions, genres: Collection[str] = ()
 ) -> Picture:
     """One variant: a panel per genre, as the figure `base` has them."""
     rows = source.table.filter(pl.col("name") == name)
@@ -170,7 +171,7 @@ def draw_variant(
         rows,
         options,
         name=f"variant-{slugify(name)}",
-        title=f"{METRICS[options.metric]} over {max(rows['epoch'].to_list())} epochs; {name}",
+        title=f"{METRIC_LABELS[options.metric]} over {max(rows['epoch'].to_list())} epochs; {name}",
         down=(),
         columns=("genre",),
         wrap=True,
@@ -178,7 +179,7 @@ def draw_variant(
 
 
 def _comparable(
-    source: Source, columns: Sequence[str], variants: Collection[str], options: Options
+    source: FigureSource, columns: Sequence[str], variants: Collection[str], options: FigureOptions
 ) -> list[str]:
     base = source.base
     is_identity = any(c in IDENTITIES for c in columns)
@@ -212,14 +213,16 @@ def changes(base: Variant, other: Variant) -> frozenset[str]:
     )
 
 
-def _title(columns: Sequence[str], options: Options) -> str:
-    """As R's scripts worded it. The column `name` is what a person calls the variant."""
+def _title(columns: Sequence[str], options: FigureOptions) -> str:
+    """The title in the wording of R's scripts, where the column `name` is called variant."""
     words = ["variant" if c == "name" and "variant" not in columns else c for c in columns]
-    metric = "F-Score" if options.is_fscore else METRICS[options.metric]
+    metric = "F-Score" if options.is_fscore else METRIC_LABELS[options.metric]
     return f"Comparing {metric} per {' + '.join(words)}"
 
 
-def _tell_apart(table: pl.DataFrame, columns: Sequence[str], options: Options) -> tuple[str, ...]:
+def _separate_variants(
+    table: pl.DataFrame, columns: Sequence[str], options: FigureOptions
+) -> tuple[str, ...]:
     """`columns`, with the variant's name where they would put two variants into one panel."""
     shared = table.group_by(*columns).agg(pl.col("name").n_unique().alias("_n"))["_n"].max()
     if options.strict or not isinstance(shared, int) or shared <= 1:
@@ -228,7 +231,7 @@ def _tell_apart(table: pl.DataFrame, columns: Sequence[str], options: Options) -
     return (*kept, "name") if "name" not in kept else kept
 
 
-def _compared_genres(table: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, list[str]]:
+def _compared_genres(table: pl.DataFrame, source: FigureSource) -> tuple[pl.DataFrame, list[str]]:
     """The rows of genres that some variant beside base has, and what that leaves out."""
     others = table.filter(pl.col("name") != source.base.name)
     if others.is_empty():

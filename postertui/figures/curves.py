@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import polars as pl
 
-from postertui.figures.bars import SPLITS, Split, coloured_bars
-from postertui.figures.histories import average_replicates, is_replicated, judge_vertices
-from postertui.figures.options import METRICS, Options
+from postertui.figures.baselines import SPLITS, Split, coloured_baselines
+from postertui.figures.histories import average_replicates, classify_vertices, is_replicated
+from postertui.figures.options import METRIC_LABELS, FigureOptions
 from postertui.figures.picture import (
     ISOLATED,
     Axis,
@@ -20,7 +20,7 @@ from postertui.figures.picture import (
     count_hidden,
     levels_of,
 )
-from postertui.figures.source import Source
+from postertui.figures.source import FigureSource
 
 #: What ribbons and thin lines stand for.
 INTERVAL = "95 % interval of the mean over seeds"
@@ -28,9 +28,9 @@ SEED = "one seed"
 
 
 def draw_curves(
-    source: Source,
+    source: FigureSource,
     rows: pl.DataFrame,
-    options: Options,
+    options: FigureOptions,
     *,
     name: str,
     title: str,
@@ -57,21 +57,21 @@ def draw_curves(
         if f"{split.lower()}_{options.metric}" in rows.columns  # AP is of test posters alone
     }
     x = x or Axis("epoch", breaks=_epoch_breaks(rows))
-    y = y or Axis(METRICS[options.metric])
+    y = y or Axis(METRIC_LABELS[options.metric])
     notes = [*notes, *describe_duplicates(rows)]
     shown = sorted(set(rows["genre"].to_list())) if baseline_genres is None else baseline_genres
     if options.strict:
         line_key = list(facets)
-        judged = {
-            s: judge_vertices(f.drop("history"), line_key, y.limits) for s, f in lines.items()
+        classified = {
+            s: classify_vertices(f.drop("history"), line_key, y.limits) for s, f in lines.items()
         }
-        layers = [Layer("line", frame) for frame in judged.values()]
-        hidden = count_hidden(list(judged.values()), points_for_isolated=False)
-        layers += coloured_bars(source, shown, options)
+        layers = [Layer("line", frame) for frame in classified.values()]
+        hidden = count_hidden(list(classified.values()), points_for_isolated=False)
+        layers += coloured_baselines(source, shown, options)
     else:
         y = _widen(y, lines.values())
         layers, hidden = _free_layers(rows, lines, facets, options)
-        layers[:0] = coloured_bars(source, shown, options)
+        layers[:0] = coloured_baselines(source, shown, options)
         layers += _undefined_notes(lines["Test"], facets, _top(y, lines.values()), options)
         if options.is_fscore and (unknown := [g for g in shown if g not in source.rates]):
             notes.append(f"base rate unknown, no line: {', '.join(unknown)}")
@@ -109,11 +109,11 @@ def _free_layers(
     rows: pl.DataFrame,
     lines: Mapping[Split, pl.DataFrame],
     facets: Sequence[str],
-    options: Options,
+    options: FigureOptions,
 ) -> tuple[list[Layer], tuple[Hidden, ...]]:
     """Ribbons, thin seeds, lines and isolated points, train below test in each."""
     ribbons, thin, strong, points = [], [], [], []
-    judged = []
+    classified = []
     replicated = is_replicated(rows, facets)
     for frame in lines.values():
         if replicated:
@@ -129,24 +129,26 @@ def _free_layers(
                 )
             )
             if options.seed_lines:
-                seeds = judge_vertices(frame, [*facets, "history"], None)
+                seeds = classify_vertices(frame, [*facets, "history"], None)
                 thin.append(Layer("line", seeds, weight=0.4, opacity=0.5, meaning=SEED))
             shown = mean.drop("low", "high", "n")
         else:
             shown = frame
-        vertices = judge_vertices(shown, [*facets, "history"], None)
+        vertices = classify_vertices(shown, [*facets, "history"], None)
         # Of replicates, what no mean contains is counted, history by history.
-        judged.append(judge_vertices(frame, [*facets, "history"], None) if replicated else vertices)
+        classified.append(
+            classify_vertices(frame, [*facets, "history"], None) if replicated else vertices
+        )
         strong.append(Layer("line", vertices))
-        alone = vertices.filter(pl.col("fate") == ISOLATED).drop("fate")
+        alone = vertices.filter(pl.col("visibility") == ISOLATED).drop("visibility")
         if not alone.is_empty():
             points.append(Layer("point", alone))
     layers = [layer for layer in ribbons if not layer.data.is_empty()] + thin + strong + points
-    return layers, count_hidden(judged, points_for_isolated=True)
+    return layers, count_hidden(classified, points_for_isolated=True)
 
 
 def _undefined_notes(
-    test: pl.DataFrame, facets: Sequence[str], top: float, options: Options
+    test: pl.DataFrame, facets: Sequence[str], top: float, options: FigureOptions
 ) -> list[Layer]:
     """A note in each panel that has a test curve of which no value is defined."""
     silent = test.group_by(*facets).agg(pl.col("value").count()).filter(pl.col("value") == 0)
@@ -213,7 +215,7 @@ def _epoch_breaks(rows: pl.DataFrame) -> tuple[float, ...]:
 
 
 def fit_size(
-    picture: Picture, options: Options, natural: tuple[float, float] | None = None
+    picture: Picture, options: FigureOptions, natural: tuple[float, float] | None = None
 ) -> Picture:
     """`picture` at the size asked for, or, unless it is strict, at one that follows its panels.
 

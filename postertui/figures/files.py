@@ -54,8 +54,8 @@ def csv_bytes(picture: Picture) -> bytes:
 
 
 def picture_digest(picture: Picture, csv: bytes, dpi: int) -> str:
-    """A digest of everything an image depends on: data, looks, resolution, code and versions."""
-    looks = (
+    """A digest of all that an image depends on: data, appearance, resolution, code, versions."""
+    appearance = (
         picture.title,
         picture.facets,
         [(x.geom, x.colour, x.dash, x.weight, x.opacity) for x in picture.layers],
@@ -63,13 +63,13 @@ def picture_digest(picture: Picture, csv: bytes, dpi: int) -> str:
         (picture.size, picture.caption, picture.strict, dpi),
     )
     state = hashlib.sha256(csv)
-    state.update(repr((looks, versions())).encode())
+    state.update(repr((appearance, versions())).encode())
     state.update(code_digest())
     return state.hexdigest()
 
 
 def picture_facts(picture: Picture, csv: bytes, digest: str, command: str) -> dict[str, str]:
-    """What an image file says of itself."""
+    """The metadata of an image file."""
     return {
         "Title": picture.title,
         "Command": command,
@@ -81,7 +81,7 @@ def picture_facts(picture: Picture, csv: bytes, digest: str, command: str) -> di
 
 @cache
 def versions() -> Mapping[str, str]:
-    """The versions that a figure's looks depend on."""
+    """The versions that a figure's appearance depends on."""
     from postertui import __version__
 
     found = {"postertui": __version__}
@@ -139,7 +139,7 @@ def _png_text(data: bytes) -> dict[str, str]:
     return {}
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
     """Write `data` to `path`, whole or not at all. Raises `UserError` where it cannot be."""
     try:
         write_atomic(path, data, private=False)
@@ -147,7 +147,7 @@ def write_whole(path: Path, data: bytes) -> None:
         raise UserError(f"{path}: {error.strerror or error}", exit_code=1) from None
 
 
-def make_folder(out: Path) -> None:
+def create_folder(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except FileExistsError:

@@ -37,7 +37,7 @@ def font_cache() -> Iterator[None]:
 
 
 def _is_writable(folder: Path) -> bool:
-    """Tried, not asked: root may write everywhere but on a disk that is read-only."""
+    """Determined by writing: permission bits say nothing about root or a read-only disk."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

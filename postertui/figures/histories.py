@@ -1,4 +1,4 @@
-"""Histories as lines: what is drawn of each vertex, and replicates as mean and interval."""
+"""Histories as lines: which vertices are visible, and replicates as mean and interval."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from postertui.figures.picture import BEYOND, DRAWN, ISOLATED, UNDEFINED
 CONFIDENCE = 0.95
 
 
-def judge_vertices(
+def classify_vertices(
     lines: pl.DataFrame, line: Sequence[str], limits: tuple[float, float] | None
 ) -> pl.DataFrame:
-    """`lines` in the order of `line` and epoch, each vertex with its `fate`.
+    """`lines` in the order of `line` and epoch, each vertex with its `visibility`.
 
     `line` are the columns that tell one line from another. A vertex whose neighbours on its line
     are both missing is isolated: a line cannot show it.
@@ -29,12 +29,14 @@ def judge_vertices(
         .when(outside)
         .then(pl.lit(BEYOND))
         .otherwise(pl.lit(DRAWN))
-        .alias("fate")
+        .alias("visibility")
     )
-    there = pl.col("fate") == DRAWN
-    before, after = there.shift(1).over(line), there.shift(-1).over(line)
-    alone = there & ~before.fill_null(value=False) & ~after.fill_null(value=False)
-    return lines.with_columns(pl.when(alone).then(pl.lit(ISOLATED)).otherwise("fate").alias("fate"))
+    drawn = pl.col("visibility") == DRAWN
+    before, after = drawn.shift(1).over(line), drawn.shift(-1).over(line)
+    isolated = drawn & ~before.fill_null(value=False) & ~after.fill_null(value=False)
+    return lines.with_columns(
+        pl.when(isolated).then(pl.lit(ISOLATED)).otherwise("visibility").alias("visibility")
+    )
 
 
 def is_replicated(rows: pl.DataFrame, setting: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""The dot plot of test F by model and genre: who leads, and who cannot be told from the leader."""
+"""The dot plot of test F by model and genre: the best, and what cannot be told apart from it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import polars as pl
 
-from postertui.figures.bars import black_bars
+from postertui.figures.baselines import black_baselines
 from postertui.figures.curves import fit_size
-from postertui.figures.options import METRICS, Options
+from postertui.figures.options import METRIC_LABELS, FigureOptions
 from postertui.figures.picture import Axis, Facets, Hidden, Layer, Picture, levels_of
-from postertui.figures.source import Source
+from postertui.figures.source import FigureSource
 
 NAME = "models"
-#: What a model is beside the others of its genre, from the best on, and how large its dot is.
-STANDINGS = {"best": 1.7, "tied with the best": 1.2, "behind": 0.9}
+#: A model's rank class within its genre, best first, and the relative size of its dot.
+RANK_WEIGHTS = {"best": 1.7, "tied with the best": 1.2, "behind": 0.9}
 #: Where the noise between runs is unknown, nothing can be told apart.
 UNRANKED = "model"
 
@@ -26,10 +26,10 @@ _COLOURS = {
 
 
 def draw_models(
-    source: Source,
+    source: FigureSource,
     ranks: pl.DataFrame,
     order: Sequence[str],
-    options: Options,
+    options: FigureOptions,
     *,
     hidden: Sequence[Hidden] = (),
     notes: Sequence[str] = (),
@@ -40,10 +40,10 @@ def draw_models(
     gives it; `order` are the models from the best to the worst over all genres, top to bottom.
     Dashed is the test base rate, dotted always-yes F, as `options.baselines` has them.
     """
-    there = set(ranks["name"].to_list())
-    models = tuple(name for name in reversed(order) if name in there)
+    ranked = set(ranks["name"].to_list())
+    models = tuple(name for name in reversed(order) if name in ranked)
     is_ranked = bool(ranks["best"].any())
-    standing = (
+    rank_class = (
         pl.when(pl.col("rank") == 1)
         .then(pl.lit("best"))
         .when(pl.col("best"))
@@ -52,33 +52,33 @@ def draw_models(
     )
     dots = ranks.select(
         "genre",
-        (standing if is_ranked else pl.lit(UNRANKED)).alias("series"),
+        (rank_class if is_ranked else pl.lit(UNRANKED)).alias("series"),
         pl.col("name").alias("label"),
         pl.col("mean").alias("value"),
         "low",
         "high",
     )
-    colours = dict(zip(STANDINGS, _COLOURS[options.palette], strict=True))
+    colours = dict(zip(RANK_WEIGHTS, _COLOURS[options.palette], strict=True))
     if not is_ranked:
         colours = {UNRANKED: colours["tied with the best"]}
     shown = dots["genre"].unique().to_list()
-    layers = black_bars(
+    layers = black_baselines(
         source, shown, options, rate="Test", always="Test", geom="vline", weight=0.7
     )
     spans = dots.drop_nulls("low").drop("value")
     layers += [Layer("span", spans, weight=0.7, opacity=0.6, meaning="95 % interval of the mean")]
     layers += [
         Layer("dot", dots.filter(pl.col("series") == series).drop("low", "high"), weight=weight)
-        for series, weight in reversed({**STANDINGS, UNRANKED: 1.2}.items())
+        for series, weight in reversed({**RANK_WEIGHTS, UNRANKED: 1.2}.items())
     ]
     layers = [layer for layer in layers if not layer.data.is_empty()]
     genres = levels_of([dots], ["genre"])
     picture = Picture(
         name=NAME,
-        title=f"Test {METRICS[options.metric]} per model and genre",
+        title=f"Test {METRIC_LABELS[options.metric]} per model and genre",
         facets=Facets((), ("genre",), genres, wrap=True),
         layers=tuple(layers),
-        x=Axis(f"test {METRICS[options.metric]}"),
+        x=Axis(f"test {METRIC_LABELS[options.metric]}"),
         y=Axis("", labels=models),
         colours=colours,
         legend="",

@@ -11,7 +11,7 @@ from postertui.system.errors import UserError
 
 Baseline = Literal["stratified", "always"]
 
-METRICS: dict[str, str] = {
+METRIC_LABELS: dict[str, str] = {
     "fscore": "F score",
     "fscore_soft": "soft F score, whole cohort",
     "fscore_hard": "hard F score, whole cohort",
@@ -28,7 +28,7 @@ MAX_INCHES = 200
 
 
 @dataclass(frozen=True)
-class Options:
+class FigureOptions:
     """What may differ from the published look.
 
     `strict` draws exactly what R drew, at whatever size; it goes with none of the others.
@@ -46,15 +46,15 @@ class Options:
     height: float | None = None
 
     def __post_init__(self) -> None:
-        if self.metric not in METRICS:
-            raise UserError(f"metric `{self.metric}`: there are {', '.join(METRICS)}")
+        if self.metric not in METRIC_LABELS:
+            raise UserError(f"metric `{self.metric}`: there are {', '.join(METRIC_LABELS)}")
         if self.palette not in ("hue", "okabe-ito"):
             raise UserError(f"palette `{self.palette}`: there are hue, okabe-ito")
         for baseline in self.baselines:
             if baseline not in ("stratified", "always"):
                 raise UserError(f"baseline `{baseline}`: there are stratified, always")
-        looks = (self.palette, self.baselines, self.seed_lines, self.metric)
-        if self.strict and looks != ("hue", ("stratified",), False, "fscore"):
+        extras = (self.palette, self.baselines, self.seed_lines, self.metric)
+        if self.strict and extras != ("hue", ("stratified",), False, "fscore"):
             raise UserError(
                 "--strict-published draws what R drew; leave out --palette, --baseline, "
                 "--seed-lines and --metric"
@@ -78,4 +78,4 @@ class Options:
         return dict(zip(series, palette_colours(self.palette, len(series)), strict=True))
 
 
-STRICT = Options(strict=True)
+STRICT = FigureOptions(strict=True)

@@ -1,4 +1,4 @@
-"""Colours: ggplot2's default hues, and the Okabe-Ito set that colour-blind readers can tell apart.
+"""Colours: ggplot2's default hues, and the Okabe-Ito set made for colour-blind readers.
 
 `hue_palette` follows R's `scales::hue_pal`: n hues of CIE-LUV, chroma 100, luminance 65, from 15°.
 """

@@ -19,7 +19,7 @@ Geom = Literal[
     "line", "hline", "vline", "point", "letter", "ribbon", "note", "dot", "span"
 ]  # fmt: skip
 
-#: What happens to a vertex of a line: it is drawn, or it is not because of a cause.
+#: Whether a vertex of a line is visible, or why not.
 DRAWN, UNDEFINED, BEYOND, ISOLATED = "drawn", "undefined", "beyond the limits", "isolated"
 
 
@@ -48,8 +48,8 @@ class Layer:
     it), `series` where the colour means something, `history` where lines share a colour, and by
     geom: line, point, letter `epoch` `value`; hline, vline `value`; ribbon `epoch` `low` `high`;
     note `epoch` `value` `label`; dot `value` `label` and span `low` `high` `label`, which lie
-    along at the place of their label. Line vertices carry their `fate`. Colours are `#RRGGBB` or
-    names. `meaning` is what the marks stand for where no legend says it.
+    along at the place of their label. Line vertices carry their `visibility`. Colours are
+    `#RRGGBB` or names. `meaning` is what the marks stand for where no legend says it.
     """
 
     geom: Geom
@@ -62,7 +62,7 @@ class Layer:
 
     @property
     def look(self) -> str:
-        """What a reader sees of it, in a word."""
+        """How it looks, in a word for the caption."""
         if self.dash is not None:
             return {DASHED: "dashed", DOTTED: "dotted"}[self.dash]
         return {"span": "bar"}.get(self.geom, "thin line" if self.weight < 1 else self.geom)
@@ -86,7 +86,7 @@ class Facets:
 
 
 @dataclass(frozen=True)
-class Panel:
+class FacetPanel:
     """One panel: its number and place, counted from 1, and its values of the facet columns."""
 
     number: int
@@ -127,12 +127,12 @@ class Picture:
 
     @property
     def caption(self) -> str:
-        """What marks mean that no legend names; R's figures say nothing of it."""
-        said = [f"{x.look}: {x.meaning}" for x in self.layers if x.meaning and not self.strict]
-        return "; ".join(dict.fromkeys(said))
+        """What marks mean that no legend names; R's figures have no caption."""
+        meanings = [f"{x.look}: {x.meaning}" for x in self.layers if x.meaning and not self.strict]
+        return "; ".join(dict.fromkeys(meanings))
 
     @property
-    def panels(self) -> list[Panel]:
+    def panels(self) -> list[FacetPanel]:
         """All panels in order, row by row, with those that have no marks."""
         rows = self._combinations(self.facets.rows)
         columns = self._combinations(self.facets.columns)
@@ -140,7 +140,7 @@ class Picture:
         width = wrap_columns(len(columns)) if self.facets.wrap else len(columns)
         names = self.facets.variables
         return [
-            Panel(
+            FacetPanel(
                 i + 1, i // width + 1, i % width + 1, dict(zip(names, (*row, *column), strict=True))
             )
             for i, (row, column) in enumerate(places)
@@ -160,9 +160,9 @@ class Picture:
             for layer in self.layers
             if set(names) <= set(layer.data.columns)
         ]
-        there = {row for frame in frames for row in frame.iter_rows()}
+        present = {row for frame in frames for row in frame.iter_rows()}
         order = [{v: i for i, v in enumerate(self.facets.levels[n])} for n in names]
-        return sorted(there, key=lambda row: [o[v] for o, v in zip(order, row, strict=True)])
+        return sorted(present, key=lambda row: [o[v] for o, v in zip(order, row, strict=True)])
 
     def marks(self) -> pl.DataFrame:
         """Exactly the marks that are drawn, one a row, in drawing order.
@@ -184,8 +184,8 @@ class Picture:
 
     def _layer_marks(self, number: int, layer: Layer, panels: pl.DataFrame) -> pl.DataFrame:
         data = layer.data
-        if "fate" in data.columns:
-            data = data.filter(pl.col("fate") == DRAWN).drop("fate")
+        if "visibility" in data.columns:
+            data = data.filter(pl.col("visibility") == DRAWN).drop("visibility")
         place = [c for c in self.facets.variables if c in data.columns]
         data = (
             data.join(panels, on=place, how="inner", nulls_equal=True)
@@ -232,10 +232,10 @@ def count_hidden(
     """The vertices of line data that are not drawn, by `series` and cause."""
     counts: Counter[tuple[str, str]] = Counter()
     for frame in frames:
-        lost = frame.filter(pl.col("fate") != DRAWN)
-        for series, fate, count in lost.group_by("series", "fate").len().iter_rows():
-            if not (points_for_isolated and fate == ISOLATED):
-                counts[series, fate] += count
+        lost = frame.filter(pl.col("visibility") != DRAWN)
+        for series, visibility, count in lost.group_by("series", "visibility").len().iter_rows():
+            if not (points_for_isolated and visibility == ISOLATED):
+                counts[series, visibility] += count
     return tuple(Hidden(s, c, n) for (s, c), n in sorted(counts.items()))
 
 

@@ -26,19 +26,19 @@ POINTS = float(np.sqrt(np.pi))
 GRID_ORDER = 0.5
 
 
-def draw_quickly(plot: plotnine.ggplot) -> Any:
+def draw_fast(plot: plotnine.ggplot) -> Any:
     """The matplotlib figure of `plot`: facets, linear scales, `theme_gray`; laid out."""
-    made: Any = plot
-    made.facet.set_limits_breaks_and_labels = partial(_finish_panel, made)
-    made.guides._apply_guide_themes = _theme_guides
-    for layer in made.layers:
-        if painter := _PAINTERS.get(type(layer.geom)):
-            layer.geom.draw_layer = partial(painter, layer.geom)
-    figure = made.draw()
-    for ax in made.axs:
+    built: Any = plot
+    built.facet.set_limits_breaks_and_labels = partial(_finish_panel, built)
+    built.guides._apply_guide_themes = _theme_guides
+    for layer in built.layers:
+        if draw := _FAST_GEOMS.get(type(layer.geom)):
+            layer.geom.draw_layer = partial(draw, layer.geom)
+    figure = built.draw()
+    for ax in built.axs:
         ax.grid(visible=False)
     # Laid out here once; `savefig` would do so twice and draw everything for it.
-    figure.set_dpi(made.theme.getp("dpi"))
+    figure.set_dpi(built.theme.getp("dpi"))
     figure.get_layout_engine().execute(figure)
     figure.set_layout_engine("none")
     return figure
@@ -68,11 +68,11 @@ def _grid_lines(theme: Any, view: Any, kind: str) -> LineCollection:
     (left, right), (low, high) = view.x.range, view.y.range
     upright = [((x, low), (x, high)) for x in getattr(view.x, breaks)]
     level = [((left, y), (right, y)) for y in getattr(view.y, breaks)]
-    look = theme.T[f"panel_grid_{kind}"].properties
+    style = theme.T[f"panel_grid_{kind}"].properties
     return LineCollection(
         upright + level,
-        colors=look["color"],
-        linewidths=look["linewidth"],
+        colors=style["color"],
+        linewidths=style["linewidth"],
         capstyle="projecting",
         zorder=GRID_ORDER,
     )
@@ -85,9 +85,9 @@ def _theme_guides(guides: Sequence[Any]) -> None:
         guide.theme.apply()
 
 
-def _paint_lines(geom: Any, data: Any, layout: Any, _: Any) -> None:
+def _draw_lines(geom: Any, data: Any, layout: Any, _: Any) -> None:
     columns = {name: data[name].to_numpy() for name in ("x", "y", "group")}
-    looks = {name: data[name].tolist() for name in ("color", "alpha", "size", "linetype")}
+    style = {name: data[name].tolist() for name in ("color", "alpha", "size", "linetype")}
     for ax, rows in _by_panel(data, layout):
         groups = columns["group"][rows]
         for group in np.unique(groups):
@@ -99,9 +99,9 @@ def _paint_lines(geom: Any, data: Any, layout: Any, _: Any) -> None:
                 Line2D(
                     columns["x"][line],
                     columns["y"][line],
-                    color=to_rgba(looks["color"][first], looks["alpha"][first]),
-                    linewidth=looks["size"][first] * POINTS,
-                    linestyle=looks["linetype"][first],
+                    color=to_rgba(style["color"][first], style["alpha"][first]),
+                    linewidth=style["size"][first] * POINTS,
+                    linestyle=style["linetype"][first],
                     zorder=geom.params["zorder"],
                     solid_joinstyle=geom.params["linejoin"],
                     solid_capstyle=geom.params["lineend"],
@@ -109,9 +109,9 @@ def _paint_lines(geom: Any, data: Any, layout: Any, _: Any) -> None:
             )
 
 
-def _paint_levels(geom: Any, data: Any, layout: Any, _: Any) -> None:
+def _draw_hlines(geom: Any, data: Any, layout: Any, _: Any) -> None:
     levels = data["yintercept"].to_numpy()
-    looks = {name: data[name].tolist() for name in ("color", "alpha", "size", "linetype")}
+    style = {name: data[name].tolist() for name in ("color", "alpha", "size", "linetype")}
     views = {id(ax): view for ax, view in zip(layout.axs, layout.panel_params, strict=True)}
     for ax, rows in _by_panel(data, layout):
         left, right = views[id(ax)].x.range
@@ -119,9 +119,9 @@ def _paint_levels(geom: Any, data: Any, layout: Any, _: Any) -> None:
         ax.add_collection(
             LineCollection(
                 [((left, y), (right, y)) for y in levels[rows]],
-                colors=[to_rgba(looks["color"][r], looks["alpha"][r]) for r in rows],
-                linewidths=looks["size"][first] * POINTS,
-                linestyles=[looks["linetype"][first]],
+                colors=[to_rgba(style["color"][r], style["alpha"][r]) for r in rows],
+                linewidths=style["size"][first] * POINTS,
+                linestyles=[style["linetype"][first]],
                 zorder=geom.params["zorder"],
             ),
             autolim=False,
@@ -135,7 +135,7 @@ def _by_panel(data: Any, layout: Any) -> Iterator[tuple[Any, npt.NDArray[np.intp
         yield layout.axs[panel - 1], np.flatnonzero(panels == panel)
 
 
-_PAINTERS: dict[type, Callable[..., None]] = {
-    plotnine.geom_line: _paint_lines,
-    plotnine.geom_hline: _paint_levels,
+_FAST_GEOMS: dict[type, Callable[..., None]] = {
+    plotnine.geom_line: _draw_lines,
+    plotnine.geom_hline: _draw_hlines,
 }

@@ -65,7 +65,7 @@ def to_ggplot(picture: Picture, dpi: int = DPI) -> plotnine.ggplot:
 
 
 def _to_geom(layer: Layer, levels: Any, y: Axis) -> Any:
-    columns = [c for c in layer.data.columns if c != "fate"]
+    columns = [c for c in layer.data.columns if c != "visibility"]
     data = _to_pandas(layer.data.select(columns), levels)
     mapping = {"color": "series"} if "series" in columns else {}
     constant: dict[str, Any] = {} if layer.colour is None else {"color": layer.colour}

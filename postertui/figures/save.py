@@ -11,11 +11,11 @@ import matplotlib as mpl
 
 from postertui.figures.files import DPI, Format
 from postertui.figures.picture import Picture
-from postertui.figures.quick import draw_quickly
+from postertui.figures.quick import draw_fast
 from postertui.figures.render import FONT, to_ggplot
 
 #: What would otherwise differ from machine to machine or from day to day.
-LOOKS: dict[Any, Any] = {
+RC_PARAMS: dict[Any, Any] = {
     "svg.hashsalt": "postertui",
     "svg.fonttype": "path",
     "pdf.fonttype": 42,
@@ -37,10 +37,10 @@ def render_bytes(
     """
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
-        mpl.rcParams.update(LOOKS)
+        mpl.rcParams.update(RC_PARAMS)
         # plotnine says in warnings what `Picture.hidden` counts.
         warnings.simplefilter("ignore")
-        figure = draw_quickly(to_ggplot(picture, dpi))
+        figure = draw_fast(to_ggplot(picture, dpi))
         files: dict[Format, bytes] = {}
         for kind in formats:
             buffer = io.BytesIO()
@@ -61,7 +61,7 @@ def _metadata(kind: Format, facts: Mapping[str, str]) -> dict[str, str | None]:
                 "CreationDate": None,
                 "Title": facts.get("Title"),
                 "Subject": text,
-                # In ASCII whatever the rest is in, so that it is found again.
+                # ASCII whatever encoding the rest has, so that `read_digest` finds it.
                 "Keywords": f"Digest: {facts.get('Digest')}",
                 "Creator": "postertui",
                 "Producer": None,

@@ -1,4 +1,4 @@
-"""What figures are drawn from: a history table, its settings, its base rates."""
+"""The input of every figure: a history table, its settings, its base rates."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from postertui.published.naming import parse_regularizer, variant_from_2017
 from postertui.study import DEFAULT_RARITY, Variant
 
 #: Columns that are in the table and mean the same there.
-KEPT = ("name", "batch_size")
+SHARED_COLUMNS = ("name", "batch_size")
 
-HOME = Variant(name="base")
+DEFAULT_BASE = Variant(name="base")
 
 
 @dataclass(frozen=True)
-class Source:
-    """A complete history table. `variants` are hyper-parameters by name, as far as known."""
+class FigureSource:
+    """A complete history table. `variants` gives hyper-parameters by name."""
 
     table: pl.DataFrame
     variants: Mapping[str, Variant]
@@ -31,18 +31,18 @@ class Source:
     @cached_property
     def rates(self) -> dict[str, tuple[float, float]]:
         """Genre to (train, test) base rate, where both are known."""
-        known = (
+        rates = (
             with_base_rates(self.table)
             .select("genre", "train_base_rate", "test_base_rate")
             .drop_nulls()
             .unique("genre", keep="first", maintain_order=True)
         )
-        return {genre: (train, test) for genre, train, test in known.iter_rows()}
+        return {genre: (train, test) for genre, train, test in rates.iter_rows()}
 
     @property
     def base(self) -> Variant:
-        """The home base: what other variants are compared with."""
-        return self.variants.get("base", HOME)
+        """The base variant: the one that others are compared with."""
+        return self.variants.get("base", DEFAULT_BASE)
 
     def is_common(self, genre: str) -> bool:
         """Whether a genre is frequent enough to compare; one of unknown base rate is."""
@@ -50,7 +50,7 @@ class Source:
 
     def with_settings(self, columns: list[str]) -> pl.DataFrame:
         """The table with those hyper-parameters as columns that it lacks, such as `loss`."""
-        wanted = [c for c in columns if c in Variant.__struct_fields__ and c not in KEPT]
+        wanted = [c for c in columns if c in Variant.__struct_fields__ and c not in SHARED_COLUMNS]
         if not wanted:
             return self.table
         settings = pl.DataFrame(
@@ -63,7 +63,7 @@ class Source:
         return table.join(settings, on="name", how="left", maintain_order="left")
 
 
-def open_source(table: pl.DataFrame, variants: Mapping[str, Variant] | None = None) -> Source:
+def open_source(table: pl.DataFrame, variants: Mapping[str, Variant] | None = None) -> FigureSource:
     """A history table with every column, `name` and `run` filled, ready to draw from.
 
     What is infinite is as undefined as what is NaN: it has no place on an axis.
@@ -79,14 +79,14 @@ def open_source(table: pl.DataFrame, variants: Mapping[str, Variant] | None = No
     if table["name"].null_count() or table["run"].null_count():
         table = fill_identity(table)
     table = _with_one_label_each(table)
-    known: dict[str, Variant] = {}
+    complete: dict[str, Variant] = {}
     settings = table.group_by("name", maintain_order=True).agg(
         pl.col("variant", "Regularizer", "FC1", "FC2", "batch_size").first(),
         pl.col("epoch").max(),
     )
     for row in settings.iter_rows(named=True):
         name = row["name"]
-        known[name] = (variants or {}).get(name) or variant_from_2017(
+        complete[name] = (variants or {}).get(name) or variant_from_2017(
             row["variant"],
             row["Regularizer"],
             row["FC1"],
@@ -95,13 +95,13 @@ def open_source(table: pl.DataFrame, variants: Mapping[str, Variant] | None = No
             name=name,
             batch_size=row["batch_size"],
         )
-    sizes = {name: variant.batch_size for name, variant in known.items()}
+    sizes = {name: variant.batch_size for name, variant in complete.items()}
     table = table.with_columns(
         pl.col("batch_size").fill_null(
             pl.col("name").replace_strict(sizes, default=None, return_dtype=pl.Int64)
         )
     )
-    return Source(table, known)
+    return FigureSource(table, complete)
 
 
 def _with_one_label_each(table: pl.DataFrame) -> pl.DataFrame:
@@ -113,15 +113,15 @@ def _with_one_label_each(table: pl.DataFrame) -> pl.DataFrame:
     labels = table.group_by("name", "Regularizer").len()
     several = labels.filter(pl.len().over("name") > 1).sort("len", "Regularizer", descending=True)
     shown: dict[tuple[str, tuple[str, float]], str] = {}
-    other: list[tuple[str, str, str]] = []
+    replaced: list[tuple[str, str, str]] = []
     for name, label, _ in several.iter_rows():
         meaning = parse_regularizer(label)
         usual = shown.setdefault((name, meaning), label)
         if usual != label and meaning[0] != "none":
-            other.append((name, label, usual))
-    if not other:
+            replaced.append((name, label, usual))
+    if not replaced:
         return table
-    renamed = pl.DataFrame(other, schema=["name", "Regularizer", "_usual"], orient="row")
+    renamed = pl.DataFrame(replaced, schema=["name", "Regularizer", "_usual"], orient="row")
     return (
         table.join(renamed, on=["name", "Regularizer"], how="left", maintain_order="left")
         .with_columns(pl.coalesce("_usual", "Regularizer").alias("Regularizer"))

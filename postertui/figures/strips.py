@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from postertui.figures.bars import black_bars
+from postertui.figures.baselines import black_baselines
 from postertui.figures.collation import sort_values
 from postertui.figures.curves import INTERVAL, SEED, describe_duplicates, fit_size
-from postertui.figures.histories import average_replicates, is_replicated, judge_vertices
-from postertui.figures.options import METRICS, Options
+from postertui.figures.histories import average_replicates, classify_vertices, is_replicated
+from postertui.figures.options import METRIC_LABELS, FigureOptions
 from postertui.figures.picture import (
     BEYOND,
     DRAWN,
@@ -26,16 +26,16 @@ from postertui.figures.picture import (
     count_hidden,
     levels_of,
 )
-from postertui.figures.source import Source
+from postertui.figures.source import FigureSource
 
 JITTER = 0.4
 JITTER_SEED = 2017
 
 
 def draw_strip(
-    source: Source,
+    source: FigureSource,
     rows: pl.DataFrame,
-    options: Options,
+    options: FigureOptions,
     *,
     name: str,
     title: str,
@@ -56,21 +56,21 @@ def draw_strip(
         pl.col(f"test_{options.metric}").alias("value"),
     )
     genres = rows["genre"].unique().to_list()
-    layers = black_bars(source, genres, options, rate="Train", always="Test")
+    layers = black_baselines(source, genres, options, rate="Train", always="Test")
     key = ["genre", "series"]
-    single = judged = judge_vertices(lines, [*key, "history"], None)
+    single = classified = classify_vertices(lines, [*key, "history"], None)
     if options.strict:
-        single = judged = judge_vertices(lines.drop("history"), key, None)
+        single = classified = classify_vertices(lines.drop("history"), key, None)
     elif is_replicated(rows, key):
         mean = average_replicates(lines, key)
         ribbon = mean.drop_nulls("low").select(*key, "epoch", "low", "high")
         layers.append(Layer("ribbon", ribbon, opacity=0.2, meaning=INTERVAL))
         if options.seed_lines:
             layers.append(Layer("line", single, weight=0.4, opacity=0.5, meaning=SEED))
-        judged = judge_vertices(mean.drop("low", "high", "n"), key, None)
-    layers.append(Layer("line", judged))
+        classified = classify_vertices(mean.drop("low", "high", "n"), key, None)
+    layers.append(Layer("line", classified))
     if not options.strict:
-        alone = judged.filter(pl.col("fate") == ISOLATED).drop("fate")
+        alone = classified.filter(pl.col("visibility") == ISOLATED).drop("visibility")
         layers += [] if alone.is_empty() else [Layer("point", alone)]
     series = sort_values(rows["series"].to_list())
     counted = single.with_columns(pl.lit("Test").alias("series"))
@@ -80,7 +80,7 @@ def draw_strip(
         facets=Facets((), ("genre",), levels_of([layer.data for layer in layers], ["genre"])),
         layers=tuple(layer for layer in layers if not layer.data.is_empty()),
         x=x,
-        y=Axis(METRICS[options.metric]),
+        y=Axis(METRIC_LABELS[options.metric]),
         colours=options.series_colours(series),
         legend=legend,
         size=size,
@@ -94,9 +94,9 @@ def draw_strip(
 
 
 def draw_letters(
-    source: Source,
+    source: FigureSource,
     rows: pl.DataFrame,
-    options: Options,
+    options: FigureOptions,
     *,
     name: str,
     title: str,
@@ -124,21 +124,21 @@ def draw_letters(
         top = values["value"].max()
         y = Axis(y.label, (y.limits[0], max(y.limits[1], float(top or 0))), y.breaks)  # type: ignore[arg-type]
     low, high = y.limits or (float("-inf"), float("inf"))
-    there = pl.col("value").is_between(low, high)
+    inside = pl.col("value").is_between(low, high)
     points = values.with_columns(
         pl.when(pl.col("value").is_null())
         .then(pl.lit(UNDEFINED))
-        .when(there)
+        .when(inside)
         .then(pl.lit(DRAWN))
         .otherwise(pl.lit(BEYOND))
-        .alias("fate")
+        .alias("visibility")
     ).with_columns(
         pl.col("epoch")
         + pl.Series([noise.uniform(-JITTER, JITTER) for _ in range(len(values))], dtype=pl.Float64)
     )
     layers = [Layer("letter", points)]
-    layers += black_bars(source, baseline_genres, options, rate="Test", always="Test")
-    lost: Mapping[str, int] = dict(points["fate"].value_counts().iter_rows())
+    layers += black_baselines(source, baseline_genres, options, rate="Test", always="Test")
+    lost: Mapping[str, int] = dict(points["visibility"].value_counts().iter_rows())
     picture = Picture(
         name=name,
         title=title,

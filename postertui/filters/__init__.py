@@ -1,4 +1,4 @@
-"""The filter language: one way to say which runs, in the dashboard and on the command line.
+"""The filter language: one language that selects runs, in the dashboard and on the command line.
 
     comedy                     a bare word matches any text of a run
     genre:comedy variant:l2-*  a field, with globs; terms side by side mean `and`

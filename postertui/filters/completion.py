@@ -19,7 +19,7 @@ def complete(text: str, values: Mapping[str, Collection[str]]) -> list[str]:
     if not colon:
         return [f"{head}{name}:" for name in FIELDS if name.startswith(last.lower()) and last]
     done, comma, start = start.rpartition(",")
-    known = sorted(values.get(ALIASES.get(field, field), ()), key=str.lower)
-    options = [v for v in known if v.lower().startswith(start.lower())]
+    candidates = sorted(values.get(ALIASES.get(field, field), ()), key=str.lower)
+    options = [v for v in candidates if v.lower().startswith(start.lower())]
     quoted = [f'"{v}"' if " " in v else v for v in options]
     return [f"{head}{field}:{done}{comma}{v}" for v in quoted]

@@ -10,7 +10,7 @@ from postertui.filters.fields import ALIASES, FIELDS
 from postertui.filters.matching import ORDER, Predicate, any_field, as_number, equal, ordered
 from postertui.system.errors import UserError
 
-#: Words and parentheses of a filter, and how deep these nest; nobody writes more.
+#: Words and parentheses of a filter, and how deep these nest; far more than a filter needs.
 MAX_TERMS = 300
 MAX_DEPTH = 40
 
@@ -34,7 +34,7 @@ class FilterError(UserError):
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter, ready to be applied. `text` is what the person wrote, `fields` what it names."""
+    """A filter, ready to be applied. `text` is its source, `fields` the fields that it names."""
 
     text: str
     matches: Predicate

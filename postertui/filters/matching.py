@@ -23,7 +23,7 @@ def any_field(word: str) -> Predicate:
 
 
 def ordered(field: str, compare: Callable[[Any, Any], bool], bound: float) -> Predicate:
-    """Records whose `field` is a number that stands so to `bound`."""
+    """Records whose `field` is a number for which `compare(field, bound)` holds."""
 
     def matches(record: Record) -> bool:
         value = record.get(field)

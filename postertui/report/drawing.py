@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postertui.figures import files
-from postertui.figures.crew import Crew, Job, Outcome, default_size
 from postertui.figures.picture import Hidden, Picture
+from postertui.figures.render_pool import RenderJob, RenderOutcome, RenderPool, default_worker_count
 from postertui.figures.source import open_source
 from postertui.history.selection import History
 from postertui.report.pictures import prepare_pictures
-from postertui.report.request import Failure, Request, describe_command
+from postertui.report.request import FigureFailure, ReportRequest, describe_command
 from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A figure that is now in the folder. `unchanged`: it was there already and is up to date."""
+class DrawnFigure:
+    """A figure in the folder. `unchanged`: an up-to-date file was there before."""
 
     name: str
     title: str
@@ -41,38 +41,39 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What came of a request: figures in the order asked for, and those that are not there."""
+class ReportResult:
+    """The result of a request: figures in the order requested, and those that failed."""
 
-    drawn: tuple[Drawn, ...]
-    failures: tuple[Failure, ...] = ()
+    drawn: tuple[DrawnFigure, ...]
+    failures: tuple[FigureFailure, ...] = ()
 
 
 def draw_report(
     table: pl.DataFrame,
-    request: Request,
+    request: ReportRequest,
     out: Path,
     command: str | None = None,
     *,
     origin: str = "",
     variants: Mapping[str, Variant] | None = None,
     workers: int | None = None,
-    on_drawn: Callable[[Drawn | Failure], None] = lambda _: None,
-) -> Report:
+    on_drawn: Callable[[DrawnFigure | FigureFailure], None] = lambda _: None,
+) -> ReportResult:
     """Draw what `request` asks for of a history table into the folder `out`.
 
     `command` is what goes into the images' metadata; without it, the command line that draws that
     one figure from `origin`, so that the same input gives the same bytes wherever they are put.
-    `variants` are hyper-parameters by name, where they are known better than the table tells.
+    `variants` are hyper-parameters by name, where the caller has them; else they follow from
+    the table.
     `workers` processes draw beside each other (default: one per processor, none for one figure).
     `on_drawn` is called as each figure ends. Nothing half-written is left behind, also on
     interruption. Raises `UserError`: exit code 3 where nothing matches, 2 for a wrong request.
     """
-    size = default_size() if workers is None else workers
+    size = default_worker_count() if workers is None else workers
     is_single = not request.everything and len(request.figures) + len(request.compare) == 1
-    with Crew(0 if is_single and workers is None else size) as crew:
-        return draw_with(
-            crew,
+    with RenderPool(0 if is_single and workers is None else size) as pool:
+        return draw_in_pool(
+            pool,
             lambda: History(open_source(table, variants).table, variants or {}),
             request,
             out,
@@ -82,24 +83,24 @@ def draw_report(
         )
 
 
-def draw_with(
-    crew: Crew,
+def draw_in_pool(
+    pool: RenderPool,
     load: Callable[[], History],
-    request: Request,
+    request: ReportRequest,
     out: Path,
     command: str | None = None,
     *,
     origin: str = "",
-    on_drawn: Callable[[Drawn | Failure], None] = lambda _: None,
-) -> Report:
-    """As `draw_report`, with a crew that is at work already while `load` reads the history."""
+    on_drawn: Callable[[DrawnFigure | FigureFailure], None] = lambda _: None,
+) -> ReportResult:
+    """As `draw_report`, with a pool whose workers start while `load` reads the history."""
     pictures, failures = prepare_pictures(load(), request)
     for failure in failures:
         on_drawn(failure)
-    files.make_folder(out)
-    drawn: list[Drawn | None] = [None] * len(pictures)
+    files.create_folder(out)
+    drawn: list[DrawnFigure | None] = [None] * len(pictures)
     failed = list(failures)
-    jobs: list[tuple[int, Job, bytes]] = []
+    jobs: list[tuple[int, RenderJob, bytes]] = []
     for place, (picture, part) in enumerate(pictures):
         csv = files.csv_bytes(picture)
         digest = files.picture_digest(picture, csv, request.dpi)
@@ -111,32 +112,32 @@ def draw_with(
         if stale:
             line = command or describe_command(part, origin)
             facts = files.picture_facts(picture, csv, digest, line)
-            jobs.append((place, Job(picture, tuple(stale), facts, request.dpi), csv))
+            jobs.append((place, RenderJob(picture, tuple(stale), facts, request.dpi), csv))
             continue
         if not _has_content(files.csv_path(out, picture), csv):
-            files.write_whole(files.csv_path(out, picture), csv)
+            files.write_file(files.csv_path(out, picture), csv)
         drawn[place] = _describe(picture, out, request, unchanged=True)
         on_drawn(_describe(picture, out, request, unchanged=True))
 
-    def finish(number: int, outcome: Outcome) -> None:
+    def finish(number: int, outcome: RenderOutcome) -> None:
         place, job, csv = jobs[number]
         try:
             if isinstance(outcome, str):
                 raise UserError(outcome, exit_code=1)
-            files.write_whole(files.csv_path(out, job.picture), csv)
+            files.write_file(files.csv_path(out, job.picture), csv)
             for kind, data in outcome.items():
-                files.write_whole(files.image_path(out, job.picture, kind), data)
+                files.write_file(files.image_path(out, job.picture, kind), data)
         except UserError as error:
             # The other figures are drawn all the same.
-            failed.append(Failure(job.picture.name, str(error), 1))
+            failed.append(FigureFailure(job.picture.name, str(error), 1))
             on_drawn(failed[-1])
             return
         result = _describe(job.picture, out, request, unchanged=False)
         drawn[place] = result
         on_drawn(result)
 
-    crew.draw([job for _, job, _ in jobs], finish)
-    return Report(tuple(d for d in drawn if d is not None), tuple(failed))
+    pool.draw([job for _, job, _ in jobs], finish)
+    return ReportResult(tuple(d for d in drawn if d is not None), tuple(failed))
 
 
 def _has_content(path: Path, data: bytes) -> bool:
@@ -146,8 +147,10 @@ def _has_content(path: Path, data: bytes) -> bool:
         return False
 
 
-def _describe(picture: Picture, out: Path, request: Request, *, unchanged: bool) -> Drawn:
-    return Drawn(
+def _describe(
+    picture: Picture, out: Path, request: ReportRequest, *, unchanged: bool
+) -> DrawnFigure:
+    return DrawnFigure(
         picture.name,
         picture.title,
         tuple(files.image_path(out, picture, kind) for kind in request.formats),

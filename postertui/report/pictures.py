@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from postertui.figures import models
 from postertui.figures.catalogue import draw_published, figure_names
 from postertui.figures.compare import choose_variants, draw_comparison, draw_variant, parse_columns
-from postertui.figures.options import Options
+from postertui.figures.options import FigureOptions
 from postertui.figures.picture import Hidden, Picture
-from postertui.figures.source import Source, open_source
-from postertui.report.request import FIGURES, Failure, Request
+from postertui.figures.source import FigureSource, open_source
+from postertui.report.request import FIGURES, FigureFailure, ReportRequest
+from postertui.report.selection import select_rows
 from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,18 +31,18 @@ def draw_figure(
     """The figure `name` (see `FIGURES`) of a history table.
 
     `strict` draws exactly what R drew; without it a figure may show more, never less. `options`
-    are those of `postertui.figures.options.Options`: `palette`, `baselines`, `seed_lines`,
+    are those of `postertui.figures.options.FigureOptions`: `palette`, `baselines`, `seed_lines`,
     `metric`, `width`, `height`. Raises `UserError` for an unknown name or option, and where the
     table has nothing to show.
     """
-    chosen = Options(strict=strict, **options)
+    chosen = FigureOptions(strict=strict, **options)
     picture = draw_named(name, open_source(table), chosen)
     from postertui.figures.render import to_ggplot
 
     return to_ggplot(picture)
 
 
-def draw_named(name: str, source: Source, options: Options) -> Picture:
+def draw_named(name: str, source: FigureSource, options: FigureOptions) -> Picture:
     """The figure of that name. Raises `UserError` as `draw_figure` does."""
     if name not in FIGURES:
         raise UserError(f"figure `{name}`: there are {', '.join(FIGURES)}")
@@ -52,7 +53,7 @@ def draw_named(name: str, source: Source, options: Options) -> Picture:
     )
 
 
-def _rank_models(source: Source, options: Options) -> Picture:
+def _rank_models(source: FigureSource, options: FigureOptions) -> Picture:
     """The figure `models`: the leaderboard of the last epoch that most runs reached."""
     from postertui.analysis.leaderboard import leaderboard
     from postertui.analysis.values import run_values
@@ -74,43 +75,32 @@ def _rank_models(source: Source, options: Options) -> Picture:
 
 
 def prepare_pictures(
-    history: History, request: Request
-) -> tuple[list[tuple[Picture, Request]], list[Failure]]:
+    history: History, request: ReportRequest
+) -> tuple[list[tuple[Picture, ReportRequest]], list[FigureFailure]]:
     """The pictures of a request, each with the request for it alone, and what there is none of.
 
     Raises `UserError` (exit code 3) where there is no picture at all.
     """
-    if history.table.is_empty():
-        raise UserError("no finished epoch to draw", exit_code=3)
-    source = open_source(history.table, history.variants)
-    if request.filter.strip():
-        chosen_runs = history.select(request.filter).table.select("run").unique()
-        if chosen_runs.is_empty():
-            raise UserError(f"no run with a finished epoch matches `{request.filter}`", exit_code=3)
-        source = replace(
-            source, table=source.table.join(chosen_runs, on="run", maintain_order="left")
-        )
-    chosen = choose_variants(source, request.variants)
-    genres = _choose_genres(source, request.genres)
-    found: list[tuple[Picture, Request]] = []
-    failures: list[Failure] = []
+    rows = select_rows(history, request)
+    source, chosen, genres = rows.matched, rows.variants, rows.genres
+    prepared: list[tuple[Picture, ReportRequest]] = []
+    failures: list[FigureFailure] = []
     alone = replace(request, figures=(), everything=False, compare=(), name="")
 
-    def add(name: str, part: Request, make: Callable[[], Sequence[Picture]]) -> None:
+    def add(name: str, part: ReportRequest, make: Callable[[], Sequence[Picture]]) -> None:
         try:
-            found.extend((_check_size(p, request.dpi), part) for p in make())
+            prepared.extend((_check_size(p, request.dpi), part) for p in make())
         except UserError as error:
             if error.exit_code != 3:
                 raise
-            failures.append(Failure(name, str(error), 3))
+            failures.append(FigureFailure(name, str(error), 3))
 
     names = (*(figure_names() if request.everything else ()), *request.figures)
-    narrowed = _narrow(source, chosen, genres)
     for name in dict.fromkeys(names):
         add(
             name,
             replace(alone, figures=(name,)),
-            lambda name=name: [draw_named(name, narrowed, request.options)],  # type: ignore[misc]
+            lambda name=name: [draw_named(name, rows.narrowed, request.options)],  # type: ignore[misc]
         )
     for text in dict.fromkeys(request.compare):
         add(
@@ -132,29 +122,9 @@ def prepare_pictures(
                 replace(alone, variants=(name,)),
                 lambda name=name: [draw_variant(source, name, request.options, genres)],  # type: ignore[misc]
             )
-    if not found:
+    if not prepared:
         raise UserError("; ".join(f.reason for f in failures) or "nothing to draw", exit_code=3)
-    return found, failures
-
-
-def _choose_genres(source: Source, wanted: Sequence[str]) -> tuple[str, ...]:
-    known = {g.lower(): g for g in source.table["genre"].unique().to_list()}
-    for genre in wanted:
-        if genre.lower() not in known:
-            there = ", ".join(sorted(known.values()))
-            raise UserError(f"--genre {genre}: no such run; there are {there}", exit_code=3)
-    return tuple(known[g.lower()] for g in wanted)
-
-
-def _narrow(source: Source, variants: Sequence[str], genres: Sequence[str]) -> Source:
-    import polars as pl
-
-    table = source.table
-    if variants:
-        table = table.filter(pl.col("name").is_in([*variants, source.base.name]))
-    if genres:
-        table = table.filter(pl.col("genre").is_in(list(genres)))
-    return replace(source, table=table)
+    return prepared, failures
 
 
 def _check_size(picture: Picture, dpi: int) -> Picture:

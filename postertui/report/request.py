@@ -10,7 +10,7 @@ from postertui.figures import files, models
 from postertui.figures.catalogue import figure_names
 from postertui.figures.compare import parse_columns
 from postertui.figures.files import DPI, Format
-from postertui.figures.options import Options
+from postertui.figures.options import FigureOptions
 from postertui.system.errors import UserError
 
 #: The figures that have a name: the fifteen of 2017, and the dot plot of models.
@@ -20,7 +20,7 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Request:
+class ReportRequest:
     """What to draw.
 
     `figures` are names of `FIGURES`, `everything` adds the fifteen of the 2017 study as far as the
@@ -39,7 +39,7 @@ class Request:
     name: str = ""
     formats: tuple[Format, ...] = ("png",)
     dpi: int = DPI
-    options: Options = field(default_factory=Options)
+    options: FigureOptions = field(default_factory=FigureOptions)
 
     def __post_init__(self) -> None:
         files.check_formats(self.formats)
@@ -57,8 +57,8 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A figure that was asked for and is not there: `reason` is for people.
+class FigureFailure:
+    """A requested figure that was not drawn; `reason` is one line for the screen.
 
     `exit_code` as everywhere: 1 it could not be drawn, 3 the table has nothing to show in it.
     """
@@ -68,7 +68,7 @@ class Failure:
     exit_code: int
 
 
-def describe_command(request: Request, origin: str = "") -> str:
+def describe_command(request: ReportRequest, origin: str = "") -> str:
     """The command line that draws `request`, without where the table and the figures are."""
     words = ["postertui", "report"]
     if request.filter:
@@ -88,7 +88,7 @@ def describe_command(request: Request, origin: str = "") -> str:
         words += ["--name", request.name]
     if origin:
         words += ["--from", origin]
-    options, usual = request.options, Options()
+    options, usual = request.options, FigureOptions()
     if options.strict:
         words.append("--strict-published")
     if options.palette != usual.palette:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from postertui.analysis.diagnosis import Finding, diagnose_table
+from postertui.analysis.diagnosis import RunFinding, diagnose_table
 from postertui.analysis.undefined import undefined_causes
 from postertui.analysis.values import dead_rows
 from tests.support.analysis_tables import history, needs_published, published, stack
@@ -30,10 +30,10 @@ def curve(values: Any, **columns: Any) -> pl.DataFrame:
     return history(epochs=len(values), **(usual | columns))
 
 
-def diagnose(table: pl.DataFrame) -> list[Finding]:
+def diagnose(table: pl.DataFrame) -> list[RunFinding]:
     """The table's findings, worst first."""
     fields = ("kind", "since_epoch", "line", "advice")
-    return [Finding(*row) for row in diagnose_table(table).select(fields).iter_rows()]
+    return [RunFinding(*row) for row in diagnose_table(table).select(fields).iter_rows()]
 
 
 def kinds(table: pl.DataFrame) -> dict[str, int]:

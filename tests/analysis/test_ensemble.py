@@ -48,7 +48,7 @@ def test_each_genre_gets_the_variant_with_the_best_training_f() -> None:
 
 
 def test_macro_f1_and_the_total_confusion_matrix() -> None:
-    team, single, hindsight = ensemble(TABLE).teams.iter_rows(named=True)
+    team, single, hindsight = ensemble(TABLE).totals.iter_rows(named=True)
     tp, fp, fn, tn = 30 + 70, 40 + 50, 30 + 30, 100 + 50
     assert (team["tp"], team["fp"], team["fn"], team["tn"]) == (tp, fp, fn, tn)
     assert team["macro_f1"] == pytest.approx((60 / 130 + 140 / 220) / 2)
@@ -56,8 +56,8 @@ def test_macro_f1_and_the_total_confusion_matrix() -> None:
     assert team["recall"] == pytest.approx(tp / (tp + fn))
     assert team["micro_f1"] == pytest.approx(2 * tp / (2 * tp + fp + fn))
     assert team["counts"] == "counted"
-    assert (single["who"], single["chosen_by"]) == ("big", "training F")
-    assert (hindsight["who"], hindsight["chosen_by"]) == ("base", "test F, in hindsight")
+    assert (single["model"], single["chosen_by"]) == ("big", "training F")
+    assert (hindsight["model"], hindsight["chosen_by"]) == ("base", "test F, in hindsight")
     assert hindsight["macro_f1"] == pytest.approx((80 / 160 + 140 / 220) / 2)
 
 
@@ -113,7 +113,7 @@ def test_the_published_ensemble() -> None:
         train, f = (sum(values) / len(values) for values in zip(*runs, strict=True))
         if not math.isnan(train) and not math.isnan(f):
             best[setting[4]] = max(best[setting[4]], (train, f))
-    team = ensemble(published()).teams.row(0, named=True)
+    team = ensemble(published()).totals.row(0, named=True)
     assert team["genres"] == len(best) == 10
     assert team["macro_f1"] == pytest.approx(sum(f for _, f in best.values()) / len(best))
     assert team["macro_f1"] == pytest.approx(0.1443, abs=0.0001)

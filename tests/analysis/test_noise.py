@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from postertui.analysis.noise import Noise, equal_settings, noise_floor
+from postertui.analysis.noise import Noise, estimate_noise, find_equal_variants
 from postertui.analysis.statistics import squeeze_variances
 from postertui.analysis.values import run_values
 from tests.support.analysis_tables import history, soft, soft_runs, stack
@@ -27,7 +27,7 @@ def test_replicates_give_the_pooled_standard_deviation() -> None:
             for seed in range(4)
         ]
     )
-    noise = noise_floor(run_values(table, METRIC), equal_settings(table))
+    noise = estimate_noise(run_values(table, METRIC), find_equal_variants(table))
     assert noise.source == "replicates"
     assert noise.df == 2 * len(GENRES) * 3
     assert noise.sd == pytest.approx(math.sqrt(values.var(axis=2, ddof=1).mean()))
@@ -41,7 +41,7 @@ def test_a_genres_variance_lies_between_its_own_and_what_all_have() -> None:
     table = soft_runs(
         [("base", g, s, rng.normal(0.3, sd)) for g, sd in spreads.items() for s in range(4)]
     )
-    noise = noise_floor(run_values(table, METRIC), {})
+    noise = estimate_noise(run_values(table, METRIC), {})
     own_variances = np.array([noise.by_genre[g][0] for g in sorted(GENRES)])
     assert (noise.prior, noise.prior_df) == squeeze_variances(own_variances, np.full(4, 3.0))
     for genre in GENRES:
@@ -53,10 +53,10 @@ def test_a_genres_variance_lies_between_its_own_and_what_all_have() -> None:
 
 def test_two_runs_of_one_genre_are_too_few_to_tell() -> None:
     table = stack(soft("base", "Comedy", 0, 0.3), soft("base", "Comedy", 1, 0.4))
-    assert noise_floor(run_values(table, METRIC), {}).source != "replicates"
+    assert estimate_noise(run_values(table, METRIC), {}).source != "replicates"
     one_each = stack(soft("base", "Comedy", 0, 0.3), soft("b", "Comedy", 0, 0.4))
-    noise = noise_floor(run_values(one_each, METRIC), {})
-    assert (noise.known, "--seeds" in noise.line) == (False, True)
+    noise = estimate_noise(run_values(one_each, METRIC), {})
+    assert (noise.is_known, "--seeds" in noise.line) == (False, True)
     with pytest.raises(ValueError, match="unknown"):
         noise.variance("Comedy")
 
@@ -70,7 +70,7 @@ def test_known_equal_settings() -> None:
         history("l2-1e-4", variant="regularizer L2", Regularizer="L2=1e-4"),
         history("fc", FC1=1024),
     )
-    assert equal_settings(table) == {
+    assert find_equal_variants(table) == {
         "base": "base",
         "reduce-lr": "base",
         "no-reg": "no-reg",
@@ -82,7 +82,7 @@ def test_known_equal_settings() -> None:
 
 def test_another_batch_size_is_another_setting() -> None:
     table = stack(history("base", batch_size=256), history("copy", variant="base", batch_size=64))
-    assert equal_settings(table)["copy"] == "copy"
+    assert find_equal_variants(table)["copy"] == "copy"
 
 
 def test_the_line_says_where_the_noise_is_from() -> None:
@@ -99,5 +99,5 @@ def test_settings_that_share_no_genre_are_not_named() -> None:
         soft("l1-0", "War", 0, 0.1),
     )
     equal = {"base": "base", "reduce-lr": "base", "no-reg": "no-reg", "l1-0": "no-reg"}
-    noise = noise_floor(run_values(table, METRIC), equal)
+    noise = estimate_noise(run_values(table, METRIC), equal)
     assert [text.split(":")[0] for text in noise.settings] == ["base = reduce-lr"]

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from postertui.analysis.ensemble import ensemble
-from postertui.analysis.summary import bars_line, dead_line, ensemble_line, listed, undefined_line
+from postertui.analysis.summary import (
+    baselines_line,
+    dead_line,
+    ensemble_line,
+    listed,
+    undefined_line,
+)
 from postertui.analysis.tables.diagnosis import diagnosis_section, kinds_section
 from postertui.analysis.tables.leaderboard import mean_and_sd
 from postertui.analysis.tables.markdown import markdown_section, markdown_text
@@ -78,7 +84,7 @@ def test_lines_of_a_table_without_trouble() -> None:
     assert dead_line(history()) == "None of 5 epochs comes from a dead model."
     assert undefined_line(history()) == ""
     assert undefined_line(history(test_fscore=None)) == ""
-    assert bars_line(history(genre="Opera"), "test_fscore", "base") == ""
+    assert baselines_line(history(genre="Opera"), "test_fscore", "base") == ""
     assert listed([str(k) for k in range(14)]).endswith("11 and 2 more")
 
 
@@ -89,7 +95,7 @@ def test_what_the_published_table_says() -> None:
         "799 of 4,280 epochs (18.7 %) come from dead models, in 85 of 383 runs."
     )
     assert undefined_line(table).startswith("1,540 of 4,280 epochs have no test_fscore: ")
-    assert "Drama (0.4366, always-yes 0.4384)" in bars_line(table, "test_fscore", "base")
+    assert "Drama (0.4366, always-yes 0.4384)" in baselines_line(table, "test_fscore", "base")
     assert "macro-F1 of 0.1443 over 10 genres" in ensemble_line(ensemble(table))
 
 

@@ -152,7 +152,7 @@ def test_formats_sizes_and_looks_are_options(tmp_path: Path) -> None:
     kinds = sorted(path.suffix for path in tmp_path.glob("regularizer.*"))
     assert kinds == [".csv", ".pdf", ".png", ".svg"]
     numbers = (tmp_path / "regularizer.csv").read_text()
-    assert "F of always saying yes" in numbers
+    assert "always-yes F" in numbers
     assert "#D55E00" in numbers
     with Image.open(tmp_path / "regularizer.png") as image:
         assert image.size == (280, 160)

@@ -1,4 +1,4 @@
-"""What figures show beyond R's: seeds as mean and interval, isolated epochs, bars, counts."""
+"""What figures show beyond R's: seeds as mean and interval, isolated epochs, baselines, counts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from postertui.figures.compare import draw_comparison, draw_variant
-from postertui.figures.options import Options
+from postertui.figures.options import FigureOptions
 from postertui.figures.picture import Layer, Picture
 from postertui.figures.source import open_source
 from postertui.published.facts import BASE_RATES
@@ -20,7 +20,7 @@ from tests.support.ggplot2_built import build
 
 
 def compare(table: pl.DataFrame, column: str = "Regularizer", **options: Any) -> Picture:
-    (picture,) = draw_comparison(open_source(table), [column], Options(**options))
+    (picture,) = draw_comparison(open_source(table), [column], FigureOptions(**options))
     return picture
 
 
@@ -78,24 +78,24 @@ def test_an_isolated_epoch_is_a_point_and_not_hidden() -> None:
 
 
 def test_strict_counts_what_is_isolated_and_beyond_the_limits() -> None:
-    strict = draw_named("scratch", open_source(made()), Options(strict=True))
+    strict = draw_named("scratch", open_source(made()), FigureOptions(strict=True))
     assert "3 Train beyond the limits" in map(str, strict.hidden)
-    free = draw_named("scratch", open_source(made()), Options())
+    free = draw_named("scratch", open_source(made()), FigureOptions())
     assert not any(hidden.cause == "beyond the limits" for hidden in free.hidden)
     assert any(
         "isolated" in str(h)
-        for h in draw_named("base", open_source(made()), Options(strict=True)).hidden
+        for h in draw_named("base", open_source(made()), FigureOptions(strict=True)).hidden
     )
 
 
 def test_a_panel_whose_test_f_is_never_defined_says_so() -> None:
-    (note,) = layers(draw_named("l1", open_source(made()), Options()), "note")
+    (note,) = layers(draw_named("l1", open_source(made()), FigureOptions()), "note")
     assert set(note.data["genre"]) == {"Animation"}
     assert set(note.data["label"]) == {"test F undefined"}
 
 
 def test_two_histories_of_one_setting_are_two_lines_and_are_said() -> None:
-    picture = draw_named("l2", open_source(made()), Options())
+    picture = draw_named("l2", open_source(made()), FigureOptions())
     assert picture.notes == ("2 histories of one setting: Animation, l2-1e-4",)
     line = layers(picture, "line")[0].data
     cell = (pl.col("genre") == "Animation") & (pl.col("Regularizer") == "L2=1e-4")
@@ -113,20 +113,25 @@ def test_both_dummies_are_lines_where_asked_for() -> None:
     assert heights[(4, 4), "Test"]["Drama"] == test
     assert heights[(1, 2), "Train"]["Drama"] == pytest.approx(2 * train / (1 + train))
     assert heights[(1, 2), "Test"]["Drama"] == pytest.approx(2 * test / (1 + test))
-    assert picture.caption == "dashed: base rate; dotted: F of always saying yes"
+    assert (
+        picture.caption == "dashed: base rate; dotted: always-yes F"
+    )
     assert layers(compare(seeds(1), baselines=()), "hline") == []
 
 
 def test_test_strips_keep_the_train_base_rate_of_2017_and_add_the_bar_of_the_test_cohort() -> None:
     picture = draw_named(
-        "test-loss", open_source(made()), Options(baselines=("stratified", "always"))
+        "test-loss", open_source(made()), FigureOptions(baselines=("stratified", "always"))
     )
     dashed, dotted = layers(picture, "hline")
     train, test = BASE_RATES["Comedy"]
     comedy = pl.col("genre") == "Comedy"
     assert dashed.data.filter(comedy)["value"].to_list() == [train]
     assert dotted.data.filter(comedy)["value"].to_list() == pytest.approx([2 * test / (1 + test)])
-    assert picture.caption == "dashed: train base rate; dotted: test F of always saying yes"
+    assert (
+        picture.caption
+        == "dashed: train base rate; dotted: test always-yes F"
+    )
 
 
 def test_accuracy_has_no_base_rate_line() -> None:
@@ -165,14 +170,14 @@ def test_the_size_follows_the_panels_and_a_given_one_overrules_it() -> None:
 
 
 def test_one_run_or_variant_has_a_figure_of_its_own() -> None:
-    picture = draw_variant(open_source(seeds(3)), "base", Options())
+    picture = draw_variant(open_source(seeds(3)), "base", FigureOptions())
     assert picture.facets.wrap
     assert [p.values["genre"] for p in picture.panels] == ["Comedy", "Drama"]
     assert picture.title == "F score over 5 epochs; base"
 
 
 def models(table: pl.DataFrame, **options: Any) -> Picture:
-    return draw_named("models", open_source(table), Options(**options))
+    return draw_named("models", open_source(table), FigureOptions(**options))
 
 
 def test_the_dot_plot_marks_the_best_and_what_cannot_be_told_from_it() -> None:
@@ -196,7 +201,7 @@ def test_the_dot_plot_marks_the_best_and_what_cannot_be_told_from_it() -> None:
     spans = picture.marks().filter(pl.col("mark") == "span")
     assert bool(spans.select((pl.col("low") < pl.col("high")).all()).item())
     assert picture.caption == (
-        "dashed: test base rate; dotted: test F of always saying yes; "
+        "dashed: test base rate; dotted: test always-yes F; "
         "bar: 95 % interval of the mean"
     )
     axis = build_of(picture).layout.panel_params[0].y
@@ -217,7 +222,9 @@ def test_the_dot_plot_counts_runs_without_a_value() -> None:
 
 
 def test_letters_are_jittered_the_same_every_time_and_no_further_than_r() -> None:
-    one, two = (draw_named("fc-points", open_source(made()), Options()).marks() for _ in range(2))
+    one, two = (
+        draw_named("fc-points", open_source(made()), FigureOptions()).marks() for _ in range(2)
+    )
     assert one.equals(two)
     moved = one.filter(pl.col("mark") == "letter")["epoch"].to_numpy()
     assert float(np.abs(moved - moved.round()).max()) <= 0.4

@@ -13,7 +13,7 @@ from matplotlib.collections import LineCollection
 
 import postertui
 from postertui.figures.catalogue import draw_published, figure_names
-from postertui.figures.options import STRICT, Options
+from postertui.figures.options import STRICT, FigureOptions
 from postertui.figures.source import open_source
 from postertui.report import FIGURES
 from postertui.system.errors import UserError
@@ -120,4 +120,4 @@ def test_an_unknown_figure_is_named_beside_those_there_are() -> None:
 
 def test_strict_goes_with_no_other_look() -> None:
     with pytest.raises(UserError, match="leave out --palette"):
-        Options(strict=True, palette="okabe-ito")
+        FigureOptions(strict=True, palette="okabe-ito")

@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from postertui.figures.options import Options
-from postertui.figures.quick import draw_quickly
+from postertui.figures.options import FigureOptions
+from postertui.figures.quick import draw_fast
 from postertui.figures.render import to_ggplot
-from postertui.figures.save import LOOKS
+from postertui.figures.save import RC_PARAMS
 from postertui.figures.source import open_source
 from postertui.report.pictures import draw_named
 from tests.support.figure_tables import made, seeds
@@ -35,18 +35,18 @@ def pixels(figure: Any) -> Any:
 @pytest.mark.parametrize(
     ("name", "table", "options"),
     [
-        ("base", FEW, Options(baselines=("stratified", "always"))),
-        ("test-regularization", FEW, Options(strict=True)),
-        ("fc-points", FEW, Options()),
-        ("models", FEW, Options(palette="okabe-ito")),
-        ("l2", seeds(genres=("Comedy",)), Options(seed_lines=True)),
+        ("base", FEW, FigureOptions(baselines=("stratified", "always"))),
+        ("test-regularization", FEW, FigureOptions(strict=True)),
+        ("fc-points", FEW, FigureOptions()),
+        ("models", FEW, FigureOptions(palette="okabe-ito")),
+        ("l2", seeds(genres=("Comedy",)), FigureOptions(seed_lines=True)),
     ],
 )
-def test_pixels_are_plotnines(name: str, table: pl.DataFrame, options: Options) -> None:
+def test_pixels_are_plotnines(name: str, table: pl.DataFrame, options: FigureOptions) -> None:
     picture = draw_named(name, open_source(table), options)
-    with mpl.rc_context(LOOKS), warnings.catch_warnings():
+    with mpl.rc_context(RC_PARAMS), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         plain = pixels(to_ggplot(picture, DPI).draw())
-        quick = pixels(draw_quickly(to_ggplot(picture, DPI)))
+        quick = pixels(draw_fast(to_ggplot(picture, DPI)))
     assert np.array_equal(quick, plain)
     assert len(np.unique(quick.reshape(-1, 3), axis=0)) > 10

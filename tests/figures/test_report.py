@@ -16,25 +16,27 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from postertui.figures.catalogue import figure_names
-from postertui.figures.files import csv_bytes, read_digest, write_whole
-from postertui.figures.options import METRICS, Options
+from postertui.figures.files import csv_bytes, read_digest, write_file
+from postertui.figures.options import METRIC_LABELS, FigureOptions
 from postertui.figures.picture import Picture
 from postertui.figures.render import to_ggplot
 from postertui.history.schema import normalise
 from postertui.history.selection import History
-from postertui.report import FIGURES, Failure, Request, draw_report, prepare_pictures
+from postertui.report import FIGURES, FigureFailure, ReportRequest, draw_report, prepare_pictures
 from postertui.system.errors import UserError
 from tests.support.figure_tables import made, needs_published, published, seeds
 from tests.support.ggplot2_built import build
 
 
 def names(table: pl.DataFrame, **wanted: Any) -> list[str]:
-    return [picture.name for picture, _ in prepare_pictures(History(table), Request(**wanted))[0]]
+    return [
+        picture.name for picture, _ in prepare_pictures(History(table), ReportRequest(**wanted))[0]
+    ]
 
 
 def columns(table: pl.DataFrame, **wanted: Any) -> list[tuple[Any, ...]]:
     """The headings of the columns of panels, from left to right."""
-    ((picture, _),), _ = prepare_pictures(History(table), Request(**wanted))
+    ((picture, _),), _ = prepare_pictures(History(table), ReportRequest(**wanted))
     across = picture.facets.columns
     panels = [tuple(panel.values[name] for name in across) for panel in picture.panels]
     return list(dict.fromkeys(panels))
@@ -68,7 +70,7 @@ def test_variants_of_one_family_are_told_apart_by_name() -> None:
     every = columns(made(), compare=("variant",), variants=("base", "fc-*"))
     assert every == [("base",), ("fc-1024x64",), ("fc-256x4",), ("fc-4096x4096",)]
     ((picture, _),), _ = prepare_pictures(
-        History(made()), Request(compare=("variant",), genres=("Crime",))
+        History(made()), ReportRequest(compare=("variant",), genres=("Crime",))
     )
     assert picture.name == "variant"
 
@@ -79,7 +81,8 @@ def test_seeds_side_by_side() -> None:
 
 def test_genres_and_a_filter_narrow_what_is_drawn() -> None:
     ((picture, _),), _ = prepare_pictures(
-        History(made()), Request(filter="not crime", genres=("comedy",), compare=("Regularizer",))
+        History(made()),
+        ReportRequest(filter="not crime", genres=("comedy",), compare=("Regularizer",)),
     )
     assert {panel.values["genre"] for panel in picture.panels} == {"Comedy"}
 
@@ -98,7 +101,7 @@ def test_all_are_the_fifteen_and_what_is_named_beside_them() -> None:
 
 
 def test_all_of_a_table_that_lacks_some_says_which() -> None:
-    pictures, failures = prepare_pictures(History(seeds(1)), Request(everything=True))
+    pictures, failures = prepare_pictures(History(seeds(1)), ReportRequest(everything=True))
     assert [p.name for p, _ in pictures][:2] == ["base", "fc"]
     assert "scratch" in {failure.name for failure in failures}
     assert all(failure.exit_code == 3 for failure in failures)
@@ -122,23 +125,26 @@ def test_all_of_a_table_that_lacks_some_says_which() -> None:
 )
 def test_a_wish_that_cannot_be_met_is_named(wanted: Any, said: str, code: int) -> None:
     if not code:
-        assert prepare_pictures(History(made()), Request(**wanted))[0]
+        assert prepare_pictures(History(made()), ReportRequest(**wanted))[0]
         return
     with pytest.raises(UserError, match=re.escape(said)) as caught:
-        prepare_pictures(History(made()), Request(**wanted))
+        prepare_pictures(History(made()), ReportRequest(**wanted))
     assert caught.value.exit_code == code
 
 
 def test_a_figure_of_too_many_pixels_is_refused_before_it_is_drawn() -> None:
     with pytest.raises(UserError, match="more than 30000 pixels a side"):
         prepare_pictures(
-            History(made()), Request(figures=("base",), dpi=2400, options=Options(width=20))
+            History(made()),
+            ReportRequest(figures=("base",), dpi=2400, options=FigureOptions(width=20)),
         )
 
 
 def report(out: Path, table: pl.DataFrame | None = None, **wanted: Any) -> Any:
     table = seeds(2) if table is None else table
-    return draw_report(table, Request(**({"figures": ("l2",)} | wanted)), out, origin="runs.tsv")
+    return draw_report(
+        table, ReportRequest(**({"figures": ("l2",)} | wanted)), out, origin="runs.tsv"
+    )
 
 
 @pytest.mark.slow
@@ -160,7 +166,7 @@ def test_the_same_input_gives_the_same_bytes_in_every_format(tmp_path: Path) -> 
         ({"compare": ("name",)}, "Comparing F-Score per variant"),
         ({"compare": ("variant",)}, "Comparing F-Score per variant"),
         (
-            {"compare": ("Regularizer",), "options": Options(metric="loss")},
+            {"compare": ("Regularizer",), "options": FigureOptions(metric="loss")},
             "Comparing loss per Regularizer",
         ),
     ],
@@ -168,7 +174,7 @@ def test_the_same_input_gives_the_same_bytes_in_every_format(tmp_path: Path) -> 
 def test_a_comparison_is_titled_in_the_words_of_the_field(
     wanted: dict[str, Any], title: str
 ) -> None:
-    pictures, _ = prepare_pictures(History(made()), Request(**wanted))
+    pictures, _ = prepare_pictures(History(made()), ReportRequest(**wanted))
     assert {picture.title for picture, _ in pictures} == {title}
 
 
@@ -183,7 +189,7 @@ def test_a_png_says_what_it_shows_how_and_of_what(tmp_path: Path) -> None:
     assert "plotnine " in text["Versions"]
     assert re.fullmatch("sha256 [0-9a-f]{64}", text["Data"])
     assert [round(d) for d in dpi] == [50, 50]
-    ((picture, _),), _ = prepare_pictures(History(seeds(2)), Request(figures=("l2",)))
+    ((picture, _),), _ = prepare_pictures(History(seeds(2)), ReportRequest(figures=("l2",)))
     assert size == tuple(int(side * 50) for side in picture.size)
 
 
@@ -208,8 +214,8 @@ def test_an_unchanged_figure_is_not_drawn_again(tmp_path: Path) -> None:
     [
         {"table": seeds(2).with_columns(pl.col("test_fscore") + 1e-6)},
         {"dpi": 60},
-        {"options": Options(palette="okabe-ito")},
-        {"options": Options(height=3.0)},
+        {"options": FigureOptions(palette="okabe-ito")},
+        {"options": FigureOptions(height=3.0)},
     ],
 )
 def test_changed_data_or_options_are_drawn(tmp_path: Path, before: Path, wanted: Any) -> None:
@@ -260,7 +266,7 @@ def drawn_marks(picture: Picture) -> list[tuple[int, int, float]]:
 def test_the_sidecar_holds_exactly_the_marks_that_are_drawn(
     name: str, strict: bool, tmp_path: Path
 ) -> None:
-    wanted = Request(figures=(name,), options=Options(strict=strict))
+    wanted = ReportRequest(figures=(name,), options=FigureOptions(strict=strict))
     ((picture, _),), _ = prepare_pictures(History(made()), wanted)
     (tmp_path / "marks.csv").write_bytes(csv_bytes(picture))
     with (tmp_path / "marks.csv").open(newline="") as lines:
@@ -288,9 +294,9 @@ def test_a_figure_that_fails_is_said_and_the_others_are_drawn(
         return render(picture, *rest)
 
     monkeypatch.setattr(save, "render_bytes", fail_once)
-    result = draw_report(seeds(2), Request(figures=("base", "l2")), tmp_path, workers=1)
+    result = draw_report(seeds(2), ReportRequest(figures=("base", "l2")), tmp_path, workers=1)
     assert [drawn.name for drawn in result.drawn] == ["l2"]
-    assert result.failures == (Failure("base", "RuntimeError: no paper", 1),)
+    assert result.failures == (FigureFailure("base", "RuntimeError: no paper", 1),)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["l2.csv", "l2.png"]
 
 
@@ -306,14 +312,14 @@ def test_a_file_is_written_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "figure.png"
-    write_whole(path, b"old")
+    write_file(path, b"old")
 
     def fail(*_: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(KeyboardInterrupt):
-        write_whole(path, b"new")
+        write_file(path, b"new")
     assert [p.name for p in tmp_path.iterdir()] == ["figure.png"]
     assert path.read_bytes() == b"old"
 
@@ -326,18 +332,18 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 def test_an_empty_table_has_nothing_to_draw() -> None:
     with pytest.raises(UserError, match="no finished epoch") as caught:
-        prepare_pictures(History(made().clear()), Request(everything=True))
+        prepare_pictures(History(made().clear()), ReportRequest(everything=True))
     assert caught.value.exit_code == 3
 
 
 @needs_published
 def test_the_l1_figure_is_also_a_comparison() -> None:
-    wanted = Request(
-        compare=("Regularizer",), variants=("no-reg", "l1-*"), options=Options(strict=True)
+    wanted = ReportRequest(
+        compare=("Regularizer",), variants=("no-reg", "l1-*"), options=FigureOptions(strict=True)
     )
     ((comparison, _),), _ = prepare_pictures(History(published()), wanted)
     ((figure, _),), _ = prepare_pictures(
-        History(published()), Request(figures=("l1",), options=Options(strict=True))
+        History(published()), ReportRequest(figures=("l1",), options=FigureOptions(strict=True))
     )
     assert comparison.marks().equals(figure.marks())
     assert comparison.panels == figure.panels
@@ -367,15 +373,15 @@ def any_table(draw: st.DrawFn) -> pl.DataFrame:
 
 @settings(max_examples=40, deadline=None)
 @given(table=any_table(), wanted=st.sampled_from([
-    {"everything": True}, {"everything": True, "options": Options(strict=True)},
+    {"everything": True}, {"everything": True, "options": FigureOptions(strict=True)},
     {"compare": ("Regularizer",)}, {"compare": ("variant", "seed", "FC1 + FC2", "batch")},
-    {"figures": ("models",)}, {"options": Options(seed_lines=True)},
+    {"figures": ("models",)}, {"options": FigureOptions(seed_lines=True)},
 ]))  # fmt: skip
 def test_whatever_the_table_it_is_prepared_or_refused_in_words(
     table: pl.DataFrame, wanted: Any
 ) -> None:
     try:
-        pictures, _ = prepare_pictures(History(table), Request(**wanted))
+        pictures, _ = prepare_pictures(History(table), ReportRequest(**wanted))
     except UserError as error:
         assert "\n" not in str(error)
         return
@@ -399,7 +405,10 @@ def test_names_of_any_letters_are_drawn_and_found_again(strict: bool, tmp_path: 
         genre=pl.lit(genre),
         name=pl.when(pl.col("variant") == "base").then("name").otherwise(pl.lit(name)),
     )
-    wanted: dict[str, Any] = {"options": Options(strict=strict), "formats": ("png", "svg", "pdf")}
+    wanted: dict[str, Any] = {
+        "options": FigureOptions(strict=strict),
+        "formats": ("png", "svg", "pdf"),
+    }
     parts = ({"compare": ("name",)}, {"variants": (name,)}, {"figures": ("models",)})
     for part in parts[:1] if strict else parts:
         result = report(tmp_path, table, dpi=40, **({"figures": ()} | part | wanted))
@@ -413,18 +422,20 @@ def test_names_of_any_letters_are_drawn_and_found_again(strict: bool, tmp_path: 
 def test_awkward_tables_are_drawn(case: str, name: str, tmp_path: Path) -> None:
     changed = [pl.lit(v, dtype=pl.Float64).alias(k) for k, v in AWKWARD[case].items()]
     table = seeds(2, ("Comedy",)).filter(pl.col("epoch") == 1).with_columns(changed)
-    result = draw_report(table, Request(figures=(name,), dpi=40), tmp_path)
+    result = draw_report(table, ReportRequest(figures=(name,), dpi=40), tmp_path)
     assert [failure.reason for failure in result.failures] == []
     assert result.drawn[0].path.stat().st_size > 1000
 
 
 def test_every_metric_can_be_drawn() -> None:
     table = seeds(1).with_columns(
-        pl.lit(0.5).alias(f"{split}_{metric}") for split in ("train", "test") for metric in METRICS
+        pl.lit(0.5).alias(f"{split}_{metric}")
+        for split in ("train", "test")
+        for metric in METRIC_LABELS
     )
-    for metric in METRICS:
+    for metric in METRIC_LABELS:
         (pair,), _ = prepare_pictures(
             History(table),
-            Request(compare=("Regularizer",), options=Options(metric=metric)),
+            ReportRequest(compare=("Regularizer",), options=FigureOptions(metric=metric)),
         )
-        assert pair[0].y.label == METRICS[metric]
+        assert pair[0].y.label == METRIC_LABELS[metric]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from postertui.figures.options import Options
+from postertui.figures.options import FigureOptions
 from postertui.figures.source import open_source
 from postertui.history.selection import History
-from postertui.report import Request, prepare_pictures
+from postertui.report import ReportRequest, prepare_pictures
 from tests.support.figure_tables import made
 
 
@@ -19,7 +19,7 @@ def test_two_words_for_one_strength_are_one_panel() -> None:
     )
     assert set(mixed.filter(name="l1-0")["Regularizer"]) == {"L1=0", "L1=0e"}
     assert open_source(mixed).table.equals(open_source(made()).table)
-    wanted = Request(compare=("Regularizer",), options=Options(strict=True))
+    wanted = ReportRequest(compare=("Regularizer",), options=FigureOptions(strict=True))
     ((picture, _),), _ = prepare_pictures(History(mixed), wanted)
     ((published, _),), _ = prepare_pictures(History(made()), wanted)
     assert picture.marks().equals(published.marks())

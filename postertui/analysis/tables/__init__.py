@@ -1,5 +1,5 @@
-"""What the analyses found, as titled tables for people.
+"""Results of the analyses as titled tables.
 
-A `Section` (see `section`) holds the frame for machines and, of it, the columns for people; the
+A `Section` (see `section`) holds the frame for machines and, of it, the columns for display; the
 command line prints it, `markdown` and the report page render it.
 """

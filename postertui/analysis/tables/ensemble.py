@@ -11,11 +11,11 @@ def ensemble_sections(result: Ensemble) -> list[Section]:
     cells = [Column(c.upper(), number(c, 0), right=True) for c in ("tp", "fp", "fn", "tn")]
     return [
         Section(
-            "teams",
+            "totals",
             "Ensemble by genre, next to the best single variants, on the test cohort",
-            result.teams,
+            result.totals,
             [
-                Column("who", text("who")),
+                Column("model", text("model")),
                 Column("chosen by", text("chosen_by")),
                 Column("genres", text("genres"), right=True),
                 Column("macro-F1", number("macro_f1"), right=True),

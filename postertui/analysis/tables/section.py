@@ -1,4 +1,4 @@
-"""A titled table for people, and how its cells read."""
+"""A titled table for display, and the format of its cells."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Column:
-    """A column for people: its heading, the text of a row's cell, and its side."""
+    """A displayed column: its heading, the text of a row's cell, and its alignment."""
 
     heading: str
     cell: Callable[[Mapping[str, Any]], str]
@@ -24,7 +24,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Section:
-    """A titled table: `frame` for machines, `columns` of it for people, sentences under it.
+    """A titled table: `frame` for machines, `columns` of it for display, sentences under it.
 
     `key` names it in JSON.
     """
@@ -37,7 +37,7 @@ class Section:
 
 
 def clean(text: str) -> str:
-    """`text` on one line and without what a terminal or a reader would act on."""
+    """`text` on one line and without control characters."""
     return " ".join(strip_control_chars(text).split())
 
 

@@ -24,7 +24,7 @@ MANY = 600
 class Judgement:
     """What the analysis says about the run `name` after `epoch` epochs.
 
-    `verdict` is `above`, `unclear`, `below the bar`, or nothing where no bar is known. `margin` is
+    `verdict` is `above`, `unclear`, `below`, or nothing where no bar is known. `margin` is
     its variant's mean F over the bar of its genre, `low` to `high` the 95 % interval (None where no
     error is known), over so many `seeds`. `findings` are (what is wrong, what to try), worst first.
     """
@@ -40,7 +40,7 @@ class Judgement:
 
     @property
     def style(self) -> str:
-        return {"above": "above", "below the bar": "below"}.get(self.verdict, "between")
+        return {"above": "above", "below": "below"}.get(self.verdict, "between")
 
     @property
     def line(self) -> str:
@@ -69,7 +69,7 @@ def judge(table: pl.DataFrame, name: str) -> Judgement:
     """
     import polars as pl
 
-    from postertui.analysis.bars import margins
+    from postertui.analysis.baselines import margins
     from postertui.analysis.diagnosis import diagnose_table
 
     mine = table.filter(pl.col("run") == name)

@@ -12,13 +12,13 @@ from postertui.analysis.compare import compare
 from postertui.analysis.ensemble import ensemble
 from postertui.analysis.leaderboard import lead_line, leaderboard
 from postertui.analysis.summary import (
-    bars_line,
+    baselines_line,
     dead_line,
     ensemble_line,
     undefined_line,
     verdict_line,
 )
-from postertui.analysis.tables.bars import bars_section, margins_section
+from postertui.analysis.tables.baselines import baselines_section, margins_section
 from postertui.analysis.tables.comparison import comparison_sections
 from postertui.analysis.tables.diagnosis import diagnosis_section, kinds_section, undefined_section
 from postertui.analysis.tables.ensemble import ensemble_sections
@@ -30,7 +30,7 @@ from postertui.study import Variant
 from postertui.system.errors import UserError
 from postertui.system.text import pluralize
 
-HOME = "base"
+BASE = "base"
 
 
 @dataclass(frozen=True)
@@ -86,28 +86,28 @@ def build_page(
 ) -> Page:
     """The page of a history table with base rates (`postertui.history.schema.with_base_rates`).
 
-    `variants` are hyper-parameters by name, where they are known better than the table tells.
-    What a table has too little data for says so in its place. Raises `UserError` for an unknown
-    metric.
+    `variants` are hyper-parameters by name, where the caller has them; else they follow from the
+    table. What a table has too little data for says so in its place. Raises `UserError` for an
+    unknown metric.
     """
     metric = metric or default_metric(table)
     check_metric(table, metric)
     board = leaderboard(table, metric, rule)
-    # With no base, the leader is what everything else is held against.
+    # Without base, the leader is the reference.
     names = table["name"].unique().sort().to_list()
-    reference = HOME if HOME in names else (board.overall["name"].to_list() or names)[0]
+    reference = BASE if BASE in names else (board.overall["name"].to_list() or names)[0]
     summary = [board.noise.line, lead_line(board)]
     chapters = [
         _compare_chapter(table, reference, metric, rule, summary),
         Chapter("leaderboard", "Leaderboard", *_split(leaderboard_sections(board))),
     ]
     if metric.startswith("test_fscore"):
-        summary.append(bars_line(table, metric, reference, rule))
+        summary.append(baselines_line(table, metric, reference, rule))
         chapters.append(
             Chapter(
                 "bars",
-                "Bars",
-                [bars_section(table, metric, rule, reference)],
+                "Baselines",
+                [baselines_section(table, metric, rule, reference)],
                 [margins_section(table, metric, rule)],
             )
         )
@@ -140,11 +140,11 @@ def _compare_chapter(
 
 def _ensemble_chapter(table: pl.DataFrame, rule: str | int, summary: list[str]) -> Chapter:
     try:
-        found = ensemble(table, "last" if rule == "best" else rule)
+        result = ensemble(table, "last" if rule == "best" else rule)
     except UserError as error:
         return Chapter("ensemble", "Ensemble by genre", [], notes=[f"{error}."])
-    summary.append(ensemble_line(found))
-    return Chapter("ensemble", "Ensemble by genre", ensemble_sections(found))
+    summary.append(ensemble_line(result))
+    return Chapter("ensemble", "Ensemble by genre", ensemble_sections(result))
 
 
 def _split(sections: Sequence[Section]) -> tuple[Sequence[Section], Sequence[Section]]:

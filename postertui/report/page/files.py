@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, get_args
 
-from postertui.figures.files import make_folder, write_whole
+from postertui.figures.files import create_folder, write_file
 from postertui.report.page.content import Page
 
 Kind = Literal["html", "markdown"]
@@ -20,7 +20,7 @@ def write_page(page: Page, out: Path, kinds: Iterable[Kind] = KINDS) -> list[Pat
     Raises `UserError`: exit code 2 where there can be no such folder, 1 where a file cannot be
     written or a figure cannot be read.
     """
-    make_folder(out)
+    create_folder(out)
     paths = []
     for kind in kinds:
         if kind == "html":
@@ -32,5 +32,5 @@ def write_page(page: Page, out: Path, kinds: Iterable[Kind] = KINDS) -> list[Pat
 
             text = render_markdown(page, out)
         paths.append(out / NAMES[kind])
-        write_whole(paths[-1], text.encode())
+        write_file(paths[-1], text.encode())
     return paths

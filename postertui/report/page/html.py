@@ -27,7 +27,7 @@ _TONES = {
     "better": "good",
     "above": "good",
     "worse": "bad",
-    "below the bar": "bad",
+    "below": "bad",
     "dead": "bad",
     "diverging": "bad",
     "always-yes": "bad",

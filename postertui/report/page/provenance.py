@@ -29,15 +29,15 @@ def provenance(
     """
     pairs = [("History table", f"{origin}, sha256 {table_digest(table)}")]
     pairs += _of_specs(list(specs))
-    found = {"postertui": _version("postertui"), "python": platform.python_version()}
-    found |= {name: _version(name) for name in _LIBRARIES}
-    pairs.append(("This page", _listed(f"{k} {v}" for k, v in found.items())))
+    versions = {"postertui": _version("postertui"), "python": platform.python_version()}
+    versions |= {name: _version(name) for name in _LIBRARIES}
+    pairs.append(("This page", _listed(f"{k} {v}" for k, v in versions.items())))
     pairs += [("Command", command) for command in commands]
     return pairs
 
 
 def table_digest(table: pl.DataFrame) -> str:
-    """A digest of the published columns and of what tells runs apart, as CSV in order of runs."""
+    """A digest of the published columns and of what distinguishes runs, as CSV in order of runs."""
     columns = [*PUBLISHED_SCHEMA, *_KEYS]
     text = table.select(columns).sort("run", "epoch").write_csv()
     return hashlib.sha256(text.encode()).hexdigest()

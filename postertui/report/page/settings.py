@@ -9,7 +9,7 @@ import msgspec
 import polars as pl
 
 from postertui.analysis.tables.section import Column, Section, text
-from postertui.figures.source import HOME, open_source
+from postertui.figures.source import DEFAULT_BASE, open_source
 from postertui.study import Variant
 from postertui.study.variants import format_strength
 
@@ -29,7 +29,7 @@ def settings_sections(
 ) -> list[Section]:
     """The variants of a table with their differences from base, and base itself setting by setting.
 
-    Where the table lacks `base`, the 2017 home base stands in for it.
+    Where the table lacks `base`, the 2017 base variant stands in for it.
     """
     source = open_source(table, variants)
     base = source.base
@@ -73,7 +73,7 @@ def settings_sections(
     ]
 
 
-def differences(variant: Variant, base: Variant = HOME) -> str:
+def differences(variant: Variant, base: Variant = DEFAULT_BASE) -> str:
     """What `variant` has instead of base's, e.g. `λ 1e-4, epochs 20`; empty for base."""
     own, usual = _settings(variant), _settings(base)
     return ", ".join(f"{word} {value}" for word, value in own.items() if value != usual[word])

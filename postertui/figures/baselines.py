@@ -1,4 +1,4 @@
-"""What a dummy reaches, as lines: the base rate (yes at random), and F of always saying yes."""
+"""Baselines as lines: the base rate (yes at random), and the all-positive F (always-yes)."""
 
 from __future__ import annotations
 
@@ -8,35 +8,37 @@ from typing import Literal
 import polars as pl
 
 from postertui.data.dataset import always_yes_f
-from postertui.figures.options import Options
+from postertui.figures.options import FigureOptions
 from postertui.figures.picture import DASHED, DOTTED, Layer
-from postertui.figures.source import Source
+from postertui.figures.source import FigureSource
 
 Split = Literal["Train", "Test"]
 SPLITS: tuple[Split, Split] = ("Train", "Test")
 
-BASE_RATE, ALWAYS_YES = "base rate", "F of always saying yes"
+BASE_RATE, ALWAYS_YES = "base rate", "always-yes F"
 
 
-def coloured_bars(source: Source, genres: Sequence[str], options: Options) -> list[Layer]:
-    """The bars of `options.baselines` for both splits in their colours, base rates first."""
+def coloured_baselines(
+    source: FigureSource, genres: Sequence[str], options: FigureOptions
+) -> list[Layer]:
+    """The lines of `options.baselines` for both splits in their colours, base rates first."""
     return [
         Layer("hline", data.with_columns(pl.lit(split).alias("series")), dash=dash, meaning=meaning)
         for dash, meaning, split, data in _rates(source, genres, options, SPLITS)
     ]
 
 
-def black_bars(
-    source: Source,
+def black_baselines(
+    source: FigureSource,
     genres: Sequence[str],
-    options: Options,
+    options: FigureOptions,
     *,
     rate: Split,
     always: Split,
     geom: Literal["hline", "vline"] = "hline",
     weight: float = 1.0,
 ) -> list[Layer]:
-    """The bars of `options.baselines` in black, for where colours mean settings.
+    """The lines of `options.baselines` in black, for where colours mean settings.
 
     The base rate is that of the split `rate`, always-yes F that of `always`.
     """
@@ -55,14 +57,14 @@ def black_bars(
 
 
 def _rates(
-    source: Source, genres: Sequence[str], options: Options, splits: Sequence[Split]
+    source: FigureSource, genres: Sequence[str], options: FigureOptions, splits: Sequence[Split]
 ) -> Iterator[tuple[tuple[int, int], str, Split, pl.DataFrame]]:
-    """Dash, meaning, split and per genre the height of each bar.
+    """Dash, meaning, split and the height of each genre's line.
 
     They are of F-scores; the base rate is also the average precision of a random order.
     """
-    known = [g for g in source.rates if g in genres]
-    if not known or not (options.is_fscore or options.metric == "ap"):
+    with_rates = [g for g in source.rates if g in genres]
+    if not with_rates or not (options.is_fscore or options.metric == "ap"):
         return
     for baseline, dash, meaning in (
         ("stratified", DASHED, BASE_RATE),
@@ -71,6 +73,6 @@ def _rates(
         if baseline not in options.baselines or (baseline == "always" and not options.is_fscore):
             continue
         for split in splits:
-            rates = [source.rates[g][SPLITS.index(split)] for g in known]
+            rates = [source.rates[g][SPLITS.index(split)] for g in with_rates]
             heights = [always_yes_f(m) for m in rates] if baseline == "always" else rates
-            yield dash, meaning, split, pl.DataFrame({"genre": known, "value": heights})
+            yield dash, meaning, split, pl.DataFrame({"genre": with_rates, "value": heights})

@@ -19,14 +19,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, Self
 
-from postertui.figures.collection import without_collection
 from postertui.figures.files import Format
 from postertui.figures.font_cache import font_cache
+from postertui.figures.gc_pause import gc_paused
 from postertui.figures.picture import Picture
 
 
 @dataclass(frozen=True)
-class Job:
+class RenderJob:
     """One picture to be drawn: its formats, what goes into its metadata, its resolution."""
 
     picture: Picture
@@ -35,14 +35,14 @@ class Job:
     dpi: int
 
 
-#: What became of a job: its images by format, or what went wrong.
-Outcome = dict[Format, bytes] | str
+#: The result of a job: its images by format, or the error's text.
+RenderOutcome = dict[Format, bytes] | str
 
 
 Renderer = Callable[[Picture, Sequence[Format], Mapping[str, str], int], dict[Format, bytes]]
 
 
-class Crew:
+class RenderPool:
     """`size` workers, started at once. With one or none, jobs are drawn in this process."""
 
     def __init__(self, size: int) -> None:
@@ -50,32 +50,32 @@ class Crew:
         self._resources.enter_context(font_cache())
         self.workers = [_start_worker() for _ in range(size)] if size > 1 else []
 
-    def draw(self, jobs: Sequence[Job], done: Callable[[int, Outcome], None]) -> None:
+    def draw(self, jobs: Sequence[RenderJob], done: Callable[[int, RenderOutcome], None]) -> None:
         """Draw `jobs`; `done` is called for each as it ends, with its place in `jobs`."""
         if len(jobs) <= 1 or not self.workers:
             for number, job in enumerate(jobs):
-                done(number, draw_job(job))
+                done(number, render_job(job))
             return
-        waiting: queue.SimpleQueue[tuple[int, Job]] = queue.SimpleQueue()
+        waiting: queue.SimpleQueue[tuple[int, RenderJob]] = queue.SimpleQueue()
         # The largest first, so that none is left for the end.
         for number in sorted(range(len(jobs)), key=lambda i: -len(jobs[i].picture.panels)):
             waiting.put((number, jobs[number]))
-        results: queue.SimpleQueue[tuple[int, Outcome] | None] = queue.SimpleQueue()
+        results: queue.SimpleQueue[tuple[int, RenderOutcome] | None] = queue.SimpleQueue()
         threads = [
             threading.Thread(target=_feed, args=(worker, waiting, results), daemon=True)
             for worker in self.workers
         ]
         for thread in threads:
             thread.start()
-        ended, left = 0, set(range(len(jobs)))
+        ended, unfinished = 0, set(range(len(jobs)))
         while ended < len(threads):
             result = results.get()
             if result is None:
                 ended += 1
                 continue
-            left.discard(result[0])
+            unfinished.discard(result[0])
             done(*result)
-        for number in sorted(left):
+        for number in sorted(unfinished):
             done(number, "the process that was to draw it ended early")
 
     def close(self) -> None:
@@ -91,22 +91,22 @@ class Crew:
         self.close()
 
 
-def default_size() -> int:
+def default_worker_count() -> int:
     """As many workers as this process may use processors, at most eight."""
     return min(8, len(os.sched_getaffinity(0)))
 
 
-def draw_job(job: Job) -> Outcome:
+def render_job(job: RenderJob) -> RenderOutcome:
     """Draw in this process. An error becomes its text, so that the other figures are drawn."""
     try:
-        with without_collection():
+        with gc_paused():
             return _load_renderer()(job.picture, job.formats, job.facts, job.dpi)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
 
 
 def _load_renderer() -> Renderer:
-    """The part that imports plotnine: for files, so without a screen, and quietly."""
+    """Import plotnine: without a display, and with its warnings off."""
     os.environ["MPLBACKEND"] = "agg"
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     from postertui.figures.save import render_bytes
@@ -120,7 +120,12 @@ def _start_worker() -> subprocess.Popen[bytes]:
     `-P` keeps modules of the working folder from being taken for Python's.
     """
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", "from postertui.figures.crew import serve; serve()"],
+        [
+            sys.executable,
+            "-P",
+            "-c",
+            "from postertui.figures.render_pool import run_worker; run_worker()",
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         process_group=0,
@@ -129,8 +134,8 @@ def _start_worker() -> subprocess.Popen[bytes]:
 
 def _feed(
     worker: subprocess.Popen[bytes],
-    waiting: queue.SimpleQueue[tuple[int, Job]],
-    results: queue.SimpleQueue[tuple[int, Outcome] | None],
+    waiting: queue.SimpleQueue[tuple[int, RenderJob]],
+    results: queue.SimpleQueue[tuple[int, RenderOutcome] | None],
 ) -> None:
     assert worker.stdin is not None and worker.stdout is not None
     try:
@@ -150,14 +155,14 @@ def _feed(
         results.put(None)
 
 
-def _send(pipe: IO[bytes], thing: Any) -> None:
-    pickle.dump(thing, pipe)
+def _send(pipe: IO[bytes], message: Any) -> None:
+    pickle.dump(message, pipe)
     pipe.flush()
 
 
-def serve() -> None:
-    """Draw the jobs that come in until there are no more: the worker's side."""
-    with without_collection(stays=True):
+def run_worker() -> None:
+    """Draw the jobs that arrive on standard input until it ends: the worker's side."""
+    with gc_paused(freeze=True):
         _load_renderer()  # The slow part, before the first job.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -166,7 +171,7 @@ def serve() -> None:
             job = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
-        outcome = draw_job(job)
+        outcome = render_job(job)
         try:
             _send(out, outcome)
         except BrokenPipeError:

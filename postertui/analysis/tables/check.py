@@ -1,4 +1,4 @@
-"""What a gate checked, as tables."""
+"""The result of a check as tables."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import replace
 
 import polars as pl
 
-from postertui.analysis.gate import GateReport
+from postertui.analysis.check import CheckReport
 from postertui.analysis.tables.section import Column, Section, interval, number, p_value, text
 
 
 def failures_only(section: Section) -> Section:
-    """People want to read what failed; how much did not is a sentence."""
+    """The rows that failed; the number of those that passed becomes a note."""
     failed = section.frame.filter(pl.col("failed"))
     note = f"{section.frame.height - failed.height} of {section.frame.height} rows passed."
     return replace(section, frame=failed, notes=[*section.notes, note])
 
 
-def against_section(report: GateReport, title: str) -> Section:
-    """A table held against a baseline."""
+def against_section(report: CheckReport, title: str) -> Section:
+    """A table compared with a reference table."""
     columns = [
         Column("variant", text("name")),
         Column("genre", text("genre")),
@@ -35,7 +35,7 @@ def against_section(report: GateReport, title: str) -> Section:
 
 
 def requirement_section(rows: Sequence[pl.DataFrame]) -> Section:
-    """Settings held against requirements, one frame of `check_requirement` for each of these."""
+    """Settings compared with requirements, one frame of `check_requirement` for each of these."""
     columns = [
         Column("requirement", text("requirement")),
         Column("variant", text("name")),

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from postertui.analysis.gate import ALL, check_against, check_requirement
+from postertui.analysis.check import ALL, check_against, check_requirement
 from postertui.system.errors import UserError
 from tests.support.analysis_tables import (
     history,

@@ -1,14 +1,14 @@
-"""The bars that a model must pass, and by how much it does.
+"""The baselines that a model must pass, and its margin over them.
 
 Of a genre whose share of positives in the test cohort is m, a dummy that says yes at random at
 that rate (scikit-learn's `DummyClassifier(strategy="stratified")`) has F = m, and one that always
-says yes has F = 2m/(1+m), since its precision is m and its recall 1. The second is the higher bar
-and the one that counts.
+says yes has F = 2m/(1+m), since its precision is m and its recall 1. This all-positive baseline
+("always-yes") is the higher of the two and the one that counts.
 
 `test_fscore` is 2017's metric: a mean over the batches of the cohort in its order. A mean of F is
 not the F of the whole: the same always-yes model reaches .4329 there for Drama of 2017, not .4384
-(films of one age come together, and F is concave in m). Where runs of the table have collapsed to
-always-yes, what they reached is therefore the bar for that metric.
+(films of one decade come together, and F is concave in m). Where runs of the table have collapsed
+to always-yes, what they reached is therefore the baseline for that metric.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Any, Literal
 import polars as pl
 
 from postertui.analysis.cohorts import cohort_facts
-from postertui.analysis.noise import Noise, equal_settings, noise_floor
+from postertui.analysis.noise import Noise, estimate_noise, find_equal_variants
 from postertui.analysis.statistics import t_quantile
 from postertui.analysis.values import dead_rows, run_values
 from postertui.data.dataset import always_yes_f
 
-Verdict = Literal["below the bar", "unclear", "above"]
+Verdict = Literal["below", "unclear", "above"]
 
-BAR_SCHEMA = {
+BASELINE_SCHEMA = {
     "genre": pl.String,
     "test_posters": pl.Int64,
     "positives": pl.Int64,
@@ -37,14 +37,14 @@ BAR_SCHEMA = {
     "always_yes_low": pl.Float64,
     "always_yes_high": pl.Float64,
     "measured_always_yes": pl.Float64,
-    "bar": pl.Float64,
+    "baseline": pl.Float64,
 }
 MARGIN_SCHEMA = {
     "name": pl.String,
     "genre": pl.String,
     "n": pl.Int64,
     "value": pl.Float64,
-    "bar": pl.Float64,
+    "baseline": pl.Float64,
     "margin": pl.Float64,
     "low": pl.Float64,
     "high": pl.Float64,
@@ -61,29 +61,29 @@ def rate_interval(rate: float, posters: int, level: float = 0.95) -> tuple[float
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def bars(table: pl.DataFrame, metric: str = "test_fscore_soft") -> pl.DataFrame:
-    """One row per genre (`BAR_SCHEMA`); null where base rate or cohort size is unknown.
+def baselines(table: pl.DataFrame, metric: str = "test_fscore_soft") -> pl.DataFrame:
+    """One row per genre (`BASELINE_SCHEMA`); null where base rate or cohort size is unknown.
 
     The intervals (95 %) say how far base rate and always-yes F would move with another cohort of
-    that size. `bar` is the higher of base rate and always-yes F, for `test_fscore` the measured
-    one where there is one.
+    that size. `baseline` is the higher of base rate and always-yes F; for `test_fscore` the
+    measured one where there is one.
     """
     measured = _measured_always_yes(table) if metric == "test_fscore" else {}
     rows: list[dict[str, Any]] = []
     for facts in cohort_facts(table).iter_rows(named=True):
         rate, posters, genre = facts["test_base_rate"], facts["test_posters"], facts["genre"]
-        row = dict.fromkeys(BAR_SCHEMA) | {"genre": genre, "test_posters": posters}
+        row = dict.fromkeys(BASELINE_SCHEMA) | {"genre": genre, "test_posters": posters}
         if rate is not None:
             row |= {"base_rate": rate, "always_yes": always_yes_f(rate)}
             row["measured_always_yes"] = measured.get(genre)
-            row["bar"] = max(rate, measured.get(genre, always_yes_f(rate)))
+            row["baseline"] = max(rate, measured.get(genre, always_yes_f(rate)))
         if rate is not None and posters is not None:
             low, high = rate_interval(rate, posters)
             row |= {"positives": round(rate * posters), "base_rate_low": low}
             row |= {"base_rate_high": high, "always_yes_low": always_yes_f(low)}
             row["always_yes_high"] = always_yes_f(high)
         rows.append(row)
-    return pl.DataFrame(rows, schema=BAR_SCHEMA)
+    return pl.DataFrame(rows, schema=BASELINE_SCHEMA)
 
 
 def _measured_always_yes(table: pl.DataFrame) -> dict[str, float]:
@@ -140,55 +140,55 @@ def margin_error(tp: int, fp: int, fn: int, tn: int) -> float:
 def margins(
     table: pl.DataFrame, metric: str, rule: str | int = "last", noise: Noise | None = None
 ) -> pl.DataFrame:
-    """Each variant's margin over its genre's bar (`MARGIN_SCHEMA`), one row per (name, genre).
+    """Each variant's margin over its genre's baseline (`MARGIN_SCHEMA`), one row per (name, genre).
 
     The interval (95 %) adds up two errors: the cohort is a sample of `test_posters` posters, and
     the run is one of the noise's (divided by the number of seeds). A part that is unknown counts
-    as nothing; the interval is null where both are. The verdict is `above` or `below the bar`
+    as nothing; the interval is null where both are. The verdict is `above` or `below`
     where the interval leaves zero out.
     """
     values = run_values(table, metric, rule)
     if noise is None:
-        noise = noise_floor(values, equal_settings(table))
+        noise = estimate_noise(values, find_equal_variants(table))
     ok = values.filter(pl.col("state") == "ok")
     ok = ok.join(table.select("run", "epoch", *_cells(table)), on=["run", "epoch"], how="left")
-    genres = {row["genre"]: row for row in bars(table, metric).iter_rows(named=True)}
+    genres = {row["genre"]: row for row in baselines(table, metric).iter_rows(named=True)}
     groups = ok.group_by("name", "genre").agg(
         pl.len().alias("n"), pl.mean("value"), *(pl.mean(c) for c in _cells(table))
     )
     rows = []
     for group in groups.sort("genre", "name").iter_rows(named=True):
         genre = genres[group["genre"]]
-        if genre["bar"] is None:
+        if genre["baseline"] is None:
             continue
-        margin = group["value"] - genre["bar"]
+        margin = group["value"] - genre["baseline"]
         variance, df = 0.0, math.inf
-        if noise.known:
+        if noise.is_known:
             variance, df = noise.variance(group["genre"])
         cohort = _cohort_error(group, genre)
         se = math.sqrt(variance / group["n"] + cohort**2)
         # Satterthwaite: the cohort's part is as good as known, the runs' part has few degrees.
-        if noise.known and variance > 0:
+        if noise.is_known and variance > 0:
             df *= (se * se / (variance / group["n"])) ** 2
         low = high = None
         verdict = "unclear"
         if se > 0:
             half = t_quantile(0.975, df) * se
             low, high = margin - half, margin + half
-            verdict = "above" if low > 0 else "below the bar" if high < 0 else "unclear"
+            verdict = "above" if low > 0 else "below" if high < 0 else "unclear"
         rows.append(
             {k: group[k] for k in ("name", "genre", "n", "value")}
-            | {"bar": genre["bar"], "margin": margin, "low": low, "high": high}
+            | {"baseline": genre["baseline"], "margin": margin, "low": low, "high": high}
             | {"verdict": verdict}
         )
     return pl.DataFrame(rows, schema=MARGIN_SCHEMA)
 
 
 def genre_verdicts(margins: pl.DataFrame) -> pl.DataFrame:
-    """`genre verdict best margin`: what the models of a genre say together.
+    """`genre verdict best margin`: the verdict over all models of a genre.
 
     `above` where one model stays above with its interval widened for having been picked among
-    all (Bonferroni); `below the bar` where every model is below; else `unclear`. `best` is the
+    all (Bonferroni); `below` where every model is below; else `unclear`. `best` is the
     variant with the highest margin.
     """
     rows = []
@@ -200,8 +200,8 @@ def genre_verdicts(margins: pl.DataFrame) -> pl.DataFrame:
             low = best["margin"] - wider * (best["margin"] - best["low"])
             if low > 0:
                 verdict = "above"
-            elif (models["verdict"] == "below the bar").all():
-                verdict = "below the bar"
+            elif (models["verdict"] == "below").all():
+                verdict = "below"
         rows.append((genre, verdict, best["name"], best["margin"]))
     schema = {"genre": pl.String, "verdict": pl.String, "best": pl.String, "margin": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row").sort("genre")
@@ -212,7 +212,7 @@ def _cells(table: pl.DataFrame) -> list[str]:
 
 
 def _cohort_error(group: dict[str, Any], genre: dict[str, Any]) -> float:
-    """The cohort's part of a margin's standard error; 0 where nothing tells it.
+    """The cohort's part of a margin's standard error; 0 where the table does not tell it.
 
     From the confusion counts where the table has them. Without them, from a model of that F that
     finds half of the positives, which for F = 2TP/D gives TP and D.

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from postertui.analysis.bars import (
-    bars,
+from postertui.analysis.baselines import (
+    baselines,
     fscore_error,
     genre_verdicts,
     margin_error,
@@ -84,8 +84,8 @@ def test_above_below_and_unclear() -> None:
     table = stack(*(counted(n, "Comedy", 0, v, cells[n]) for n, v in values.items()))
     found = margins(table, METRIC)
     verdicts = dict(found.select("name", "verdict").iter_rows())
-    assert verdicts == {"good": "above", "level": "unclear", "bad": "below the bar"}
-    assert found["bar"].unique().to_list() == [pytest.approx(1 / 3)]
+    assert verdicts == {"good": "above", "level": "unclear", "bad": "below"}
+    assert found["baseline"].unique().to_list() == [pytest.approx(1 / 3)]
     row = found.row(by_predicate=pl.col("name") == "good", named=True)
     half = 1.959964 * margin_error(*good)
     assert (row["low"], row["high"]) == pytest.approx((row["margin"] - half, row["margin"] + half))
@@ -120,30 +120,30 @@ def test_a_genre_is_above_only_where_its_best_model_is_clearly_so() -> None:
     schema = ["name", "genre", "margin", "low", "high", "verdict"]
     rows = [
         ("a", "Comedy", 0.10, 0.05, 0.15, "above"),
-        ("b", "Comedy", -0.10, -0.15, -0.05, "below the bar"),
+        ("b", "Comedy", -0.10, -0.15, -0.05, "below"),
         ("a", "Drama", 0.05, 0.001, 0.1, "above"),  # not after having been picked among two
         ("b", "Drama", 0.01, -0.04, 0.06, "unclear"),
-        ("a", "War", -0.10, -0.15, -0.05, "below the bar"),
-        ("b", "War", -0.10, -0.15, -0.05, "below the bar"),
+        ("a", "War", -0.10, -0.15, -0.05, "below"),
+        ("b", "War", -0.10, -0.15, -0.05, "below"),
     ]
     found = genre_verdicts(pl.DataFrame(rows, schema=schema, orient="row"))
     assert dict(found.select("genre", "verdict").iter_rows()) == {
         "Comedy": "above",
         "Drama": "unclear",
-        "War": "below the bar",
+        "War": "below",
     }
 
 
 def test_an_unknown_base_rate_gives_no_bar_and_no_crash() -> None:
     table = history(genre="Somebody's own")
-    assert bars(table)["bar"].to_list() == [None]
+    assert baselines(table)["baseline"].to_list() == [None]
     assert margins(table, "test_fscore").is_empty()
 
 
 @needs_published
 def test_the_published_drama_is_at_its_bar() -> None:
     table = published()
-    drama = bars(table, "test_fscore").row(by_predicate=pl.col("genre") == "Drama", named=True)
+    drama = baselines(table, "test_fscore").row(by_predicate=pl.col("genre") == "Drama", named=True)
     assert drama["always_yes"] == pytest.approx(2 * 0.28077225 / 1.28077225)
     assert drama["always_yes"] == pytest.approx(0.438, abs=0.0005)
     assert drama["positives"] == round(0.28077225 * 21651)
@@ -163,7 +163,7 @@ def test_the_measured_bar_is_what_collapsed_runs_reached() -> None:
         & ((pl.col("test_accuracy") - 0.28077225).abs() < 1e-5)
         & ((pl.col("train_accuracy") - 0.28129362).abs() < 1e-5)
     )
-    drama = bars(table, "test_fscore").row(by_predicate=pl.col("genre") == "Drama", named=True)
+    drama = baselines(table, "test_fscore").row(by_predicate=pl.col("genre") == "Drama", named=True)
     assert drama["measured_always_yes"] == pytest.approx(yes["test_fscore"].median())
     assert drama["measured_always_yes"] < drama["always_yes"]
-    assert drama["bar"] == drama["measured_always_yes"]
+    assert drama["baseline"] == drama["measured_always_yes"]

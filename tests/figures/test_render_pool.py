@@ -8,55 +8,57 @@ from pathlib import Path
 
 import pytest
 
-from postertui.figures.crew import Crew, Job, Outcome
 from postertui.figures.font_cache import font_cache
 from postertui.figures.picture import Picture
+from postertui.figures.render_pool import RenderJob, RenderOutcome, RenderPool
 from postertui.history.selection import History
-from postertui.report import Request, prepare_pictures
+from postertui.report import ReportRequest, prepare_pictures
 from tests.support.figure_tables import seeds
 
 
-def job(picture: Picture) -> Job:
-    return Job(picture, ("png",), {"Title": picture.title}, 40)
+def job(picture: Picture) -> RenderJob:
+    return RenderJob(picture, ("png",), {"Title": picture.title}, 40)
 
 
 @pytest.fixture(scope="module")
-def jobs() -> list[Job]:
+def jobs() -> list[RenderJob]:
     table = seeds(2, ("Comedy",))
-    pictures, _ = prepare_pictures(History(table), Request(compare=("Regularizer", "seed", "run")))
+    pictures, _ = prepare_pictures(
+        History(table), ReportRequest(compare=("Regularizer", "seed", "run"))
+    )
     return [job(picture) for picture, _ in pictures]
 
 
-def draw(crew: Crew, jobs: list[Job]) -> dict[int, Outcome]:
-    outcomes: dict[int, Outcome] = {}
+def draw(pool: RenderPool, jobs: list[RenderJob]) -> dict[int, RenderOutcome]:
+    outcomes: dict[int, RenderOutcome] = {}
 
-    def done(number: int, outcome: Outcome) -> None:
+    def done(number: int, outcome: RenderOutcome) -> None:
         assert number not in outcomes
         outcomes[number] = outcome
 
-    crew.draw(jobs, done)
+    pool.draw(jobs, done)
     return outcomes
 
 
 @pytest.mark.slow
 def test_workers_draw_the_bytes_that_one_process_draws_whatever_the_folder(
-    jobs: list[Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    jobs: list[RenderJob], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     # A user's own file of the name of one of Python's is no part of the program.
     (tmp_path / "random.py").write_text("raise SystemExit('run from a file')")
-    with Crew(2) as crew:
-        apart = draw(crew, jobs)
-    assert apart == draw(Crew(0), jobs)
+    with RenderPool(2) as pool:
+        apart = draw(pool, jobs)
+    assert apart == draw(RenderPool(0), jobs)
     assert all(isinstance(outcome, dict) for outcome in apart.values())
 
 
-def test_a_worker_that_dies_costs_its_figure_and_no_other(jobs: list[Job]) -> None:
-    with Crew(2) as crew:
-        workers = crew.workers
+def test_a_worker_that_dies_costs_its_figure_and_no_other(jobs: list[RenderJob]) -> None:
+    with RenderPool(2) as pool:
+        workers = pool.workers
         workers[0].send_signal(signal.SIGKILL)
         workers[0].wait()
-        outcomes = draw(crew, jobs)
+        outcomes = draw(pool, jobs)
     assert sorted(outcomes) == [0, 1, 2]
     lost = [outcome for outcome in outcomes.values() if isinstance(outcome, str)]
     assert lost == ["the process that drew it died"]

@@ -1,16 +1,16 @@
-"""The bars, and a variant held against them, as a table."""
+"""The baselines, and a variant compared with them, as a table."""
 
 from __future__ import annotations
 
 import polars as pl
 
-from postertui.analysis.bars import bars, genre_verdicts, margins
+from postertui.analysis.baselines import baselines, genre_verdicts, margins
 from postertui.analysis.tables.section import Column, Section, interval, number, text
 from postertui.system.errors import UserError
 
 
-def bars_section(table: pl.DataFrame, metric: str, rule: str | int, variant: str) -> Section:
-    """The bars of each genre with one variant's margin, and what all variants say together.
+def baselines_section(table: pl.DataFrame, metric: str, rule: str | int, variant: str) -> Section:
+    """The baselines of each genre, one variant's margin, and the verdict over all variants.
 
     Raises `UserError` (exit code 3) where no run is of that variant.
     """
@@ -20,8 +20,8 @@ def bars_section(table: pl.DataFrame, metric: str, rule: str | int, variant: str
             f"no variant {variant!r} in the table; it has {', '.join(names)}", exit_code=3
         )
     every = margins(table, metric, rule)
-    own = every.filter(pl.col("name") == variant).drop("name", "bar")
-    frame = bars(table, metric).join(own, on="genre", how="left")
+    own = every.filter(pl.col("name") == variant).drop("name", "baseline")
+    frame = baselines(table, metric).join(own, on="genre", how="left")
     frame = frame.join(
         genre_verdicts(every).select("genre", any_model="verdict", best="best"),
         on="genre",
@@ -29,7 +29,7 @@ def bars_section(table: pl.DataFrame, metric: str, rule: str | int, variant: str
     )
     return Section(
         "bars",
-        f"Bars, and {variant}'s {metric} against them",
+        f"Baselines, and {variant}'s {metric} against them",
         frame,
         [
             Column("genre", text("genre")),
@@ -45,28 +45,29 @@ def bars_section(table: pl.DataFrame, metric: str, rule: str | int, variant: str
             Column("any variant", text("any_model")),
         ],
         [
-            "The bar is the higher of base rate and always-yes F, 2m/(1+m); measured is what "
-            "runs that said yes to every poster reached in this metric, and goes first.",
+            "The baseline is the higher of the base rate m and the F of the all-positive baseline "
+            "(always-yes), 2m/(1+m); measured is what runs that predicted yes for every poster "
+            "reached in this metric, and takes precedence.",
             "Intervals add the cohort's sampling error to the noise of a run.",
         ],
     )
 
 
 def margins_section(table: pl.DataFrame, metric: str, rule: str | int) -> Section:
-    """Every variant of every genre held against the genre's bar."""
+    """Every variant of every genre compared with the genre's baseline."""
     frame = margins(table, metric, rule)
     counts = dict(frame["verdict"].value_counts().iter_rows())
-    summary = ", ".join(f"{counts.get(v, 0)} {v}" for v in ("above", "unclear", "below the bar"))
+    summary = ", ".join(f"{counts.get(v, 0)} {v}" for v in ("above", "unclear", "below"))
     return Section(
         "margins",
-        f"Every variant against the bar: {metric}",
+        f"Every variant against the baseline: {metric}",
         frame,
         [
             Column("genre", text("genre")),
             Column("variant", text("name")),
             Column("value", number("value"), right=True),
             Column("n", text("n"), right=True),
-            Column("bar", number("bar"), right=True),
+            Column("baseline", number("baseline"), right=True),
             Column("margin", number("margin", sign=True), right=True),
             Column("95 % interval", interval("low", "high"), right=True),
             Column("verdict", text("verdict")),

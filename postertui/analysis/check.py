@@ -1,4 +1,4 @@
-"""A gate for continuous integration: did a variant get worse, does a model pass its bar?"""
+"""A gate for continuous integration: did a variant get worse, does a model pass its baseline?"""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from postertui.analysis.bars import bars
-from postertui.analysis.noise import ENOUGH_DF, equal_settings, noise_floor, within_settings
+from postertui.analysis.baselines import baselines
+from postertui.analysis.noise import ENOUGH_DF, estimate_noise, find_equal_variants, within_settings
 from postertui.analysis.statistics import holm, t_p_value, t_quantile, t_ratio
 from postertui.analysis.values import check_metric, lower_is_better, resolve_rule, run_values
 from postertui.system.errors import UserError
@@ -48,7 +48,7 @@ ALL = "(all)"
 
 
 @dataclass(frozen=True)
-class GateReport:
+class CheckReport:
     """`rows` (`AGAINST_SCHEMA`), failures first, and sentences that belong under them."""
 
     rows: pl.DataFrame
@@ -66,7 +66,7 @@ def check_against(
     metric: str,
     margin: float | None = None,
     rule: str | int = "last",
-) -> GateReport:
+) -> CheckReport:
     """Whether a variant of `table` is worse than the same variant of `baseline`.
 
     Variants meet by name and genre, as means over their seeds; one more row per variant is the
@@ -106,7 +106,7 @@ def check_against(
         notes.append("Fails where worse beyond noise: one-sided t, 5 %, Holm over all rows.")
     else:
         notes.append(f"Fails where worse by more than {margin:g}.")
-    return GateReport(frame, tuple(notes))
+    return CheckReport(frame, tuple(notes))
 
 
 def _side(values: pl.DataFrame, which: str) -> pl.DataFrame:
@@ -133,8 +133,8 @@ def _both_noises(
         )
         return ss / df, df, text
     for values, source in ((then, baseline), (now, table)):
-        noise = noise_floor(values, equal_settings(source))
-        if noise.known:
+        noise = estimate_noise(values, find_equal_variants(source))
+        if noise.is_known:
             return noise.sd**2, noise.df, noise.line
     return math.nan, 0.0, "Noise: unknown."
 
@@ -216,7 +216,7 @@ _REQUIREMENT = re.compile(
     rf"\s*(?P<left>{_TERM})\s*(?P<op>>=|<=|>|<)\s*(?P<right>{_TERM})"
     r"(?:\s*(?P<sign>[-+])\s*(?P<offset>\d+\.?\d*|\.\d+))?\s*"
 )
-_BARS = ("always_yes", "base_rate")
+_BASELINES = ("always_yes", "base_rate")
 
 
 def check_requirement(
@@ -289,8 +289,8 @@ def _term(
     cells = list(table.select("name", "genre").unique().iter_rows())
     if re.fullmatch(r"[-+.\d].*", term):
         return dict.fromkeys(cells, float(term))
-    if term in _BARS:
-        rates = dict(bars(table).select("genre", term).iter_rows())
+    if term in _BASELINES:
+        rates = dict(baselines(table).select("genre", term).iter_rows())
         return {(name, genre): rates[genre] for name, genre in cells}
     values = run_values(table, term, resolve_rule(table, rule))
     means = values.group_by("name", "genre").agg(pl.mean("value"))

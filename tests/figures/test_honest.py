@@ -113,9 +113,7 @@ def test_both_dummies_are_lines_where_asked_for() -> None:
     assert heights[(4, 4), "Test"]["Drama"] == test
     assert heights[(1, 2), "Train"]["Drama"] == pytest.approx(2 * train / (1 + train))
     assert heights[(1, 2), "Test"]["Drama"] == pytest.approx(2 * test / (1 + test))
-    assert (
-        picture.caption == "dashed: base rate; dotted: always-yes F"
-    )
+    assert picture.caption == "dashed: base rate; dotted: always-yes F"
     assert layers(compare(seeds(1), baselines=()), "hline") == []
 
 
@@ -128,10 +126,7 @@ def test_test_strips_keep_the_train_base_rate_of_2017_and_add_the_bar_of_the_tes
     comedy = pl.col("genre") == "Comedy"
     assert dashed.data.filter(comedy)["value"].to_list() == [train]
     assert dotted.data.filter(comedy)["value"].to_list() == pytest.approx([2 * test / (1 + test)])
-    assert (
-        picture.caption
-        == "dashed: train base rate; dotted: test always-yes F"
-    )
+    assert picture.caption == "dashed: train base rate; dotted: test always-yes F"
 
 
 def test_accuracy_has_no_base_rate_line() -> None:
@@ -201,8 +196,7 @@ def test_the_dot_plot_marks_the_best_and_what_cannot_be_told_from_it() -> None:
     spans = picture.marks().filter(pl.col("mark") == "span")
     assert bool(spans.select((pl.col("low") < pl.col("high")).all()).item())
     assert picture.caption == (
-        "dashed: test base rate; dotted: test always-yes F; "
-        "bar: 95 % interval of the mean"
+        "dashed: test base rate; dotted: test always-yes F; bar: 95 % interval of the mean"
     )
     axis = build_of(picture).layout.panel_params[0].y
     assert list(axis.labels) == list(picture.y.labels)

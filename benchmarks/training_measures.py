@@ -30,9 +30,9 @@ from postertui.data.weights import CONVOLUTIONS
 from postertui.runs.spec import RunSpec, write_spec
 from postertui.training import backend, features, trainer
 from postertui.training.backend import to_device, to_host
+from postertui.training.epoch_schedule import EpochSchedule, schedule_evaluation, schedule_training
 from postertui.training.loop import Passes, compile_passes
-from postertui.training.plan import Plan, plan_evaluation, plan_training
-from postertui.training.trainer import Trainer, ignore
+from postertui.training.trainer import Trainer, ignore_progress
 
 Measured = dict[str, Any]
 
@@ -44,7 +44,7 @@ class Work(NamedTuple):
     test: float
 
 
-def product(inputs: int, outputs: int, rows: int = 1, *, first: bool = False) -> Work:
+def matmul(inputs: int, outputs: int, rows: int = 1, *, first: bool = False) -> Work:
     """A matrix product's work; the `first` layer's inputs need no gradient."""
     forward = 2.0 * inputs * outputs * rows
     return Work(forward * (2 if first else 3), forward)
@@ -55,7 +55,7 @@ def total(*parts: Work) -> Work:
 
 
 def head(fc1: int, fc2: int, *, first: bool) -> Work:
-    return total(product(512, fc1, first=first), product(fc1, fc2), product(fc2, 1))
+    return total(matmul(512, fc1, first=first), matmul(fc1, fc2), matmul(fc2, 1))
 
 
 def block5(layers: int) -> Work:
@@ -64,7 +64,7 @@ def block5(layers: int) -> Work:
     Of the last, the pooling behind it wants 2x2 positions only.
     """
     convs = [
-        product(512, 512, reached(2 if i == layers - 1 else 3, 3) ** 2, first=i == 0)
+        matmul(512, 512, reached(2 if i == layers - 1 else 3, 3) ** 2, first=i == 0)
         for i in range(layers)
     ]
     return total(*convs, head(256, 256, first=False))
@@ -82,7 +82,7 @@ NETWORKS: dict[str, tuple[Work, dict[str, Any], int]] = {
     "frozen-17": (block5(1), {"frozen_layers": 17}, 17),
     "frozen-16": (block5(2), {"frozen_layers": 16}, 16),
     "scratch": (
-        total(product(27, 256, 46 * 46, first=True), product(23 * 23 * 256, 256), product(256, 1)),
+        total(matmul(27, 256, 46 * 46, first=True), matmul(23 * 23 * 256, 256), matmul(256, 1)),
         {"network": "scratch"},
         1,
     ),
@@ -253,8 +253,8 @@ def measure_extraction(folder: Path) -> Measured:
     """VGG16's forward pass over 1,024 images into the cache, after one batch to get warm."""
     data, peak = dataset_for(folder, {0: 256, 2: 1024}), Peak()
     cache = features.FeatureCache(data, RANDOM, 19)
-    cache.load((0,), ignore)
-    seconds = clocked(lambda: cache.load((2,), ignore))
+    cache.load((0,), ignore_progress)
+    seconds = clocked(lambda: cache.load((2,), ignore_progress))
     peak.look()
     flops = vgg16_work() * 1024
     return {
@@ -275,8 +275,8 @@ def measure_network(name: str, folder: Path) -> Measured:
     batches = {"wide": 8, "scratch": 4}.get(name, 12)
     with mock.patch.multiple(
         trainer,
-        plan_training=shortened(plan_training, batches),
-        plan_evaluation=shortened(plan_evaluation, batches),
+        schedule_training=shortened(schedule_training, batches),
+        schedule_evaluation=shortened(schedule_evaluation, batches),
     ):
         epochs = warm.epochs(make_spec(data, epochs=4, **changes))
         compiling = clocked(lambda: next(epochs))
@@ -294,12 +294,12 @@ def measure_network(name: str, folder: Path) -> Measured:
     }
 
 
-def shortened(make: Callable[..., Plan], batches: int) -> Callable[..., Plan]:
+def shortened(make: Callable[..., EpochSchedule], batches: int) -> Callable[..., EpochSchedule]:
     """`make`, but the plan ends after so many batches."""
 
-    def shorter(*arguments: Any, **more: Any) -> Plan:
+    def shorter(*arguments: Any, **more: Any) -> EpochSchedule:
         plan = make(*arguments, **more)
-        columns = {name: getattr(plan, name)[:batches] for name in Plan._fields[:-1]}
+        columns = {name: getattr(plan, name)[:batches] for name in EpochSchedule._fields[:-1]}
         return plan._replace(**columns)
 
     return shorter

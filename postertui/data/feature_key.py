@@ -1,4 +1,4 @@
-"""The name under which the frozen network's outputs are cached, told without TensorFlow."""
+"""The folder name of cached features, computed without TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from postertui.data.weights import Weights
 if TYPE_CHECKING:
     from postertui.data.dataset import Dataset
 
-#: How pixels become inputs; part of the key.
+#: Conversion of pixels to inputs; part of the key.
 PREPROCESSING = "rgb/255"
 
 
 def feature_key(dataset: Dataset, weights: Weights, first: int) -> str:
-    """The cache's key: weights, images, their side and scaling, and VGG16's first layer beyond."""
+    """A digest of weights, images, their side and scaling, and VGG16's first uncached layer."""
     images = [dataset.images_digest(d) for d in dataset.cohorts]
     identity = repr((weights.digest, dataset.side, PREPROCESSING, first, images))
     return hashlib.sha256(identity.encode()).hexdigest()[:16]

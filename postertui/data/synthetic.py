@@ -1,8 +1,8 @@
-"""Made-up posters for trying the program without any: their look depends on their genres.
+"""Synthetic posters for trying the program without data.
 
-Every genre has a palette, a layout and a texture of its own. A poster shows most of what its
-genres have, now and then something of a genre that is not its own, and noise, so that a classifier
-gets well above always saying yes and never to 1.
+Every genre has its own palette, shape and texture. A poster has most features of its genres, now
+and then one of another genre, and noise, so that a classifier gets well above the all-positive
+baseline and never to 1.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ GENRES = ("Comedy", "Drama", "Horror")
 
 SIDE = 48
 
-#: How often a poster shows each feature of a genre it has, and of one it has not.
-_SHOWN = 0.9
-_BORROWED = 0.05
+#: Probability of each feature of a genre that the poster has, and of one that it has not.
+_OWN_FEATURE_RATE = 0.9
+_FOREIGN_FEATURE_RATE = 0.05
 
 #: The standard deviation of each pixel's noise.
 _NOISE = 0.05
@@ -33,14 +33,14 @@ _Plane = NDArray[np.float64]
 
 
 class SyntheticPosters(NamedTuple):
-    """What `postertui data build` takes: a folder of posters and a CSV of labels."""
+    """The inputs of `postertui data build`: a folder of posters and a CSV of labels."""
 
     posters: Path
     labels: Path
 
 
-class Look(NamedTuple):
-    """How posters of a genre look. `colour` and `accent` are RGB in 0..1.
+class GenreStyle(NamedTuple):
+    """Visual features of a genre. `colour` and `accent` are RGB in 0..1.
 
     `shape` is one of `disc`, `bars`, `horizon`, `frame` and `diagonal`, drawn in the accent;
     `angle` (radians) and `period` (pixels) are its texture's stripes; `rate` its base rate.
@@ -56,10 +56,10 @@ class Look(NamedTuple):
 
 _SHAPES = ("disc", "bars", "horizon", "frame", "diagonal")
 
-_LOOKS = {
-    "Comedy": Look(0.35, (0.95, 0.80, 0.30), (0.98, 0.98, 0.92), "disc", 0.0, 9.0),
-    "Drama": Look(0.4, (0.25, 0.35, 0.75), (0.12, 0.14, 0.40), "horizon", 1.57, 16.0),
-    "Horror": Look(0.20, (0.10, 0.07, 0.10), (0.75, 0.08, 0.08), "bars", 0.5, 4.0),
+_STYLES = {
+    "Comedy": GenreStyle(0.35, (0.95, 0.80, 0.30), (0.98, 0.98, 0.92), "disc", 0.0, 9.0),
+    "Drama": GenreStyle(0.4, (0.25, 0.35, 0.75), (0.12, 0.14, 0.40), "horizon", 1.57, 16.0),
+    "Horror": GenreStyle(0.20, (0.10, 0.07, 0.10), (0.75, 0.08, 0.08), "bars", 0.5, 4.0),
 }
 
 
@@ -70,14 +70,14 @@ def make_posters(
     seed: int = 0,
     genres: Sequence[str] = GENRES,
 ) -> SyntheticPosters:
-    """Write posters of 48 by 48 pixels and their labels below `folder`; where they are.
+    """Write posters of 48x48 pixels and their labels below `folder`.
 
-    The same arguments make the same posters. An id is its number within the cohort followed by
-    the cohort's digit.
+    Deterministic in the arguments. An id is the poster's number within the cohort followed by the
+    cohort's digit.
     """
     posters = folder / "posters"
     posters.mkdir(parents=True, exist_ok=True)
-    looks = [look_of(genre) for genre in genres]
+    styles = [style_of(genre) for genre in genres]
     labels = folder / "labels.csv"
     with labels.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -85,22 +85,24 @@ def make_posters(
         for cohort in cohorts:
             rng = np.random.default_rng([seed, cohort])
             for number in range(n_per_cohort):
-                has = rng.random(len(looks)) < [look.rate for look in looks]
-                image = paint([k for k, h in zip(looks, has, strict=True) if h], looks, rng)
+                is_positive = rng.random(len(styles)) < [style.rate for style in styles]
+                image = render_poster(
+                    [k for k, h in zip(styles, is_positive, strict=True) if h], styles, rng
+                )
                 poster = 10 * (1000 + number) + cohort
                 Image.fromarray(image).save(posters / f"{poster}.png", compress_level=1)
-                names = [g for g, h in zip(genres, has, strict=True) if h]
+                names = [g for g, h in zip(genres, is_positive, strict=True) if h]
                 writer.writerow((poster, "|".join(names)))
     return SyntheticPosters(posters, labels)
 
 
-def look_of(genre: str) -> Look:
-    """The genre's look; one that has none of its own gets one from its name."""
-    if genre in _LOOKS:
-        return _LOOKS[genre]
+def style_of(genre: str) -> GenreStyle:
+    """The genre's style; an unknown genre gets one derived from its name."""
+    if genre in _STYLES:
+        return _STYLES[genre]
     digest = hashlib.sha256(genre.encode()).digest()
     hue, value = digest[0] / 256, 0.3 + 0.6 * digest[1] / 256
-    return Look(
+    return GenreStyle(
         rate=0.2 + 0.2 * digest[2] / 256,
         colour=colorsys.hsv_to_rgb(hue, 0.7, value),
         accent=colorsys.hsv_to_rgb((hue + 0.4) % 1, 0.6, 1.2 - value),
@@ -110,39 +112,42 @@ def look_of(genre: str) -> Look:
     )
 
 
-def paint(
-    own: Sequence[Look], everyone: Sequence[Look], rng: np.random.Generator
+def render_poster(
+    own: Sequence[GenreStyle], styles: Sequence[GenreStyle], rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """A poster of genres that look like `own`, uint8 (48, 48, 3)."""
+    """A poster of genres with the styles `own`, uint8 (48, 48, 3)."""
     y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
     canvas = np.empty((SIDE, SIDE, 3))
     canvas[:] = rng.uniform(0.4, 0.6, 3)
-    shown = [
-        look
-        for look in everyone
-        if rng.random() < (_SHOWN if any(look is o for o in own) else _BORROWED)
-    ]
-    for look in shown:
+    dominant = [style for style in styles if rng.random() < feature_rate(style, own)]
+    for style in dominant:
         share = rng.uniform(0.5, 0.8)
-        canvas += share * (look.colour - canvas)
-    for look in rng.permutation(len(everyone)):
-        chosen = everyone[look]
-        odds = _SHOWN if any(chosen is o for o in own) else _BORROWED
-        if rng.random() < odds:
-            _draw(canvas, chosen, x, y, rng)
-        if rng.random() < odds:
-            _texture(canvas, chosen, x, y, rng)
+        canvas += share * (style.colour - canvas)
+    for index in rng.permutation(len(styles)):
+        style = styles[index]
+        rate = feature_rate(style, own)
+        if rng.random() < rate:
+            _draw(canvas, style, x, y, rng)
+        if rng.random() < rate:
+            _texture(canvas, style, x, y, rng)
     _title(canvas, rng)
     canvas *= rng.uniform(0.9, 1.1)
     canvas += rng.normal(0, _NOISE, canvas.shape)
     return (canvas.clip(0, 1) * 255).astype(np.uint8)
 
 
-def _draw(canvas: _Plane, look: Look, x: _Plane, y: _Plane, rng: np.random.Generator) -> None:
+def feature_rate(style: GenreStyle, own: Sequence[GenreStyle]) -> float:
+    """The probability that a poster with the styles `own` has a feature of `style`."""
+    return _OWN_FEATURE_RATE if any(style is o for o in own) else _FOREIGN_FEATURE_RATE
+
+
+def _draw(
+    canvas: _Plane, style: GenreStyle, x: _Plane, y: _Plane, rng: np.random.Generator
+) -> None:
     """The genre's shape, somewhere near its usual place."""
     cx, cy = rng.normal(0.5, 0.1, 2)
     size = rng.uniform(0.8, 1.3)
-    match look.shape:
+    match style.shape:
         case "disc":
             inside = (x - cx) ** 2 + (y - cy) ** 2 < (0.25 * size) ** 2
         case "bars":
@@ -153,19 +158,21 @@ def _draw(canvas: _Plane, look: Look, x: _Plane, y: _Plane, rng: np.random.Gener
             inside = np.maximum(np.abs(x - cx), np.abs(y - cy)) > 0.45 / size
         case _:
             inside = np.abs(x - y + cx - 0.5) < 0.12 * size
-    canvas[inside] += 0.8 * (np.array(look.accent) - canvas[inside])
+    canvas[inside] += 0.8 * (np.array(style.accent) - canvas[inside])
 
 
-def _texture(canvas: _Plane, look: Look, x: _Plane, y: _Plane, rng: np.random.Generator) -> None:
+def _texture(
+    canvas: _Plane, style: GenreStyle, x: _Plane, y: _Plane, rng: np.random.Generator
+) -> None:
     """Stripes of the genre's direction and period."""
-    angle = look.angle + rng.normal(0, 0.1)
+    angle = style.angle + rng.normal(0, 0.1)
     along = (x * np.cos(angle) + y * np.sin(angle)) * SIDE
-    wave = np.sin(2 * np.pi * along / look.period + rng.uniform(0, 2 * np.pi))
+    wave = np.sin(2 * np.pi * along / style.period + rng.uniform(0, 2 * np.pi))
     canvas += 0.12 * rng.uniform(0.5, 1) * wave[:, :, np.newaxis]
 
 
 def _title(canvas: _Plane, rng: np.random.Generator) -> None:
-    """A line of lettering, which says nothing of the genre."""
+    """A line of lettering, independent of the genre."""
     top = int(rng.integers(2, SIDE - 8))
     letters = rng.random(SIDE // 3) < 0.7
     row = np.repeat(letters, 3)[:SIDE]

@@ -1,6 +1,6 @@
-"""Which weights the frozen VGG16 has: ImageNet's, random ones, or a file's.
+"""Weights of the pretrained VGG16: ImageNet's, random ones, or a file's.
 
-Nothing here imports TensorFlow. Reading a file's arrays needs h5py, which comes with Keras.
+Does not import TensorFlow. Reading a file's arrays needs h5py, which comes with Keras.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ IMAGENET_URL = "https://storage.googleapis.com/tensorflow/keras-applications/vgg
 #: As `keras.applications.vgg16` checks it.
 IMAGENET_MD5 = "6d6bbae143d832006294945121d1f1fc"
 
-#: Changes when the way random weights are drawn does, so that their features get a new key.
+#: Part of the features' key; change it together with the drawing of random weights.
 RANDOM_VERSION = "random-1"
 
 #: VGG16's convolutions from the input on: name and number of filters.
@@ -44,7 +44,7 @@ _GIVE_A_FILE = "give a file of VGG16's weights with --weights FILE, or --weights
 
 
 class Weights(msgspec.Struct, frozen=True):
-    """Which weights the frozen network has: `kind` for people, `digest` for identity."""
+    """The pretrained network's weights: `kind` for display, `digest` for identity."""
 
     kind: Literal["imagenet", "random", "file"]
     digest: str
@@ -52,10 +52,11 @@ class Weights(msgspec.Struct, frozen=True):
 
 
 def resolve_weights(choice: str) -> Weights:
-    """The weights that `imagenet`, `random` or a file's path stands for.
+    """The weights named by `imagenet`, `random` or a file's path.
 
-    `imagenet` is what Keras has on disk, or else is downloaded to there. The digest is that of the
-    file's bytes. Raises `UserError` where there is nothing to be had: never another's weights.
+    `imagenet` is read from Keras' folder, where it is downloaded first if missing. The digest is
+    that of the file's bytes. Raises `UserError` where they are unavailable; never falls back to
+    other weights.
     """
     if choice == "random":
         return Weights("random", hashlib.sha256(RANDOM_VERSION.encode()).hexdigest()[:32])
@@ -80,16 +81,16 @@ def imagenet_path() -> Path:
 
 
 def has_imagenet_weights() -> bool:
-    """Whether ImageNet weights can be had without a network."""
+    """Whether ImageNet weights are on disk."""
     return imagenet_path().is_file()
 
 
 def download_imagenet(target: Path, url: str = IMAGENET_URL, md5: str = IMAGENET_MD5) -> None:
-    """Fetch the ImageNet weights to `target`, whole and checked or not at all."""
-    draft: str | None = None
+    """Download the ImageNet weights to `target`, atomically, and verify their checksum."""
+    temporary: str | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, draft = tempfile.mkstemp(dir=target.parent, prefix=".download-")
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".download-")
         digest = hashlib.md5(usedforsecurity=False)
         with os.fdopen(descriptor, "wb") as file, urllib.request.urlopen(url, timeout=20) as source:
             while chunk := source.read(1 << 20):
@@ -97,23 +98,23 @@ def download_imagenet(target: Path, url: str = IMAGENET_URL, md5: str = IMAGENET
                 file.write(chunk)
         if digest.hexdigest() != md5:
             raise UserError(
-                f"ImageNet weights: what {url} sent is not the file expected; {_GIVE_A_FILE}"
+                f"ImageNet weights: {url} sent a file with a wrong checksum; {_GIVE_A_FILE}"
             )
-        Path(draft).replace(target)
-        draft = None
+        Path(temporary).replace(target)
+        temporary = None
     except OSError as error:
         reason = getattr(error, "reason", None) or error.strerror or error
         raise UserError(
-            f"ImageNet weights: not at {target}, and they cannot be downloaded ({reason}); "
+            f"ImageNet weights: missing at {target}, and the download failed ({reason}); "
             f"{_GIVE_A_FILE}"
         ) from None
     finally:
-        if draft is not None:
-            Path(draft).unlink(missing_ok=True)
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
 
 
 def check_file(path: Path) -> None:
-    """Raise `UserError` unless `path` holds VGG16's convolutions (as far as can be seen here)."""
+    """Raise `UserError` unless `path` has VGG16's convolutions; without h5py, is any HDF5 file."""
     try:
         with path.open("rb") as file:
             magic = file.read(len(_HDF5_MAGIC))
@@ -131,7 +132,7 @@ def check_file(path: Path) -> None:
 def read_convolutions(path: Path) -> Convolutions:
     """VGG16's convolutions from a `.weights.h5` file of Keras 3 or a Keras "notop" `.h5` file.
 
-    A file of VGG16 with its top will do as well. Raises `UserError` for any other network's.
+    A file of VGG16 with its top is accepted too. Raises `UserError` for any other network's.
     """
     import h5py
     import numpy as np
@@ -142,20 +143,20 @@ def read_convolutions(path: Path) -> Convolutions:
         with h5py.File(path, "r") as file:
             layers = _convolution_layers(file)
             if len(layers) != len(CONVOLUTIONS):
-                raise _another_network(path, f"{len(layers)} convolutions, not 13")
+                raise _wrong_network_error(path, f"{len(layers)} convolutions, not 13")
             for (name, filters), arrays in zip(CONVOLUTIONS, layers, strict=True):
                 kernel, bias = (np.asarray(a, dtype=np.float32) for a in arrays)
                 expected = (3, 3, channels, filters)
                 if kernel.shape != expected or bias.shape != (filters,):
-                    raise _another_network(path, f"a {kernel.shape} kernel, not {expected}")
+                    raise _wrong_network_error(path, f"a {kernel.shape} kernel, not {expected}")
                 convolutions[name] = kernel, bias
                 channels = filters
     except (OSError, KeyError, RuntimeError, ValueError) as error:
-        raise UserError(f"{path}: not a whole Keras weights file: {error}") from None
+        raise UserError(f"{path}: incomplete or not a Keras weights file: {error}") from None
     return convolutions
 
 
-def _another_network(path: Path, difference: str) -> UserError:
+def _wrong_network_error(path: Path, difference: str) -> UserError:
     return UserError(
         f"{path}: weights of another network than VGG16 ({difference}); {_GIVE_A_FILE}"
     )
@@ -169,18 +170,18 @@ def _convolution_layers(file: Any) -> list[list[Any]]:
     """
     import h5py
 
-    found: dict[str, list[Any]] = {}
+    arrays_of_layer: dict[str, list[Any]] = {}
 
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
             parts = name.split("/")
             layer = parts[-3] if len(parts) > 2 and parts[-2] == "vars" else parts[0]
-            found.setdefault(layer, []).append(item)
+            arrays_of_layer.setdefault(layer, []).append(item)
 
     file.visititems(visit)
     layers = {
         layer: sorted(arrays, key=lambda a: -a.ndim)
-        for layer, arrays in found.items()
+        for layer, arrays in arrays_of_layer.items()
         if any(a.ndim == 4 for a in arrays)
     }
     return [layers[name] for name in sorted(layers, key=_natural)]

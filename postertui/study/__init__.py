@@ -1,6 +1,6 @@
-"""What can be trained: variants (sets of hyper-parameters) and studies (grids of them).
+"""Variants (sets of hyper-parameters) and studies (grids of runs), as validated data.
 
-Pure data, validated. A study is a TOML file: a base, and what each variant changes about it.
+A study is a TOML file: a base, and what each variant changes about it.
 """
 
 from postertui.study.fields import Field, check_variant, describe_fields

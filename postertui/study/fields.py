@@ -1,6 +1,6 @@
 """The hyper-parameters one by one: type, allowed values, a line of help.
 
-The TOML reader and any form that asks for a variant validate through the same descriptions.
+TOML files and forms are validated through the same descriptions.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from postertui.study.variants import (
 
 Kind = Literal["int", "float", "choice", "text", "schedule"]
 
-#: What a variant may be called: it becomes part of folder names and is matched by globs.
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+#: A variant's name: it becomes part of folder names and is matched by globs.
+VARIANT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
-    """One hyper-parameter: how to ask for it, what is allowed, what it means.
+    """One hyper-parameter: type, allowed values, help.
 
-    `minimum` is allowed itself unless `above`; `default` is the 2017 home base's value.
+    `minimum` is inclusive unless `exclusive_minimum`; `default` is the value of the 2017 base.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
-    above: bool = False
+    exclusive_minimum: bool = False
 
     @property
     def allowed(self) -> str:
-        """The allowed values in words, for error messages and hints."""
+        """The allowed values as text, for error messages and hints."""
         if self.kind == "choice":
             return "one of " + ", ".join(self.choices)
         if self.kind == "schedule":
@@ -56,28 +56,28 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         if self.minimum is not None and self.maximum is not None:
             return f"{noun} from {self.minimum:g} to {self.maximum:g}"
         if self.minimum is not None:
-            return f"{noun} {'above' if self.above else 'of at least'} {self.minimum:g}"
+            return f"{noun} {'above' if self.exclusive_minimum else 'of at least'} {self.minimum:g}"
         return noun
 
     def check(self, value: Any) -> Any:
         """`value` in its proper type. Raises `ValueError`, saying what is allowed."""
         match self.kind:
             case "choice":
-                good = value in self.choices
+                valid = value in self.choices
             case "text":
-                good = isinstance(value, str) and value.strip() != "" and value.isprintable()
+                valid = isinstance(value, str) and value.strip() != "" and value.isprintable()
             case "schedule":
                 return check_schedule(value)
             case _:
-                good = self._is_number(value)
-                if good and self.kind == "float":
+                valid = self._is_number(value)
+                if valid and self.kind == "float":
                     value = float(value)
-        if not good:
-            raise ValueError(f"{show(value)} is not {self.allowed}")
+        if not valid:
+            raise ValueError(f"{as_toml(value)} is not {self.allowed}")
         return value
 
     def parse(self, text: str) -> Any:
-        """What a person typed, as a value. Raises `ValueError`, saying what is allowed."""
+        """The value of typed text. Raises `ValueError`, saying what is allowed."""
         value: Any = text.strip()
         try:
             if self.kind == "int":
@@ -85,7 +85,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
             elif self.kind == "float":
                 value = float(value)
         except ValueError:
-            raise ValueError(f"{show(value)} is not {self.allowed}") from None
+            raise ValueError(f"{as_toml(value)} is not {self.allowed}") from None
         return self.check(value)
 
     def _is_number(self, value: Any) -> bool:
@@ -96,7 +96,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         if not math.isfinite(value):
             return False
         if self.minimum is not None:
-            too_small = value <= self.minimum if self.above else value < self.minimum
+            too_small = value <= self.minimum if self.exclusive_minimum else value < self.minimum
             if too_small:
                 return False
         return self.maximum is None or value <= self.maximum
@@ -115,7 +115,11 @@ _SCHEDULES: dict[str, tuple[type[Any], dict[str, Field]]] = {
         {
             "hold": Field(name="hold", kind="int", minimum=0, help="epochs at the full rate"),
             "factor": Field(
-                name="factor", kind="float", minimum=0, above=True, help="rate · factor^epoch then"
+                name="factor",
+                kind="float",
+                minimum=0,
+                exclusive_minimum=True,
+                help="rate · factor^epoch then",
             ),
         },
     ),
@@ -128,7 +132,7 @@ _SCHEDULES: dict[str, tuple[type[Any], dict[str, Field]]] = {
             "patience": Field(name="patience", kind="int", minimum=0, help="epochs to wait"),
             "min_rate": Field(name="min_rate", kind="float", minimum=0, help="never below this"),
             "min_delta": Field(
-                name="min_delta", kind="float", minimum=0, help="less than this is no progress"
+                name="min_delta", kind="float", minimum=0, help="smaller changed are no progress"
             ),
         },
     ),
@@ -141,23 +145,25 @@ def check_schedule(value: Any) -> Any:
         return value
     table = {"kind": value} if isinstance(value, str) else value
     if not isinstance(table, dict) or table.get("kind") not in _SCHEDULES:
-        raise ValueError(f"{show(value)} is not {SCHEDULE_HELP}")
+        raise ValueError(f"{as_toml(value)} is not {SCHEDULE_HELP}")
     schedule, fields = _SCHEDULES[table["kind"]]
     values = {}
-    for key, given in table.items():
+    for key, entry in table.items():
         if key == "kind":
             continue
         if key not in fields:
-            known = ", ".join(["kind", *fields])
-            raise ValueError(f"unknown key {key} of a {table['kind']} schedule (allowed: {known})")
+            allowed = ", ".join(["kind", *fields])
+            raise ValueError(
+                f"unknown key {key} of a {table['kind']} schedule (allowed: {allowed})"
+            )
         try:
-            values[key] = fields[key].check(given)
+            values[key] = fields[key].check(entry)
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from None
     return schedule(**values)
 
 
-def show(value: Any) -> str:
+def as_toml(value: Any) -> str:
     """A value as TOML would write it."""
     if isinstance(value, str):
         return f'"{value}"'
@@ -167,42 +173,42 @@ def show(value: Any) -> str:
 
 
 def describe_fields() -> tuple[Field, ...]:
-    """Every hyper-parameter of a variant, in the order in which a form would ask for them."""
+    """Every hyper-parameter of a variant, in the order of a form."""
     return _FIELDS
 
 
 def check_variant(name: str, values: dict[str, Any], base: Variant | None = None) -> Variant:
-    """A variant from what it changes about `base`.
+    """A variant from what it changed about `base`.
 
     Its family is its name where `values` has none. Raises `ValueError` as `key: what is wrong`.
     """
-    if not NAME.fullmatch(name):
+    if not VARIANT_NAME.fullmatch(name):
         raise ValueError(
             f'name: "{name}" is not 1 to 60 letters, digits, dots, dashes or underscores'
         )
-    known = {f.name: f for f in _FIELDS}
-    changes: dict[str, Any] = {"name": name, "family": name}
+    fields = {f.name: f for f in _FIELDS}
+    changed: dict[str, Any] = {"name": name, "family": name}
     for key, value in values.items():
-        if key not in known:
-            raise ValueError(f"{key}: unknown key (allowed: {', '.join(known)})")
+        if key not in fields:
+            raise ValueError(f"{key}: unknown key (allowed: {', '.join(fields)})")
         try:
-            changes[key] = known[key].check(value)
+            changed[key] = fields[key].check(value)
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from None
-    start = Variant(name=name) if base is None else base
-    if changes.get("regularizer", start.regularizer) == "none":
-        # λ of no regularizer means nothing; one spelling keeps equal variants equal.
-        changes["strength"] = 0.0
-    elif start.regularizer == "none" and "strength" not in changes:
+    parent = Variant(name=name) if base is None else base
+    if changed.get("regularizer", parent.regularizer) == "none":
+        # λ has no meaning without a regularizer; a fixed value keeps equal variants equal.
+        changed["strength"] = 0.0
+    elif parent.regularizer == "none" and "strength" not in changed:
         raise ValueError("strength: needed here, for the base has no regularizer")
-    return msgspec.structs.replace(start, **changes)
+    return msgspec.structs.replace(parent, **changed)
 
 
-_HOME = Variant(name="base")
+_DEFAULTS = Variant(name="base")
 
 
 def _field(name: str, kind: Kind, meaning: str, **limits: Any) -> Field:
-    return Field(name=name, kind=kind, help=meaning, default=getattr(_HOME, name), **limits)
+    return Field(name=name, kind=kind, help=meaning, default=getattr(_DEFAULTS, name), **limits)
 
 
 _FIELDS: tuple[Field, ...] = (
@@ -227,8 +233,8 @@ _FIELDS: tuple[Field, ...] = (
     _field(
         "loss", "choice", "one minus the soft F, or binary cross-entropy", choices=get_args(Loss)
     ),
-    _field("learning_rate", "float", "Adam's, at the start", minimum=0, above=True),
-    _field("schedule", "schedule", "how the learning rate changes"),
+    _field("learning_rate", "float", "Adam's, at the start", minimum=0, exclusive_minimum=True),
+    _field("schedule", "schedule", "how the learning rate changed"),
     _field("batch_size", "int", "posters per update", minimum=1, maximum=65536),
     _field("epochs", "int", "passes over the training cohorts", minimum=1, maximum=100_000),
     _field("early_stopping", "int", "epochs without progress before it stops; 0 never", minimum=0),

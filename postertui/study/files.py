@@ -1,4 +1,4 @@
-"""Studies as TOML files: read with errors that a person can act on, and added to."""
+"""Reads studies from TOML files, with actionable errors, and appends variants to them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from postertui.study.fields import NAME, check_variant, describe_fields, show
+from postertui.study.fields import VARIANT_NAME, as_toml, check_variant, describe_fields
 from postertui.study.variants import (
     DEFAULT_RARITY,
     Constant,
@@ -54,8 +54,8 @@ def load_study(name_or_path: str | Path) -> Study:
     if str(name_or_path) in builtin_studies():
         path = BUILTIN / f"{name_or_path}.toml"
     elif not path.exists() and path.suffix != ".toml":
-        known = ", ".join(builtin_studies())
-        raise UserError(f"{path}: no study of that name ({known}) and no such file")
+        names = ", ".join(builtin_studies())
+        raise UserError(f"{path}: no built-in study of that name ({names}) and no such file")
     try:
         text = path.read_bytes().decode()
     except OSError as error:
@@ -79,36 +79,38 @@ def parse_study(text: str, source: str) -> Study:
 
 
 class _Reader:
-    """Turns a parsed document into a study; knows where each key stands for the errors."""
+    """Turns a parsed document into a study; errors name the line of the key."""
 
     def __init__(self, source: str, text: str) -> None:
         self._source = source
         self._lines = locate_keys(text)
 
     def study(self, document: dict[str, Any]) -> Study:
-        self._known((), document, _STUDY_KEYS)
+        self._reject_unknown_keys((), document, _STUDY_KEYS)
         base = self._variant("base", ("base",), self._table(("base",), document), None)
         variants = {"base": base}
-        given = self._table(("variants",), document)
-        for name in given:
+        tables = self._table(("variants",), document)
+        for name in tables:
             path = ("variants", name)
             if name == "base":
                 raise self._error(path, "base is a table of its own: [base]")
-            variants[name] = self._variant(name, path, self._table(path, given), base)
+            variants[name] = self._variant(name, path, self._table(path, tables), base)
         mode = document.get("mode", "sound")
         if mode not in get_args(Mode):
-            raise self._error(("mode",), f"{show(mode)} is not one of {', '.join(get_args(Mode))}")
+            raise self._error(
+                ("mode",), f"{as_toml(mode)} is not one of {', '.join(get_args(Mode))}"
+            )
         rarity = document.get("rarity", DEFAULT_RARITY)
         if isinstance(rarity, bool) or not isinstance(rarity, int | float) or not 0 <= rarity < 1:
-            raise self._error(("rarity",), f"{show(rarity)} is not a number from 0 to below 1")
+            raise self._error(("rarity",), f"{as_toml(rarity)} is not a number from 0 to below 1")
         seeds = document.get("seeds", 1)
         if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
-            raise self._error(("seeds",), f"{show(seeds)} is not a whole number of at least 1")
+            raise self._error(("seeds",), f"{as_toml(seeds)} is not a whole number of at least 1")
         name = document.get("name", Path(self._source).stem)
-        if not isinstance(name, str) or not NAME.fullmatch(name):
+        if not isinstance(name, str) or not VARIANT_NAME.fullmatch(name):
             raise self._error(
                 ("name",),
-                f"{show(name)} is not 1 to 60 letters, digits, dots, dashes or underscores",
+                f"{as_toml(name)} is not 1 to 60 letters, digits, dots, dashes or underscores",
             )
         train = self._cohorts("train_cohorts", document, (0,))
         test = self._cohorts("test_cohorts", document, (2,))
@@ -132,7 +134,7 @@ class _Reader:
     def _variant(
         self, name: str, path: tuple[str, ...], values: dict[str, Any], base: Variant | None
     ) -> Variant:
-        self._known(path, values, tuple(f.name for f in describe_fields()))
+        self._reject_unknown_keys(path, values, tuple(f.name for f in describe_fields()))
         if base is None:
             values = {"family": "base", **values}
         try:
@@ -146,15 +148,15 @@ class _Reader:
         if gpu is None:
             return None
         if isinstance(gpu, bool) or not isinstance(gpu, int | float) or not 0.01 <= gpu <= 8:
-            raise self._error(("gpu",), f"{show(gpu)} is not a number from 0.01 to 8")
+            raise self._error(("gpu",), f"{as_toml(gpu)} is not a number from 0.01 to 8")
         return float(gpu)
 
     def _genres(self, document: dict[str, Any]) -> tuple[str, ...] | None:
         genres = document.get("genres")
         if genres is None:
             return None
-        good = isinstance(genres, list) and genres and all(isinstance(g, str) for g in genres)
-        if not good or len(set(genres)) < len(genres):
+        valid = isinstance(genres, list) and genres and all(isinstance(g, str) for g in genres)
+        if not valid or len(set(genres)) < len(genres):
             raise self._error(("genres",), 'not a list of different genres, such as ["Comedy"]')
         return tuple(genres)
 
@@ -163,20 +165,20 @@ class _Reader:
     ) -> tuple[int, ...]:
         value = document.get(key, default)
         digits = list(value) if isinstance(value, list | tuple) else []
-        good = digits and all(type(d) is int and 0 <= d <= 9 for d in digits)
-        if not good or len(set(digits)) < len(digits):
+        valid = digits and all(type(d) is int and 0 <= d <= 9 for d in digits)
+        if not valid or len(set(digits)) < len(digits):
             raise self._error(
-                (key,), f"{show(value)} is not a list of different digits from 0 to 9"
+                (key,), f"{as_toml(value)} is not a list of different digits from 0 to 9"
             )
         return tuple(digits)
 
     def _table(self, path: tuple[str, ...], parent: dict[str, Any]) -> dict[str, Any]:
         value = parent.get(path[-1], {})
         if not isinstance(value, dict):
-            raise self._error(path, f"{show(value)} is not a table; write [{'.'.join(path)}]")
+            raise self._error(path, f"{as_toml(value)} is not a table; write [{'.'.join(path)}]")
         return value
 
-    def _known(
+    def _reject_unknown_keys(
         self, path: tuple[str, ...], table: dict[str, Any], allowed: tuple[str, ...]
     ) -> None:
         for key in table:
@@ -201,7 +203,7 @@ _ASSIGNMENT = re.compile(rf"^\s*({_DOTTED})\s*=")
 
 
 def locate_keys(text: str) -> dict[tuple[str, ...], int]:
-    """The line, from 1, at which each key or table of a TOML document first stands."""
+    """The line, from 1, of the first mention of each key or table of a TOML document."""
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):
@@ -222,30 +224,30 @@ def _split_key(dotted: str) -> tuple[str, ...]:
 
 
 def save_variant(path: str | Path, variant: Variant) -> None:
-    """Add `variant` to the end of a study's file, which otherwise stays as it is.
+    """Append `variant` to a study's file, which otherwise stays as it is.
 
-    Only what differs from the study's base is written. A file that is not there yet becomes a
-    study with the 2017 base. Raises `UserError` where the file is no study, is a built-in one, or
-    has a variant of that name that is another.
+    Only what differs from the study's base is written. A new file becomes a study with the 2017
+    base. Raises `UserError` where the file is no study, is a built-in one, or has another variant
+    of that name.
     """
     target = Path(path)
     if target.resolve().parent == BUILTIN.resolve():
         raise UserError(f"{target}: built in; save to a file of your own")
-    text = _read_or_begin(target)
+    text = _read_or_create(target)
     study = parse_study(text, str(target))
-    if (there := study.variants.get(variant.name)) is not None:
-        if there == variant:
+    if (existing := study.variants.get(variant.name)) is not None:
+        if existing == variant:
             return
         raise UserError(f"{target}: has a variant {variant.name} already; choose another name")
     addition = variant_toml(variant, study.base)
-    grown = text.rstrip("\n") + "\n\n" + addition
-    saved = parse_study(grown, str(target)).variants[variant.name]
+    extended = text.rstrip("\n") + "\n\n" + addition
+    saved = parse_study(extended, str(target)).variants[variant.name]
     if saved != variant:
         raise UserError(f"{target}: {variant.name} cannot be written as a change of its base")
-    write_atomic(target, grown.encode(), durable=True)
+    write_atomic(target, extended.encode(), durable=True)
 
 
-def _read_or_begin(target: Path) -> str:
+def _read_or_create(target: Path) -> str:
     if not target.exists():
         return f'name = "{target.stem}"\n'
     try:

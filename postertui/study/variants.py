@@ -1,4 +1,4 @@
-"""`Variant`: everything a run's training depends on. `Study`: a base, its variants, the grid."""
+"""`Variant`: the hyper-parameters of a training. `Study`: a base, its variants, genres, cohorts."""
 
 from __future__ import annotations
 
@@ -58,14 +58,22 @@ Schedule = Constant | Decay | Plateau
 
 
 class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One named set of hyper-parameters; the defaults are the 2017 home base.
+    """One named set of hyper-parameters; the defaults are the 2017 base.
 
-    `family` is what the published table calls `variant`; several variants share one.
-    `frozen_layers` counts from VGG16's input: 19 freezes all, 17 trains layer 17 (block5_conv3),
-    16 trains 16 and 17. `strength` is λ, applied to the *sum* over a batch of |h| or h² of the
-    second dense layer's output. `early_stopping` is a patience in epochs on the test loss; 0 never
-    stops early. For the network `scratch`, `fc1` is the number of its convolution's filters and
-    `fc2` the width of its dense layer.
+    Attributes
+    ----------
+    family
+        The published table's column `variant`; several variants share one.
+    frozen_layers
+        Counts from VGG16's input: 19 freezes all, 17 trains layer 17 (block5_conv3), 16 trains 16
+        and 17.
+    fc1, fc2
+        Widths of the dense layers. For the network `scratch`, `fc1` is the number of its
+        convolution's filters and `fc2` the width of its dense layer.
+    strength
+        λ, applied to the *sum* over a batch of |h| or h² of the second dense layer's output.
+    early_stopping
+        Patience in epochs on the monitored loss; 0 never stops early.
     """
 
     name: str
@@ -108,10 +116,20 @@ def cohorts_in_both(train: Iterable[int], test: Iterable[int]) -> list[int]:
 class Study(msgspec.Struct, frozen=True, kw_only=True):
     """A grid of runs: every variant of every genre with every seed.
 
-    `genres` None means all that the data has. `seeds` is how many: 0, 1, 2 and so on. Genres whose
-    base rate in the training cohorts is below `rarity` are left out unless asked for. `variants`
-    keeps the file's order and holds `base` first. `gpu` is the share of a GPU that a run takes on
-    a cluster; None lets it be measured. `source` is the file it was read from.
+    Attributes
+    ----------
+    variants
+        By name, in the file's order, `base` first.
+    genres
+        None for all genres of the data.
+    seeds
+        How many: 0, 1, 2 and so on.
+    rarity
+        Genres with a smaller base rate in the training cohorts are left out unless named.
+    gpu
+        Share of a GPU that a run takes on a cluster; None measures it.
+    source
+        The file it was read from.
     """
 
     name: str

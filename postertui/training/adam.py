@@ -20,18 +20,18 @@ EPSILON = 1e-8
 
 
 def step_sizes(learning_rate: float, t: NDArray[np.int64]) -> NDArray[np.float64]:
-    """alpha_t of Adam's updates number `t`, which count from 1."""
+    """alpha_t for Adam's updates number `t`, which counts from 1."""
     return np.asarray(learning_rate * np.sqrt(1 - BETA_2**t) / (1 - BETA_1**t))
 
 
-def update(
-    weight: Tensor, m: Tensor, v: Tensor, gradient: Tensor, step_size: Tensor, wanted: Tensor
+def apply_gradient(
+    weight: Tensor, m: Tensor, v: Tensor, gradient: Tensor, step_size: Tensor, update: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The new (weight, m, v) of one tensor; the old ones where the update is not `wanted`."""
-    new_m = ops.where(wanted, BETA_1 * m + (1 - BETA_1) * gradient, m)
-    new_v = ops.where(wanted, BETA_2 * v + (1 - BETA_2) * ops.square(gradient), v)
+    """The new (weight, m, v) of one tensor; the old ones where `update` is false."""
+    new_m = ops.where(update, BETA_1 * m + (1 - BETA_1) * gradient, m)
+    new_v = ops.where(update, BETA_2 * v + (1 - BETA_2) * ops.square(gradient), v)
     if not on_accelerator():
-        # Else a CPU computes both again for the weight, and so must keep copies of the old ones.
+        # Otherwise a CPU recomputes both for the weight, and must keep copies of the old ones.
         new_m, new_v = materialize(new_m, new_v)
     stepped = weight - step_size * new_m / (ops.sqrt(new_v) + EPSILON)
-    return ops.where(wanted, stepped, weight), new_m, new_v
+    return ops.where(update, stepped, weight), new_m, new_v

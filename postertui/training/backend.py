@@ -1,7 +1,7 @@
-"""The seam between the epoch loop and the backend under Keras: TensorFlow or JAX.
+"""Compilation and gradients on either backend of Keras, TensorFlow or JAX.
 
-Keras 3 has one name for nearly every operation, but none for compiling a function or for taking
-its gradient. These are they. Nothing else in the loop knows which backend runs it.
+Keras 3 has one name for nearly every operation, but none for these two. Nothing else in the loop
+depends on the backend.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if NAME == "tensorflow":
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads())
         tf.config.threading.set_inter_op_parallelism_threads(threads())
-    except RuntimeError:  # TensorFlow was used before; its threads are what they are.
+    except RuntimeError:  # TensorFlow is initialised already; its thread count is fixed.
         pass
 
     def jit(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -41,17 +41,17 @@ if NAME == "tensorflow":
     def value_and_grad(
         function: Callable[[Tensor], tuple[Tensor, Tensor]], weights: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """What `function(weights)` has beside its value, and the value's gradient."""
+        """The auxiliary output of `function(weights)`, and the gradient of its value."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            value, beside = function(weights)
-        return beside, tuple(tape.gradient(value, weights))
+            value, aux = function(weights)
+        return aux, tuple(tape.gradient(value, weights))
 
     def materialize(*tensors: Tensor) -> tuple[Tensor, ...]:
         """The tensors, laid out in memory before anything that uses them.
 
-        XLA else may compute them anew in each use, or fold a transposition into a product. It has
-        no gradient, and is for compiled functions alone.
+        Without it XLA may recompute them in each use, or fold a transposition into a product.
+        Has no gradient; for compiled functions only.
         """
         return tuple(xla.optimization_barrier(*tensors))
 
@@ -72,15 +72,15 @@ elif NAME == "jax":
     def value_and_grad(
         function: Callable[[Tensor], tuple[Tensor, Tensor]], weights: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """What `function(weights)` has beside its value, and the value's gradient."""
-        (_, beside), gradient = jax.value_and_grad(function, has_aux=True)(weights)
-        return beside, gradient
+        """The auxiliary output of `function(weights)`, and the gradient of its value."""
+        (_, aux), gradient = jax.value_and_grad(function, has_aux=True)(weights)
+        return aux, gradient
 
     def materialize(*tensors: Tensor) -> tuple[Tensor, ...]:
         """The tensors, laid out in memory before anything that uses them.
 
-        XLA else may compute them anew in each use, or fold a transposition into a product. It has
-        no gradient, and is for compiled functions alone.
+        Without it XLA may recompute them in each use, or fold a transposition into a product.
+        Has no gradient; for compiled functions only.
         """
         laid_out: tuple[Tensor, ...] = jax.lax.optimization_barrier(tensors)  # type: ignore[no-untyped-call]
         return laid_out

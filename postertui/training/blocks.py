@@ -1,4 +1,4 @@
-"""Inputs that do not fit on the device: kept on disk, and moved there a few batches at a time."""
+"""Inputs too large for the device: kept on disk and transferred a few batches at a time."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import psutil
 from numpy.typing import NDArray
 
 from postertui.training.backend import Tensor, on_accelerator, to_device
+from postertui.training.epoch_schedule import EpochSchedule
 from postertui.training.loop import Cohort
-from postertui.training.plan import Plan
 
-#: Bytes of an accelerator's memory that inputs may fill; the rest is the network's.
-ACCELERATOR_ROOM = 16 << 30
+#: Bytes of an accelerator's memory for inputs; the rest is the network's.
+ACCELERATOR_INPUT_BYTES = 16 << 30
 
-#: Bytes that one block may have, unless a single batch has more.
-BLOCK = 256 << 20
+#: Size of one block in bytes, unless a single batch is larger.
+BLOCK_BYTES = 256 << 20
 
 
 class HostRows:
-    """The rows of memory-mapped arrays, one array after the other, as they are on disk."""
+    """The concatenation of memory-mapped arrays, left on disk."""
 
     def __init__(self, parts: list[NDArray[Any]]) -> None:
         self._parts = parts
@@ -29,25 +29,25 @@ class HostRows:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """As an array's: the number of rows first."""
+        """(rows, …), as an array's."""
         return int(self._ends[-1]), *self._parts[0].shape[1:]
 
     @property
     def row_bytes(self) -> int:
-        """The bytes of one row, once it is on the device."""
+        """Bytes of one row on the device."""
         return int(np.prod(self.shape[1:])) * (1 if self._parts[0].dtype == np.uint8 else 4)
 
     def take(self, rows: NDArray[np.int32]) -> NDArray[Any]:
-        """The rows of these numbers, uint8 as they are and all else as float32."""
+        """The numbered rows: uint8 where stored so, otherwise float32."""
         taken = self._empty(len(rows))
-        where = np.searchsorted(self._ends, rows, side="right")
+        part_of_row = np.searchsorted(self._ends, rows, side="right")
         for number, part in enumerate(self._parts):
-            here = where == number
-            taken[here] = part[rows[here] - (self._ends[number] - len(part))]
+            selected = part_of_row == number
+            taken[selected] = part[rows[selected] - (self._ends[number] - len(part))]
         return taken
 
     def whole(self) -> NDArray[Any]:
-        """All rows, in the types that `take` gives."""
+        """All rows, in the dtype of `take`."""
         taken = self._empty(self.shape[0])
         np.concatenate(self._parts, out=taken, casting="same_kind")
         return taken
@@ -57,29 +57,32 @@ class HostRows:
         return np.empty((count, *self.shape[1:]), dtype)
 
 
-def room() -> int:
-    """How many bytes of inputs a job may keep on its device."""
-    return ACCELERATOR_ROOM if on_accelerator() else psutil.virtual_memory().total // 4
+def input_memory_limit() -> int:
+    """Bytes of inputs that a job may keep on its device."""
+    return ACCELERATOR_INPUT_BYTES if on_accelerator() else psutil.virtual_memory().total // 4
 
 
-def blocks(
-    x: Tensor | HostRows, labels: NDArray[np.uint8], plan: Plan
-) -> Iterator[tuple[Cohort, Plan]]:
-    """The pass that `plan` describes as one on the device, or as several where `x` is not there.
+def iter_blocks(
+    x: Tensor | HostRows, labels: NDArray[np.uint8], schedule: EpochSchedule
+) -> Iterator[tuple[Cohort, EpochSchedule]]:
+    """Split a pass into blocks that fit on the device; one block where `x` is on it already.
 
-    All but the last have the same number of batches: two shapes to compile at most. What comes
-    out is the same either way, batch for batch.
+    All blocks but the last have the same number of batches, so that at most two shapes are
+    compiled. Results are the same either way, batch for batch.
     """
     if not isinstance(x, HostRows):
-        yield Cohort(x, to_device(labels[:, None])), plan
+        yield Cohort(x, to_device(labels[:, None])), schedule
         return
-    steps, size = plan.rows.shape
-    many = max(1, BLOCK // (x.row_bytes * size))
-    for start in range(0, steps, many):
-        columns = {name: getattr(plan, name)[start : start + many] for name in Plan._fields[:-1]}
+    steps, size = schedule.rows.shape
+    block_steps = max(1, BLOCK_BYTES // (x.row_bytes * size))
+    for start in range(0, steps, block_steps):
+        columns = {
+            name: getattr(schedule, name)[start : start + block_steps]
+            for name in EpochSchedule._fields[:-1]
+        }
         rows = columns["rows"].ravel()
         columns["rows"] = np.arange(len(rows), dtype=np.int32).reshape(-1, size)
         yield (
             Cohort(to_device(x.take(rows)), to_device(labels[rows][:, None])),
-            plan._replace(**columns),
+            schedule._replace(**columns),
         )

@@ -1,4 +1,4 @@
-"""Checkpoints: weights, Adam's moments and the schedule's memory after an epoch, as plain npz."""
+"""Checkpoints: weights, Adam's moments and the learning rate's state after an epoch, as .npz."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postertui.system.errors import UserError
-from postertui.training.schedule import Progress
+from postertui.training.learning_rate import RateState
 
 FORMAT = 1
 
@@ -19,25 +19,25 @@ Arrays = list[NDArray[np.floating]]
 
 
 class Checkpoint(NamedTuple):
-    """The state after `epoch`: three arrays per weight, how many updates Adam has made, and the
-    schedule's memory. `digest` says whose: that of the run's spec."""
+    """The state after `epoch` of the run whose spec has `digest`: three arrays per weight, the
+    number of updates so far, and the learning rate's state."""
 
     digest: str
     epoch: int
     updates: int
-    progress: Progress
+    rate_state: RateState
     weights: Arrays
     m: Arrays
     v: Arrays
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write `checkpoint` to `path` and on to the disk. Whoever needs it atomic renames it then."""
-    progress = np.array([float(x) for x in msgspec.structs.astuple(checkpoint.progress)])
+    """Write `checkpoint` to `path`; not atomic, so write beside the target and rename."""
+    rate_state = np.array([float(x) for x in msgspec.structs.astuple(checkpoint.rate_state)])
     arrays: dict[str, NDArray[np.generic]] = {
         "format": np.array([FORMAT, checkpoint.epoch, checkpoint.updates], np.int64),
         "digest": np.frombuffer(checkpoint.digest.encode(), np.uint8),
-        "progress": progress,
+        "progress": rate_state,
     }
     for name in ("weights", "m", "v"):
         for i, array in enumerate(getattr(checkpoint, name)):
@@ -48,23 +48,25 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(path: Path, digest: str) -> Checkpoint:
-    """Read a checkpoint. Raises `UserError` where it is damaged or another run's."""
+    """Read a checkpoint. Raises `UserError` where it is damaged or of another run."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            form, epoch, updates = (int(x) for x in stored["format"])
-            if form != FORMAT:
+            file_format, epoch, updates = (int(x) for x in stored["format"])
+            if file_format != FORMAT:
                 raise UserError(
-                    f"{path}: a checkpoint of format {form}, not {FORMAT}; retry the run"
+                    f"{path}: a checkpoint of format {file_format}, not {FORMAT}; retry the run"
                 )
-            whose = stored["digest"].tobytes().decode()
+            run_digest = stored["digest"].tobytes().decode()
             count = sum(name.startswith("weights_") for name in stored.files)
             groups = [[stored[f"{g}_{i}"] for i in range(count)] for g in ("weights", "m", "v")]
             rate, best, waited, stop_best, stop_waited, stopped = stored["progress"].tolist()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from None
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a whole checkpoint ({error}); retry the run") from None
-    if whose != digest:
-        raise UserError(f"{path}: the checkpoint of another run; retry the run")
-    progress = Progress(rate, best, int(waited), stop_best, int(stop_waited), bool(stopped))
-    return Checkpoint(whose, epoch, updates, progress, *groups)
+        raise UserError(
+            f"{path}: incomplete or damaged checkpoint ({error}); retry the run"
+        ) from None
+    if run_digest != digest:
+        raise UserError(f"{path}: a checkpoint of another run; retry the run")
+    rate_state = RateState(rate, best, int(waited), stop_best, int(stop_waited), bool(stopped))
+    return Checkpoint(run_digest, epoch, updates, rate_state, *groups)

@@ -1,4 +1,4 @@
-"""What must be settled in the process before TensorFlow or JAX is imported."""
+"""Environment variables that must be set before TensorFlow or JAX is imported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def threads() -> int:
 
 
 def prepare() -> None:
-    """Settle backend, thread count and logging, unless the user has settled them already."""
+    """Set backend, thread count and logging; variables that are set already keep their values."""
     count = threads()
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -24,5 +24,5 @@ def prepare() -> None:
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(count))
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(count))
     os.environ.setdefault("OMP_NUM_THREADS", str(count))
-    # XLA's own thread pool, of TensorFlow and of JAX, asks for this name.
+    # Read by XLA's own thread pool, in TensorFlow and in JAX.
     os.environ.setdefault("NPROC", str(count))

@@ -1,7 +1,7 @@
-"""What the frozen part of VGG16 makes of the posters: computed once a cohort, cached on disk.
+"""Outputs of VGG16's frozen layers for all posters: computed once per cohort, cached on disk.
 
 data/features/<key>/<d>.npy   float32 (n, …), row for row with images-<d>.npy
-data/features/<key>/<d>.lock  flock held by the one job that computes it; holds its progress
+data/features/<key>/<d>.lock  flock of the job that computes it; contains its progress
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from postertui.data.weights import Weights
 from postertui.study import ALL_LAYERS
 from postertui.system.errors import UserError
 from postertui.training.backend import graph, to_device, to_host
-from postertui.training.vgg16 import frozen_part, load_convolutions
+from postertui.training.vgg16 import frozen_network, load_convolutions
 
 log = logging.getLogger(__name__)
 
-#: Called with a cohort, how many of its posters are done, and how many there are.
-Notify = Callable[[int, int, int], None]
+#: Called with (cohort, posters done, posters in total).
+ReportProgress = Callable[[int, int, int], None]
 
 BATCH = 256
 
@@ -52,32 +52,32 @@ class FeatureCache:
         """The shape of one poster's features."""
         return feature_shape(self._dataset.side, self._first)
 
-    def load(self, cohorts: tuple[int, ...], notify: Notify) -> list[NDArray[np.float32]]:
-        """The cohorts' features, memory-mapped; those that are missing are computed first.
+    def load(self, cohorts: tuple[int, ...], notify: ReportProgress) -> list[NDArray[np.float32]]:
+        """The cohorts' features, memory-mapped; missing ones are computed first.
 
-        Several jobs may do this at once: each takes a cohort that no other is at, then waits for
-        the rest, passing on their progress.
+        Several jobs may do this at once: each computes cohorts that no other job has locked, then
+        waits for the rest, relaying their progress.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"{self.folder}: cannot be made: {error.strerror}") from None
-        waiting = [d for d in dict.fromkeys(cohorts) if self._read(d) is None]
-        while waiting:
-            taken = self._take_one(waiting, notify)
-            waiting = [d for d in waiting if self._read(d) is None]
-            if waiting and not taken:
-                for cohort in waiting:
-                    self._pass_on_progress(cohort, notify)
+        missing = [d for d in dict.fromkeys(cohorts) if self._read(d) is None]
+        while missing:
+            extracted = self._extract_one(missing, notify)
+            missing = [d for d in missing if self._read(d) is None]
+            if missing and not extracted:
+                for cohort in missing:
+                    self._relay_progress(cohort, notify)
                 time.sleep(0.2)
-        found = [self._read(d) for d in cohorts]
-        return [features for features in found if features is not None]
+        stored = [self._read(d) for d in cohorts]
+        return [features for features in stored if features is not None]
 
-    def _take_one(self, cohorts: list[int], notify: Notify) -> bool:
+    def _extract_one(self, cohorts: list[int], notify: ReportProgress) -> bool:
         for cohort in cohorts:
-            with lock(self.folder / f"{cohort}.lock") as held:
+            with try_lock(self.folder / f"{cohort}.lock") as held:
                 if held is not None:
-                    if self._read(cohort, complain=True) is None:
+                    if self._read(cohort, log_problem=True) is None:
                         self._extract(cohort, held, notify)
                     return True
         return False
@@ -85,8 +85,8 @@ class FeatureCache:
     def _path(self, cohort: int) -> Path:
         return self.folder / f"{cohort}.npy"
 
-    def _read(self, cohort: int, complain: bool = False) -> NDArray[np.float32] | None:
-        """The cohort's features if they are there whole."""
+    def _read(self, cohort: int, log_problem: bool = False) -> NDArray[np.float32] | None:
+        """The cohort's features, or None where they are missing or damaged."""
         path = self._path(cohort)
         expected = (self._dataset.rows([cohort]), *self.row_shape)
         try:
@@ -97,19 +97,19 @@ class FeatureCache:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, EOFError, SyntaxError, TypeError):
-            problem = "is not whole"
-        if complain:
+            problem = "is incomplete"
+        if log_problem:
             log.warning("%s %s; it is computed again", path, problem)
         return None
 
-    def _extract(self, cohort: int, held: int, notify: Notify) -> None:
+    def _extract(self, cohort: int, held: int, notify: ReportProgress) -> None:
         images = self._dataset.images(cohort)
         total = len(images)
         path = self._path(cohort)
-        draft = path.with_name(f".{cohort}.npy.{os.getpid()}")
+        temporary = path.with_name(f".{cohort}.npy.{os.getpid()}")
         try:
             features = np.lib.format.open_memmap(
-                draft, mode="w+", dtype=np.float32, shape=(total, *self.row_shape)
+                temporary, mode="w+", dtype=np.float32, shape=(total, *self.row_shape)
             )
             for start in range(0, total, BATCH):
                 done = min(start + BATCH, total)
@@ -118,22 +118,22 @@ class FeatureCache:
                 notify(cohort, done, total)
             features.flush()
             del features
-            draft.replace(path)
+            temporary.replace(path)
         except OSError as error:
             raise UserError(f"{path}: cannot be written: {error.strerror}", exit_code=1) from None
         finally:
-            draft.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
     def _forward(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """One batch; a short one is padded, for a poster's features must not depend on it."""
+        """Features of one batch, padded to full size so that they do not depend on its length."""
         if self._compute is None:
-            part = frozen_part(self._dataset.side, self._first, load_convolutions(self._weights))
+            part = frozen_network(self._dataset.side, self._first, load_convolutions(self._weights))
             self._compute = graph(lambda x: part(x, training=False))
         batch = np.zeros((BATCH, *images.shape[1:]), np.float32)
-        batch[: len(images)] = scaled(images)
+        batch[: len(images)] = scale_pixels(images)
         return to_host(self._compute(to_device(batch)))[: len(images)]
 
-    def _pass_on_progress(self, cohort: int, notify: Notify) -> None:
+    def _relay_progress(self, cohort: int, notify: ReportProgress) -> None:
         try:
             done, total = (self.folder / f"{cohort}.lock").read_text().split()
         except (OSError, ValueError):
@@ -141,8 +141,8 @@ class FeatureCache:
         notify(cohort, int(done), int(total))
 
 
-def scaled(images: NDArray[Any]) -> NDArray[np.float32]:
-    """Pixels as 0..1, without ImageNet's preprocessing, as in 2017."""
+def scale_pixels(images: NDArray[Any]) -> NDArray[np.float32]:
+    """Pixels in 0..1, without ImageNet's preprocessing, as in 2017."""
     if images.dtype == np.uint8:
         return images.astype(np.float32) / np.float32(255)
     return images.astype(np.float32)
@@ -160,8 +160,8 @@ def feature_shape(side: int, first: int) -> tuple[int, ...]:
 
 
 @contextmanager
-def lock(path: Path) -> Iterator[int | None]:
-    """The descriptor of `path`, locked for this process; None where another has it."""
+def try_lock(path: Path) -> Iterator[int | None]:
+    """Lock `path` for this process; yields its descriptor, or None where another holds it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

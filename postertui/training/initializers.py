@@ -1,4 +1,4 @@
-"""Initial weights as Keras 2.0 drew them, from NumPy's generator: the same under every backend."""
+"""Initial weights and shuffles from NumPy's generator: the same under every backend."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def shuffle(seed: int, epoch: int, count: int) -> NDArray[np.int32]:
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Inputs and outputs per unit of a dense (in, out) or convolution (h, w, in, out) kernel."""
+    """fan_in and fan_out of a dense (in, out) or convolution (h, w, in, out) kernel."""
     field = math.prod(shape[:-2])
     return shape[-2] * field, shape[-1] * field
 
@@ -30,8 +30,8 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 def he_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """A normal of variance 2/fan_in cut off at two standard deviations.
 
-    Keras 2.0 did not rescale what it had cut, so the variance comes out as 1.547483/fan_in. Today's
-    draws the same from `VarianceScaling(1.547483, "fan_in", "truncated_normal")`.
+    Keras 2.0 did not rescale after the cut, so the variance comes out as 1.547483/fan_in, which is
+    today's `VarianceScaling(1.547483, "fan_in", "truncated_normal")`.
     """
     values = rng.standard_normal(shape, dtype=np.float32)
     while (outside := np.abs(values) > 2).any():

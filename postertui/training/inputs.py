@@ -1,4 +1,4 @@
-"""What runs train on, on the device: features, activations at the freezing boundary, or images."""
+"""The inputs of runs: features, activations of the last frozen layer, or images."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from postertui.runs.spec import RunSpec
 from postertui.system.errors import UserError
 from postertui.training.backend import Tensor, to_device
 from postertui.training.blocks import HostRows
-from postertui.training.features import FeatureCache, Notify
-from postertui.training.vgg16 import boundary
+from postertui.training.features import FeatureCache, ReportProgress
+from postertui.training.vgg16 import first_uncached_layer
 
 
 class Inputs(NamedTuple):
-    """The training and the test cohorts' rows, one after the other, on the device if they fit.
+    """Rows of the training and of the test cohorts, concatenated; on the device if they fit.
 
-    `first` is VGG16's first layer that they have not been through.
+    `first` is VGG16's first layer that they have not passed through.
     """
 
     dataset: Dataset
@@ -29,43 +29,43 @@ class Inputs(NamedTuple):
 
 
 class InputStore:
-    """Keeps the inputs of the last runs, for the next one will most likely need the same."""
+    """Caches the inputs of the last run, as the next one most likely needs the same."""
 
-    def __init__(self, features_root: Path | None, room: int) -> None:
+    def __init__(self, features_root: Path | None, max_bytes: int) -> None:
         self._root = features_root
-        self._room = room
+        self._max_bytes = max_bytes
         self._datasets: dict[str, Dataset] = {}
-        self._kept: dict[tuple[object, ...], tuple[Tensor | HostRows, Tensor | HostRows]] = {}
+        self._cached: dict[tuple[object, ...], tuple[Tensor | HostRows, Tensor | HostRows]] = {}
 
-    def get(self, spec: RunSpec, notify: Notify) -> Inputs:
-        """The inputs of `spec`. Raises `UserError` where the data is not what the run was for."""
+    def get(self, spec: RunSpec, notify: ReportProgress) -> Inputs:
+        """The inputs of `spec`. Raises `UserError` where the data has changed since."""
         dataset = self._dataset(spec)
         variant = spec.variant
-        first = 1 if variant.network == "scratch" else boundary(variant.frozen_layers)
+        first = 1 if variant.network == "scratch" else first_uncached_layer(variant.frozen_layers)
         weights = spec.weights.digest if first > 1 else None
         key = (spec.data_fingerprint, spec.train_cohorts, spec.test_cohorts, first, weights)
-        if key not in self._kept:
-            self._kept.clear()
+        if key not in self._cached:
+            self._cached.clear()
             rows = self._rows(dataset, spec, first, notify)
             split = len(spec.train_cohorts)
             cohorts = HostRows(rows[:split]), HostRows(rows[split:])
-            fits = sum(c.shape[0] * c.row_bytes for c in cohorts) <= self._room
+            fits = sum(c.shape[0] * c.row_bytes for c in cohorts) <= self._max_bytes
             train, test = (to_device(c.whole()) if fits else c for c in cohorts)
-            self._kept[key] = train, test
-        return Inputs(dataset, first, *self._kept[key])
+            self._cached[key] = train, test
+        return Inputs(dataset, first, *self._cached[key])
 
     def _dataset(self, spec: RunSpec) -> Dataset:
         if spec.data_fingerprint not in self._datasets:
             dataset = Dataset.open(Path(spec.data))
             if dataset.fingerprint != spec.data_fingerprint:
                 raise UserError(
-                    f"{spec.data}: other data than when this run was asked for; ask for it again"
+                    f"{spec.data}: the data has changed since this run was queued; queue it again"
                 )
             self._datasets = {spec.data_fingerprint: dataset}
         return self._datasets[spec.data_fingerprint]
 
     def _rows(
-        self, dataset: Dataset, spec: RunSpec, first: int, notify: Notify
+        self, dataset: Dataset, spec: RunSpec, first: int, notify: ReportProgress
     ) -> list[NDArray[Any]]:
         cohorts = (*spec.train_cohorts, *spec.test_cohorts)
         if first == 1:

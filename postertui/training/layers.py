@@ -1,9 +1,9 @@
-"""Layers for the CPU: products, convolution and pooling, where XLA's own are slow inside a loop.
+"""Dense, convolution and pooling layers for the CPU, where XLA's own are slow inside a loop.
 
-The gradient of a stock convolution's kernel runs at a few GFLOP/s there. Here a convolution is
-matrix products. With many channels it is one per tap of the kernel, over just the outputs that the
-tap reaches, so that nothing is multiplied with the zeros of the padding. With an image's three
-channels that would be all memory traffic, so there the taps are gathered first.
+The kernel gradient of a stock convolution runs at a few GFLOP/s there. These convolutions are
+matrix products: with many channels one per tap of the kernel, over the outputs that the tap
+reaches, so that nothing is multiplied with padding; with the three channels of an image, where
+that would be bound by memory traffic, one product of the gathered taps.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import keras
 from keras import ops
 
 from postertui.training.backend import Tensor
-from postertui.training.products import product
+from postertui.training.matmul import matmul
 
 
 class Dense(keras.layers.Dense):  # type: ignore[misc]
-    """Keras' layer, its product made for the epoch loop."""
+    """`keras.layers.Dense` with `matmul`'s faster gradient."""
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
-        return self.activation(product(x, self.kernel) + self.bias)
+        return self.activation(matmul(x, self.kernel) + self.bias)
 
 
 class Kernel3x3(keras.layers.Layer):  # type: ignore[misc]
@@ -67,7 +67,7 @@ class TapConv2D(Kernel3x3):
                 top, bottom = reach(i - 1, rows, height)
                 left, right = reach(j - 1, columns, width)
                 part = x[:, top + i - 1 : bottom + i - 1, left + j - 1 : right + j - 1]
-                tap = product(ops.reshape(part, (-1, channels)), self.kernel[i, j])
+                tap = matmul(ops.reshape(part, (-1, channels)), self.kernel[i, j])
                 tap = ops.reshape(tap, (-1, bottom - top, right - left, self.filters))
                 around = ((0, 0), (top, rows - bottom), (left, columns - right), (0, 0))
                 total = total + ops.pad(tap, around)
@@ -75,7 +75,7 @@ class TapConv2D(Kernel3x3):
 
 
 def reach(offset: int, outputs: int, inputs: int) -> tuple[int, int]:
-    """The range of outputs whose input at `offset` from them exists."""
+    """The range of outputs that have an input at `offset`."""
     return max(0, -offset), min(outputs, inputs - offset)
 
 
@@ -106,7 +106,7 @@ class PatchConvPool2D(Kernel3x3):
                 for j in range(left, left + 3)
             ]
             patches = ops.reshape(ops.concatenate(taps, axis=-1), (-1, kernel.shape[0]))
-            return ops.reshape(product(patches, kernel), (-1, rows, columns, filters))
+            return ops.reshape(matmul(patches, kernel), (-1, rows, columns, filters))
 
         corners = (corner(top, left) for top in (0, 1) for left in (0, 1))
         return ops.relu(reduce(larger, corners) + self.bias)

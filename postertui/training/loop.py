@@ -1,13 +1,13 @@
 """The epoch loop: everything that happens to a network while it trains, for every network.
 
-An epoch is one pass over shuffled batches that updates the weights, then one pass over the test
-cohort that does not. Both passes are one compiled function each, with a loop over the batches
-inside, so that Python is called twice an epoch and not twice a batch. What differs between runs
+An epoch is one pass over shuffled batches that updates the weights, then one pass without updates
+over each held-out cohort. Each kind of pass is one compiled function with a loop over the batches
+inside, so that Python is called once a pass and not once a batch. What differs between runs
 (labels, λ, learning rates, class weights, shuffles) is an argument: one compilation per shape
 serves every genre, seed and regularizer.
 
-The functions return, for each batch, a handful of sums; `metrics` makes F-scores, losses and
-accuracies of them.
+Both return a handful of sums per batch, from which `metrics` computes F-scores, losses and
+accuracies.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ from keras import ops
 from postertui.study import Loss
 from postertui.training import adam
 from postertui.training.backend import Tensor, jit, value_and_grad
-from postertui.training.objective import SUMS, Hyper, batch_sums, cross_entropy_loss, fscore_loss
+from postertui.training.objective import (
+    SUMS,
+    HyperScalars,
+    batch_sums,
+    cross_entropy_loss,
+    fscore_loss,
+)
 
 
 class State(NamedTuple):
@@ -40,11 +46,11 @@ class Cohort(NamedTuple):
 
 
 class Batches(NamedTuple):
-    """One pass: which rows make up each batch, and what to do with it. S batches of B rows.
+    """An `EpochSchedule` on the device: S batches of B rows.
 
-    `rows` (S, B); those after the first `size` (S,) of a batch are padding. `positives` (S,): how
-    many of its rows are. `weight` (S,): mean class weight. `step_size` (S,): Adam's step; `update`
-    (S,): whether to change the weights at all. The last three matter to training only.
+    `rows` (S, B), of which those after the first `size` (S,) are padding; `positives` (S,);
+    `weight` (S,), the mean class weight; `step_size` (S,), Adam's step; `update` (S,), whether to
+    change the weights. Evaluation uses none of the last three.
     """
 
     rows: Tensor
@@ -58,8 +64,8 @@ class Batches(NamedTuple):
 class Passes(NamedTuple):
     """The two compiled functions of one network and loss."""
 
-    train: Callable[[State, Cohort, Batches, Hyper], tuple[State, Tensor]]
-    evaluate: Callable[[tuple[Tensor, ...], Cohort, Batches, Hyper], Tensor]
+    train: Callable[[State, Cohort, Batches, HyperScalars], tuple[State, Tensor]]
+    evaluate: Callable[[tuple[Tensor, ...], Cohort, Batches, HyperScalars], Tensor]
 
 
 def compile_passes(model: keras.Model, loss: Loss) -> Passes:
@@ -70,10 +76,12 @@ def compile_passes(model: keras.Model, loss: Loss) -> Passes:
         (p, *activities), _ = model.stateless_call(list(weights), [], x, training=True)
         return p, tuple(activities)
 
-    def train(state: State, cohort: Cohort, batches: Batches, hyper: Hyper) -> tuple[State, Tensor]:
+    def train(
+        state: State, cohort: Cohort, batches: Batches, hyper: HyperScalars
+    ) -> tuple[State, Tensor]:
         def train_batch(i: Tensor, carry: tuple[State, Tensor]) -> tuple[State, Tensor]:
             (weights, m, v), table = carry
-            x, y, present = gather(cohort, batches, i, weights[0].dtype)
+            x, y, present = gather_batch(cohort, batches, i, weights[0].dtype)
 
             def objective(weights: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
                 p, activities = predict(weights, x)
@@ -84,39 +92,39 @@ def compile_passes(model: keras.Model, loss: Loss) -> Passes:
 
             sums, gradients = value_and_grad(objective, weights)
             stepped = [
-                adam.update(*tensors, batches.step_size[i], batches.update[i])
+                adam.apply_gradient(*tensors, batches.step_size[i], batches.update[i])
                 for tensors in zip(weights, m, v, gradients, strict=True)
             ]
             weights, m, v = zip(*stepped, strict=True)
             return State(weights, m, v), put_row(table, i, sums)
 
         table = ops.zeros((batches.rows.shape[0], len(SUMS)), state.weights[0].dtype)
-        state, table = loop(batches, train_batch, (state, table))
+        state, table = for_each_batch(batches, train_batch, (state, table))
         return state, table
 
     def evaluate(
-        weights: tuple[Tensor, ...], cohort: Cohort, batches: Batches, hyper: Hyper
+        weights: tuple[Tensor, ...], cohort: Cohort, batches: Batches, hyper: HyperScalars
     ) -> Tensor:
         def evaluate_batch(i: Tensor, carry: tuple[Tensor]) -> tuple[Tensor]:
-            x, y, present = gather(cohort, batches, i, weights[0].dtype)
+            x, y, present = gather_batch(cohort, batches, i, weights[0].dtype)
             p, activities = predict(weights, x)
             return (put_row(carry[0], i, batch_sums(p, activities, y, present, hyper)),)
 
         table = ops.zeros((batches.rows.shape[0], len(SUMS)), weights[0].dtype)
-        return loop(batches, evaluate_batch, (table,))[0]
+        return for_each_batch(batches, evaluate_batch, (table,))[0]
 
     return Passes(jit(train), jit(evaluate))
 
 
-def loop(batches: Batches, body: Callable[[Tensor, Any], Any], carry: Any) -> Any:
+def for_each_batch(batches: Batches, body: Callable[[Tensor, Any], Any], carry: Any) -> Any:
     """`body(i, carry)` for each batch in turn."""
     return ops.fori_loop(0, batches.rows.shape[0], body, carry)
 
 
-def gather(cohort: Cohort, batches: Batches, i: Tensor, dtype: Any) -> tuple[Tensor, ...]:
+def gather_batch(cohort: Cohort, batches: Batches, i: Tensor, dtype: Any) -> tuple[Tensor, ...]:
     """Batch `i`: its inputs, labels (B, 1), and a 1 for each row (B, 1) that is not padding.
 
-    Gathering inside the loop costs next to nothing; permuting a whole epoch first does not.
+    Gathering inside the loop costs next to nothing, unlike permuting a whole epoch beforehand.
     """
     rows = batches.rows[i]
     x = ops.take(cohort.x, rows, axis=0)
@@ -131,5 +139,5 @@ def gather(cohort: Cohort, batches: Batches, i: Tensor, dtype: Any) -> tuple[Ten
 
 
 def put_row(table: Tensor, i: Tensor, row: Tensor) -> Tensor:
-    """`table` with `row` in place `i`."""
+    """`table` with its row `i` replaced."""
     return ops.slice_update(table, (i, 0), ops.expand_dims(row, 0))

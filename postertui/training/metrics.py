@@ -1,4 +1,4 @@
-"""From the sums of an epoch's batches to the columns of the history table. NumPy alone."""
+"""The history table's metric columns from the sums of a pass's batches. NumPy only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from postertui.training.objective import EPSILON, SUMS
 
 Vector = NDArray[np.float64]
 
-#: What an epoch's row holds: numbers, and None where something is undefined.
+#: Column name to value; None where it is undefined.
 Metrics = dict[str, float | int | bool | None]
 
 
@@ -26,11 +26,18 @@ def cohort_metrics(
 ) -> Metrics:
     """One cohort's columns (`train_loss` …), from the sums of its batches.
 
-    `table` is (S, len(SUMS)); `sizes`, `positives` and `weights` are each batch's number of
-    rows, of positives, and mean class weight (ones for the test cohort). The published columns
-    average over batches, weighted by their sizes: over all of them in mode `published`, where one
-    without a positive makes the mean NaN; over those that have positives in mode `sound`. A batch
-    of which a prediction is NaN has no right decision.
+    The published columns average over batches, weighted by their sizes: over all of them in mode
+    `published`, where one without a positive makes the mean NaN; over those that have positives
+    in mode `sound`. A batch with a NaN prediction has no correct decision.
+
+    Parameters
+    ----------
+    prefix
+        The cohort's name: `train`, `val` or `test`.
+    table : (S, len(SUMS))
+        Sums of each batch.
+    sizes, positives, weights : (S,)
+        Rows, positives and mean class weight of each batch; weights are 1 without training.
     """
     columns = dict(zip(SUMS, np.asarray(table, np.float64).T, strict=True))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -39,8 +46,8 @@ def cohort_metrics(
             losses = columns["cross_entropy"] / sizes + columns["penalty"]
         else:
             losses = (1 - fscore) * weights + columns["penalty"]
-    right = columns["hard_tp"] + columns["hard_no"] - (positives - columns["hard_tp"])
-    right = np.where(np.isnan(columns["soft_yes"]), 0, right)
+    correct = columns["hard_tp"] + columns["hard_no"] - (positives - columns["hard_tp"])
+    correct = np.where(np.isnan(columns["soft_yes"]), 0, correct)
     undefined = columns["soft_tp"] == 0 if mode == "published" else positives == 0
     fscore = np.where(undefined, np.nan, fscore)
     if loss == "fscore":
@@ -48,7 +55,7 @@ def cohort_metrics(
     counted = positives > 0 if mode == "sound" else np.ones(len(sizes), bool)
     metrics: Metrics = {
         f"{prefix}_loss": weighted_mean(losses, sizes, counted if loss == "fscore" else sizes > 0),
-        f"{prefix}_accuracy": float(right.sum() / sizes.sum()),
+        f"{prefix}_accuracy": float(correct.sum() / sizes.sum()),
         f"{prefix}_fscore": weighted_mean(fscore, sizes, counted),
     }
     metrics |= pooled_metrics(prefix, columns, int(positives.sum()), int(sizes.sum()))
@@ -56,7 +63,7 @@ def cohort_metrics(
 
 
 def weighted_mean(values: Vector, sizes: NDArray[np.int64], counted: NDArray[np.bool_]) -> float:
-    """The mean of the `pluralize` batches' values weighted by their sizes; NaN of none."""
+    """Mean of the `counted` batches' values, weighted by size; NaN without any."""
     if not counted.any():
         return float("nan")
     return float(np.average(values[counted], weights=sizes[counted]))

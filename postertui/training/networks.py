@@ -1,6 +1,6 @@
-"""The three kinds of network: a head on cached features, VGG16's last layers and a head, scratch.
+"""The networks: a head on cached features, VGG16's last layers with a head, and `scratch`.
 
-Every model ends in two or more outputs: p (B, 1), then the activities that are penalised.
+A model's outputs are the probability p (B, 1), then one or more activations to penalise.
 """
 
 from __future__ import annotations
@@ -20,46 +20,51 @@ from postertui.training.initializers import Array
 from postertui.training.layers import Dense, PatchConvPool2D, ReshapePool2D, TapConv2D
 from postertui.training.vgg16 import LAYERS
 
-#: How one weight begins: drawn from the run's generator, or VGG16's (layer, 0 kernel or 1 bias).
-Start = Callable[[np.random.Generator, tuple[int, ...]], Array] | tuple[str, int]
+#: A weight's initial value: drawn from the run's generator, or VGG16's (layer, 0 kernel or 1 bias).
+WeightInit = Callable[[np.random.Generator, tuple[int, ...]], Array] | tuple[str, int]
 
 
 class Network(NamedTuple):
-    """A Keras model and how each of its trainable weights begins."""
+    """A Keras model and the initialization of each of its trainable weights."""
 
     model: keras.Model
-    starts: tuple[Start, ...]
+    initial_weights: tuple[WeightInit, ...]
 
-    def initial(self, seed: int, convolutions: Convolutions) -> list[Array]:
-        """The weights before the first epoch. Each depends on the seed alone."""
+    def draw_weights(self, seed: int, convolutions: Convolutions) -> list[Array]:
+        """The weights before the first epoch; they depend on the seed only."""
         rng = initializers.weights_rng(seed)
         weights = []
-        for variable, start in zip(self.model.trainable_variables, self.starts, strict=True):
+        for variable, initial in zip(
+            self.model.trainable_variables, self.initial_weights, strict=True
+        ):
             shape = tuple(variable.shape)
-            if isinstance(start, tuple):
-                layer, part = start
+            if isinstance(initial, tuple):
+                layer, part = initial
                 weights.append(convolutions[layer][part])
             else:
-                weights.append(start(rng, shape))
+                weights.append(initial(rng, shape))
         return weights
 
 
 def build(variant: Variant, first: int, input_shape: tuple[int, ...], dtype: str) -> Network:
     """The network that trains on inputs of `input_shape`.
 
-    `first` is VGG16's first layer that is not in the inputs already; `scratch` has no use for it.
+    Parameters
+    ----------
+    first
+        VGG16's first layer that the inputs have not passed through; `scratch` ignores it.
     """
     x = keras.Input(input_shape, dtype=dtype)
     if variant.network == "scratch":
-        outputs, starts = scratch(x, variant, dtype)
+        outputs, initial_weights = scratch(x, variant, dtype)
     else:
-        h, starts = vgg16_tail(x, first, dtype)
+        h, initial_weights = vgg16_tail(x, first, dtype)
         outputs, more = head(h, variant, dtype)
-        starts += more
-    return Network(keras.Model(x, outputs), tuple(starts))
+        initial_weights += more
+    return Network(keras.Model(x, outputs), tuple(initial_weights))
 
 
-def head(x: Tensor, variant: Variant, dtype: str) -> tuple[list[Tensor], list[Start]]:
+def head(x: Tensor, variant: Variant, dtype: str) -> tuple[list[Tensor], list[WeightInit]]:
     """Dense(FC1, relu) → Dense(FC2, relu, activity regularizer) → Dense(1, sigmoid)."""
     h1 = dense(variant.fc1, "relu", dtype)(x)
     h2 = dense(variant.fc2, "relu", dtype)(h1)
@@ -68,11 +73,11 @@ def head(x: Tensor, variant: Variant, dtype: str) -> tuple[list[Tensor], list[St
     return [p, h2], [he, zero, he, zero, glorot, zero]
 
 
-def scratch(x: Tensor, variant: Variant, dtype: str) -> tuple[list[Tensor], list[Start]]:
+def scratch(x: Tensor, variant: Variant, dtype: str) -> tuple[list[Tensor], list[WeightInit]]:
     """Conv2D(3x3, relu) → MaxPool 2 → Flatten → Dense(relu) → Dense(1, sigmoid), on images.
 
-    Both dense layers have the activity regularizer and He's initial weights; the convolution has
-    Keras' default, Glorot's.
+    Both dense layers have the activity regularizer and He initialization, the convolution Keras'
+    default, Glorot initialization.
     """
     if on_accelerator():
         x = stock_convolution(variant.fc1, "valid", dtype)(x)
@@ -86,9 +91,9 @@ def scratch(x: Tensor, variant: Variant, dtype: str) -> tuple[list[Tensor], list
     return [p, h, p], [glorot, zero, he, zero, he, zero]
 
 
-def vgg16_tail(x: Tensor, first: int, dtype: str) -> tuple[Tensor, list[Start]]:
-    """VGG16 from layer `first` on, and the global average pooling; nothing if it is all frozen."""
-    starts: list[Start] = []
+def vgg16_tail(x: Tensor, first: int, dtype: str) -> tuple[Tensor, list[WeightInit]]:
+    """VGG16 from layer `first` on, and the global average pooling; empty if all is frozen."""
+    initial_weights: list[WeightInit] = []
     filters = dict(CONVOLUTIONS)
     for number in range(first, ALL_LAYERS):
         name = LAYERS[number]
@@ -97,26 +102,26 @@ def vgg16_tail(x: Tensor, first: int, dtype: str) -> tuple[Tensor, list[Start]]:
         else:
             before_pool = LAYERS[number + 1].endswith("pool")
             x = convolution(filters[name], before_pool, dtype)(x)
-            starts += [(name, 0), (name, 1)]
+            initial_weights += [(name, 0), (name, 1)]
     if first < ALL_LAYERS:
         x = layers.GlobalAveragePooling2D(dtype=dtype)(x)
-    return x, starts
+    return x, initial_weights
 
 
 def dense(units: int, activation: str, dtype: str) -> keras.layers.Layer:
-    """A dense layer; its initial weights are set by whoever trains it."""
+    """A dense layer; `Network.draw_weights` sets its weights."""
     return Dense(units, activation, kernel_initializer="zeros", dtype=dtype)
 
 
 def convolution(filters: int, before_pool: bool, dtype: str) -> keras.layers.Layer:
-    """A 3x3 convolution that keeps the size, relu behind it, as is fast on this device."""
+    """A 3x3 convolution that keeps the size, with relu, in the form that is fast on this device."""
     if on_accelerator():
         return stock_convolution(filters, "same", dtype)
     return TapConv2D(filters, crop=before_pool, dtype=dtype)
 
 
 def stock_convolution(filters: int, padding: str, dtype: str) -> keras.layers.Layer:
-    """Keras' own 3x3 convolution and relu; its initial weights are set by whoever trains it."""
+    """Keras' own 3x3 convolution and relu; `Network.draw_weights` sets its weights."""
     return layers.Conv2D(
         filters, 3, padding=padding, activation="relu", kernel_initializer="zeros", dtype=dtype
     )

@@ -1,4 +1,4 @@
-"""The objective and what is counted of a batch, as `keras.ops`.
+"""The objective and the sums of a batch, as `keras.ops`.
 
 With p in [0,1], y in {0,1}, TP = Σyp, precision P = TP/(Σp+ε), recall R = TP/(Σy+ε) and ε = 1e-10,
 the soft F-score is 2PR/(P+R). Divided out, that is 2TP/(Σp+Σy+2ε) wherever TP > 0, and 0/0 else.
@@ -24,11 +24,12 @@ EPSILON = 1e-10
 CLIP = 1e-7
 
 
-class Hyper(NamedTuple):
-    """What differs between runs of one compiled shape: scalars on the device, not constants.
+class HyperScalars(NamedTuple):
+    """What differs between runs of one compiled shape, as scalars on the device.
 
     `l1`, `l2`: λ of Σ|h| and of Σh². `positive`, `negative`: cross-entropy's class weights.
-    `published`: 1 where F is 0/0 without a true positive, 0 where only without a positive.
+    `published`: 1 where F is undefined (0/0) without true positives, 0 where it is so only
+    without positives.
     """
 
     l1: Tensor
@@ -43,12 +44,18 @@ SUMS = ("soft_tp", "soft_yes", "hard_tp", "hard_yes", "hard_no", "cross_entropy"
 
 
 def batch_sums(
-    p: Tensor, activities: tuple[Tensor, ...], y: Tensor, present: Tensor, hyper: Hyper
+    p: Tensor, activities: tuple[Tensor, ...], y: Tensor, present: Tensor, hyper: HyperScalars
 ) -> Tensor:
-    """A batch's sums, a vector in the order of `SUMS`: all that loss and metrics need.
+    """A batch's sums (len(SUMS),): all that loss and metrics need.
 
-    `p`, `y`, `present` are (B, 1). Rows that are not `present` pad the last batch and count
-    nothing. A NaN in `p` is neither a yes nor a no.
+    Parameters
+    ----------
+    p, y : (B, 1)
+        Probabilities, and labels of 0 and 1. A NaN is decided neither way.
+    activities
+        Penalised activations, each (B, units).
+    present : (B, 1)
+        1 for real rows, 0 for the padding of the last batch.
     """
     yes = present * ops.cast(p > 0.5, p.dtype)
     no = present * ops.cast(p <= 0.5, p.dtype)
@@ -70,17 +77,17 @@ def batch_sums(
     )
 
 
-def penalty_sum(h: Tensor, present: Tensor, hyper: Hyper) -> Tensor:
+def penalty_sum(h: Tensor, present: Tensor, hyper: HyperScalars) -> Tensor:
     """λ · Σ|h| or λ · Σh² over the rows of h (B, units) that are `present`.
 
-    Added up by columns, then across them as a product with ones: XLA would merge two sums into
-    one over both axes, which takes a CPU ten times as long.
+    Summed by columns, then across them as a product with ones: XLA would merge two sums into one
+    over both axes, which takes a CPU ten times as long.
     """
     columns = ops.sum(present * (hyper.l1 * ops.abs(h) + hyper.l2 * ops.square(h)), axis=0)
     return ops.dot(columns, ops.ones_like(columns))
 
 
-def fscore_loss(sums: Tensor, positives: Tensor, weight: Tensor, hyper: Hyper) -> Tensor:
+def fscore_loss(sums: Tensor, positives: Tensor, weight: Tensor, hyper: HyperScalars) -> Tensor:
     """(1 - F) · weight + penalty; NaN, gradient and all, where F is undefined."""
     tp, yes, penalty = sums[0], sums[1], sums[6]
     fscore = 2 * tp / (yes + positives + 2 * EPSILON)

@@ -1,4 +1,4 @@
-"""One run after another in a warm process: data in, epochs out."""
+"""Trains runs, one after another in one process: a spec in, epochs out."""
 
 from __future__ import annotations
 
@@ -13,27 +13,33 @@ from numpy.typing import NDArray
 from postertui.runs.spec import RunSpec
 from postertui.study import Variant
 from postertui.system.errors import UserError
-from postertui.training import networks, schedule
+from postertui.training import learning_rate, networks
 from postertui.training.backend import Tensor, to_device, to_host
-from postertui.training.blocks import blocks, room
+from postertui.training.blocks import HostRows, input_memory_limit, iter_blocks
 from postertui.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from postertui.training.features import Notify
+from postertui.training.epoch_schedule import (
+    EpochSchedule,
+    class_weights,
+    schedule_evaluation,
+    schedule_training,
+)
+from postertui.training.features import ReportProgress
 from postertui.training.initializers import shuffle
 from postertui.training.inputs import Inputs, InputStore
 from postertui.training.loop import Batches, Passes, State, compile_passes
 from postertui.training.metrics import Metrics, cohort_metrics
-from postertui.training.objective import Hyper
-from postertui.training.plan import Plan, class_weights, plan_evaluation, plan_training
+from postertui.training.objective import HyperScalars
 from postertui.training.vgg16 import load_convolutions
 
 Labels = NDArray[np.uint8]
+Sums = NDArray[np.floating]
 
 
 class EpochResult(NamedTuple):
     """One finished epoch, counted from 1. `metrics` has the history table's columns.
 
-    `save(path)` writes a checkpoint from which the run goes on as if nothing had happened; it may
-    be called until the next epoch is asked for.
+    `save(path)` writes a checkpoint from which the run resumes with identical results; callable
+    until the next epoch is requested.
     """
 
     epoch: int
@@ -41,62 +47,78 @@ class EpochResult(NamedTuple):
     save: Callable[[Path], None]
 
 
-class Program(NamedTuple):
-    """A network and its compiled passes: what runs of one shape share."""
+class CompiledNetwork(NamedTuple):
+    """A network and its compiled passes, shared by runs of one shape."""
 
     network: networks.Network
     passes: Passes
 
 
-def ignore(cohort: int, done: int, total: int) -> None:
-    """Tell nobody about the progress."""
+def ignore_progress(cohort: int, done: int, total: int) -> None:
+    """Discard progress reports."""
 
 
 class Trainer:
-    """Trains runs one after another, keeping what the next one can use.
+    """Trains runs one after another, caching compiled passes and the last run's inputs.
 
-    Kept are the compiled passes of each shape and the inputs of the last runs. `features_root`
-    holds the cached features; by default that is `features/` in the data folder. Inputs of more
-    than `room_for_inputs` bytes stay on disk and come to the device in blocks.
+    Parameters
+    ----------
+    features_root
+        Folder of the cached features; `features/` in the data folder by default.
+    dtype
+        Of weights and arithmetic.
+    max_input_bytes
+        Larger inputs stay on disk and come to the device in blocks.
     """
 
     def __init__(
         self,
         features_root: Path | None = None,
         dtype: str = "float32",
-        room_for_inputs: int | None = None,
+        max_input_bytes: int | None = None,
     ) -> None:
-        self._inputs = InputStore(features_root, room_for_inputs or room())
+        self._inputs = InputStore(features_root, max_input_bytes or input_memory_limit())
         self._dtype = dtype
-        self._programs: dict[tuple[object, ...], Program] = {}
+        self._compiled: dict[tuple[object, ...], CompiledNetwork] = {}
 
     def epochs(
-        self, spec: RunSpec, resume: Path | None = None, notify: Notify = ignore
+        self,
+        spec: RunSpec,
+        resume: Path | None = None,
+        notify: ReportProgress = ignore_progress,
     ) -> Iterator[EpochResult]:
-        """Train `spec`, epoch by epoch; go on after the checkpoint `resume` if there is one.
+        """Train `spec`, epoch by epoch, from the checkpoint `resume` if given.
 
-        `notify` hears how feature extraction proceeds. Raises `UserError` for a run that cannot be
-        trained, before its first epoch.
+        `notify` receives the progress of feature extraction. Raises `UserError` before the first
+        epoch for a run that cannot be trained.
         """
-        inputs = self._inputs.get(spec, notify)
         variant = spec.variant
-        train_labels, test_labels = labels_of(spec, inputs)
-        program = self._program(variant, inputs)
-        hyper = hyper_of(spec, class_weights(train_labels), self._dtype)
-        test_hyper = hyper_of(spec, (1.0, 1.0), self._dtype)
-        test_plan = plan_evaluation(test_labels, variant.batch_size)
-        saved = (
-            self._begin(spec, program) if resume is None else load_checkpoint(resume, spec.digest)
+        inputs = self._inputs.get(spec, notify)
+        train_labels, test_labels = load_labels(spec, inputs)
+        network, passes = self._compile(variant, inputs)
+        train_hyper = hyper_scalars(spec, class_weights(train_labels), self._dtype)
+        test_hyper = hyper_scalars(spec, (1.0, 1.0), self._dtype)
+        test_schedule = schedule_evaluation(test_labels, variant.batch_size)
+
+        checkpoint = (
+            self._initial_checkpoint(spec, network)
+            if resume is None
+            else load_checkpoint(resume, spec.digest)
         )
-        state = State(*(tuple(map(to_device, arrays)) for arrays in saved[-3:]))
-        done, updates, progress = saved.epoch, saved.updates, saved.progress
-        del saved  # the host's copy of what is on the device now
-        for epoch in range(done + 1, variant.epochs + 1):
-            if progress.stopped:
+        state = State(*(tuple(map(to_device, arrays)) for arrays in checkpoint[-3:]))
+        first_epoch, updates, rate_state = (
+            checkpoint.epoch + 1,
+            checkpoint.updates,
+            checkpoint.rate_state,
+        )
+        del checkpoint  # frees the host's copy of the state
+
+        for epoch in range(first_epoch, variant.epochs + 1):
+            if rate_state.stopped:
                 return
             began = time.perf_counter()
-            rate = schedule.learning_rate(variant, progress, epoch)
-            plan = plan_training(
+            rate = learning_rate.learning_rate(variant, rate_state, epoch)
+            train_schedule = schedule_training(
                 shuffle(spec.seed, epoch, len(train_labels)),
                 train_labels,
                 variant.batch_size,
@@ -105,29 +127,26 @@ class Trainer:
                 loss=variant.loss,
                 mode=spec.mode,
             )
-            train_sums, test_sums = [], []
-            for cohort, part in blocks(inputs.train, train_labels, plan):
-                state, sums = program.passes.train(state, cohort, self._batches(part), hyper)
-                train_sums.append(to_host(sums))
-            for cohort, part in blocks(inputs.test, test_labels, test_plan):
-                batches = self._batches(part)
-                sums = program.passes.evaluate(state.weights, cohort, batches, test_hyper)
-                test_sums.append(to_host(sums))
-            metrics = epoch_metrics(
-                spec, plan, np.concatenate(train_sums), test_plan, np.concatenate(test_sums)
+            state, train_sums = self._train_pass(
+                passes, state, inputs.train, train_labels, train_schedule, train_hyper
             )
+            test_sums = self._evaluation_pass(
+                passes, state, inputs.test, test_labels, test_schedule, test_hyper
+            )
+            metrics = epoch_metrics(spec, train_schedule, train_sums, test_schedule, test_sums)
             test_loss = metrics["test_loss"]
             assert isinstance(test_loss, float)
-            progress = schedule.after_epoch(variant, progress, test_loss)
-            updates = plan.updates
+            rate_state = learning_rate.after_epoch(variant, rate_state, test_loss)
+            updates = train_schedule.updates
             metrics |= {
-                "dead": is_dead(state),
+                "dead": has_nan_weights(state),
                 "learning_rate": rate,
                 "seconds": time.perf_counter() - began,
             }
-            yield EpochResult(epoch, metrics, saver(spec, epoch, updates, progress, state))
+            save = checkpoint_writer(spec, epoch, updates, rate_state, state)
+            yield EpochResult(epoch, metrics, save)
 
-    def _program(self, variant: Variant, inputs: Inputs) -> Program:
+    def _compile(self, variant: Variant, inputs: Inputs) -> CompiledNetwork:
         shape = tuple(inputs.train.shape[1:])
         key = (
             variant.network,
@@ -137,31 +156,64 @@ class Trainer:
             variant.loss,
             shape,
         )
-        if key not in self._programs:
+        if key not in self._compiled:
             network = networks.build(variant, inputs.first, shape, self._dtype)
-            self._programs[key] = Program(network, compile_passes(network.model, variant.loss))
-        return self._programs[key]
+            passes = compile_passes(network.model, variant.loss)
+            self._compiled[key] = CompiledNetwork(network, passes)
+        return self._compiled[key]
 
-    def _begin(self, spec: RunSpec, program: Program) -> Checkpoint:
-        needs = any(isinstance(start, tuple) for start in program.network.starts)
-        convolutions = load_convolutions(spec.weights) if needs else {}
-        weights = program.network.initial(spec.seed, convolutions)
+    def _initial_checkpoint(self, spec: RunSpec, network: networks.Network) -> Checkpoint:
+        """Initial weights, with both of Adam's moments zero."""
+        pretrained = any(isinstance(w, tuple) for w in network.initial_weights)
+        convolutions = load_convolutions(spec.weights) if pretrained else {}
+        weights = network.draw_weights(spec.seed, convolutions)
         arrays = [w.astype(self._dtype) for w in weights]
         zeros = [np.zeros_like(w) for w in arrays]
-        progress = schedule.begin(spec.variant)
-        return Checkpoint(spec.digest, 0, 0, progress, arrays, zeros, zeros)
+        rate_state = learning_rate.initial_state(spec.variant)
+        return Checkpoint(spec.digest, 0, 0, rate_state, arrays, zeros, zeros)
 
-    def _batches(self, plan: Plan) -> Batches:
+    def _train_pass(
+        self,
+        passes: Passes,
+        state: State,
+        x: Tensor | HostRows,
+        labels: Labels,
+        schedule: EpochSchedule,
+        hyper: HyperScalars,
+    ) -> tuple[State, Sums]:
+        sums = []
+        for cohort, block in iter_blocks(x, labels, schedule):
+            state, block_sums = passes.train(state, cohort, self._batches(block), hyper)
+            sums.append(to_host(block_sums))
+        return state, np.concatenate(sums)
+
+    def _evaluation_pass(
+        self,
+        passes: Passes,
+        state: State,
+        x: Tensor | HostRows,
+        labels: Labels,
+        schedule: EpochSchedule,
+        hyper: HyperScalars,
+    ) -> Sums:
+        sums = [
+            to_host(passes.evaluate(state.weights, cohort, self._batches(block), hyper))
+            for cohort, block in iter_blocks(x, labels, schedule)
+        ]
+        return np.concatenate(sums)
+
+    def _batches(self, schedule: EpochSchedule) -> Batches:
+        """The schedule on the device."""
         size, positives, weight, step_size = (
             to_device(values.astype(self._dtype))
-            for values in (plan.size, plan.positives, plan.weight, plan.step_size)
+            for values in (schedule.size, schedule.positives, schedule.weight, schedule.step_size)
         )
-        rows, update = to_device(plan.rows), to_device(plan.update)
+        rows, update = to_device(schedule.rows), to_device(schedule.update)
         return Batches(rows, size, positives, weight, step_size, update)
 
 
-def labels_of(spec: RunSpec, inputs: Inputs) -> tuple[Labels, Labels]:
-    """The genre's labels in training and test cohorts. Raises `UserError` if they teach nothing."""
+def load_labels(spec: RunSpec, inputs: Inputs) -> tuple[Labels, Labels]:
+    """The genre's labels in training and test cohorts. Raises `UserError` where constant."""
     train = inputs.dataset.genre_labels(spec.genre, spec.train_cohorts)
     test = inputs.dataset.genre_labels(spec.genre, spec.test_cohorts)
     cohorts = ", ".join(map(str, spec.train_cohorts))
@@ -178,19 +230,19 @@ def labels_of(spec: RunSpec, inputs: Inputs) -> tuple[Labels, Labels]:
         raise UserError(f"{inputs.dataset.path}: no poster in the test cohorts")
     if not train.any():
         raise UserError(
-            f"{spec.genre}: no poster of it in training (cohorts {cohorts}), so nothing to learn; "
-            "train on more cohorts or leave the genre out"
+            f"{spec.genre}: no positive poster in training (cohorts {cohorts}); train on more "
+            "cohorts or leave the genre out"
         )
     if train.all():
         raise UserError(
-            f"{spec.genre}: every poster in training (cohorts {cohorts}) is one, so nothing to "
-            "learn; train on more cohorts or leave the genre out"
+            f"{spec.genre}: every poster in training (cohorts {cohorts}) is positive; train on "
+            "more cohorts or leave the genre out"
         )
     return train, test
 
 
-def hyper_of(spec: RunSpec, weights: tuple[float, float], dtype: str) -> Hyper:
-    """The run's scalars, on the device. `weights` are the classes', of which testing has none."""
+def hyper_scalars(spec: RunSpec, weights: tuple[float, float], dtype: str) -> HyperScalars:
+    """The run's scalars, on the device. `weights` are the class weights, (1, 1) in evaluation."""
     variant = spec.variant
     values = (
         variant.strength if variant.regularizer == "l1" else 0.0,
@@ -198,40 +250,46 @@ def hyper_of(spec: RunSpec, weights: tuple[float, float], dtype: str) -> Hyper:
         *weights,
         1.0 if spec.mode == "published" else 0.0,
     )
-    return Hyper(*(to_device(np.asarray(value, dtype)) for value in values))
+    return HyperScalars(*(to_device(np.asarray(value, dtype)) for value in values))
 
 
 def epoch_metrics(
     spec: RunSpec,
-    train: Plan,
-    train_sums: NDArray[np.floating],
-    test: Plan,
-    test_sums: NDArray[np.floating],
+    train: EpochSchedule,
+    train_sums: Sums,
+    test: EpochSchedule,
+    test_sums: Sums,
 ) -> Metrics:
     """Both cohorts' columns of the history table, and how many batches had no positive."""
     loss, mode = spec.variant.loss, spec.mode
     metrics: Metrics = {}
-    for prefix, plan, sums in (("train", train, train_sums), ("test", test, test_sums)):
+    for prefix, schedule, sums in (("train", train, train_sums), ("test", test, test_sums)):
         metrics |= cohort_metrics(
-            prefix, sums, plan.size, plan.positives, plan.weight, loss=loss, mode=mode
+            prefix,
+            sums,
+            schedule.size,
+            schedule.positives,
+            schedule.weight,
+            loss=loss,
+            mode=mode,
         )
     metrics["empty_batches"] = int((train.positives == 0).sum())
     metrics["test_empty_batches"] = int((test.positives == 0).sum())
     return metrics
 
 
-def is_dead(state: State) -> bool:
-    """Whether any weight has become NaN."""
+def has_nan_weights(state: State) -> bool:
+    """Whether any weight has become NaN: the model is dead."""
     return any(np.isnan(to_host(w)).any() for w in state.weights)
 
 
-def saver(
-    spec: RunSpec, epoch: int, updates: int, progress: schedule.Progress, state: State
+def checkpoint_writer(
+    spec: RunSpec, epoch: int, updates: int, rate_state: learning_rate.RateState, state: State
 ) -> Callable[[Path], None]:
     """A function that writes the state after `epoch` to a path."""
 
     def save(path: Path) -> None:
         groups: list[list[Tensor]] = [[to_host(t) for t in tensors] for tensors in state]
-        save_checkpoint(path, Checkpoint(spec.digest, epoch, updates, progress, *groups))
+        save_checkpoint(path, Checkpoint(spec.digest, epoch, updates, rate_state, *groups))
 
     return save

@@ -1,4 +1,4 @@
-"""VGG16 without its top: its layers by number, where to cut it, its frozen part as a model.
+"""VGG16 without its top: layer numbers, the frozen part as a model, weights.
 
 Simonyan & Zisserman 2014. Layers count 0 (the input) to 18 (the last pool), as Keras counts them.
 """
@@ -32,10 +32,10 @@ LAYERS = (
 )
 
 
-def boundary(frozen_layers: int) -> int:
-    """The first layer that is not computed once and cached, given how many are frozen.
+def first_uncached_layer(frozen_layers: int) -> int:
+    """The first layer whose outputs are not cached, given how many layers are frozen.
 
-    Pools have nothing to train, so those that follow the frozen layers belong to them.
+    Pools have no weights, so those that follow the last frozen layer are cached too.
     """
     first = max(frozen_layers, 1)
     while first < ALL_LAYERS and LAYERS[first].endswith("pool"):
@@ -43,7 +43,7 @@ def boundary(frozen_layers: int) -> int:
     return first
 
 
-def frozen_part(side: int, first: int, convolutions: Convolutions) -> keras.Model:
+def frozen_network(side: int, first: int, convolutions: Convolutions) -> keras.Model:
     """Layers 0 to `first` - 1, from (n, side, side, 3) in 0..1 to the last one's output.
 
     All of VGG16 ends in a global average pooling: (n, 512).
@@ -60,7 +60,7 @@ def frozen_part(side: int, first: int, convolutions: Convolutions) -> keras.Mode
 
 
 def load_convolutions(weights: Weights) -> Convolutions:
-    """The convolutions that a run's weights stand for."""
+    """Read or draw the convolutions that `weights` names."""
     if weights.kind == "random":
         return random_convolutions()
     assert weights.path is not None
@@ -68,10 +68,10 @@ def load_convolutions(weights: Weights) -> Convolutions:
 
 
 def random_convolutions() -> Convolutions:
-    """Random kernels that keep different posters different through 13 layers: always the same.
+    """Fixed random kernels through whose 13 layers different posters keep different features.
 
-    He's variance keeps activations alive, but behind a relu their mean is positive, and layer by
-    layer all posters drift together. Kernels that sum to zero per filter take that mean away.
+    He's variance keeps the scale of activations, but after a relu their mean is positive, and
+    layer by layer all posters become alike. Kernels that sum to zero per filter remove that mean.
     """
     rng = np.random.default_rng([int.from_bytes(RANDOM_VERSION.encode()) % 2**32, 2017])
     convolutions = {}
@@ -85,5 +85,5 @@ def random_convolutions() -> Convolutions:
     return convolutions
 
 
-#: Makes up for the variance that kernels without a mean lose.
+#: Compensates the variance lost with the kernels' mean.
 RANDOM_GAIN = 1.2

@@ -10,11 +10,16 @@ from numpy.typing import NDArray
 from postertui.study import ALL_LAYERS, Mode, Variant
 from postertui.training import networks
 from postertui.training.backend import to_device, to_host
+from postertui.training.epoch_schedule import (
+    EpochSchedule,
+    class_weights,
+    schedule_evaluation,
+    schedule_training,
+)
 from postertui.training.initializers import shuffle
 from postertui.training.loop import Batches, Cohort, Passes, State, compile_passes
 from postertui.training.metrics import Metrics, cohort_metrics
-from postertui.training.objective import Hyper
-from postertui.training.plan import Plan, class_weights, plan_evaluation, plan_training
+from postertui.training.objective import HyperScalars
 
 Vector = NDArray[np.float64]
 FEATURES = 12
@@ -32,7 +37,7 @@ class Small:
             network = networks.build(variant, ALL_LAYERS, (FEATURES,), "float64")
             self._passes[key] = network, compile_passes(network.model, variant.loss)
         network, self.passes = self._passes[key]
-        self.initial = [w.astype(np.float64) for w in network.initial(seed, {})]
+        self.initial = [w.astype(np.float64) for w in network.draw_weights(seed, {})]
         zeros = tuple(to_device(np.zeros_like(w)) for w in self.initial)
         self.state = State(tuple(map(to_device, self.initial)), zeros, zeros)
         self.updates = 0
@@ -47,7 +52,7 @@ class Small:
     def epoch(self, number: int, x: Vector, y: NDArray[np.uint8], rate: float) -> Metrics:
         """Train one epoch; its training metrics."""
         variant = self.variant
-        plan = plan_training(
+        plan = schedule_training(
             self.order(number, len(y)),
             y,
             variant.batch_size,
@@ -65,20 +70,20 @@ class Small:
 
     def test(self, x: Vector, y: NDArray[np.uint8]) -> Metrics:
         """The test metrics of the weights as they are."""
-        plan = plan_evaluation(y, self.variant.batch_size)
+        plan = schedule_evaluation(y, self.variant.batch_size)
         cohort = Cohort(to_device(x), to_device(y[:, None]))
         sums = self.passes.evaluate(
             self.state.weights, cohort, batches(plan), self.hyper((1.0, 1.0))
         )
         return self._metrics("test", sums, plan)
 
-    def hyper(self, weights: tuple[float, float]) -> Hyper:
+    def hyper(self, weights: tuple[float, float]) -> HyperScalars:
         v = self.variant
         l1, l2 = (v.strength if v.regularizer == kind else 0.0 for kind in ("l1", "l2"))
         values = (l1, l2, *weights, float(self.mode == "published"))
-        return Hyper(*(to_device(np.asarray(value, np.float64)) for value in values))
+        return HyperScalars(*(to_device(np.asarray(value, np.float64)) for value in values))
 
-    def _metrics(self, prefix: str, sums: Any, plan: Plan) -> Metrics:
+    def _metrics(self, prefix: str, sums: Any, plan: EpochSchedule) -> Metrics:
         return cohort_metrics(
             prefix,
             to_host(sums),
@@ -90,7 +95,7 @@ class Small:
         )
 
 
-def batches(plan: Plan) -> Batches:
+def batches(plan: EpochSchedule) -> Batches:
     size, positives, weight, step_size = (
         to_device(values.astype(np.float64))
         for values in (plan.size, plan.positives, plan.weight, plan.step_size)

@@ -9,7 +9,7 @@ from postertui.data.dataset import Dataset
 from postertui.training import blocks
 from postertui.training.blocks import HostRows
 from postertui.training.inputs import InputStore
-from postertui.training.trainer import Trainer, ignore
+from postertui.training.trainer import Trainer, ignore_progress
 from tests.support.training_data import make_spec, without_time
 
 
@@ -34,12 +34,12 @@ def test_a_run_in_blocks_has_the_history_of_a_run_at_once(
     spec = make_spec(data, epochs=3, batch_size=64)
     at_once = [without_time(e.metrics) for e in warm.epochs(spec)]
     # Two batches of 64 rows of 512 floats a block: 300 rows are two of them and one of one batch.
-    monkeypatch.setattr(blocks, "BLOCK", 2 * 64 * 512 * 4)
-    in_blocks = [without_time(e.metrics) for e in Trainer(room_for_inputs=1).epochs(spec)]
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 2 * 64 * 512 * 4)
+    in_blocks = [without_time(e.metrics) for e in Trainer(max_input_bytes=1).epochs(spec)]
     assert in_blocks == at_once
 
 
 def test_inputs_stay_on_disk_only_where_they_do_not_fit(data: Dataset) -> None:
     spec, size = make_spec(data), 500 * 512 * 4
-    assert isinstance(InputStore(None, size - 1).get(spec, ignore).train, HostRows)
-    assert not isinstance(InputStore(None, size).get(spec, ignore).train, HostRows)
+    assert isinstance(InputStore(None, size - 1).get(spec, ignore_progress).train, HostRows)
+    assert not isinstance(InputStore(None, size).get(spec, ignore_progress).train, HostRows)

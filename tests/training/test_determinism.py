@@ -108,5 +108,5 @@ def test_anothers_or_a_damaged_checkpoint_is_refused(
     with pytest.raises(UserError, match="checkpoint of another run"):
         next(warm.epochs(other, path))
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(UserError, match="not a whole checkpoint"):
+    with pytest.raises(UserError, match="damaged checkpoint"):
         next(warm.epochs(spec, path))

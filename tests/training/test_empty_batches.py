@@ -63,11 +63,11 @@ def test_sound_moves_nothing_at_an_empty_batch() -> None:
     rows = small.order(1, 320)[:32]
     # The same first batch, in the same order, and no other; the class weights are the cohort's.
     from postertui.training.backend import to_device
+    from postertui.training.epoch_schedule import class_weights, schedule_training
     from postertui.training.loop import Cohort
-    from postertui.training.plan import class_weights, plan_training
     from tests.support.xla_passes import batches
 
-    plan = plan_training(rows, y, 32, 1e-3, 0, loss="fscore", mode="sound")
+    plan = schedule_training(rows, y, 32, 1e-3, 0, loss="fscore", mode="sound")
     only_first.state, _ = only_first.passes.train(
         only_first.state,
         Cohort(to_device(x), to_device(y[:, None])),

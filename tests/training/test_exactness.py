@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from postertui.study import Variant
-from postertui.training.plan import class_weights
+from postertui.training.epoch_schedule import class_weights
 from tests.support.derivation import Head, Vector, soft_f
 from tests.support.xla_passes import Small, posters
 

@@ -13,8 +13,8 @@ from postertui.data.feature_key import feature_key
 from postertui.data.weights import Weights
 from postertui.training import features
 from postertui.training.features import FeatureCache, feature_shape
-from postertui.training.trainer import ignore
-from postertui.training.vgg16 import frozen_part, random_convolutions
+from postertui.training.trainer import ignore_progress
+from postertui.training.vgg16 import frozen_network, random_convolutions
 from tests.support.training_data import RANDOM, fill_features, make_dataset
 
 
@@ -38,7 +38,7 @@ def test_features_are_the_frozen_networks_outputs_row_for_row(
     cache = FeatureCache(data, RANDOM, 19)
     found = cache.load((0, 2), lambda *progress: heard.append(progress))
     assert heard == [(0, 8, 10), (0, 10, 10), (2, 6, 6)]
-    part = frozen_part(32, 19, random_convolutions())
+    part = frozen_network(32, 19, random_convolutions())
     for cohort, values in zip((0, 2), found, strict=True):
         images = np.asarray(data.images(cohort)) / np.float32(255)
         np.testing.assert_allclose(values, np.asarray(part(images)), rtol=1e-4, atol=1e-5)
@@ -57,7 +57,7 @@ def test_features_are_the_frozen_networks_outputs_row_for_row(
         rebuilt = cache.load((0, 2), lambda *p: heard.append(p))
     assert heard == [(0, 8, 10), (0, 10, 10)]
     assert np.array_equal(rebuilt[0], whole)
-    assert f"{path} is not whole; it is computed again" in caplog.text
+    assert f"{path} is incomplete; it is computed again" in caplog.text
     assert sorted(p.name for p in cache.folder.iterdir() if p.suffix != ".lock") == [
         "0.npy",
         "2.npy",
@@ -65,7 +65,7 @@ def test_features_are_the_frozen_networks_outputs_row_for_row(
 
 
 @pytest.mark.parametrize(
-    ("content", "problem"), [(b"", "is not whole"), (b"\x93NUMPY\x01", "is not whole")]
+    ("content", "problem"), [(b"", "is incomplete"), (b"\x93NUMPY\x01", "is incomplete")]
 )
 def test_nothing_but_a_whole_file_of_the_right_shape_counts(
     content: bytes, problem: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -73,12 +73,12 @@ def test_nothing_but_a_whole_file_of_the_right_shape_counts(
     data = two_cohorts(tmp_path / "data")
     fill_features(data)
     cache = FeatureCache(data, RANDOM, 19)
-    assert len(cache.load((0, 2), ignore)) == 2
+    assert len(cache.load((0, 2), ignore_progress)) == 2
     (cache.folder / "0.npy").write_bytes(content)
-    assert cache._read(0, complain=True) is None
+    assert cache._read(0, log_problem=True) is None
     assert problem in caplog.text
     np.save(cache.folder / "2.npy", np.zeros((6, 511), np.float32))
-    assert cache._read(2, complain=True) is None
+    assert cache._read(2, log_problem=True) is None
     assert "has the shape (6, 511), not (6, 512)" in caplog.text
 
 

@@ -14,7 +14,7 @@ import pytest
 from keras import ops
 
 from postertui.study import Variant
-from postertui.training.plan import class_weights
+from postertui.training.epoch_schedule import class_weights
 from tests.support.xla_passes import FEATURES, Small, posters
 
 #: Exact in float32, in which Keras keeps a learning rate and a regularizer's λ.

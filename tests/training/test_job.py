@@ -67,7 +67,7 @@ def test_bad_runs_end_by_themselves_and_the_others_go_on(data: Dataset, tmp_path
 
     failed = newest(events_of(runs, "nothing"), "end")
     assert failed["status"] == "failed"
-    assert failed["reason"].startswith("Nothing: no poster of it in training (cohorts 0)")
+    assert failed["reason"].startswith("Nothing: no positive poster in training (cohorts 0)")
 
     dead = events_of(runs, "rare")
     assert newest(dead, "end")["status"] == "done"
@@ -82,7 +82,7 @@ def test_bad_runs_end_by_themselves_and_the_others_go_on(data: Dataset, tmp_path
     assert newest(comedy, "end")["status"] == "done"
     assert newest(comedy, "epoch")["dead"] is False
     logs = "".join(path.read_text() for path in runs.glob("*/log.txt"))
-    assert "2.npy is not whole; it is computed again" in logs
+    assert "2.npy is incomplete; it is computed again" in logs
     # What a person reads who follows a run by its log.
     [log] = [path.read_text() for path in runs.glob("comedy--*/log.txt")]
     told = [line for line in log.splitlines() if line.startswith("epoch ")]
@@ -92,6 +92,6 @@ def test_bad_runs_end_by_themselves_and_the_others_go_on(data: Dataset, tmp_path
     assert "attempt 1 on cpu: Comedy, base, seed 0, from epoch 1 of 2" in log
     assert log.endswith(" done\n")
     [log] = [path.read_text() for path in runs.glob("nothing--*/log.txt")]
-    assert "failed: Nothing: no poster of it in training" in log.splitlines()[-1]
+    assert "failed: Nothing: no positive poster in training" in log.splitlines()[-1]
     [log] = [path.read_text() for path in runs.glob("rare--*/log.txt")]
     assert log.count("dead: its weights are no numbers any more\n") == 2

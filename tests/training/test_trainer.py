@@ -11,19 +11,20 @@ import pytest
 
 from postertui.data.dataset import Dataset
 from postertui.runs.store import METRICS
+from postertui.runs.store.columns import SCORES
 from postertui.system.errors import UserError
 from postertui.training import networks
 from postertui.training.backend import to_device
 from postertui.training.checkpoint import load_checkpoint
 from postertui.training.trainer import Trainer
-from postertui.training.vgg16 import boundary, frozen_part, random_convolutions
+from postertui.training.vgg16 import first_uncached_layer, frozen_network, random_convolutions
 from tests.support.training_data import fill_features, make_dataset, make_spec
 
 
 def test_every_column_of_the_history_table_is_filled(data: Dataset, warm: Trainer) -> None:
     [result] = warm.epochs(make_spec(data, epochs=1))
     given = {name for name, value in result.metrics.items() if value is not None}
-    assert set(METRICS) - given == set()
+    assert set(METRICS) - set(SCORES) - given == set()
     assert result.metrics["learning_rate"] == 0.001
     assert result.metrics["dead"] is False
 
@@ -53,8 +54,8 @@ def test_a_genre_too_rare_for_its_batches(mode: str, data: Dataset, warm: Traine
 @pytest.mark.parametrize(
     ("genre", "message"),
     [
-        ("Nothing", r"Nothing: no poster of it in training \(cohorts 0\)"),
-        ("Everything", r"Everything: every poster in training \(cohorts 0\)"),
+        ("Nothing", r"Nothing: no positive poster in training \(cohorts 0\)"),
+        ("Everything", r"Everything: every poster in training \(cohorts 0\) is positive"),
     ],
 )
 def test_a_genre_that_teaches_nothing_is_refused_and_others_go_on(
@@ -71,7 +72,7 @@ def test_a_missing_cohort_is_named(data: Dataset, warm: Trainer) -> None:
 
 
 def test_other_data_than_the_run_was_asked_for_is_refused(data: Dataset, warm: Trainer) -> None:
-    with pytest.raises(UserError, match="other data than when this run was asked for"):
+    with pytest.raises(UserError, match="the data has changed since this run was queued"):
         next(warm.epochs(make_spec(data, data_fingerprint="0" * 32)))
 
 
@@ -118,10 +119,16 @@ def test_several_cohorts_train_as_one(tmp_path: Path) -> None:
 )
 def test_what_may_move_of_vgg16(frozen: int, moving: list[str]) -> None:
     """17 frozen: block5_conv3 and the head. 16: block5_conv2 as well."""
-    network = networks.build(make_variant(frozen), boundary(frozen), (3, 3, 512), "float32")
-    starts = [start for start in network.starts if isinstance(start, tuple)]
-    assert starts == [(name, part) for name in moving for part in (0, 1)]
-    assert len(network.starts) == len(network.model.trainable_variables) == len(starts) + 6
+    network = networks.build(
+        make_variant(frozen), first_uncached_layer(frozen), (3, 3, 512), "float32"
+    )
+    initial_weights = [start for start in network.initial_weights if isinstance(start, tuple)]
+    assert initial_weights == [(name, part) for name in moving for part in (0, 1)]
+    assert (
+        len(network.initial_weights)
+        == len(network.model.trainable_variables)
+        == len(initial_weights) + 6
+    )
 
 
 @pytest.mark.slow
@@ -129,7 +136,7 @@ def test_what_may_move_of_vgg16_does(tmp_path: Path) -> None:
     dataset = make_dataset(
         tmp_path / "data", rows={0: 24, 2: 8}, positives={"Comedy": {0: 12, 2: 4}}
     )
-    fill_features(dataset, boundary(16))
+    fill_features(dataset, first_uncached_layer(16))
     spec = make_spec(dataset, frozen_layers=16, epochs=1, batch_size=8, learning_rate=1e-4)
     [result] = Trainer().epochs(spec)
     result.save(tmp_path / "checkpoint")
@@ -150,14 +157,14 @@ def test_what_is_cached_at_each_boundary_and_trained_behind_it_is_vgg16() -> Non
     """The frozen part's output through the trainable part is the whole network's output."""
     convolutions = random_convolutions()
     images = np.random.default_rng(0).random((2, 48, 48, 3), dtype=np.float32)
-    whole = np.asarray(frozen_part(48, 19, convolutions)(images))
+    whole = np.asarray(frozen_network(48, 19, convolutions)(images))
     assert whole.shape == (2, 512)
     for frozen in (15, 16, 17, 18):
-        first = boundary(frozen)
-        cached = np.asarray(frozen_part(48, first, convolutions)(images))
+        first = first_uncached_layer(frozen)
+        cached = np.asarray(frozen_network(48, first, convolutions)(images))
         variant = make_variant(frozen)
         network = networks.build(variant, first, cached.shape[1:], "float32")
-        weights = [to_device(w) for w in network.initial(0, convolutions)]
+        weights = [to_device(w) for w in network.draw_weights(0, convolutions)]
         (p, _), _ = network.model.stateless_call(weights, [], cached)
         head = networks.build(make_variant(19), 19, (512,), "float32")
         (expected, _), _ = head.model.stateless_call(weights[-6:], [], whole)
@@ -171,7 +178,7 @@ def make_variant(frozen: int) -> Any:
 
 
 def test_the_boundary_leaves_no_pool_to_be_computed_again() -> None:
-    assert [boundary(n) for n in (0, 1, 3, 11, 14, 15, 16, 17, 18, 19)] == [
+    assert [first_uncached_layer(n) for n in (0, 1, 3, 11, 14, 15, 16, 17, 18, 19)] == [
         *(1, 1, 4, 11, 15, 15, 16, 17, 19, 19)
     ]
 

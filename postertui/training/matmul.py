@@ -1,4 +1,4 @@
-"""The matrix product inside every layer, with a gradient that is fast on a CPU."""
+"""The matrix product in dense and convolution layers, with a gradient that is fast on a CPU."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from keras import ops
 from postertui.training.backend import Tensor, materialize, on_accelerator
 
 #: Elements up to which a transposed copy pays; beyond a core's cache it costs more than it saves.
-COPIED = 2**18
+MAX_COPIED = 2**18
 
 
-def product(x: Tensor, kernel: Tensor) -> Tensor:
-    """x (N, A) times kernel (A, B), inside compiled functions alone.
+def matmul(x: Tensor, kernel: Tensor) -> Tensor:
+    """x (N, A) times kernel (A, B); for compiled functions only.
 
-    The kernel's gradient is xᵀ times what comes back, and XLA multiplies a small transposed factor
-    on a CPU a quarter slower than a plain one. So it gets a transposed copy, which costs a tenth
-    of what it saves. For a single column it is a sum over the rows, which XLA's loop over the rows
-    of a matrix times a vector does ten times slower than its reduction.
+    The kernel's gradient is xᵀ times the upstream gradient. On a CPU, XLA multiplies by a small
+    transposed factor a quarter slower than by a plain one, and a transposed copy costs a tenth of
+    what it saves. For a single column the gradient is a sum over rows, where XLA's reduction is
+    ten times faster than its matrix-vector product.
     """
     rows, inputs = x.shape
-    if on_accelerator() or rows is None or rows * inputs > COPIED:
+    if on_accelerator() or rows is None or rows * inputs > MAX_COPIED:
         return ops.matmul(x, kernel)
 
     @ops.custom_gradient  # type: ignore[untyped-decorator]
     def multiply(x: Tensor, kernel: Tensor) -> tuple[Tensor, object]:
         def gradients(*arguments: Tensor, upstream: Tensor = None) -> tuple[Tensor, Tensor]:
-            if upstream is None:  # TensorFlow and JAX hand it over by place, others by name.
+            if upstream is None:  # TensorFlow and JAX pass it by position.
                 (upstream,) = arguments
             by_x = ops.matmul(upstream, ops.transpose(kernel))
             if kernel.shape[1] == 1:

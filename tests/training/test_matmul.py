@@ -9,7 +9,7 @@ import pytest
 from keras import ops
 
 from postertui.training.backend import jit, to_device, to_host, value_and_grad
-from postertui.training.products import product
+from postertui.training.matmul import matmul
 
 
 @pytest.mark.parametrize("columns", [1, 2, 5])
@@ -19,7 +19,7 @@ def test_a_product_and_its_gradients_are_those_of_a_matrix_product(columns: int)
     factors = rng.standard_normal((7, columns))
 
     def mixture(arguments: tuple[Any, ...]) -> tuple[Any, Any]:
-        out = product(*arguments)
+        out = matmul(*arguments)
         return ops.sum(out * to_device(factors)), out
 
     compiled = jit(lambda *arguments: value_and_grad(mixture, arguments))

@@ -1,4 +1,4 @@
-"""An epoch's plan, made on the host: which rows in which batch, and what each batch may do."""
+"""Which rows form each batch of an epoch, and what each batch may change. Computed on the host."""
 
 from __future__ import annotations
 
@@ -11,12 +11,23 @@ from postertui.study import Loss, Mode
 from postertui.training import adam
 
 
-class Plan(NamedTuple):
-    """One pass over a cohort in S batches of at most B rows, as arrays of length S.
+class EpochSchedule(NamedTuple):
+    """One pass over a cohort in S batches of at most B rows.
 
-    `rows` is (S, B), the last batch padded with row 0. `size` and `positives` count each batch's
-    rows; `weight` is its mean class weight; `step_size` is Adam's alpha_t and `update` whether the
-    batch changes the weights. `updates` is how many did, all told, after the epoch.
+    Attributes
+    ----------
+    rows : int32 (S, B)
+        Row numbers of each batch; the last batch is padded with row 0.
+    size, positives : int64 (S,)
+        How many rows a batch has without padding, and how many of them are positive.
+    weight : float64 (S,)
+        Mean class weight of the batch.
+    step_size : float64 (S,)
+        Adam's alpha_t.
+    update : bool (S,)
+        Whether the batch changes the weights.
+    updates : int
+        Updates since the run began, after this pass.
     """
 
     rows: NDArray[np.int32]
@@ -34,7 +45,7 @@ def class_weights(labels: NDArray[np.uint8]) -> tuple[float, float]:
     return 1 / rate, 1 / (1 - rate)
 
 
-def plan_training(
+def schedule_training(
     order: NDArray[np.int32],
     labels: NDArray[np.uint8],
     batch_size: int,
@@ -43,37 +54,47 @@ def plan_training(
     *,
     loss: Loss,
     mode: Mode,
-) -> Plan:
-    """An epoch over the rows in `order`, with Adam's updates counted on from `updates`.
+) -> EpochSchedule:
+    """A training pass over the rows in `order`.
 
-    In mode `sound`, a batch without a positive, whose F-score is 0/0, changes nothing.
+    Parameters
+    ----------
+    order
+        Row numbers (n,), shuffled.
+    labels
+        0 or 1 for every row of the cohort.
+    updates
+        How many updates the run has made before.
+    mode
+        In `sound`, a batch without a positive, whose F-score is 0/0, updates nothing.
     """
-    rows, size, positives = split(order, labels, batch_size)
+    rows, size, positives = split_into_batches(order, labels, batch_size)
     positive, negative = class_weights(labels)
     share = positives / size
     update = np.ones(len(size), bool)
     if loss == "fscore" and mode == "sound":
         update = positives > 0
-    made = updates + np.cumsum(update)
-    return Plan(
+    cumulative = updates + np.cumsum(update)
+    return EpochSchedule(
         rows,
         size,
         positives,
         share * positive + (1 - share) * negative,
-        adam.step_sizes(learning_rate, np.maximum(made, 1)),
+        adam.step_sizes(learning_rate, np.maximum(cumulative, 1)),
         update,
-        int(made[-1]),
+        int(cumulative[-1]),
     )
 
 
-def plan_evaluation(labels: NDArray[np.uint8], batch_size: int) -> Plan:
-    """A pass over the rows in their own order, which changes nothing and weighs no class."""
-    rows, size, positives = split(np.arange(len(labels), dtype=np.int32), labels, batch_size)
+def schedule_evaluation(labels: NDArray[np.uint8], batch_size: int) -> EpochSchedule:
+    """A pass over all rows in their own order, without updates or class weights."""
+    order = np.arange(len(labels), dtype=np.int32)
+    rows, size, positives = split_into_batches(order, labels, batch_size)
     ones, zeros = np.ones(len(size)), np.zeros(len(size))
-    return Plan(rows, size, positives, ones, zeros, zeros.astype(bool), 0)
+    return EpochSchedule(rows, size, positives, ones, zeros, zeros.astype(bool), 0)
 
 
-def split(
+def split_into_batches(
     order: NDArray[np.int32], labels: NDArray[np.uint8], batch_size: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
     """Rows (S, B), sizes (S,) and numbers of positives (S,) of `order` cut into batches."""

@@ -7,12 +7,12 @@ import math
 import pytest
 
 from postertui.study import Constant, Decay, Plateau, Schedule, Variant, load_study
-from postertui.training.schedule import after_epoch, begin, learning_rate
+from postertui.training.learning_rate import after_epoch, initial_state, learning_rate
 
 
 def rates(variant: Variant, losses: list[float]) -> list[float]:
     """The rate of each epoch, given the test losses that they end with."""
-    progress, used = begin(variant), []
+    progress, used = initial_state(variant), []
     for epoch, loss in enumerate(losses, 1):
         used.append(learning_rate(variant, progress, epoch))
         progress = after_epoch(variant, progress, loss)
@@ -75,7 +75,7 @@ def test_a_plateau_is_that_of_keras(patience: int) -> None:
 
 def test_early_stopping_waits_for_its_patience_and_takes_nan_for_no_progress() -> None:
     patient = Variant(name="x", early_stopping=2)
-    progress = begin(patient)
+    progress = initial_state(patient)
     stopped = []
     for loss in [1.0, 0.9, 0.95, 0.8, math.nan, 0.81, 0.7]:
         progress = after_epoch(patient, progress, loss)
@@ -87,7 +87,7 @@ def test_early_stopping_waits_for_its_patience_and_takes_nan_for_no_progress() -
 
 def test_without_early_stopping_nothing_stops() -> None:
     never = Variant(name="x")
-    progress = begin(never)
+    progress = initial_state(never)
     for _ in range(100):
         progress = after_epoch(never, progress, 1.0)
     assert not progress.stopped

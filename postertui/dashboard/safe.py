@@ -43,6 +43,14 @@ def clean_text(text: object, limit: int = 1_000_000) -> str:
     return _HARMFUL.sub("?", _MANY_MARKS.sub(r"\1", whole))
 
 
+def shorten_middle(text: str, limit: int) -> str:
+    """`text` in at most `limit` characters, with `…` for what is cut from its middle."""
+    if len(text) <= limit:
+        return text
+    end = (limit - 1) * 2 // 3
+    return f"{text[: limit - 1 - end]}…{text[len(text) - end :]}"
+
+
 def cells(text: str) -> int:
     """How many terminal cells `text` takes."""
     return len(text) if text.isascii() else cell_len(text)

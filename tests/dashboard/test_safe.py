@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from postertui.dashboard.plain import plain
-from postertui.dashboard.safe import clean, clean_text, fit
+from postertui.dashboard.safe import clean, clean_text, fit, shorten_middle
 
 HOSTILE = st.text(
     st.one_of(
@@ -36,6 +36,12 @@ def test_an_escape_sequence_becomes_harmless_text() -> None:
 
 def test_long_text_is_cut() -> None:
     assert len(clean("x" * 10_000)) <= 2000
+
+
+def test_a_long_message_keeps_both_ends() -> None:
+    assert shorten_middle("/a/b: no data", 40) == "/a/b: no data"
+    assert shorten_middle(f"/{'long' * 90}: no data", 20) == "/longlo…ong: no data"
+    assert len(shorten_middle("x" * 100, 41)) == 41
 
 
 @given(HOSTILE.map(clean), st.integers(0, 40), st.booleans())

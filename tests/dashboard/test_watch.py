@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -216,13 +218,14 @@ def test_many_failures_are_one_message(tmp_path: Path) -> None:
 def test_the_users_command_gets_the_message_as_one_argument(tmp_path: Path) -> None:
     out = tmp_path / "said"
     script = f"import pathlib, sys; pathlib.Path({str(out)!r}).write_text(repr(sys.argv[1:]))"
-    hook = Hook(f"{sys.executable} -c '{script.replace(chr(39), chr(34))}' --title x")
+    hook = Hook(shlex.join([sys.executable, "-c", script, "--title", "x"]))
     assert hook.run("$(reboot); `a` failed") == ""
     for process in hook._running:
         process.wait(60)
     assert out.read_text() == repr(["--title", "x", "$(reboot); `a` failed"])
     assert Hook("").run("x") == ""
     assert "no-such-command" in Hook("no-such-command").run("x")
+    assert Hook("say 'it").run("x") == "on_end: No closing quotation"
 
 
 # On the screen
@@ -309,7 +312,8 @@ async def test_a_failure_is_a_toast_a_bell_and_the_users_command(
     script = tmp_path / "told.py"
     script.write_text("import sys; open(sys.argv[1], 'a').write(sys.argv[2])")
     said = tmp_path / "said"
-    config.write_text(f'on_end = "{sys.executable} {script} {said}"\n')
+    command = shlex.join([sys.executable, str(script), str(said)])
+    config.write_text(f"on_end = {json.dumps(command, ensure_ascii=False)}\n")
     running = next(p.name for p in made.folder.iterdir() if p.name.startswith("horror--l2"))
     rung: list[bool] = []
     async with dashboard(made.folder, SMALL) as d:

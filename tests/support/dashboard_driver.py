@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
+from rich.segment import Segment
 from textual.pilot import Pilot
+from textual.strip import Strip
+from textual.widget import Widget
 
 from postertui.dashboard.app import DashboardApp
 from postertui.dashboard.memory import load_config, load_view
 from postertui.dashboard.setup import Setup
+from tests.support.screen_text import ScreenText
 
 SMALL, LARGE = (80, 24), (160, 48)
 SIZES = (SMALL, LARGE)
@@ -68,8 +72,20 @@ class Driver:
         return ["".join(segment.text for segment in strip) for strip in strips]
 
     @property
-    def text(self) -> str:
-        return "\n".join(self.lines)
+    def text(self) -> ScreenText:
+        """The screen; `in` finds words also where a widget wraps them."""
+        lines = self.lines
+        return ScreenText(lines, lambda: self._blocks(lines))
+
+    def _blocks(self, lines: list[str]) -> Iterator[str]:
+        """What each widget in sight shows."""
+        screen = self.app.screen
+        rows = [Strip([Segment(line)]) for line in lines]
+        for widget in screen.walk_children(Widget):
+            if not widget.is_on_screen or any(child.display for child in widget.children):
+                continue
+            area = widget.content_region.intersection(screen.region)
+            yield "\n".join(row.crop(area.x, area.right).text for row in rows[area.y : area.bottom])
 
     @property
     def shown(self) -> set[str]:

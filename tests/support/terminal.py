@@ -7,12 +7,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
 import pytest
+
+from tests.support.screen_text import ScreenText
 
 #: Generous, because the machine may be busy; nothing asserts how long a thing takes.
 PATIENCE = 120.0
@@ -23,8 +26,8 @@ needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is no
 class Terminal:
     """A shell in a tmux server of its own, `width` by `height` characters, in `folder`.
 
-    The server's socket is below `folder`, so that terminals of tests beside each other, and of
-    the person who runs them, never meet.
+    The server's socket has a folder of its own, so that terminals of tests beside each other, and
+    of the person who runs them, never meet. Its name is short: a socket's path has 107 bytes.
     """
 
     def __init__(
@@ -36,7 +39,7 @@ class Terminal:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
-        self._socket = folder / "tmux"
+        self._socket_folder = tempfile.mkdtemp(prefix="tmux-", dir="/tmp")
         bin_folder = Path(sys.executable).parent
         variables = {
             **os.environ,
@@ -71,8 +74,9 @@ class Terminal:
 
     def close(self) -> None:
         """Close the terminal, as a dropped connection would: what runs in it gets SIGHUP."""
-        if self._socket.exists():
+        if Path(self._socket_folder).exists():
             self._tmux("kill-server", check=False)
+            shutil.rmtree(self._socket_folder)
 
     def run(self, *words: str) -> None:
         """Type a command line and Enter."""
@@ -89,10 +93,13 @@ class Terminal:
     def resize(self, width: int, height: int) -> None:
         self._tmux("resize-window", "-x", str(width), "-y", str(height))
 
-    def screen(self) -> str:
-        return self._tmux("capture-pane", "-p")
+    def screen(self) -> ScreenText:
+        """What is on the screen; `in` finds words also where it wraps them."""
+        return ScreenText(self._tmux("capture-pane", "-p").split("\n"))
 
-    def wait_for(self, wanted: str | Callable[[str], object], patience: float = PATIENCE) -> str:
+    def wait_for(
+        self, wanted: str | Callable[[str], object], patience: float = PATIENCE
+    ) -> ScreenText:
         """Wait until the screen shows `wanted` (or it holds of the screen); the screen then."""
         holds = wanted if callable(wanted) else lambda screen: wanted in screen
         deadline = time.monotonic() + patience
@@ -103,7 +110,7 @@ class Terminal:
 
     def _tmux(self, *words: str, env: Mapping[str, str] | None = None, check: bool = True) -> str:
         result = subprocess.run(
-            ["tmux", "-S", str(self._socket), *words],
+            ["tmux", "-S", f"{self._socket_folder}/s", *words],
             cwd=self.folder,
             env=env,
             check=check,

@@ -18,7 +18,7 @@ from postertui.dashboard.launching.editor import VariantScreen
 from postertui.dashboard.launching.form import LaunchForm
 from postertui.dashboard.launching.preview import Line, Preview, describe, preview
 from postertui.dashboard.launching.source import Source, open_source
-from postertui.dashboard.safe import clean
+from postertui.dashboard.safe import clean, shorten_middle
 from postertui.dashboard.screens.keybar import KeyBar
 from postertui.system.errors import UserError
 
@@ -74,7 +74,7 @@ class LaunchScreen(Screen[str | None]):
         try:
             source = open_source(setup.data, setup.study, self._runs(), Path())
         except (UserError, OSError) as error:
-            self.app.call_from_thread(self._say_plan, (), clean(error, 400))
+            self.app.call_from_thread(self._say_plan, (), clean(error))
             return
         self.app.call_from_thread(self.form.offer, source)
 
@@ -98,7 +98,7 @@ class LaunchScreen(Screen[str | None]):
             draft = self.form.draft()
         except ValueError as error:
             if self.source is not None:
-                self._say_plan((), clean(error, 400))
+                self._say_plan((), clean(error))
             return
         self._preview(draft)
 
@@ -110,7 +110,7 @@ class LaunchScreen(Screen[str | None]):
             weights = source.planned_weights(draft.weights)
             found = preview(draft, source.dataset, weights, self._runs(), source.slots)
         except (UserError, OSError) as error:
-            self.app.call_from_thread(self._say_plan, (), clean(error, 400))
+            self.app.call_from_thread(self._say_plan, (), clean(error))
             return
         self.app.call_from_thread(self._show, draft, found)
 
@@ -134,6 +134,8 @@ class LaunchScreen(Screen[str | None]):
                 text.append(part, style=self.book[style])
         self.query_one("#launch-plan", Static).update(text)
         below = self.query_one("#launch-problem", Static)
+        # Three rows; what is wrong stands at the end of a message, behind a path of any length.
+        problem = shorten_middle(problem, max(40, 2 * self.size.width))
         below.update(" " + problem if problem else "")
         below.set_class(wrong, "wrong")
 
@@ -159,7 +161,7 @@ class LaunchScreen(Screen[str | None]):
         try:
             self._start(self.form.draft())
         except ValueError as error:
-            self._say_plan((), clean(error, 400))
+            self._say_plan((), clean(error))
 
     @work(thread=True, exclusive=True, group="launch-start")
     def _start(self, draft: Draft) -> None:

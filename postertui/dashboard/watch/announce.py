@@ -73,18 +73,22 @@ class Hook:
     """Runs the user's `command` with a message as its last argument, one at a time."""
 
     def __init__(self, command: str) -> None:
-        self._words = shlex.split(command)
+        self._command = command
         self._running: list[subprocess.Popen[bytes]] = []
 
     def run(self, message: str) -> str:
         """Start it; what is wrong where it cannot be started, or ``."""
         self._running = [p for p in self._running if p.poll() is None]
-        if not self._words:
+        try:
+            words = shlex.split(self._command)
+        except ValueError as error:
+            return f"on_end: {error}"
+        if not words:
             return ""
         try:
             self._running.append(
                 subprocess.Popen(
-                    [*self._words, message],
+                    [*words, message],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
@@ -92,7 +96,7 @@ class Hook:
                 )
             )
         except OSError as error:
-            return f"on_end: {self._words[0]}: {error.strerror}"
+            return f"on_end: {words[0]}: {error.strerror}"
         return ""
 
     def close(self) -> None:

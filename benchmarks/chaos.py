@@ -31,12 +31,12 @@ from pathlib import Path
 import psutil
 
 from postertui.data.weights import Weights
+from postertui.runs import layout
 from postertui.runs.events import Event, parse_events
 from postertui.runs.lock import is_locked
 from postertui.runs.spec import RunSpec, write_spec
 from postertui.runs.store import METRICS, Run, Store
 from postertui.study import Variant
-from postertui.supervisor import folder as files
 from postertui.supervisor import requests
 from postertui.system.locks import is_held
 from postertui.system.processes import Process
@@ -191,7 +191,9 @@ class Chaos:
             now = sum(p.stat().st_size for p in self._folder.glob("*/events.jsonl"))
             if now != size:
                 size, since = now, time.monotonic()
-        while is_held(self._folder / files.LOCK) and time.monotonic() - since < PATIENCE:
+        while (
+            is_held(self._folder / layout.SUPERVISOR_LOCK) and time.monotonic() - since < PATIENCE
+        ):
             time.sleep(0.1)
 
     def _count(self, specs: list[RunSpec]) -> None:
@@ -241,7 +243,7 @@ def queue(folder: Path, specs: Iterable[RunSpec]) -> None:
 def train_undisturbed(folder: Path, specs: Iterable[RunSpec]) -> None:
     queue(folder, specs)
     requests.ensure_supervisor(folder, jobs=2)
-    while is_held(folder / files.LOCK):
+    while is_held(folder / layout.SUPERVISOR_LOCK):
         time.sleep(0.1)
 
 

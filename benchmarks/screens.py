@@ -21,7 +21,7 @@ from postertui.dashboard.options import Options
 from postertui.dashboard.setup import Setup
 from postertui.data.posters import build_dataset
 from postertui.data.synthetic import make_posters
-from postertui.supervisor import folder as files
+from postertui.runs import layout
 from postertui.supervisor.folder import JobStatus, Status
 from postertui.system.atomic_files import write_atomic
 from postertui.system.locks import FileLock, is_held
@@ -71,8 +71,8 @@ def at_work(folder: Path) -> Iterator[None]:
     running = [path.parent.name for path in folder.glob("*/lock") if is_held(path)]
     jobs = tuple(JobStatus(None, "cpu", run) for run in running)
     status = Status(running=True, jobs=jobs, slots=len(jobs), queued=5)
-    write_atomic(folder / files.STATUS, msgspec.json.encode(status))
-    lock = FileLock(folder / files.LOCK)
+    write_atomic(folder / layout.SUPERVISOR_STATUS, msgspec.json.encode(status))
+    lock = FileLock(folder / layout.SUPERVISOR_LOCK)
     assert lock.acquire()
     yield
     lock.release()

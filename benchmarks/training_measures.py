@@ -311,7 +311,7 @@ def measure_warm(folder: Path) -> Measured:
     What a run costs beyond the compiled passes, and whether memory grows.
     """
     from postertui.training.job.attempt import Attempt
-    from postertui.training.job.watch import Watch
+    from postertui.training.job.stop_listener import StopListener
 
     data = dataset_for(folder, {0: TRAIN // 4, 2: TEST // 4})
     fill_features(data, 19)
@@ -320,7 +320,7 @@ def measure_warm(folder: Path) -> Measured:
     def timed_passes(*arguments: Any) -> Passes:
         return Passes(*(timed(f, inside) for f in compile_passes(*arguments)))
 
-    runs, warm, watch = folder / "runs", Trainer(), Watch()
+    runs, warm, watch = folder / "runs", Trainer(), StopListener()
     process = psutil.Process()
     beyond_wall, beyond_cpu, resident = [], [], []
     with mock.patch.object(trainer, "compile_passes", timed_passes):

@@ -14,7 +14,7 @@ from postertui.cli.streams import say
 if TYPE_CHECKING:
     from postertui.cli.demo_study import DemoFolders
     from postertui.data.weights import Weights
-    from postertui.supervisor.plan import Plan
+    from postertui.supervisor.plan import TrainingPlan
 
 
 @click.command("demo")
@@ -58,7 +58,7 @@ def demo_command(headless: bool, folder: Path, jobs: int | None) -> int:
     return code or _report(folders)
 
 
-def _follow(folders: DemoFolders, plan: Plan) -> int:
+def _follow(folders: DemoFolders, plan: TrainingPlan) -> int:
     from postertui.cli.progress import follow
     from postertui.runs.store import Store
 

@@ -73,7 +73,7 @@ def describe_weights(weights: Weights) -> str:
     return "frozen VGG16 with ImageNet weights"
 
 
-def plan_demo(folders: DemoFolders, dataset: Dataset, weights: Weights) -> launch.Plan:
+def plan_demo(folders: DemoFolders, dataset: Dataset, weights: Weights) -> launch.TrainingPlan:
     """Two variants of every genre of the made-up posters."""
     store = Store(folders.runs)
     store.refresh()

@@ -13,23 +13,22 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from postertui.cli.options import print_json
 from postertui.cli.streams import say
+from postertui.runs import layout
+from postertui.runs.lifecycle import CLOSED_STATES
 from postertui.supervisor import requests
-from postertui.supervisor.folder import LOG as SUPERVISOR_LOG
 from postertui.system.errors import UserError
 from postertui.system.text import strip_control_chars
 
 if TYPE_CHECKING:
     from postertui.runs.lifecycle import State
     from postertui.runs.store import Run, Store
-    from postertui.supervisor.plan import Plan
+    from postertui.supervisor.plan import TrainingPlan
 
 #: Seconds between two looks at the runs folder.
 INTERVAL = 0.3
 
 #: So often in a row is a supervisor started that ends without anything having happened.
 MOST_STARTS = 3
-
-CLOSED = ("done", "failed", "cancelled")
 
 
 class View(Protocol):
@@ -42,7 +41,9 @@ class InterruptedByUserError(Exception):
     """Ctrl-C or SIGTERM."""
 
 
-def follow(store: Store, names: Sequence[str], plan: Plan, *, started: bool, as_json: bool) -> int:
+def follow(
+    store: Store, names: Sequence[str], plan: TrainingPlan, *, started: bool, as_json: bool
+) -> int:
     """Show the runs `names` until all have their end; the command's exit code.
 
     Ctrl-C stops the supervisor where this command has `started` it; otherwise it only stops
@@ -71,7 +72,7 @@ def _watch(store: Store, names: Sequence[str], view: View) -> None:
         if changed & wanted:
             starts = 0
         runs = [store.runs[n] for n in names if n in store.runs]
-        left = [r for r in runs if r.state not in CLOSED]
+        left = [r for r in runs if r.state not in CLOSED_STATES]
         status = requests.status(store.folder)
         view.show(runs, changed & wanted, status.waiting)
         if all(r.paused and r.state != "running" for r in left):
@@ -80,7 +81,7 @@ def _watch(store: Store, names: Sequence[str], view: View) -> None:
             if starts == MOST_STARTS:
                 raise UserError(
                     f"{store.folder}: the supervisor ends at once, again and again; "
-                    f"{store.folder / SUPERVISOR_LOG} may say why",
+                    f"{store.folder / layout.SUPERVISOR_LOG} may say why",
                     exit_code=1,
                 )
             starts += requests.ensure_supervisor(store.folder)
@@ -94,7 +95,7 @@ def _stop(store: Store, names: Sequence[str], *, started: bool) -> int:
     say("Stopping; the epochs in progress are dropped …")
     stopped = requests.stop_supervisor(store.folder)
     store.refresh()
-    left = [n for n in names if n in store.runs and store.runs[n].state not in CLOSED]
+    left = [n for n in names if n in store.runs and store.runs[n].state not in CLOSED_STATES]
     if not stopped:
         say("The supervisor still has something to finish; it ends by itself.")
     say(f"{len(left)} of {len(names)} runs unfinished:")
@@ -169,7 +170,7 @@ def seconds_left(runs: Sequence[Run], slots: int) -> float | None:
     typical = sorted(known)[len(known) // 2]
     left = 0.0
     for run in runs:
-        if run.state not in CLOSED and run.spec is not None:
+        if run.state not in CLOSED_STATES and run.spec is not None:
             epochs = max(0, run.spec.variant.epochs - run.epoch)
             left += epochs * (run.seconds_per_epoch or typical)
     return left / max(1, slots)
@@ -188,13 +189,13 @@ class _Lines:
         if note != self._note:
             self._note = note
             say(f"Waiting: {note}" if note else "Going on.")
-        done = sum(r.state in CLOSED for r in runs)
+        done = sum(r.state in CLOSED_STATES for r in runs)
         for run in runs:
             self._tell_features(run)
             if self._told.get(run.name) == run.state:
                 continue
             self._told[run.name] = run.state
-            if run.state in CLOSED:
+            if run.state in CLOSED_STATES:
                 why = f": {strip_control_chars(run.reason)}" if run.reason else ""
                 say(f"[{done}/{self._total}] {run.state:<9} {run.name}  {newest_f(run)}{why}")
             elif run.state == "running":
@@ -241,7 +242,7 @@ class _Bars:
 
     def show(self, runs: Sequence[Run], changed: set[str], note: str | None) -> None:
         running = [r for r in runs if r.state == "running"]
-        done = sum(r.state in CLOSED for r in runs)
+        done = sum(r.state in CLOSED_STATES for r in runs)
         waiting = len(runs) - done - len(running)
         parts = [f"{len(running)} running, {waiting} left"]
         left = seconds_left(runs, len(running) or 1)

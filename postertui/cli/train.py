@@ -15,7 +15,7 @@ from postertui.system.text import pluralize
 
 if TYPE_CHECKING:
     from postertui.study import Study
-    from postertui.supervisor.plan import Plan
+    from postertui.supervisor.plan import TrainingPlan
 
 
 @click.command("train")
@@ -178,7 +178,7 @@ def list_variants(study: Study, globs: tuple[str, ...], *, as_json: bool) -> Non
         click.echo(f"{variant.name:<{width}}  {what}")
 
 
-def say_plan(plan: Plan, *, retry: bool) -> None:
+def say_plan(plan: TrainingPlan, *, retry: bool) -> None:
     """What there is to do, on standard error."""
     if plan.rare:
         say(
@@ -204,7 +204,7 @@ def _brief(value: object) -> str:
     return str(value)
 
 
-def _print_json(plan: Plan, as_json: bool) -> None:
+def _print_json(plan: TrainingPlan, as_json: bool) -> None:
     if as_json:
         names = ("missing", "open", "done", "ended")
         groups = {name: [s.run for s in getattr(plan, name)] for name in names}

@@ -1,10 +1,10 @@
-"""What `postertui doctor` looks at: versions, devices, weights, data, and the runs folder.
+"""What `postertui doctor` checks: versions, devices, weights, data, and the runs folder.
 
-Each check is a function that answers `Finding`s and never raises for what it looks at. `repair`
-moves what is damaged into `runs/.damaged`, where nothing reads it, and deletes nothing of a run.
+Each check is a function that yields `Finding`s and never raises for what it checks. `repair` moves
+what is damaged into `runs/.damaged`, where nothing reads it, and deletes nothing of a run.
 
 - `machine`: versions, devices and weights
-- `places`: the data folder, and whether the runs folder can be worked in
+- `folders`: the data folder, and whether the runs folder can be worked in
 - `runs`: the supervisor and its jobs, damaged runs, what a crash left
 """
 
@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from postertui.doctor.folders import check_data, check_folder
 from postertui.doctor.machine import check_devices, check_versions, check_weights
-from postertui.doctor.places import check_data, check_folder
 from postertui.doctor.runs import check_leftovers, check_processes, check_runs
 from postertui.system.finding import Finding, Status
 

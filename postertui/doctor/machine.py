@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from postertui.system.errors import UserError
 from postertui.system.finding import Finding
 
-#: Distributions whose versions are of interest, in the order in which they are shown.
+#: Distributions whose versions are shown, in this order.
 PACKAGES = ("numpy", "polars", "plotnine", "textual", "tensorflow", "keras", "jax", "ray")
 
 
 def check_versions() -> Iterator[Finding]:
-    found = {name: _version(name) for name in PACKAGES}
+    versions = {name: _version(name) for name in PACKAGES}
     parts = [f"postertui {_version('postertui') or '?'}", f"Python {platform.python_version()}"]
-    parts += [f"{name} {version}" for name, version in found.items() if version]
+    parts += [f"{name} {version}" for name, version in versions.items() if version]
     yield Finding("versions", "ok", ", ".join(parts))
-    if not found["keras"] or not (found["tensorflow"] or found["jax"]):
+    if not versions["keras"] or not (versions["tensorflow"] or versions["jax"]):
         yield Finding(
             "versions",
             "note",
@@ -69,7 +69,7 @@ def _describe_gpu(gpu: str) -> str:
             total = pynvml.nvmlDeviceGetMemoryInfo(handle).total
         finally:
             pynvml.nvmlShutdown()
-    except Exception:  # What is not known about a device is no reason to say nothing.
+    except Exception:  # Its name alone is better than nothing.
         return gpu
     return f"{gpu} {name} ({total >> 30} GB)"
 

@@ -10,27 +10,24 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from postertui.runs import layout
 from postertui.runs.lock import is_locked
 from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
 from postertui.system.finding import Finding
 from postertui.system.locks import is_held
-from postertui.system.text import strip_control_chars
+from postertui.system.text import pluralize, strip_control_chars
 
-#: Where `--repair` puts what is damaged.
-ASIDE = ".damaged"
-
-#: A draft older than this, in seconds, was left by somebody who died.
-OLD = 3600.0
+#: A draft older than this, in seconds, was left by a program that died.
+STALE_AFTER = 3600.0
 
 
 def check_processes(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
     """The supervisor and the jobs of `runs`; jobs that neither belong to it nor train are ended."""
-    from postertui.supervisor import folder as files
     from postertui.supervisor import requests
 
     try:
-        status, held = requests.status(runs), is_held(runs / files.LOCK)
+        status, held = requests.status(runs), is_held(runs / layout.SUPERVISOR_LOCK)
     except OSError as error:
         yield Finding("processes", "wrong", f"{error.filename}: {error.strerror}", "mend its mode")
         return
@@ -40,9 +37,9 @@ def check_processes(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
             f"{status.queued} runs queued"
         )  # fmt: skip
     elif held:
-        yield Finding("processes", "note", "a supervisor that does not say who it is", "look again")
+        yield Finding("processes", "note", "a supervisor that has written no status", "try again")
     else:
-        yield Finding("processes", "ok", "no supervisor: there is no work, or nobody asked for it")
+        yield Finding("processes", "ok", "no supervisor: there is no work, or it was not started")
     training = {pid: name for name, pid in _owners(runs)}
     for pid, parent in _jobs_of(runs):
         if status.running and parent == status.pid:
@@ -57,7 +54,7 @@ def check_processes(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
         elif repair:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGTERM)
-            yield Finding("processes", "ok", f"ended job {pid}, which belonged to nobody")
+            yield Finding("processes", "ok", f"ended job {pid}, which belonged to no supervisor")
         else:
             yield Finding(
                 "processes",
@@ -78,58 +75,59 @@ def check_runs(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
         yield Finding("runs", "wrong", f"{error.filename}: {error.strerror}", "mend its mode")
         return
     damaged = [run for run in store.runs.values() if run.damage is not None]
-    well = len(store.runs) - len(damaged)
-    yield Finding("runs", "ok", f"{well} of {len(store.runs)} runs can be read")
+    readable = len(store.runs) - len(damaged)
+    yield Finding("runs", "ok", f"{readable} of {len(store.runs)} runs can be read")
     for run in sorted(damaged, key=lambda run: run.name):
-        said = " ".join(strip_control_chars(run.damage or "").split())
-        yield _aside_or_wrong(runs, runs / run.name, said, repair)
+        problem = " ".join(strip_control_chars(run.damage or "").split())
+        yield _move_or_report(runs, runs / run.name, problem, repair)
 
 
 def check_leftovers(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
     """Notes that cannot be read, and drafts that a crash left."""
-    from postertui.runs.notes import NAME, read_notes
+    from postertui.runs.notes import read_notes
 
     try:
         read_notes(runs)
     except UserError as error:
-        yield _aside_or_wrong(runs, runs / NAME, str(error), repair)
-    outdated = time.time() - OLD
-    drafts = [p for p in runs.glob(f"{DRAFT_PREFIX}*") if p.lstat().st_mtime < outdated]
+        yield _move_or_report(runs, runs / layout.NOTES, str(error), repair)
+    limit = time.time() - STALE_AFTER
+    drafts = [p for p in runs.glob(f"{DRAFT_PREFIX}*") if p.lstat().st_mtime < limit]
     for draft in drafts if repair else ():
         if draft.is_dir() and not draft.is_symlink():
             shutil.rmtree(draft, ignore_errors=True)
         else:
             draft.unlink(missing_ok=True)
     if drafts:
-        what = "removed" if repair else "found"
+        verb = "removed" if repair else "found"
         mend = "" if repair else "`postertui doctor --repair` removes them"
-        yield Finding(
-            "runs", "ok" if repair else "note", f"{what} {len(drafts)} drafts of old", mend
-        )
+        text = f"{verb} {pluralize(len(drafts), 'stale draft')}"
+        yield Finding("runs", "ok" if repair else "note", text, mend)
 
 
 def move_aside(runs: Path, path: Path) -> Path:
-    """Move `path` out of sight into `runs/.damaged`; where it is now. Raises `OSError`."""
-    aside = runs / ASIDE
-    aside.mkdir(mode=0o700, exist_ok=True)
-    target, number = aside / path.name, 1
+    """Move `path` into `runs/.damaged`, where nothing reads it; its new path. Raises `OSError`."""
+    folder = runs / layout.DAMAGED
+    folder.mkdir(mode=0o700, exist_ok=True)
+    target, number = folder / path.name, 1
     while target.exists() or target.is_symlink():
         number += 1
-        target = aside / f"{path.name}.{number}"
+        target = folder / f"{path.name}.{number}"
     return path.rename(target)
 
 
-def _aside_or_wrong(runs: Path, path: Path, said: str, repair: bool) -> Finding:
+def _move_or_report(runs: Path, path: Path, problem: str, repair: bool) -> Finding:
     if not repair:
-        return Finding("runs", "wrong", said, "`postertui doctor --repair` moves it aside")
+        return Finding("runs", "wrong", problem, "`postertui doctor --repair` moves it aside")
     if path.is_dir() and is_locked(path):
-        return Finding("runs", "wrong", said, "a job works on it; cancel it first")
+        return Finding("runs", "wrong", problem, "a job works on it; cancel it first")
     try:
         target = move_aside(runs, path)
     except OSError as error:
-        return Finding("runs", "wrong", f"{said}; cannot be moved: {error.strerror}", "mend modes")
+        return Finding(
+            "runs", "wrong", f"{problem}; cannot be moved: {error.strerror}", "mend modes"
+        )
     name = strip_control_chars(path.name)
-    return Finding("runs", "ok", f"moved {name} to {target.parent}: {said}")
+    return Finding("runs", "ok", f"moved {name} to {target.parent}: {problem}")
 
 
 def _owners(runs: Path) -> Iterator[tuple[str, int]]:

@@ -14,6 +14,7 @@ from postertui.history.reading import load_table
 from postertui.history.schema import SCHEMA, normalise, with_base_rates
 from postertui.published.logs import Log, read_log
 from postertui.published.unreadable import UnreadableLogError
+from postertui.runs import layout
 from postertui.system.errors import UserError
 
 
@@ -64,7 +65,7 @@ def _read_logs(folder: Path) -> HistorySource:
 
     for parent, folders, names in os.walk(folder, onerror=raise_user_error):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if "run.json" in names:
+        if layout.SPEC in names:
             raise UserError(f"{folder}: holds runs; read them where they are with --runs")
         files += [Path(parent, name) for name in sorted(names) if not name.startswith(".")]
     if not files:

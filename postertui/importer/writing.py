@@ -36,9 +36,9 @@ def write_runs(runs: Path, drafts: Sequence[Draft]) -> list[str]:
             folder = staging / run
             folder.mkdir(mode=0o700)
             _write_file(
-                f"{folder}/run.json", msgspec.json.format(msgspec.json.encode(spec)) + b"\n"
+                folder / layout.SPEC, msgspec.json.format(msgspec.json.encode(spec)) + b"\n"
             )
-            _write_file(f"{folder}/events.jsonl", events)
+            _write_file(folder / layout.EVENTS, events)
         _sync_file_system(staging)
         added = []
         for run, _, _ in drafts:
@@ -80,7 +80,7 @@ def _staging(runs: Path) -> Iterator[Path]:
             os.close(held)
 
 
-def _write_file(path: str, data: bytes) -> None:
+def _write_file(path: Path, data: bytes) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(data)

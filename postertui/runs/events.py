@@ -12,6 +12,7 @@ lacks, are null, with their names in `nonfinite`.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import time
@@ -73,7 +74,7 @@ def parse_events(data: bytes, first_line: int = 1) -> tuple[list[Event], int]:
 
 
 class EventWriter:
-    """Appends to one run's events. Whoever writes holds the run's lock.
+    """Appends to one run's events; the caller holds the run's lock.
 
     Each append is a single write followed by fdatasync. A torn tail left by a crash is cut off
     when the file is opened; a short write (a full disk) is cut off at once and raises `OSError`.
@@ -106,7 +107,7 @@ class EventWriter:
         try:
             written = os.write(self._fd, lines)
             if written < len(lines):
-                raise OSError(28, os.strerror(28))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fdatasync(self._fd)
         except OSError:
             os.ftruncate(self._fd, size)

@@ -1,9 +1,14 @@
-"""The name of every file in a run's folder; no other module spells one.
+"""The name of every file in a runs folder and in a run's folder; no other module spells one.
 
-`runs/<run>/` holds what one run is and did. Its one writer is whoever holds `lock`.
+`runs/<run>/` holds what one run is and did; only the holder of its `LOCK` writes to it. Files
+whose name begins with a dot belong to the runs folder as a whole.
 """
 
 from __future__ import annotations
+
+import re
+
+# In a run's folder
 
 #: What to train; written once, before the first event.
 SPEC = "run.json"
@@ -13,6 +18,9 @@ EVENTS = "events.jsonl"
 
 #: The newest epoch's weights and optimiser state.
 CHECKPOINT = "checkpoint"
+
+#: A checkpoint while it is written.
+CHECKPOINT_TEMPORARY = "checkpoint.tmp"
 
 #: What the job printed.
 LOG = "log.txt"
@@ -31,3 +39,54 @@ PRIORITY = "priority"
 
 #: The probability of each validation and test poster (see `postertui.predictions.table`).
 PREDICTIONS = "predictions.parquet"
+
+#: The run is trained on a cluster; holds the name of its study there.
+CLUSTER = "cluster"
+
+# In the runs folder
+
+#: The flock of the folder's supervisor.
+SUPERVISOR_LOCK = ".supervisor.lock"
+
+#: What the supervisor does, for display only.
+SUPERVISOR_STATUS = ".supervisor.json"
+
+#: What the supervisor printed.
+SUPERVISOR_LOG = ".supervisor.log"
+
+#: A request that no further run be started.
+QUEUE_PAUSED = ".paused"
+
+#: How many runs at a time, and where they are trained.
+SETTINGS = ".settings.json"
+
+#: Grows by a byte with each request, so that one `stat` shows whether anything was asked for.
+CHANGE_COUNTER = ".bell"
+
+#: Notes and tags of all runs, and the flock of a program that changes them.
+NOTES = ".notes.json"
+NOTES_LOCK = ".notes.lock"
+
+#: Closed runs as they were read last (see `postertui.runs.store.cache`).
+CACHE = ".cache"
+
+#: Where `doctor --repair` moves what is damaged.
+DAMAGED = ".damaged"
+
+_CHECKPOINT_DRAFT = re.compile(r"checkpoint\.(\d+)", re.ASCII)
+
+
+def checkpoint_draft(epoch: int) -> str:
+    """The checkpoint after `epoch`, until the epoch's event is written."""
+    return f"{CHECKPOINT}.{epoch}"
+
+
+def draft_epoch(name: str) -> int | None:
+    """The epoch of the checkpoint draft called `name`; None for any other file."""
+    match = _CHECKPOINT_DRAFT.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def is_checkpoint_file(name: str) -> bool:
+    """Whether `name` is a checkpoint, a draft of one, or one that is being written."""
+    return name == CHECKPOINT or name.startswith(f"{CHECKPOINT}.")

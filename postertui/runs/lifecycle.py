@@ -1,23 +1,177 @@
-"""The states of a run, and how its events and its lock decide which it is in."""
+"""The states of a run, and the one fold over its events that decides which it is in."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from socket import gethostname
+from typing import Literal, Self
+
+from postertui.runs import layout
+from postertui.runs.events import Event, parse_events
+from postertui.system.processes import boot_id
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 
+#: The newest event that decides a run's state.
+Milestone = Literal["start", "end", "requeue"]
+
 #: States in which nothing more happens to a run unless it is queued again.
-CLOSED: tuple[State, ...] = ("done", "failed", "cancelled")
+CLOSED_STATES: tuple[State, ...] = ("done", "failed", "cancelled")
+
+#: The `cause` of an end for lack of device memory; the next attempt gets a device to itself.
+DEVICE_MEMORY = "device-memory"
 
 
-def derive_state(last_start_or_end: str | None, end_status: str | None, locked: bool) -> State:
-    """A run's state from its newest `start`, `end` or `requeue` event and its lock."""
-    if last_start_or_end in (None, "requeue"):
-        return "queued"
-    if last_start_or_end == "start":
-        return "running" if locked else "interrupted"
-    match end_status:
-        case "done" | "failed" | "cancelled" | "interrupted":
-            return end_status
+@dataclass(slots=True)
+class RunLifecycle:
+    """What a run's events say about its course so far. `apply` folds in one event.
+
+    Attributes
+    ----------
+    attempt
+        The number of the newest attempt, 0 before the first.
+    start
+        The newest `start` event.
+    end
+        The newest `end` event, unless the run was started or queued again since.
+    milestone
+        Which of `start`, `end` and `requeue` came last; None before the first.
+    faults
+        Attempts that were lost since the run was asked for. Attempts that were stopped on request
+        or ended by a restart of the machine do not count.
+    needs_exclusive_device
+        Whether the newest attempt ended for lack of device memory.
+    """
+
+    attempt: int = 0
+    start: Event | None = None
+    end: Event | None = None
+    milestone: Milestone | None = None
+    faults: int = 0
+    needs_exclusive_device: bool = False
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> Self:
+        """The lifecycle after all of `events`."""
+        lifecycle = cls()
+        for event in events:
+            lifecycle.apply(event)
+        return lifecycle
+
+    def apply(self, event: Event) -> None:
+        """Account for the next event; one of another kind only counts its attempt."""
+        self.attempt = event["attempt"]
+        match event["event"]:
+            case "start":
+                self.faults += self.milestone == "start" and not machine_restarted(self.start)
+                self.start, self.end, self.milestone = event, None, "start"
+            case "end":
+                self.faults += bool(event.get("fault"))
+                self.needs_exclusive_device = event.get("cause") == DEVICE_MEMORY
+                self.end, self.milestone = event, "end"
+            case "requeue":
+                self.faults, self.needs_exclusive_device = 0, False
+                self.end, self.milestone = None, "requeue"
+
+    @property
+    def status(self) -> str | None:
+        """The status of `end`."""
+        return self.end.get("status") if self.end else None
+
+    @property
+    def is_started(self) -> bool:
+        """Whether an attempt began whose end was not written."""
+        return self.milestone == "start"
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more happens to the run unless it is queued again."""
+        return is_closing(self.milestone, self.status)
+
+    def state(self, *, locked: bool) -> State:
+        """The run's state; `locked` says whether some process holds its lock."""
+        match self.milestone:
+            case None | "requeue":
+                return "queued"
+            case "start":
+                return "running" if locked else "interrupted"
+        match self.status:
+            case "done" | "failed" | "cancelled" | "interrupted" as status:
+                return status
+            case _:
+                return "failed"
+
+
+def is_closing(event: str | None, status: str | None) -> bool:
+    """Whether an event of this kind and status closes its run.
+
+    An end of a status that this version does not know closes it too: training on would be wrong.
+    """
+    return event == "end" and status != "interrupted"
+
+
+def first_replaced_epoch(event: Event) -> int | None:
+    """The epoch from which on `event` replaces what was written before; None where it does not.
+
+    An attempt that starts over replaces earlier attempts' epochs from its first one on, and an
+    epoch that is written again replaces the old one and all after it.
+    """
+    match event["event"]:
+        case "epoch":
+            first = event.get("epoch")
+        case "start":
+            first = event.get("from_epoch")
         case _:
-            return "failed"
+            return None
+    return first if isinstance(first, int) else 1
+
+
+def effective_epochs(events: Iterable[Event]) -> list[Event]:
+    """The `epoch` events that count, in order, without those that were replaced."""
+    epochs: list[Event] = []
+    for event in events:
+        first = first_replaced_epoch(event)
+        while first is not None and epochs and epochs[-1]["epoch"] >= first:
+            epochs.pop()
+        if event["event"] == "epoch":
+            epochs.append(event)
+    return epochs
+
+
+def median_epoch_seconds(events: Iterable[Event]) -> float | None:
+    """The (upper) median of the epochs' seconds; None where none says."""
+    seconds = sorted(
+        event["seconds"]
+        for event in events
+        if event["event"] == "epoch" and isinstance(event.get("seconds"), int | float)
+    )
+    return seconds[len(seconds) // 2] if seconds else None
+
+
+def machine_restarted(start: Event | None) -> bool:
+    """Whether this machine was restarted since the attempt that `start` began.
+
+    False for an attempt on another machine, whose restarts cannot be seen from here.
+    """
+    if start is None or start.get("host", gethostname()) != gethostname():
+        return False
+    return bool(start.get("boot", boot_id()) != boot_id())
+
+
+def read_events(run_folder: Path) -> list[Event]:
+    """The run's whole events, read without its lock; none where there is no file yet.
+
+    Raises `DamagedEventsError` and `OSError`.
+    """
+    try:
+        data = (run_folder / layout.EVENTS).read_bytes()
+    except FileNotFoundError:
+        return []
+    return parse_events(data)[0]
+
+
+def read_lifecycle(run_folder: Path) -> RunLifecycle:
+    """The run's lifecycle by its file. Raises `DamagedEventsError` and `OSError`."""
+    return RunLifecycle.of(read_events(run_folder))

@@ -9,7 +9,7 @@ from postertui.system.locks import FileLock, is_held
 
 
 class RunLock(FileLock):
-    """The flock on `runs/<run>/lock`. Whoever holds it is the run's one writer."""
+    """The flock on `runs/<run>/lock`. Its holder is the run's one writer."""
 
     def __init__(self, run_folder: Path) -> None:
         super().__init__(run_folder / layout.LOCK)

@@ -1,28 +1,29 @@
-"""Notes and tags that people give to runs: `runs/.notes.json`, one file for all runs.
+"""Notes and tags that users give to runs: `runs/.notes.json`, one file for all runs.
 
 A run's own folder belongs to its one writer, so notes are kept beside the runs.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
 
+from postertui.runs import layout
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
+from postertui.system.locks import FileLock
 
-NAME = ".notes.json"
+#: Seconds to wait for another program that changes the notes.
+LOCK_TIMEOUT = 10.0
+
 _TAG = re.compile(r"[^\s,#()\"]+")
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What somebody wrote about a run."""
+    """What a user wrote about a run."""
 
     text: str = ""
     tags: tuple[str, ...] = ()
@@ -38,7 +39,7 @@ class _File(msgspec.Struct, frozen=True):
 
 def read_notes(folder: Path) -> dict[str, Note]:
     """Notes by run. Raises `UserError` where the file is damaged; no file is no notes."""
-    path = folder / NAME
+    path = folder / layout.NOTES
     try:
         return msgspec.json.decode(path.read_bytes(), type=_File).runs
     except FileNotFoundError:
@@ -58,25 +59,17 @@ def change_notes(
     Raises `UserError` or `OSError`.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _lock(folder):
+    with FileLock(folder / layout.NOTES_LOCK) as lock:
+        if not lock.acquire(LOCK_TIMEOUT):
+            raise UserError(f"{folder}: another program holds the notes; try again", exit_code=1)
         notes = read_notes(folder)
         notes.update({run: change(notes.get(run, Note())) for run in runs})
         notes = {run: note for run, note in sorted(notes.items()) if note}
         data = msgspec.json.format(msgspec.json.encode(_File(notes)), indent=1) + b"\n"
-        write_atomic(folder / NAME, data)
+        write_atomic(folder / layout.NOTES, data)
     return notes
 
 
 def parse_tags(text: str) -> tuple[str, ...]:
-    """The tags in what a person typed: words, with or without `#` and commas."""
+    """The tags in what a user typed: words, with or without `#` and commas."""
     return tuple(dict.fromkeys(_TAG.findall(text)))
-
-
-@contextlib.contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    fd = os.open(folder / ".notes.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)

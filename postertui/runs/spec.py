@@ -15,6 +15,7 @@ import msgspec
 from postertui.data.weights import Weights
 from postertui.runs import layout
 from postertui.study import Mode, Variant
+from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
 from postertui.system.text import slugify
 
@@ -22,7 +23,7 @@ _RUN_NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,63}", re.ASCII)
 
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a job needs to know to train one run (the content of `run.json`).
+    """Everything a job needs to train one run (the content of `run.json`).
 
     `data` is the absolute path of the data folder and `data_fingerprint` its content's digest.
     Base rates are unknown for a history that was imported without its data, and `label` is then
@@ -73,7 +74,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_folder(folder: Path, run: str) -> Path:
-    """The folder of the run called `run`, which is data and never a path.
+    """The folder of the run called `run`, which is data and never taken as a path.
 
     Raises `UserError` for a name that no run can have: anything but `[a-z0-9._-]{1,64}`, or one
     that starts with a dot.
@@ -107,7 +108,7 @@ def write_spec(folder: Path, spec: RunSpec) -> bool:
     if target.exists():
         return False
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
+    draft = Path(tempfile.mkdtemp(prefix=DRAFT_PREFIX, dir=folder))
     try:
         path = draft / layout.SPEC
         path.touch(mode=0o600)

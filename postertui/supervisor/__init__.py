@@ -1,28 +1,34 @@
 """The queue and its jobs: a detached process per runs folder, alive while there is work.
 
-The folder is the queue. Every run whose newest milestone is none, `requeue`, or an end called
-`interrupted` is work; nothing else says so, and nothing has to be repaired after a crash.
+The folder is the queue. Every run without a milestone, or whose newest is `requeue` or an end with
+the status `interrupted`, is work; nothing else decides that, and nothing has to be repaired after
+a crash.
 
-What people want is said by files, so that asking twice is asking once and no process has to
-listen at that moment:
+Requests are files, so that repeating one changes nothing and no process has to listen at that
+moment (`postertui.runs.layout` has every name):
 
-    runs/<run>/cancel    the run shall end; whoever holds its lock appends `end` and removes this
-    runs/<run>/paused    the run shall wait; one that is trained stops after its epoch
+    runs/<run>/cancel    the run is to end; the holder of its lock appends `end` and removes this
+    runs/<run>/paused    the run is to wait; one that is being trained stops after its epoch
     runs/<run>/priority  a whole number, higher goes earlier
     runs/.paused         no further run is started
-    runs/.bell           grows by a byte at each request; the supervisor looks when it has grown
-    runs/.settings.json  how many jobs; read at each look
+    runs/.bell           the change counter: grows by a byte with each request
+    runs/.settings.json  how many jobs; read at each scan
     runs/.supervisor.lock  flock held by the supervisor
-    runs/.supervisor.json  what it is doing, for people; never needed for a decision
+    runs/.supervisor.json  what it is doing, for display; never needed for a decision
     runs/.supervisor.log   what it printed
 
-One rule makes it safe: **only who holds a run's lock writes to the run**. A job holds it while it
-trains. A queued run is cancelled, retried or given up by taking its lock, reading its events
-again, and appending. So of a cancel and a finish that meet, the first to append wins, and the
-second sees it.
+One rule makes it safe: **only the holder of a run's lock writes to the run**. A job holds it while
+it trains. A queued run is cancelled, retried or given up by taking its lock, reading its events
+again, and appending. So when a cancel and a finish meet, the first to append wins, and the second
+sees it.
 
-`requests` is for clients (command line, dashboard), `settle` appends what a job no longer can,
-`queue` decides without touching anything, `looking` reads what it decides by, `watching` says when
-a silent run is given up, `service` is the process, `backend` the interface behind which jobs run
-and `local` this machine's jobs.
+- `requests`: for clients (command line, dashboard)
+- `plan`: which runs a study asks for
+- `queue`: the order, decided without input or output
+- `probe`: what the queue reads from a run's folder
+- `stall`: when a silent run is given up
+- `lost_runs`: the end that a lost job could not write
+- `folder`: the files of the runs folder that belong to no single run
+- `service`: the process
+- `backends`: the interface behind which jobs run, this machine's and a cluster's
 """

@@ -1,6 +1,6 @@
 """`python -m postertui.supervisor RUNS [--jobs N]`: start the folder's supervisor and return.
 
-What stays is a grandchild without a terminal, which nobody has to wait for. Exit code 0: it has
+What stays is a grandchild without a terminal, which need not be waited for. Exit code 0: it has
 the folder's lock and works; 3: another one holds it; 1: it could not start (one line says why).
 """
 
@@ -13,6 +13,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from postertui.runs import layout
 from postertui.supervisor import folder as files
 from postertui.supervisor.backends.base import Backend
 from postertui.supervisor.backends.local import LocalJobs
@@ -55,41 +56,44 @@ def main() -> int:
         os._exit(code)
 
 
-def serve(folder: Path, jobs: int | None, answer: int | None) -> int:
-    """Be the supervisor of `folder` until there is no work left."""
+def serve(folder: Path, jobs: int | None, report_fd: int | None) -> int:
+    """Run the supervisor of `folder` until there is no work left; the exit code.
+
+    `report_fd` is closed after it has carried `ready`, `held` or one line of error.
+    """
     try:
-        # Not only the umask of whoever starts it decides who may read what jobs write.
+        # What jobs write is private, whatever the umask of the caller.
         os.umask(0o077)
-        lock = FileLock(folder / files.LOCK)
+        lock = FileLock(folder / layout.SUPERVISOR_LOCK)
         if not lock.acquire():
-            _say(answer, b"held")
+            _report(report_fd, b"held")
             return HELD
-        _detach_stdio(folder, stay=answer is None)
-        (folder / files.BELL).unlink(missing_ok=True)
+        _detach_stdio(folder, stay=report_fd is None)
+        (folder / layout.CHANGE_COUNTER).unlink(missing_ok=True)
         supervisor = Supervisor(folder, choose_backend(folder, jobs))
     except OSError as error:
-        _say(answer, f"{error.filename or folder}: {error.strerror}\n".encode())
+        _report(report_fd, f"{error.filename or folder}: {error.strerror}\n".encode())
         return 1
     except UserError as error:
-        _say(answer, f"{error}\n".encode())
+        _report(report_fd, f"{error}\n".encode())
         return 1
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: supervisor.stop())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    _say(answer, b"ready")
+    _report(report_fd, b"ready")
     while True:
         try:
             supervisor.run()
         finally:
             supervisor.finish()
             lock.release()
-        # Whoever queued a run while the lock was still held relies on somebody looking again.
+        # A client that queued a run while the lock was still held started no supervisor.
         if supervisor.is_stopping or not supervisor.has_work() or not lock.acquire():
             return 0
 
 
 def choose_backend(folder: Path, jobs: int | None) -> Backend:
-    """The way to run jobs that the folder's settings ask for."""
+    """The backend that the folder's settings ask for."""
     settings = files.read_settings(folder)
     if settings.on is None:
         return LocalJobs(folder, jobs, memory_limit())
@@ -117,10 +121,10 @@ def memory_limit() -> int | None:
     return total * 4 // 5
 
 
-def _say(answer: int | None, text: bytes) -> None:
-    if answer is not None:
-        os.write(answer, text)
-        os.close(answer)
+def _report(fd: int | None, text: bytes) -> None:
+    if fd is not None:
+        os.write(fd, text)
+        os.close(fd)
 
 
 def _detach_stdio(folder: Path, *, stay: bool) -> None:
@@ -128,7 +132,7 @@ def _detach_stdio(folder: Path, *, stay: bool) -> None:
     if stay:
         return
     nothing = os.open(os.devnull, os.O_RDONLY)
-    log = os.open(folder / files.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log = os.open(folder / layout.SUPERVISOR_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(nothing, 0)
     os.dup2(log, 1)
     os.dup2(log, 2)

@@ -9,18 +9,13 @@ from pathlib import Path
 
 import msgspec
 
+from postertui.runs import layout
+from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.processes import Process
-
-LOCK = ".supervisor.lock"
-STATUS = ".supervisor.json"
-LOG = ".supervisor.log"
-PAUSED = ".paused"
-BELL = ".bell"
-SETTINGS = ".settings.json"
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What a client asked of the supervisor. `jobs`: at a time per GPU, or on the CPU.
+    """What clients requested of the supervisor. `jobs`: at a time per GPU, or on the CPU.
 
     `on` is where runs are trained (`ray:HOST:PORT`), None on this machine; `gpu` the share of a
     GPU that a run takes there.
@@ -44,8 +39,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """What the supervisor does. `running` is False where there is none.
 
     `slots` is how many runs are trained at a time, 0 where machines come and go. `queued` counts
-    the runs that wait. `waiting` says, for people, why none is started although some wait (paused,
-    no room on disk); None where nothing is in the way.
+    the runs that wait. `waiting` is the message to show when none is started although some wait
+    (paused, no room on disk); None where nothing is in the way.
     """
 
     running: bool = False
@@ -63,32 +58,34 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 def read_status(folder: Path) -> Status:
     """What the newest supervisor wrote about itself, whether or not it still runs."""
     try:
-        return msgspec.json.decode((folder / STATUS).read_bytes(), type=Status)
+        return msgspec.json.decode((folder / layout.SUPERVISOR_STATUS).read_bytes(), type=Status)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return Status()
 
 
 def read_settings(folder: Path) -> Settings:
+    """What clients requested; the defaults where nothing was, or where it cannot be read."""
     try:
-        return msgspec.json.decode((folder / SETTINGS).read_bytes(), type=Settings)
+        return msgspec.json.decode((folder / layout.SETTINGS).read_bytes(), type=Settings)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return Settings()
 
 
-def ring(folder: Path) -> None:
-    """Let the supervisor look at the folder soon; harmless where there is none."""
+def notify(folder: Path) -> None:
+    """Count up the change counter, so that supervisor and readers scan the folder soon."""
     with contextlib.suppress(OSError):
-        fd = os.open(folder / BELL, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        fd = os.open(folder / layout.CHANGE_COUNTER, flags, 0o600)
         try:
             os.write(fd, b".")
         finally:
             os.close(fd)
 
 
-def bell(folder: Path) -> int:
-    """How often it was rung; a look is due when this differs from the time before."""
+def change_count(folder: Path) -> int:
+    """The change counter; a scan is due when it differs from the one before."""
     try:
-        return (folder / BELL).stat().st_size
+        return (folder / layout.CHANGE_COUNTER).stat().st_size
     except OSError:
         return 0
 
@@ -97,7 +94,7 @@ def has_room(folder: Path) -> bool:
     """Whether a little can be written to the folder's file system."""
     fd = -1
     try:
-        fd, name = tempfile.mkstemp(prefix=".new-", dir=folder)
+        fd, name = tempfile.mkstemp(prefix=DRAFT_PREFIX, dir=folder)
         Path(name).unlink()
         os.write(fd, bytes(1 << 16))
         os.fdatasync(fd)

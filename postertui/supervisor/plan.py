@@ -32,7 +32,7 @@ RECORDED = ("numpy", "keras", "tensorflow", "jax")
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """The runs that a study asks for, sorted by what there is of them.
 
     `specs` in the order in which they are to be trained. `rare` names the genres that were left
@@ -67,8 +67,8 @@ def plan(
     mode: Mode | None = None,
     all_genres: bool = False,
     now: float | None = None,
-) -> Plan:
-    """What `study`, narrowed and changed by the rest, asks for; nothing is written.
+) -> TrainingPlan:
+    """The runs of `study`, narrowed and changed by the other arguments; nothing is written.
 
     `variants` are names or globs of the study's, or variants themselves; none means all.
     `genres` are names or globs; a genre that is named is kept however rare. `states` are the runs
@@ -102,7 +102,7 @@ def plan(
                     train_base_rate=rates[genre][0],
                     test_base_rate=rates[genre][1],
                     mode=mode or study.mode,
-                    # A little apart, so that the queue keeps the order of the study.
+                    # Distinct times, so that the queue keeps the order of the study.
                     created=created + len(specs) * 1e-6,
                     versions=versions,
                 )
@@ -111,11 +111,11 @@ def plan(
     for run, spec in specs.items():
         groups[_group(states.get(run))].append(spec)
     sorted_groups = {name: tuple(group) for name, group in groups.items()}
-    return Plan(specs=tuple(specs.values()), rare=rare, **sorted_groups)
+    return TrainingPlan(specs=tuple(specs.values()), rare=rare, **sorted_groups)
 
 
 def queue(folder: Path, specs: Iterable[RunSpec]) -> int:
-    """Write the runs that are not there yet; how many. The caller sees to a supervisor.
+    """Write the runs that are not there yet; how many. Call `ensure_supervisor` afterwards.
 
     Raises `UserError` where the folder cannot be written.
     """
@@ -203,16 +203,18 @@ def _chosen_genres(
     if asked:
         chosen: list[str] = []
         for pattern in asked:
-            found = [g for g in dataset.genres if fnmatch.fnmatchcase(_plain(g), _plain(pattern))]
-            if not found:
+            matching = [
+                g for g in dataset.genres if fnmatch.fnmatchcase(_plain(g), _plain(pattern))
+            ]
+            if not matching:
                 close = difflib.get_close_matches(pattern, dataset.genres, n=3, cutoff=0.5)
-                known = (
+                hint = (
                     f"did you mean {' or '.join(close)}?"
                     if close
                     else (f"there are {', '.join(dataset.genres)}")
                 )
-                raise UserError(f"{dataset.path}: no genre `{pattern}`; {known}")
-            chosen.extend(found)
+                raise UserError(f"{dataset.path}: no genre `{pattern}`; {hint}")
+            chosen.extend(matching)
         return list(dict.fromkeys(chosen)), ()
     genres = dataset.genres
     if study.genres is not None:
@@ -232,9 +234,9 @@ def _plain(name: str) -> str:
 def _check_cohorts(dataset: Dataset, train: tuple[int, ...], test: tuple[int, ...]) -> None:
     for cohort in (*train, *test):
         if cohort not in dataset.cohorts:
-            there = ", ".join(map(str, dataset.cohorts))
+            available = ", ".join(map(str, dataset.cohorts))
             raise UserError(
-                f"{dataset.path}: no cohort {cohort}; there are {there} "
+                f"{dataset.path}: no cohort {cohort}; there are {available} "
                 "(--train-cohorts, --test-cohorts)"
             )
     if both := cohorts_in_both(train, test):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Entry:
+class QueuedRun:
     """A run that waits. `created` is when it was asked for; `exclusive`: with a device to itself.
 
-    `paused`: somebody wants it to wait until they say otherwise.
+    `paused`: it was asked to wait.
     """
 
     run: str
@@ -21,11 +21,11 @@ class Entry:
     paused: bool = False
 
 
-def in_order(waiting: Iterable[Entry], current: str | None = None) -> list[Entry]:
-    """The runs in the order in which they are given out.
+def in_order(waiting: Iterable[QueuedRun], current: str | None = None) -> list[QueuedRun]:
+    """The runs in the order in which they are started.
 
     Genres follow each other as they were first asked for among those that wait, `current` (the
-    genre of the newest run given out) before the others, so that one genre's variants are all
+    genre of the newest run started) before the others, so that one genre's variants are all
     there to compare before the next begins.
     """
     entries = [entry for entry in waiting if not entry.paused]

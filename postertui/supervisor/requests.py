@@ -1,4 +1,4 @@
-"""What clients ask for: cancel, retry, priority, pause, a supervisor, its status.
+"""Requests of clients: cancel, retry, priority, pause, a supervisor, its status.
 
 Each request is idempotent, works whether or not a supervisor runs, and is safe to repeat after a
 crash. Run names are checked: one that is no run's name raises `UserError`.
@@ -12,19 +12,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from postertui.runs import layout
 from postertui.runs.events import DamagedEventsError
+from postertui.runs.lifecycle import RunLifecycle, read_lifecycle
 from postertui.runs.lock import is_locked
 from postertui.runs.spec import run_folder
+from postertui.runs.transitions import CANCELLED, NewEvent, append_under_lock
 from postertui.supervisor import folder as files
 from postertui.supervisor.folder import JobStatus, Status
-from postertui.supervisor.settle import RunLifecycle, append_under_lock, read_lifecycle
+from postertui.supervisor.probe import is_paused as is_run_paused
+from postertui.supervisor.probe import read_priority
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
 from postertui.system.locks import is_held
@@ -33,8 +36,8 @@ from postertui.system.processes import child_environment
 #: What became of a request for one run. `requested`: its job will act on it.
 Outcome = Literal["done", "requested", "unchanged", "damaged", "missing"]
 
-#: Below this, in bytes, a disk counts as full for the banner.
-LITTLE_ROOM = 1 << 20
+#: Below this, a disk counts as full for the banner.
+LOW_SPACE_BYTES = 1 << 20
 
 
 def cancel(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
@@ -51,7 +54,7 @@ def retry(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
 
 
 def set_priority(folder: Path, runs: Iterable[str], priority: int) -> dict[str, Outcome]:
-    """Let these runs go earlier (above 0) or later (below 0) than others; 0 is the default."""
+    """Train these runs earlier (above 0) or later (below 0) than others; 0 is the default."""
 
     def write(path: Path) -> Outcome:
         if priority:
@@ -65,17 +68,14 @@ def set_priority(folder: Path, runs: Iterable[str], priority: int) -> dict[str, 
 
 def priority(folder: Path, run: str) -> int:
     """The run's priority."""
-    try:
-        return int((run_folder(folder, run) / layout.PRIORITY).read_text())
-    except (OSError, ValueError):
-        return 0
+    return read_priority(run_folder(folder, run))
 
 
 def pause_runs(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
-    """Let these runs wait. Those that are trained stop after their epoch and can go on."""
+    """Make these runs wait. Those that are being trained stop after their epoch."""
 
     def request(path: Path) -> Outcome:
-        if read_lifecycle(path).is_closed or (path / layout.PAUSED).exists():
+        if read_lifecycle(path).is_closed or is_run_paused(path):
             return "unchanged"
         is_trained = is_locked(path)
         (path / layout.PAUSED).touch(mode=0o600)
@@ -88,7 +88,7 @@ def resume_runs(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
     """Take back `pause_runs`. Call `ensure_supervisor` afterwards."""
 
     def request(path: Path) -> Outcome:
-        if not (path / layout.PAUSED).exists():
+        if not is_run_paused(path):
             return "unchanged"
         (path / layout.PAUSED).unlink(missing_ok=True)
         return "done"
@@ -97,26 +97,27 @@ def resume_runs(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
 
 
 def pause(folder: Path) -> None:
-    """Start no further run; those that run go on to their end."""
-    with _explained(folder):
-        (folder / files.PAUSED).touch(mode=0o600)
-    files.ring(folder)
+    """Start no further run; those that are being trained go on to their end."""
+    with _os_errors_explained(folder):
+        (folder / layout.QUEUE_PAUSED).touch(mode=0o600)
+    files.notify(folder)
 
 
 def resume(folder: Path) -> None:
     """Take back `pause`. Call `ensure_supervisor` afterwards."""
-    with _explained(folder):
-        (folder / files.PAUSED).unlink(missing_ok=True)
-    files.ring(folder)
+    with _os_errors_explained(folder):
+        (folder / layout.QUEUE_PAUSED).unlink(missing_ok=True)
+    files.notify(folder)
 
 
 def is_paused(folder: Path) -> bool:
-    return (folder / files.PAUSED).exists()
+    """Whether the whole queue was asked to wait."""
+    return (folder / layout.QUEUE_PAUSED).exists()
 
 
-def ring(folder: Path) -> None:
-    """Tell the supervisor, if there is one, that something was queued."""
-    files.ring(folder)
+def notify(folder: Path) -> None:
+    """Have supervisor and readers scan the folder soon, because something was queued."""
+    files.notify(folder)
 
 
 def ensure_supervisor(
@@ -128,26 +129,26 @@ def ensure_supervisor(
     follows it. `on` is a cluster's address or `here`; without it, runs are trained where they were
     before. Raises `UserError` where none can be started, or where one works elsewhere.
     """
-    with _explained(folder):
+    with _os_errors_explained(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         before = files.read_settings(folder)
-        asked = files.Settings(
+        requested = files.Settings(
             jobs=before.jobs if jobs is None else jobs,
             on=before.on if on is None else None if on == "here" else on,
             gpu=before.gpu if gpu is None else gpu,
         )
-        if asked.on != before.on and is_held(folder / files.LOCK):
+        if requested.on != before.on and is_held(folder / layout.SUPERVISOR_LOCK):
             where = before.on or "this machine"
             raise UserError(f"{folder}: runs are being trained on {where}; stop them first")
-        if asked != before:
-            write_atomic(folder / files.SETTINGS, msgspec.json.encode(asked) + b"\n")
-    files.ring(folder)
-    if is_held(folder / files.LOCK):
+        if requested != before:
+            write_atomic(folder / layout.SETTINGS, msgspec.json.encode(requested) + b"\n")
+    files.notify(folder)
+    if is_held(folder / layout.SUPERVISOR_LOCK):
         return False
     command = [sys.executable, "-P", "-m", "postertui.supervisor", os.fspath(folder.absolute())]
     if jobs is not None:
         command += ["--jobs", str(jobs)]
-    with _explained(folder):
+    with _os_errors_explained(folder):
         result = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
@@ -168,10 +169,10 @@ def ensure_supervisor(
 def stop_supervisor(folder: Path, patience: float = 10.0) -> bool:
     """Stop the supervisor and its jobs; what they trained can be resumed. True when it is gone."""
     process = files.read_status(folder).process
-    if process is not None and is_held(folder / files.LOCK):
+    if process is not None and is_held(folder / layout.SUPERVISOR_LOCK):
         process.signal(signal.SIGTERM)
     deadline = time.monotonic() + patience
-    while is_held(folder / files.LOCK):
+    while is_held(folder / layout.SUPERVISOR_LOCK):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
@@ -181,16 +182,18 @@ def stop_supervisor(folder: Path, patience: float = 10.0) -> bool:
 def status(folder: Path) -> Status:
     """What the supervisor does now."""
     written = files.read_status(folder)
-    if not is_held(folder / files.LOCK):
+    if not is_held(folder / layout.SUPERVISOR_LOCK):
         waiting = "paused; `postertui resume` goes on" if is_paused(folder) else None
         return Status(queued=written.queued, waiting=waiting)
     waiting = written.waiting
-    if waiting is None and _free_bytes(folder) < LITTLE_ROOM:
+    if waiting is None and _free_bytes(folder) < LOW_SPACE_BYTES:
         waiting = f"no room left on the disk of {folder}; the queue waits"
     return msgspec.structs.replace(written, running=True, waiting=waiting)
 
 
-def _each(folder: Path, runs: Iterable[str], request: Any) -> dict[str, Outcome]:
+def _each(
+    folder: Path, runs: Iterable[str], request: Callable[[Path], Outcome]
+) -> dict[str, Outcome]:
     outcomes: dict[str, Outcome] = {}
     for run in runs:
         path = run_folder(folder, run)
@@ -198,40 +201,40 @@ def _each(folder: Path, runs: Iterable[str], request: Any) -> dict[str, Outcome]
             outcomes[run] = "missing"
             continue
         try:
-            with _explained(path):
+            with _os_errors_explained(path):
                 outcomes[run] = request(path)
         except DamagedEventsError:
             outcomes[run] = "damaged"
-    files.ring(folder)
+    files.notify(folder)
     return outcomes
 
 
 def _cancel(path: Path) -> Outcome:
-    found: list[str | None] = []
+    statuses_found: list[str | None] = []
 
-    def end(state: RunLifecycle) -> tuple[str, dict[str, Any]] | None:
-        if state.is_closed:
-            found.append(state.status)
+    def end(lifecycle: RunLifecycle) -> NewEvent | None:
+        if lifecycle.is_closed:
+            statuses_found.append(lifecycle.status)
             return None
-        return "end", {"status": "cancelled", "reason": "cancelled"}
+        return CANCELLED
 
     if read_lifecycle(path).is_closed:
         return "unchanged"
-    # The wish is there before the lock is tried: whoever holds it sees one or the other.
-    wish = path / layout.CANCEL
-    wish.touch(mode=0o600)
+    # The request is written before the lock is tried: its holder sees one or the other.
+    request = path / layout.CANCEL
+    request.touch(mode=0o600)
     appended = append_under_lock(path, end)
     if appended is None:
         return "requested"
-    wish.unlink(missing_ok=True)
+    request.unlink(missing_ok=True)
     (path / layout.PAUSED).unlink(missing_ok=True)
-    # Its job may have acted on the wish already.
-    return "done" if appended or found == ["cancelled"] else "unchanged"
+    # Its job may have acted on the request already.
+    return "done" if appended or statuses_found == ["cancelled"] else "unchanged"
 
 
 def _retry(path: Path) -> Outcome:
-    def requeue(state: RunLifecycle) -> tuple[str, dict[str, Any]] | None:
-        if state.milestone != "end" or state.status == "done":
+    def requeue(lifecycle: RunLifecycle) -> NewEvent | None:
+        if lifecycle.milestone != "end" or lifecycle.status == "done":
             return None
         return "requeue", {}
 
@@ -245,13 +248,13 @@ def _free_bytes(folder: Path) -> int:
     try:
         room = os.statvfs(folder)
     except OSError:
-        return LITTLE_ROOM
+        return LOW_SPACE_BYTES
     return room.f_bavail * room.f_frsize
 
 
 @contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """An operating system's refusal as one line for people."""
+def _os_errors_explained(path: Path) -> Iterator[None]:
+    """Turn an `OSError` into a `UserError` that names the file."""
     try:
         yield
     except OSError as error:
@@ -266,13 +269,13 @@ __all__ = [
     "cancel",
     "ensure_supervisor",
     "is_paused",
+    "notify",
     "pause",
     "pause_runs",
     "priority",
     "resume",
     "resume_runs",
     "retry",
-    "ring",
     "set_priority",
     "status",
     "stop_supervisor",

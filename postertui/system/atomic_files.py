@@ -1,4 +1,4 @@
-"""Files that are whole: who reads one sees the old content or the new, whatever ends the writer."""
+"""Files that are replaced as a whole: a reader sees the old content or the new, never a part."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-#: What a draft's name begins with; readers of folders pass over it.
+#: What a draft's name begins with; readers of folders ignore it.
 DRAFT_PREFIX = ".new-"
 
 

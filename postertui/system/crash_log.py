@@ -1,4 +1,4 @@
-"""An error that nobody foresaw: one line on the screen, the traceback in a log."""
+"""Unexpected errors: one line on the screen, the traceback in a log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from postertui.system.user_folders import user_folder
 
 
 def log_traceback(error: BaseException) -> str:
-    """Append the traceback to a log that only the user reads; a line that says what and where."""
+    """Append the traceback to a log that only the user can read; one line for the screen."""
     what = strip_control_chars(f"{type(error).__name__}: {error}".splitlines()[0])[:300]
     try:
         log = _write(error)

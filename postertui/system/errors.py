@@ -1,4 +1,4 @@
-"""The one exception that is a message to a person."""
+"""The one exception whose message is meant for the user."""
 
 from __future__ import annotations
 

@@ -20,7 +20,10 @@ class FileLock:
         self._fd: int | None = None
 
     def acquire(self, patience: float = LOCK_PATIENCE) -> bool:
-        """Take the lock if nobody holds it. Raises `OSError` where it cannot be made."""
+        """Take the lock, waiting up to `patience` seconds; False where another process keeps it.
+
+        Raises `OSError` where the file cannot be opened.
+        """
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         deadline = time.monotonic() + patience
         while True:
@@ -82,7 +85,7 @@ def is_held(lock: Path) -> bool:
 
 def hold_folder(folder: Path) -> int | None:
     """The descriptor of a folder locked for as long as this process lives; None where another
-    has it. For drafts that a later process may clear away once their maker is gone.
+    process has it. For drafts that a later process may remove once their maker is gone.
     """
     try:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -1,6 +1,6 @@
-"""Who a process is: a pid alone may name another one after a while, or after a restart.
+"""The identity of a process: a pid alone may name another one later, or after a restart.
 
-A flock tells whether somebody works on a run; what is here only confirms whom to signal.
+Whether a run is being trained follows from its flock; a process is only identified to signal it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Process(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_event(cls, event: dict[str, Any]) -> Process | None:
-        """The process that wrote a `start` event; None where the event does not say."""
+        """The process that wrote a `start` event; None where the event does not name one."""
         try:
             return msgspec.convert(event, cls)
         except msgspec.ValidationError:

@@ -1,4 +1,4 @@
-"""Text for people: made safe for a terminal, and numbers in words."""
+"""Text for display: control characters removed, plurals, slugs."""
 
 from __future__ import annotations
 

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Literal
 
-_USUAL = {"CACHE": ".cache", "CONFIG": ".config", "STATE": ".local/state"}
+_DEFAULTS = {"CACHE": ".cache", "CONFIG": ".config", "STATE": ".local/state"}
 
 
 def user_folder(kind: Literal["CACHE", "CONFIG", "STATE"]) -> Path:
-    """`$XDG_<kind>_HOME`, else its usual place; it need not exist."""
-    return Path(os.environ.get(f"XDG_{kind}_HOME") or Path.home() / _USUAL[kind])
+    """`$XDG_<kind>_HOME`, else its default; it need not exist."""
+    return Path(os.environ.get(f"XDG_{kind}_HOME") or Path.home() / _DEFAULTS[kind])

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from postertui.cli import cli
-from postertui.doctor.places import file_system, locks_are_kept
+from postertui.doctor.folders import file_system, locks_work
 from postertui.supervisor import requests
 from postertui.supervisor.backends.local import RUNS_FOLDER_VARIABLE
 from tests.supervisor.conftest import cheap, folder
@@ -89,8 +89,8 @@ def test_drafts_of_the_dead_are_removed_but_not_those_of_the_living(
         (draft / "run.json").touch()
     os.utime(old, (time.time() - 7200,) * 2)
     where = ("--runs", str(folder), "--data", str(tmp_path / "none"))
-    assert "found 1 drafts" in texts(doctor(*where)[1], "runs", "note")
-    assert "removed 1 drafts" in texts(doctor(*where, "--repair")[1], "runs")
+    assert "found 1 stale draft" in texts(doctor(*where)[1], "runs", "note")
+    assert "removed 1 stale draft" in texts(doctor(*where, "--repair")[1], "runs")
     assert new.is_dir()
     assert not old.exists()
 
@@ -164,7 +164,7 @@ def test_kind_of_file_system_is_that_of_the_nearest_mount(path: str, kind: str) 
 def test_network_file_system_is_said_so(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("postertui.doctor.places.file_system", lambda _: "nfs4")
+    monkeypatch.setattr("postertui.doctor.folders.file_system", lambda _: "nfs4")
     code, found = doctor("--runs", str(folder), "--data", str(tmp_path / "none"))
     assert code == 0
     assert "network file system (nfs4)" in texts(found, "runs", "note")
@@ -173,10 +173,10 @@ def test_network_file_system_is_said_so(
 def test_locks_that_do_not_keep_anybody_out_are_found(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert locks_are_kept(folder)
+    assert locks_work(folder)
     # A file system on which the second one gets the lock too: the child finds another file.
-    monkeypatch.setattr("postertui.doctor.places._PROBE", "import sys; sys.exit(9)")
-    assert not locks_are_kept(folder)
+    monkeypatch.setattr("postertui.doctor.folders._PROBE", "import sys; sys.exit(9)")
+    assert not locks_work(folder)
     code, found = doctor("--runs", str(folder), "--data", str(tmp_path / "none"))
     assert code == 1
     assert "does not keep flock locks" in texts(found, "runs", "wrong")

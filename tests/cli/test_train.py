@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from postertui.supervisor import folder as files
+from postertui.runs import layout
 from postertui.supervisor import requests
 from postertui.system.locks import is_held
 from tests.supervisor.conftest import cheap, folder
@@ -152,7 +152,7 @@ def test_ctrl_c_of_one_that_only_watches_leaves_the_runs_alone(folder: Path, dat
     _, said = client.communicate(timeout=60)
     assert client.returncode == 130
     assert "No longer watching; the runs go on." in said
-    assert is_held(folder / files.LOCK)
+    assert is_held(folder / layout.SUPERVISOR_LOCK)
     assert requests.stop_supervisor(folder, patience=60)
 
 

@@ -92,7 +92,7 @@ def test_strings_of_a_run_are_clean_and_the_record_is_as_it_is(tmp_path: Path) -
 def test_of_many_runs_the_first_are_told_before_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("postertui.runs.store.reader.AT_A_TIME", 40)
+    monkeypatch.setattr("postertui.runs.store.reader.BATCH", 40)
     write_runs(tmp_path / "runs", 250, epochs=2)
     told: list[int] = []
     whole = threading.Event()

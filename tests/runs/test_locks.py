@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from postertui.runs.lifecycle import derive_state
+from postertui.runs.lifecycle import RunLifecycle
 from postertui.runs.lock import RunLock, is_locked
 from postertui.system.locks import FileLock, is_held
 from postertui.system.processes import Process, memory_of
@@ -122,4 +122,5 @@ def test_signal_reaches_only_the_very_process() -> None:
 def test_state_follows_from_events_and_lock(
     milestone: str | None, status: str | None, locked: bool, state: str
 ) -> None:
-    assert derive_state(milestone, status, locked) == state
+    events = [{"event": milestone, "attempt": 1, "status": status}] if milestone else []
+    assert RunLifecycle.of(events).state(locked=locked) == state

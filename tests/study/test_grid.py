@@ -32,7 +32,7 @@ def data(tmp_path: Path) -> Dataset:
     )
 
 
-def genres_of(plan: launch.Plan) -> list[str]:
+def genres_of(plan: launch.TrainingPlan) -> list[str]:
     return list(dict.fromkeys(spec.genre for spec in plan.specs))
 
 

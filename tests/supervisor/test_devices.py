@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from postertui.supervisor.backends import devices, local
 from postertui.supervisor.backends.devices import Slot, make_slots
 from postertui.supervisor.backends.local import LocalJobs, job_environment
-from postertui.supervisor.queue import Entry, in_order
+from postertui.supervisor.queue import QueuedRun, in_order
 from tests.support.supervisor import assert_as_if_undisturbed, events_of, make_spec, queue
 
 entries = st.lists(
     st.builds(
-        Entry,
+        QueuedRun,
         run=st.uuids().map(str),
         genre=st.sampled_from("ABC"),
         created=st.floats(0, 100),
@@ -32,7 +32,7 @@ entries = st.lists(
 
 @given(waiting=entries, current=st.sampled_from(["A", "B", None]))
 def test_order_is_by_priority_then_genre_by_genre(
-    waiting: list[Entry], current: str | None
+    waiting: list[QueuedRun], current: str | None
 ) -> None:
     order = in_order(waiting, current)
     assert sorted(e.run for e in order) == sorted(e.run for e in waiting if not e.paused)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from postertui.supervisor import requests
-from postertui.supervisor.watching import Limits
+from postertui.supervisor.stall import StallLimits
 from tests.support.supervisor import (
     assert_as_if_undisturbed,
     ends,
@@ -58,7 +58,7 @@ def test_job_that_was_stopped_is_stalled_too_when_adopted(
 
 
 def test_patience_follows_the_epochs_and_is_longest_before_the_first() -> None:
-    limits = Limits()
-    assert limits.patience(None) > limits.patience(1.0)
-    assert limits.patience(60.0) >= 10 * 60
-    assert limits.patience(0.01) >= 60
+    limits = StallLimits()
+    assert limits.timeout(None) > limits.timeout(1.0)
+    assert limits.timeout(60.0) >= 10 * 60
+    assert limits.timeout(0.01) >= 60

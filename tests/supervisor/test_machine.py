@@ -27,9 +27,9 @@ from hypothesis.stateful import (
 from postertui.runs.events import EventWriter
 from postertui.runs.store import Run, Store
 from postertui.supervisor import requests
+from postertui.supervisor.lost_runs import MAX_ATTEMPTS
 from postertui.supervisor.service import Supervisor
-from postertui.supervisor.settle import MAX_ATTEMPTS
-from postertui.supervisor.watching import Limits
+from postertui.supervisor.stall import StallLimits
 from postertui.system.locks import FileLock
 from postertui.system.processes import Process, boot_id
 from postertui.training.job import checkpoints
@@ -69,7 +69,7 @@ class RunsFolder(RuleBasedStateMachine):
             # A power loss is not among the faults here, and the disk is slow.
             mock.patch.object(os, "fsync"),
             mock.patch.object(os, "fdatasync"),
-            mock.patch("postertui.training.job.attempt._is_worth_it", lambda *_: True),
+            mock.patch("postertui.training.job.attempt._is_checkpoint_due", lambda *_: True),
             mock.patch.object(Process, "current", lambda: Process(2**30, 0, boot_id(), "here")),
             mock.patch.object(EventWriter, "append", append_or_die),
             mock.patch.object(checkpoints, "adopt", adopt_or_die),
@@ -100,7 +100,7 @@ class RunsFolder(RuleBasedStateMachine):
     @rule(which=which)
     def ask(self, which: int) -> None:
         queue(self.folder, SPECS[which])
-        requests.ring(self.folder)
+        requests.notify(self.folder)
 
     @rule(which=which)
     def cancel(self, which: int) -> None:
@@ -206,7 +206,9 @@ class RunsFolder(RuleBasedStateMachine):
             assert run.state in ("cancelled", "done", "failed") or run.cancelling
 
     def _new_supervisor(self) -> Supervisor:
-        return Supervisor(self.folder, ThreadJobs(self.folder, self.jobs), Limits(1e9, 1e9, 1e9))
+        return Supervisor(
+            self.folder, ThreadJobs(self.folder, self.jobs), StallLimits(1e9, 1e9, 1e9)
+        )
 
     def _state(self, name: str) -> str:
         self.reader.refresh()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from postertui.supervisor import folder as files
+from postertui.runs import layout
 from postertui.supervisor import requests
 from postertui.system.locks import is_held
 from tests.support.supervisor import (
@@ -70,7 +70,7 @@ def test_full_disk_makes_the_queue_wait_and_damages_nothing(
         wait_for(lambda: not any(s == "running" for s in states(runs).values()))
         told = {name: epochs_told(runs, name) for name in names}
         assert all(run.damage is None for run in read(runs).values())
-        assert is_held(runs / files.LOCK), "the supervisor waits for room"
+        assert is_held(runs / layout.SUPERVISOR_LOCK), "the supervisor waits for room"
         ballast.unlink()
         pace(folder, 0)
         wait_until_over(runs)

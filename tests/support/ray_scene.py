@@ -10,10 +10,10 @@ from pathlib import Path
 
 import psutil
 
+from postertui.runs import layout
 from postertui.runs.events import EventWriter
 from postertui.runs.lock import is_locked
 from postertui.runs.spec import RunSpec
-from postertui.supervisor import folder as files
 from postertui.supervisor import requests
 from postertui.system.atomic_files import write_atomic
 from postertui.system.locks import is_held
@@ -84,7 +84,7 @@ class Scene:
         """End what a test that failed has left, and forget it."""
         self.let_go()
         open_runs = [run for run in read(self.folder).values() if not run.is_closed]
-        if open_runs or is_held(self.folder / files.LOCK):
+        if open_runs or is_held(self.folder / layout.SUPERVISOR_LOCK):
             end_processes(self.folder)
             self.cluster.end_work()
             shutil.rmtree(self.folder)
@@ -135,7 +135,8 @@ class Scene:
 
     def wait_until_over(self) -> None:
         wait_for(
-            lambda: not is_held(self.folder / files.LOCK), self.failure("the supervisor's end")
+            lambda: not is_held(self.folder / layout.SUPERVISOR_LOCK),
+            self.failure("the supervisor's end"),
         )
 
     def failure(self, what: str) -> FailureReport:

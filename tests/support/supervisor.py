@@ -16,12 +16,12 @@ from typing import Any
 import psutil
 
 from postertui.data.weights import Weights
+from postertui.runs import layout
 from postertui.runs.events import Event, parse_events
 from postertui.runs.lock import is_locked
 from postertui.runs.spec import RunSpec, write_spec
 from postertui.runs.store import METRICS, Run, Store
 from postertui.study import Variant
-from postertui.supervisor import folder as files
 from postertui.supervisor import requests
 from postertui.system.atomic_files import write_atomic
 from postertui.system.locks import is_held
@@ -134,7 +134,7 @@ def wait_until_closed(folder: Path, run: str) -> None:
 
 def wait_until_over(folder: Path) -> None:
     """Wait until the supervisor has nothing left to do and is gone."""
-    wait_for(lambda: not is_held(folder / files.LOCK), "the supervisor's end")
+    wait_for(lambda: not is_held(folder / layout.SUPERVISOR_LOCK), "the supervisor's end")
 
 
 def train_all(folder: Path, jobs: int = 2) -> None:

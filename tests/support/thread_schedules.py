@@ -20,7 +20,7 @@ from postertui.supervisor.backends.base import Assignment, RunReport
 from postertui.system.errors import UserError
 from postertui.training.job import checkpoints
 from postertui.training.job.attempt import Attempt, Result
-from postertui.training.job.watch import Watch
+from postertui.training.job.stop_listener import StopListener
 
 #: Where a job can be killed: before an epoch, while its checkpoint is written, before its line is
 #: written, in the middle of that, and before the draft is taken as the checkpoint.
@@ -53,15 +53,15 @@ def adopt_or_die(run_folder: Path, drafted: Path) -> None:
     _adopt(run_folder, drafted)
 
 
-class StandInWatch(Watch):
-    """Sees wishes when it is asked to, without a thread or signals."""
+class StandInListener(StopListener):
+    """Sees requests when it is asked to, without a thread or signals."""
 
     def __init__(self) -> None:
         self.writing = threading.Lock()
         self.cancelled = threading.Event()
         self.paused = threading.Event()
-        self._run = self._leave = None
-        self._since = None
+        self._run = self._write_end = None
+        self._cancelled_at = None
 
     def look(self) -> None:
         if self._run is not None:
@@ -90,9 +90,9 @@ class KillableAttempt(Attempt):
         super().__init__(folder, lambda: job, job.watch)
         self._job = job
 
-    def _forget_late_cancel(self) -> None:
+    def _honour_late_cancel(self) -> None:
         if self._job.death is None:
-            super()._forget_late_cancel()
+            super()._honour_late_cancel()
 
 
 class Job:
@@ -101,7 +101,7 @@ class Job:
     def __init__(self, folder: Path, run: str) -> None:
         self.run = run
         self.death: Death | None = None
-        self.watch = StandInWatch()
+        self.watch = StandInListener()
         self.result: Result | None = None
         self.is_over = False
         self._commands: queue.Queue[Death | None] = queue.Queue()

@@ -24,7 +24,7 @@ class Preview:
     None where no past run says how long an epoch takes.
     """
 
-    plan: launch.Plan
+    plan: launch.TrainingPlan
     starting: tuple[RunSpec, ...]
     seconds: float | None
     ahead: float | None

@@ -84,7 +84,7 @@ class Feed:
             chosen = [r for r in self.store.runs.values() if keep is None or keep(r)]
             table = history_table(chosen)
             # What is done with the table wants room.
-            self.store.let_go()
+            self.store.release_pages()
         return table
 
     def read(self) -> bool:
@@ -118,4 +118,4 @@ class Feed:
                 continue  # There are more runs than could be read at once.
             self._wake.wait(self._period if self._open else IDLE * self._period)
             self._wake.clear()
-            self.store.let_go()
+            self.store.release_pages()

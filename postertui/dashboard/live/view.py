@@ -166,7 +166,7 @@ class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
 
 def view_of(run: Run) -> RunView:
     """A snapshot of `run`, its strings cleaned."""
-    spec, epochs, standing = run.spec, run.epochs, run.standing()
+    spec, epochs, standing = run.spec, run.epochs, run.summary()
     state, epoch, dead = standing["state"], standing["epoch"], standing["dead"]
     features = run.features if not epoch and state == "running" else None
     return RunView(

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from postertui.dashboard.live.view import RunView
+from postertui.runs.lifecycle import CLOSED_STATES
 
 OPEN = ("queued", "running", "interrupted")
 #: So many failures at a time get a message each; more get one together.
@@ -65,7 +66,7 @@ def describe_failure(run: RunView) -> str:
 def describe_end(study: str, runs: list[RunView]) -> Happening:
     """`demo has ended: 11 done, 1 failed`."""
     counts = Counter(run.state for run in runs)
-    parts = [f"{counts[s]} {s}" for s in ("done", "failed", "cancelled") if counts[s]]
+    parts = [f"{counts[s]} {s}" for s in CLOSED_STATES if counts[s]]
     return Happening(f"{study} has ended: {', '.join(parts)}", failed=bool(counts["failed"]))
 
 

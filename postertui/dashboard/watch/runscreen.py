@@ -22,6 +22,7 @@ from postertui.dashboard.watch.log import LogReader, last_error
 from postertui.dashboard.watch.logview import LogView
 from postertui.dashboard.watch.picker import RunPicker
 from postertui.runs import layout
+from postertui.runs.lifecycle import CLOSED_STATES
 from postertui.runs.spec import RunSpec, read_spec
 from postertui.system.errors import UserError
 
@@ -92,7 +93,7 @@ class RunScreen(Screen[None]):
         if run.note:
             head.append(f"  {run.note}", style=self.book["accent"])
         self.query_one("#run-head", Static).update(head)
-        ended = run.state in ("done", "failed", "cancelled")
+        ended = run.state in CLOSED_STATES
         self.log_view.empty = "the job printed nothing" if ended else "no log yet"
         self._show_error()
         self._show_config()

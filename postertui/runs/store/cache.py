@@ -1,18 +1,19 @@
-"""What is remembered of closed runs, so that starting does not mean reading everything again.
+"""A cache of closed runs, so that starting does not mean reading everything again.
 
 runs/.cache/index          the closed runs without their epochs, and what many of their specs share;
                            MessagePack
 runs/.cache/epochs-<id>    their epochs, float64 rows of `COLUMNS`, one after the other
 runs/.cache/lock           flock held while either is written
 
-All of it can be deleted at any time. An entry counts only while the run's files are the ones it
-was made from. Rows are only ever added to an epochs file, or written to a new one, so that who has
-mapped one may go on reading.
+All of it can be deleted at any time. An entry is valid only while the run's files are the ones it
+was made from. Rows are only ever added to an epochs file, or written to a new one, so that a
+program that has mapped one can go on reading.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import mmap
 import os
 import re
@@ -27,16 +28,17 @@ import numpy as np
 from msgspec.structs import replace
 
 from postertui.runs import layout
-from postertui.runs.events import Event
+from postertui.runs.lifecycle import RunLifecycle
 from postertui.runs.spec import RunSpec
 from postertui.runs.store.columns import COLUMNS, EpochBuffer, Rows
 from postertui.runs.store.run import Run
+from postertui.system.atomic_files import write_atomic
 from postertui.system.locks import FileLock
 
-FOLDER = ".cache"
+INDEX = "index"
 
 #: Changes when entries or columns do.
-VERSION = "2 " + " ".join(COLUMNS)
+VERSION = "3 " + " ".join(COLUMNS)
 
 _EPOCHS = re.compile(r"epochs-[0-9a-f]{16}")
 
@@ -50,7 +52,7 @@ class Identity(NamedTuple):
     spec: tuple[int, int, int]
 
 
-class Entry(msgspec.Struct, array_like=True, gc=False):
+class CachedRun(msgspec.Struct, array_like=True, gc=False):
     """A closed run. Its epochs are `rows` rows from `first` on; `lines` were read.
 
     Thousands of runs differ in little more than genre and seed: the rest of the spec is the index's
@@ -66,10 +68,7 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     created: float
     train_base_rate: float | None
     test_base_rate: float | None
-    start: Event | None
-    end: Event | None
-    attempt: int
-    milestone: str | None
+    lifecycle: RunLifecycle
     changed: float
     first: int
     rows: int
@@ -80,7 +79,7 @@ class _Index(msgspec.Struct):
     epochs: str
     total: int
     kinds: list[RunSpec]
-    entries: list[Entry]
+    entries: list[CachedRun]
 
     @property
     def is_sound(self) -> bool:
@@ -95,11 +94,11 @@ class _Index(msgspec.Struct):
 
 
 def kind_of(spec: RunSpec) -> RunSpec:
-    """`spec` without what an `Entry` says of it."""
+    """`spec` without what a `CachedRun` holds of it."""
     return replace(spec, genre="", seed=0, created=0.0, train_base_rate=None, test_base_rate=None)
 
 
-def spec_of(kind: RunSpec, own: Entry | RunSpec) -> RunSpec:
+def spec_of(kind: RunSpec, own: CachedRun | RunSpec) -> RunSpec:
     """The spec whose `kind_of` is `kind`; `own` says the rest. Thousands share one kind's parts."""
     return replace(
         kind,
@@ -112,18 +111,18 @@ def spec_of(kind: RunSpec, own: Entry | RunSpec) -> RunSpec:
 
 
 class Cache:
-    """The remembered runs of one runs folder. Reading and writing it never fail, only miss."""
+    """The cached runs of one runs folder. Reading and writing it never fail, only miss."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / FOLDER
+        self._folder = folder / layout.CACHE
         self._index = _Index(VERSION, "", 0, [], [])
         self._rows: Rows = np.empty((0, len(COLUMNS)))
         self._memory: mmap.mmap | None = None
 
-    def load(self) -> dict[str, Entry]:
+    def load(self) -> dict[str, CachedRun]:
         """The entries by run."""
         try:
-            data = (self._folder / "index").read_bytes()
+            data = (self._folder / INDEX).read_bytes()
             index = msgspec.msgpack.decode(data, type=_Index)
             if index.version != VERSION or not _EPOCHS.fullmatch(index.epochs):
                 return {}
@@ -144,28 +143,25 @@ class Cache:
         rows = np.frombuffer(self._memory, dtype=np.float64)
         self._rows = rows.reshape(total, len(COLUMNS))
 
-    def let_go(self) -> None:
-        """Give the epochs' pages back to the system; whoever looks at one has it again at once."""
+    def release_pages(self) -> None:
+        """Give the epochs' pages back to the system, which reads them again where needed."""
         if self._memory is not None and hasattr(mmap, "MADV_DONTNEED"):
             self._memory.madvise(mmap.MADV_DONTNEED)
 
-    def run(self, entry: Entry) -> Run:
-        """The run that one of the loaded entries tells of."""
+    def run(self, entry: CachedRun) -> Run:
+        """The run of one of the loaded entries."""
         spec = spec_of(self._index.kinds[entry.kind], entry)
         rows = self._rows[entry.first : entry.first + entry.rows]
         return Run(
             name=entry.name,
             spec=spec,
-            start=entry.start,
-            end=entry.end,
-            attempt=entry.attempt,
-            newest_milestone=entry.milestone,
+            lifecycle=copy.copy(entry.lifecycle),
             changed=entry.changed,
             buffer=EpochBuffer(rows),
         )
 
     def save(self, runs: Iterable[tuple[Run, Identity, int]]) -> None:
-        """Remember these closed runs: each with its identity and the lines read."""
+        """Cache these closed runs: each with its identity and the lines read."""
         with contextlib.suppress(OSError):
             self._folder.mkdir(mode=0o700, exist_ok=True)
             with FileLock(self._folder / layout.LOCK) as lock:
@@ -173,18 +169,18 @@ class Cache:
                     self._save(list(runs))
 
     def _save(self, runs: list[tuple[Run, Identity, int]]) -> None:
-        known = {entry.name: entry for entry in self._index.entries}
-        kept: list[Entry] = []
+        cached = {entry.name: entry for entry in self._index.entries}
+        kept: list[CachedRun] = []
         fresh: list[tuple[Run, Identity, int]] = []
         for run, identity, lines in runs:
-            entry = known.get(run.name)
+            entry = cached.get(run.name)
             if entry is not None and entry.identity == identity:
                 kept.append(entry)
             elif run.spec is not None:
                 fresh.append((run, identity, lines))
         held = sum(entry.rows for entry in kept)
         path = self._folder / self._index.epochs
-        # Somebody else may have replaced the index, or most rows may be of runs that changed.
+        # Another program may have replaced the index, or most rows may be of runs that changed.
         if not self._is_current() or 2 * held < self._index.total:
             fresh = [r for r in runs if r[0].spec is not None]
             path = self._folder / f"epochs-{secrets.token_hex(8)}"
@@ -193,11 +189,7 @@ class Cache:
             index = replace(self._index, kinds=[*self._index.kinds], entries=kept)
         try:
             _append(path, index, fresh)
-            draft = self._folder / "index.new"
-            fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(fd, "wb") as file:
-                file.write(msgspec.msgpack.encode(index))
-            draft.replace(self._folder / "index")
+            write_atomic(self._folder / INDEX, msgspec.msgpack.encode(index))
         except OSError:
             if path.name != self._index.epochs:
                 path.unlink(missing_ok=True)
@@ -210,12 +202,12 @@ class Cache:
     def _is_current(self) -> bool:
         """Whether the index on disk is the one that was loaded."""
         try:
-            data = (self._folder / "index").read_bytes()
-            there = msgspec.msgpack.decode(data, type=_Index)
+            data = (self._folder / INDEX).read_bytes()
+            stored = msgspec.msgpack.decode(data, type=_Index)
         except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
             return False
         mine = self._index
-        return (there.version, there.epochs, there.total) == (VERSION, mine.epochs, mine.total)
+        return (stored.version, stored.epochs, stored.total) == (VERSION, mine.epochs, mine.total)
 
 
 def _append(path: Path, index: _Index, fresh: list[tuple[Run, Identity, int]]) -> None:
@@ -233,7 +225,7 @@ def _append(path: Path, index: _Index, fresh: list[tuple[Run, Identity, int]]) -
             rows = run.buffer.rows()
             file.write(np.ascontiguousarray(rows).data)
             index.entries.append(
-                Entry(
+                CachedRun(
                     name=run.name,
                     identity=identity,
                     lines=lines,
@@ -243,10 +235,7 @@ def _append(path: Path, index: _Index, fresh: list[tuple[Run, Identity, int]]) -
                     created=run.spec.created,
                     train_base_rate=run.spec.train_base_rate,
                     test_base_rate=run.spec.test_base_rate,
-                    start=run.start,
-                    end=run.end,
-                    attempt=run.attempt,
-                    milestone=run.newest_milestone,
+                    lifecycle=run.lifecycle,
                     changed=run.changed,
                     first=index.total,
                     rows=len(rows),
@@ -254,5 +243,5 @@ def _append(path: Path, index: _Index, fresh: list[tuple[Run, Identity, int]]) -
             )
             index.total += len(rows)
         file.flush()
-        # The index must not be on disk before the rows that it speaks of.
+        # The index must not be on disk before the rows that it refers to.
         os.fdatasync(file.fileno())

@@ -12,14 +12,14 @@ from postertui.runs.store.run import Run
 
 _decode_epoch = msgspec.json.Decoder(EpochLine).decode
 
-#: How `encode_event` writes it; a line that says it otherwise takes the slow way.
+#: How `encode_event` writes it; a line that is written otherwise is parsed the slow way.
 _EPOCH_MARK = b'"event":"epoch"'
 
 
-def feed(run: Run, data: bytes, first_line: int) -> tuple[int, int]:
+def apply_lines(run: Run, data: bytes, first_line: int) -> tuple[int, int]:
     """Bring `run` up to date with `data`; how many bytes and lines of it were whole.
 
-    What comes before a damaged line counts. Raises `DamagedEventsError` at such a line.
+    What comes before a damaged line is applied. Raises `DamagedEventsError` at such a line.
     """
     end = data.rfind(b"\n") + 1
     lines = data[:end].split(b"\n")

@@ -6,34 +6,29 @@ import math
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec.msgpack import encode
 
 from postertui.runs import layout
 from postertui.runs.events import DamagedEventsError
 from postertui.runs.lock import is_locked
-from postertui.runs.notes import NAME as NOTES
 from postertui.runs.notes import Note, read_notes
 from postertui.runs.spec import RunSpec, is_run_name, list_runs, read_spec
-from postertui.runs.store.cache import Cache, Entry, Identity, kind_of, spec_of
-from postertui.runs.store.parse import feed
+from postertui.runs.store.cache import Cache, CachedRun, Identity, kind_of, spec_of
+from postertui.runs.store.parse import apply_lines
 from postertui.runs.store.run import Run
 from postertui.system.errors import UserError
 
-if TYPE_CHECKING:
-    pass
+#: Up to so many runs that do not change by themselves are checked in each refresh; of more, so many
+#: in turn. A program that changes such a run counts up the folder's change counter, and then all
+#: are checked.
+BATCH = 500
 
-#: Up to so many runs that do not change by themselves are looked at in each refresh; of more, so
-#: many in turn. Whoever changes such a run rings the folder's bell, and then all are looked at.
-AT_A_TIME = 500
+#: The cache is saved after so many closed runs were read anew, or so many seconds of reading.
+SAVE_AFTER_RUNS = 200
+SAVE_AFTER_SECONDS = 0.3
 
-#: So many closed runs read anew, or so many seconds spent on it, are worth remembering.
-WORTH_RUNS = 200
-WORTH_SECONDS = 0.3
-
-_BELL = ".bell"
-_NOTHING = (0, 0, 0)
+_NO_FILE = (0, 0, 0)
 
 
 class Store:
@@ -47,15 +42,15 @@ class Store:
         self.runs: dict[str, Run] = {}
         self._root = os.fspath(folder)
         self._cache = Cache(folder) if cache else None
-        self._remembered: dict[str, Entry] | None = None
+        self._cached: dict[str, CachedRun] | None = None
         self._kinds: dict[bytes, RunSpec] = {}
         self._unread: set[str] = set()
-        self._seen: dict[str, Identity] = {}
+        self._identities: dict[str, Identity] = {}
         self._lines: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
-        self._listed: int | None = None
-        self._bell = -1
-        self._turn: list[str] = []
+        self._list_time: int | None = None
+        self._change_count = -1
+        self._remaining: list[str] = []
         self._fresh = 0
         self._spent = 0.0
         self._notes: dict[str, Note] = {}
@@ -71,11 +66,11 @@ class Store:
 
         Of many new runs it reads some and leaves the others to the next call (see `is_complete`)
         when it has taken longer than `patience` seconds. Raises `OSError` where the folder cannot
-        be read; one that is not there has no runs.
+        be read; a missing folder has no runs.
         """
         began = time.monotonic()
-        if self._remembered is None:
-            self._remembered = self._cache.load() if self._cache is not None else {}
+        if self._cached is None:
+            self._cached = self._cache.load() if self._cache is not None else {}
         changed = self._list(began + patience)
         if not self.is_complete:
             self._spent += time.monotonic() - began
@@ -84,58 +79,58 @@ class Store:
             if name not in changed and self._refresh_run(name):
                 changed.add(name)
         self._spent += time.monotonic() - began
-        if self._fresh >= WORTH_RUNS or (self._fresh and self._spent > WORTH_SECONDS):
-            self._remember()
+        if self._fresh >= SAVE_AFTER_RUNS or (self._fresh and self._spent > SAVE_AFTER_SECONDS):
+            self._save_cache()
         self._spent = 0.0
         return changed | self._refresh_notes(changed)
 
-    def let_go(self) -> None:
-        """Keep no more in memory of what closed runs did than somebody looks at."""
+    def release_pages(self) -> None:
+        """Keep no more of the closed runs' epochs in memory than is in use."""
         if self._cache is not None:
-            self._cache.let_go()
+            self._cache.release_pages()
 
     def _refresh_notes(self, changed: set[str]) -> set[str]:
-        """Give runs their notes; the names of those whose note is another now."""
-        identity = _identity(f"{self._root}/{NOTES}")
+        """Give runs their notes; the names of those whose note changed."""
+        identity = _identity(f"{self._root}/{layout.NOTES}")
         candidates = changed
         if identity != self._notes_identity:
             self._notes_identity = identity
             try:
                 notes = read_notes(self.folder)
             except UserError:
-                notes = self._notes  # a note is never worth losing sight of the runs
+                notes = self._notes  # Runs are shown even where their notes cannot be read.
             candidates = changed | notes.keys() | self._notes.keys()
             self._notes = notes
-        renoted = set()
+        changed_notes = set()
         for name in candidates & self.runs.keys():
             note = self._notes.get(name, Note())
             if note != self.runs[name].note:
                 self.runs[name].note = note
-                renoted.add(name)
-        return renoted
+                changed_notes.add(name)
+        return changed_notes
 
     def _list(self, deadline: float) -> set[str]:
-        """See which runs there are, and read new ones until `deadline`; those that came or went."""
-        changed = self._look()
+        """List the runs, and read new ones until `deadline`; those that came or went."""
+        changed = self._list_folder()
         for number, name in enumerate(sorted(self._unread)):
-            if number >= AT_A_TIME and time.monotonic() > deadline:
+            if number >= BATCH and time.monotonic() > deadline:
                 break
             self._unread.remove(name)
             self._refresh_run(name)
             changed.add(name)
         return changed
 
-    def _look(self) -> set[str]:
-        """See which runs there are; those that went. New ones are unread."""
+    def _list_folder(self) -> set[str]:
+        """List the runs; those that went. New ones are unread."""
         try:
             stamp = os.stat(self._root).st_mtime_ns  # noqa: PTH116
-            if stamp == self._listed:
+            if stamp == self._list_time:
                 return set()
             names = list_runs(self._root)
         except FileNotFoundError:
             stamp, names = -1, set()
         # Within a tick of the file system's clock, a later change may leave the same time.
-        self._listed = stamp if time.time_ns() - stamp > 50_000_000 else None
+        self._list_time = stamp if time.time_ns() - stamp > 50_000_000 else None
         gone = self.runs.keys() - names
         for name in gone:
             self._forget(name)
@@ -144,24 +139,25 @@ class Store:
         return gone
 
     def _due(self) -> list[str]:
-        """The runs to look at now."""
-        live = [n for n, r in self.runs.items() if r.locked or r.newest_milestone == "start"]
+        """The runs to check now."""
+        live = [n for n, r in self.runs.items() if r.locked or r.lifecycle.is_started]
         quiet = len(self.runs) - len(live)
-        rung = self._rung()
-        if quiet <= AT_A_TIME or rung:
+        changes_announced = self._changes_announced()
+        if quiet <= BATCH or changes_announced:
             return list(self.runs)
-        if not self._turn:
-            self._turn = list(self.runs)
-        now, self._turn = self._turn[:AT_A_TIME], self._turn[AT_A_TIME:]
+        if not self._remaining:
+            self._remaining = list(self.runs)
+        now, self._remaining = self._remaining[:BATCH], self._remaining[BATCH:]
         return [*live, *(n for n in now if n in self.runs)]
 
-    def _rung(self) -> bool:
+    def _changes_announced(self) -> bool:
+        """Whether the folder's change counter is another than at the last call."""
         try:
-            size = os.stat(f"{self._root}/{_BELL}").st_size  # noqa: PTH116
+            size = os.stat(f"{self._root}/{layout.CHANGE_COUNTER}").st_size  # noqa: PTH116
         except OSError:
             size = 0
-        rung, self._bell = size != self._bell, size
-        return rung
+        differs, self._change_count = size != self._change_count, size
+        return differs
 
     def _refresh_run(self, name: str) -> bool:
         identity = self._identify(name)
@@ -169,44 +165,43 @@ class Store:
         changed = False
         if run is None or self._is_other(name, run, identity):
             self._forget(name)
-            run = self._recall(name, identity) or self._begin(name)
+            run = self._from_cache(name, identity) or self._read_spec(name)
             self.runs[name] = run
             changed = True
         changed |= self._read_events(name, run, identity)
-        is_open = run.damage is None and not (
-            run.newest_milestone == "end" and (run.end or {}).get("status") != "interrupted"
-        )
+        is_open = not run.is_closed
         locked = is_open and is_locked(self.folder / name)
-        cancelling = is_open and os.path.exists(f"{self._root}/{name}/cancel")  # noqa: PTH110
-        paused = is_open and os.path.exists(f"{self._root}/{name}/paused")  # noqa: PTH110
+        cancelling = is_open and os.path.exists(f"{self._root}/{name}/{layout.CANCEL}")  # noqa: PTH110
+        paused = is_open and os.path.exists(f"{self._root}/{name}/{layout.PAUSED}")  # noqa: PTH110
         changed |= (locked, cancelling, paused) != (run.locked, run.cancelling, run.paused)
         run.locked, run.cancelling, run.paused = locked, cancelling, paused
         return changed
 
     def _identify(self, name: str) -> Identity:
         return Identity(
-            _identity(f"{self._root}/{name}/events.jsonl"),
-            _identity(f"{self._root}/{name}/run.json"),
+            _identity(f"{self._root}/{name}/{layout.EVENTS}"),
+            _identity(f"{self._root}/{name}/{layout.SPEC}"),
         )
 
     def _is_other(self, name: str, run: Run, identity: Identity) -> bool:
         """Whether the files are others than those the run was read from, not only longer."""
-        seen = self._seen.get(name)
-        if seen is None or seen == identity:
+        before = self._identities.get(name)
+        if before is None or before == identity:
             return False
-        if seen.spec != identity.spec or run.damage is not None:
+        if before.spec != identity.spec or run.damage is not None:
             return True
-        return seen.events[0] not in (0, identity.events[0]) or identity.events[1] < seen.events[1]
+        replaced = before.events[0] not in (0, identity.events[0])
+        return replaced or identity.events[1] < before.events[1]
 
-    def _recall(self, name: str, identity: Identity) -> Run | None:
-        entry = (self._remembered or {}).get(name)
+    def _from_cache(self, name: str, identity: Identity) -> Run | None:
+        entry = (self._cached or {}).get(name)
         if entry is None or entry.identity != identity or self._cache is None:
             return None
-        self._seen[name], self._lines[name] = identity, entry.lines
+        self._identities[name], self._lines[name] = identity, entry.lines
         self._sizes[name] = identity.events[1]
         return self._cache.run(entry)
 
-    def _begin(self, name: str) -> Run:
+    def _read_spec(self, name: str) -> Run:
         if not is_run_name(name):
             return Run(name, None, damage=f"{name[:80]!r} is not a run's name")
         try:
@@ -217,14 +212,14 @@ class Store:
         return Run(name, spec_of(self._kinds.setdefault(encode(kind), kind), spec))
 
     def _forget(self, name: str) -> None:
-        self._seen.pop(name, None)
+        self._identities.pop(name, None)
         self._lines.pop(name, None)
         self._sizes.pop(name, None)
 
     def _read_events(self, name: str, run: Run, identity: Identity) -> bool:
-        if self._seen.get(name) == identity:
+        if self._identities.get(name) == identity:
             return False
-        self._seen[name] = identity
+        self._identities[name] = identity
         offset, lines = self._sizes.get(name, 0), self._lines.get(name, 0)
         if identity.events[1] <= offset:
             return False
@@ -232,7 +227,7 @@ class Store:
         try:
             with path.open("rb") as file:
                 file.seek(offset)
-                size, count = feed(run, file.read(), lines + 1)
+                size, count = apply_lines(run, file.read(), lines + 1)
         except DamagedEventsError as error:
             run.damage = run.damage or f"{path}:{error.line}: {error.reason}"
             return True
@@ -243,23 +238,23 @@ class Store:
         self._fresh += run.is_closed and count > 0
         return count > 0
 
-    def _remember(self) -> None:
+    def _save_cache(self) -> None:
         self._fresh = 0
         if self._cache is None:
             return
         self._cache.save(
-            (run, self._seen[name], self._lines[name])
+            (run, self._identities[name], self._lines[name])
             for name, run in self.runs.items()
             if run.damage is None and run.is_closed and self._is_whole(name)
         )
 
     def _is_whole(self, name: str) -> bool:
-        return name in self._lines and self._seen[name].events[1] == self._sizes[name]
+        return name in self._lines and self._identities[name].events[1] == self._sizes[name]
 
 
 def _identity(path: str) -> tuple[int, int, int]:
     try:
         stat = os.stat(path)  # noqa: PTH116
     except OSError:
-        return _NOTHING
+        return _NO_FILE
     return stat.st_ino, stat.st_size, stat.st_mtime_ns

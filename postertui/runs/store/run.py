@@ -1,4 +1,4 @@
-"""One run as its files tell it."""
+"""One run as read from its files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from postertui.runs.events import Event
-from postertui.runs.lifecycle import State, derive_state
+from postertui.runs.lifecycle import RunLifecycle, State, first_replaced_epoch
 from postertui.runs.notes import Note
 from postertui.runs.spec import RunSpec
 from postertui.runs.store.columns import COLUMNS, EpochBuffer, Epochs, Rows
@@ -38,21 +38,18 @@ class Run:
     """One run.
 
     `damage` says what is wrong with the run's files; such a run is shown but not trained.
-    `start`, `end` and `features` are the newest such events; `changed` is when the newest event
-    was written; `cancelling` says that somebody wants the run to end, `paused` to wait.
+    `features` is the newest such event; `changed` is when the newest event was written;
+    `cancelling` says that the run was asked to end, `paused` to wait.
     """
 
     name: str
     spec: RunSpec | None
-    start: Event | None = None
-    end: Event | None = None
+    lifecycle: RunLifecycle = field(default_factory=RunLifecycle)
     features: Event | None = None
-    attempt: int = 0
     locked: bool = False
     cancelling: bool = False
     paused: bool = False
     damage: str | None = None
-    newest_milestone: str | None = None
     changed: float = 0.0
     note: Note = field(default_factory=Note)
     buffer: EpochBuffer = field(default_factory=EpochBuffer, repr=False)
@@ -61,13 +58,27 @@ class Run:
     def state(self) -> State:
         if self.damage is not None:
             return "failed"
-        status = self.end.get("status") if self.end else None
-        return derive_state(self.newest_milestone, status, self.locked)
+        return self.lifecycle.state(locked=self.locked)
 
     @property
     def is_closed(self) -> bool:
-        """Nothing more happens to the run unless somebody asks for it again."""
-        return self.state in ("done", "failed", "cancelled")
+        """Whether nothing more happens to the run unless it is queued again."""
+        return self.damage is not None or self.lifecycle.is_closed
+
+    @property
+    def start(self) -> Event | None:
+        """The newest `start` event."""
+        return self.lifecycle.start
+
+    @property
+    def end(self) -> Event | None:
+        """The newest `end` event, unless the run was started or queued again since."""
+        return self.lifecycle.end
+
+    @property
+    def attempt(self) -> int:
+        """The number of the newest attempt, 0 before the first."""
+        return self.lifecycle.attempt
 
     @property
     def reason(self) -> str | None:
@@ -103,20 +114,20 @@ class Run:
     def seconds_per_epoch(self) -> float | None:
         """The median of the epochs' seconds."""
         seconds = self.buffer.view().array("seconds")
-        known = np.sort(seconds[~np.isnan(seconds)])
-        return float(known[len(known) // 2]) if len(known) else None
+        defined = np.sort(seconds[~np.isnan(seconds)])
+        return float(defined[len(defined) // 2]) if len(defined) else None
 
     def record(self) -> dict[str, Any]:
         """The run as a flat record, for filters, tables and `--json`: settings, state, newest."""
         record = self.buffer.view().newest_event()
         record.pop("time", None)
-        record |= self.standing()
+        record |= self.summary()
         if self.spec is not None:
             record |= {name: setting(self.spec) for name, setting in SETTINGS.items()}
         return record
 
-    def standing(self) -> dict[str, Any]:
-        """What `record` says beside the settings and the newest epoch's metrics."""
+    def summary(self) -> dict[str, Any]:
+        """What `record` holds beside the settings and the newest epoch's metrics."""
         start = self.start or {}
         return {
             "run": self.name,
@@ -131,24 +142,15 @@ class Run:
         }
 
     def apply(self, event: Event) -> None:
-        """Bring the run up to date with an event that is no epoch."""
-        kind = event["event"]
-        self.attempt = event["attempt"]
+        """Bring the run up to date with an event that is not an epoch."""
+        self.lifecycle.apply(event)
         self.changed = event.get("time") or 0.0
-        match kind:
-            case "start":
-                self.start, self.end, self.newest_milestone = event, None, kind
-                # An attempt that starts over replaces what earlier ones had from there on.
-                first = event.get("from_epoch")
-                self.buffer.drop_from(first if isinstance(first, int) else 1)
-            case "requeue":
-                self.end, self.newest_milestone = None, kind
-            case "end":
-                self.end, self.newest_milestone = event, kind
-            case "features":
-                self.features = event
+        if (first := first_replaced_epoch(event)) is not None:
+            self.buffer.drop_from(first)
+        if event["event"] == "features":
+            self.features = event
 
     def add_epochs(self, rows: Rows) -> None:
         """Add finished epochs, in the order in which they were written."""
         self.buffer.extend(rows)
-        _, self.attempt, self.changed = int(rows[-1, 0]), int(rows[-1, 1]), float(rows[-1, 2])
+        self.lifecycle.attempt, self.changed = int(rows[-1, 1]), float(rows[-1, 2])

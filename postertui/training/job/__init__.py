@@ -3,7 +3,7 @@
     python -m postertui.training.job RUN_FOLDER   train one run and leave
     python -m postertui.training.job --socket FD  train the runs that the supervisor names
 
-A run's epoch becomes true in three steps: its checkpoint is written beside the current one, its
-event is appended, the checkpoint takes its place. Wherever that is cut off, one of the two files
-fits the events, so that no finished epoch is lost and none is told twice.
+An epoch is recorded in three steps: its checkpoint is written beside the current one, its event is
+appended, the checkpoint takes the current one's place. Wherever that is cut off, one of the two
+files fits the events, so that no finished epoch is lost and none is recorded twice.
 """

@@ -16,9 +16,9 @@ import msgspec
 
 from postertui.training import environment
 from postertui.training.job.attempt import Attempt, Result, Trainer
-from postertui.training.job.watch import Watch
+from postertui.training.job.stop_listener import StopListener
 
-#: Whoever watches or draws on the same machine goes first.
+#: Interactive programs on the same machine go first.
 NICENESS = 5
 
 _REPORTS = {"held": "held", "full": "full"}
@@ -33,25 +33,25 @@ def main() -> int:
     os.umask(0o077)
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
-    watch = Watch()
+    listener = StopListener()
     if arguments.socket is not None:
-        return serve(arguments.socket, watch)
-    result = Attempt(arguments.run.resolve(), make_trainer, watch).run()
+        return serve(arguments.socket, listener)
+    result = Attempt(arguments.run.resolve(), make_trainer, listener).run()
     if result.reason:
         sys.stderr.write(f"{arguments.run}: {result.outcome}: {result.reason}\n")
     return {"done": 0, "closed": 0, "held": 3}.get(result.outcome, 1)
 
 
-def serve(fd: int, watch: Watch) -> int:
+def serve(fd: int, listener: StopListener) -> int:
     """Train the runs that arrive, until the other end is closed."""
-    # A helper that the trainer starts must not keep the supervisor believing that we live.
+    # A helper that the trainer starts would keep the socket open after this job's end.
     os.set_inheritable(fd, False)
     with socket.socket(fileno=fd) as channel:
         while data := _receive(channel):
             run = Path(msgspec.json.decode(data)["run"])
-            result = Attempt(run, make_trainer, watch).run()
+            result = Attempt(run, make_trainer, listener).run()
             gc.collect()
-            # The supervisor may be gone: the run is told, and that is all that counts.
+            # The supervisor may be gone; the run's own events are complete.
             with contextlib.suppress(OSError):
                 channel.send(msgspec.json.encode(_report(result)))
     return 0

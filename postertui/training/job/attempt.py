@@ -15,28 +15,31 @@ import msgspec
 
 from postertui.runs import layout
 from postertui.runs.events import DamagedEventsError, EventWriter
+from postertui.runs.lifecycle import DEVICE_MEMORY, RunLifecycle
 from postertui.runs.lock import RunLock
 from postertui.runs.spec import RunSpec, read_spec
+from postertui.runs.transitions import CANCELLED, NewEvent, append_under_lock
+from postertui.system.atomic_files import sync
 from postertui.system.errors import UserError
 from postertui.system.processes import Process
 from postertui.system.text import strip_control_chars
 from postertui.training.job import checkpoints
 from postertui.training.job.log import attempt_line, end_line, epoch_line, log_to, now
-from postertui.training.job.watch import Watch
+from postertui.training.job.stop_listener import StopListener
 
-#: How an attempt ended. `held`: somebody else works on the run. `closed`: it had its end already.
+#: How an attempt ended. `held`: another process has the run. `closed`: it had its end already.
 Outcome = Literal["done", "failed", "cancelled", "interrupted", "held", "closed", "damaged", "full"]
 
-#: A checkpoint may cost this share of the time since the one before.
+#: A checkpoint may take this share of the time since the one before.
 CHECKPOINT_SHARE = 0.05
 
-#: After so many seconds without one, a checkpoint is written whatever it costs.
+#: After so many seconds without one, a checkpoint is written however long it takes.
 CHECKPOINT_SECONDS = 10.0
 
 #: Seconds between two events about the progress of feature extraction.
 NOTIFY_SECONDS = 0.5
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Epoch(Protocol):
@@ -49,19 +52,19 @@ class Epoch(Protocol):
     def metrics(self) -> dict[str, Any]: ...
 
     def save(self, path: Path) -> None:
-        """Write everything that is needed to go on after this epoch."""
+        """Write everything that is needed to resume after this epoch."""
 
 
 class Trainer(Protocol):
-    """Trains runs, one after the other, and stays warm in between."""
+    """Trains runs, one after the other, and keeps what they share in memory."""
 
     def epochs(
         self, spec: RunSpec, resume: Path | None, notify: Callable[[int, int, int], None]
     ) -> Iterator[Epoch]:
         """The run's epochs from the one after `resume` on (from 1 where that is None).
 
-        `notify(cohort, done, total)` hears of feature extraction, before the first epoch. Raises
-        `UserError` for a run that cannot be trained.
+        `notify(cohort, done, total)` is called during feature extraction, before the first epoch.
+        Raises `UserError` for a run that cannot be trained.
         """
 
 
@@ -71,14 +74,17 @@ class Result(NamedTuple):
 
 
 class Attempt:
-    """Trains the run in `folder`. `run` returns how that ended; it never raises for the run."""
+    """Trains the run in `folder`. `run` returns how that ended and never raises for the run."""
 
-    def __init__(self, folder: Path, make_trainer: Callable[[], Trainer], watch: Watch) -> None:
+    def __init__(
+        self, folder: Path, make_trainer: Callable[[], Trainer], listener: StopListener
+    ) -> None:
         self._folder = folder
         self._make_trainer = make_trainer
-        self._watch = watch
+        self._listener = listener
         self._writer: EventWriter
-        self._say: Callable[[str], None] = lambda _line: None
+        self._lifecycle: RunLifecycle
+        self._log: Callable[[str], None] = lambda _line: None
         self._notified = 0.0
 
     def run(self) -> Result:
@@ -90,30 +96,29 @@ class Attempt:
             return _refused(error)
         try:
             with EventWriter(self._folder / layout.EVENTS) as self._writer:
-                return self._work()
+                return self._attempt()
         except DamagedEventsError as error:
-            return Result("damaged", f"{self._folder / 'events.jsonl'}:{error.line}: {error}")
+            return Result("damaged", f"{self._folder / layout.EVENTS}:{error.line}: {error.reason}")
         except OSError as error:
             return _refused(error)
         finally:
-            self._watch.end()
+            self._listener.end()
             lock.release()
-            self._forget_late_cancel()
+            self._honour_late_cancel()
 
-    def _work(self) -> Result:
-        milestones = [e for e in self._writer.events if e["event"] in ("start", "end", "requeue")]
-        newest = milestones[-1] if milestones else {"event": None}
-        if newest["event"] == "end" and newest.get("status") != "interrupted":
+    def _attempt(self) -> Result:
+        self._lifecycle = RunLifecycle.of(self._writer.events)
+        if self._lifecycle.is_closed:
             return Result("closed")
         if (self._folder / layout.CANCEL).exists():
             return self._end("cancelled", "cancelled")
-        with log_to(self._folder / layout.LOG) as self._say:
+        with log_to(self._folder / layout.LOG) as self._log:
             try:
                 return self._train()
             except UserError as error:
                 return self._end("failed", str(error))
             except OSError as error:
-                if error.errno in _NO_ROOM:
+                if error.errno in _DISK_FULL:
                     return Result("full", f"no room left on the disk of {self._folder}")
                 return self._crash(error)
             except Exception as error:
@@ -122,33 +127,33 @@ class Attempt:
     def _train(self) -> Result:
         spec = read_spec(self._folder)
         _make_durable(self._folder)
-        resume, have = checkpoints.recover(self._folder, self._writer.events)
+        resume, trained = checkpoints.recover(self._folder, self._writer.events)
         self._writer.attempt += 1
-        self._start(spec, have)
-        if have >= spec.variant.epochs:
+        self._start(spec, trained)
+        if trained >= spec.variant.epochs:
             return self._end("done")
-        epochs = self._epochs(self._make_trainer(), spec, resume, have + 1)
+        epochs = self._epochs(self._make_trainer(), spec, resume, trained + 1)
         saved, cost = time.monotonic(), 0.0
-        expected = have + 1
+        expected = trained + 1
         for epoch in epochs:
             if epoch.epoch != expected:
                 if epoch.epoch != 1:
                     raise RuntimeError(f"epoch {epoch.epoch} came where {expected} was due")
-                # The checkpoint was of no use; the log says why.
+                # The checkpoint could not be used; the log says why.
                 self._start(spec, 0)
             expected = epoch.epoch + 1
             began = time.monotonic()
             waited = began - saved
             is_last = epoch.epoch == spec.variant.epochs
-            pausing = not is_last and self._watch.paused.is_set()
-            due = pausing or (not is_last and _is_worth_it(waited, cost))
-            with self._watch.writing:
-                self._tell(epoch, checkpoint=due)
-            self._say(epoch_line(epoch.epoch, spec.variant.epochs, epoch.metrics))
+            pausing = not is_last and self._listener.paused.is_set()
+            due = pausing or (not is_last and _is_checkpoint_due(waited, cost))
+            with self._listener.writing:
+                self._record_epoch(epoch, checkpoint=due)
+            self._log(epoch_line(epoch.epoch, spec.variant.epochs, epoch.metrics))
             if due:
                 saved = time.monotonic()
                 cost = saved - began
-            if self._watch.cancelled.is_set():
+            if self._listener.cancelled.is_set():
                 return self._end("cancelled", "cancelled")
             if pausing:
                 return self._end("interrupted", "paused", fault=False)
@@ -163,27 +168,27 @@ class Attempt:
             try:
                 first = next(epochs, None)
             except UserError as error:
-                self._say(f"{error}; starting over")
+                self._log(f"{error}; starting over")
             else:
                 if first is not None and first.epoch == due:
                     yield first
                     yield from epochs
                     return
-                # Its epoch was lost with the events' tail. What it holds is given back first.
+                # Its epoch was lost with the events' tail. Its resources are released first.
                 if isinstance(epochs, Generator):
                     epochs.close()
-                self._say(f"{resume}: not of epoch {due - 1}; starting over")
+                self._log(f"{resume}: not of epoch {due - 1}; starting over")
         yield from trainer.epochs(spec, None, self._notify)
 
-    def _start(self, spec: RunSpec, have: int) -> None:
-        me = Process.current()
+    def _start(self, spec: RunSpec, trained: int) -> None:
         device = os.environ.get("POSTERTUI_DEVICE", "cpu")
-        line = attempt_line(spec, self._writer.attempt, have + 1, device)
-        self._say(f"{now()} {line}")
-        self._writer.append("start", from_epoch=have + 1, device=device, **msgspec.to_builtins(me))
-        self._watch.begin(self._folder, self._leave)
+        process = msgspec.to_builtins(Process.current())
+        line = attempt_line(spec, self._writer.attempt, trained + 1, device)
+        self._log(f"{now()} {line}")
+        self._writer.append("start", from_epoch=trained + 1, device=device, **process)
+        self._listener.begin(self._folder, self._end_at_once)
 
-    def _tell(self, epoch: Epoch, *, checkpoint: bool) -> None:
+    def _record_epoch(self, epoch: Epoch, *, checkpoint: bool) -> None:
         fields = {k: _plain(v) for k, v in epoch.metrics.items()}
         fields["epoch"] = epoch.epoch
         if not checkpoint:
@@ -198,30 +203,30 @@ class Attempt:
         if done < total and now - self._notified < NOTIFY_SECONDS:
             return
         self._notified = now
-        with self._watch.writing:
+        with self._listener.writing:
             self._writer.append("features", cohort=cohort, done=done, total=total)
 
     def _end(self, status: Outcome, reason: str = "", **fields: Any) -> Result:
-        with self._watch.writing:
+        with self._listener.writing:
             if reason:
                 fields["reason"] = " ".join(strip_control_chars(reason).split())[:500]
-            # First, so that whoever sees the end has the whole log.
-            self._say(f"{now()} {end_line(status, reason)}")
+            # First, so that the log is whole for every reader that sees the end.
+            self._log(f"{now()} {end_line(status, reason)}")
             self._writer.append("end", status=status, **fields)
-            self._watch.end()
-            self._tidy(status)
+            self._listener.end()
+            self._remove_leftovers(status)
         return Result(status, reason)
 
-    def _leave(self, status: str, reason: str) -> None:
-        """The end, when the process has to go at once. The caller holds `writing`."""
-        self._say(f"{now()} {end_line(status, reason)}")
+    def _end_at_once(self, status: str, reason: str) -> None:
+        """Write the end of a process that has to exit at once. The caller holds `writing`."""
+        self._log(f"{now()} {end_line(status, reason)}")
         self._writer.append("end", status=status, reason=reason)
-        self._tidy(status)
+        self._remove_leftovers(status)
 
-    def _tidy(self, status: str) -> None:
+    def _remove_leftovers(self, status: str) -> None:
         with contextlib.suppress(OSError):
             (self._folder / layout.CANCEL).unlink(missing_ok=True)
-            (self._folder / "checkpoint.tmp").unlink(missing_ok=True)
+            (self._folder / layout.CHECKPOINT_TEMPORARY).unlink(missing_ok=True)
             if status == "done":
                 checkpoints.remove(self._folder)
 
@@ -229,34 +234,31 @@ class Attempt:
         traceback.print_exc()
         what = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         if _is_device_memory(error):
-            again = _lost_for_memory(self._writer.events)
-            status: Outcome = "failed" if again else "interrupted"
-            return self._end(status, f"out of memory: {what}", fault=True, cause="device-memory")
+            # Interrupted, it gets a device to itself; failed where it had one already.
+            had_one = self._lifecycle.needs_exclusive_device
+            status: Outcome = "failed" if had_one else "interrupted"
+            return self._end(status, f"out of memory: {what}", fault=True, cause=DEVICE_MEMORY)
         return self._end("failed", f"{what}; see `postertui log {self._folder.name}`")
 
-    def _forget_late_cancel(self) -> None:
-        """Whoever wished to cancel while the end was written could not get the lock."""
-        wish = self._folder / layout.CANCEL
+    def _honour_late_cancel(self) -> None:
+        """Act on a request to cancel that came while this job still held the lock."""
+
+        def end(lifecycle: RunLifecycle) -> NewEvent | None:
+            return None if lifecycle.is_closed else CANCELLED
+
+        request = self._folder / layout.CANCEL
         with contextlib.suppress(OSError, DamagedEventsError):
-            if not wish.exists():
-                return
-            with RunLock(self._folder) as lock:
-                if not lock.acquire():
-                    return
-                with EventWriter(self._folder / layout.EVENTS) as writer:
-                    newest = writer.events[-1] if writer.events else {}
-                    if newest.get("event") != "end" or newest.get("status") == "interrupted":
-                        writer.append("end", status="cancelled", reason="cancelled")
-                wish.unlink(missing_ok=True)
+            if request.exists() and append_under_lock(self._folder, end) is not None:
+                request.unlink(missing_ok=True)
 
 
 def _refused(error: OSError) -> Result:
-    if error.errno in _NO_ROOM:
+    if error.errno in _DISK_FULL:
         return Result("full", os.strerror(error.errno))
     return Result("damaged", f"{error.filename}: {error.strerror}")
 
 
-def _is_worth_it(waited: float, cost: float) -> bool:
+def _is_checkpoint_due(waited: float, cost: float) -> bool:
     """Whether a checkpoint is due `waited` seconds after one that took `cost` seconds."""
     return cost < CHECKPOINT_SHARE * waited or waited > CHECKPOINT_SECONDS
 
@@ -275,16 +277,7 @@ def _is_device_memory(error: Exception) -> bool:
     )
 
 
-def _lost_for_memory(events: list[dict[str, Any]]) -> bool:
-    newest = next((e for e in reversed(events) if e["event"] in ("end", "requeue")), None)
-    return newest is not None and newest.get("cause") == "device-memory"
-
-
 def _make_durable(folder: Path) -> None:
-    """What a run is must outlive a power loss before its first event says that it began."""
+    """Bring the run's spec and folder to the disk, before its first event says that it began."""
     for path in (folder / layout.SPEC, folder, folder.parent):
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        sync(path)

@@ -1,4 +1,4 @@
-"""The run's log: whatever the process prints while it trains, and a line for each epoch."""
+"""The run's log: all that the process prints while it trains, and a line for each epoch."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from postertui.system.text import strip_control_chars
 
 
 def attempt_line(spec: RunSpec, attempt: int, first_epoch: int, device: str) -> str:
-    """What begins: `attempt 2 on cpu: Comedy, base, seed 0, from epoch 8 of 10`."""
+    """The first line: `attempt 2 on cpu: Comedy, base, seed 0, from epoch 8 of 10`."""
     what = f"{spec.genre}, {spec.variant.name}, seed {spec.seed}"
     epochs = f"from epoch {first_epoch} of {spec.variant.epochs}"
     return f"attempt {attempt} on {device}: {what}, {epochs}"
 
 
 def epoch_line(epoch: int, epochs: int, metrics: Mapping[str, Any]) -> str:
-    """An epoch for people; all of its numbers are in the run's events.
+    """One epoch as a line of the log; all of its numbers are in the run's events.
 
     `F` is the soft F-score of the whole cohort, or the mean of its batches where that is all.
     """
-    words = [f"epoch {epoch:>{len(str(epochs))}}/{epochs}"]
+    parts = [f"epoch {epoch:>{len(str(epochs))}}/{epochs}"]
     for cohort in ("train", "test"):
         loss = metrics.get(f"{cohort}_loss")
         score = metrics.get(f"{cohort}_fscore_soft", metrics.get(f"{cohort}_fscore"))
-        words.append(f"{cohort} loss {_number(loss)} F {_number(score)}")
+        parts.append(f"{cohort} loss {_number(loss)} F {_number(score)}")
     if isinstance(seconds := metrics.get("seconds"), int | float):
-        words.append(f"{seconds:.3f} s")
+        parts.append(f"{seconds:.3f} s")
     if metrics.get("dead"):
-        words.append("dead: its weights are no numbers any more")
-    return "  ".join(words)
+        parts.append("dead: its weights are no numbers any more")
+    return "  ".join(parts)
 
 
 def end_line(status: str, reason: str) -> str:
-    """How it ended, and why where that says more: `interrupted: paused`."""
+    """How the attempt ended, and why where that adds something: `interrupted: paused`."""
     return f"{status}: {reason}" if reason not in ("", status) else status
 
 
@@ -57,28 +57,28 @@ def now() -> str:
 
 @contextlib.contextmanager
 def log_to(path: Path) -> Iterator[Callable[[str], None]]:
-    """Let everything that the process prints, from C too, go to the run's log.
+    """Redirect all that the process prints, from C too, to the run's log.
 
-    Gives a function that writes a line there. A line that finds no room is left out: the events
-    tell of a full disk.
+    Yields a function that writes a line there. A line for which the disk has no room is left out;
+    the events record that the disk is full.
     """
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "ab", buffering=0) as log:
-        kept = [os.dup(1), os.dup(2)]
+        originals = [os.dup(1), os.dup(2)]
 
-        def say(line: str) -> None:
-            # The process may be about to leave while the log is closed.
+        def write_line(line: str) -> None:
+            # Another thread may write while the process exits and the log is closed.
             with contextlib.suppress(OSError, ValueError):
                 log.write(f"{strip_control_chars(line)}\n".encode())
 
         try:
-            for usual in (1, 2):
-                os.dup2(log.fileno(), usual)
-            yield say
+            for standard in (1, 2):
+                os.dup2(log.fileno(), standard)
+            yield write_line
         finally:
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(OSError, ValueError):
                     stream.flush()
-            for usual, old in zip((1, 2), kept, strict=True):
-                os.dup2(old, usual)
-                os.close(old)
+            for standard, original in zip((1, 2), originals, strict=True):
+                os.dup2(original, standard)
+                os.close(original)

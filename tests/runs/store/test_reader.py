@@ -17,7 +17,7 @@ from postertui.runs.events import EventWriter, encode_event
 from postertui.runs.lock import RunLock
 from postertui.runs.notes import Note, change_notes
 from postertui.runs.store import METRICS, Run, Store
-from postertui.runs.store.reader import AT_A_TIME
+from postertui.runs.store.reader import BATCH
 from postertui.supervisor import requests
 from tests.support.many_runs import write_runs
 from tests.support.supervisor import make_spec, queue
@@ -170,7 +170,7 @@ def test_lock_wishes_and_notes_are_seen_without_an_event(tmp_path: Path) -> None
 
 def test_a_bell_or_some_patience_shows_the_change_of_one_among_many(tmp_path: Path) -> None:
     folder = tmp_path / "runs"
-    write_runs(folder, AT_A_TIME + 100, epochs=1)
+    write_runs(folder, BATCH + 100, epochs=1)
     store = Store(folder)
     store.refresh()
     names = sorted(store.runs)
@@ -184,7 +184,7 @@ def test_a_bell_or_some_patience_shows_the_change_of_one_among_many(tmp_path: Pa
     assert seen == {names[7]}
     with EventWriter(folder / names[9] / "events.jsonl") as writer:
         writer.append("requeue")
-    requests.ring(folder)
+    requests.notify(folder)
     assert store.refresh() == {names[9]}
 
 
@@ -203,7 +203,7 @@ def many(tmp_path: Path) -> Path:
 def test_remembered_runs_are_as_if_read(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = fresh(many)
     with monkeypatch.context() as patch:
-        patch.setattr("postertui.runs.store.reader.feed", _refuse)
+        patch.setattr("postertui.runs.store.reader.apply_lines", _refuse)
         store = Store(many)
         store.refresh()
     assert shown_all(store) == wanted
@@ -297,14 +297,14 @@ def test_what_was_let_go_can_be_looked_at_again(many: Path) -> None:
     store.refresh()
     before = {name: list(run.epochs) for name, run in store.runs.items()}
     assert any(before.values())
-    store.let_go()
+    store.release_pages()
     assert {name: list(run.epochs) for name, run in store.runs.items()} == before
 
 
 def test_of_many_new_runs_some_are_read_at_a_time(
     many: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("postertui.runs.store.reader.AT_A_TIME", 40)
+    monkeypatch.setattr("postertui.runs.store.reader.BATCH", 40)
     store = Store(many, cache=False)
     parts = [store.refresh(patience=0.0)]
     assert not store.is_complete

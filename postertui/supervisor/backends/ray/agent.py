@@ -250,7 +250,7 @@ class NodeAgent:
         if current.checkpoint_epoch <= current.sent_epoch:
             return
         for path in (
-            current.folder / f"checkpoint.{current.checkpoint_epoch}",
+            current.folder / layout.checkpoint_draft(current.checkpoint_epoch),
             current.folder / layout.CHECKPOINT,
         ):
             with contextlib.suppress(OSError):

@@ -14,7 +14,7 @@ from postertui.supervisor.backends.ray.messages import (
     PauseRun,
     SetPriority,
 )
-from postertui.supervisor.looking import priority_of
+from postertui.supervisor.probe import read_priority
 
 #: Seconds after which the folders are read although no request was announced.
 RESCAN_INTERVAL = 5.0
@@ -36,7 +36,7 @@ class RunRequests:
 
     def queue_change(self) -> PauseQueue | None:
         """A message where the queue was paused or resumed since the last call."""
-        paused = (self._folder / files.PAUSED).exists()
+        paused = (self._folder / layout.QUEUE_PAUSED).exists()
         if paused == self.queue_paused:
             return None
         self.queue_paused = paused
@@ -44,7 +44,7 @@ class RunRequests:
 
     def run_changes(self, runs: Iterable[str], in_training: set[str]) -> Iterator[RunRequest]:
         """New requests for `runs`. The priority of those `in_training` no longer matters."""
-        now, changes = time.monotonic(), files.bell(self._folder)
+        now, changes = time.monotonic(), files.change_count(self._folder)
         if changes == self._change_count and now - self._scanned < RESCAN_INTERVAL:
             return
         self._change_count, self._scanned = changes, now
@@ -59,14 +59,14 @@ class RunRequests:
                     self._paused.add(run)
                     yield PauseRun(run)
             elif run not in in_training:
-                priority = priority_of(folder)
+                priority = read_priority(folder)
                 if priority != self._priority.get(run):
                     self._priority[run] = priority
                     yield SetPriority(run, priority)
 
     def submitted_priority(self, run: str) -> int:
         """The run's priority, which is about to be sent with its submission."""
-        priority = self._priority[run] = priority_of(self._folder / run)
+        priority = self._priority[run] = read_priority(self._folder / run)
         return priority
 
     def forget(self, run: str) -> None:

@@ -28,8 +28,6 @@ from postertui.supervisor.backends.ray.event_lines import (
     parse_lines,
 )
 
-MARKER = "cluster"
-
 #: How many files are synced at a time.
 WRITERS = 8
 
@@ -113,14 +111,14 @@ class Collector:
             lock.release()
             raise
         self._claims[run] = claim
-        (folder / MARKER).write_text(f"{study}\n")
+        (folder / layout.CLUSTER).write_text(f"{study}\n")
         return True
 
     def release(self, run: str) -> None:
         """Give up the lock of a run that is no longer submitted."""
         if claim := self._claims.pop(run, None):
             with contextlib.suppress(OSError):
-                (claim.folder / MARKER).unlink(missing_ok=True)
+                (claim.folder / layout.CLUSTER).unlink(missing_ok=True)
                 if claim.is_closed:
                     (claim.folder / layout.CANCEL).unlink(missing_ok=True)
             claim.close()
@@ -179,7 +177,7 @@ def submitted_runs(folder: Path) -> dict[str, str]:
     studies = {}
     for run in list_runs(folder):
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            studies[run] = (folder / run / MARKER).read_text().strip()
+            studies[run] = (folder / run / layout.CLUSTER).read_text().strip()
     return studies
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from postertui.runs.lifecycle import CLOSED
+from postertui.runs.lifecycle import is_closing
 
 
 class EventHeader(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class EventHeader(msgspec.Struct, frozen=True):
     @property
     def is_end(self) -> bool:
         """Whether the run is closed by this event."""
-        return self.event == "end" and self.status in CLOSED
+        return is_closing(self.event, self.status)
 
 
 class EventLine(NamedTuple):

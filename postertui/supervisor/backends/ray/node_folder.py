@@ -72,10 +72,12 @@ def prepare_run_folder(
     elif local and extends(known, local):
         write_atomic(events, join_lines(local) + join_lines(known[len(local) :]), durable=True)
     else:
-        for path in folder.glob("checkpoint*"):
+        for path in folder.glob(f"{layout.CHECKPOINT}*"):
             path.unlink()
         if checkpoint is not None:
-            write_atomic(folder / f"checkpoint.{checkpoint[0]}", checkpoint[1], durable=True)
+            write_atomic(
+                folder / layout.checkpoint_draft(checkpoint[0]), checkpoint[1], durable=True
+            )
         kept_epoch = None if checkpoint is None else checkpoint[0]
         history = b"".join(_without_checkpoint(line, kept_epoch) for line in known)
         write_atomic(events, history, durable=True)

@@ -38,7 +38,7 @@ from postertui.supervisor.backends.ray.messages import (
 )
 from postertui.supervisor.backends.ray.scheduler_state import ConnectedAgent, SubmittedRun
 from postertui.supervisor.backends.ray.waiting_runs import WaitingRuns
-from postertui.supervisor.queue import Entry
+from postertui.supervisor.queue import QueuedRun
 
 #: A run whose agents were lost this often is returned to the client, for it may be the cause.
 MAX_LOSSES = 3
@@ -78,7 +78,7 @@ class Scheduler:
         run = self.runs.get(message.run)
         if run is None:
             spec = msgspec.json.decode(message.spec, type=RunSpec)
-            entry = Entry(
+            entry = QueuedRun(
                 message.run, spec.genre, spec.created, message.priority, message.exclusive
             )
             self.runs[message.run] = SubmittedRun(entry, message.spec, message.has_data, lines)
@@ -144,7 +144,7 @@ class Scheduler:
     def set_priority(self, name: str, priority: int) -> None:
         if run := self.runs.get(name):
             entry = run.entry
-            run.entry = Entry(name, entry.genre, entry.created, priority, entry.exclusive)
+            run.entry = QueuedRun(name, entry.genre, entry.created, priority, entry.exclusive)
             self._queues = None
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from postertui.supervisor.backends.ray.event_lines import EventLine
 from postertui.supervisor.backends.ray.messages import Heartbeat, NodeFacts, RunEnded
-from postertui.supervisor.queue import Entry
+from postertui.supervisor.queue import QueuedRun
 
 
 @dataclass
@@ -37,7 +37,7 @@ class SubmittedRun:
         How it left its agent, once it has for good.
     """
 
-    entry: Entry
+    entry: QueuedRun
     spec: msgspec.Raw
     has_data: bool
     lines: list[EventLine] = field(default_factory=list)

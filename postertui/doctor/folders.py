@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
 from postertui.system.finding import Finding
 from postertui.system.locks import FileLock
@@ -16,11 +17,11 @@ from postertui.system.locks import FileLock
 #: File systems that are reached over a network.
 NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "beegfs", "gpfs")
 
-#: Below this, in bytes, a disk is worth a note.
-LITTLE_ROOM = 1 << 30
+#: Below this, a disk is worth a note.
+LOW_SPACE_BYTES = 1 << 30
 
-#: Tries for a lock that the parent holds; a child, since on some network file systems a process
-#: never gets in its own way.
+#: Tries for a lock that the parent holds. A child, since on some network file systems the locks of
+#: one process never exclude each other.
 _PROBE = """
 import fcntl, sys
 with open(sys.argv[1]) as file:
@@ -60,7 +61,7 @@ def check_folder(runs: Path) -> Iterator[Finding]:
         return
     kind = file_system(runs)
     try:
-        kept = locks_are_kept(runs)
+        kept = locks_work(runs)
     except OSError as error:
         yield Finding(
             "runs",
@@ -87,7 +88,7 @@ def check_folder(runs: Path) -> Iterator[Finding]:
     else:
         yield Finding("runs", "ok", f"{runs}: writable, locks work ({kind})")
     free = shutil.disk_usage(runs).free
-    if free < LITTLE_ROOM:
+    if free < LOW_SPACE_BYTES:
         yield Finding("runs", "note", f"{runs}: {free >> 20} MB left on the disk", "make room")
     if mode := runs.stat().st_mode & 0o022:
         yield Finding(
@@ -95,12 +96,12 @@ def check_folder(runs: Path) -> Iterator[Finding]:
         )
 
 
-def locks_are_kept(folder: Path) -> bool:
+def locks_work(folder: Path) -> bool:
     """Whether a flock that one process takes in `folder` keeps another one out.
 
     Raises `OSError` where nothing can be written there.
     """
-    path = folder / f".new-lock-{os.getpid()}"
+    path = folder / f"{DRAFT_PREFIX}lock-{os.getpid()}"
     try:
         with FileLock(path) as lock:
             if not lock.acquire():
@@ -123,12 +124,12 @@ def file_system(path: Path, mounts: str | None = None) -> str:
             mounts = Path("/proc/self/mountinfo").read_text()
         except OSError:
             return "?"
-    place = path.resolve()
-    best, kind = -1, "?"
+    resolved = path.resolve()
+    longest, kind = -1, "?"
     for line in mounts.splitlines():
         fields, _, rest = line.partition(" - ")
         point = Path(fields.split()[4].encode().decode("unicode_escape"))
         # Of two mounts on one point, the later one hides the other.
-        if place.is_relative_to(point) and len(point.parts) >= best:
-            best, kind = len(point.parts), rest.split()[0]
+        if resolved.is_relative_to(point) and len(point.parts) >= longest:
+            longest, kind = len(point.parts), rest.split()[0]
     return kind

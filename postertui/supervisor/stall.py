@@ -1,0 +1,78 @@
+"""How long a run that is being trained may be silent before it is given up."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from postertui.runs import layout
+from postertui.runs.events import DamagedEventsError, Event
+from postertui.runs.lifecycle import RunLifecycle, median_epoch_seconds, read_events
+from postertui.supervisor.probe import file_identity
+
+
+@dataclass(frozen=True)
+class StallLimits:
+    """When a silent run is given up, in seconds; `factor` times the median epoch.
+
+    A first epoch includes compilation and moving data, so it may take longer.
+    """
+
+    least: float = 120.0
+    factor: float = 20.0
+    first_epoch: float = 1800.0
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """POSTERTUI_STALL sets `least` and `first_epoch`, for slow disks or tests."""
+        stall = os.environ.get("POSTERTUI_STALL")
+        return cls(float(stall), 3.0, float(stall)) if stall else cls()
+
+    def timeout(self, epoch_seconds: float | None) -> float:
+        """How long a run may be silent whose median epoch takes `epoch_seconds`."""
+        if epoch_seconds is None:
+            return self.first_epoch
+        return max(self.least, self.factor * epoch_seconds)
+
+
+@dataclass
+class ActiveRun:
+    """A run that is being trained.
+
+    `size` is of its events in bytes, `unchanged_since` the monotonic time at which it last grew,
+    `size_at_submit` the size when it was given to a job.
+    """
+
+    folder: Path
+    size: int
+    unchanged_since: float
+    size_at_submit: int
+    start: Event | None = None
+    epoch_seconds: float | None = None
+
+    @classmethod
+    def observe(cls, folder: Path) -> Self:
+        """The run in `folder`, observed from now on."""
+        size = file_identity(folder / layout.EVENTS)[1]
+        run = cls(folder, size, time.monotonic(), size)
+        run._reread()
+        return run
+
+    def refresh(self, now: float) -> None:
+        """Note whether the run's events have grown."""
+        size = file_identity(self.folder / layout.EVENTS)[1]
+        if size != self.size:
+            self.size, self.unchanged_since = size, now
+            self._reread()
+
+    def _reread(self) -> None:
+        """Read the events; where that fails, what was known before stays."""
+        try:
+            events = read_events(self.folder)
+        except (DamagedEventsError, OSError):
+            return
+        self.start = RunLifecycle.of(events).start
+        self.epoch_seconds = median_epoch_seconds(events)

@@ -2,7 +2,7 @@
 
 - `schema`: its columns
 - `identity`: which rows are one history
-- `reading`, `writing`: from and into TSV, CSV and Parquet; `delimited` parses text
+- `reading`, `writing`: from and into TSV, CSV and Parquet
 - `from_runs`: from the runs of a folder
 - `selection`: a table with the records of its runs, narrowed by a filter
 """

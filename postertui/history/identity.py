@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from postertui.history.schema import SCHEMA, SETTING
+from postertui.history.schema import SCHEMA, SETTING, extra_columns
 from postertui.published.naming import variant_name
 from postertui.system.text import slugify
 
@@ -43,7 +43,7 @@ def fill_identity(table: pl.DataFrame) -> pl.DataFrame:
     return (
         table.drop("name", "run")
         .join(histories, on=["_group", "_history"], how="left", maintain_order="left")
-        .select(list(SCHEMA))
+        .select([*SCHEMA, *extra_columns(table)])
     )
 
 

@@ -2,11 +2,12 @@
 
 The published columns come first, with their names of 2017, so that any table from then loads and
 any table written today opens in the old R code. An undefined metric is null in memory and `NaN`
-in text.
+in text. Columns of other programs' metrics follow, under the names they came with.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import polars as pl
@@ -70,8 +71,24 @@ REQUIRED = (*SETTING, "epoch")
 MAX_EPOCH = 10_000_000
 
 
+#: A metric's name as a column beyond `SCHEMA` may have it.
+EXTRA_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+
+
+def extra_columns(table: pl.DataFrame) -> list[str]:
+    """The columns beyond `SCHEMA` that hold numbers: metrics of other programs."""
+    return [
+        name
+        for name, dtype in table.schema.items()
+        if name not in SCHEMA and EXTRA_NAME.fullmatch(name) and dtype.is_numeric()
+    ]
+
+
 def normalise(table: pl.DataFrame) -> pl.DataFrame:
-    """`table` with exactly the columns of `SCHEMA`, undefined values and empty strings null."""
+    """`table` with the columns of `SCHEMA` and then its `extra_columns` as floats.
+
+    Undefined values and empty strings are null.
+    """
     columns = []
     for name, dtype in SCHEMA.items():
         column = pl.col(name) if name in table.columns else pl.lit(None).alias(name)
@@ -81,6 +98,9 @@ def normalise(table: pl.DataFrame) -> pl.DataFrame:
         elif dtype is pl.String and name not in SETTING:
             column = pl.when(column != "").then(column)
         columns.append(column.alias(name))
+    for name in extra_columns(table):
+        number = pl.col(name).cast(pl.Float64)
+        columns.append(pl.when(number.is_finite()).then(number).alias(name))
     return table.select(columns)
 
 

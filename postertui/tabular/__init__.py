@@ -1,0 +1,15 @@
+"""Tables as people have them: any delimited text or Parquet into columns that know file and line.
+
+Everything tabular that a user brings is read here: labels, details, histories.
+
+- `decoding`: from a file, packed or not, in any encoding, to UTF-8
+- `dialect`: separator and header
+- `parsing`: from text to columns of strings
+- `table`: the columns, their types, where a value stands
+- `reading`: all of it
+"""
+
+from postertui.tabular.reading import read_tabular
+from postertui.tabular.table import MISSING, Table
+
+__all__ = ["MISSING", "Table", "read_tabular"]

@@ -40,6 +40,9 @@ PRIORITY = "priority"
 #: The probability of each validation and test poster (see `postertui.predictions.table`).
 PREDICTIONS = "predictions.parquet"
 
+#: The trained weights, where they are kept (see `postertui.runs.trained_weights`).
+WEIGHTS = "weights.npz"
+
 #: The run is trained on a cluster; holds the name of its study there.
 CLUSTER = "cluster"
 

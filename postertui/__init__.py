@@ -10,11 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from postertui.system.version import __version__
+
 if TYPE_CHECKING:
     import plotnine
     import polars as pl
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "draw", "read_table"]
 
 

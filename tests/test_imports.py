@@ -1,4 +1,4 @@
-"""Heavy libraries are loaded only by the commands that need them."""
+"""Heavy libraries are loaded only by the commands that need them; imports never go in a circle."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+
+from tests.support.import_graph import find_circle, imports
 
 HEAVY = ("tensorflow", "keras", "jax", "plotnine", "matplotlib", "textual", "polars", "scipy")
 
@@ -44,3 +46,30 @@ def test_no_command_loads_tensorflow_for_its_help(command: str) -> None:
 def test_reading_runs_needs_neither_tensorflow_nor_a_terminal() -> None:
     loaded = loaded_by("import postertui.history, postertui.history.from_runs, postertui.filters")
     assert not loaded & {"tensorflow", "keras", "jax", "textual", "plotnine", "matplotlib"}
+
+
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    files = {
+        module: imported
+        for module, imported in imports().items()
+        # The dashboard's own circles are on their way out.
+        if not module.startswith("postertui.dashboard.")
+    }
+    assert find_circle(files) == []
+
+
+def test_a_circle_would_be_found() -> None:
+    arrows = {"a": frozenset("b"), "b": frozenset("c"), "c": frozenset("b"), "d": frozenset("a")}
+    assert find_circle(arrows) in (["b", "c", "b"], ["c", "b", "c"])
+
+
+def test_tests_share_only_what_lies_in_support() -> None:
+    strays = {
+        f"{module} imports {other}"
+        for module, imported in imports().items()
+        for other in imported
+        if module.startswith(("tests", "benchmarks")) and other.startswith(("tests", "benchmarks"))
+        if not other.startswith("tests.support")
+        if not (module.startswith("benchmarks") and other.startswith("benchmarks"))
+    }
+    assert strays == set()

@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 
 import click
 
-from postertui import __version__
 from postertui.cli.dashboard import dashboard_options, open_dashboard
 from postertui.cli.streams import (
     READER_GONE,
@@ -23,6 +22,7 @@ from postertui.cli.streams import (
     refusal,
 )
 from postertui.system.errors import UserError
+from postertui.system.version import __version__
 
 #: Command to the module in `postertui.cli` that defines it, and its line in `--help`. Kept here as
 #: text so that `postertui --help` imports none of them.

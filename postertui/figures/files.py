@@ -82,7 +82,7 @@ def picture_facts(picture: Picture, csv: bytes, digest: str, command: str) -> di
 @cache
 def versions() -> Mapping[str, str]:
     """The versions that a figure's appearance depends on."""
-    from postertui import __version__
+    from postertui.system.version import __version__
 
     found = {"postertui": __version__}
     for name in _LIBRARIES:

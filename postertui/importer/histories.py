@@ -11,13 +11,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from postertui import __version__
 from postertui.data.weights import Weights
 from postertui.history.schema import DEFAULTS, SCHEMA, SETTING
 from postertui.published.naming import variant_from_2017
 from postertui.runs.events import FORMAT_VERSION, encode_event
 from postertui.runs.spec import RunSpec, is_run_name
 from postertui.runs.store import METRICS
+from postertui.system.version import __version__
 
 #: The prefix of `data_fingerprint` in an imported run, whose data is not here.
 FINGERPRINT = "imported-"

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from postertui import __version__
 from postertui.data.weights import Weights
 from postertui.runs.lifecycle import State
 from postertui.runs.spec import RunSpec, write_spec
 from postertui.study import Mode, Study, Variant, cohorts_in_both
 from postertui.system.errors import UserError
+from postertui.system.version import __version__
 
 if TYPE_CHECKING:
     from postertui.data.dataset import Dataset

@@ -9,9 +9,9 @@ import time
 import traceback
 from pathlib import Path
 
-from postertui import __version__
 from postertui.system.text import strip_control_chars
 from postertui.system.user_folders import user_folder
+from postertui.system.version import __version__
 
 
 def log_traceback(error: BaseException) -> str:

@@ -16,7 +16,6 @@ from postertui.cli import cli
 from postertui.doctor.folders import file_system, locks_work
 from postertui.supervisor import requests
 from postertui.supervisor.backends.local import RUNS_FOLDER_VARIABLE
-from tests.supervisor.conftest import cheap, folder
 from tests.support.poster_data import make_data
 from tests.support.supervisor import (
     cheap_environment,
@@ -26,6 +25,7 @@ from tests.support.supervisor import (
     wait_for,
     wait_until_trained,
 )
+from tests.support.supervisor_fixtures import cheap, folder
 
 __all__ = ["cheap", "folder"]
 

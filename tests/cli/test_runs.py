@@ -14,7 +14,6 @@ from postertui.cli import cli
 from postertui.runs.lock import RunLock
 from postertui.supervisor import requests
 from postertui.system.errors import UserError
-from tests.supervisor.conftest import cheap, folder
 from tests.support.supervisor import (
     make_spec,
     queue,
@@ -24,6 +23,7 @@ from tests.support.supervisor import (
     wait_until_over,
     wait_until_trained,
 )
+from tests.support.supervisor_fixtures import cheap, folder
 
 __all__ = ["cheap", "folder"]
 

@@ -15,7 +15,6 @@ import pytest
 from postertui.runs import layout
 from postertui.supervisor import requests
 from postertui.system.locks import is_held
-from tests.supervisor.conftest import cheap, folder
 from tests.support.poster_data import make_data
 from tests.support.supervisor import (
     assert_nothing_left,
@@ -28,6 +27,7 @@ from tests.support.supervisor import (
     wait_for,
     wait_until_over,
 )
+from tests.support.supervisor_fixtures import cheap, folder
 
 __all__ = ["cheap", "folder"]
 

@@ -22,7 +22,7 @@ from postertui.supervisor.backends.ray.agent_pool import ROOM_PATIENCE, AgentPoo
 from postertui.supervisor.backends.ray.driver import KEEP_ALIVE_EMPTY, KEEP_ALIVE_WITH_RUNS, Driver
 from postertui.supervisor.backends.ray.gpu_shares import GpuShares
 from postertui.supervisor.backends.ray.scheduler import Scheduler
-from tests.ray.test_scheduler import join, submit
+from tests.support.ray_messages import join, submit
 from tests.support.supervisor import make_spec
 
 HOUR = 3600.0

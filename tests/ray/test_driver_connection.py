@@ -20,7 +20,7 @@ from postertui.supervisor.backends.ray.messages import (
     ClientHello,
     Welcome,
 )
-from tests.ray.test_link import Served
+from tests.support.asyncio_server import Served
 
 TOKEN = "a token"
 

@@ -15,7 +15,7 @@ from postertui.supervisor.backends.ray.event_lines import (
     parse_lines,
 )
 from postertui.training.job import checkpoints
-from tests.ray.test_scheduler import event, history
+from tests.support.ray_messages import event, history
 from tests.support.supervisor import events_of, make_spec, queue, states
 
 

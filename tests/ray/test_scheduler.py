@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postertui.runs.spec import RunSpec
 from postertui.supervisor.backends.ray.messages import (
     AgentHello,
     CancelRun,
@@ -17,7 +16,6 @@ from postertui.supervisor.backends.ray.messages import (
     RequestLines,
     RunEnded,
     StopAgent,
-    SubmitRun,
     TrainRun,
 )
 from postertui.supervisor.backends.ray.scheduler import (
@@ -27,30 +25,8 @@ from postertui.supervisor.backends.ray.scheduler import (
     MAX_LOSSES,
     Scheduler,
 )
+from tests.support.ray_messages import event, history, join, submit
 from tests.support.supervisor import make_spec
-
-
-def event(attempt: int, seq: int, kind: str = "epoch", time: float = 1.0, **more: object) -> bytes:
-    fields = {"v": 1, "seq": seq, "attempt": attempt, "time": time, "event": kind, **more}
-    return msgspec.json.encode(fields) + b"\n"
-
-
-def history(attempt: int, *seqs: int, time: float = 1.0) -> bytes:
-    return b"".join(event(attempt, seq, time=time, epoch=seq) for seq in seqs)
-
-
-def submit(scheduler: Scheduler, spec: RunSpec, known: bytes = b"", *, priority: int = 0) -> str:
-    scheduler.submit(SubmitRun(spec.run, msgspec.Raw(msgspec.json.encode(spec)), priority), known)
-    return spec.run
-
-
-def join(scheduler: Scheduler, agent: str, node: str = "", now: float = 0.0, **held: int) -> str:
-    named = {name.replace("__", "--"): count for name, count in held.items()}
-    scheduler.add_agent(
-        agent, AgentHello(agent, NodeFacts(node=node or agent, host="h"), named), now
-    )
-    scheduler.mark_ready(agent, now)
-    return agent
 
 
 def take_messages(scheduler: Scheduler, to: str = CLIENT) -> list[object]:

@@ -17,7 +17,6 @@ import pytest
 import postertui
 from postertui.supervisor import requests
 from postertui.supervisor.plan import current_versions
-from tests.supervisor.conftest import cheap, folder
 from tests.support.poster_data import make_data
 from tests.support.supervisor import (
     assert_as_if_undisturbed,
@@ -32,6 +31,7 @@ from tests.support.supervisor import (
     wait_for,
     wait_until_trained,
 )
+from tests.support.supervisor_fixtures import cheap, folder
 
 __all__ = ["cheap", "folder"]
 

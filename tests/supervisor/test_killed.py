@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.chaos import Chaos
 from postertui.runs.lock import is_locked
 from postertui.supervisor import requests
+from tests.support.chaos import Chaos
 from tests.support.supervisor import (
     assert_as_if_undisturbed,
     assert_nothing_left,

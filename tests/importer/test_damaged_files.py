@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.fuzz import fuzz
+from tests.support.importer_fuzzing import fuzz
 
 
 def test_damaged_files_are_taken_or_refused_in_one_line(tmp_path: Path) -> None:

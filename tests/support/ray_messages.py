@@ -1,0 +1,32 @@
+"""What clients and agents send to the Ray backend's scheduler."""
+
+from __future__ import annotations
+
+import msgspec
+
+from postertui.runs.spec import RunSpec
+from postertui.supervisor.backends.ray.messages import AgentHello, NodeFacts, SubmitRun
+from postertui.supervisor.backends.ray.scheduler import Scheduler
+
+
+def event(attempt: int, seq: int, kind: str = "epoch", time: float = 1.0, **more: object) -> bytes:
+    fields = {"v": 1, "seq": seq, "attempt": attempt, "time": time, "event": kind, **more}
+    return msgspec.json.encode(fields) + b"\n"
+
+
+def history(attempt: int, *seqs: int, time: float = 1.0) -> bytes:
+    return b"".join(event(attempt, seq, time=time, epoch=seq) for seq in seqs)
+
+
+def submit(scheduler: Scheduler, spec: RunSpec, known: bytes = b"", *, priority: int = 0) -> str:
+    scheduler.submit(SubmitRun(spec.run, msgspec.Raw(msgspec.json.encode(spec)), priority), known)
+    return spec.run
+
+
+def join(scheduler: Scheduler, agent: str, node: str = "", now: float = 0.0, **held: int) -> str:
+    named = {name.replace("__", "--"): count for name, count in held.items()}
+    scheduler.add_agent(
+        agent, AgentHello(agent, NodeFacts(node=node or agent, host="h"), named), now
+    )
+    scheduler.mark_ready(agent, now)
+    return agent

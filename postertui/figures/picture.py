@@ -16,7 +16,8 @@ import polars as pl
 from postertui.figures.collation import sort_values
 
 Geom = Literal[
-    "line", "hline", "vline", "point", "letter", "ribbon", "note", "dot", "span"
+    "line", "hline", "vline", "point", "letter", "ribbon", "note", "text", "dot", "span", "bar",
+    "tile",
 ]  # fmt: skip
 
 #: Whether a vertex of a line is visible, or why not.
@@ -47,9 +48,10 @@ class Layer:
     `data` holds facet columns (those that place the marks; a mark without one is repeated over
     it), `series` where the colour means something, `history` where lines share a colour, and by
     geom: line, point, letter `epoch` `value`; hline, vline `value`; ribbon `epoch` `low` `high`;
-    note `epoch` `value` `label`; dot `value` `label` and span `low` `high` `label`, which lie
-    along at the place of their label. Line vertices carry their `visibility`. Colours are
-    `#RRGGBB` or names. `meaning` is what the marks stand for where no legend says it.
+    note (hangs from its place) and text (around it) `epoch` `value` `label`; bar (from 0 up)
+    `epoch` `value`; tile `epoch` `value` `opacity`; dot `value` `label` and span `low` `high`
+    `label`, which lie along at the place of their label. Line vertices carry `visibility`.
+    Colours are `#RRGGBB` or names. `meaning` is what the marks stand for where no legend says it.
     """
 
     geom: Geom
@@ -109,7 +111,10 @@ class Hidden:
 
 @dataclass(frozen=True)
 class Picture:
-    """One figure. `colours` maps series to colour in the order of the legend; `size` in inches."""
+    """One figure. `colours` maps series to colour in the order of the legend; `size` in inches.
+
+    `x_column` is what the CSV calls the column `epoch` of the layers, where it is something else.
+    """
 
     name: str
     title: str
@@ -120,6 +125,7 @@ class Picture:
     colours: Mapping[str, str]
     legend: str
     size: tuple[float, float]
+    x_column: str = "epoch"
     letters: Mapping[str, str] = field(default_factory=dict)
     hidden: tuple[Hidden, ...] = ()
     notes: tuple[str, ...] = ()
@@ -180,7 +186,8 @@ class Picture:
         marks = pl.concat([f for f in frames if not f.is_empty()] or frames, how="diagonal_relaxed")
         order = ["layer", "mark", "panel", *self.facets.variables, "series", "history", "colour"]
         order += ["epoch", "value", "low", "high", "label"]
-        return marks.select([c for c in order if c in marks.columns and not _is_blank(marks[c])])
+        shown = [c for c in order if c in marks.columns and not _is_blank(marks[c])]
+        return marks.select(shown).rename({"epoch": self.x_column}, strict=False)
 
     def _layer_marks(self, number: int, layer: Layer, panels: pl.DataFrame) -> pl.DataFrame:
         data = layer.data

@@ -21,11 +21,18 @@ p9: Any = plotnine
 LINE = 0.602
 #: R's point of size 1.5 with a stroke of 0.5 is a letter of this size; a dot is smaller.
 LETTER, DOT = 2.2, 1.3
+#: The size of a note's letters in points.
+NOTE = 4.5
 FONT = "DejaVu Sans"
 
 #: What marks measure, and those marks that measure from left to right.
 _ALONG = ("value", "low", "high")
 _LYING = ("vline", "dot", "span")
+
+#: Marks with an area, filled in their series' colour.
+FILLED = ("ribbon", "bar", "tile")
+#: How wide a bar is along the axis.
+BAR_WIDTH = 0.09
 
 _STRIP_WIDTH = 14
 _CAPTION_SIZE = 7.5
@@ -47,8 +54,10 @@ def to_ggplot(picture: Picture, dpi: int = DPI) -> plotnine.ggplot:
     if any("series" in layer.data.columns for layer in picture.layers):
         colours = list(picture.colours.values())
         plot += p9.scale_color_manual(values=colours, **scale)
-        if any(layer.geom == "ribbon" for layer in picture.layers):
+        if any(layer.geom in FILLED for layer in picture.layers):
             plot += p9.scale_fill_manual(values=colours, **scale)
+    if any(layer.geom == "tile" for layer in picture.layers):
+        plot += p9.scale_alpha_identity()
     if picture.letters:
         shapes = [rf"$\mathrm{{{letter}}}$" for letter in picture.letters.values()]
         plot += p9.scale_shape_manual(values=shapes, **scale)
@@ -140,15 +149,35 @@ def _to_geom(layer: Layer, levels: Any, y: Axis) -> Any:
                 show_legend=False,
                 **constant,
             )
-        case "note":
+        case "note" | "text":
             return p9.geom_text(
                 p9.aes(**place, label="label"),
                 data,
-                size=4.5,
-                va="top",
+                size=NOTE * layer.weight,
+                va="top" if layer.geom == "note" else "center",
                 show_legend=False,
                 **constant,
             )
+        case "bar":
+            return p9.geom_col(
+                p9.aes(**place, **_as_fill(mapping)),
+                data,
+                width=BAR_WIDTH,
+                show_legend=False,
+                **_as_fill(constant),
+            )
+        case "tile":
+            return p9.geom_tile(
+                p9.aes(**place, alpha="opacity", **_as_fill(mapping)),
+                data,
+                show_legend=False,
+                **_as_fill(constant),
+            )
+
+
+def _as_fill(looks: dict[str, Any]) -> dict[str, Any]:
+    """The same looks for what has an area: the colour fills it."""
+    return {"fill" if name == "color" else name: value for name, value in looks.items()}
 
 
 def _to_pandas(data: pl.DataFrame, levels: Any) -> pd.DataFrame:

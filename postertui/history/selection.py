@@ -29,13 +29,15 @@ class History:
     """A history table, the variants in it by name, and the records of its runs by name.
 
     `records` holds every run of the folder (see `Run.record`), also those without an epoch; it is
-    None for a table from a file. `damaged` counts the runs that could not be read.
+    None for a table from a file. `damaged` counts the runs that could not be read. `folder` is the
+    runs folder, where it is the history of one.
     """
 
     table: pl.DataFrame
     variants: Mapping[str, Variant] = field(default_factory=dict)
     records: Mapping[str, Record] | None = None
     damaged: int = 0
+    folder: Path | None = None
 
     def select(self, text: str) -> History:
         """The history of those runs that the filter `text` accepts.
@@ -82,6 +84,7 @@ def open_history(place: Path) -> History:
         {spec.variant.name: spec.variant for spec in specs if spec is not None},
         {name: run.record() for name, run in store.runs.items()},
         sum(run.damage is not None for run in store.runs.values()),
+        place,
     )
 
 

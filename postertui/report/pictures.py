@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from postertui.figures import models
+from postertui.figures import models, probabilities
 from postertui.figures.catalogue import draw_published, figure_names
 from postertui.figures.compare import choose_variants, draw_comparison, draw_variant, parse_columns
 from postertui.figures.options import FigureOptions
@@ -42,15 +43,38 @@ def draw_figure(
     return to_ggplot(picture)
 
 
-def draw_named(name: str, source: FigureSource, options: FigureOptions) -> Picture:
-    """The figure of that name. Raises `UserError` as `draw_figure` does."""
+def draw_named(
+    name: str, source: FigureSource, options: FigureOptions, runs_folder: Path | None = None
+) -> Picture:
+    """The figure of that name; `runs_folder` holds the predictions of the table's runs.
+
+    Raises `UserError` as `draw_figure` does.
+    """
     if name not in FIGURES:
         raise UserError(f"figure `{name}`: there are {', '.join(FIGURES)}")
+    if name in probabilities.NAMES:
+        return _draw_predictions(name, source, options, runs_folder)
     return (
         _rank_models(source, options)
         if name == models.NAME
         else draw_published(name, source, options)
     )
+
+
+def _draw_predictions(
+    name: str, source: FigureSource, options: FigureOptions, runs_folder: Path | None
+) -> Picture:
+    """A figure of the predictions of the table's runs, in the table's order."""
+    from postertui.predictions.loading import load_runs
+
+    if runs_folder is None:
+        raise UserError(
+            f"figure {name}: is drawn from predictions, which a history table does not hold; name "
+            "the runs folder with --runs"
+        )
+    names = source.table["run"].unique(maintain_order=True).to_list()
+    runs, without = load_runs(runs_folder, names)
+    return probabilities.draw_probabilities(name, runs, options, without=len(without))
 
 
 def _rank_models(source: FigureSource, options: FigureOptions) -> Picture:
@@ -100,7 +124,9 @@ def prepare_pictures(
         add(
             name,
             replace(alone, figures=(name,)),
-            lambda name=name: [draw_named(name, rows.narrowed, request.options)],  # type: ignore[misc]
+            lambda name=name: [  # type: ignore[misc]
+                draw_named(name, rows.narrowed, request.options, history.folder)
+            ],
         )
     for text in dict.fromkeys(request.compare):
         add(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-from postertui.predictions.calibration import reliability
+from postertui.predictions.reliability import reliability
 from postertui.predictions.ranking import rank
 from postertui.predictions.scores import (
     Counts,

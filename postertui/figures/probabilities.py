@@ -1,0 +1,58 @@
+"""Figures of single posters' probabilities: what a model could decide, and what it does.
+
+`precision-recall`, `roc` and `threshold` are curves of decisions, `calibration` holds
+probabilities against shares of positives, `confusion` counts the decisions made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from postertui.figures.calibration import draw_calibration
+from postertui.figures.confusion import draw_confusion
+from postertui.figures.decision_curves import (
+    draw_precision_recall,
+    draw_roc,
+    draw_threshold,
+)
+from postertui.figures.options import FigureOptions
+from postertui.figures.picture import Picture
+from postertui.predictions.loading import RunPredictions
+from postertui.system.errors import UserError
+
+_FIGURES: dict[str, Callable[[Sequence[RunPredictions], FigureOptions], Picture]] = {
+    "precision-recall": draw_precision_recall,
+    "roc": draw_roc,
+    "calibration": draw_calibration,
+    "threshold": draw_threshold,
+    "confusion": draw_confusion,
+}
+
+#: The figures that are drawn from predictions.
+NAMES = tuple(_FIGURES)
+
+
+def draw_probabilities(
+    name: str, runs: Sequence[RunPredictions], options: FigureOptions, *, without: int = 0
+) -> Picture:
+    """The figure of that name, one of `NAMES`.
+
+    `without` is how many of the runs asked for have no predictions. Raises `UserError` (exit code
+    3) where no run is left to draw.
+    """
+    from dataclasses import replace
+
+    from postertui.figures.picture import Hidden
+
+    if options.strict:
+        raise UserError(f"figure {name}: 2017 had none; leave out --strict-published")
+    alive = [run for run in runs if not run.is_dead]
+    if not alive:
+        reason = "all of its models are dead" if runs else "no run with predictions matches"
+        raise UserError(
+            f"figure {name}: {reason}; runs trained by this version keep them", exit_code=3
+        )
+    picture = _FIGURES[name](alive, options)
+    lost = (("run", "without predictions", without), ("run", "dead", len(runs) - len(alive)))
+    hidden = [Hidden(split, cause, count) for split, cause, count in lost if count]
+    return replace(picture, name=name, hidden=(*picture.hidden, *hidden))

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-from postertui.predictions.reliability import reliability
 from postertui.predictions.ranking import rank
+from postertui.predictions.reliability import reliability
 from postertui.predictions.scores import (
     Counts,
     best_threshold,

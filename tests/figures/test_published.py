@@ -26,13 +26,14 @@ p9: Any = plotnine
 KEPT = {"base": "base", "fc": "fc", "l1": "l1", "scratch": "scratch", "frozen-layers": "vgg"}
 
 
-def test_there_are_the_fifteen_figures_and_the_dot_plot() -> None:
+def test_there_are_the_fifteen_figures_the_dot_plot_and_those_of_predictions() -> None:
     assert figure_names() == (
         "base", "fc", "fc-points", "l1", "l2", "loss", "learning-rate", "long-run", "scratch",
         "frozen-layers", "test-regularization", "test-learning-rate", "test-fc",
         "test-frozen-layers", "test-loss",
     )  # fmt: skip
-    assert (*figure_names(), "models") == FIGURES
+    predicted = ("precision-recall", "roc", "calibration", "threshold", "confusion")
+    assert (*figure_names(), "models", *predicted) == FIGURES
 
 
 @needs_published

@@ -14,7 +14,7 @@ import msgspec
 
 from postertui.data.weights import Weights
 from postertui.runs import layout
-from postertui.study import Mode, Variant
+from postertui.study import Mode, RandomKey, Variant
 from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
 from postertui.system.text import slugify
@@ -29,6 +29,8 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     Base rates are unknown for a history that was imported without its data, and `label` is then
     the `Regularizer` it came with (2017 wrote `L1=0e`), where that is not the variant's own.
     `versions` and `created` say how and when the run was asked for; they do not identify it.
+    `random_key` is `seed` for runs from before it was recorded, whose random numbers depend on the
+    seed alone.
     """
 
     variant: Variant
@@ -43,6 +45,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     train_base_rate: float | None
     test_base_rate: float | None
     mode: Mode = "sound"
+    random_key: RandomKey = "seed"
     created: float = 0.0
     versions: dict[str, str] = {}
     label: str | None = None
@@ -52,6 +55,17 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
         """The run's folder name: a readable slug and a digest of what identifies it."""
         genre, variant = slugify(self.genre)[:18], slugify(self.variant.name)[:22]
         return f"{genre}--{variant}--s{self.seed}"[:54] + f"--{self.digest}"
+
+    @property
+    def entropy(self) -> tuple[int, ...]:
+        """What initial weights and shuffles are drawn from (NumPy's `SeedSequence`).
+
+        With `random_key="seed"` all genres of a seed share them.
+        """
+        if self.random_key == "seed":
+            return (self.seed,)
+        genre = hashlib.sha256(self.genre.encode()).digest()[:8]
+        return (self.seed, int.from_bytes(genre, "big"))
 
     @property
     def digest(self) -> str:
@@ -69,6 +83,8 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
             "cohorts": [self.train_cohorts, self.test_cohorts],
             "mode": self.mode,
         }
+        if self.random_key != "seed":
+            identity["random_key"] = self.random_key
         canonical = msgspec.json.encode(identity, order="sorted")
         return hashlib.sha256(canonical).hexdigest()[:8]
 

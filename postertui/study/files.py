@@ -17,6 +17,7 @@ from postertui.study.variants import (
     Decay,
     Mode,
     Plateau,
+    RandomKey,
     Study,
     Variant,
     cohorts_in_both,
@@ -32,6 +33,7 @@ _STUDY_KEYS = (
     "train_cohorts",
     "test_cohorts",
     "seeds",
+    "random_key",
     "mode",
     "rarity",
     "gpu",
@@ -100,6 +102,12 @@ class _Reader:
             raise self._error(
                 ("mode",), f"{as_toml(mode)} is not one of {', '.join(get_args(Mode))}"
             )
+        random_key = document.get("random_key", "seed-genre")
+        if random_key not in get_args(RandomKey):
+            raise self._error(
+                ("random_key",),
+                f"{as_toml(random_key)} is not one of {', '.join(get_args(RandomKey))}",
+            )
         rarity = document.get("rarity", DEFAULT_RARITY)
         if isinstance(rarity, bool) or not isinstance(rarity, int | float) or not 0 <= rarity < 1:
             raise self._error(("rarity",), f"{as_toml(rarity)} is not a number from 0 to below 1")
@@ -125,6 +133,7 @@ class _Reader:
             train_cohorts=train,
             test_cohorts=test,
             seeds=seeds,
+            random_key=random_key,
             mode=mode,
             rarity=float(rarity),
             gpu=self._gpu(document),

@@ -16,6 +16,8 @@ Network = Literal["vgg16", "scratch"]
 RegularizerKind = Literal["none", "l1", "l2"]
 Loss = Literal["fscore", "bce"]
 Mode = Literal["sound", "published"]
+#: What a run's random numbers are derived from. Runs from before the genre was part of it: `seed`.
+RandomKey = Literal["seed", "seed-genre"]
 
 #: Below this share of positives a batch of 256 is often without any, and a model soon dead.
 DEFAULT_RARITY = 0.03
@@ -124,6 +126,9 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         None for all genres of the data.
     seeds
         How many: 0, 1, 2 and so on.
+    random_key
+        What new runs derive their random numbers from. With `seed-genre`, genres are independent
+        of each other; with `seed`, all genres of a seed share initial weights and shuffles.
     rarity
         Genres with a smaller base rate in the training cohorts are left out unless named.
     gpu
@@ -139,6 +144,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     train_cohorts: tuple[int, ...] = (0,)
     test_cohorts: tuple[int, ...] = (2,)
     seeds: int = 1
+    random_key: RandomKey = "seed-genre"
     mode: Mode = "sound"
     rarity: float = DEFAULT_RARITY
     gpu: float | None = None

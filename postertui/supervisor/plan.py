@@ -102,10 +102,15 @@ def plan(
                     train_base_rate=rates[genre][0],
                     test_base_rate=rates[genre][1],
                     mode=mode or study.mode,
+                    random_key=study.random_key,
                     # Distinct times, so that the queue keeps the order of the study.
                     created=created + len(specs) * 1e-6,
                     versions=versions,
                 )
+                # A run of before the genre was part of its random numbers is not trained anew.
+                earlier = msgspec.structs.replace(spec, random_key="seed")
+                if earlier.run in states:
+                    spec = earlier
                 specs.setdefault(spec.run, spec)
     groups: dict[str, list[RunSpec]] = {"missing": [], "open": [], "done": [], "ended": []}
     for run, spec in specs.items():

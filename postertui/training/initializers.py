@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +11,14 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 
-def weights_rng(seed: int) -> np.random.Generator:
-    """The generator of a run's initial weights."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+def weights_rng(entropy: Sequence[int]) -> np.random.Generator:
+    """The generator of a run's initial weights; `entropy` is the run's `RunSpec.entropy`."""
+    return np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(0,)))
 
 
-def shuffle(seed: int, epoch: int, count: int) -> NDArray[np.int32]:
+def shuffle(entropy: Sequence[int], epoch: int, count: int) -> NDArray[np.int32]:
     """The order of `count` rows in an epoch, which counts from 1."""
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1, epoch)))
+    rng = np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(1, epoch)))
     return rng.permutation(count).astype(np.int32)
 
 

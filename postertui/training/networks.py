@@ -5,7 +5,7 @@ A model's outputs are the probability p (B, 1), then one or more activations to 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import keras
@@ -30,9 +30,9 @@ class Network(NamedTuple):
     model: keras.Model
     initial_weights: tuple[WeightInit, ...]
 
-    def draw_weights(self, seed: int, convolutions: Convolutions) -> list[Array]:
-        """The weights before the first epoch; they depend on the seed only."""
-        rng = initializers.weights_rng(seed)
+    def draw_weights(self, entropy: Sequence[int], convolutions: Convolutions) -> list[Array]:
+        """The weights before the first epoch; they depend on `RunSpec.entropy` only."""
+        rng = initializers.weights_rng(entropy)
         weights = []
         for variable, initial in zip(
             self.model.trainable_variables, self.initial_weights, strict=True

@@ -119,7 +119,7 @@ class Trainer:
             began = time.perf_counter()
             rate = learning_rate.learning_rate(variant, rate_state, epoch)
             train_schedule = schedule_training(
-                shuffle(spec.seed, epoch, len(train_labels)),
+                shuffle(spec.entropy, epoch, len(train_labels)),
                 train_labels,
                 variant.batch_size,
                 rate,
@@ -166,7 +166,7 @@ class Trainer:
         """Initial weights, with both of Adam's moments zero."""
         pretrained = any(isinstance(w, tuple) for w in network.initial_weights)
         convolutions = load_convolutions(spec.weights) if pretrained else {}
-        weights = network.draw_weights(spec.seed, convolutions)
+        weights = network.draw_weights(spec.entropy, convolutions)
         arrays = [w.astype(self._dtype) for w in weights]
         zeros = [np.zeros_like(w) for w in arrays]
         rate_state = learning_rate.initial_state(spec.variant)

@@ -12,4 +12,4 @@ def test_damaged_files_are_taken_or_refused_in_one_line(tmp_path: Path) -> None:
     assert sum(counts.values()) == 300
     assert counts[".txt refused"] > 30
     assert counts[".tsv refused"] > 30
-    assert counts[".tsv taken"] > 5
+    assert counts[".tsv taken"] > 2

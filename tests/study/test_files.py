@@ -76,6 +76,7 @@ MISTAKES = {
         "variants.wide.2.frozen_layers",
         "from 0 to 19",
     ),
+    "random key": (changed("seeds = 3", 'random_key = "dice"'), 5, "random_key", "seed-genre"),
     "fraction": (changed("rarity = 0.01", "rarity = 3"), 7, "rarity", "0 to below 1"),
     "boolean": (changed("seeds = 3", "seeds = true"), 5, "seeds", "at least 1"),
     "cohort": (changed("[0, 1]", "[0, 10]"), 3, "train_cohorts", "0 to 9"),

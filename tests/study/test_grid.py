@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -59,6 +60,26 @@ def test_a_studys_own_rarity_genres_seeds_and_mode_hold(data: Dataset) -> None:
     assert {spec.mode for spec in plan.specs} == {"published"}
     assert {spec.seed for spec in plan.specs} == {0, 1, 2}
     assert {spec.variant.epochs for spec in plan.specs} == {2}
+
+
+def test_new_runs_draw_other_numbers_for_each_genre(data: Dataset) -> None:
+    specs = launch.plan(load_study("milestone4"), data, RANDOM, {}, variants=["base"]).specs
+    assert {spec.random_key for spec in specs} == {"seed-genre"}
+    assert len({spec.entropy for spec in specs}) == 2
+    shared = parse_study('random_key = "seed"', "mine.toml")
+    specs = launch.plan(shared, data, RANDOM, {}).specs
+    assert {spec.entropy for spec in specs} == {(0,)}
+
+
+def test_a_run_from_before_the_genre_counted_is_not_trained_anew(data: Dataset) -> None:
+    study = load_study("milestone4")
+    (wanted,) = launch.plan(study, data, RANDOM, {}, variants=["base"], genres=["Comedy"]).specs
+    earlier = msgspec.structs.replace(wanted, random_key="seed")
+    plan = launch.plan(
+        study, data, RANDOM, {earlier.run: "done"}, variants=["base"], genres=["Comedy"], seeds=2
+    )
+    assert [spec.run for spec in plan.done] == [earlier.run]
+    assert [spec.random_key for spec in plan.missing] == ["seed-genre"]
 
 
 def test_a_cohort_that_is_missing_is_named(data: Dataset) -> None:

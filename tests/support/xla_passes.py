@@ -37,7 +37,7 @@ class Small:
             network = networks.build(variant, ALL_LAYERS, (FEATURES,), "float64")
             self._passes[key] = network, compile_passes(network.model, variant.loss)
         network, self.passes = self._passes[key]
-        self.initial = [w.astype(np.float64) for w in network.draw_weights(seed, {})]
+        self.initial = [w.astype(np.float64) for w in network.draw_weights((seed,), {})]
         zeros = tuple(to_device(np.zeros_like(w)) for w in self.initial)
         self.state = State(tuple(map(to_device, self.initial)), zeros, zeros)
         self.updates = 0
@@ -47,7 +47,7 @@ class Small:
         return [to_host(w) for w in self.state.weights]
 
     def order(self, epoch: int, count: int) -> NDArray[np.int32]:
-        return shuffle(self.seed, epoch, count)
+        return shuffle((self.seed,), epoch, count)
 
     def epoch(self, number: int, x: Vector, y: NDArray[np.uint8], rate: float) -> Metrics:
         """Train one epoch; its training metrics."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -13,6 +14,7 @@ from postertui.runs.spec import RunSpec
 from postertui.study import Plateau
 from postertui.system.errors import UserError
 from postertui.training.checkpoint import load_checkpoint
+from postertui.training.initializers import weights_rng
 from postertui.training.trainer import Trainer
 from tests.support.training_data import make_spec, without_time
 
@@ -52,6 +54,23 @@ def test_another_seed_or_genre_is_another_history(
     ]
     losses = {tuple(e["test_loss"] for e in h) for h in histories}
     assert len(losses) == 3
+
+
+def test_genres_share_their_random_numbers_only_where_the_spec_says_so(data: Dataset) -> None:
+    specs = {
+        (genre, key): make_spec(data, genre, random_key=key)
+        for genre in ("Comedy", "Drama")
+        for key in ("seed", "seed-genre")
+    }
+    drawn = {k: tuple(weights_rng(spec.entropy).random(3)) for k, spec in specs.items()}
+    assert drawn["Comedy", "seed"] == drawn["Drama", "seed"]
+    own = {drawn[genre, "seed-genre"] for genre in ("Comedy", "Drama")}
+    assert len(own | {drawn["Comedy", "seed"]}) == 3
+    # Runs from before the key was recorded keep their names and their numbers.
+    fields = msgspec.to_builtins(specs["Comedy", "seed"])
+    del fields["random_key"]
+    old = msgspec.convert(fields, RunSpec)
+    assert (old.run, old.entropy) == (specs["Comedy", "seed"].run, (0,))
 
 
 @pytest.mark.parametrize("epoch", [1, 4, 5])

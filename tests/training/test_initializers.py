@@ -43,7 +43,7 @@ def test_glorot_uniform() -> None:
 
 def test_a_heads_weights_are_he_he_glorot_and_zero_biases() -> None:
     network = networks.build(Variant(name="base"), 19, (512,), "float32")
-    kernel1, bias1, kernel2, bias2, kernel3, bias3 = network.draw_weights(0, {})
+    kernel1, bias1, kernel2, bias2, kernel3, bias3 = network.draw_weights((0,), {})
     assert kernel1.var() == pytest.approx(1.547483 / 512, rel=0.03)
     assert kernel2.var() == pytest.approx(1.547483 / 256, rel=0.03)
     assert kernel3.var() == pytest.approx(2 / 257, rel=0.25)
@@ -54,7 +54,7 @@ def test_a_heads_weights_are_he_he_glorot_and_zero_biases() -> None:
 def test_scratch_begins_with_glorot_he_he() -> None:
     variant = Variant(name="s", network="scratch", fc1=64, fc2=32)
     network = networks.build(variant, 1, (48, 48, 3), "float32")
-    kernel, _, dense, _, last, _ = network.draw_weights(0, {})
+    kernel, _, dense, _, last, _ = network.draw_weights((0,), {})
     assert kernel.shape == (3, 3, 3, 64)
     assert kernel.var() == pytest.approx(2 / (27 + 9 * 64), rel=0.1)
     assert dense.shape == (23 * 23 * 64, 32)
@@ -65,11 +65,11 @@ def test_scratch_begins_with_glorot_he_he() -> None:
 
 def test_weights_depend_on_the_seed_and_shuffles_on_seed_and_epoch_alone(data: Dataset) -> None:
     network = networks.build(make_spec(data).variant, 19, (512,), "float32")
-    again, other = network.draw_weights(0, {}), network.draw_weights(1, {})
-    for first, second, third in zip(network.draw_weights(0, {}), again, other, strict=True):
+    again, other = network.draw_weights((0,), {}), network.draw_weights((1,), {})
+    for first, second, third in zip(network.draw_weights((0,), {}), again, other, strict=True):
         assert np.array_equal(first, second)
         assert not first.any() or not np.array_equal(first, third)
-    orders = [initializers.shuffle(seed, epoch, 100) for seed, epoch in ((0, 1), (0, 2), (1, 1))]
+    orders = [initializers.shuffle((seed,), epoch, 100) for seed, epoch in ((0, 1), (0, 2), (1, 1))]
     assert all(sorted(order) == list(range(100)) for order in orders)
     assert len({order.tobytes() for order in orders}) == 3
-    assert np.array_equal(initializers.shuffle(0, 1, 100), orders[0])
+    assert np.array_equal(initializers.shuffle((0,), 1, 100), orders[0])

@@ -164,7 +164,7 @@ def test_what_is_cached_at_each_boundary_and_trained_behind_it_is_vgg16() -> Non
         cached = np.asarray(frozen_network(48, first, convolutions)(images))
         variant = make_variant(frozen)
         network = networks.build(variant, first, cached.shape[1:], "float32")
-        weights = [to_device(w) for w in network.draw_weights(0, convolutions)]
+        weights = [to_device(w) for w in network.draw_weights((0,), convolutions)]
         (p, _), _ = network.model.stateless_call(weights, [], cached)
         head = networks.build(make_variant(19), 19, (512,), "float32")
         (expected, _), _ = head.model.stateless_call(weights[-6:], [], whole)

@@ -42,17 +42,23 @@ class InterruptedByUserError(Exception):
 
 
 def follow(
-    store: Store, names: Sequence[str], plan: TrainingPlan, *, started: bool, as_json: bool
+    store: Store,
+    names: Sequence[str],
+    plan: TrainingPlan,
+    *,
+    started: bool,
+    as_json: bool,
+    keep: bool = False,
 ) -> int:
     """Show the runs `names` until all have their end; the command's exit code.
 
     Ctrl-C stops the supervisor where this command has `started` it; otherwise it only stops
-    watching. A supervisor that dies is started again.
+    watching. A supervisor that dies is started again; `keep`: as a child of this process.
     """
     names = [name for name in names if name in store.runs or (store.folder / name).is_dir()]
     try:
         with _interruptible(), _view(len(names)) as view:
-            _watch(store, names, view)
+            _watch(store, names, view, keep=keep)
     except InterruptedByUserError:
         return _stop(store, names, started=started)
     ended = Counter(store.runs[n].state for n in names if n in store.runs)
@@ -64,7 +70,7 @@ def follow(
     return 1 if unwell else 0
 
 
-def _watch(store: Store, names: Sequence[str], view: View) -> None:
+def _watch(store: Store, names: Sequence[str], view: View, *, keep: bool) -> None:
     wanted = set(names)
     starts = 0
     while True:
@@ -73,7 +79,8 @@ def _watch(store: Store, names: Sequence[str], view: View) -> None:
             starts = 0
         runs = [store.runs[n] for n in names if n in store.runs]
         left = [r for r in runs if r.state not in CLOSED_STATES]
-        status = requests.status(store.folder)
+        open_runs = sum(run.is_waiting for run in store.runs.values())
+        status = requests.status(store.folder, open_runs=open_runs)
         view.show(runs, changed & wanted, status.waiting)
         if all(r.paused and r.state != "running" for r in left):
             return
@@ -84,7 +91,7 @@ def _watch(store: Store, names: Sequence[str], view: View) -> None:
                     f"{store.folder / layout.SUPERVISOR_LOG} may say why",
                     exit_code=1,
                 )
-            starts += requests.ensure_supervisor(store.folder)
+            starts += requests.ensure_supervisor(store.folder, keep=keep)
         time.sleep(INTERVAL)
 
 

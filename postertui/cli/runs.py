@@ -50,7 +50,11 @@ def runs_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
     counts = Counter(shown_state(run) for run in found)
     parts = ", ".join(f"{count} {state}" for state, count in counts.most_common())
     say(f"{pluralize(len(found), 'run')}: {parts}")
-    if waiting := requests.status(runs).waiting:
+    open_runs = sum(run.is_waiting for run in store.runs.values())
+    status = requests.status(runs, open_runs=open_runs)
+    if status.warning:
+        say(f"Warning: {status.warning}")
+    if waiting := status.waiting:
         say(f"Waiting: {waiting}")
     return 0
 

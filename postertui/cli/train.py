@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from postertui.system.text import pluralize
 
 if TYPE_CHECKING:
     from postertui.study import Study
+    from postertui.supervisor.folder import DeviceRequest
     from postertui.supervisor.plan import TrainingPlan
 
 
@@ -49,8 +51,14 @@ if TYPE_CHECKING:
 @click.option(
     "--gpu", type=click.FloatRange(0.01, 8), help="The share of a GPU that a run takes on --on ray."
 )
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "gpu"]),
+    help="What to train on here: `cpu` means it, `gpu` fails without one; kept until said anew.",
+)
 @click.option("--retry", "retry_ended", is_flag=True, help="Also those that failed before.")
 @click.option("--detach", is_flag=True, help="Return at once; the runs go on.")
+@click.option("--foreground", is_flag=True, help="Start nothing that outlives this command.")
 @click.option("--list", "only_list", is_flag=True, help="Show the study's variants and return.")
 @click.option("--dry-run", is_flag=True, help="Say what would be trained and return.")
 @data_option
@@ -70,8 +78,10 @@ def train_command(
     mode: str | None,
     on: str | None,
     gpu: float | None,
+    device: str | None,
     retry_ended: bool,
     detach: bool,
+    foreground: bool,
     only_list: bool,
     dry_run: bool,
     data: Path,
@@ -85,6 +95,8 @@ def train_command(
     """
     from postertui.study import load_study
 
+    if detach:
+        check_detach(foreground=foreground)
     study = load_study(study_name)
     if only_list:
         list_variants(study, variants, as_json=as_json)
@@ -121,10 +133,15 @@ def train_command(
     again = plan.ended if retry_ended else ()
     if plan.missing or plan.open or again:
         gpu = study.gpu if gpu is None else gpu
-        on = check_place(runs, on, gpu)
+        on, request = check_place(runs, on, gpu, device)
         launch.queue(runs, plan.missing)
         requests.retry(runs, [spec.run for spec in again])
-        started = requests.ensure_supervisor(runs, jobs=jobs, on=on, gpu=gpu)
+        started = requests.ensure_supervisor(
+            runs, jobs=jobs, on=on, gpu=gpu, device=request, keep=foreground
+        )
+        if not started and on == "here":
+            for line in requests.ignored_settings(runs, device=request):
+                say(line)
         if detach:
             say("Training goes on in the background; `postertui` shows it.")
             _print_json(plan, as_json)
@@ -132,13 +149,26 @@ def train_command(
         from postertui.cli.progress import follow
 
         watched = [spec.run for spec in (*plan.missing, *plan.open, *again)]
-        return follow(store, watched, plan, started=started, as_json=as_json)
+        return follow(store, watched, plan, started=started, as_json=as_json, keep=foreground)
     _print_json(plan, as_json)
     return 1 if plan.ended else 0
 
 
-def check_place(runs: Path, on: str | None, gpu: float | None) -> str:
-    """Where to train: `on`, or where this folder's runs were trained before.
+def check_detach(*, foreground: bool) -> None:
+    """Raise `UserError` where nothing that this command leaves behind would live on."""
+    if foreground:
+        raise UserError("--detach and --foreground are opposites; give one of them")
+    if os.getpid() == 1:
+        raise UserError(
+            "--detach: this is the first process of a container, which ends with it and takes "
+            "the training along; use --foreground"
+        )
+
+
+def check_place(
+    runs: Path, on: str | None, gpu: float | None, device: str | None
+) -> tuple[str, DeviceRequest | None]:
+    """Where to train and on what: as given, or as this folder's runs were trained before.
 
     Raises `UserError` where that cannot be done, before anything is queued.
     """
@@ -148,13 +178,43 @@ def check_place(runs: Path, on: str | None, gpu: float | None) -> str:
     where = on or folder.read_settings(runs).on or "here"
     if where == "here":
         launch.check_trainable()
-        return where
+        return where, check_device(runs, gpu, device)
     from postertui.supervisor.backends.ray.address import parse_address
     from postertui.supervisor.backends.ray.checks import check_before_training
 
     address = parse_address(where)
     say(check_before_training(runs, address, gpu))
-    return address.text
+    return address.text, None
+
+
+def check_device(runs: Path, gpu: float | None, device: str | None) -> DeviceRequest | None:
+    """What to train on here; says which GPUs are used, and which are not.
+
+    Raises `UserError` where a GPU was asked for by name and cannot be used.
+    """
+    from postertui.supervisor import folder
+    from postertui.supervisor.backends.devices import find_devices
+    from postertui.system.sessions import logout_advice
+
+    request = folder.read_settings(runs).device
+    match device:
+        case "cpu" | "gpu":
+            request = device
+        case "auto":
+            request = "auto"
+        case _ if gpu is not None and request is None:
+            # A share of a GPU asks for one.
+            request = "gpu"
+    choice = find_devices(request, os.environ, runs)
+    for warning in choice.warnings:
+        say(f"Warning: {warning}")
+    if choice.devices:
+        say(f"On {', '.join(choice.devices)}.")
+    elif request == "cpu" and device is None:
+        say("On the CPU, as asked before; --device auto takes a GPU where there is one.")
+    if advice := logout_advice():
+        say(f"Warning: this machine ends training at logout; `{advice}` lets it go on.")
+    return request
 
 
 def list_variants(study: Study, globs: tuple[str, ...], *, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from postertui.doctor.folders import check_data, check_folder
-from postertui.doctor.machine import check_devices, check_versions, check_weights
+from postertui.doctor.machine import check_devices, check_session, check_versions, check_weights
 from postertui.doctor.runs import check_leftovers, check_processes, check_runs
 from postertui.system.finding import Finding, Status
 
@@ -25,6 +25,7 @@ def examine(runs: Path, data: Path, *, repair: bool = False) -> Iterator[Finding
     """All findings, as they come. With `repair`, what is damaged in `runs` is moved aside."""
     yield from check_versions()
     yield from check_devices()
+    yield from check_session()
     yield from check_weights()
     yield from check_data(data)
     yield from check_folder(runs)

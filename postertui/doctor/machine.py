@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 from collections.abc import Iterator
 
 from postertui.system.errors import UserError
 from postertui.system.finding import Finding
+from postertui.system.text import pluralize
 
 #: Distributions whose versions are shown, in this order.
 PACKAGES = ("numpy", "polars", "plotnine", "textual", "tensorflow", "keras", "jax", "ray")
@@ -28,14 +30,51 @@ def check_versions() -> Iterator[Finding]:
 
 
 def check_devices() -> Iterator[Finding]:
-    from postertui.supervisor.backends.devices import find_gpus, usable_cores
+    """CPU and memory as this process may use them, the GPUs, and whether jobs can use those."""
+    from postertui.supervisor.backends.devices import find_devices
+    from postertui.system.gpus import read_gpus
 
-    yield Finding("devices", "ok", f"{usable_cores()} CPU cores")
-    gpus = find_gpus()
-    if gpus:
-        yield Finding("devices", "ok", ", ".join(_describe_gpu(gpu) for gpu in gpus))
-    else:
+    yield Finding("devices", "ok", _describe_cpu())
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    try:
+        choice = find_devices(None, os.environ)
+    except UserError as error:
+        yield Finding("devices", "wrong", str(error), "mend that, or train with --device cpu")
+        return
+    for warning in choice.warnings:
+        yield Finding("devices", "wrong", warning, "mend that, or train with --device cpu")
+    if choice.devices:
+        known = {f"gpu:{gpu.index}": gpu.describe() for gpu in read_gpus().gpus}
+        used = ", ".join(known.get(device, device) for device in choice.devices)
+        yield Finding("devices", "ok", used)
+    elif not choice.warnings and not choice.hidden:
         yield Finding("devices", "ok", "no GPU: jobs train on the CPU")
+    if choice.hidden:
+        text = f"CUDA_VISIBLE_DEVICES={visible} hides {', '.join(choice.hidden)}"
+        yield Finding("devices", "note", text)
+
+
+def check_session() -> Iterator[Finding]:
+    """Whether training goes on after a logout."""
+    from postertui.system.sessions import logout_advice
+
+    if advice := logout_advice():
+        text = "this machine ends all of a user's processes at logout (KillUserProcesses=yes)"
+        yield Finding("session", "note", text, f"{advice}, so that training goes on")
+
+
+def _describe_cpu() -> str:
+    from postertui.supervisor.backends.devices import default_cpu_jobs
+    from postertui.system.cgroups import read_limits, usable_cores, usable_memory
+
+    limits = read_limits()
+    text = pluralize(usable_cores(), "CPU core")
+    if limits.cpus is not None:
+        text += f" (limited to {limits.cpus:g} of CPU time)"
+    text += f", {usable_memory() / 2**30:.1f} GB memory"
+    if limits.memory is not None:
+        text += " (limited)"
+    return f"{text}: {pluralize(default_cpu_jobs(), 'job')} at a time on the CPU"
 
 
 def check_weights() -> Iterator[Finding]:
@@ -56,22 +95,6 @@ def check_weights() -> Iterator[Finding]:
         yield Finding("weights", "wrong", str(error), f"remove {path}")
     else:
         yield Finding("weights", "ok", f"ImageNet weights at {path}")
-
-
-def _describe_gpu(gpu: str) -> str:
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        try:
-            handle = pynvml.nvmlDeviceGetHandleByIndex(int(gpu.removeprefix("gpu:")))
-            name = pynvml.nvmlDeviceGetName(handle)
-            total = pynvml.nvmlDeviceGetMemoryInfo(handle).total
-        finally:
-            pynvml.nvmlShutdown()
-    except Exception:  # Its name alone is better than nothing.
-        return gpu
-    return f"{gpu} {name} ({total >> 30} GB)"
 
 
 def _version(name: str) -> str | None:

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from postertui.runs import layout
 from postertui.runs.lock import is_locked
@@ -18,16 +19,24 @@ from postertui.system.finding import Finding
 from postertui.system.locks import is_held
 from postertui.system.text import pluralize, strip_control_chars
 
+if TYPE_CHECKING:
+    from postertui.runs.store import Store
+    from postertui.supervisor.folder import Status
+
 #: A draft older than this, in seconds, was left by a program that died.
 STALE_AFTER = 3600.0
 
 
 def check_processes(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
     """The supervisor and the jobs of `runs`; jobs that neither belong to it nor train are ended."""
+    from postertui.runs.store import Store
     from postertui.supervisor import requests
 
+    store = Store(runs)
     try:
-        status, held = requests.status(runs), is_held(runs / layout.SUPERVISOR_LOCK)
+        store.refresh()
+        status = requests.status(runs, open_runs=sum(run.is_waiting for run in store.runs.values()))
+        held = is_held(runs / layout.SUPERVISOR_LOCK)
     except OSError as error:
         yield Finding("processes", "wrong", f"{error.filename}: {error.strerror}", "mend its mode")
         return
@@ -36,11 +45,14 @@ def check_processes(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
             "processes", "ok", f"supervisor {status.pid}: {len(status.jobs)} jobs, "
             f"{status.queued} runs queued"
         )  # fmt: skip
+        yield from _check_settings(status)
     elif held:
         yield Finding("processes", "note", "a supervisor that has written no status", "try again")
+    elif status.waiting is not None:
+        yield Finding("processes", "note", status.waiting)
     else:
-        yield Finding("processes", "ok", "no supervisor: there is no work, or it was not started")
-    training = {pid: name for name, pid in _owners(runs)}
+        yield Finding("processes", "ok", "no supervisor: there is no work")
+    training = {pid: name for name, pid in _owners(store)}
     for pid, parent in _jobs_of(runs):
         if status.running and parent == status.pid:
             continue
@@ -130,13 +142,21 @@ def _move_or_report(runs: Path, path: Path, problem: str, repair: bool) -> Findi
     return Finding("runs", "ok", f"moved {name} to {target.parent}: {problem}")
 
 
-def _owners(runs: Path) -> Iterator[tuple[str, int]]:
-    """Runs that are being trained and the pids of their jobs."""
-    from postertui.runs.store import Store
+def _check_settings(status: Status) -> Iterator[Finding]:
+    """What the supervisor at work goes by."""
+    devices = sorted({job.device for job in status.jobs})
+    parts = [f"{status.slots} runs at a time"] if status.slots else []
+    parts += [f"on {', '.join(devices)}"] if devices else []
+    parts += [status.memory] if status.memory else []
+    parts += [f"{name} {value}" for name, value in sorted(status.job_settings.items())]
+    if parts:
+        yield Finding("processes", "ok", f"the supervisor goes by: {'; '.join(parts)}")
+    if status.warning:
+        yield Finding("processes", "wrong", status.warning)
 
-    store = Store(runs)
-    with contextlib.suppress(OSError):
-        store.refresh()
+
+def _owners(store: Store) -> Iterator[tuple[str, int]]:
+    """Runs that are being trained and the pids of their jobs."""
     for run in store.runs.values():
         if run.state == "running" and run.start and isinstance(pid := run.start.get("pid"), int):
             yield run.name, pid

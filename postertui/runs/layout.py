@@ -63,6 +63,9 @@ QUEUE_PAUSED = ".paused"
 #: How many runs at a time, and where they are trained.
 SETTINGS = ".settings.json"
 
+#: What the training framework reported about GPUs, kept for the next supervisor.
+DEVICE_REPORT = ".devices.json"
+
 #: Grows by a byte with each request, so that one `stat` shows whether anything was asked for.
 CHANGE_COUNTER = ".bell"
 

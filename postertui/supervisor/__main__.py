@@ -7,9 +7,11 @@ the folder's lock and works; 3: another one holds it; 1: it could not start (one
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import os
 import signal
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -17,11 +19,11 @@ from postertui.runs import layout
 from postertui.supervisor import folder as files
 from postertui.supervisor.backends.base import Backend
 from postertui.supervisor.backends.local import LocalJobs
+from postertui.supervisor.backends.memory import memory_budget
 from postertui.supervisor.service import Supervisor
+from postertui.supervisor.starting import HELD
 from postertui.system.errors import UserError
 from postertui.system.locks import FileLock
-
-HELD = 3
 
 
 def main() -> int:
@@ -29,10 +31,11 @@ def main() -> int:
     parser.add_argument("runs", type=Path)
     parser.add_argument("--jobs", type=int)
     parser.add_argument("--foreground", action="store_true", help="stay attached; for containers")
+    parser.add_argument("--report-fd", type=int, help="a pipe that gets `ready`, or an error")
     arguments = parser.parse_args()
     folder = arguments.runs.resolve()
     if arguments.foreground:
-        return serve(folder, arguments.jobs, None)
+        return serve(folder, arguments.jobs, arguments.report_fd, stay=True)
     reading, writing = os.pipe()
     if child := os.fork():
         os.close(writing)
@@ -56,10 +59,11 @@ def main() -> int:
         os._exit(code)
 
 
-def serve(folder: Path, jobs: int | None, report_fd: int | None) -> int:
+def serve(folder: Path, jobs: int | None, report_fd: int | None, *, stay: bool = False) -> int:
     """Run the supervisor of `folder` until there is no work left; the exit code.
 
-    `report_fd` is closed after it has carried `ready`, `held` or one line of error.
+    `report_fd` is closed after it has carried `ready`, `held` or one line of error; without it,
+    errors go to standard error. `stay`: keep the standard streams.
     """
     try:
         # What jobs write is private, whatever the umask of the caller.
@@ -68,7 +72,7 @@ def serve(folder: Path, jobs: int | None, report_fd: int | None) -> int:
         if not lock.acquire():
             _report(report_fd, b"held")
             return HELD
-        _detach_stdio(folder, stay=report_fd is None)
+        _detach_stdio(folder, stay=stay)
         (folder / layout.CHANGE_COUNTER).unlink(missing_ok=True)
         supervisor = Supervisor(folder, choose_backend(folder, jobs))
     except OSError as error:
@@ -77,9 +81,7 @@ def serve(folder: Path, jobs: int | None, report_fd: int | None) -> int:
     except UserError as error:
         _report(report_fd, f"{error}\n".encode())
         return 1
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: supervisor.stop())
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    _handle_signals(supervisor)
     _report(report_fd, b"ready")
     while True:
         try:
@@ -92,39 +94,42 @@ def serve(folder: Path, jobs: int | None, report_fd: int | None) -> int:
             return 0
 
 
+def _handle_signals(supervisor: Supervisor) -> None:
+    """Give every signal a meaning that tools may send.
+
+    SIGTERM, SIGINT, and SIGUSR2, which batch systems can send before time is up: stop, resumably.
+    SIGHUP, which a lost terminal sends too: read the folder again. SIGUSR1: say in the log what it
+    is doing.
+    """
+
+    def report_state(*_: object) -> None:
+        sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S%z')} {supervisor.describe()}\n")
+        sys.stderr.flush()
+        faulthandler.dump_traceback()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
+        signal.signal(number, lambda *_: supervisor.stop())
+    signal.signal(signal.SIGHUP, lambda *_: supervisor.scan_soon())
+    signal.signal(signal.SIGUSR1, report_state)
+
+
 def choose_backend(folder: Path, jobs: int | None) -> Backend:
     """The backend that the folder's settings ask for."""
     settings = files.read_settings(folder)
     if settings.on is None:
-        return LocalJobs(folder, jobs, memory_limit())
+        return LocalJobs(folder, jobs or settings.jobs, memory_budget(), device=settings.device)
     from postertui.supervisor.backends.ray.address import parse_address
     from postertui.supervisor.backends.ray.backend import RayJobs
 
     return RayJobs(folder, parse_address(settings.on), jobs or settings.jobs, settings.gpu)
 
 
-def memory_limit() -> int | None:
-    """The most a job may use, in bytes: POSTERTUI_JOB_MEMORY_MB, else four fifths of it all.
-
-    Raises `UserError` where that variable is no number.
-    """
-    if given := os.environ.get("POSTERTUI_JOB_MEMORY_MB"):
-        if not given.isdecimal():
-            raise UserError(f"POSTERTUI_JOB_MEMORY_MB={given!r} is not a number of megabytes")
-        return int(given) << 20
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            total = min(total, int(Path(path).read_text()))
-        except (OSError, ValueError):
-            continue
-    return total * 4 // 5
-
-
 def _report(fd: int | None, text: bytes) -> None:
     if fd is not None:
         os.write(fd, text)
         os.close(fd)
+    elif text not in (b"ready", b"held"):
+        sys.stderr.write(text.decode())
 
 
 def _detach_stdio(folder: Path, *, stay: bool) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -13,17 +14,21 @@ from postertui.runs import layout
 from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.processes import Process
 
+#: What a user asks for: `gpu` makes a GPU that cannot be used an error, `auto` takes what there is.
+DeviceRequest = Literal["auto", "cpu", "gpu"]
+
 
 class Settings(msgspec.Struct, frozen=True):
     """What clients requested of the supervisor. `jobs`: at a time per GPU, or on the CPU.
 
     `on` is where runs are trained (`ray:HOST:PORT`), None on this machine; `gpu` the share of a
-    GPU that a run takes there.
+    GPU that a run takes there; `device` what to train on here, None where no client has said.
     """
 
     jobs: int | None = None
     on: str | None = None
     gpu: float | None = None
+    device: DeviceRequest | None = None
 
 
 class JobStatus(msgspec.Struct, frozen=True):
@@ -40,7 +45,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
     `slots` is how many runs are trained at a time, 0 where machines come and go. `queued` counts
     the runs that wait. `waiting` is the message to show when none is started although some wait
-    (paused, no room on disk); None where nothing is in the way.
+    (paused, no room on disk); None where nothing is in the way. `warning` says which GPUs are not
+    used, and why. `job_settings` is what jobs are started with (see `job_settings`), `memory` their
+    limit in words.
     """
 
     running: bool = False
@@ -49,6 +56,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     slots: int = 0
     queued: int = 0
     waiting: str | None = None
+    warning: str | None = None
+    job_settings: dict[str, str] = {}
+    memory: str = ""
 
     @property
     def pid(self) -> int | None:

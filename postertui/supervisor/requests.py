@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -25,13 +23,15 @@ from postertui.runs.lock import is_locked
 from postertui.runs.spec import run_folder
 from postertui.runs.transitions import CANCELLED, NewEvent, append_under_lock
 from postertui.supervisor import folder as files
-from postertui.supervisor.folder import JobStatus, Status
+from postertui.supervisor import job_settings
+from postertui.supervisor.folder import DeviceRequest, JobStatus, Status
 from postertui.supervisor.probe import is_paused as is_run_paused
 from postertui.supervisor.probe import read_priority
+from postertui.supervisor.starting import start_detached, start_kept
+from postertui.supervisor.unattended import unattended_message
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
 from postertui.system.locks import is_held
-from postertui.system.processes import child_environment
 
 #: What became of a request for one run. `requested`: its job will act on it.
 Outcome = Literal["done", "requested", "unchanged", "damaged", "missing"]
@@ -121,13 +121,35 @@ def notify(folder: Path) -> None:
 
 
 def ensure_supervisor(
-    folder: Path, *, jobs: int | None = None, on: str | None = None, gpu: float | None = None
+    folder: Path,
+    *,
+    jobs: int | None = None,
+    on: str | None = None,
+    gpu: float | None = None,
+    device: DeviceRequest | None = None,
+    keep: bool = False,
 ) -> bool:
     """Have a supervisor at work; True where this call started it.
 
-    `jobs` is how many runs at a time (per GPU, or on the CPU); a supervisor that runs already
-    follows it. `on` is a cluster's address or `here`; without it, runs are trained where they were
-    before. Raises `UserError` where none can be started, or where one works elsewhere.
+    Parameters
+    ----------
+    folder
+        The runs folder, which is made where it is missing.
+    jobs
+        How many runs at a time (per GPU, or on the CPU); a supervisor that runs already follows it.
+    on
+        A cluster's address or `here`; without it, runs are trained where they were before.
+    gpu
+        The share of a GPU that a run takes on a cluster.
+    device
+        What to train on here; counts for a supervisor that is started (see `ignored_settings`).
+    keep
+        Whether the supervisor is to end with this process, as in a container.
+
+    Raises
+    ------
+    UserError
+        Where none can be started, or where one works elsewhere.
     """
     with _os_errors_explained(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -136,6 +158,7 @@ def ensure_supervisor(
             jobs=before.jobs if jobs is None else jobs,
             on=before.on if on is None else None if on == "here" else on,
             gpu=before.gpu if gpu is None else gpu,
+            device=before.device if device is None else device,
         )
         if requested.on != before.on and is_held(folder / layout.SUPERVISOR_LOCK):
             where = before.on or "this machine"
@@ -145,25 +168,25 @@ def ensure_supervisor(
     files.notify(folder)
     if is_held(folder / layout.SUPERVISOR_LOCK):
         return False
-    command = [sys.executable, "-P", "-m", "postertui.supervisor", os.fspath(folder.absolute())]
-    if jobs is not None:
-        command += ["--jobs", str(jobs)]
     with _os_errors_explained(folder):
-        result = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=child_environment(),
-            start_new_session=True,
-            check=False,
+        return start_kept(folder, jobs) if keep else start_detached(folder, jobs)
+
+
+def ignored_settings(folder: Path, device: DeviceRequest | None = None) -> list[str]:
+    """What of this process's settings the supervisor at work does not go by, a line each."""
+    written = status(folder)
+    if not written.running or not written.job_settings:
+        return []
+    lines = job_settings.ignored_settings(
+        job_settings.job_settings(device), written.job_settings, device_given=device is not None
+    )
+    if lines:
+        lines.append(
+            f"The supervisor at work (pid {written.pid}) keeps the settings it was started with. "
+            "To have others count: `postertui pause`, and once nothing runs, the same command and "
+            "`postertui resume`."
         )
-    if result.returncode == 0:
-        return True
-    if result.returncode == 3:
-        return False
-    lines = result.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
-    raise UserError(f"{folder}: the supervisor could not start: {lines[-1]}", exit_code=1)
+    return lines
 
 
 def stop_supervisor(folder: Path, patience: float = 10.0) -> bool:
@@ -179,11 +202,16 @@ def stop_supervisor(folder: Path, patience: float = 10.0) -> bool:
     return True
 
 
-def status(folder: Path) -> Status:
-    """What the supervisor does now."""
+def status(folder: Path, open_runs: int | None = None) -> Status:
+    """What the supervisor does now, or why none is at work.
+
+    `open_runs` is how many runs are queued or interrupted, where the caller has read them.
+    """
     written = files.read_status(folder)
     if not is_held(folder / layout.SUPERVISOR_LOCK):
-        waiting = "paused; `postertui resume` goes on" if is_paused(folder) else None
+        waiting = unattended_message(folder, written, open_runs)
+        if is_paused(folder):
+            waiting = "paused; `postertui resume` goes on"
         return Status(queued=written.queued, waiting=waiting)
     waiting = written.waiting
     if waiting is None and _free_bytes(folder) < LOW_SPACE_BYTES:

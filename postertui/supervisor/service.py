@@ -22,6 +22,7 @@ from postertui.runs.lock import is_locked
 from postertui.runs.spec import is_run_name, list_runs, read_spec
 from postertui.supervisor import folder as files
 from postertui.supervisor.backends.base import Backend, RunReport
+from postertui.supervisor.job_settings import job_settings
 from postertui.supervisor.lost_runs import record_lost_run
 from postertui.supervisor.probe import ends_closed, file_identity, is_paused, read_priority
 from postertui.supervisor.queue import QueuedRun, in_order
@@ -57,12 +58,24 @@ class Supervisor:
         self._stopping = False
         self._written: files.Status | None = None
         self._process = Process.current()
+        self._job_settings = job_settings(files.read_settings(folder).device)
         for run in backend.runs_in_progress():
             self._submitted[run] = ActiveRun.observe(folder / run)
 
     def stop(self) -> None:
         """End after the current tick: jobs are stopped, their runs can be resumed."""
         self._stopping = True
+
+    def scan_soon(self) -> None:
+        """Read the whole folder at the next tick, whether or not anything was announced."""
+        self._last_scan = -SCAN_INTERVAL
+
+    def describe(self) -> str:
+        """The queue in a line, for the log."""
+        return (
+            f"{len(self._submitted)} runs submitted, {len(self._adopted)} adopted, "
+            f"{len(self._waiting)} waiting; {self._backend.blocking_reason() or 'nothing blocks'}"
+        )
 
     @property
     def is_stopping(self) -> bool:
@@ -310,6 +323,9 @@ class Supervisor:
             slots=self._backend.slot_count(),
             queued=len(self._waiting) + len(self._unrecorded),
             waiting=reason,
+            warning=self._backend.warning(),
+            job_settings=self._job_settings,
+            memory=self._backend.memory(),
         )
         if status == self._written:
             return

@@ -14,7 +14,7 @@ from postertui.runs.spec import RunSpec
 from postertui.study import Variant
 from postertui.system.errors import UserError
 from postertui.training import learning_rate, networks
-from postertui.training.backend import Tensor, to_device, to_host
+from postertui.training.backend import Tensor, devices, to_device, to_host
 from postertui.training.blocks import HostRows, input_memory_limit, iter_blocks
 from postertui.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from postertui.training.epoch_schedule import (
@@ -80,6 +80,10 @@ class Trainer:
         self._inputs = InputStore(features_root, max_input_bytes or input_memory_limit())
         self._dtype = dtype
         self._compiled: dict[tuple[object, ...], CompiledNetwork] = {}
+
+    def accelerators(self) -> tuple[str, ...]:
+        """The framework's names of the devices beside the CPU that it trains on."""
+        return tuple(devices())
 
     def epochs(
         self,

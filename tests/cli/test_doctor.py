@@ -51,7 +51,7 @@ def test_everything_well_is_exit_code_0(folder: Path, tmp_path: Path) -> None:
     assert "4 genres; posters by cohort: 0: 8, 2: 8" in texts(found, "data")
     assert "writable, locks work" in texts(found, "runs")
     assert "1 of 1 runs can be read" in texts(found, "runs")
-    assert "no supervisor" in texts(found, "processes")
+    assert "no supervisor" in texts(found, "processes", "note")
     assert not list(folder.glob(".new-*"))
 
 

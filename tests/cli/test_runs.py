@@ -76,7 +76,7 @@ def test_damaged_run_is_listed_with_its_file_and_line(folder: Path, two: tuple[s
     assert code == 0
     assert f"{two[0]}/events.jsonl:1: " in out
     assert "'Not A Run' is not a run's name" in out
-    assert err.strip() == "3 runs: 2 damaged, 1 queued"
+    assert err.splitlines()[0] == "3 runs: 2 damaged, 1 queued"
     code, _, err = call("cancel", "--all", "--runs", str(folder))
     assert code == 1
     assert "2 damaged" in err

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-import types
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postertui.supervisor.backends import devices, local
-from postertui.supervisor.backends.devices import Slot, make_slots
+from postertui.supervisor.backends.devices import DeviceChoice, Slot, make_slots
 from postertui.supervisor.backends.local import LocalJobs, job_environment
 from postertui.supervisor.queue import QueuedRun, in_order
 from tests.support.supervisor import assert_as_if_undisturbed, events_of, make_spec, queue
@@ -49,13 +47,13 @@ def test_order_is_by_priority_then_genre_by_genre(
 
 
 def test_jobs_on_the_cpu_are_one_per_core_unless_said_otherwise() -> None:
-    assert make_slots(None, []) == [Slot("cpu", n) for n in range(devices.usable_cores())]
-    assert make_slots(3, []) == [Slot("cpu", n) for n in range(3)]
+    assert make_slots(None) == [Slot("cpu", n) for n in range(devices.default_cpu_jobs())]
+    assert make_slots(3) == [Slot("cpu", n) for n in range(3)]
 
 
 def test_jobs_on_gpus_are_so_many_on_each_and_spread() -> None:
-    assert make_slots(None, ["gpu:0", "gpu:1"]) == [Slot("gpu:0", 0), Slot("gpu:1", 0)]
-    assert [s.device for s in make_slots(2, ["gpu:0", "gpu:1"])] == ["gpu:0", "gpu:1"] * 2
+    assert make_slots(None, ("gpu:0", "gpu:1")) == [Slot("gpu:0", 0), Slot("gpu:1", 0)]
+    assert [s.device for s in make_slots(2, ("gpu:0", "gpu:1"))] == ["gpu:0", "gpu:1"] * 2
 
 
 def test_job_sees_its_own_device_and_one_thread() -> None:
@@ -68,42 +66,11 @@ def test_job_sees_its_own_device_and_one_thread() -> None:
         assert cpu[name] == "1"
 
 
-@pytest.mark.parametrize(
-    ("visible", "found"),
-    [
-        (None, ["gpu:0", "gpu:1"]),
-        ("1", ["gpu:1"]),
-        ("", []),
-        ("-1", []),
-        ("0,1", ["gpu:0", "gpu:1"]),
-        ("MIG-5f3,7", ["gpu:MIG-5f3"]),
-    ],
-)
-def test_gpus_are_those_that_may_be_used(
-    monkeypatch: pytest.MonkeyPatch, visible: str | None, found: list[str]
-) -> None:
-    driver = types.SimpleNamespace(
-        nvmlInit=lambda: None, nvmlShutdown=lambda: None, nvmlDeviceGetCount=lambda: 2
-    )
-    monkeypatch.setitem(sys.modules, "pynvml", driver)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    if visible is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert devices.find_gpus() == found
-
-
-def test_no_driver_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> None:
-        raise RuntimeError("NVML Shared Library Not Found")
-
-    monkeypatch.setitem(sys.modules, "pynvml", types.SimpleNamespace(nvmlInit=refuse))
-    assert devices.find_gpus() == []
-
-
 def test_runs_are_spread_over_gpus_and_one_alone_waits_for_its_own(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "find_gpus", lambda: ["gpu:0", "gpu:1"])
+    two = DeviceChoice(("gpu:0", "gpu:1"))
+    monkeypatch.setattr(local, "find_devices", lambda *_: two)
     monkeypatch.setenv("CHEAP_SECONDS", "0.2")
     names = queue(folder, *(make_spec(seed=seed, epochs=500) for seed in range(4)))
     jobs = LocalJobs(folder, jobs=2)

@@ -184,6 +184,12 @@ class ThreadJobs:
     def blocking_reason(self) -> str | None:
         return None
 
+    def warning(self) -> str | None:
+        return None
+
+    def memory(self) -> str:
+        return ""
+
     def poll(self, timeout: float) -> list[RunReport]:
         over = [job for job in self._ours if job.is_over]
         self._ours = [job for job in self._ours if not job.is_over]

@@ -66,6 +66,11 @@ class Run:
         return self.damage is not None or self.lifecycle.is_closed
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether the run waits for a supervisor to give it to a job."""
+        return self.damage is None and not self.paused and self.state in ("queued", "interrupted")
+
+    @property
     def start(self) -> Event | None:
         """The newest `start` event."""
         return self.lifecycle.start

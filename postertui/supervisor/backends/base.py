@@ -72,6 +72,14 @@ class Backend(Protocol):
         """Why no run can be trained, as a text for the user; None where nothing prevents it."""
         ...
 
+    def warning(self) -> str | None:
+        """What the user should know about the devices, as a text; None for nothing."""
+        ...
+
+    def memory(self) -> str:
+        """How much memory jobs may use, in words."""
+        ...
+
     def assignments(self) -> list[Assignment]:
         """All workers and their runs."""
         ...

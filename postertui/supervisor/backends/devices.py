@@ -1,9 +1,25 @@
-"""The slots on which jobs run: each a device and the environment that pins a job to it."""
+"""Which devices jobs train on, and the environment that pins a job to one."""
 
 from __future__ import annotations
 
-import os
+import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from postertui.runs import layout
+from postertui.supervisor.folder import DeviceRequest
+from postertui.system.atomic_files import write_atomic
+from postertui.system.cgroups import usable_cores, usable_memory
+from postertui.system.errors import UserError
+from postertui.system.gpus import GpuInventory, hides_all, read_gpus, resolve_visible_devices
+from postertui.system.processes import boot_id
+from postertui.training.accelerators import FrameworkReport, ask_framework
+
+#: Memory that a job on the CPU needs at least, in bytes: TensorFlow and a study of the 2017 size.
+JOB_MEMORY = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -44,35 +60,159 @@ FRAMEWORK_DEFAULTS = {
 }
 
 
-def make_slots(jobs: int | None, gpus: list[str] | None = None) -> list[Slot]:
-    """`jobs` at a time on each GPU (default 1), or on the CPU (default one per core)."""
-    devices = find_gpus() if gpus is None else gpus
-    if devices:
-        return [Slot(d, n) for n in range(jobs or 1) for d in devices]
-    return [Slot("cpu", n) for n in range(jobs or usable_cores())]
+@dataclass(frozen=True)
+class DeviceChoice:
+    """The devices to train on.
+
+    Parameters
+    ----------
+    devices
+        `gpu:<n>` for each GPU; empty for the CPU.
+    warnings
+        GPUs that are there and are not used, and why; a line each.
+    hidden
+        The GPUs that CUDA_VISIBLE_DEVICES hides.
+    is_required
+        Whether a GPU was asked for by name, so that a job without it must not train.
+    """
+
+    devices: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    is_required: bool = False
 
 
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0))
+def choose_devices(
+    request: DeviceRequest | None,
+    visible: str | None,
+    inventory: GpuInventory,
+    framework: FrameworkReport | None,
+) -> DeviceChoice:
+    """Decide on which devices to train.
+
+    Parameters
+    ----------
+    request
+        What the user asked for by an option or in the study.
+    visible
+        CUDA_VISIBLE_DEVICES; one that names a device asks for a GPU, too.
+    inventory
+        What NVML lists.
+    framework
+        What the framework reports; None where it was not asked.
+
+    Raises
+    ------
+    UserError
+        Where a GPU was asked for by name and cannot be used: with the reason, and with
+        `--device cpu` as the way out.
+    """
+    if request == "cpu":
+        return DeviceChoice()
+    names_one = visible is not None and not hides_all(visible)
+    if request == "gpu" and hides_all(visible):
+        raise _refusal("a GPU", f"CUDA_VISIBLE_DEVICES={visible} hides all of them")
+    wanted = f"CUDA_VISIBLE_DEVICES={visible}" if names_one else "a GPU"
+    is_asked = names_one or request == "gpu"
+    named = resolve_visible_devices(visible, inventory.gpus)
+    reason = inventory.problem or named.error
+    if not reason and is_asked and not inventory.gpus:
+        reason = "this machine has no GPU that the NVIDIA driver lists"
+    if not reason and named.devices and framework is not None:
+        reason = _why_unusable(framework)
+    if reason:
+        if is_asked:
+            raise _refusal(wanted, reason)
+        there = ", ".join(gpu.describe() for gpu in inventory.gpus) or "a GPU"
+        warning = f"{there}: not used, jobs train on the CPU: {reason}"
+        return DeviceChoice(warnings=(warning,), hidden=named.hidden)
+    notes = (named.note,) if named.note else ()
+    return DeviceChoice(named.devices, notes, named.hidden, is_asked)
 
 
-def find_gpus() -> list[str]:
-    """`gpu:<n>` or `gpu:<UUID>` for each NVIDIA device that jobs may use; none without a driver."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    try:
-        import pynvml
+def _why_unusable(framework: FrameworkReport) -> str:
+    """Why the framework cannot train on the GPUs that are there; empty where it can."""
+    if framework.accelerators is None:
+        return framework.reason
+    if framework.accelerators:
+        return ""
+    why = framework.reason or "it does not say why"
+    return f"{framework.framework} does not see it: {why}"
 
-        pynvml.nvmlInit()
+
+def _refusal(wanted: str, reason: str) -> UserError:
+    return UserError(f"{wanted} was asked for and cannot be used: {reason}; --device cpu goes on")
+
+
+def find_devices(
+    request: DeviceRequest | None, environment: Mapping[str, str], runs: Path | None = None
+) -> DeviceChoice:
+    """Look at the machine and decide; see `choose_devices`.
+
+    The framework is asked only where there are GPUs, for it takes seconds. Its answer is kept in
+    the folder `runs`, and holds as long as boot, driver, framework and its environment are the
+    same. Raises `UserError`.
+    """
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    if request == "cpu" or (request != "gpu" and hides_all(visible)):
+        inventory = GpuInventory() if request == "cpu" else read_gpus()
+        return DeviceChoice(hidden=resolve_visible_devices(visible, inventory.gpus).hidden)
+    inventory = read_gpus()
+    framework = None
+    if inventory.gpus and resolve_visible_devices(visible, inventory.gpus).devices:
+        framework = _framework_report(environment, inventory, runs)
+    return choose_devices(request, visible, inventory, framework)
+
+
+class _KeptReport(msgspec.Struct, frozen=True):
+    key: tuple[str, ...]
+    report: FrameworkReport
+
+
+def _framework_report(
+    environment: Mapping[str, str], inventory: GpuInventory, runs: Path | None
+) -> FrameworkReport:
+    key = _report_key(environment, inventory)
+    path = None if runs is None else runs / layout.DEVICE_REPORT
+    if path is not None:
         try:
-            count = pynvml.nvmlDeviceGetCount()
-        finally:
-            pynvml.nvmlShutdown()
-    except Exception:  # No library, no driver, no permission: there is no GPU to use.
-        return []
-    numbers = [str(n) for n in range(count)]
-    if visible is not None:
-        # A whole device or a part of one may also be named by its UUID.
-        asked = [part.strip() for part in visible.split(",")]
-        numbers = [n for n in asked if n in numbers or n.startswith(("GPU-", "MIG-"))]
-    return [f"gpu:{n}" for n in numbers]
+            kept = msgspec.json.decode(path.read_bytes(), type=_KeptReport)
+        except (OSError, msgspec.MsgspecError):
+            kept = None
+        if kept is not None and kept.key == key:
+            return kept.report
+    asked = dict(environment) | {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    for name, value in FRAMEWORK_DEFAULTS.items():
+        asked.setdefault(name, value)
+    report = ask_framework(asked)
+    if path is not None and report.accelerators is not None and path.parent.is_dir():
+        # Where it cannot be kept, the framework is asked again next time.
+        with contextlib.suppress(OSError):
+            write_atomic(path, msgspec.json.encode(_KeptReport(key, report)) + b"\n")
+    return report
+
+
+def _report_key(environment: Mapping[str, str], inventory: GpuInventory) -> tuple[str, ...]:
+    """What the framework's report depends on."""
+    from postertui.supervisor.plan import current_versions
+
+    names = ("CUDA_VISIBLE_DEVICES", "KERAS_BACKEND", "LD_LIBRARY_PATH", "POSTERTUI_TRAINER")
+    return (
+        boot_id(),
+        inventory.driver,
+        *(gpu.uuid for gpu in inventory.gpus),
+        *(f"{name}={environment.get(name)}" for name in names),
+        *(f"{name} {version}" for name, version in sorted(current_versions().items())),
+    )
+
+
+def make_slots(jobs: int | None, gpus: tuple[str, ...] = ()) -> list[Slot]:
+    """`jobs` at a time on each GPU (default 1), or on the CPU (default `default_cpu_jobs`)."""
+    if gpus:
+        return [Slot(device, number) for number in range(jobs or 1) for device in gpus]
+    return [Slot("cpu", number) for number in range(jobs or default_cpu_jobs())]
+
+
+def default_cpu_jobs(root: Path = Path("/")) -> int:
+    """One per usable core, but no more than there is memory for; at least one."""
+    return max(1, min(usable_cores(root), usable_memory(root) // JOB_MEMORY))

@@ -22,9 +22,11 @@ from postertui.supervisor.backends.devices import (
     FRAMEWORK_DEFAULTS,
     SINGLE_THREADED,
     Slot,
-    find_gpus,
+    find_devices,
     make_slots,
 )
+from postertui.supervisor.backends.memory import MemoryBudget
+from postertui.supervisor.folder import DeviceRequest
 from postertui.system.processes import memory_of
 
 #: A job is replaced after this many runs, because the memory of a warm TensorFlow grows.
@@ -67,24 +69,35 @@ class LocalJobs:
         The runs folder.
     jobs
         Jobs per GPU (default 1), or on the CPU (default one per core).
-    memory_limit
-        Bytes per job; one that uses more is killed. None for no limit.
+    memory
+        What jobs may use; one that uses more is killed.
     max_runs
         A job is replaced after this many runs.
+    device
+        What the user asked for.
+
+    Raises
+    ------
+    UserError
+        Where a GPU was asked for by name and cannot be used.
     """
 
     def __init__(
         self,
         folder: Path,
         jobs: int | None = None,
-        memory_limit: int | None = None,
+        memory: MemoryBudget | None = None,
         max_runs: int = MAX_RUNS,
+        device: DeviceRequest | None = None,
     ) -> None:
         self._folder = folder
-        self._gpus = find_gpus()
+        choice = find_devices(device, os.environ, folder)
+        self._gpus = choice.devices
+        self._warnings = choice.warnings
+        self._device_required = choice.is_required
         self._slots = make_slots(jobs, self._gpus)
         self._jobs: list[_Job] = []
-        self._memory_limit = memory_limit
+        self._memory = memory or MemoryBudget()
         self._max_runs = max_runs
         self._selector = selectors.DefaultSelector()
         self._memory_measured = 0.0
@@ -124,6 +137,12 @@ class LocalJobs:
 
     def blocking_reason(self) -> str | None:
         return None
+
+    def memory(self) -> str:
+        return self._memory.describe()
+
+    def warning(self) -> str | None:
+        return "; ".join(self._warnings) or None
 
     def assignments(self) -> list[Assignment]:
         return [
@@ -184,7 +203,7 @@ class LocalJobs:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                env=job_environment(slot) | {RUNS_FOLDER_VARIABLE: os.fspath(self._folder)},
+                env=self._environment(slot),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
@@ -194,6 +213,12 @@ class LocalJobs:
         self._selector.register(job.pidfd, selectors.EVENT_READ, job)
         self._selector.register(job.socket, selectors.EVENT_READ, job)
         return job
+
+    def _environment(self, slot: Slot) -> dict[str, str]:
+        environment = job_environment(slot) | {RUNS_FOLDER_VARIABLE: os.fspath(self._folder)}
+        if self._device_required:
+            environment["POSTERTUI_DEVICE_REQUIRED"] = "1"
+        return environment
 
     def _receive(self, job: _Job) -> Iterator[RunReport]:
         while True:
@@ -241,9 +266,9 @@ class LocalJobs:
         if now - self._memory_measured < MEMORY_INTERVAL:
             return
         self._memory_measured = now
+        limit = self._memory.limit(len(self._jobs))
         for job in self._jobs:
             job.memory = memory_of(job.process.pid)
-            limit = self._memory_limit
             if limit and job.memory and job.memory > limit and not job.kill_reason:
                 used, allowed = job.memory >> 20, limit >> 20
                 job.kill_reason = f"used {used} MB of memory, more than the limit of {allowed} MB"

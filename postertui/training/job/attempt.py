@@ -23,6 +23,7 @@ from postertui.system.atomic_files import sync
 from postertui.system.errors import UserError
 from postertui.system.processes import Process
 from postertui.system.text import strip_control_chars
+from postertui.training.accelerators import accelerators_of, device_in_use
 from postertui.training.job import checkpoints
 from postertui.training.job.log import attempt_line, end_line, epoch_line, log_to, now
 from postertui.training.job.stop_listener import StopListener
@@ -86,6 +87,7 @@ class Attempt:
         self._lifecycle: RunLifecycle
         self._log: Callable[[str], None] = lambda _line: None
         self._notified = 0.0
+        self._accelerators: tuple[str, ...] | None = None
 
     def run(self) -> Result:
         lock = RunLock(self._folder)
@@ -129,10 +131,17 @@ class Attempt:
         _make_durable(self._folder)
         resume, trained = checkpoints.recover(self._folder, self._writer.events)
         self._writer.attempt += 1
-        self._start(spec, trained)
         if trained >= spec.variant.epochs:
+            self._start(spec, trained)
             return self._end("done")
-        epochs = self._epochs(self._make_trainer(), spec, resume, trained + 1)
+        try:
+            # Before the start is recorded, for only the framework knows what it trains on.
+            trainer = self._make_trainer()
+            self._accelerators = accelerators_of(trainer)
+        finally:
+            self._start(spec, trained)
+        self._check_device()
+        epochs = self._epochs(trainer, spec, resume, trained + 1)
         saved, cost = time.monotonic(), 0.0
         expected = trained + 1
         for epoch in epochs:
@@ -181,12 +190,29 @@ class Attempt:
         yield from trainer.epochs(spec, None, self._notify)
 
     def _start(self, spec: RunSpec, trained: int) -> None:
-        device = os.environ.get("POSTERTUI_DEVICE", "cpu")
+        assigned = os.environ.get("POSTERTUI_DEVICE", "cpu")
+        device = device_in_use(assigned, self._accelerators)
+        fields = {"device": device}
+        if device != assigned:
+            fields["assigned"] = assigned
         process = msgspec.to_builtins(Process.current())
         line = attempt_line(spec, self._writer.attempt, trained + 1, device)
         self._log(f"{now()} {line}")
-        self._writer.append("start", from_epoch=trained + 1, device=device, **process)
+        if device != assigned:
+            self._log(f"{assigned} was assigned, but the framework does not use it")
+        self._writer.append("start", from_epoch=trained + 1, **fields, **process)
         self._listener.begin(self._folder, self._end_at_once)
+
+    def _check_device(self) -> None:
+        """Raise `UserError` where a GPU was asked for by name and is not used."""
+        assigned = os.environ.get("POSTERTUI_DEVICE", "cpu")
+        if os.environ.get("POSTERTUI_DEVICE_REQUIRED") == "1":
+            device = device_in_use(assigned, self._accelerators)
+            if device != assigned:
+                raise UserError(
+                    f"{assigned} was asked for, but training would be on {device}: "
+                    "`postertui doctor` says why; `postertui train --device cpu` goes on"
+                )
 
     def _record_epoch(self, epoch: Epoch, *, checkpoint: bool) -> None:
         fields = {k: _plain(v) for k, v in epoch.metrics.items()}

@@ -52,7 +52,7 @@ def _number(value: Any) -> str:
 
 def now() -> str:
     """The time here, to the second."""
-    return time.strftime("%Y-%m-%d %H:%M:%S")
+    return time.strftime("%Y-%m-%d %H:%M:%S%z")
 
 
 @contextlib.contextmanager

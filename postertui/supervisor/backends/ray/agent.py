@@ -25,9 +25,9 @@ import msgspec
 
 from postertui.runs import layout
 from postertui.runs.spec import RunSpec, run_folder
-from postertui.supervisor.__main__ import memory_limit
 from postertui.supervisor.backends.base import RunReport
 from postertui.supervisor.backends.local import LocalJobs
+from postertui.supervisor.backends.memory import memory_budget
 from postertui.supervisor.backends.ray import bundles, node_folder
 from postertui.supervisor.backends.ray.event_lines import join_lines, parse_lines
 from postertui.supervisor.backends.ray.link import Link
@@ -122,7 +122,7 @@ class NodeAgent:
         self._config = config
         self._link = link
         self._runs = Path(config.home) / "runs" / config.study
-        self._jobs = LocalJobs(self._runs, 1, memory_limit())
+        self._jobs = LocalJobs(self._runs, 1, memory_budget())
         self._current: _CurrentRun | None = None
         self._received_checkpoint: tuple[int, bytes] | None = None
         self._groups: set[int] = set()

@@ -154,6 +154,12 @@ class RayJobs:
                 return reason
         return None
 
+    def warning(self) -> str | None:
+        return None
+
+    def memory(self) -> str:
+        return ""
+
     def close(self, patience: float) -> list[RunReport]:
         """Stop the submitted runs. Those that do not answer stay submitted and claimed.
 

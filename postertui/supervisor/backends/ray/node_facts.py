@@ -10,12 +10,13 @@ import socket
 from pathlib import Path
 
 from postertui.data.dataset import Dataset
-from postertui.supervisor.backends.devices import find_gpus, usable_cores
 from postertui.supervisor.backends.ray.messages import (
     NodeFacts,
 )
 from postertui.supervisor.plan import current_versions
+from postertui.system.cgroups import usable_cores
 from postertui.system.errors import UserError
+from postertui.system.gpus import read_gpus
 from postertui.system.user_folders import user_folder
 
 #: In the environment: the data folder that the client would like to share.
@@ -52,7 +53,7 @@ def collect_node_facts(node: str) -> NodeFacts:
         host=socket.gethostname(),
         versions=relevant_versions(),
         cpus=usable_cores(),
-        gpus=tuple(find_gpus()),
+        gpus=tuple(f"gpu:{gpu.index}" for gpu in read_gpus().gpus),
         free=free,
         home=str(folder),
         data=_fingerprint(os.environ.get(DATA_VARIABLE, "")),

@@ -1,0 +1,58 @@
+"""What of a client's environment decides how jobs train, and where it differs from what they do.
+
+A supervisor hands its own environment to the jobs it starts. A client that asks for runs while one
+is at work, from another shell with other variables, is told which of them do not count.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+#: Variables that decide on devices, memory and libraries. Nothing else of an environment is kept.
+VARIABLES = (
+    "CUDA_VISIBLE_DEVICES",
+    "KERAS_BACKEND",
+    "LD_LIBRARY_PATH",
+    "POSTERTUI_JOB_MEMORY_MB",
+    "POSTERTUI_TRAINER",
+    "TF_FORCE_GPU_ALLOW_GROWTH",
+    "TF_GPU_ALLOCATOR",
+    "TF_XLA_FLAGS",
+    "XLA_FLAGS",
+    "XLA_PYTHON_CLIENT_MEM_FRACTION",
+)
+
+#: The key under which the interpreter, and with it the libraries, is noted.
+PYTHON = "python"
+
+
+def job_settings(device: str | None, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The settings by which a supervisor with this environment starts jobs."""
+    settings = {name: environment[name] for name in VARIABLES if name in environment}
+    settings[PYTHON] = sys.prefix
+    if device is not None:
+        settings["--device"] = device
+    return settings
+
+
+def ignored_settings(
+    wanted: Mapping[str, str], in_use: Mapping[str, str], device_given: bool
+) -> list[str]:
+    """What of `wanted` does not count while a supervisor goes by `in_use`, a line each.
+
+    `device_given`: whether the client named a device; otherwise any is fine.
+    """
+    lines = []
+    for name in (*VARIABLES, PYTHON, "--device"):
+        if name == "--device" and not device_given:
+            continue
+        if wanted.get(name) != in_use.get(name):
+            lines.append(f"{_show(name, wanted)} does not count: {_show(name, in_use)} does")
+    return lines
+
+
+def _show(name: str, settings: Mapping[str, str]) -> str:
+    separator = " " if name in (PYTHON, "--device") else "="
+    return f"{name}{separator}{settings[name]}" if name in settings else f"no {name}"

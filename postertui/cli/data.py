@@ -14,11 +14,7 @@ from postertui.cli.options import PATH, print_json
 
 if TYPE_CHECKING:
     from postertui.data.dataset import Dataset
-    from postertui.data.posters import BuildReport
     from postertui.data.posters.build import Progress
-
-#: So many left-out posters are named on the screen; left-out.csv has them all.
-_NAMED = 10
 
 
 @click.group("data")
@@ -41,44 +37,87 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.
     "--posters",
     type=PATH,
     required=True,
-    help="Posters, <id>.jpg or <id>.png, anywhere below this folder.",
+    help="Images called <id>.jpg, tt<id>.png or the like, anywhere below this folder.",
 )
 @click.option(
     "--labels",
     type=PATH,
     required=True,
-    help="CSV: id,genres with genres joined by |, or id and one 0/1 column per genre.",
+    help="A table with a column of ids and one of genres, or of 0 and 1 for each genre.",
 )
 @click.option(
     "--side", type=click.IntRange(8, 512), default=48, show_default=True, help="Pixels a side."
 )
 @click.option("--mirror", is_flag=True, help="Add each poster's mirror image to its cohort.")
+@click.option("--dry-run", is_flag=True, help="Print what would be read; build nothing.")
+@click.option("--encoding", help="The encoding of the labels, where it is not Unicode: cp1252 …")
+@click.option("--id-column", metavar="NAME", help="The column with the ids.")
+@click.option("--genres-column", metavar="NAME", help="The column with the genres.")
+@click.option("--joined-by", metavar="TEXT", help="What joins genres: | , ; / …, list, or none.")
+@click.option("--strict", is_flag=True, help="Rows and files to be left out are errors.")
+@click.option("--any-genres", is_flag=True, help="Take genres that look wrong.")
 @_data_option
 @_json_option
 def build_command(
-    posters: Path, labels: Path, side: int, mirror: bool, data: Path, as_json: bool
+    posters: Path,
+    labels: Path,
+    side: int,
+    mirror: bool,
+    dry_run: bool,
+    data: Path,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Bring posters and labels into the data folder.
 
     A poster belongs to the cohort that the last digit of its id names. It is squeezed to a square
-    of --side pixels. What cannot be used is named, counted and left out; data/left-out.csv lists
-    all of it. The old data folder stays until the new one is whole.
+    of --side pixels. How the labels were read is printed. What cannot be used is named, counted
+    and left out; data/left-out.csv lists all of it. The old data folder stays until the new one is
+    whole.
     """
+    from postertui.cli.data_report import (
+        describe_inputs,
+        inputs_json,
+        left_out_json,
+        print_left_out,
+    )
     from postertui.data.dataset import Dataset
     from postertui.data.posters import build_dataset
+    from postertui.data.posters.inputs import read_inputs, unreadable_headers
+    from postertui.data.posters.labels import LabelOptions
 
+    wanted = LabelOptions(**options)
+    if dry_run:
+        inputs = read_inputs(posters, labels, wanted)
+        unreadable = unreadable_headers(inputs)
+        if as_json:
+            left_out = left_out_json(inputs, unreadable)
+            print_json({"understood": inputs_json(inputs), "left_out": left_out})
+        else:
+            click.echo(describe_inputs(inputs))
+            print_left_out(inputs, unreadable, None)
+        return
     with build_progress("posters") as progress:
-        report = build_dataset(posters, labels, data, side=side, mirror=mirror, progress=progress)
+        report = build_dataset(
+            posters,
+            labels,
+            data,
+            side=side,
+            mirror=mirror,
+            options=wanted,
+            progress=progress,
+            announce=lambda inputs: click.echo(describe_inputs(inputs), err=True),
+        )
     dataset = Dataset.open(data)
-    _say_left_out(report, data)
+    print_left_out(report.inputs, report.unreadable, data)
     if as_json:
-        left_out = {
-            "unreadable": [{"poster": p, "reason": r} for p, r in report.unreadable],
-            "posters_without_label": len(report.unlabelled),
-            "labels_without_poster": len(report.posterless),
-            "posters_without_id": len(report.unnamed),
-        }
-        print_json(summary(dataset) | {"left_out": left_out})
+        print_json(
+            summary(dataset)
+            | {
+                "understood": inputs_json(report.inputs),
+                "left_out": left_out_json(report.inputs, report.unreadable),
+            }
+        )
     else:
         click.echo(_describe(dataset))
 
@@ -169,32 +208,6 @@ def _describe(dataset: Dataset) -> str:
 
 def _share(value: float) -> str:
     return f"{value:.3f}".removeprefix("0")
-
-
-def _say_left_out(report: BuildReport, data: Path) -> None:
-    """On standard error: what was left out, the first few of each kind by name."""
-    for what, items in (
-        ("could not be read", [f"{p}: {reason}" for p, reason in report.unreadable]),
-        ("have no id for a name", list(report.unnamed)),
-        ("have no label", list(map(str, report.unlabelled))),
-    ):
-        _say(f"{len(items)} posters {what} and were left out", items, data)
-    _say(
-        f"{len(report.posterless)} labels have no poster and were left out",
-        list(map(str, report.posterless)),
-        data,
-    )
-
-
-def _say(text: str, items: list[str], data: Path) -> None:
-    if not items:
-        return
-    click.echo(f"{text}:", err=True)
-    for item in items[:_NAMED]:
-        click.echo(f"  {item}", err=True)
-    if len(items) > _NAMED:
-        more = len(items) - _NAMED
-        click.echo(f"  and {more} more, see {data / 'left-out.csv'}", err=True)
 
 
 @contextmanager

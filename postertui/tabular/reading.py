@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from postertui.system.errors import UserError
+from postertui.system.native_output import discard_native_stderr
 from postertui.system.text import pluralize
 from postertui.tabular.decoding import decode, read_bytes
 from postertui.tabular.dialect import Dialect, detect_dialect
@@ -76,26 +74,8 @@ def _split_at_headers(
 
 def _read_parquet(path: Path, data: bytes) -> pl.DataFrame:
     try:
-        with _stderr_discarded():
+        with discard_native_stderr():
             return pl.read_parquet(io.BytesIO(data), hive_partitioning=False)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{path}: not a whole Parquet file: {reason}") from None
-
-
-@contextmanager
-def _stderr_discarded() -> Iterator[None]:
-    """Within this nothing reaches standard error.
-
-    On a damaged file polars' reader panics in a thread of its own, which writes a backtrace there
-    before Python gets the exception.
-    """
-    kept = os.dup(2)
-    null = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(null)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, features
 
 from postertui.data.dataset import Dataset
 from postertui.data.posters import build_dataset
@@ -66,23 +68,113 @@ def test_what_cannot_be_used_is_named_and_left_out(tmp_path: Path) -> None:
     (tmp_path / "posters" / "cover.jpg").write_bytes(b"")
     done = build(tmp_path, GOOD)
     assert done.returncode == 0
-    for told in ("112.jpg: not a JPEG", "cover.jpg", "1 labels have no poster", "  110"):
+    for told in (
+        "112.jpg: not an image",
+        "cover.jpg: its name is not an id",
+        "1 label without a poster, left out:\n  110",
+    ):
         assert told in done.stderr
     assert "a poster without a label" in (tmp_path / "data" / "left-out.csv").read_text()
+
+
+def test_posters_of_every_format_and_name(tmp_path: Path) -> None:
+    write_posters(tmp_path / "posters", range(100, 101))
+    image = Image.open(tmp_path / "posters" / "100.png")
+    names = {
+        101: "tt0000101.JPG", 102: "0102.png", 103: "103.webp", 104: "104.gif",
+        105: "105_poster.bmp", 106: "106.jfif", 107: "poster-107.tiff", 108: "108.Jpeg",
+    }  # fmt: skip
+    if features.check("avif"):
+        names[109] = "109.avif"
+    for name in names.values():
+        suffix = Path(name).suffix.lower()
+        kind = {".jfif": "JPEG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tiff": "TIFF"}
+        image.save(tmp_path / "posters" / name, kind.get(suffix, suffix[1:].upper()))
+    (tmp_path / "posters" / "112_500x750.jpg").write_bytes(b"")
+    (tmp_path / "posters" / "notes.txt").write_text("hello")
+    ids = [100, *names]
+    done = build(tmp_path, "Id,genre\n" + "".join(f"tt{i:07},Drama\n" for i in ids), "--json")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["posters"] == len(ids)
+    left_out = {Path(f["file"]).name: f["reason"] for f in summary["left_out"]["files"]}
+    assert left_out == {
+        "112_500x750.jpg": "its name is not an id",
+        "notes.txt": "not an image file by its name",
+    }
+
+
+def test_decoders_write_nothing_of_their_own(tmp_path: Path) -> None:
+    write_posters(tmp_path / "posters", range(100, 101))
+    image = Image.open(tmp_path / "posters" / "100.png").resize((90, 60))
+    for number, compression in ((102, "tiff_lzw"), (104, "tiff_deflate"), (106, "jpeg")):
+        path = tmp_path / "posters" / f"{number}.tif"
+        image.save(path, compression=compression)
+        data = bytearray(path.read_bytes())
+        data[40:200] = bytes(160)
+        path.write_bytes(data)
+    done = build(tmp_path, "id,genres\n100,A\n102,A\n104,A\n106,A\n")
+    assert done.returncode == 0
+    for line in done.stderr.splitlines():
+        assert line.startswith(("posters: ", "labels: ", "matched: ", "  ")) or "left out" in line
+
+
+def test_two_files_of_one_id(tmp_path: Path) -> None:
+    write_posters(tmp_path / "posters", range(100, 104))
+    folder = tmp_path / "posters"
+    shutil.copy(folder / "101.png", folder / "100_large.png")
+    (folder / "again").mkdir()
+    shutil.copy(folder / "101.png", folder / "again" / "101.png")
+    shutil.copy(folder / "101.png", folder / "again" / "102.png")
+    labels = "id,genres\n100,A\n101,A\n102,A\n103,A\n"
+    summary = json.loads(build(tmp_path, labels, "--json").stdout)
+    assert summary["cohorts"] == {"0": 1, "1": 1, "3": 1}
+    left_out = [(Path(f["file"]).name, f["reason"]) for f in summary["left_out"]["files"]]
+    assert left_out == [
+        ("100_large.png", "100.png has the same id"),
+        ("101.png", "101.png has the same id"),
+        ("102.png", "another file has the same id"),
+        ("102.png", "another file has the same id"),
+    ]
+    strict = build(tmp_path, labels, "--strict")
+    assert (strict.returncode, len(strict.stderr.splitlines())) == (2, 1)
+    assert "both are of the id 102" in strict.stderr
+
+
+def test_a_dry_run_says_what_it_understood_and_writes_nothing(tmp_path: Path) -> None:
+    labels = (
+        "index;Id;genres;year\n0;tt100;Drama, Comedy;1999\n1;tt102;comedy ;2000\n"
+        "2;tt102;Comedy;2000\n3;tt110;Comedy;1990\n4;tt110;Drama;1990\n5;x;Drama;1\n"
+    )
+    done = build(tmp_path, labels, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "data").exists()
+    for line in (
+        "separated by semicolons",
+        "ids in `Id`; 2 genres in `genres`, joined by ','",
+        "passed over: index, year",
+        "`comedy` counts as `Comedy`",
+        "1 equal row of an id already read",
+        "matched: 2 posters with labels",
+        "  100: Comedy, Drama",
+    ):
+        assert line in done.stdout
+    assert "line 6: 110 has other genres than in line 5" in done.stderr
+    assert "line 7: column `Id`: 'x' is no id" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ("id;genres\n100;Comedy\n", "line 1: its columns are separated by semicolons; use commas"),
-        ("id,genres,year\n100,Comedy,1990\n", "line 1: unknown column `year`"),
-        ("id,genres\n100,Comedy\n100,Drama\n", "line 3: duplicate id 100"),
-        ("id,genres\nx,Comedy\n", "line 2, column `id`: 'x' is not a number"),
-        ("id,Comedy,title\n100,1,Up\n", "line 2, column `title`: unknown column"),
-        ("name,genres\n100,Comedy\n", "line 1: no column `id`"),
+        ("id,genres\nx,Comedy\n", "line 2: column `id`: 'x' is no id"),
+        ("id,title\n100,Up\n", "no genres: neither a column such as `genres`"),
+        ("name,genres\n100,Comedy\n", "no column of ids, such as id"),
         ("id,genres\n", "has no labels"),
-        ("", "no column `id`"),
+        ("id,genres\n100,\n", "names no genre"),
+        ("", "line 1: is empty"),
         ("id,genres\n999,Comedy\n", "none of its 1 ids"),
+        ("id,genres\n100,['Comedy'\n102,['Drama']\n", "is no list, as other cells are"),
+        ("id,genres\n100,[Comedy|Drama\n102,Drama\n", "the genre `[Comedy` looks wrong"),
     ],
 )
 def test_a_wrong_label_file_is_one_line(labels: str, message: str, tmp_path: Path) -> None:

@@ -21,10 +21,11 @@ from postertui.data.description import DESCRIPTION, CohortInfo, DatasetInfo
 from postertui.data.posters.images import (
     RESAMPLING,
     UnreadableImageError,
+    quiet_decoders,
     read_image,
-    refuse_decompression_bombs,
 )
-from postertui.data.posters.labels import PosterLabels
+from postertui.data.posters.inputs import PosterInputs, read_inputs
+from postertui.data.posters.labels import LabelOptions
 from postertui.data.posters.replace import replacement
 from postertui.data.posters.scan import PosterFiles
 from postertui.system.errors import UserError
@@ -45,15 +46,15 @@ Decoded = NDArray[np.uint8] | UnreadableImageError
 class BuildReport:
     """What a build used and what it left out.
 
-    `unreadable` pairs a file with the reason; `unlabelled` and `posterless` are ids that only
-    the posters or only the labels have; `unnamed` are image files whose name is not an id.
+    `unreadable` pairs a poster with the reason; `unlabelled` and `posterless` are ids that only
+    the posters or only the labels have. `inputs` is what was read of both.
     """
 
     posters: int
     unreadable: tuple[tuple[str, str], ...]
     unlabelled: tuple[int, ...]
     posterless: tuple[int, ...]
-    unnamed: tuple[str, ...]
+    inputs: PosterInputs
 
 
 def build_dataset(
@@ -63,26 +64,25 @@ def build_dataset(
     *,
     side: int = 48,
     mirror: bool = False,
+    options: LabelOptions | None = None,
     progress: Progress | None = None,
+    announce: Callable[[PosterInputs], None] | None = None,
 ) -> BuildReport:
-    """Build the data folder `target` from the posters below a folder and a CSV of labels.
+    """Build the data folder `target` from the posters below a folder and a table of labels.
 
-    `progress` is called with how many posters are done and how many there are. With `mirror`,
-    each cohort's mirrored copies follow its posters. The old folder stays until the new one is
-    whole. Memory does not grow with the posters, but for some 40 bytes of each.
-    Raises `UserError` where an input cannot be used.
+    `progress` is called with how many posters are done and how many there are, `announce` once
+    with what was read, before the first poster is decoded. With `mirror`, each cohort's mirrored
+    copies follow its posters. The old folder stays until the new one is whole. Memory does not
+    grow with the posters, but for their labels and some 40 bytes of each. Raises `UserError` where
+    an input cannot be used.
     """
-    table = PosterLabels(labels)
-    files = PosterFiles(posters)
-    wanted = np.flatnonzero(np.isin(files.ids, table.ids, assume_unique=True))
-    if not len(wanted):
-        raise UserError(
-            f"{labels}: none of its {len(table.ids)} ids is the name of one of the {len(files)} "
-            f"posters in {posters}"
-        )
+    inputs = read_inputs(posters, labels, options)
+    if announce:
+        announce(inputs)
+    table, files, wanted = inputs.labels, inputs.files, inputs.labelled
     cohorts: dict[str, CohortInfo] = {}
     fingerprint = hashlib.sha256(repr((table.genres, side, mirror)).encode())
-    with replacement(target) as draft, refuse_decompression_bombs(), _DecoderPool() as pool:
+    with replacement(target) as draft, quiet_decoders(), _DecoderPool() as pool:
         decoder = _Decoder(pool, files, side, len(wanted), progress)
         for digit in range(10):
             indices = wanted[files.ids[wanted] % 10 == digit]
@@ -111,9 +111,9 @@ def build_dataset(
         report = BuildReport(
             posters=sum(c.posters for c in cohorts.values()),
             unreadable=tuple(decoder.unreadable),
-            unlabelled=tuple(np.setdiff1d(files.ids, table.ids, assume_unique=True).tolist()),
-            posterless=tuple(np.setdiff1d(table.ids, files.ids, assume_unique=True).tolist()),
-            unnamed=tuple(files.unnamed),
+            unlabelled=inputs.unlabelled,
+            posterless=inputs.posterless,
+            inputs=inputs,
         )
         _write_left_out(draft / "left-out.csv", report)
         info = DatasetInfo(
@@ -265,6 +265,7 @@ def _write_left_out(path: Path, report: BuildReport) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("poster", "reason"))
         writer.writerows(report.unreadable)
-        writer.writerows((name, "its name is not an id") for name in report.unnamed)
+        writer.writerows(report.inputs.files.left_out)
+        writer.writerows(report.inputs.labels.summary.left_out)
         writer.writerows((i, "a poster without a label") for i in report.unlabelled)
         writer.writerows((i, "a label without a poster") for i in report.posterless)

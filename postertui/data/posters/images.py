@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-FORMATS = ("JPEG", "PNG", "WEBP")
+from postertui.system.native_output import discard_native_stderr
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 #: Lanczos with its support widened to the shrinking factor, so that it averages and does not
 #: alias. The poster is squeezed to a square, as the 2017 study did.
@@ -30,10 +34,11 @@ def read_image(path: Path, side: int) -> NDArray[np.uint8]:
 
     A JPEG is decoded at the smallest of its cheap scales (halves, quarters, eighths) that is at
     least twice the wanted side, which costs no visible detail. What is transparent becomes white.
-    Raises `UnreadableImageError` for a file that is damaged, too large, or no JPEG, PNG or WebP.
+    Of an animation it is the first frame. Raises `UnreadableImageError` for a file that is damaged,
+    too large, or of none of `FORMATS`.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path, formats=_installed_formats()) as image:
             image.draft("RGB", (2 * side, 2 * side))
             if image.width * image.height > MAX_PIXELS:
                 raise UnreadableImageError(f"too large: {image.width} by {image.height} pixels")
@@ -46,7 +51,7 @@ def read_image(path: Path, side: int) -> NDArray[np.uint8]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
         raise UnreadableImageError("too large") from None
     except UnidentifiedImageError:
-        raise UnreadableImageError("not a JPEG, PNG or WebP image") from None
+        raise UnreadableImageError("not an image, or of a format that cannot be read") from None
     except OSError as error:
         raise UnreadableImageError(error.strerror or _describe(error)) from None
     except Exception as error:
@@ -55,12 +60,43 @@ def read_image(path: Path, side: int) -> NDArray[np.uint8]:
         raise UnreadableImageError(_describe(error)) from None
 
 
+@cache
+def _installed_formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that this Pillow can read."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def check_header(path: Path) -> None:
+    """Raise `UnreadableImageError` where the file does not begin as an image of `FORMATS` does."""
+    try:
+        with Image.open(path, formats=_installed_formats()):
+            pass
+    except UnidentifiedImageError:
+        raise UnreadableImageError("not an image, or of a format that cannot be read") from None
+    except OSError as error:
+        raise UnreadableImageError(error.strerror or _describe(error)) from None
+    except Exception as error:
+        raise UnreadableImageError(_describe(error)) from None
+
+
 @contextmanager
-def refuse_decompression_bombs() -> Iterator[None]:
-    """Within this, an image that Pillow would only warn of as too large is refused."""
-    with warnings.catch_warnings():
+def quiet_decoders() -> Iterator[None]:
+    """Within this, decoders write nothing of their own, and too large an image is refused.
+
+    Pillow warns and logs about a damaged file, and libtiff writes to standard error; what is wrong
+    comes as `UnreadableImageError`.
+    """
+    logger = logging.getLogger("PIL")
+    level = logger.level
+    with warnings.catch_warnings(), discard_native_stderr():
+        warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
+        logger.setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

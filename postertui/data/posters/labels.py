@@ -1,24 +1,60 @@
-"""The CSV of labels: `id,genres` with genres joined by `|`, or one 0/1 column per genre."""
+"""A table of labels: which genres which poster has."""
 
 from __future__ import annotations
 
-import csv
-import re
-import unicodedata
-from array import array
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
+from postertui.data.ids import Ids, find_id_column
+from postertui.data.posters.genres import GenreCells, check_genres, read_genres
 from postertui.system.errors import UserError
+from postertui.tabular import Table, read_tabular
+from postertui.tabular.dialect import SEPARATOR_NAMES
 
-_ID = re.compile(r"\d{1,18}", re.ASCII)
-_FLAGS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
-_HINT = "a label file has the columns id,genres (genres joined by |), or id and one 0/1 column each"
-#: Longer than any row of labels; a quote that is never closed makes one.
-_MAX_FIELD = 1_000_000
+#: Rows that are shown as they were read.
+_SAMPLE = 5
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """What a user says about a table of labels where it does not speak for itself.
+
+    `joined_by` is what stands between two genres, `list` or `none`. With `strict`, a row that
+    would be left out is an error. `any_genres` takes genres that look wrong.
+    """
+
+    encoding: str | None = None
+    id_column: str | None = None
+    genres_column: str | None = None
+    joined_by: str | None = None
+    strict: bool = False
+    any_genres: bool = False
+
+
+@dataclass(frozen=True)
+class LabelSummary:
+    """What was read from a table of labels, for people.
+
+    `left_out` pairs a place with the reason, `counts` the posters of each genre, `sample` the
+    first rows as read: id and genres.
+    """
+
+    rows: int
+    encoding: str
+    separator: str
+    id_column: str
+    genre_columns: tuple[str, ...]
+    joined: str
+    ignored: tuple[str, ...]
+    repeated: int
+    left_out: tuple[tuple[str, str], ...]
+    counts: tuple[tuple[str, int], ...]
+    sample: tuple[tuple[int, tuple[str, ...]], ...]
+    notes: tuple[str, ...]
 
 
 class PosterLabels:
@@ -28,131 +64,106 @@ class PosterLabels:
     (n,), ascending and without duplicates.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Read the CSV at `path`. Raises `UserError` with file, line and column."""
-        self.path = path
-        self._genres: dict[str, int] = {}
-        ids, ends, members = array("q"), array("q", [0]), array("i")
-        rows = _rows(path)
-        line, header = next(rows, (1, []))
-        columns = _columns(path, line, header)
-        wide = "genres" not in columns
-        if wide:
-            self._genres = {c: i for i, c in enumerate(c for c in columns if c != "id")}
-        id_column = columns.index("id")
-        for line, row in rows:
-            if len(row) != len(columns):
-                raise UserError(
-                    f"{path}, line {line}: has {len(row)} fields, not {len(columns)} as line 1"
-                )
-            text = row[id_column].strip()
-            if not _ID.fullmatch(text):
-                raise UserError(f"{path}, line {line}, column `id`: {text!r:.40} is not a number")
-            ids.append(int(text))
-            if wide:
-                members.extend(self._flagged(line, columns, row))
-            else:
-                members.extend(self._joined(row[1 - id_column]))
-            ends.append(len(members))
-        if not ids:
-            raise UserError(f"{path}: has no labels, only a header; {_HINT}")
-        if not self._genres:
-            raise UserError(f"{path}: names no genre; {_HINT}")
-        self.genres = (
-            tuple(self._genres)
-            if wide
-            else tuple(sorted(self._genres, key=lambda g: (g.casefold(), g)))
+    def __init__(
+        self, path: Path, posters: Ids | None = None, options: LabelOptions | None = None
+    ) -> None:
+        """Read the table at `path`; `posters` are the ids that labels are wanted for.
+
+        Raises `UserError` with file, line and column.
+        """
+        options = options or LabelOptions()
+        table = read_tabular(path, options.encoding)
+        if not len(table.columns):
+            raise UserError(f"{path}: has no labels, only a header")
+        column = find_id_column(table, posters, options.id_column)
+        cells = read_genres(
+            table, column.name, column=options.genres_column, joined_by=options.joined_by
         )
-        place = {genre: i for i, genre in enumerate(self.genres)}
-        new = np.array([place[g] for g in self._genres], np.int32)
-        self._members = new[np.frombuffer(members, np.int32)] if members else new[:0]
-        self._ends = np.frombuffer(ends, np.int64)
-        all_ids = np.frombuffer(ids, np.int64)
-        self._order = np.argsort(all_ids, kind="stable")
-        self.ids: NDArray[np.int64] = all_ids[self._order]
-        twice = np.flatnonzero(self.ids[1:] == self.ids[:-1])
-        if len(twice):
-            again = min(int(self._order[i + 1]) for i in twice)
+        if not cells.genres:
+            raise UserError(f"{path}: names no genre in {', '.join(cells.columns)[:80]}")
+        sets = _genre_sets(cells, len(table.columns))
+        rows, left_out, repeated = _one_row_each(table, column.name, column.ids, sets)
+        if left_out and options.strict:
+            raise UserError(f"{left_out[0][0]}: {left_out[0][1]}")
+        if not len(rows):
             raise UserError(
-                f"{path}, line {_line_of_row(path, again)}: duplicate id {all_ids[again]}; "
-                "a poster has one line"
+                f"{path}: none of its rows can be used; {left_out[0][0]}: {left_out[0][1]}"
             )
+        ids = column.ids.to_numpy()[rows].astype(np.int64)
+        order = np.argsort(ids, kind="stable")
+        self.path = path
+        self.genres = cells.genres
+        self.ids: NDArray[np.int64] = ids[order]
+        self._sets = [sets[row] for row in rows[order]]
+        if not options.any_genres:
+            check_genres(path, cells, len(self.ids))
+        counts = np.bincount(
+            np.array([g for s in self._sets for g in s], np.int64), minlength=len(self.genres)
+        )
+        self.summary = LabelSummary(
+            rows=len(table.columns),
+            encoding=table.encoding or "parquet",
+            separator=SEPARATOR_NAMES.get(table.separator, table.separator),
+            id_column=column.name,
+            genre_columns=cells.columns,
+            joined=cells.joined,
+            ignored=tuple(n for n in table.names if n not in (column.name, *cells.columns)),
+            repeated=repeated,
+            left_out=tuple(left_out),
+            counts=tuple(zip(self.genres, counts.tolist(), strict=True)),
+            sample=tuple(
+                (int(column.ids[int(row)]), tuple(self.genres[g] for g in sets[row]))
+                for row in rows[:_SAMPLE]
+            ),
+            notes=(*table.notes, *cells.notes),
+        )
 
     def matrix(self, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """The labels of the posters `ids`, all of which are in the file: uint8 (n, genres)."""
+        """The labels of the posters `ids`, all of which are in the table: uint8 (n, genres)."""
         labels = np.zeros((len(ids), len(self.genres)), np.uint8)
-        for row, index in enumerate(self._order[np.searchsorted(self.ids, ids)]):
-            labels[row, self._members[self._ends[index] : self._ends[index + 1]]] = 1
+        for row, index in enumerate(np.searchsorted(self.ids, ids)):
+            labels[row, list(self._sets[index])] = 1
         return labels
 
-    def _joined(self, text: str) -> Iterator[int]:
-        for part in text.split("|"):
-            if genre := _clean(part):
-                yield self._genres.setdefault(genre, len(self._genres))
 
-    def _flagged(self, line: int, columns: list[str], row: list[str]) -> Iterator[int]:
-        for column, text in zip(columns, row, strict=True):
-            if column == "id":
-                continue
-            flag = _FLAGS.get(text.strip())
-            if flag is None:
-                raise UserError(
-                    f"{self.path}, line {line}, column `{column[:40]}`: unknown column, or a label "
-                    f"that is neither 0 nor 1 ({text[:40]!r}); {_HINT}"
-                )
-            if flag:
-                yield self._genres[column]
+def _genre_sets(cells: GenreCells, rows: int) -> list[tuple[int, ...]]:
+    """The genres of each row, ascending. Equal sets are one object."""
+    interned: dict[tuple[int, ...], tuple[int, ...]] = {(): ()}
+    sets: list[tuple[int, ...]] = [()] * rows
+    grouped = cells.members.sort("row", "genre").group_by("row", maintain_order=True).agg("genre")
+    for row, genres in grouped.iter_rows():
+        key = tuple(genres)
+        sets[row] = interned.setdefault(key, key)
+    return sets
 
 
-def _columns(path: Path, line: int, header: list[str]) -> list[str]:
-    columns = [_clean(c) for c in header]
-    columns = [c.lower() if c.lower() in ("id", "genres") else c for c in columns]
-    if len(columns) == 1:
-        for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-            if separator in columns[0] or separator in header[0]:
-                raise UserError(
-                    f"{path}, line {line}: its columns are separated by {name}; use commas"
-                )
-    if "id" not in columns:
-        raise UserError(f"{path}, line {line}: no column `id`; {_HINT}")
-    for column in columns:
-        if not column:
-            raise UserError(f"{path}, line {line}: a column has no name; {_HINT}")
-        if columns.count(column) > 1:
-            raise UserError(f"{path}, line {line}: the column `{column[:40]}` is there twice")
-    if "genres" in columns and len(columns) > 2:
-        unknown = next(c for c in columns if c not in ("id", "genres"))
-        raise UserError(f"{path}, line {line}: unknown column `{unknown[:40]}`; {_HINT}")
-    if columns == ["id"]:
-        raise UserError(f"{path}, line {line}: no genres; {_HINT}")
-    return columns
-
-
-def _clean(name: str) -> str:
-    """A genre as it is shown: composed characters, single blanks, none at the ends."""
-    return unicodedata.normalize("NFC", " ".join(name.split()))
-
-
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not blank, each with the line it starts on."""
-    csv.field_size_limit(_MAX_FIELD)
-    start = 1
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            for row in reader:
-                if any(row):
-                    yield start, row
-                start = reader.line_num + 1
-    except IsADirectoryError:
-        raise UserError(f"{path}: is a folder; give the CSV with the labels") from None
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}, line {start} or after: not UTF-8; save it as UTF-8") from None
-    except csv.Error as error:
-        raise UserError(f"{path}, line {start}: not CSV: {error}") from None
-
-
-def _line_of_row(path: Path, row: int) -> int:
-    return next(line for i, (line, _) in enumerate(_rows(path)) if i == row + 1)
+def _one_row_each(
+    table: Table, id_column: str, ids: pl.Series, sets: list[tuple[int, ...]]
+) -> tuple[NDArray[np.int64], list[tuple[str, str]], int]:
+    """The rows to use, those that cannot be used with the reason, and how many were repeated."""
+    left_out = [
+        (
+            table.where(row),
+            f"column `{id_column[:40]}`: {table.columns[id_column][row]!r:.40} is no id",
+        )
+        for row in ids.is_null().arg_true()
+    ]
+    first: dict[int, int] = {}
+    repeated = 0
+    contradicting: dict[int, int] = {}
+    values = ids.to_list()
+    for row, value in enumerate(values):
+        if value is None:
+            continue
+        earlier = first.setdefault(value, row)
+        if earlier == row:
+            continue
+        if sets[earlier] == sets[row]:
+            repeated += 1
+        else:
+            contradicting.setdefault(value, row)
+    for value, row in contradicting.items():
+        where = table.where(first[value]).rpartition(" ")[2]
+        left_out.append((table.where(row), f"{value} has other genres than in line {where}"))
+    rows = [row for value, row in first.items() if value not in contradicting]
+    return np.array(rows, np.int64), left_out, repeated

@@ -2,62 +2,100 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-import re
 from array import array
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from postertui.data.ids import IMAGE_SUFFIXES, id_of_stem, is_plain_stem
 from postertui.system.errors import UserError
 
-_SUFFIXES = (".jpg", ".jpeg", ".png")
-_ID = re.compile(r"\d{1,18}", re.ASCII)
+#: What systems leave in folders.
+_CLUTTER = ("Thumbs.db", "desktop.ini")
 
 
 class PosterFiles:
     """The posters below a folder by ascending id, kept small: millions fit in memory.
 
-    `ids` int64 (n,), ascending and without duplicates; `unnamed` the image files whose name is
-    not an id.
+    `ids` int64 (n,), ascending and without duplicates. `left_out` pairs a file that is not used
+    with the reason, `seen` counts all files.
     """
 
-    def __init__(self, root: Path) -> None:
-        """Look through `root`. Raises `UserError` where it cannot be read or an id is twice."""
+    def __init__(self, root: Path, *, ignored: Path | None = None, strict: bool = False) -> None:
+        """Look through `root`, passing over the file `ignored`.
+
+        Of several files of one id, one whose name is the id alone is used, or all are left out
+        where they differ. Raises `UserError` where the folder cannot be read or has no poster;
+        with `strict`, also where files of one id differ.
+        """
         self.root = root
-        self.unnamed: list[str] = []
+        self.left_out: list[tuple[str, str]] = []
+        self.seen = 0
         self._folders: list[str] = []
         self._names = bytearray()
         ids, folders, offsets = array("q"), array("i"), array("q")
         for folder, names in _walk(root):
             self._folders.append(folder)
             for name in names:
+                if name.startswith(".") or name in _CLUTTER:
+                    continue
                 stem, suffix = os.path.splitext(name)  # noqa: PTH122  (a million times)
-                if suffix.lower() not in _SUFFIXES or stem.startswith("."):
+                path = os.path.join(folder, name)  # noqa: PTH118
+                is_image = suffix.lower() in IMAGE_SUFFIXES
+                if not is_image and ignored is not None and Path(path) == ignored:
                     continue
-                if not _ID.fullmatch(stem):
-                    self.unnamed.append(os.path.join(folder, name))  # noqa: PTH118
+                self.seen += 1
+                if not is_image:
+                    self.left_out.append((path, "not an image file by its name"))
                     continue
-                ids.append(int(stem))
+                number = id_of_stem(stem)
+                if number is None:
+                    self.left_out.append((path, "its name is not an id"))
+                    continue
+                ids.append(number)
                 folders.append(len(self._folders) - 1)
                 offsets.append(len(self._names))
                 self._names += os.fsencode(name) + b"\0"
         if not ids:
             raise UserError(
-                f"{root}: no poster in it; posters are <id>.jpg or <id>.png, anywhere below"
+                f"{root}: no poster in it; posters are called <id>.jpg, tt<id>.png, "
+                "<id>_poster.webp or the like, anywhere below"
             )
         order = np.argsort(np.frombuffer(ids, np.int64), kind="stable")
         self.ids: NDArray[np.int64] = np.frombuffer(ids, np.int64)[order]
         self._folder_of = np.frombuffer(folders, np.int32)[order]
         self._offset_of = np.frombuffer(offsets, np.int64)[order]
-        twice = np.flatnonzero(self.ids[1:] == self.ids[:-1])
-        if len(twice):
-            first = int(twice[0])
-            raise UserError(
-                f"{self.path(first)}: duplicate id {self.ids[first]}, also in "
-                f"{self.path(first + 1)}; keep one of them"
-            )
+        self._drop_duplicates(strict)
+
+    def _drop_duplicates(self, strict: bool) -> None:
+        """Keep one file of each id, or none where it is not clear which."""
+        kept = np.ones(len(self.ids), bool)
+        for number in np.unique(self.ids[1:][self.ids[1:] == self.ids[:-1]]):
+            first, end = np.searchsorted(self.ids, [number, number + 1]).tolist()
+            indices = list(range(first, end))
+            plain = [i for i in indices if is_plain_stem(self.path(i).stem)]
+            candidates = plain or indices
+            if len({_digest(self.path(i)) for i in candidates}) == 1:
+                candidates = candidates[:1]
+            names = " and ".join(str(self.path(i)) for i in candidates[:2])
+            if len(candidates) > 1 and strict:
+                raise UserError(f"{names}: both are of the id {number}; keep one of them")
+            use = candidates[0] if len(candidates) == 1 else None
+            for index in indices:
+                if index != use:
+                    kept[index] = False
+                    reason = (
+                        "another file has the same id"
+                        if use is None
+                        else (f"{self.path(use).name} has the same id")
+                    )
+                    self.left_out.append((str(self.path(index)), reason))
+        if not kept.all():
+            self.ids, self._folder_of = self.ids[kept], self._folder_of[kept]
+            self._offset_of = self._offset_of[kept]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -74,7 +112,19 @@ def _walk(root: Path) -> list[tuple[str, list[str]]]:
         reason = "is a file, not a folder" if root.exists() else "no such folder"
         raise UserError(f"{root}: {reason}; give the folder that holds the posters")
 
-    def refuse(error: OSError) -> None:
+    def raise_user_error(error: OSError) -> None:
         raise UserError(f"{error.filename}: {error.strerror}")
 
-    return [(folder, names) for folder, _, names in os.walk(root, onerror=refuse) if names]
+    return [
+        (folder, sorted(names))
+        for folder, _, names in os.walk(root, onerror=raise_user_error)
+        if names
+    ]
+
+
+def _digest(path: Path) -> bytes:
+    """A digest of a file's content; of its name where it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).digest()
+    except OSError:
+        return os.fsencode(path)

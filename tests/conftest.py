@@ -1,9 +1,44 @@
-"""What holds for all tests."""
+"""What holds for all tests, and what a run of some of them says at its end."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+
+import pytest
 from hypothesis import settings
 
 # How long an example takes says something about the machine, not about the code.
 settings.register_profile("postertui", deadline=None)
 settings.load_profile("postertui")
+
+_STARTED = time.monotonic()
+_left_out: set[str] = set()
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    _left_out.update(item.nodeid for item in items)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # A worker of pytest-xdist hands over what it left out; each leaves out the same.
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["left_out"] = sorted(_left_out)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    _left_out.update(getattr(node, "workeroutput", {}).get("left_out", ()))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out, so that `make fast` is not taken for `make test`."""
+    if not _left_out:
+        return
+    files = sorted({name.partition("::")[0] for name in _left_out})
+    seconds = time.monotonic() - _STARTED
+    terminalreporter.write_line(
+        f"{seconds:.0f} s; left out {len(_left_out)} tests in {len(files)} files "
+        "(slow or of a cluster; `make test` and `make test-cluster` run them)"
+    )

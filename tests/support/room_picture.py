@@ -1,4 +1,4 @@
-"""`make picture` draws docs/rooms.svg: the product's rooms and which imports which, from the source.
+"""`make picture` draws docs/rooms.svg: the rooms and which imports which, from the source.
 
 A room stands above all that it imports. An arrow is left out where others say the same: where
 `cli` imports `report` and `report` imports `figures`, no arrow from `cli` to `figures` is drawn.

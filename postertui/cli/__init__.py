@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("tables", "Read 2017 logs or a history table into runs."),
     "export": ("tables", "Write the history table to a file."),
     "report": ("report", "Draw figures."),
+    "predict": ("predict", "Take image files through trained models."),
     "compare": ("compare", "Compare variants honestly, with the noise in view."),
     "leaderboard": ("findings", "Rank the variants; a lead within noise is a tie."),
     "bars": ("findings", "Hold a variant against base rate and always-yes F."),

@@ -192,6 +192,17 @@ def _natural(name: str) -> list[tuple[str, int]]:
     return [(text, int(number or 0)) for text, number in re.findall(r"(\D+)(\d*)", name)]
 
 
+def check_unchanged(weights: Weights) -> None:
+    """Raise `UserError` unless the file of `weights` is there and still has their digest."""
+    if weights.path is None:
+        return
+    if _digest(Path(weights.path)) != weights.digest:
+        raise UserError(
+            f"{weights.path}: not the weights that the run was trained on (their digest differs); "
+            "put that file back"
+        )
+
+
 def _digest(path: Path) -> str:
     try:
         with path.open("rb") as file:

@@ -45,7 +45,7 @@ class FeatureCache:
         self._first = first
         base = dataset.path / "features" if root is None else root
         self.folder = base / feature_key(dataset, weights, first)
-        self._compute: Callable[[Any], Any] | None = None
+        self._extractor: Callable[[NDArray[Any]], NDArray[np.float32]] | None = None
 
     @property
     def row_shape(self) -> tuple[int, ...]:
@@ -107,13 +107,15 @@ class FeatureCache:
         total = len(images)
         path = self._path(cohort)
         temporary = path.with_name(f".{cohort}.npy.{os.getpid()}")
+        if self._extractor is None:
+            self._extractor = feature_extractor(self._dataset.side, self._first, self._weights)
         try:
             features = np.lib.format.open_memmap(
                 temporary, mode="w+", dtype=np.float32, shape=(total, *self.row_shape)
             )
             for start in range(0, total, BATCH):
                 done = min(start + BATCH, total)
-                features[start:done] = self._forward(images[start:done])
+                features[start:done] = self._extractor(images[start:done])
                 os.pwrite(held, f"{done:>12} {total:>12}".encode(), 0)
                 notify(cohort, done, total)
             features.flush()
@@ -124,21 +126,33 @@ class FeatureCache:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def _forward(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """Features of one batch, padded to full size so that they do not depend on its length."""
-        if self._compute is None:
-            part = frozen_network(self._dataset.side, self._first, load_convolutions(self._weights))
-            self._compute = graph(lambda x: part(x, training=False))
-        batch = np.zeros((BATCH, *images.shape[1:]), np.float32)
-        batch[: len(images)] = scale_pixels(images)
-        return to_host(self._compute(to_device(batch)))[: len(images)]
-
     def _relay_progress(self, cohort: int, notify: ReportProgress) -> None:
         try:
             done, total = (self.folder / f"{cohort}.lock").read_text().split()
         except (OSError, ValueError):
             return
         notify(cohort, int(done), int(total))
+
+
+def feature_extractor(
+    side: int, first: int, weights: Weights, batch: int = BATCH
+) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
+    """Make a function from up to `batch` images to their features.
+
+    It pads to full batches, so that a poster's features do not depend on how many are with it.
+    Images themselves, scaled, are the features before VGG16's layer 1.
+    """
+    if first == 1:
+        return scale_pixels
+    network = frozen_network(side, first, load_convolutions(weights))
+    compute = graph(lambda x: network(x, training=False))
+
+    def extract(images: NDArray[Any]) -> NDArray[np.float32]:
+        padded = np.zeros((batch, *images.shape[1:]), np.float32)
+        padded[: len(images)] = scale_pixels(images)
+        return to_host(compute(to_device(padded)))[: len(images)]
+
+    return extract
 
 
 def scale_pixels(images: NDArray[Any]) -> NDArray[np.float32]:

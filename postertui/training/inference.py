@@ -1,0 +1,209 @@
+"""Posters through trained models: the subprocess of `postertui.predictions.inference`.
+
+All models on one backbone share its pass over the posters, which is nearly all of the work.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from postertui.data.posters.images import (
+    UnreadableImageError,
+    read_image,
+    refuse_decompression_bombs,
+)
+from postertui.predictions.inference import InferenceRequest, Message, ModelRequest
+from postertui.runs.trained_weights import read_weights
+from postertui.study import Variant
+from postertui.system.errors import UserError
+
+if TYPE_CHECKING:
+    from postertui.training.backend import Tensor
+
+#: So many posters at a time: as many as feature extraction takes.
+BATCH = 256
+
+#: Keras imports these where it finds them, which takes as long as all the rest of its import.
+UNUSED_BY_KERAS = ("pandas", "scipy", "sklearn", "matplotlib")
+
+Features = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+
+
+class Heads:
+    """What trained models make of one backbone's features.
+
+    Networks of one shape are traced once; their weights are arguments.
+    """
+
+    def __init__(self, models: Sequence[ModelRequest], first: int, features: tuple[int, ...]):
+        self._first = first
+        self._features = features
+        self._programs: dict[tuple[object, ...], tuple[Any, Callable[..., Tensor]]] = {}
+        self._heads = [self._load(model) for model in models]
+
+    def probabilities(self, features: Features) -> NDArray[np.float32]:
+        """The probabilities (models, n) of n posters with these features."""
+        from postertui.training.backend import to_device, to_host
+
+        x = to_device(features)
+        return np.stack([to_host(compute(weights, x))[:, 0] for compute, weights in self._heads])
+
+    def _load(self, model: ModelRequest) -> tuple[Callable[..., Tensor], list[Tensor]]:
+        from postertui.training.backend import to_device
+
+        network, compute = self._program(model.spec.variant)
+        folder = Path(model.folder)
+        trained = read_weights(folder, model.spec.digest, model.weights_digest)
+        expected = [tuple(variable.shape) for variable in network.trainable_variables]
+        shapes = [array.shape for array in trained.arrays.values()]
+        if shapes != expected:
+            raise UserError(
+                f"{folder}: its weights are of another network than its spec's; retry the run"
+            )
+        return compute, [to_device(array) for array in trained.arrays.values()]
+
+    def _program(self, variant: Variant) -> tuple[Any, Callable[..., Tensor]]:
+        from postertui.training import networks
+        from postertui.training.backend import graph
+
+        shape = (variant.network, variant.frozen_layers, variant.fc1, variant.fc2)
+        if shape not in self._programs:
+            network = networks.build(variant, self._first, self._features, "float32").model
+
+            def compute(weights: list[Tensor], x: Tensor) -> Tensor:
+                (p, *_), _ = network.stateless_call(weights, [], x, training=False)
+                return p
+
+            self._programs[shape] = network, graph(compute)
+        return self._programs[shape]
+
+
+def infer(
+    models: Sequence[ModelRequest],
+    images: Sequence[str],
+    report_progress: Callable[[int, int], None],
+) -> tuple[NDArray[np.float32], dict[int, str]]:
+    """The probabilities (models, images), NaN where an image is unreadable, and those with why.
+
+    Raises `UserError` for a model that cannot be used, before any image is read.
+    """
+    probabilities = np.full((len(models), len(images)), np.nan, np.float32)
+    unreadable: dict[int, str] = {}
+    passes = [
+        (places, *_prepare([models[i] for i in places], len(images)))
+        for places in _by_backbone(models).values()
+    ]
+    done, total = 0, len(passes) * len(images)
+    report_progress(done, total)
+    for places, extract, heads in passes:
+        side = models[places[0]].side
+        for columns, pixels, refused in _read_ahead(images, side):
+            unreadable |= refused
+            if columns:
+                found = heads.probabilities(extract(pixels))
+                probabilities[np.ix_(places, columns)] = found[:, : len(columns)]
+            done += len(columns) + len(refused)
+            report_progress(done, total)
+    return probabilities, unreadable
+
+
+def _by_backbone(models: Sequence[ModelRequest]) -> dict[tuple[object, ...], list[int]]:
+    """Places of the models that share images and frozen layers."""
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for place, model in enumerate(models):
+        first = first_layer(model.spec.variant)
+        weights = model.spec.weights.digest if first > 1 else ""
+        groups.setdefault((model.side, first, weights), []).append(place)
+    return groups
+
+
+def first_layer(variant: Variant) -> int:
+    """VGG16's first layer that is the variant's own; 1, where it begins with the images."""
+    from postertui.training.vgg16 import first_uncached_layer
+
+    return 1 if variant.network == "scratch" else first_uncached_layer(variant.frozen_layers)
+
+
+def _prepare(
+    models: Sequence[ModelRequest], images: int
+) -> tuple[Callable[[Pixels], Features], Heads]:
+    """The function from pixels to features that the models share, and their heads."""
+    from postertui.training.features import feature_extractor, feature_shape
+
+    spec, side = models[0].spec, models[0].side
+    first = first_layer(spec.variant)
+    heads = Heads(models, first, feature_shape(side, first))
+    # Padded to a power of two: a single poster need not cost as much as a full batch.
+    batch = min(BATCH, 1 << max(images - 1, 0).bit_length())
+    return feature_extractor(side, first, spec.weights, batch), heads
+
+
+def _read_ahead(
+    images: Sequence[str], side: int
+) -> Iterator[tuple[list[int], Pixels, dict[int, str]]]:
+    """Batches of images while the next one is being read: places, pixels, unreadable ones."""
+    starts = range(0, len(images), BATCH)
+    with ThreadPoolExecutor(1) as reader, refuse_decompression_bombs():
+
+        def begin(start: int) -> Any:
+            return reader.submit(_read_batch, images[start : start + BATCH], start, side)
+
+        following = begin(0) if images else None
+        for start in starts:
+            assert following is not None
+            batch = following.result()
+            following = begin(start + BATCH) if start + BATCH < len(images) else None
+            yield batch
+
+
+def _read_batch(
+    images: Sequence[str], start: int, side: int
+) -> tuple[list[int], Pixels, dict[int, str]]:
+    places, pixels, unreadable = [], [], {}
+    for place, path in enumerate(images, start):
+        try:
+            pixels.append(read_image(Path(path), side))
+            places.append(place)
+        except UnreadableImageError as error:
+            unreadable[place] = str(error)
+    stacked = np.stack(pixels) if pixels else np.empty((0, side, side, 3), np.uint8)
+    return places, stacked, unreadable
+
+
+def main() -> None:
+    """Answer the request on standard input."""
+    request = msgspec.json.decode(sys.stdin.buffer.read(), type=InferenceRequest)
+    try:
+        probabilities, unreadable = infer(request.models, request.images, _report_progress)
+        with Path(request.output).open("wb") as file:
+            np.save(file, probabilities)
+        send(Message(unreadable=unreadable))
+    except UserError as error:
+        send(Message(error=str(error)))
+
+
+def send(message: Message) -> None:
+    """Write a line for the process that asked."""
+    sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _report_progress(done: int, total: int) -> None:
+    send(Message(done=done, total=total))
+
+
+if __name__ == "__main__":
+    sys.modules.update(dict.fromkeys(UNUSED_BY_KERAS))  # type: ignore[arg-type]
+    main()
+    # Not a plain exit: the frameworks' threads may hang in their destructors.
+    os._exit(0)

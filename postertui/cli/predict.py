@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from postertui.predictions.models import TrainedModel
 
-#: What is taken for an image in a folder; a file that is named itself may be called anything.
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-
 #: So many unreadable files are named one by one.
 MOST_NAMED = 20
 
@@ -120,6 +117,8 @@ def find_images(paths: Sequence[Path]) -> Iterator[Path]:
 
     Raises `UserError` for a path that is not there, and (exit code 3) for a folder without one.
     """
+    from postertui.data.ids import IMAGE_SUFFIXES
+
     for path in paths:
         if not path.exists():
             raise UserError(f"{path}: no such file or folder")
@@ -130,10 +129,10 @@ def find_images(paths: Sequence[Path]) -> Iterator[Path]:
             Path(folder, name)
             for folder, _, names in os.walk(path)
             for name in names
-            if name.lower().endswith(SUFFIXES) and not name.startswith(".")
+            if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
         )
         if not found:
-            raise UserError(f"{path}: no image in it ({', '.join(SUFFIXES)})", exit_code=3)
+            raise UserError(f"{path}: no image in it ({', '.join(IMAGE_SUFFIXES)})", exit_code=3)
         yield from found
 
 

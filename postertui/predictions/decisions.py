@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from postertui.data.ids import id_of_stem
 from postertui.predictions.models import TrainedModel
 
 SCHEMA = {
@@ -20,8 +20,6 @@ SCHEMA = {
     "threshold": pl.Float64,
     "positive": pl.Boolean,
 }
-
-_ID = re.compile(r"\d{1,18}", re.ASCII)
 
 
 def decide(
@@ -39,11 +37,11 @@ def decide(
 
     Notes
     -----
-    An image whose file is named after a poster's id has that `id`, any other none.
+    An image whose file's name holds a poster's id has that `id`, any other none.
     """
     rows = [
         (
-            int(path.stem) if _ID.fullmatch(path.stem) else None,
+            id_of_stem(path.stem),
             str(path),
             model.genre,
             None if np.isnan(p) else float(p),

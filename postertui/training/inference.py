@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from postertui.data.posters.images import (
     UnreadableImageError,
+    quiet_decoders,
     read_image,
-    refuse_decompression_bombs,
 )
 from postertui.predictions.inference import InferenceRequest, Message, ModelRequest
 from postertui.runs.trained_weights import read_weights
@@ -153,7 +153,7 @@ def _read_ahead(
 ) -> Iterator[tuple[list[int], Pixels, dict[int, str]]]:
     """Batches of images while the next one is being read: places, pixels, unreadable ones."""
     starts = range(0, len(images), BATCH)
-    with ThreadPoolExecutor(1) as reader, refuse_decompression_bombs():
+    with ThreadPoolExecutor(1) as reader, quiet_decoders():
 
         def begin(start: int) -> Any:
             return reader.submit(_read_batch, images[start : start + BATCH], start, side)

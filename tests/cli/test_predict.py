@@ -63,7 +63,7 @@ def test_posters_go_straight_to_a_table(runs: Path, posters: Path, tmp_path: Pat
     broken.write_text("no image")
     result = postertui("predict", posters, broken, "--runs", runs, "--format", "csv")
     assert result.returncode == 0, result.stderr
-    assert f"{broken}: not a JPEG, PNG or WebP image; skipped" in result.stderr
+    assert f"{broken}: not an image, or of a format that cannot be read; skipped" in result.stderr
     table = rows(result.stdout)
     files = image_files(posters)
     assert [row["genre"] for row in table] == ["Comedy", "Drama"] * len(files)

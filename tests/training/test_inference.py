@@ -119,7 +119,7 @@ def test_unreadable_images_are_named_and_skipped(
     whole = next(path for path in image_files(posters) if path.suffix == ".jpg")
     cut.write_bytes(whole.read_bytes()[:300])
     probabilities, unreadable, _ = infer([model], [text, whole, cut])
-    assert unreadable[0] == "not a JPEG, PNG or WebP image"
+    assert unreadable[0] == "not an image, or of a format that cannot be read"
     assert set(unreadable) == {0, 2}
     assert np.isnan(probabilities[0]).tolist() == [True, False, True]
 

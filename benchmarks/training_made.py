@@ -23,18 +23,18 @@ GENRE = "Comedy"
 RANDOM = resolve_weights("random")
 
 
-def make_dataset(folder: Path, rows: dict[int, int]) -> Dataset:
-    """A data folder of noise with one genre; images are a thousand, repeated."""
+def make_dataset(folder: Path, rows: dict[int, int], genres: tuple[str, ...] = (GENRE,)) -> Dataset:
+    """A data folder of noise; images are a thousand, repeated."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     tile = rng.integers(0, 256, (1000, SIDE, SIDE, 3), dtype=np.uint8)
     for cohort, count in rows.items():
-        labels = (rng.random((count, 1)) < RATE).astype(np.uint8)
+        labels = (rng.random((count, len(genres))) < RATE).astype(np.uint8)
         write_repeated(folder / f"images-{cohort}.npy", tile, count)
         np.save(folder / f"labels-{cohort}.npy", labels)
         np.save(folder / f"ids-{cohort}.npy", np.arange(count, dtype=np.int64) * 10 + cohort)
     info = DatasetInfo(
-        genres=(GENRE,),
+        genres=genres,
         side=SIDE,
         cohorts={str(d): CohortInfo(n, n, f"{d}" * 32) for d, n in rows.items()},
         fingerprint="b" * 32,
@@ -63,11 +63,13 @@ def write_repeated(path: Path, tile: Any, count: int) -> None:
     out.flush()
 
 
-def make_spec(dataset: Dataset, seed: int = 0, **changes: Any) -> RunSpec:
+def make_spec(
+    dataset: Dataset, seed: int = 0, *, genre: str = GENRE, name: str = "base", **changes: Any
+) -> RunSpec:
     """A run of base, with `changes`, on cohorts 0 and 2."""
     return RunSpec(
-        variant=Variant(name="base", **changes),
-        genre=GENRE,
+        variant=Variant(name=name, **changes),
+        genre=genre,
         seed=seed,
         study="benchmark",
         data=str(dataset.path),

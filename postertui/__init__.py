@@ -1,14 +1,15 @@
 """Train many small poster classifiers, watch them live, draw the figures.
 
 For notebooks: `read_table(path)` gives the history table of a runs folder or a file, and
-`draw(name, table)` one of the figures. Importing this package loads neither plotnine nor
-TensorFlow; both functions import what they need when they are called.
+`draw(name, table)` one of the figures. For training scripts: `log_run(genre)` begins a run that the
+dashboard shows live, and `postertui.keras.RunLogger` does the same for Keras. Importing this
+package loads neither plotnine nor TensorFlow; each function imports what it needs.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from postertui.system.version import __version__
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     import plotnine
     import polars as pl
 
-__all__ = ["__version__", "draw", "read_table"]
+    from postertui.recorder import LoggedRun
+
+__all__ = ["__version__", "draw", "log_run", "read_table"]
 
 
 def read_table(path: str | Path) -> pl.DataFrame:
@@ -27,6 +30,16 @@ def read_table(path: str | Path) -> pl.DataFrame:
     from postertui.history.selection import open_history
 
     return open_history(Path(path)).table
+
+
+def log_run(genre: str, **settings: Any) -> LoggedRun:
+    """Begin a run that this program trains and writes: `with log_run("Comedy") as run: …`.
+
+    `settings` and what the run does are described at `postertui.recorder.LoggedRun`.
+    """
+    from postertui.recorder import LoggedRun
+
+    return LoggedRun(genre, **settings)
 
 
 def draw(name: str, table: pl.DataFrame, strict: bool = False) -> plotnine.ggplot:

@@ -23,6 +23,7 @@ _SAID = {
     "unchanged": "as they were",
     "damaged": "damaged (`postertui doctor`)",
     "missing": "not there",
+    "external": "written by a program of their own: start that again",
 }
 
 

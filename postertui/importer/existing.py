@@ -10,8 +10,8 @@ import polars as pl
 
 from postertui.history.from_runs import history_table
 from postertui.history.schema import SCHEMA
-from postertui.importer.histories import FINGERPRINT, PER_EPOCH, ImportedRun, histories_of
-from postertui.runs.spec import RunSpec, read_spec
+from postertui.importer.histories import PER_EPOCH, ImportedRun, histories_of
+from postertui.runs.spec import IMPORTED_DATA, RunSpec, read_spec
 from postertui.runs.store import Run, Store
 from postertui.system.errors import UserError
 
@@ -142,4 +142,4 @@ def _setting(spec: RunSpec) -> RunSetting:
 
 def _is_imported(run: Run) -> bool:
     """Whether the run was imported, so that no job writes it."""
-    return run.spec is not None and run.spec.data_fingerprint.startswith(FINGERPRINT)
+    return run.spec is not None and run.spec.data_fingerprint.startswith(IMPORTED_DATA)

@@ -15,12 +15,9 @@ from postertui.data.weights import Weights
 from postertui.history.schema import DEFAULTS, SCHEMA, SETTING
 from postertui.published.naming import variant_from_2017
 from postertui.runs.events import FORMAT_VERSION, encode_event
-from postertui.runs.spec import RunSpec, is_run_name
+from postertui.runs.spec import IMPORTED_DATA, RunSpec, is_run_name
 from postertui.runs.store import METRICS
 from postertui.system.version import __version__
-
-#: The prefix of `data_fingerprint` in an imported run, whose data is not here.
-FINGERPRINT = "imported-"
 
 #: The columns that differ from epoch to epoch, in the order of their events.
 PER_EPOCH = [name for name in METRICS if name in SCHEMA]
@@ -71,7 +68,7 @@ class ImportedRun:
             seed=row["seed"] or DEFAULTS["seed"],  # type: ignore[arg-type]
             study=str(row["study"] or DEFAULTS["study"]),
             data="",
-            data_fingerprint=f"{FINGERPRINT}{self.digest}{copy}",
+            data_fingerprint=f"{IMPORTED_DATA}{self.digest}{copy}",
             weights=Weights("imagenet", "imported"),
             train_base_rate=row["train_base_rate"],  # type: ignore[arg-type]
             test_base_rate=row["test_base_rate"],  # type: ignore[arg-type]

@@ -19,6 +19,10 @@ from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
 from postertui.system.text import slugify
 
+#: How `data_fingerprint` begins for a run that was imported, or that a program of its own writes.
+IMPORTED_DATA = "imported-"
+EXTERNAL_DATA = "script-"
+
 _RUN_NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,63}", re.ASCII)
 
 
@@ -49,6 +53,11 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     created: float = 0.0
     versions: dict[str, str] = {}
     label: str | None = None
+
+    @property
+    def is_external(self) -> bool:
+        """Whether a program of its own trains the run, which no supervisor queues or resumes."""
+        return self.data_fingerprint.startswith(EXTERNAL_DATA)
 
     @property
     def run(self) -> str:

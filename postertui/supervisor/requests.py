@@ -20,7 +20,7 @@ from postertui.runs import layout
 from postertui.runs.events import DamagedEventsError
 from postertui.runs.lifecycle import RunLifecycle, read_lifecycle
 from postertui.runs.lock import is_locked
-from postertui.runs.spec import run_folder
+from postertui.runs.spec import read_spec, run_folder
 from postertui.runs.transitions import CANCELLED, NewEvent, append_under_lock
 from postertui.supervisor import folder as files
 from postertui.supervisor import job_settings
@@ -34,7 +34,8 @@ from postertui.system.errors import UserError
 from postertui.system.locks import is_held
 
 #: What became of a request for one run. `requested`: its job will act on it.
-Outcome = Literal["done", "requested", "unchanged", "damaged", "missing"]
+#: `external`: a program of its own trains the run, and only that can start it.
+Outcome = Literal["done", "requested", "unchanged", "damaged", "missing", "external"]
 
 #: Below this, a disk counts as full for the banner.
 LOW_SPACE_BYTES = 1 << 20
@@ -75,6 +76,8 @@ def pause_runs(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
     """Make these runs wait. Those that are being trained stop after their epoch."""
 
     def request(path: Path) -> Outcome:
+        if _is_external(path):
+            return "external"
         if read_lifecycle(path).is_closed or is_run_paused(path):
             return "unchanged"
         is_trained = is_locked(path)
@@ -266,10 +269,20 @@ def _retry(path: Path) -> Outcome:
             return None
         return "requeue", {}
 
+    if _is_external(path):
+        return "external"
     appended = append_under_lock(path, requeue)
     if appended:
         (path / layout.PAUSED).unlink(missing_ok=True)
     return "done" if appended else "unchanged"
+
+
+def _is_external(path: Path) -> bool:
+    """Whether a program of its own trains the run; a run that cannot be read is none such."""
+    try:
+        return read_spec(path).is_external
+    except UserError:
+        return False
 
 
 def _free_bytes(folder: Path) -> int:

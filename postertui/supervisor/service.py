@@ -189,7 +189,7 @@ class Supervisor:
             # The run is shown as damaged; `postertui doctor --repair` moves it aside.
             self._closed[name] = identity
             return
-        if lifecycle.is_closed:
+        if lifecycle.is_closed or spec.is_external:
             self._closed[name] = identity
             return
         self._closed.pop(name, None)

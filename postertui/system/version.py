@@ -1,3 +1,3 @@
-"""The program's version, for whatever writes it down."""
+"""The program's version."""
 
 __version__ = "0.1.0"

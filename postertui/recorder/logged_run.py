@@ -1,0 +1,337 @@
+"""One run that a program writes, epoch by epoch, as it trains."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import math
+import os
+import secrets
+import time
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from postertui.data.weights import Weights
+from postertui.history.metric_names import Validation, map_names
+from postertui.runs import layout
+from postertui.runs.events import DamagedEventsError, EventWriter
+from postertui.runs.lifecycle import effective_epochs, is_closing, read_lifecycle
+from postertui.runs.lock import RunLock, is_locked
+from postertui.runs.spec import EXTERNAL_DATA, RunSpec, list_runs, read_spec, write_spec
+from postertui.study import Variant, check_variant
+from postertui.system.atomic_files import sync
+from postertui.system.errors import UserError
+from postertui.system.processes import Process
+from postertui.system.text import strip_control_chars
+from postertui.system.version import __version__
+
+#: Names in a dictionary of metrics that are no metrics.
+_NO_METRICS = ("epoch", "step", "global_step", "batch", "size")
+
+#: `Regularizer` of a run whose settings are not known.
+UNKNOWN_SETTING = "unknown"
+
+_MAX_EXTRA = 200
+
+
+class LoggedRun:
+    """A run that this program trains and writes; a context manager.
+
+    The run's folder is locked as long as this object is open. Leaving the block ends the run: done,
+    cancelled where `should_stop` was true, failed where an exception left it. Where the program is
+    killed, the run is interrupted. The supervisor neither queues nor resumes such a run.
+
+    Parameters
+    ----------
+    genre
+        What is learned.
+    variant
+        A name for the set of hyper-parameters; runs of one name are compared as one variant.
+    seed
+        The random seed.
+    runs
+        The runs folder; made where it is missing.
+    epochs
+        How many epochs are planned, for progress.
+    study
+        The name of the study that the run is shown under.
+    hyperparameters
+        Those of `postertui.study.Variant`, such as `learning_rate` and `batch_size`.
+    base_rates
+        The share of positives in the training and in the test cohort, for the baselines.
+    validation
+        What `val_…` is shown as where no metric begins with `test`: `test`, or `val`.
+    resume
+        Go on with the newest interrupted run of this genre, variant and seed, if there is one.
+
+    Raises
+    ------
+    UserError
+        Where the folder cannot be written, or a setting is none.
+
+    Examples
+    --------
+    >>> with postertui.log_run("Comedy", variant="my-net", epochs=20) as run:
+    ...     for epoch in range(20):
+    ...         run.epoch({"loss": train(), "val_loss": test()})
+    ...         if run.should_stop:
+    ...             break
+    """
+
+    def __init__(
+        self,
+        genre: str,
+        *,
+        variant: str = "script",
+        seed: int = 0,
+        runs: str | Path = "runs",
+        epochs: int | None = None,
+        study: str = "script",
+        hyperparameters: Mapping[str, Any] | None = None,
+        base_rates: tuple[float | None, float | None] = (None, None),
+        validation: Validation = "test",
+        resume: bool = False,
+    ) -> None:
+        if validation not in ("test", "val"):
+            raise UserError(f'validation: "test" or "val", not {validation!r}')
+        folder = Path(runs)
+        spec = RunSpec(
+            variant=_variant(variant, epochs, hyperparameters or {}),
+            genre=genre,
+            seed=seed,
+            study=study,
+            data="",
+            data_fingerprint=f"{EXTERNAL_DATA}{secrets.token_hex(12)}",
+            weights=Weights("random", "external"),
+            train_base_rate=base_rates[0],
+            test_base_rate=base_rates[1],
+            created=time.time(),
+            versions={"postertui": __version__},
+            label=None if hyperparameters else UNKNOWN_SETTING,
+        )
+        self._validation: Validation = validation
+        self._columns: dict[str, str] = {}
+        self._complaints: set[str] = set()
+        self._pid = os.getpid()
+        self._epochs = epochs
+        self._is_open = False
+        try:
+            path = _interrupted_run(folder, spec) if resume else None
+            if path is None:
+                write_spec(folder, spec)
+                path = folder / spec.run
+            self._open(path)
+        except OSError as error:
+            where = error.filename or folder
+            raise UserError(f"{where}: cannot be written: {error.strerror}") from None
+        except DamagedEventsError as error:
+            raise UserError(f"{folder}: a damaged run: {error}") from None
+        atexit.register(self._leave)
+
+    def _open(self, path: Path) -> None:
+        self.name = path.name
+        self.folder = path
+        self._lock = RunLock(path)
+        if not self._lock.acquire():
+            raise UserError(f"{path}: another process writes this run")
+        self._writer = EventWriter(path / layout.EVENTS)
+        finished = effective_epochs(self._writer.events)
+        self.last_epoch: int = finished[-1]["epoch"] if finished else 0
+        for file in (path / layout.SPEC, path, path.parent):
+            sync(file)
+        self._writer.attempt += 1
+        process = msgspec.to_builtins(Process.current())
+        self._writer.append("start", from_epoch=self.last_epoch + 1, device="script", **process)
+        self._began = time.monotonic()
+        self._is_open = True
+        self._log(f"attempt {self._writer.attempt} of a script, process {self._pid}")
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether the run was asked to end, by `postertui cancel` or in the dashboard."""
+        return (self.folder / layout.CANCEL).exists()
+
+    def epoch(self, metrics: Mapping[str, Any], *, epoch: int | None = None) -> None:
+        """Record a finished epoch.
+
+        Parameters
+        ----------
+        metrics
+            Name to number, as Keras calls them (`loss`, `val_f1_score`) or as you like
+            (`train/loss`, `grad_norm`). NaN and infinities are undefined. On a full disk the epoch
+            is lost with a warning, and training goes on.
+        epoch
+            Its number, from 1; the next one by itself. A number that was recorded before replaces
+            that epoch and all after it.
+
+        Raises
+        ------
+        TypeError
+            Where a metric is no number.
+        """
+        self._check_open()
+        number = self.last_epoch + 1 if epoch is None else int(epoch)
+        if number < 1:
+            raise ValueError(f"epochs count from 1, not {number}")
+        values = {
+            name: _number(name, value)
+            for name, value in metrics.items()
+            if name.lower() not in _NO_METRICS
+        }
+        now = time.monotonic()
+        fields = self._fields(values)
+        fields.setdefault("seconds", now - self._began)
+        self._began = now
+        try:
+            self._writer.append("epoch", epoch=number, **fields)
+        except OSError as error:
+            self._complain(f"{self.folder}: epoch {number} is not recorded: {error.strerror}")
+            return
+        self.last_epoch = number
+        shown = "  ".join(f"{name} {value:.5g}" for name, value in values.items())
+        self._log(f"epoch {number}{f'/{self._epochs}' if self._epochs else ''}  {shown}")
+
+    def finish(self, status: str = "done", reason: str = "") -> None:
+        """End the run: `done`, `failed`, `cancelled` or `interrupted`, once."""
+        if not self._is_open or os.getpid() != self._pid:
+            return
+        self._is_open = False
+        atexit.unregister(self._leave)
+        fields = {"reason": " ".join(strip_control_chars(reason).split())[:500]} if reason else {}
+        self._log(f"{status}{f': {reason}' if reason else ''}")
+        try:
+            self._writer.append("end", status=status, **fields)
+        except OSError as error:
+            self._complain(f"{self.folder}: its end is not recorded: {error.strerror}")
+        if is_closing("end", status):
+            with contextlib.suppress(OSError):
+                (self.folder / layout.CANCEL).unlink(missing_ok=True)
+        self._writer.close()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        match error:
+            case None:
+                self._finish_as_asked()
+            case SystemExit(code=None | 0):
+                self._finish_as_asked()
+            case KeyboardInterrupt():
+                self.finish("interrupted", "stopped from the keyboard")
+            case _:
+                self.finish("failed", f"{type(error).__name__}: {error}")
+
+    def _finish_as_asked(self) -> None:
+        if self.should_stop:
+            self.finish("cancelled", "cancelled")
+        else:
+            self.finish()
+
+    def _leave(self) -> None:
+        """The program ends and has not said how the run did."""
+        self.finish("interrupted", "the program ended before the run did")
+
+    def _check_open(self) -> None:
+        if os.getpid() != self._pid:
+            raise RuntimeError("a run is written by the process that began it")
+        if not self._is_open:
+            raise RuntimeError(f"the run {self.name} has ended")
+
+    def _fields(self, values: Mapping[str, float]) -> dict[str, Any]:
+        """The fields of an `epoch` event: known columns by name, others in `extra`."""
+        from postertui.runs.store.columns import METRICS
+
+        if not values.keys() <= self._columns.keys():
+            names = dict.fromkeys([*self._columns, *values])
+            self._columns = map_names(names, columns=METRICS, validation=self._validation)
+        fields: dict[str, Any] = {}
+        extra: dict[str, float | None] = {}
+        for name, value in values.items():
+            column = self._columns.get(name)
+            if column is None:
+                self._complain(f"the metric {name!r} is not recorded: its name is another's too")
+            elif column in METRICS:
+                fields[column] = value
+            elif len(extra) < _MAX_EXTRA:
+                extra[column] = value if math.isfinite(value) else None
+        return fields | ({"extra": extra} if extra else {})
+
+    def _log(self, line: str) -> None:
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S%z")
+        with contextlib.suppress(OSError):
+            fd = os.open(
+                self.folder / layout.LOG,
+                os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC,
+                0o600,
+            )
+            with os.fdopen(fd, "ab") as log:
+                log.write(f"{stamp} {strip_control_chars(line)}\n".encode(errors="replace"))
+
+    def _complain(self, text: str) -> None:
+        """Warn once of what does not stop the training."""
+        if text not in self._complaints:
+            self._complaints.add(text)
+            warnings.warn(f"postertui: {text}", RuntimeWarning, stacklevel=3)
+
+
+def _variant(name: str, epochs: int | None, hyperparameters: Mapping[str, Any]) -> Variant:
+    """The variant called `name`; nothing is known of it but what the program says."""
+    base = Variant(
+        name=name, family=name, fc1=0, fc2=0, regularizer="none", strength=0.0, epochs=epochs or 0
+    )
+    if not hyperparameters:
+        return base
+    known = set(Variant.__struct_fields__) - {"name", "family", "epochs", "schedule"}
+    if unknown := [key for key in hyperparameters if key not in known]:
+        raise UserError(f"hyperparameters: no `{unknown[0]}`; there are {', '.join(sorted(known))}")
+    try:
+        checked = check_variant(name, dict(hyperparameters), Variant(name="base"))
+    except ValueError as error:
+        raise UserError(f"hyperparameters: {error}") from None
+    given = {key: getattr(checked, key) for key in hyperparameters}
+    return msgspec.structs.replace(base, **given)
+
+
+def _interrupted_run(folder: Path, spec: RunSpec) -> Path | None:
+    """The newest interrupted run of a script with the genre, variant and seed of `spec`."""
+    if not folder.is_dir():
+        return None
+    prefix = spec.run.rpartition("--")[0]
+    found: list[tuple[float, Path]] = []
+    for name in list_runs(folder):
+        if not name.startswith(prefix):
+            continue
+        path = folder / name
+        try:
+            other = read_spec(path)
+            is_open = not read_lifecycle(path).is_closed and not is_locked(path)
+        except (UserError, OSError, DamagedEventsError):
+            continue
+        same = (other.genre, other.variant.name, other.seed) == (
+            spec.genre, spec.variant.name, spec.seed,
+        )  # fmt: skip
+        if same and other.is_external and is_open:
+            found.append((other.created, path))
+    return max(found)[1] if found else None
+
+
+def _number(name: str, value: Any) -> float:
+    """`value` as a float: numbers of Python, NumPy and any framework's tensors of one element."""
+    if isinstance(value, str | bytes) or value is None:
+        raise TypeError(f"the metric {name!r} is no number: {value!r:.40}")
+    try:
+        return float(value.item() if hasattr(value, "item") else value)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"the metric {name!r} is no number: {value!r:.40}") from None

@@ -37,7 +37,7 @@ def test_a_file_where_a_folder_should_be(study: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "says"),
     [
-        ("no/t.tsv", "there is no folder"),
+        ("no/t.tsv", "does not exist; make it first"),
         ("t.xlsx", ".tsv, .csv or .parquet"),
         ("d.tsv", "is a folder; name a file"),
     ],

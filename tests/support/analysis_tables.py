@@ -87,4 +87,4 @@ def soft_runs(runs: list[tuple[str, str, int, float]], epochs: int = 5) -> pl.Da
 
 
 def stack(*tables: pl.DataFrame) -> pl.DataFrame:
-    return pl.concat(tables)
+    return pl.concat(tables, how="diagonal_relaxed")

@@ -22,6 +22,7 @@ from postertui.analysis.cohorts import cohort_facts
 from postertui.analysis.noise import Noise, estimate_noise, find_equal_variants
 from postertui.analysis.statistics import t_quantile
 from postertui.analysis.values import dead_rows, run_values
+from postertui.analysis.verdicts import MIN_DF
 from postertui.data.dataset import always_yes_f
 
 Verdict = Literal["below", "unclear", "above"]
@@ -162,13 +163,13 @@ def margins(
         if genre["baseline"] is None:
             continue
         margin = group["value"] - genre["baseline"]
-        variance, df = 0.0, math.inf
-        if noise.is_known:
-            variance, df = noise.variance(group["genre"])
+        variance, df = noise.variance(group["genre"], group["name"])
+        is_known = df >= MIN_DF
+        variance, df = (variance, df) if is_known else (0.0, math.inf)
         cohort = _cohort_error(group, genre)
         se = math.sqrt(variance / group["n"] + cohort**2)
         # Satterthwaite: the cohort's part is as good as known, the runs' part has few degrees.
-        if noise.is_known and variance > 0:
+        if is_known and variance > 0:
             df *= (se * se / (variance / group["n"])) ** 2
         low = high = None
         verdict = "unclear"

@@ -1,11 +1,14 @@
-"""A gate for continuous integration: did a variant get worse, does a model pass its baseline?"""
+"""Whether a variant got worse than in a reference table: the check of continuous integration.
+
+It fails closed: what the reference had and the table lacks is a failure with a name, unless it is
+allowed. The null hypothesis is that both tables are of one and the same training, so the runs of a
+setting have one variance on both sides. Where the seeds of both sides match, their runs are pairs.
+"""
 
 from __future__ import annotations
 
 import math
-import operator
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -13,10 +16,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from postertui.analysis.baselines import baselines
-from postertui.analysis.noise import ENOUGH_DF, estimate_noise, find_equal_variants, within_settings
-from postertui.analysis.statistics import holm, t_p_value, t_quantile, t_ratio
-from postertui.analysis.values import check_metric, lower_is_better, resolve_rule, run_values
+from postertui.analysis.contrasts import SeedKey, runs_by_setting, seed_ratio
+from postertui.analysis.noise import Noise, estimate_noise, find_equal_variants, replicable
+from postertui.analysis.statistics import holm, t_p_value, t_quantile, t_ratio, welch_df
+from postertui.analysis.values import (
+    check_metric,
+    genres_share_seeds,
+    lower_is_better,
+    resolve_rule,
+    run_values,
+)
+from postertui.analysis.variances import moderate_table
+from postertui.analysis.verdicts import ALPHA, MIN_DF, SMALLEST_ERROR
 from postertui.system.errors import UserError
 
 AGAINST_SCHEMA = {
@@ -28,23 +39,18 @@ AGAINST_SCHEMA = {
     "difference": pl.Float64,
     "low": pl.Float64,
     "high": pl.Float64,
+    "p": pl.Float64,
     "p_adjusted": pl.Float64,
+    "paired": pl.Boolean,
     "failed": pl.Boolean,
+    "allowed": pl.Boolean,
     "why": pl.String,
 }
-REQUIRE_SCHEMA = {
-    "requirement": pl.String,
-    "name": pl.String,
-    "genre": pl.String,
-    "left": pl.Float64,
-    "right": pl.Float64,
-    "failed": pl.Boolean,
-    "why": pl.String,
-}
-ALPHA = 0.05
 
 #: The genre of a row that stands for all of a variant's genres.
 ALL = "(all)"
+#: Runs in these states have no value; a setting may not have more of them than before.
+_LOST_STATES = {"dead": "died", "undefined": "have no defined value", "short": "ended early"}
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,52 @@ class CheckReport:
         return bool(self.rows["failed"].any())
 
 
+@dataclass(frozen=True)
+class Allowed:
+    """What may be missing or fail: everything missing, or settings by glob.
+
+    A pattern is `VARIANT` or `VARIANT/GENRE`, compared without regard to case.
+    """
+
+    missing: bool = False
+    patterns: tuple[str, ...] = ()
+
+    def covers(self, name: str, genre: str) -> bool:
+        setting = (name.casefold(), f"{name}/{genre}".casefold())
+        return any(fnmatchcase(s, p.casefold()) for p in self.patterns for s in setting)
+
+
+@dataclass
+class _Pair:
+    """A setting in both tables: its runs by seed, and the variance of one run."""
+
+    name: str
+    genre: str
+    now: Mapping[SeedKey, float]
+    then: Mapping[SeedKey, float]
+    own: float = 0.0
+    own_df: float = 0.0
+    variance: float = math.nan
+    df: float = 0.0
+
+    @property
+    def is_paired(self) -> bool:
+        return self.now.keys() == self.then.keys()
+
+    @property
+    def differences(self) -> dict[SeedKey, float]:
+        return {key: self.now[key] - self.then[key] for key in self.now}
+
+    @property
+    def difference(self) -> float:
+        return float(np.mean(list(self.now.values())) - np.mean(list(self.then.values())))
+
+    @property
+    def factor(self) -> float:
+        """The variance of `difference` in units of one run's."""
+        return 1 / len(self.now) + 1 / len(self.then)
+
+
 def check_against(
     table: pl.DataFrame,
     baseline: pl.DataFrame,
@@ -66,232 +118,304 @@ def check_against(
     metric: str,
     margin: float | None = None,
     rule: str | int = "last",
+    allowed: Allowed | None = None,
 ) -> CheckReport:
     """Whether a variant of `table` is worse than the same variant of `baseline`.
 
     Variants meet by name and genre, as means over their seeds; one more row per variant is the
-    mean over its genres. With `margin=None` a row fails where it is worse beyond noise: a
-    one-sided t test at 5 %, corrected by Holm over all rows, whose error is the spread of runs of
-    one setting in both tables. With a number a row fails where it is worse by more than that, and
-    the noise is only shown. A setting of which more runs have died fails in either case.
+    mean over its genres.
 
-    Raises `UserError` where the tables share no variant and genre (exit code 3), and where
-    `margin` is None but the noise cannot be known (exit code 2).
+    Parameters
+    ----------
+    margin
+        None: a row fails where it is worse beyond noise (one-sided t at 5 %, corrected by Holm
+        over all rows). A number: where it is worse by more than that; the noise is only shown.
+    rule
+        Which epoch counts (`values.RULES`); `last` is the reference's, for both tables.
+    allowed
+        What is no failure although it is missing, short, undefined, dead or worse.
+
+    Raises
+    ------
+    UserError
+        Exit code 3 where the tables share no variant and genre; 2 where `margin` is None and no
+        setting has replicates in either table.
     """
+    allowed = allowed or Allowed()
     check_metric(baseline, metric)
-    rule_then, rule_now = resolve_rule(baseline, rule), resolve_rule(table, rule)
-    if rule == "last" and isinstance(rule_then, int) and isinstance(rule_now, int):
-        rule_then = rule_now = min(rule_then, rule_now)
-    then, now = run_values(baseline, metric, rule_then), run_values(table, metric, rule_now)
+    epoch = resolve_rule(baseline, rule)
+    then, now = run_values(baseline, metric, epoch), run_values(table, metric, epoch)
     sign = -1.0 if lower_is_better(metric) else 1.0
-    met = _side(now, "now").join(_side(then, "then"), on=["name", "genre"])
-    met = met.sort("name", "genre")
-    if met.is_empty():
+    keys = ["name", "genre"]
+    if now.join(then, on=keys, how="semi").is_empty():
         raise UserError("the two tables share no variant and genre", exit_code=3)
-    variance, df, source = _both_noises(table, baseline, now, then)
-    if margin is None and df == 0:
+    noise = estimate_noise(_both(now, then), find_equal_variants(baseline))
+    shared = genres_share_seeds(baseline) or genres_share_seeds(table)
+    rows, settings_paired = _assessed_rows(now, then, noise, sign, shared_seeds=shared)
+    has_error = any(row["_df"] for row in rows)
+    if margin is None and rows and not has_error and any(row["difference"] for row in rows):
         raise UserError(
-            "no noise to judge by: no setting was trained twice in either table; "
+            "no noise to compare with: no setting was trained twice in either table; "
             "train more seeds or give a number, e.g. --margin 0.02"
         )
-    rows = [_row(cell, variance) for cell in met.iter_rows(named=True)]
-    rows += _overall_rows(rows)
-    _judge(rows, margin, df, sign)
-    frame = pl.DataFrame(rows, schema=AGAINST_SCHEMA).sort(
-        pl.col("failed"), pl.col("difference") * sign, descending=[True, False], nulls_last=True
+    _add_verdicts(rows, margin, sign)
+    rows = _add_lost(rows, now, then)
+    for row in rows:
+        genre = "*" if row["genre"] == ALL else row["genre"]
+        is_missing = row["why"].startswith("missing")
+        covered = allowed.covers(row["name"], genre) or (allowed.missing and is_missing)
+        row["allowed"] = row["failed"] and covered
+        row["failed"] = row["failed"] and not covered
+    frame = pl.DataFrame(
+        [{k: row[k] for k in AGAINST_SCHEMA} for row in rows], schema=AGAINST_SCHEMA
+    ).sort(
+        pl.col("failed"),
+        pl.col("allowed"),
+        pl.col("difference") * sign,
+        "name",
+        "genre",
+        descending=[True, True, False, False, False],
+        nulls_last=True,
     )
-    notes = [f"{metric}, {met.height} settings in both tables.", source]
-    notes += _missing_note(now, then)
-    if margin is None:
-        notes.append("Fails where worse beyond noise: one-sided t, 5 %, Holm over all rows.")
-    else:
-        notes.append(f"Fails where worse by more than {margin:g}.")
-    return CheckReport(frame, tuple(notes))
+    return CheckReport(frame, _notes(frame, metric, margin, noise, settings_paired, now, then))
 
 
-def _side(values: pl.DataFrame, which: str) -> pl.DataFrame:
-    return values.group_by("name", "genre").agg(
-        pl.mean("value").alias(which),
-        pl.col("value").count().cast(pl.Int64).alias(f"{which}_runs"),
-        (pl.col("state") == "dead").sum().cast(pl.Int64).alias(f"{which}_dead"),
-        (pl.col("state") != "short").sum().cast(pl.Int64).alias(f"{which}_there"),
+def check_values(
+    now: pl.DataFrame,
+    then: pl.DataFrame,
+    equal: Mapping[str, str],
+    *,
+    sign: float = 1.0,
+    shared_seeds: bool = True,
+) -> pl.DataFrame | None:
+    """`check_against` on one number per run (`run_values`), for settings in both tables.
+
+    None where the noise is unknown. For simulations; it knows no allowed or missing settings.
+    """
+    noise = estimate_noise(_both(now, then), dict(equal))
+    rows, _ = _assessed_rows(now, then, noise, sign, shared_seeds=shared_seeds)
+    if not any(row["_df"] for row in rows):
+        return None
+    _add_verdicts(rows, None, sign)
+    return pl.DataFrame(
+        [{k: row[k] for k in AGAINST_SCHEMA} for row in rows], schema=AGAINST_SCHEMA
     )
 
 
-def _both_noises(
-    table: pl.DataFrame, baseline: pl.DataFrame, now: pl.DataFrame, then: pl.DataFrame
-) -> tuple[float, float, str]:
-    """A run's variance, its degrees of freedom, and where it is from, in a sentence."""
-    ss = df = 0.0
-    for values in (now, then):
-        for own, freedom in within_settings(values).values():
-            ss, df = ss + own * freedom, df + freedom
-    if df >= ENOUGH_DF:
-        sd = math.sqrt(ss / df)
-        text = (
-            f"Noise: {sd:.4f} a run ({df:.0f} degrees of freedom), from the seeds of both tables."
-        )
-        return ss / df, df, text
-    for values, source in ((then, baseline), (now, table)):
-        noise = estimate_noise(values, find_equal_variants(source))
-        if noise.is_known:
-            return noise.sd**2, noise.df, noise.line
-    return math.nan, 0.0, "Noise: unknown."
+def _both(now: pl.DataFrame, then: pl.DataFrame) -> pl.DataFrame:
+    """The runs of both tables; one that is in both, number for number, once."""
+    return pl.concat([then, now], how="diagonal").unique(
+        ["name", "genre", "value", "state"], keep="first", maintain_order=True
+    )
 
 
-def _row(cell: dict[str, Any], variance: float) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(AGAINST_SCHEMA)
-    row |= {"name": cell["name"], "genre": cell["genre"], "runs": cell["now_runs"]}
-    row |= {"baseline": cell["then"], "now": cell["now"], "failed": False, "why": ""}
-    row["_died"] = (cell["now_dead"], cell["now_there"], cell["then_dead"], cell["then_there"])
-    if cell["now"] is not None and cell["then"] is not None:
-        row["difference"] = cell["now"] - cell["then"]
-        row["_variance"] = variance * (1 / cell["now_runs"] + 1 / cell["then_runs"])
-    return row
+def _assessed_rows(
+    now: pl.DataFrame, then: pl.DataFrame, noise: Noise, sign: float, *, shared_seeds: bool
+) -> tuple[list[dict[str, Any]], int]:
+    """A row per setting in both tables and one per variant; and how many settings are paired."""
+    runs_now, runs_then = runs_by_setting(now), runs_by_setting(then)
+    spread = set(
+        pl.concat([replicable(v).select("name", "genre") for v in (now, then)]).unique().iter_rows()
+    )
+    pairs = [
+        _Pair(name, genre, runs_now[name, genre], runs_then[name, genre])
+        for name, genre in sorted(runs_now.keys() & runs_then.keys())
+    ]
+    _add_variances(pairs, spread, noise)
+    rows = [_setting_row(pair) for pair in pairs]
+    for name in dict.fromkeys(pair.name for pair in pairs):
+        own = [pair for pair in pairs if pair.name == name]
+        if len(own) > 1:
+            rows.append(_variant_row(own, shared_seeds=shared_seeds))
+    return rows, sum(pair.is_paired for pair in pairs)
 
 
-def _overall_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each variant with two genres or more, the mean over those with a value on both sides."""
-    overall = []
-    for name in dict.fromkeys(row["name"] for row in rows):
-        own = [r for r in rows if r["name"] == name and r["difference"] is not None]
-        if len(own) < 2:
+def _add_variances(pairs: Sequence[_Pair], spread: set[tuple[str, str]], noise: Noise) -> None:
+    """Each setting's variance of one run, moderated over variants and genres."""
+    names = sorted({pair.name for pair in pairs})
+    genres = sorted({pair.genre for pair in pairs})
+    own, own_df = np.zeros((len(names), len(genres))), np.zeros((len(names), len(genres)))
+    for pair in pairs:
+        if (pair.name, pair.genre) not in spread:
             continue
-        row: dict[str, Any] = dict.fromkeys(AGAINST_SCHEMA)
-        row |= {"name": name, "genre": ALL, "runs": sum(r["runs"] for r in own)}
-        for key in ("baseline", "now", "difference"):
-            row[key] = float(np.mean([r[key] for r in own]))
-        row |= {"failed": False, "why": "", "_died": (0, 0, 0, 0)}
-        row["_variance"] = sum(r["_variance"] for r in own) / len(own) ** 2
-        overall.append(row)
-    return overall
+        if pair.is_paired:
+            d = np.array(list(pair.differences.values()))
+            if len(d) > 1 and d.any():  # the same numbers again are one run, not two
+                pair.own, pair.own_df = float(d.var(ddof=1)) / 2, len(d) - 1
+        else:
+            sides = [np.array(list(side.values())) for side in (pair.now, pair.then)]
+            pair.own_df = sum(len(side) - 1 for side in sides)
+            if pair.own_df:
+                ss = sum(float(((side - side.mean()) ** 2).sum()) for side in sides)
+                pair.own = ss / pair.own_df
+        place = names.index(pair.name), genres.index(pair.genre)
+        own[place], own_df[place] = pair.own, pair.own_df
+    if own_df.sum():
+        table = moderate_table(own, own_df)
+        for pair in pairs:
+            place = names.index(pair.name), genres.index(pair.genre)
+            pair.variance, pair.df = table.moderated(*place)
+            if min(len(pair.now), len(pair.then)) == 1:
+                # One outlier is not averaged out, so runs that happen to agree do not narrow it.
+                pair.variance = max(pair.variance, float(table.prior[place]))
+    elif noise.is_known:
+        for pair in pairs:
+            pair.variance, pair.df = noise.variance(pair.genre, pair.name)
 
 
-def _judge(rows: list[dict[str, Any]], margin: float | None, df: float, sign: float) -> None:
-    """Fill interval, p-value, verdict and reason of each row."""
+def _blank_row(name: str, genre: str) -> dict[str, Any]:
+    return dict.fromkeys(AGAINST_SCHEMA) | {
+        "name": name,
+        "genre": genre,
+        "failed": False,
+        "allowed": False,
+        "why": "",
+        "_variance": math.nan,
+        "_df": 0.0,
+    }
+
+
+def _setting_row(pair: _Pair) -> dict[str, Any]:
+    return _blank_row(pair.name, pair.genre) | {
+        "runs": len(pair.now),
+        "baseline": float(np.mean(list(pair.then.values()))),
+        "now": float(np.mean(list(pair.now.values()))),
+        "difference": pair.difference,
+        "paired": pair.is_paired,
+        "_variance": pair.variance * pair.factor,
+        "_df": pair.df,
+    }
+
+
+def _variant_row(pairs: Sequence[_Pair], *, shared_seeds: bool) -> dict[str, Any]:
+    """The mean over a variant's genres, with the error of its own settings."""
+    terms = np.array(
+        [
+            (pair.own * pair.factor, pair.own_df)
+            if pair.own_df
+            else (pair.variance * pair.factor, pair.df)
+            for pair in pairs
+        ]
+    )
+    variance, df = math.nan, 0.0
+    if (terms[:, 1] > 0).all():
+        variance = float(terms[:, 0].sum()) / len(pairs) ** 2
+        df = welch_df(terms[:, 0], terms[:, 1])
+        ratio = _shared_seed_ratio(pairs) if shared_seeds else None
+        if ratio is not None:
+            variance, df = variance * ratio[0], ratio[1]
+    cells = [_setting_row(pair) for pair in pairs]
+    return _blank_row(pairs[0].name, ALL) | {
+        "runs": sum(len(pair.now) for pair in pairs),
+        "baseline": float(np.mean([cell["baseline"] for cell in cells])),
+        "now": float(np.mean([cell["now"] for cell in cells])),
+        "difference": float(np.mean([pair.difference for pair in pairs])),
+        "paired": all(pair.is_paired for pair in pairs),
+        "_variance": variance,
+        "_df": df,
+    }
+
+
+def _shared_seed_ratio(pairs: Sequence[_Pair]) -> tuple[float, float] | None:
+    """`seed_ratio` of a variant's settings, of both sides together where seeds do not match."""
+    if all(pair.is_paired for pair in pairs):
+        return seed_ratio([pair.differences for pair in pairs])
+    sides = [seed_ratio([pair.now for pair in pairs]), seed_ratio([pair.then for pair in pairs])]
+    known = [ratio for ratio in sides if ratio is not None]
+    if not known:
+        return None
+    df = sum(df for _, df in known)
+    return sum(ratio * own_df for ratio, own_df in known) / df, df
+
+
+def _add_verdicts(rows: Sequence[dict[str, Any]], margin: float | None, sign: float) -> None:
+    """Interval, p-value, verdict and reason of each row."""
     p_values = []
     for row in rows:
         p = math.nan
-        if row["difference"] is not None and df > 0:
-            se = math.sqrt(row["_variance"])
-            half = t_quantile(1 - ALPHA / 2, df) * se
+        if row["_df"] >= MIN_DF and not math.isnan(row["_variance"]):
+            se = max(math.sqrt(row["_variance"]), SMALLEST_ERROR)
+            half = t_quantile(1 - ALPHA / 2, row["_df"]) * se
             row |= {"low": row["difference"] - half, "high": row["difference"] + half}
-            two_sided = t_p_value(t_ratio(row["difference"], se), df)
+            two_sided = t_p_value(t_ratio(row["difference"], se), row["_df"])
             p = two_sided / 2 if sign * row["difference"] < 0 else 1 - two_sided / 2
+            row["p"] = p
         p_values.append(p)
     for row, p in zip(rows, holm(p_values), strict=True):
-        row.pop("_variance", None)
         row["p_adjusted"] = None if math.isnan(p) else p
-        dead, there, dead_then, there_then = row.pop("_died")
-        if row["difference"] is not None:
-            loss = -sign * row["difference"]
-            if margin is not None and loss > margin:
-                row |= {"failed": True, "why": f"worse by {loss:.4f}, more than {margin:g}"}
-            elif margin is None and p < ALPHA:
-                row |= {"failed": True, "why": f"worse by {loss:.4f}, beyond noise"}
-        if there and there_then and dead / there > dead_then / there_then:
-            row["failed"] = True
-            why = f"{dead} of {there} runs died, {dead_then} of {there_then} before"
-            row["why"] = f"{row['why']}; {why}".removeprefix("; ")
+        loss = -sign * row["difference"]
+        if margin is not None and loss > margin:
+            row |= {"failed": True, "why": f"worse by {loss:.4f}, more than {margin:g}"}
+        elif margin is None and p < ALPHA:
+            row |= {"failed": True, "why": f"worse by {loss:.4f}, beyond noise"}
 
 
-def _missing_note(now: pl.DataFrame, then: pl.DataFrame) -> list[str]:
-    keys = ["name", "genre"]
-    gone = then.select(keys).unique().join(now.select(keys).unique(), on=keys, how="anti")
-    if gone.is_empty():
-        return []
-    names = ", ".join(f"{n}/{g}" for n, g in gone.sort(keys).head(5).iter_rows())
-    more = f" and {gone.height - 5} more" if gone.height > 5 else ""
-    return [f"Not in this table, so not checked: {names}{more}."]
-
-
-_OPERATORS: dict[str, Callable[[float, float], bool]] = {
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-}
-_TERM = r"[A-Za-z_][A-Za-z0-9_]*|[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_REQUIREMENT = re.compile(
-    rf"\s*(?P<left>{_TERM})\s*(?P<op>>=|<=|>|<)\s*(?P<right>{_TERM})"
-    r"(?:\s*(?P<sign>[-+])\s*(?P<offset>\d+\.?\d*|\.\d+))?\s*"
-)
-_BASELINES = ("always_yes", "base_rate")
-
-
-def check_requirement(
-    table: pl.DataFrame,
-    requirement: str,
-    *,
-    genres: tuple[str, ...] = (),
-    names: tuple[str, ...] = (),
-    rule: str | int = "last",
-) -> pl.DataFrame:
-    """Whether every setting meets `requirement`: one row per variant and genre (`REQUIRE_SCHEMA`).
-
-    A requirement is two terms with `>`, `>=`, `<` or `<=` between them, and perhaps a number
-    added to the second: `test_fscore_soft > always_yes + 0.02`. A term is a metric (mean over
-    seeds at the epoch of `rule`), `always_yes`, `base_rate` or a number. `genres` and `names` are
-    globs, case-insensitive for genres. A metric that is undefined does not meet anything.
-
-    Raises `UserError` for another sentence (exit code 2) and where nothing matches (3).
-    """
-    found = _REQUIREMENT.fullmatch(requirement)
-    if found is None:
-        raise UserError(
-            f"cannot read the requirement {requirement!r}; "
-            "write it like 'test_fscore_soft > always_yes + 0.02'"
-        )
-    chosen = _select(table, genres, names)
-    terms = [_term(chosen, found["left"], rule), _term(chosen, found["right"], rule)]
-    offset = float((found["sign"] or "+") + (found["offset"] or "0"))
-    meets = _OPERATORS[found["op"]]
-    rows = []
-    for name, genre in chosen.select("name", "genre").unique().sort("genre", "name").iter_rows():
-        left, right = (term[name, genre] for term in terms)
-        row = {"requirement": requirement, "name": name, "genre": genre, "left": left}
-        if left is None or right is None:
-            row |= {"failed": True, "why": "undefined"}
-        else:
-            right += offset
-            failed = not meets(left, right)
-            why = f"{left:.4f} is not {found['op']} {right:.4f}" if failed else ""
-            row |= {"failed": failed, "why": why}
-        rows.append(row | {"right": right})
-    frame = pl.DataFrame(rows, schema=REQUIRE_SCHEMA)
-    return frame.sort("failed", descending=True, maintain_order=True)
-
-
-def _select(table: pl.DataFrame, genres: tuple[str, ...], names: tuple[str, ...]) -> pl.DataFrame:
-    for column, globs in (("genre", genres), ("name", names)):
-        if not globs:
+def _add_lost(
+    rows: Sequence[dict[str, Any]], now: pl.DataFrame, then: pl.DataFrame
+) -> list[dict[str, Any]]:
+    """The rows, and those of settings that are missing or of which more runs have no value."""
+    by_setting = {(row["name"], row["genre"]): row for row in rows}
+    present, before = _states(now), _states(then)
+    for setting, counts in before.items():
+        name, genre = setting
+        if not counts.get("ok"):
+            continue  # the reference has nothing to compare with
+        row = by_setting.get(setting)
+        if row is None:
+            row = by_setting[setting] = _blank_row(name, genre)
+        if setting not in present:
+            row |= {"failed": True, "runs": 0, "why": "missing: no run of it"}
             continue
-        there = table[column].unique().sort().to_list()
-        kept = [
-            value
-            for value in there
-            if any(fnmatchcase(value.casefold(), glob.casefold()) for glob in globs)
-        ]
-        if not kept:
-            raise UserError(
-                f"no {column} matches {', '.join(globs)}; there are {', '.join(there)}", exit_code=3
-            )
-        table = table.filter(pl.col(column).is_in(kept))
-    if table.is_empty():
-        raise UserError("the table is empty", exit_code=3)
-    return table
+        total, total_before = sum(present[setting].values()), sum(counts.values())
+        for state, words in _LOST_STATES.items():
+            lost, lost_before = present[setting].get(state, 0), counts.get(state, 0)
+            if lost / total > lost_before / total_before:
+                why = f"{lost} of {total} runs {words}, {lost_before} of {total_before} before"
+                row["failed"] = True
+                row["why"] = f"{row['why']}; {why}".removeprefix("; ")
+        if row["runs"] is None:
+            row["runs"] = 0
+    return list(by_setting.values())
 
 
-def _term(
-    table: pl.DataFrame, term: str, rule: str | int
-) -> Mapping[tuple[str, str], float | None]:
-    """The term's value for each (name, genre) of the table."""
-    cells = list(table.select("name", "genre").unique().iter_rows())
-    if re.fullmatch(r"[-+.\d].*", term):
-        return dict.fromkeys(cells, float(term))
-    if term in _BASELINES:
-        rates = dict(baselines(table).select("genre", term).iter_rows())
-        return {(name, genre): rates[genre] for name, genre in cells}
-    values = run_values(table, term, resolve_rule(table, rule))
-    means = values.group_by("name", "genre").agg(pl.mean("value"))
-    return {(name, genre): mean for name, genre, mean in means.iter_rows()}
+def _states(values: pl.DataFrame) -> dict[tuple[str, str], dict[str, int]]:
+    states: dict[tuple[str, str], dict[str, int]] = {}
+    for name, genre, state, count in values.group_by("name", "genre", "state").len().iter_rows():
+        states.setdefault((name, genre), {})[state] = count
+    return states
+
+
+def _notes(
+    frame: pl.DataFrame,
+    metric: str,
+    margin: float | None,
+    noise: Noise,
+    paired: int,
+    now: pl.DataFrame,
+    then: pl.DataFrame,
+) -> tuple[str, ...]:
+    settings = frame.filter((pl.col("genre") != ALL) & pl.col("now").is_not_null()).height
+    notes = [f"{metric}, {settings} settings in both tables.", noise.line]
+    if paired:
+        notes.append(f"In {paired} settings the seeds match, and runs are compared in pairs.")
+    if margin is None:
+        notes.append("Fails where worse beyond noise: one-sided t, 5 %, Holm over all rows.")
+        unknown = frame.filter(pl.col("now").is_not_null() & pl.col("p").is_null()).height
+        if unknown:
+            notes.append(f"{unknown} rows have too few runs for a verdict: train more seeds.")
+    else:
+        notes.append(f"Fails where worse by more than {margin:g}.")
+    notes.append("Fails where a setting is missing, or more of its runs are without a value.")
+    keys = ["name", "genre"]
+    added = now.select(keys).unique().join(then.select(keys).unique(), on=keys, how="anti")
+    if added.height:
+        notes.append(f"Not in the reference, so not checked: {_listed(added)}.")
+    if frame["allowed"].any():
+        named = frame.filter("allowed").select(keys)
+        notes.append(f"Allowed although it failed: {_listed(named)}.")
+    return tuple(notes)
+
+
+def _listed(settings: pl.DataFrame) -> str:
+    names = ", ".join(f"{n}/{g}" for n, g in settings.sort("name", "genre").head(5).iter_rows())
+    return names + (f" and {settings.height - 5} more" if settings.height > 5 else "")

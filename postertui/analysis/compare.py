@@ -1,53 +1,60 @@
 """Variants against a reference: is the difference more than noise?
 
-The unit. A test F of one genre is one number from one training on one cohort. Runs are paired over
-genre and seed, so that what makes a genre hard, and what a seed does to both runs, cancels. The
-mean difference of a variant is a mean over genres, each the mean over its seeds. Two questions can
-be asked of it:
+The unit. A test F of one genre is one number from one training on one cohort. A difference is one
+of means over all seeds of both sides (`postertui.analysis.contrasts`); a variant's difference is
+the mean over genres. Two questions can be asked of it:
 
 - over `runs`: would these genres come out the same if everything were trained again? The genres
-  are taken as given, the noise between runs of one setting is the error, and Student's t has its
-  degrees of freedom. The default wherever that noise is known (`postertui.analysis.noise`);
+  are taken as given, the spread between runs of one setting is the error, and Student's t has its
+  degrees of freedom, at least three. The default wherever that spread is known;
 - over `genres`: would other genres come out the same? The genres are the sample: Student's paired
   t over five genres or more, as for classifiers over data sets in J. Demšar, "Statistical
   comparisons of classifiers over multiple data sets", JMLR 7, 2006. His choice of Wilcoxon's test
   cannot reach significance after correction with ten genres and twenty variants; an exact
   sign-flip p-value, which assumes symmetry only, stands beside the t instead.
 
-With neither a known noise nor five genres there is too little data, and nothing is ranked.
+With neither there is too little data, and nothing is ranked.
 
-Within one genre a difference is held against the noise of a difference: the spread of its own
-paired seeds, or twice a run's variance where there is one seed, each drawn towards what all cells
-have in common (Smyth's moderated t, see `statistics.squeeze_variances`).
+A variant's error rests on its own runs and the reference's alone, so one variant that is noisier
+than the others is no more often called different. Within one genre few runs tell a variance, and
+it is drawn towards what variant and genre suggest (`postertui.analysis.variances`).
 
 All p-values of one question (the variants' means; every genre of every variant) are corrected
-together, by Holm's procedure unless asked otherwise.
+together, by Holm's procedure unless asked otherwise. Intervals are not corrected.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import polars as pl
 
+from postertui.analysis.contrasts import (
+    CellContrast,
+    RowContrast,
+    contrast_rows,
+    row_error,
+    runs_by_setting,
+)
 from postertui.analysis.noise import Noise, estimate_noise, find_equal_variants
-from postertui.analysis.pairs import (
-    CELL_SCHEMA,
+from postertui.analysis.statistics import sign_flip_p_value
+from postertui.analysis.values import (
+    genres_share_seeds,
+    lower_is_better,
+    resolve_rule,
+    rule_line,
+    run_values,
+)
+from postertui.analysis.verdicts import (
     CORRECTIONS,
     Correction,
-    DifferenceNoise,
-    assess_cells,
-    difference_noise,
-    group_cells,
     interval_and_p,
-    pair_runs,
     with_verdicts,
 )
-from postertui.analysis.statistics import sign_flip_p_value
-from postertui.analysis.values import lower_is_better, resolve_rule, rule_line, run_values
 from postertui.system.errors import UserError
 
 __all__ = ["CELL_SCHEMA", "ENOUGH_GENRES", "ROW_SCHEMA", "Comparison", "compare"]
@@ -57,6 +64,20 @@ Over = Literal["auto", "runs", "genres"]
 #: From this many genres on, the genres can be a sample.
 ENOUGH_GENRES = 5
 
+CELL_SCHEMA = {
+    "name": pl.String,
+    "reference": pl.String,
+    "genre": pl.String,
+    "pairs": pl.Int64,
+    "value": pl.Float64,
+    "reference_value": pl.Float64,
+    "difference": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "p": pl.Float64,
+    "p_adjusted": pl.Float64,
+    "verdict": pl.String,
+}
 ROW_SCHEMA = {
     "name": pl.String,
     "reference": pl.String,
@@ -82,7 +103,7 @@ ROW_SCHEMA = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` found.
+    """The result of `compare`.
 
     `rows` has one row per compared pair of variants (`ROW_SCHEMA`), `cells` one per pair and genre
     (`CELL_SCHEMA`), best first. A verdict is `better`, `worse`, `undecided` or `too little data`;
@@ -137,24 +158,22 @@ def compare(
     values = run_values(table, metric, resolve_rule(compared, rule))
     equal = find_equal_variants(table)
     noise = estimate_noise(values, equal)
-    pairs = pl.concat([pair_runs(values, a, b) for a, b in chosen])
     if genres is not None:
-        pairs = pairs.filter(pl.col("genre").is_in(list(genres)))
         values = values.filter(pl.col("genre").is_in(list(genres)))
-    groups = group_cells(pairs)
-    spread = difference_noise(groups, noise)
     sign = -1.0 if lower_is_better(metric) else 1.0
-    cells = assess_cells(groups, spread, correction, sign)
-    if over == "auto":
-        over = "runs" if spread.df else "genres"
-    rows = _rows(chosen, cells, values, spread, equal, over)
-    rows = with_verdicts(rows, correction, sign).select(*ROW_SCHEMA)
-    order = pl.col("difference").fill_nan(None) * sign
-    rows = rows.sort(order, descending=True, nulls_last=True, maintain_order=True)
+    rows, cells = compare_values(
+        values, chosen, noise, correction, over, sign=sign, shared_seeds=genres_share_seeds(table)
+    )
+    rows = rows.with_columns(
+        note=pl.struct("name", "reference").map_elements(
+            lambda row: _equal_note(row["name"], row["reference"], equal), return_dtype=pl.String
+        )
+    ).select(*ROW_SCHEMA)
     notes = (
         f"{metric} {rule_line(compared, rule)}.",
         noise.line,
-        f"Correction for {len(chosen)} comparisons: {CORRECTIONS[correction]}."
+        f"Correction for {len(chosen)} comparisons: {CORRECTIONS[correction]}; intervals are not "
+        "corrected."
         if len(chosen) > 1
         else "One comparison: nothing to correct for.",
         *_unit_notes(rows),
@@ -162,57 +181,104 @@ def compare(
     return Comparison(metric, rule, rows, cells, noise, correction, notes)
 
 
-def _rows(
-    chosen: list[tuple[str, str]],
-    cells: pl.DataFrame,
+def compare_values(
     values: pl.DataFrame,
-    spread: DifferenceNoise,
-    equal: dict[str, str],
-    over: Over,
-) -> pl.DataFrame:
+    chosen: Sequence[tuple[str, str]],
+    noise: Noise,
+    correction: Correction = "holm",
+    over: Over = "auto",
+    *,
+    sign: float = 1.0,
+    shared_seeds: bool = True,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The comparison of one number per run (`run_values`): its rows and cells, best first.
+
+    Parameters
+    ----------
+    chosen
+        Pairs of (name, reference).
+    noise
+        The noise of the whole table.
+    sign
+        -1 for a metric of which less is better.
+    shared_seeds
+        Whether runs of one seed and different genres may share random numbers.
+    """
+    contrasts = contrast_rows(values, chosen, noise)
+    cells = with_verdicts(
+        pl.DataFrame(
+            [_cell_record(row, cell) for row in contrasts for cell in row.cells],
+            schema={k: v for k, v in CELL_SCHEMA.items() if k not in ("p_adjusted", "verdict")},
+        ),
+        correction,
+        sign,
+    ).select(*CELL_SCHEMA)
+    if over == "auto":
+        over = "runs" if noise.is_known else "genres"
+    runs = runs_by_setting(values)
     states = {
         (name, state): count
         for name, state, count in values.group_by("name", "state").len().iter_rows()
     }
-    by_pair = cells.partition_by("name", "reference", as_dict=True, include_key=False)
-    rows: list[dict[str, Any]] = []
-    for name, reference in chosen:
-        own = by_pair.get((name, reference), cells.clear())
-        note = ""
-        if equal.get(name) == equal.get(reference):
-            note = f"the same setting as {reference}: what it differs by is noise"
-        verdicts = own["verdict"].to_list()
-        rows.append(
+    verdicts: dict[tuple[str, str], list[str]] = {}
+    for name, reference, verdict in cells.select("name", "reference", "verdict").iter_rows():
+        verdicts.setdefault((name, reference), []).append(verdict)
+    records = []
+    for row in contrasts:
+        own = verdicts.get((row.name, row.reference), [])
+        records.append(
             {
-                "name": name,
-                "reference": reference,
-                "genres": own.height,
-                "pairs": int(own["pairs"].sum()),
-                **_mean_difference(own, spread, over),
-                **{v: verdicts.count(v) for v in ("better", "worse", "undecided")},
-                **{s: states.get((name, s), 0) for s in ("dead", "undefined", "short")},
-                "note": note,
+                "name": row.name,
+                "reference": row.reference,
+                "genres": len(row.cells),
+                "pairs": sum(cell.pairs for cell in row.cells),
+                **_mean_difference(
+                    row, over, row_error(row, runs, noise, shared_seeds=shared_seeds)
+                ),
+                **{v: own.count(v) for v in ("better", "worse", "undecided")},
+                **{s: states.get((row.name, s), 0) for s in ("dead", "undefined", "short")},
             }
         )
-    fields = {k: v for k, v in ROW_SCHEMA.items() if k not in ("p_adjusted", "verdict")}
-    return pl.DataFrame(rows, schema=fields)
+    fields = {k: v for k, v in ROW_SCHEMA.items() if k not in ("p_adjusted", "verdict", "note")}
+    rows = with_verdicts(pl.DataFrame(records, schema=fields), correction, sign)
+    order = pl.col("difference").fill_nan(None) * sign
+    return rows.sort(order, descending=True, nulls_last=True, maintain_order=True), cells
 
 
-def _mean_difference(cells: pl.DataFrame, spread: DifferenceNoise, over: Over) -> dict[str, Any]:
+def _equal_note(name: str, reference: str, equal: Mapping[str, str]) -> str:
+    if equal.get(name) != equal.get(reference):
+        return ""
+    return f"the same setting as {reference}: what it differs by is noise"
+
+
+def _cell_record(row: RowContrast, cell: CellContrast) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "reference": row.reference,
+        "genre": cell.genre,
+        "pairs": cell.pairs,
+        "value": cell.value,
+        "reference_value": cell.reference_value,
+        "difference": cell.difference,
+        **interval_and_p(cell.difference, math.sqrt(cell.variance), cell.df),
+    }
+
+
+def _mean_difference(
+    row: RowContrast, over: Over, error_of_runs: tuple[float, float]
+) -> dict[str, Any]:
     """The mean over genres with its interval, and the unit that it rests on."""
-    d = cells["difference"].to_numpy()
-    mean = float(d.mean()) if d.size else math.nan
-    result: dict[str, Any] = {"difference": mean, "p_sign_flip": math.nan, "unit": ""}
-    if d.size >= ENOUGH_GENRES:
-        result["p_sign_flip"] = sign_flip_p_value(d.tolist())
-    if over == "genres" and d.size >= ENOUGH_GENRES:
-        se = float(d.std(ddof=1)) / math.sqrt(d.size)
-        return result | {"unit": "genres"} | interval_and_p(mean, se, d.size - 1)
-    if over == "runs" and d.size and spread.df:
-        # With the genres taken as given, the error of their mean is that of their cells.
-        se = math.sqrt(spread.variance * float((1 / cells["pairs"]).sum())) / d.size
-        return result | {"unit": "runs"} | interval_and_p(mean, se, spread.df)
-    return result | interval_and_p(mean, math.nan, 1)
+    d = [cell.difference for cell in row.cells]
+    result: dict[str, Any] = {"difference": row.difference, "p_sign_flip": math.nan, "unit": ""}
+    if len(d) >= ENOUGH_GENRES:
+        result["p_sign_flip"] = sign_flip_p_value(d)
+    if over == "genres" and len(d) >= ENOUGH_GENRES:
+        se = float(np.std(d, ddof=1)) / math.sqrt(len(d))
+        return result | {"unit": "genres"} | interval_and_p(row.difference, se, len(d) - 1)
+    if over == "runs":
+        error = interval_and_p(row.difference, *error_of_runs)
+        return result | ({"unit": ""} if math.isnan(error["p"]) else {"unit": "runs"}) | error
+    return result | interval_and_p(row.difference, math.nan, 0)
 
 
 def _unit_notes(rows: pl.DataFrame) -> list[str]:

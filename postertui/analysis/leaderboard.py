@@ -1,32 +1,34 @@
 """Variants in order, per genre and overall, without a winner where the lead is noise.
 
-Who may be the best is a question about the best of many, and the leader owes part of its lead to
-having been picked. The answer is Hsu's multiple comparisons with the best: a variant ties with
-the best unless it is behind the leader by more than a one-sided critical value times the standard
-error of a difference (J. C. Hsu, "Multiple Comparisons", 1996, chapter 4). The critical value is
-Bonferroni's for k-1 comparisons instead of Dunnett's: a little wider, so that there are rather
-too many ties than too few.
+Which may be the best is a question about the best of many, and the leader owes part of its lead to
+having been picked. A variant ties with the best unless the comparison with the leader calls it
+worse: the same test, with Holm's correction for all of them, that `compare --against LEADER` makes.
+(J. C. Hsu, "Multiple Comparisons", 1996, chapter 4, compares with the best in this way; testing
+two-sided makes rather too many ties than too few.)
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from postertui.analysis.compare import compare_values
 from postertui.analysis.noise import Noise, estimate_noise, find_equal_variants
-from postertui.analysis.statistics import t_quantile
+from postertui.analysis.statistics import Floats, t_quantile
 from postertui.analysis.values import (
+    chosen_on_test,
     default_metric,
+    genres_share_seeds,
     lower_is_better,
     resolve_rule,
     rule_line,
     run_values,
 )
+from postertui.analysis.verdicts import ALPHA, MIN_DF
 
 SCHEMA = {
     "genre": pl.String,
@@ -50,7 +52,6 @@ OVERALL_SCHEMA = {
     "best": pl.Boolean,
     "behind": pl.Float64,
 }
-ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def leaderboard(
     values = run_values(table, metric, resolve_rule(table, rule))
     noise = estimate_noise(values, find_equal_variants(table))
     sign = -1.0 if lower_is_better(metric) else 1.0
+    is_marked = noise.is_known and not chosen_on_test(table, metric, rule)
     cells = (
         values.filter(pl.col("state") == "ok")
         .group_by("genre", "name")
@@ -86,17 +88,40 @@ def leaderboard(
     )
     rows: list[dict[str, Any]] = []
     for models in cells.partition_by("genre", maintain_order=True):
-        rows += _rank_genre(models.to_dicts(), noise, sign)
-    notes = [f"{metric} {rule_line(table, rule)}.", noise.line]
+        own = values.filter(pl.col("genre") == models["genre"][0])
+        ties = _ties(own, models["name"].to_list(), noise, sign) if is_marked else set()
+        rows += _rank_genre(models.to_dicts(), noise, sign, ties)
+    overall = _overall(cells, noise, sign)
+    if is_marked and overall.height:
+        ties = _ties(
+            values, overall["name"].to_list(), noise, sign, shared_seeds=genres_share_seeds(table)
+        )
+        overall = overall.with_columns(best=pl.col("name").is_in(sorted(ties)))
+    notes = [f"{metric} {rule_line(table, rule, metric)}.", noise.line]
     if not noise.is_known:
         notes.append("Nothing is marked as best: without the noise no lead can be told from luck.")
-    return Leaderboard(
-        metric,
-        pl.DataFrame(rows, schema=SCHEMA),
-        _overall(cells, noise, sign),
-        noise,
-        tuple(notes),
+    elif not is_marked:
+        notes.append("Nothing is marked as best: the epochs were chosen on the test cohort.")
+    return Leaderboard(metric, pl.DataFrame(rows, schema=SCHEMA), overall, noise, tuple(notes))
+
+
+def _ties(
+    values: pl.DataFrame, names: list[str], noise: Noise, sign: float, *, shared_seeds: bool = True
+) -> set[str]:
+    """The first of `names`, and those that a comparison with it does not call worse.
+
+    By the rows where `values` have several genres, else by the cells.
+    """
+    leader, others = names[0], names[1:]
+    if not others:
+        return {leader}
+    chosen = [(name, leader) for name in others]
+    rows, cells = compare_values(
+        values, chosen, noise, over="runs", sign=sign, shared_seeds=shared_seeds
     )
+    verdicts = rows if values["genre"].n_unique() > 1 else cells
+    worse = verdicts.filter(pl.col("verdict") == "worse")["name"].to_list()
+    return set(names) - set(worse)
 
 
 def lead_line(board: Leaderboard) -> str:
@@ -105,34 +130,29 @@ def lead_line(board: Leaderboard) -> str:
     if not leads:
         return ""
     alone = board.genres.group_by("genre").agg(pl.col("best").sum())["best"]
-    text = f"The median lead of a winner is {median(leads):.4f}"
+    text = f"The median lead of a winner is {float(np.median(leads)):.4f}"
     if board.noise.is_known:
         text += f", the noise of a run {board.noise.sd:.4f}"
         text += f"; {int((alone == 1).sum())} of {len(alone)} genres have a lone winner"
     return text + "."
 
 
-def _rank_genre(models: list[dict[str, Any]], noise: Noise, sign: float) -> list[dict[str, Any]]:
+def _rank_genre(
+    models: list[dict[str, Any]], noise: Noise, sign: float, ties: set[str]
+) -> list[dict[str, Any]]:
     """`models` of one genre, best first, with rank, interval and ties."""
     leader = models[0]
-    if not noise.is_known:
-        return [
-            model
-            | {"low": None, "high": None, "rank": rank, "best": False}
-            | {"behind": sign * (leader["mean"] - model["mean"])}
-            for rank, model in enumerate(models, 1)
-        ]
-    variance, df = noise.variance(leader["genre"])
-    critical = t_quantile(1 - ALPHA / max(len(models) - 1, 1), df)
     rows = []
     for rank, model in enumerate(models, 1):
-        half = t_quantile(1 - ALPHA / 2, df) * math.sqrt(variance / model["n"])
-        behind = sign * (leader["mean"] - model["mean"])
-        reach = critical * math.sqrt(variance * (1 / model["n"] + 1 / leader["n"]))
+        low = high = None
+        variance, df = noise.variance(model["genre"], model["name"])
+        if df >= MIN_DF:
+            half = t_quantile(1 - ALPHA / 2, df) * math.sqrt(variance / model["n"])
+            low, high = model["mean"] - half, model["mean"] + half
         rows.append(
             model
-            | {"low": model["mean"] - half, "high": model["mean"] + half, "rank": rank}
-            | {"best": behind <= reach, "behind": behind}
+            | {"low": low, "high": high, "rank": rank, "best": model["name"] in ties}
+            | {"behind": sign * (leader["mean"] - model["mean"])}
         )
     return rows
 
@@ -142,48 +162,56 @@ def _overall(cells: pl.DataFrame, noise: Noise, sign: float) -> pl.DataFrame:
 
     Variants cover different genres, and genres differ more than variants do. The means are those
     of an additive model, value = variant + genre, fitted by least squares to the means over seeds
-    and read at the average genre (least-squares means). The error is the noise between runs where
-    it is known and the model's residuals otherwise, whichever is larger: a variant that is good
-    for some genres and bad for others has no precise mean.
+    and read at the average genre (least-squares means). Their error is the larger of two: the
+    settings' noise, and the model's residuals, since a variant that is good for some genres and
+    bad for others has no precise mean.
     """
     names = cells["name"].unique().sort().to_list()
     genres = cells["genre"].unique().sort().to_list()
     if not names:
         return pl.DataFrame(schema=OVERALL_SCHEMA)
     design = np.zeros((cells.height, len(names) + len(genres)))
-    for row, (name, genre) in enumerate(cells.select("name", "genre").iter_rows()):
+    noises: list[tuple[float, float]] = []
+    for row, (name, genre, n) in enumerate(cells.select("name", "genre", "n").iter_rows()):
         design[row, names.index(name)] = 1
         design[row, len(names) + genres.index(genre)] = 1
-    y = cells["mean"].to_numpy()
+        variance, df = noise.variance(genre, name)
+        noises.append((variance / n, df))
     # One direction is free (a constant moves from variants to genres); the pseudo-inverse takes
     # none of it, and means of variant plus average genre do not depend on it.
     inverse = np.linalg.pinv(design.T @ design)
-    beta = inverse @ design.T @ y
     read = np.hstack([np.eye(len(names)), np.full((len(names), len(genres)), 1 / len(genres))])
-    means = read @ beta
+    weights = read @ inverse @ design.T
+    y = cells["mean"].to_numpy()
+    means = weights @ y
     df = cells.height - int(np.linalg.matrix_rank(design))
-    residual = float(((y - design @ beta) ** 2).sum()) / df if df > 0 else math.nan
-    variance = max(
-        residual if df > 0 else 0.0,
-        noise.sd**2 * float((1 / cells["n"].to_numpy()).mean()) if noise.is_known else 0.0,
-    )
-    covariance = read @ inverse @ read.T * variance
+    fitted = design @ (inverse @ design.T @ y)
+    residual = float(((y - fitted) ** 2).sum()) / df if df > 0 else 0.0
+    halves = _half_widths(weights, np.array(noises), residual, df)
     order = np.argsort(-sign * means, kind="stable")
-    leader = int(order[0])
-    known = df > 0
-    critical = t_quantile(1 - ALPHA / max(len(names) - 1, 1), df) if known else math.nan
-    wide = t_quantile(1 - ALPHA / 2, df) if known else math.nan
+    leader = float(means[order[0]])
     counts = dict(cells.group_by("name").len().iter_rows())
     rows = []
     for rank, i in enumerate(order.tolist(), 1):
-        mean = float(means[i])
-        behind = sign * (float(means[leader]) - mean)
-        half = wide * math.sqrt(covariance[i, i])
-        apart = covariance[i, i] + covariance[leader, leader] - 2 * covariance[i, leader]
-        reach = critical * math.sqrt(max(float(apart), 0.0))
+        mean, half = float(means[i]), float(halves[i])
+        known = not math.isnan(half)
         rows.append(
             {"name": names[i], "mean": mean, "genres": counts[names[i]], "rank": rank}
             | {"low": mean - half if known else None, "high": mean + half if known else None}
-            | {"best": bool(known and behind <= reach), "behind": behind}
+            | {"best": False, "behind": sign * (leader - mean)}
         )
     return pl.DataFrame(rows, schema=OVERALL_SCHEMA)
+
+
+def _half_widths(weights: Floats, noises: Floats, residual: float, df: int) -> Floats:
+    """Half the 95 % interval of each row of `weights` times the cells' means; NaN if unknown."""
+    from_residuals = np.full(len(weights), math.nan)
+    if df > 0:
+        spread = np.sqrt(residual * (weights**2).sum(axis=1))
+        from_residuals = t_quantile(1 - ALPHA / 2, df) * spread
+    from_noise = np.full(len(weights), math.nan)
+    if (noises[:, 1] > 0).all():
+        total_df = float(noises[:, 1].min())
+        spread = np.sqrt((weights**2 * noises[:, 0]).sum(axis=1))
+        from_noise = t_quantile(1 - ALPHA / 2, max(total_df, MIN_DF)) * spread
+    return np.fmax(from_residuals, from_noise)

@@ -1,19 +1,20 @@
 """How far two runs of one and the same setting end apart.
 
-Without that, no lead means anything. Seeds of one variant tell it; where every variant has one
-run, variants that train the same network under two names do.
+No lead means anything without it. Seeds of a setting show it; where every variant has one run,
+variants that train the same network under two names do.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import polars as pl
 
-from postertui.analysis.statistics import moderate, squeeze_variances
+from postertui.analysis.statistics import Floats
+from postertui.analysis.variances import VarianceTable, moderate_table
 
 #: Families that are another one under another name as long as their learning rate never moves:
 #: 2017's ReduceLROnPlateau had the learning rate itself as the least rate and could never fire.
@@ -24,8 +25,8 @@ _IDLE_FAMILIES = {
 _REGULARIZERS = ("regularizer", "regularizer L1", "regularizer L2")
 _NO_REGULARIZER = {"NoReg", "L1=0", "L1=0e", "L2=0", "L2=0e"}
 
-#: Fewer degrees of freedom than this say nothing about a spread.
-ENOUGH_DF = 3
+#: A verdict needs this many degrees of freedom of its error.
+MIN_DF = 3.0
 
 NoiseSource = Literal["replicates", "known-equal variants", "none"]
 
@@ -34,36 +35,47 @@ NoiseSource = Literal["replicates", "known-equal variants", "none"]
 class Noise:
     """The spread of a run's metric around its setting's mean.
 
-    `sd` is one run's standard deviation, pooled over genres with `df` degrees of freedom. The
-    spread differs between genres, and few runs tell each: `by_genre` holds genre → (variance,
-    df), and `variance` draws a genre's own towards `prior` (see `squeeze_variances`). `settings`
-    names what it was taken from.
+    Attributes
+    ----------
+    sd, df
+        One run's standard deviation, pooled over all settings, and its degrees of freedom.
+    settings
+        What it was taken from, where that was not seeds.
+    variances
+        Moderated variances, variants down and genres across, in the order of `names` and
+        `genres`. From known-equal variants there is one row, for all variants alike.
     """
 
     source: NoiseSource
     sd: float = math.nan
     df: float = 0.0
-    prior: float = math.nan
-    prior_df: float = 0.0
-    by_genre: dict[str, tuple[float, float]] = field(default_factory=dict)
     settings: tuple[str, ...] = ()
+    variances: VarianceTable | None = None
+    names: tuple[str, ...] = ()
+    genres: tuple[str, ...] = ()
 
     @property
     def is_known(self) -> bool:
         return self.source != "none"
 
-    def variance(self, genre: str) -> tuple[float, float]:
-        """One run's variance in `genre` and its degrees of freedom.
+    def variance(self, genre: str, name: str) -> tuple[float, float]:
+        """One run's moderated variance in a setting, and its degrees of freedom.
 
-        Raises `ValueError` where the noise is unknown.
+        NaN and 0 where neither the setting nor its variant and genre have enough samples.
         """
-        if not self.is_known:
-            raise ValueError("the noise is unknown")
-        if self.prior_df == 0:
-            return self.sd**2, self.df
-        own = self.by_genre.get(genre, (0.0, 0.0))
-        variance, df = moderate(*own, self.prior, self.prior_df)
+        if self.variances is None or genre not in self.genres:
+            return math.nan, 0.0
+        column = self.genres.index(genre)
+        row = self.names.index(name) if name in self.names else 0
+        variance, df = self.variances.moderated(row, column)
         return variance, min(df, self.df)
+
+    def own(self, genre: str, name: str) -> tuple[float, float]:
+        """The setting's own sample variance and its degrees of freedom; 0 without replicates."""
+        if self.variances is None or genre not in self.genres or name not in self.names:
+            return math.nan, 0.0
+        place = self.names.index(name), self.genres.index(genre)
+        return float(self.variances.own[place]), float(self.variances.own_df[place])
 
     @property
     def line(self) -> str:
@@ -84,7 +96,7 @@ class Noise:
 def find_equal_variants(table: pl.DataFrame) -> dict[str, str]:
     """Variant name to the name of the first variant that trains the same network.
 
-    Told from family, Regularizer, sizes, batch size and learning rate alone: λ = 0 is no
+    Derived from family, Regularizer, sizes, batch size and learning rate alone: λ = 0 is no
     regularizer, and a plateau schedule whose rate never moved is none.
     """
     moved = (
@@ -120,55 +132,89 @@ def find_equal_variants(table: pl.DataFrame) -> dict[str, str]:
 
 
 def estimate_noise(values: pl.DataFrame, equal: dict[str, str]) -> Noise:
-    """The noise of a run, from `run_values` and `find_equal_variants` of one table.
+    """The noise of a run, from `run_values` and `find_equal_variants` of one whole table.
 
     Replicates (two runs or more of one variant and genre) go first; where they give fewer than
-    three degrees of freedom, variants that are the same under two names count as replicates of
-    each other. `none` where neither exists.
+    `MIN_DF` degrees of freedom, variants that are the same under two names count as replicates of
+    each other. Source `none` where neither exists. Runs that have collapsed to one answer for all
+    posters are no replicates of each other, nor are runs with the very same numbers.
     """
-    ok = values.filter(pl.col("state") == "ok")
-    replicates = within_settings(values)
-    if sum(df for _, df in replicates.values()) >= ENOUGH_DF:
-        return _noise("replicates", replicates, ())
-    aliased = ok.with_columns(setting=pl.col("name").replace(equal))
-    twins = _within(aliased, ["setting", "genre"])
-    if twins:
-        return _noise("known-equal variants", twins, _twin_names(aliased))
+    informative = replicable(values)
+    names = tuple(sorted(set(values["name"].to_list())))
+    genres = tuple(sorted(set(values["genre"].to_list())))
+    own, own_df = sample_variances(informative, names, genres)
+    if own_df.sum() >= MIN_DF:
+        return _noise("replicates", own, own_df, (), names, genres)
+    aliased = informative.with_columns(setting=pl.col("name").replace(equal))
+    aliased = aliased.unique(["setting", "genre", "value"], keep="first", maintain_order=True)
+    ss, dfs = _sums(aliased, ["setting", "genre"], genres)
+    if dfs.sum() > 0:
+        pooled = np.divide(ss, dfs, out=np.zeros_like(ss), where=dfs > 0)
+        settings = _describe_aliases(aliased)
+        return _noise("known-equal variants", pooled[None], dfs[None], settings, (), genres)
     return Noise("none")
 
 
-def within_settings(values: pl.DataFrame) -> dict[str, tuple[float, float]]:
-    """Genre to (variance, df) of the runs around the means of their (variant, genre)."""
-    return _within(values.filter(pl.col("state") == "ok"), ["name", "genre"])
+def replicable(values: pl.DataFrame) -> pl.DataFrame:
+    """The runs whose spread is noise: with a value, and without settings that all collapsed.
+
+    A setting whose runs all give one answer for all posters reaches the same F each time.
+    """
+    ok = values.filter(pl.col("state") == "ok")
+    if "collapsed" not in ok.columns:
+        return ok
+    return ok.filter(~pl.col("collapsed").all().over("name", "genre"))
 
 
-def _within(ok: pl.DataFrame, keys: list[str]) -> dict[str, tuple[float, float]]:
-    """Genre to (variance, df) of the runs around the means of their `keys`."""
-    groups = ok.group_by(keys).agg(
+def sample_variances(
+    values: pl.DataFrame, names: tuple[str, ...], genres: tuple[str, ...]
+) -> tuple[Floats, Floats]:
+    """Variances of the runs of each setting and their degrees of freedom, (variants, genres)."""
+    groups = values.group_by("name", "genre").agg(variance=pl.var("value"), df=pl.len() - 1.0)
+    variances = np.zeros((len(names), len(genres)))
+    dfs = np.zeros_like(variances)
+    rows = {name: i for i, name in enumerate(names)}
+    columns = {genre: i for i, genre in enumerate(genres)}
+    for name, genre, variance, df in groups.filter(pl.col("df") > 0).iter_rows():
+        place = rows[name], columns[genre]
+        variances[place], dfs[place] = variance, df
+    return variances, dfs
+
+
+def _sums(values: pl.DataFrame, keys: list[str], genres: tuple[str, ...]) -> tuple[Floats, Floats]:
+    """Sums of squares around the means of `keys`, and degrees of freedom, by genre."""
+    groups = values.group_by(keys).agg(
         ss=((pl.col("value") - pl.col("value").mean()) ** 2).sum(), df=pl.len() - 1.0
     )
-    genres = groups.filter(pl.col("df") > 0).group_by("genre").agg(pl.sum("ss", "df"))
-    return {g: (ss / df, df) for g, ss, df in genres.sort("genre").iter_rows()}
+    sums = dict.fromkeys(genres, (0.0, 0.0))
+    for genre, ss, df in groups.group_by("genre").agg(pl.sum("ss", "df")).iter_rows():
+        sums[genre] = (ss, df)
+    both = np.array(list(sums.values()), dtype=float).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
 
 
 def _noise(
-    source: NoiseSource, by_genre: dict[str, tuple[float, float]], names: tuple[str, ...]
+    source: NoiseSource,
+    own: Floats,
+    own_df: Floats,
+    settings: tuple[str, ...],
+    names: tuple[str, ...],
+    genres: tuple[str, ...],
 ) -> Noise:
-    variances, dfs = np.array(list(by_genre.values()), dtype=float).T
-    df = float(dfs.sum())
-    prior, prior_df = squeeze_variances(variances, dfs)
-    sd = math.sqrt(float((variances * dfs).sum()) / df)
-    return Noise(source, sd, df, prior, prior_df, by_genre, names)
+    df = float(own_df.sum())
+    sd = math.sqrt(float((own * own_df).sum()) / df)
+    return Noise(source, sd, df, settings, moderate_table(own, own_df), names, genres)
 
 
-def _twin_names(aliased: pl.DataFrame) -> tuple[str, ...]:
+def _describe_aliases(aliased: pl.DataFrame) -> tuple[str, ...]:
+    """Each group of equal variants with the spread between them: `a = b: 0.0100`."""
     groups = aliased.group_by("setting").agg(pl.col("name").unique().sort()).sort("setting")
-    twins = groups.filter(pl.col("name").list.len() > 1)
-    names = []
-    for setting, members in twins.iter_rows():
-        own = _within(aliased.filter(pl.col("setting") == setting), ["setting", "genre"])
-        if not (df := sum(d for _, d in own.values())):
+    lines = []
+    for setting, members in groups.filter(pl.col("name").list.len() > 1).iter_rows():
+        own = aliased.filter(pl.col("setting") == setting)
+        genres = tuple(own["genre"].unique())
+        ss, dfs = _sums(own, ["setting", "genre"], genres)
+        if not dfs.sum():
             continue  # no genre has both, so they say nothing about noise
-        sd = math.sqrt(sum(v * d for v, d in own.values()) / df)
-        names.append(f"{' = '.join(members)}: {sd:.4f}")
-    return tuple(names)
+        lines.append(f"{' = '.join(members)}: {math.sqrt(ss.sum() / dfs.sum()):.4f}")
+    return tuple(lines)

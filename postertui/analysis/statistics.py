@@ -14,6 +14,8 @@ Floats = npt.NDArray[np.float64]
 _EXACT_FLIPS = 14
 _RANDOM_FLIPS = 20_000
 
+_ENOUGH_SINGLE_DF = 6
+
 
 def t_quantile(probability: float, df: float) -> float:
     """The quantile of Student's t; of the normal where `df` is infinite."""
@@ -85,6 +87,57 @@ def sign_flip_p_value(differences: Sequence[float]) -> float:
     signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(_RANDOM_FLIPS, d.size))
     hits = int(np.sum(np.abs(signs @ d) >= abs(d.sum()) * (1 - 1e-12)))
     return (hits + 1) / (_RANDOM_FLIPS + 1)
+
+
+def residual_prior_df(ratios: Floats, dfs: Floats, parameters: int) -> float:
+    """How many degrees of freedom a fitted prior is worth, from how samples scatter around it.
+
+    Parameters
+    ----------
+    ratios
+        Sample variances divided by the fitted ones, all positive.
+    dfs
+        Their degrees of freedom.
+    parameters
+        How many parameters were fitted.
+
+    Returns
+    -------
+    float
+        Infinite where the scatter is what the samples' own sizes account for; 0 where there are
+        no more samples than parameters.
+
+    Notes
+    -----
+    Smyth 2004, section 6.2, with the residual degrees of freedom of a fit in place of n - 1.
+    """
+    from scipy.special import digamma, polygamma
+
+    residual_df = ratios.size - parameters
+    if residual_df <= 0:
+        return 0.0
+    e = np.log(ratios) - digamma(dfs / 2) + np.log(dfs / 2)
+    # The fit is of means, the scatter of logarithms: only its level is left to be removed.
+    spread = float(((e - e.mean()) ** 2).sum()) / residual_df - float(polygamma(1, dfs / 2).mean())
+    return 2 * _inverse_trigamma(spread) if spread > 0 else math.inf
+
+
+def welch_df(terms: Floats, dfs: Floats) -> float:
+    """Degrees of freedom of a sum of independent estimated variances; 0 where they are too few.
+
+    Between the formula of F. E. Satterthwaite (Biometrics 2, 1946), which is conservative since
+    squares of estimates are too large, and the one of B. L. Welch (Biometrika 34, 1947), which
+    allows for that in full and errs to the other side where variances differ. Samples of one
+    degree of freedom each need six together, or the t distribution does not hold.
+    """
+    used = (terms > 0) & (dfs > 0)
+    terms, dfs = terms[used], dfs[used]
+    if not terms.size:
+        return 0.0
+    if dfs.min() < 2 and 1 < dfs.size and dfs.sum() < _ENOUGH_SINGLE_DF:
+        return 0.0
+    df = float(terms.sum() ** 2 / (terms**2 / (dfs + 1)).sum()) - 1
+    return float(min(max(df, dfs.min()), dfs.sum()))
 
 
 def squeeze_variances(variances: Floats, dfs: Floats) -> tuple[float, float]:

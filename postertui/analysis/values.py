@@ -46,6 +46,16 @@ def lower_is_better(metric: str) -> bool:
     return "loss" in metric or "brier" in metric
 
 
+def genres_share_seeds(table: pl.DataFrame) -> bool:
+    """Whether runs of one seed and different genres may share their random numbers.
+
+    Those of a study with `random_key = "seed-genre"` do not; of others it is not known.
+    """
+    if "random_key" not in table.columns:
+        return True
+    return not bool((table["random_key"] == "seed-genre").fill_null(value=False).all())
+
+
 def with_keys(table: pl.DataFrame) -> pl.DataFrame:
     """`table` sorted by run and epoch, with `seed` filled and `replicate` counting equal seeds.
 

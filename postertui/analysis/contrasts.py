@@ -1,0 +1,235 @@
+"""Differences between two settings of a genre, and the error that training again gives them.
+
+A difference is one of means over all seeds of either side. Where both sides have the same seeds,
+their runs are pairs, and the spread of the pairs' differences is the error: what a seed does to
+both runs cancels. Otherwise the spreads of the two sides add up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from postertui.analysis.noise import Noise, replicable
+from postertui.analysis.statistics import Floats, welch_df
+from postertui.analysis.variances import moderate_table
+
+#: A run of a setting: its seed, and its number among the runs of that seed.
+SeedKey = tuple[int, int]
+SettingRuns = Mapping[tuple[str, str], Mapping[SeedKey, float]]
+
+#: The correlation of squared differences from one and the same reference.
+_SHARED_REFERENCE = 0.25
+
+
+@dataclass
+class CellContrast:
+    """The difference between two settings of one genre.
+
+    Attributes
+    ----------
+    pairs
+        Pairs of runs with one seed, or the smaller number of runs where seeds do not match.
+    differences
+        By seed, where all seeds match; else None.
+    terms
+        Variances whose sum is that of `difference`, from the cell's own runs where they have
+        replicates, each with its degrees of freedom.
+    variance, df
+        The moderated variance of `difference` and its degrees of freedom, 0 where unknown.
+    """
+
+    genre: str
+    pairs: int
+    value: float
+    reference_value: float
+    differences: Mapping[SeedKey, float] | None
+    terms: list[tuple[float, float]] = field(default_factory=list)
+    variance: float = math.nan
+    df: float = 0.0
+
+    @property
+    def difference(self) -> float:
+        return self.value - self.reference_value
+
+
+@dataclass
+class RowContrast:
+    """The differences between two variants over their common genres."""
+
+    name: str
+    reference: str
+    cells: list[CellContrast]
+
+    @property
+    def difference(self) -> float:
+        return float(np.mean([cell.difference for cell in self.cells])) if self.cells else math.nan
+
+
+def runs_by_setting(values: pl.DataFrame) -> dict[tuple[str, str], dict[SeedKey, float]]:
+    """The values of `run_values` that are defined, by (name, genre) and seed."""
+    settings: dict[tuple[str, str], dict[SeedKey, float]] = {}
+    ok = values.filter(pl.col("state") == "ok")
+    for name, genre, seed, replicate, value in ok.select(
+        "name", "genre", "seed", "replicate", "value"
+    ).iter_rows():
+        settings.setdefault((name, genre), {})[seed, replicate] = value
+    return settings
+
+
+def contrast_rows(
+    values: pl.DataFrame, chosen: Sequence[tuple[str, str]], noise: Noise
+) -> list[RowContrast]:
+    """Each chosen pair of variants, genre by genre, with errors from `noise` and from pairs.
+
+    Parameters
+    ----------
+    values
+        `run_values` of the table.
+    chosen
+        Pairs of (name, reference).
+    noise
+        The noise of the whole table (`estimate_noise`).
+    """
+    runs = runs_by_setting(values)
+    spread = set(replicable(values).select("name", "genre").unique().iter_rows())
+    rows = []
+    for name, reference in chosen:
+        genres = sorted({g for n, g in runs if n == name} & {g for n, g in runs if n == reference})
+        cells = [_contrast(runs[name, g], runs[reference, g], g) for g in genres]
+        rows.append(RowContrast(name, reference, cells))
+    _add_paired_variances(rows, spread)
+    for row in rows:
+        for cell in row.cells:
+            if not cell.terms:
+                _add_variances(cell, row, runs, noise)
+    return rows
+
+
+def _contrast(a: Mapping[SeedKey, float], b: Mapping[SeedKey, float], genre: str) -> CellContrast:
+    differences = {key: a[key] - b[key] for key in a} if a.keys() == b.keys() else None
+    return CellContrast(
+        genre,
+        min(len(a), len(b)),
+        float(np.mean(list(a.values()))),
+        float(np.mean(list(b.values()))),
+        differences,
+    )
+
+
+def _add_paired_variances(rows: Sequence[RowContrast], spread: set[tuple[str, str]]) -> None:
+    """The variances of cells whose seeds match, moderated over rows and genres."""
+    genres = sorted({cell.genre for row in rows for cell in row.cells})
+    own, own_df = np.zeros((len(rows), len(genres))), np.zeros((len(rows), len(genres)))
+    paired: list[tuple[int, int, CellContrast]] = []
+    for i, row in enumerate(rows):
+        for cell in row.cells:
+            settings = {(row.name, cell.genre), (row.reference, cell.genre)}
+            if cell.differences is None or cell.pairs < 2 or not settings & spread:
+                continue
+            variance = float(np.var(list(cell.differences.values()), ddof=1))
+            if variance == 0 and cell.difference == 0:
+                continue  # one and the same training under two names
+            j = genres.index(cell.genre)
+            own[i, j], own_df[i, j] = variance, cell.pairs - 1
+            paired.append((i, j, cell))
+    if not paired:
+        return
+    table = moderate_table(own, own_df, _SHARED_REFERENCE)
+    for i, j, cell in paired:
+        variance, cell.df = table.moderated(i, j)
+        cell.variance = variance / cell.pairs
+        cell.terms = [(own[i, j] / cell.pairs, own_df[i, j])]
+
+
+def _add_variances(cell: CellContrast, row: RowContrast, runs: SettingRuns, noise: Noise) -> None:
+    """The variance of a cell whose seeds do not match, or that has one run a side."""
+    moderated = []
+    for name in (row.name, row.reference):
+        n = len(runs[name, cell.genre])
+        variance, df = noise.variance(cell.genre, name)
+        moderated.append((variance / n, df))
+        own, own_df = noise.own(cell.genre, name)
+        cell.terms.append((own / n, own_df) if own_df > 0 else moderated[-1])
+    variances, dfs = np.array(moderated).T
+    if (dfs > 0).all():
+        cell.variance = float(variances.sum())
+        cell.df = welch_df(variances, dfs)
+        if noise.source != "replicates":
+            cell.df = min(cell.df, noise.df)
+
+
+def row_error(
+    row: RowContrast, runs: SettingRuns, noise: Noise, *, shared_seeds: bool
+) -> tuple[float, float]:
+    """The standard error of a row's mean difference and its degrees of freedom, 0 if unknown.
+
+    Parameters
+    ----------
+    runs
+        `runs_by_setting` of the table.
+    shared_seeds
+        Whether runs of one seed and different genres may share random numbers. Then means over
+        genres are compared seed by seed, since a seed moves all genres of a variant together.
+
+    Notes
+    -----
+    The genres are taken as given. Their cells' own variances add up, whatever their sizes; no
+    other variant's runs enter, unless a cell has no replicates.
+    """
+    if not row.cells or not all(df > 0 for cell in row.cells for _, df in cell.terms):
+        return math.nan, 0.0
+    share = 1 / len(row.cells) ** 2
+    if all(cell.differences is not None and len(cell.terms) == 1 for cell in row.cells):
+        sides = [[cell.terms[0] for cell in row.cells]]
+        samples = [[cell.differences or {} for cell in row.cells]]
+    else:
+        # A cell of pairs among cells without has its whole variance on the first side.
+        sides = [
+            [cell.terms[0] for cell in row.cells],
+            [cell.terms[1] for cell in row.cells if len(cell.terms) > 1],
+        ]
+        samples = [
+            [runs[name, cell.genre] for cell in row.cells] for name in (row.name, row.reference)
+        ]
+    ratios = [seed_ratio(sample) if shared_seeds else None for sample in samples]
+    # The side with one seed cannot show what its seed does to all genres; the other one does.
+    known = [ratio for ratio in ratios if ratio is not None]
+    variances, dfs = [], []
+    for side, ratio in zip(sides, ratios, strict=True):
+        terms, term_dfs = np.array(side, dtype=float).reshape(-1, 2).T
+        variance, df = float(terms.sum()) * share, welch_df(terms, term_dfs)
+        if known:
+            factor, df = ratio or known[0]
+            variance *= factor
+        variances.append(variance)
+        dfs.append(df)
+    df = welch_df(np.array(variances), np.array(dfs))
+    if noise.source == "known-equal variants":
+        df = min(df, noise.df)
+    return math.sqrt(sum(variances)), df
+
+
+def seed_ratio(genres: Sequence[Mapping[SeedKey, float]]) -> tuple[float, float] | None:
+    """Variance of means over genres, seed by seed, over what independent genres would give.
+
+    Returns
+    -------
+    tuple of float or None
+        The ratio and its degrees of freedom, from the seeds that all genres have; None where
+        those are fewer than two or there is one genre: nothing is shared that could be seen.
+    """
+    if len(genres) < 2:
+        return None
+    seeds = sorted(frozenset.intersection(*(frozenset(genre) for genre in genres)))
+    if len(seeds) < 2:
+        return None
+    matrix: Floats = np.array([[genre[seed] for seed in seeds] for genre in genres])
+    independent = float(matrix.var(axis=1, ddof=1).sum()) / len(genres) ** 2
+    if independent == 0:
+        return None
+    return float(matrix.mean(axis=0).var(ddof=1)) / independent, len(seeds) - 1.0

@@ -1,0 +1,73 @@
+"""Intervals, p-values corrected for their number, and the verdicts that follow."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import polars as pl
+
+from postertui.analysis.statistics import (
+    benjamini_hochberg,
+    holm,
+    t_p_value,
+    t_quantile,
+    t_ratio,
+)
+
+Correction = Literal["holm", "bh", "none"]
+CORRECTIONS = {
+    "holm": "Holm: at most a 5 % chance of one false claim among all",
+    "bh": "Benjamini-Hochberg: at most 5 % of the claims false",
+    "none": "not corrected: one in twenty equal settings will look different",
+}
+ALPHA = 0.05
+
+#: An error with fewer degrees of freedom gives no verdict.
+MIN_DF = 2.0
+#: No error is smaller: scores are read and printed to four digits.
+SMALLEST_ERROR = 2e-5
+
+TOO_LITTLE = "too little data"
+
+
+def interval_and_p(mean: float, se: float, df: float) -> dict[str, float]:
+    """The 95 % interval and two-sided p-value of a mean against 0.
+
+    NaN where the error is unknown or has fewer than `MIN_DF` degrees of freedom.
+    """
+    if math.isnan(se) or math.isnan(mean) or df < MIN_DF:
+        return {"low": math.nan, "high": math.nan, "p": math.nan}
+    se = max(se, SMALLEST_ERROR)
+    half = t_quantile(1 - ALPHA / 2, df) * se
+    return {"low": mean - half, "high": mean + half, "p": t_p_value(t_ratio(mean, se), df)}
+
+
+def adjust(p_values: list[float], correction: Correction) -> list[float]:
+    """The p-values corrected for their number, in the same order; NaN stays NaN."""
+    match correction:
+        case "holm":
+            return holm(p_values)
+        case "bh":
+            return benjamini_hochberg(p_values)
+        case "none":
+            return p_values
+
+
+def with_verdicts(frame: pl.DataFrame, correction: Correction, sign: float) -> pl.DataFrame:
+    """`frame` with `p_adjusted` and `verdict` from its `p` and `difference`.
+
+    `sign` is -1 for a metric of which less is better.
+    """
+    adjusted = adjust(frame["p"].to_list(), correction)
+    gain = pl.col("difference") * sign
+    frame = frame.with_columns(p_adjusted=pl.Series(adjusted, dtype=pl.Float64))
+    return frame.with_columns(
+        verdict=pl.when(pl.col("p_adjusted").is_nan())
+        .then(pl.lit(TOO_LITTLE))
+        .when((pl.col("p_adjusted") < ALPHA) & (gain > 0))
+        .then(pl.lit("better"))
+        .when((pl.col("p_adjusted") < ALPHA) & (gain < 0))
+        .then(pl.lit("worse"))
+        .otherwise(pl.lit("undecided"))
+    )

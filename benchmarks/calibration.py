@@ -147,7 +147,7 @@ def simulate(scenario: Scenario, repeats: int, seed: int = 0) -> dict[str, Rate]
         p = rows["p"].to_numpy()
         known = ~np.isnan(p)
         rates["row FP"].add(float((p[known] < NOMINAL).mean()) if known.any() else math.nan)
-        worst = rows.filter(pl.col("name") == chosen[-1][0])["p"][0]
+        worst = float(rows.filter(pl.col("name") == chosen[-1][0])["p"].to_list()[0])
         rates["worst row"].add(math.nan if math.isnan(worst) else float(worst < NOMINAL))
         if known.any():
             rates["any row"].add(float(rows["verdict"].is_in(["better", "worse"]).any()))
@@ -216,12 +216,10 @@ def real_splits(
             p = frame_["p"].to_numpy()
             p = p[~np.isnan(p)]
             rates[key].add(float((p < NOMINAL).mean()) if p.size else math.nan)
-        low, high = (
-            rows["low"].fill_nan(None).drop_nulls(),
-            rows["high"].fill_nan(None).drop_nulls(),
-        )
-        if len(low):
-            rates["coverage"].add(float(((low <= 0) & (high >= 0)).mean()))
+        low, high = rows["low"].to_numpy(), rows["high"].to_numpy()
+        known = ~np.isnan(low)
+        if known.any():
+            rates["coverage"].add(float(((low <= 0) & (high >= 0))[known].mean()))
     return rates
 
 

@@ -14,6 +14,7 @@ to always-yes, what they reached is therefore the baseline for that metric.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any, Literal
 
 import polars as pl
@@ -139,19 +140,27 @@ def margin_error(tp: int, fp: int, fn: int, tn: int) -> float:
 
 
 def margins(
-    table: pl.DataFrame, metric: str, rule: str | int = "last", noise: Noise | None = None
+    table: pl.DataFrame,
+    metric: str,
+    rule: str | int = "last",
+    noise: Noise | None = None,
+    *,
+    runs: Collection[str] | None = None,
 ) -> pl.DataFrame:
     """Each variant's margin over its genre's baseline (`MARGIN_SCHEMA`), one row per (name, genre).
 
     The interval (95 %) adds up two errors: the cohort is a sample of `test_posters` posters, and
     the run is one of the noise's (divided by the number of seeds). A part that is unknown counts
     as nothing; the interval is null where both are. The verdict is `above` or `below`
-    where the interval leaves zero out.
+    where the interval leaves zero out. `runs` are the names of those to show, by default all; the
+    noise is the whole table's.
     """
     values = run_values(table, metric, rule)
     if noise is None:
         noise = estimate_noise(values, find_equal_variants(table))
     ok = values.filter(pl.col("state") == "ok")
+    if runs is not None:
+        ok = ok.filter(pl.col("run").is_in(list(runs)))
     ok = ok.join(table.select("run", "epoch", *_cells(table)), on=["run", "epoch"], how="left")
     genres = {row["genre"]: row for row in baselines(table, metric).iter_rows(named=True)}
     groups = ok.group_by("name", "genre").agg(

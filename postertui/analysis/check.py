@@ -17,12 +17,19 @@ import numpy as np
 import polars as pl
 
 from postertui.analysis.contrasts import SeedKey, runs_by_setting, seed_ratio
-from postertui.analysis.noise import Noise, estimate_noise, find_equal_variants, replicable
+from postertui.analysis.noise import (
+    MIN_NOISE_DF,
+    Noise,
+    estimate_noise,
+    find_equal_variants,
+    replicable,
+)
 from postertui.analysis.statistics import holm, t_p_value, t_quantile, t_ratio, welch_df
 from postertui.analysis.values import (
     check_metric,
     genres_share_seeds,
     lower_is_better,
+    repetition_notes,
     resolve_rule,
     run_values,
 )
@@ -149,9 +156,9 @@ def check_against(
     keys = ["name", "genre"]
     if now.join(then, on=keys, how="semi").is_empty():
         raise UserError("the two tables share no variant and genre", exit_code=3)
-    noise = estimate_noise(_both(now, then), find_equal_variants(baseline))
+    noise = _noise_of_both(now, then, find_equal_variants(baseline))
     shared = genres_share_seeds(baseline) or genres_share_seeds(table)
-    rows, settings_paired = _assessed_rows(now, then, noise, sign, shared_seeds=shared)
+    rows, settings_paired = _assessed_rows(now, then, noise, shared_seeds=shared)
     has_error = any(row["_df"] for row in rows)
     if margin is None and rows and not has_error and any(row["difference"] for row in rows):
         raise UserError(
@@ -177,7 +184,13 @@ def check_against(
         descending=[True, True, False, False, False],
         nulls_last=True,
     )
-    return CheckReport(frame, _notes(frame, metric, margin, noise, settings_paired, now, then))
+    repeats = [
+        f"{which}: {note}"
+        for which, own in (("Now", table), ("Reference", baseline))
+        for note in repetition_notes(own)
+    ]
+    notes = _notes(frame, metric, margin, noise, settings_paired, now, then)
+    return CheckReport(frame, (notes[0], *repeats, *notes[1:]))
 
 
 def check_values(
@@ -192,8 +205,8 @@ def check_values(
 
     None where the noise is unknown. For simulations; it knows no allowed or missing settings.
     """
-    noise = estimate_noise(_both(now, then), dict(equal))
-    rows, _ = _assessed_rows(now, then, noise, sign, shared_seeds=shared_seeds)
+    noise = _noise_of_both(now, then, equal)
+    rows, _ = _assessed_rows(now, then, noise, shared_seeds=shared_seeds)
     if not any(row["_df"] for row in rows):
         return None
     _add_verdicts(rows, None, sign)
@@ -202,15 +215,26 @@ def check_values(
     )
 
 
-def _both(now: pl.DataFrame, then: pl.DataFrame) -> pl.DataFrame:
-    """The runs of both tables; one that is in both, number for number, once."""
-    return pl.concat([then, now], how="diagonal").unique(
-        ["name", "genre", "value", "state"], keep="first", maintain_order=True
+def _noise_of_both(now: pl.DataFrame, then: pl.DataFrame, equal: Mapping[str, str]) -> Noise:
+    """The noise within the settings of either table, never between them.
+
+    A run that is in both tables, number for number, counts once. Variants that are the same under
+    two names count within one table only.
+    """
+    keys = ["name", "genre", "value"]
+    sides = [then.with_columns(side=pl.lit("then")), now.with_columns(side=pl.lit("now"))]
+    both = pl.concat(sides, how="diagonal").unique(keys, keep="first", maintain_order=True)
+    within = both.with_columns(genre=pl.col("genre") + "\n" + pl.col("side"))
+    noise = estimate_noise(within, {})
+    if noise.is_known:
+        return noise
+    return next(
+        (n for n in (estimate_noise(side, dict(equal)) for side in sides) if n.is_known), noise
     )
 
 
 def _assessed_rows(
-    now: pl.DataFrame, then: pl.DataFrame, noise: Noise, sign: float, *, shared_seeds: bool
+    now: pl.DataFrame, then: pl.DataFrame, noise: Noise, *, shared_seeds: bool
 ) -> tuple[list[dict[str, Any]], int]:
     """A row per setting in both tables and one per variant; and how many settings are paired."""
     runs_now, runs_then = runs_by_setting(now), runs_by_setting(then)
@@ -227,7 +251,7 @@ def _assessed_rows(
         own = [pair for pair in pairs if pair.name == name]
         if len(own) > 1:
             rows.append(_variant_row(own, shared_seeds=shared_seeds))
-    return rows, sum(pair.is_paired for pair in pairs)
+    return rows, sum(pair.is_paired and len(pair.now) > 1 for pair in pairs)
 
 
 def _add_variances(pairs: Sequence[_Pair], spread: set[tuple[str, str]], noise: Noise) -> None:
@@ -250,7 +274,7 @@ def _add_variances(pairs: Sequence[_Pair], spread: set[tuple[str, str]], noise: 
                 pair.own = ss / pair.own_df
         place = names.index(pair.name), genres.index(pair.genre)
         own[place], own_df[place] = pair.own, pair.own_df
-    if own_df.sum():
+    if own_df.sum() >= MIN_NOISE_DF:
         table = moderate_table(own, own_df)
         for pair in pairs:
             place = names.index(pair.name), genres.index(pair.genre)

@@ -45,12 +45,15 @@ from postertui.analysis.statistics import sign_flip_p_value
 from postertui.analysis.values import (
     genres_share_seeds,
     lower_is_better,
+    repetition_notes,
     resolve_rule,
     rule_line,
     run_values,
 )
 from postertui.analysis.verdicts import (
     CORRECTIONS,
+    MIN_DF,
+    THIN_MIN_DF,
     Correction,
     interval_and_p,
     with_verdicts,
@@ -170,7 +173,8 @@ def compare(
         )
     ).select(*ROW_SCHEMA)
     notes = (
-        f"{metric} {rule_line(compared, rule)}.",
+        f"{metric} {rule_line(compared, rule, metric)}.",
+        *repetition_notes(table),
         noise.line,
         f"Correction for {len(chosen)} comparisons: {CORRECTIONS[correction]}; intervals are not "
         "corrected."
@@ -260,8 +264,14 @@ def _cell_record(row: RowContrast, cell: CellContrast) -> dict[str, Any]:
         "value": cell.value,
         "reference_value": cell.reference_value,
         "difference": cell.difference,
-        **interval_and_p(cell.difference, math.sqrt(cell.variance), cell.df),
+        **interval_and_p(cell.difference, math.sqrt(cell.variance), _usable_df(cell)),
     }
+
+
+def _usable_df(cell: CellContrast) -> float:
+    """A cell's degrees of freedom; 0 where its own samples of one degree need more beside them."""
+    is_thin = any(df < MIN_DF for _, df in cell.terms)
+    return 0.0 if is_thin and cell.df < THIN_MIN_DF else cell.df
 
 
 def _mean_difference(

@@ -10,6 +10,7 @@ two-sided makes rather too many ties than too few.)
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from postertui.analysis.values import (
     default_metric,
     genres_share_seeds,
     lower_is_better,
+    repetition_notes,
     resolve_rule,
     rule_line,
     run_values,
@@ -72,12 +74,22 @@ class Leaderboard:
 
 
 def leaderboard(
-    table: pl.DataFrame, metric: str | None = None, rule: str | int = "last"
+    table: pl.DataFrame,
+    metric: str | None = None,
+    rule: str | int = "last",
+    *,
+    runs: Collection[str] | None = None,
 ) -> Leaderboard:
-    """The table's variants in order of `metric` (by default `default_metric`)."""
+    """The table's variants in order of `metric` (by default `default_metric`).
+
+    `runs` are the names of those to rank, by default all; the noise, the epoch and the metric are
+    the whole table's in either case.
+    """
     metric = metric or default_metric(table)
     values = run_values(table, metric, resolve_rule(table, rule))
     noise = estimate_noise(values, find_equal_variants(table))
+    if runs is not None:
+        values = values.filter(pl.col("run").is_in(list(runs)))
     sign = -1.0 if lower_is_better(metric) else 1.0
     is_marked = noise.is_known and not chosen_on_test(table, metric, rule)
     cells = (
@@ -97,7 +109,7 @@ def leaderboard(
             values, overall["name"].to_list(), noise, sign, shared_seeds=genres_share_seeds(table)
         )
         overall = overall.with_columns(best=pl.col("name").is_in(sorted(ties)))
-    notes = [f"{metric} {rule_line(table, rule, metric)}.", noise.line]
+    notes = [f"{metric} {rule_line(table, rule, metric)}.", *repetition_notes(table), noise.line]
     if not noise.is_known:
         notes.append("Nothing is marked as best: without the noise no lead can be told from luck.")
     elif not is_marked:
@@ -214,4 +226,5 @@ def _half_widths(weights: Floats, noises: Floats, residual: float, df: int) -> F
         total_df = float(noises[:, 1].min())
         spread = np.sqrt((weights**2 * noises[:, 0]).sum(axis=1))
         from_noise = t_quantile(1 - ALPHA / 2, max(total_df, MIN_DF)) * spread
-    return np.fmax(from_residuals, from_noise)
+    widths: Floats = np.fmax(from_residuals, from_noise)
+    return widths

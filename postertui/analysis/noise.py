@@ -25,8 +25,8 @@ _IDLE_FAMILIES = {
 _REGULARIZERS = ("regularizer", "regularizer L1", "regularizer L2")
 _NO_REGULARIZER = {"NoReg", "L1=0", "L1=0e", "L2=0", "L2=0e"}
 
-#: A verdict needs this many degrees of freedom of its error.
-MIN_DF = 3.0
+#: Fewer degrees of freedom in a whole table say nothing about its noise.
+MIN_NOISE_DF = 3.0
 
 NoiseSource = Literal["replicates", "known-equal variants", "none"]
 
@@ -135,18 +135,20 @@ def estimate_noise(values: pl.DataFrame, equal: dict[str, str]) -> Noise:
     """The noise of a run, from `run_values` and `find_equal_variants` of one whole table.
 
     Replicates (two runs or more of one variant and genre) go first; where they give fewer than
-    `MIN_DF` degrees of freedom, variants that are the same under two names count as replicates of
-    each other. Source `none` where neither exists. Runs that have collapsed to one answer for all
-    posters are no replicates of each other, nor are runs with the very same numbers.
+    `MIN_NOISE_DF` degrees of freedom, variants that are the same under two names count as
+    replicates of each other. Source `none` where neither exists. Runs that have
+    collapsed to one answer for all posters are no replicates of each other, nor are runs with the
+    very same numbers.
     """
     informative = replicable(values)
     names = tuple(sorted(set(values["name"].to_list())))
     genres = tuple(sorted(set(values["genre"].to_list())))
     own, own_df = sample_variances(informative, names, genres)
-    if own_df.sum() >= MIN_DF:
+    if own_df.sum() >= MIN_NOISE_DF:
         return _noise("replicates", own, own_df, (), names, genres)
     aliased = informative.with_columns(setting=pl.col("name").replace(equal))
     aliased = aliased.unique(["setting", "genre", "value"], keep="first", maintain_order=True)
+    aliased = aliased.filter(pl.col("name").n_unique().over("setting", "genre") > 1)
     ss, dfs = _sums(aliased, ["setting", "genre"], genres)
     if dfs.sum() > 0:
         pooled = np.divide(ss, dfs, out=np.zeros_like(ss), where=dfs > 0)

@@ -134,7 +134,7 @@ def welch_df(terms: Floats, dfs: Floats) -> float:
     terms, dfs = terms[used], dfs[used]
     if not terms.size:
         return 0.0
-    if dfs.min() < 2 and 1 < dfs.size and dfs.sum() < _ENOUGH_SINGLE_DF:
+    if dfs.min() < 2 and dfs.size > 1 and dfs.sum() < _ENOUGH_SINGLE_DF:
         return 0.0
     df = float(terms.sum() ** 2 / (terms**2 / (dfs + 1)).sum()) - 1
     return float(min(max(df, dfs.min()), dfs.sum()))

@@ -6,12 +6,18 @@ import polars as pl
 
 from postertui.system.errors import UserError
 
-#: How the epoch of a comparison is picked, and what to say about it.
+#: Which epoch of each run is compared, in words.
 RULES = {
     "last": "at the last epoch that most runs reached",
     "end": "at each run's own last epoch",
     "best": "at each run's best epoch, chosen on the test cohort: too good by that choice",
 }
+_BEST_ON_VALIDATION = "at each run's best epoch on the validation cohort"
+
+
+class CommonEpoch(int):
+    """The epoch that `last` means; a run that stopped early by its own rule is at its end there."""
+
 
 KEYS = ("name", "genre", "seed", "run")
 
@@ -70,11 +76,23 @@ def with_keys(table: pl.DataFrame) -> pl.DataFrame:
     return table.join(runs.select("run", "replicate"), on="run", how="left").sort("run", "epoch")
 
 
-def common_epoch(table: pl.DataFrame) -> int:
-    """The last epoch of most runs, the smaller where two are as common."""
-    last = table.group_by("run").agg(pl.max("epoch"))["epoch"]
-    counts = last.value_counts(name="runs").sort("runs", "epoch", descending=[True, False])
-    return int(counts["epoch"][0])
+def common_epoch(table: pl.DataFrame) -> CommonEpoch:
+    """The last epoch of most runs, the smaller where two are as common.
+
+    Runs that stopped early do not count; where all did, it is the last epoch of any.
+    """
+    runs = table.group_by("run").agg(pl.max("epoch"), stopped=_stopped_early(table).any())
+    whole = runs.filter(~pl.col("stopped"))
+    if whole.is_empty():
+        return CommonEpoch(max(runs["epoch"].to_list(), default=0))
+    counts = whole["epoch"].value_counts(name="runs")
+    return CommonEpoch(counts.sort("runs", "epoch", descending=[True, False])["epoch"][0])
+
+
+def _stopped_early(table: pl.DataFrame) -> pl.Expr:
+    if "stopped_early" not in table.columns:
+        return pl.lit(value=False)
+    return pl.col("stopped_early").fill_null(value=False)
 
 
 def check_metric(table: pl.DataFrame, metric: str) -> None:
@@ -86,36 +104,61 @@ def check_metric(table: pl.DataFrame, metric: str) -> None:
 
 
 def run_values(table: pl.DataFrame, metric: str, rule: str | int = "last") -> pl.DataFrame:
-    """One row per run: `name genre seed replicate run epoch value state`.
+    """One row per run: `name genre seed replicate run epoch value state collapsed`.
 
-    `rule` is `last`, `end`, `best` (see `RULES`) or an epoch's number. `state` is `ok`, `dead`,
-    `undefined` (the metric is null there) or `short` (the run has not reached the epoch), and
-    `value` is null unless it is `ok`. Raises `UserError` for an unknown rule or metric.
+    Parameters
+    ----------
+    rule
+        `last`, `end`, `best` (see `RULES`) or an epoch's number. `best` is chosen on the
+        validation cohort where a run has one.
+
+    Returns
+    -------
+    polars.DataFrame
+        `state` is `ok`, `dead`, `undefined` (the metric is null there) or `short` (the run has
+        not reached the epoch), and `value` is null unless it is `ok`. `collapsed` runs give one
+        answer for every test poster. A history that is there several times, number for number,
+        is one run.
+
+    Raises
+    ------
+    UserError
+        For an unknown rule or metric.
     """
     check_metric(table, metric)
-    table = with_keys(table)
     rule = resolve_rule(table, rule)
-    keys = ["name", "genre", "seed", "replicate", "run"]
+    copies = repeated_histories(table)
+    if copies.height:
+        table = table.filter(~pl.col("run").is_in(copies["run"].to_list()))
+    table = with_keys(table)
     rows = table.select(
-        *keys,
+        *_RUN_KEYS,
         "epoch",
         value=pl.col(metric).cast(pl.Float64).fill_nan(None),
+        chosen_by=_chosen_by(table, metric),
         is_dead=dead_rows(table),
+        collapsed=_collapsed(table),
+        stopped=_stopped_early(table),
     )
-    runs = rows.select(keys).unique(maintain_order=True)
+    runs = rows.select(_RUN_KEYS).unique(maintain_order=True)
+    last = rows.group_by("run", maintain_order=True).last()
     if rule == "best":
         live = rows.filter(~pl.col("is_dead") & pl.col("value").is_not_null())
-        order = live.sort("value", descending=not lower_is_better(metric), maintain_order=True)
+        live = live.with_columns(pl.coalesce("chosen_by", "value").alias("chosen_by"))
+        order = live.sort("chosen_by", descending=not lower_is_better(metric), maintain_order=True)
         picked = order.group_by("run", maintain_order=True).first()
-        last = rows.group_by("run", maintain_order=True).last()
         picked = pl.concat([picked, last.join(picked, on="run", how="anti")], how="diagonal")
     elif rule == "end":
-        picked = rows.group_by("run", maintain_order=True).last()
+        picked = last
     elif isinstance(rule, int):
         picked = rows.filter(pl.col("epoch") == rule)
+        if isinstance(rule, CommonEpoch):
+            early = last.filter(pl.col("stopped") & (pl.col("epoch") < rule))
+            picked = pl.concat([picked, early], how="diagonal")
     else:
         raise UserError(f"no epoch rule {rule!r}; use last, end, best or an epoch's number")
-    picked = runs.join(picked.drop("name", "genre", "seed", "replicate"), on="run", how="left")
+    picked = picked.select("run", "epoch", "value", "is_dead", "collapsed")
+    picked = runs.join(picked, on="run", how="left")
     state = (
         pl.when(pl.col("epoch").is_null())
         .then(pl.lit("short"))
@@ -125,10 +168,111 @@ def run_values(table: pl.DataFrame, metric: str, rule: str | int = "last") -> pl
         .then(pl.lit("undefined"))
         .otherwise(pl.lit("ok"))
     )
-    picked = picked.with_columns(state=state).drop("is_dead")
+    picked = picked.with_columns(
+        state=state, collapsed=pl.col("collapsed").fill_null(value=False)
+    ).drop("is_dead")
     return picked.with_columns(
         value=pl.when(pl.col("state") == "ok").then("value").otherwise(None)
     ).sort("name", "genre", "seed", "replicate")
+
+
+_RUN_KEYS = ("name", "genre", "seed", "replicate", "run")
+
+
+def _chosen_by(table: pl.DataFrame, metric: str) -> pl.Expr:
+    """The metric that `best` goes by: the validation cohort's where there is one, else null."""
+    column = _validation_column(table, metric)
+    if column is None:
+        return pl.lit(None, dtype=pl.Float64)
+    return pl.col(column).cast(pl.Float64).fill_nan(None)
+
+
+def _validation_column(table: pl.DataFrame, metric: str) -> str | None:
+    column = f"val_{metric.removeprefix('test_')}"
+    return column if metric.startswith("test_") and column in table.columns else None
+
+
+def chosen_on_test(table: pl.DataFrame, metric: str, rule: str | int) -> bool:
+    """Whether the epochs that `rule` picks were chosen by the test numbers of some run."""
+    if rule != "best":
+        return False
+    column = _validation_column(table, metric)
+    if column is None:
+        return True
+    has = table.group_by("run").agg(pl.col(column).is_not_null().any())[column]
+    return not bool(has.all())
+
+
+def _collapsed(table: pl.DataFrame) -> pl.Expr:
+    """Whether a row's model gives one answer for every test poster, from the confusion counts."""
+    cells = ("test_tp", "test_fp", "test_fn", "test_tn")
+    if not set(cells) <= set(table.columns):
+        return pl.lit(value=False)
+    tp, fp, fn, tn = map(pl.col, cells)
+    return ((tp + fp == 0) | (fn + tn == 0)).fill_null(value=False)
+
+
+def repeated_histories(table: pl.DataFrame) -> pl.DataFrame:
+    """Histories that are copies of another one of their setting, number for number: `run copy_of`.
+
+    Equal are all metrics of all epochs, whatever the runs and seeds are called. A history without
+    any defined metric is no copy of another one.
+    """
+    metrics = [
+        name
+        for name, kind in table.schema.items()
+        if kind.is_numeric()
+        and name.startswith(("train_", "test_", "val_"))
+        and not name.endswith("base_rate")
+    ]
+    if not metrics:
+        return pl.DataFrame(schema={"run": pl.String, "copy_of": pl.String})
+    runs = (
+        table.select(
+            "run",
+            "name",
+            "genre",
+            defined=pl.any_horizontal(pl.col(name).is_not_null() for name in metrics),
+            digest=pl.struct("epoch", *metrics).hash(),
+        )
+        .group_by("run", maintain_order=True)
+        .agg(pl.first("name", "genre"), pl.any("defined"), pl.len(), pl.sum("digest"))
+        .filter("defined")
+    )
+    runs = runs.with_columns(copy_of=pl.col("run").first().over("name", "genre", "len", "digest"))
+    return runs.filter(pl.col("run") != pl.col("copy_of")).select("run", "copy_of")
+
+
+def repetition_notes(table: pl.DataFrame) -> list[str]:
+    """Sentences about histories that are there twice, and about several of one setting and seed."""
+    notes = []
+    copies = repeated_histories(table)
+    if copies.height:
+        originals = copies["copy_of"].n_unique()
+        often = "twice" if copies.height == originals else "several times"
+        are = "history is" if originals == 1 else "histories are"
+        notes.append(
+            f"{originals} {are} there {often}, number for number, and "
+            f"{'counts' if originals == 1 else 'count'} once."
+        )
+        table = table.filter(~pl.col("run").is_in(copies["run"].to_list()))
+    several = (
+        table.group_by("genre", "name", "seed")
+        .agg(pl.col("run").n_unique().alias("runs"))
+        .filter(pl.col("runs") > 1)
+        .sort("genre", "name", "seed")
+    )
+    if several.height:
+        settings = [
+            f"{genre}, {name}" + ("" if seed is None else f", seed {seed}")
+            for genre, name, seed in several.head(5).select("genre", "name", "seed").iter_rows()
+        ]
+        more = f" and {several.height - 5} more" if several.height > 5 else ""
+        notes.append(
+            f"Several histories of one setting and seed with different numbers, each a run of its "
+            f"own: {'; '.join(settings)}{more}."
+        )
+    return notes
 
 
 def resolve_rule(table: pl.DataFrame, rule: str | int) -> str | int:
@@ -136,8 +280,17 @@ def resolve_rule(table: pl.DataFrame, rule: str | int) -> str | int:
     return common_epoch(table) if rule == "last" and table.height else rule
 
 
-def rule_line(table: pl.DataFrame, rule: str | int) -> str:
-    """What `rule` means for this table, for people."""
+def rule_line(table: pl.DataFrame, rule: str | int, metric: str = "") -> str:
+    """Which epochs `rule` compares in this table, in words."""
     if rule == "last":
-        return f"at epoch {common_epoch(table)}, the last that most runs reached"
+        epoch = common_epoch(table)
+        early = table.filter(_stopped_early(table))
+        early = early.group_by("run").agg(pl.max("epoch")).filter(pl.col("epoch") < epoch)
+        text = f"at epoch {epoch}, the last that most runs reached"
+        if early.height:
+            ends = early["epoch"].to_list()
+            text += f" ({early.height} that stopped early at their end, {min(ends)} to {max(ends)})"
+        return text
+    if rule == "best" and metric and not chosen_on_test(table, metric, rule):
+        return _BEST_ON_VALIDATION
     return f"at epoch {rule}" if isinstance(rule, int) else RULES[rule]

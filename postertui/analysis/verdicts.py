@@ -25,6 +25,8 @@ ALPHA = 0.05
 
 #: An error with fewer degrees of freedom gives no verdict.
 MIN_DF = 2.0
+#: The same where a sample has fewer than `MIN_DF` of its own and borrows the rest.
+THIN_MIN_DF = 3.0
 #: No error is smaller: scores are read and printed to four digits.
 SMALLEST_ERROR = 2e-5
 

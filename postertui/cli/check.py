@@ -91,7 +91,7 @@ def check_command(
     """
     if against is None and not requirements:
         raise UserError("nothing to check; give --against TABLE or --require 'TERM > TERM'")
-    from postertui.analysis.check import check_requirement
+    from postertui.analysis.requirements import check_requirement
     from postertui.analysis.tables.check import failures_only, requirement_section
 
     table = matching(load(source, runs), query)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from postertui.analysis.compare import Comparison, Over
-    from postertui.analysis.pairs import Correction
+    from postertui.analysis.verdicts import Correction
 
 
 @click.command("compare")

@@ -49,8 +49,9 @@ def leaderboard_command(
     from postertui.analysis.leaderboard import leaderboard
     from postertui.analysis.tables.leaderboard import leaderboard_sections
 
-    table = matching(load(source, runs), query)
-    board = leaderboard(table, chosen_metric(table, metric), rule)
+    history = load(source, runs)
+    chosen = matching(history, query)["run"].unique().to_list()
+    board = leaderboard(history.table, chosen_metric(history.table, metric), rule, runs=chosen)
     print_sections(leaderboard_sections(board, top), output)
 
 
@@ -74,12 +75,13 @@ def bars_command(
     """Compare a variant with the baselines of each genre: base rate, always-yes F."""
     from postertui.analysis.tables.baselines import baselines_section, margins_section
 
-    table = matching(load(source, runs), query)
+    history = load(source, runs)
+    chosen, table = matching(history, query)["run"].unique().to_list(), history.table
     metric = chosen_metric(table, metric)
     if every:
-        print_sections([margins_section(table, metric, rule)], output)
+        print_sections([margins_section(table, metric, rule, chosen)], output)
     else:
-        print_sections([baselines_section(table, metric, rule, variant)], output)
+        print_sections([baselines_section(table, metric, rule, variant, chosen)], output)
 
 
 @click.command("ensemble")

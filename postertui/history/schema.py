@@ -43,6 +43,7 @@ ADDED_SCHEMA: dict[str, type[pl.DataType]] = {
     "attempt": pl.Int64,
     "study": pl.String,
     "random_key": pl.String,
+    "stopped_early": pl.Boolean,
     "train_cohorts": pl.String,
     "test_cohorts": pl.String,
     "train_fscore_soft": pl.Float64,

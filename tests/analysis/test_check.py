@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from scipy import stats
 
-from postertui.analysis.check import ALL, check_against, check_requirement
+from postertui.analysis.check import ALL, Allowed, check_against
+from postertui.analysis.requirements import check_requirement
 from postertui.system.errors import UserError
 from tests.support.analysis_tables import (
     history,
@@ -59,29 +61,49 @@ def test_false_alarms_are_rare() -> None:
     assert sum(alarms) <= 6
 
 
-def test_the_test_is_students_with_the_spread_of_both_tables() -> None:
+def test_an_overall_row_is_a_paired_t_of_its_own_genres() -> None:
     now, then = study(-0.01, 1), study()
     report = check_against(now, then, metric=METRIC)
-    groups = [
-        g[METRIC].to_numpy()
-        for table in (now, then)
-        for _, g in table.filter(pl.col("epoch") == 5).group_by("name", "genre")
-    ]
-    df = sum(len(g) - 1 for g in groups)
-    variance = sum(((g - g.mean()) ** 2).sum() for g in groups) / df
-    row = report.rows.filter((pl.col("name") == "other") & (pl.col("genre") == "War")).row(
-        0, named=True
+    row = report.rows.row(
+        by_predicate=(pl.col("name") == "other") & (pl.col("genre") == ALL), named=True
     )
-    half = stats.t.ppf(0.975, df) * math.sqrt(variance * (1 / 4 + 1 / 4))
-    assert row["high"] - row["difference"] == pytest.approx(half)
-    # The smallest p is one-sided and counts as often as there are rows.
-    checked = report.rows.filter(pl.col("genre") != ALL)
-    worst = checked.sort("difference").row(0, named=True)
-    one_sided = stats.t.cdf(worst["difference"] / math.sqrt(variance / 2), df)
-    overall = report.rows.filter(pl.col("genre") == ALL)["difference"].to_numpy().min()
-    se = math.sqrt(variance / 2 / len(GENRES))
-    smallest = min(one_sided, stats.t.cdf(overall / se, df))
-    assert report.rows["p_adjusted"].min() == pytest.approx(report.rows.height * smallest)
+    wide = [
+        t.filter((pl.col("epoch") == 5) & (pl.col("name") == "other"))
+        .sort("genre", "seed")[METRIC]
+        .to_numpy()
+        .reshape(len(GENRES), 4)
+        for t in (now, then)
+    ]
+    variances = (wide[0] - wide[1]).var(axis=1, ddof=1) / 4
+    se = math.sqrt(variances.sum()) / len(GENRES)
+    df = min(12, variances.sum() ** 2 / (variances**2 / 4).sum() - 1)
+    assert row["paired"]
+    assert row["high"] - row["difference"] == pytest.approx(stats.t.ppf(0.975, df) * se)
+    assert row["p"] == pytest.approx(stats.t.cdf(row["difference"] / se, df))
+
+
+def test_one_p_value_counts_as_often_as_there_are_rows() -> None:
+    rows = check_against(study(-0.01, 1), study(), metric=METRIC).rows
+    assert rows["p_adjusted"].min() == pytest.approx(rows.height * rows["p"].min())  # type: ignore[operator]
+
+
+def test_seeds_that_do_not_match_are_not_paired() -> None:
+    now = study(0, 1).with_columns(seed=pl.col("seed") + 10)
+    report = check_against(now, study(), metric=METRIC)
+    assert not report.rows["paired"].any()
+    assert not report.failed
+
+
+def test_the_same_runs_again_are_no_replicates_and_pass() -> None:
+    """A deterministic program repeats itself: that is no noise of zero to compare others with."""
+    then = study()
+    changed = (pl.col("name") == "other") & (pl.col("genre") == "War")
+    wobble = pl.col("seed").replace_strict({0: 0.004, 1: -0.003, 2: -0.004, 3: 0.001})
+    now = then.with_columns(
+        pl.when(changed).then(pl.col(METRIC) + wobble).otherwise(METRIC).alias(METRIC)
+    )
+    assert not check_against(then, then, metric=METRIC).failed
+    assert not check_against(now, then, metric=METRIC).failed
 
 
 def test_a_margin_in_numbers_needs_no_noise() -> None:
@@ -89,7 +111,7 @@ def test_a_margin_in_numbers_needs_no_noise() -> None:
     worse = [("base", "Comedy", 0, 0.27)]
     assert check_against(soft_runs(worse), soft_runs(one), metric=METRIC, margin=0.02).failed
     assert not check_against(soft_runs(worse), soft_runs(one), metric=METRIC, margin=0.04).failed
-    with pytest.raises(UserError, match="no noise to judge by") as error:
+    with pytest.raises(UserError, match="no noise to compare with") as error:
         check_against(soft_runs(worse), soft_runs(one), metric=METRIC)
     assert error.value.exit_code == 2
 
@@ -108,10 +130,48 @@ def test_more_deaths_than_before_fail() -> None:
     ]
 
 
-def test_settings_that_are_gone_are_named() -> None:
-    now = study().filter(pl.col("genre") != "War")
+def without(table: pl.DataFrame, genre: str) -> pl.DataFrame:
+    return table.filter(pl.col("genre") != genre)
+
+
+def test_settings_that_are_gone_fail_by_name_unless_allowed() -> None:
+    def failed(**allowed: Any) -> list[tuple[str, str, str]]:
+        report = check_against(
+            without(study(), "War"), study(), metric=METRIC, allowed=Allowed(**allowed)
+        )
+        rows = report.rows.filter("failed").sort("name")
+        return list(rows.select("name", "genre", "why").iter_rows())
+
+    assert failed() == [(name, "War", "missing: no run of it") for name in ("base", "other")]
+    assert failed(missing=True) == []
+    assert failed(patterns=("BASE/war",)) == [("other", "War", "missing: no run of it")]
+    assert failed(patterns=("*/War",)) == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (pl.col("epoch") <= 3, "1 of 4 runs ended early, 0 of 4 before"),
+        (None, "1 of 4 runs have no defined value, 0 of 4 before"),
+    ],
+)
+def test_a_run_that_ended_early_or_is_undefined_fails(damage: pl.Expr | None, why: str) -> None:
+    hit = (pl.col("name") == "base") & (pl.col("genre") == "War") & (pl.col("seed") == 1)
+    now = (
+        study().with_columns(pl.when(~hit).then(METRIC).alias(METRIC))
+        if damage is None
+        else study().filter(~hit | damage)
+    )
     report = check_against(now, study(), metric=METRIC)
-    assert any("base/War" in note for note in report.notes)
+    assert report.rows.filter("failed").select("name", "genre", "why").rows() == [
+        ("base", "War", why)
+    ]
+    allowed = check_against(now, study(), metric=METRIC, allowed=Allowed(patterns=("base/War",)))
+    assert not allowed.failed
+    assert any("base/War" in note for note in allowed.notes)
+
+
+def test_tables_that_share_nothing_cannot_be_checked() -> None:
     with pytest.raises(UserError, match="share no variant") as error:
         check_against(history("a"), history("b"), metric="test_fscore", margin=0.1)
     assert error.value.exit_code == 3

@@ -52,17 +52,45 @@ def test_the_mean_difference_is_paired_over_genre_and_seed() -> None:
     assert row["difference"] == pytest.approx(d.mean())
 
 
-def test_the_interval_over_runs_is_a_pooled_t_interval_of_paired_differences() -> None:
+def test_the_interval_over_runs_is_one_of_paired_differences_genre_by_genre() -> None:
     table = seeds(0.02)
     row = compare(table, metric=METRIC, over="runs").rows.row(0, named=True)
     groups = [g["d"].to_numpy() for _, g in differences(table).group_by("genre")]
-    ss = sum(((g - g.mean()) ** 2).sum() for g in groups)
-    df = sum(len(g) - 1 for g in groups)
-    error = math.sqrt(ss / df * sum(1 / len(g) for g in groups)) / len(groups)
+    variances = np.array([g.var(ddof=1) / len(g) for g in groups])
+    error = math.sqrt(variances.sum()) / len(groups)
+    df = variances.sum() ** 2 / (variances**2 / 4).sum() - 1
     mean = np.mean([g.mean() for g in groups])
     expected = stats.t.interval(0.95, df, loc=mean, scale=error)
     assert (row["low"], row["high"]) == pytest.approx(expected)
     assert row["p"] == pytest.approx(2 * stats.t.sf(mean / error, df))
+
+
+def test_where_genres_share_seeds_the_means_of_seeds_are_compared() -> None:
+    table = seeds(0.02).with_columns(random_key=pl.lit("seed"))
+    row = compare(table, metric=METRIC, over="runs").rows.row(0, named=True)
+    means = differences(table).group_by("seed").agg(pl.mean("d"))["d"].to_numpy()
+    test = stats.ttest_1samp(means, 0)
+    assert row["p"] == pytest.approx(test.pvalue)
+    assert (row["low"], row["high"]) == pytest.approx(tuple(test.confidence_interval()))
+
+
+def test_unbalanced_seeds_all_count() -> None:
+    table = seeds(0.02, n=6)
+    fewer = table.filter((pl.col("name") == "base") | (pl.col("seed") < 2))
+    row = compare(fewer, metric=METRIC, over="runs").rows.row(0, named=True)
+    last = fewer.filter(pl.col("epoch") == 5).group_by("name", "genre").agg(pl.mean(METRIC))
+    means = dict(last.group_by("name").agg(pl.mean(METRIC)).iter_rows())
+    assert row["difference"] == pytest.approx(means["other"] - means["base"])
+
+
+def test_histories_that_are_there_twice_count_once() -> None:
+    once = stack(*(soft(n, "Comedy", 0, v) for n, v in (("base", 0.3), ("b", 0.4))))
+    again = once.with_columns(run=pl.col("run") + "--2", seed=pl.lit(1, dtype=pl.Int64))
+    result = compare(stack(once, again), metric=METRIC)
+    assert result.rows.equals(compare(once, metric=METRIC).rows)
+    assert [n for n in result.notes if "there twice" in n] == [
+        "2 histories are there twice, number for number, and count once."
+    ]
 
 
 def test_the_interval_over_genres_is_scipys_paired_t() -> None:
@@ -161,7 +189,7 @@ def test_equal_variants_under_two_names_give_the_noise() -> None:
     assert result.noise.sd == pytest.approx(math.sqrt(np.mean(np.square(d)) / 2))
     assert result.noise.df == 8
     cell = result.cells.filter(pl.col("name") == "other").row(0, named=True)
-    variance, df = result.noise.variance(cell["genre"])
+    variance, df = result.noise.variance(cell["genre"], "other")
     half = stats.t.ppf(0.975, df) * math.sqrt(2 * variance)
     assert cell["high"] - cell["difference"] == pytest.approx(half)
     rows = {row["name"]: row for row in result.rows.iter_rows(named=True)}

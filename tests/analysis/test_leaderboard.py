@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import polars as pl
 import pytest
-from scipy import stats
 
+from postertui.analysis.compare import compare
 from postertui.analysis.leaderboard import lead_line, leaderboard
 from tests.support.analysis_tables import (
     history,
@@ -48,26 +46,26 @@ def test_a_clear_lead_is_a_lone_winner_and_a_lead_within_noise_never_is() -> Non
     assert wrong <= 0.05 * 25 * len(GENRES) + 3
 
 
-def test_a_tie_reaches_as_far_as_bonferronis_t() -> None:
-    table = field(0.0)
-    board = leaderboard(table)
-    comedy = board.genres.filter(pl.col("genre") == "Comedy")
-    variance, df = board.noise.variance("Comedy")
-    reach = stats.t.ppf(1 - 0.05 / 4, df) * math.sqrt(variance * (1 / 4 + 1 / 4))
-    assert comedy["best"].to_list() == (comedy["behind"] <= reach).to_list()
-    # Between one comparison's critical value and four comparisons': a tie, not a loss.
-    lone = stats.t.ppf(0.95, df) * math.sqrt(variance / 2)
-    behind = (lone + reach) / 2
-    exact = [("winner", 0.5)] + [(n, 0.5 - behind) for n in ("a", "b", "c", "d")]
-    spread = math.sqrt(variance) * np.array([-1, -1, 1, 1]) * math.sqrt(3 / 4)
-    level = soft_runs(
-        [(n, g, s, v + spread[s]) for n, v in exact for g in GENRES for s in range(4)]
-    )
-    assert leaderboard(level).genres["best"].all()
-    half = stats.t.ppf(0.975, df) * math.sqrt(variance / 4)
-    assert (comedy["high"] - comedy["mean"]).to_list() == pytest.approx([half] * 5)
-    assert comedy["behind"][0] == 0
-    assert comedy["mean"].to_list() == sorted(comedy["mean"], reverse=True)
+def test_the_leaderboard_and_the_comparison_with_its_leader_agree() -> None:
+    for rng_seed in range(5):
+        table = field(0.015, rng_seed=rng_seed)
+        board = leaderboard(table)
+        leader = board.overall["name"][0]
+        rows = compare(table, against=leader, metric="test_fscore_soft", over="runs").rows
+        worse = set(rows.filter(pl.col("verdict") == "worse")["name"])
+        assert set(board.overall.filter(~pl.col("best"))["name"]) == worse
+
+
+def test_nothing_is_marked_as_best_where_the_epoch_was_chosen_on_the_test_cohort() -> None:
+    board = leaderboard(field(0.1), rule="best")
+    assert not board.overall["best"].any()
+    assert not board.genres["best"].any()
+    assert any("chosen on the test cohort" in note for note in board.notes)
+
+
+def test_nothing_is_marked_as_best_where_the_noise_is_unknown() -> None:
+    board = leaderboard(field(0.1).filter(pl.col("seed") == 0))
+    assert not board.overall["best"].any()
 
 
 def test_less_is_better_for_a_loss() -> None:

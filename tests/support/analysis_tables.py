@@ -82,7 +82,8 @@ def soft_runs(runs: list[tuple[str, str, int, float]], epochs: int = 5) -> pl.Da
             test_fscore="value",
             test_fscore_soft="value",
             train_fscore_soft="value",
-        )
+            random_key=pl.lit("seed-genre"),
+        ).drop("k", "value")
     )
 
 

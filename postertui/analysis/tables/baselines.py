@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import polars as pl
 
 from postertui.analysis.baselines import baselines, genre_verdicts, margins
@@ -9,7 +11,13 @@ from postertui.analysis.tables.section import Column, Section, interval, number,
 from postertui.system.errors import UserError
 
 
-def baselines_section(table: pl.DataFrame, metric: str, rule: str | int, variant: str) -> Section:
+def baselines_section(
+    table: pl.DataFrame,
+    metric: str,
+    rule: str | int,
+    variant: str,
+    runs: Collection[str] | None = None,
+) -> Section:
     """The baselines of each genre, one variant's margin, and the verdict over all variants.
 
     Raises `UserError` (exit code 3) where no run is of that variant.
@@ -19,9 +27,13 @@ def baselines_section(table: pl.DataFrame, metric: str, rule: str | int, variant
         raise UserError(
             f"no variant {variant!r} in the table; it has {', '.join(names)}", exit_code=3
         )
-    every = margins(table, metric, rule)
+    every = margins(table, metric, rule, runs=runs)
     own = every.filter(pl.col("name") == variant).drop("name", "baseline")
-    frame = baselines(table, metric).join(own, on="genre", how="left")
+    frame = baselines(table, metric)
+    if runs is not None:
+        genres = table.filter(pl.col("run").is_in(list(runs)))["genre"].unique()
+        frame = frame.filter(pl.col("genre").is_in(genres.to_list()))
+    frame = frame.join(own, on="genre", how="left")
     frame = frame.join(
         genre_verdicts(every).select("genre", any_model="verdict", best="best"),
         on="genre",
@@ -53,9 +65,11 @@ def baselines_section(table: pl.DataFrame, metric: str, rule: str | int, variant
     )
 
 
-def margins_section(table: pl.DataFrame, metric: str, rule: str | int) -> Section:
+def margins_section(
+    table: pl.DataFrame, metric: str, rule: str | int, runs: Collection[str] | None = None
+) -> Section:
     """Every variant of every genre compared with the genre's baseline."""
-    frame = margins(table, metric, rule)
+    frame = margins(table, metric, rule, runs=runs)
     counts = dict(frame["verdict"].value_counts().iter_rows())
     summary = ", ".join(f"{counts.get(v, 0)} {v}" for v in ("above", "unclear", "below"))
     return Section(

@@ -28,7 +28,8 @@ def against_section(report: CheckReport, title: str) -> Section:
         Column("now", number("now"), right=True),
         Column("difference", number("difference", sign=True), right=True),
         Column("95 % interval", interval("low", "high"), right=True),
-        Column("p", p_value("p_adjusted"), right=True),
+        Column("p", p_value("p"), right=True),
+        Column("p (Holm)", p_value("p_adjusted"), right=True),
         Column("why", text("why")),
     ]
     return Section("against", title, report.rows, columns, report.notes)

@@ -14,6 +14,7 @@ def comparison_sections(result: Comparison, by_genre: bool) -> list[Section]:
     several = result.rows["reference"].n_unique() > 1
     reference = [Column("against", text("reference"))] if several else []
     against = "each other" if several else result.rows["reference"][0]
+    corrected = {"holm": "p (Holm)", "bh": "p (BH)", "none": "p (as it is)"}[result.correction]
     rows = Section(
         "variants",
         f"Variants against {against}: difference in {result.metric}",
@@ -23,7 +24,8 @@ def comparison_sections(result: Comparison, by_genre: bool) -> list[Section]:
             *reference,
             Column("mean", number("difference", sign=True), right=True),
             Column("95 % interval", interval("low", "high"), right=True),
-            Column("p", p_value("p_adjusted"), right=True),
+            Column("p", p_value("p"), right=True),
+            Column(corrected, p_value("p_adjusted"), right=True),
             Column("verdict", text("verdict")),
             Column("better/worse/undecided", _counts, right=True),
             Column("not compared", _not_compared),
@@ -46,7 +48,8 @@ def comparison_sections(result: Comparison, by_genre: bool) -> list[Section]:
             Column("reference", number("reference_value"), right=True),
             Column("difference", number("difference", sign=True), right=True),
             Column("95 % interval", interval("low", "high"), right=True),
-            Column("p", p_value("p_adjusted"), right=True),
+            Column("p", p_value("p"), right=True),
+            Column(corrected, p_value("p_adjusted"), right=True),
             Column("verdict", text("verdict")),
         ],
     )

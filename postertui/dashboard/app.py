@@ -66,6 +66,8 @@ class DashboardApp(App[None]):
                 tooltip="dark, light, colour-blind"),
         Binding("ctrl+l", "redraw", "redraw", show=False, id="app.redraw",
                 tooltip="the whole screen, if something else wrote on it"),
+        Binding("ctrl+z", "suspend_process", "suspend", show=False, id="app.suspend",
+                tooltip="back to the shell; `fg` returns", system=True),
         Binding("ctrl+c", "quit", "quit", show=False, id="app.interrupt", system=True),
     ]  # fmt: skip
 
@@ -134,7 +136,7 @@ class DashboardApp(App[None]):
         return self._pressed is not None and time.monotonic() - self._pressed < KEY_WAITS
 
     def on_mount(self) -> None:
-        self.app_resume_signal.subscribe(self, lambda _: self._sparing.forget(), immediate=True)
+        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw(), immediate=True)
 
     def action_redraw(self) -> None:
         self._sparing.forget()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postertui.dashboard.hangup import leave_with_terminal
 from postertui.dashboard.memory import Config, config_path, load_config, load_view
 from postertui.dashboard.setup import Setup
+from postertui.dashboard.terminal_check import draw_on_standard_output, shows_utf8
 from postertui.filters import parse
 from postertui.system.errors import UserError
 
@@ -32,6 +34,9 @@ def run_dashboard(setup: Setup) -> None:
         if theme and theme not in THEMES:
             raise UserError(f"{where}: no theme `{theme}`; there are {', '.join(THEMES)}")
     parse(setup.filter or "")
+    draw_on_standard_output()
+    if not setup.ascii_only and not shows_utf8():
+        setup = replace(setup, ascii_only=True)
     from postertui.dashboard.screens.keymap import check_keys
 
     app = make_app(setup, load_view(setup.runs), config)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from postertui.training import compile_cache
 from postertui.training.environment import threads
 
 #: A tensor of whichever backend, or a nest of tuples of them.
@@ -32,7 +33,21 @@ if NAME == "tensorflow":
 
     def jit(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         """`function` compiled by XLA, once per shape of its arguments."""
-        return tf.function(function, jit_compile=True, autograph=False)  # type: ignore[no-any-return]
+        compiled = tf.function(function, jit_compile=True, autograph=False)
+
+        def call(*arguments: Tensor) -> Tensor:
+            nonlocal compiled
+            try:
+                return compiled(*arguments)
+            except tf.errors.OpError:
+                # Perhaps of the cache; what comes from the function itself is raised again.
+                if not compile_cache.abandon():
+                    raise
+                # TensorFlow remembers that it could not compile the other one.
+                compiled = tf.function(function, jit_compile=True, autograph=False)
+                return compiled(*arguments)
+
+        return call
 
     def graph(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         """`function` compiled for its forward pass, convolutions at full speed."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from postertui.training import environment
+from postertui.training import compile_cache, environment
 from postertui.training.job.attempt import Attempt, Result, Trainer
 from postertui.training.job.stop_listener import StopListener
 
@@ -37,6 +37,7 @@ def main() -> int:
     if arguments.socket is not None:
         return serve(arguments.socket, listener)
     result = Attempt(arguments.run.resolve(), make_trainer, listener).run()
+    compile_cache.seal()
     if result.reason:
         sys.stderr.write(f"{arguments.run}: {result.outcome}: {result.reason}\n")
     return {"done": 0, "closed": 0, "held": 3}.get(result.outcome, 1)
@@ -50,7 +51,8 @@ def serve(fd: int, listener: StopListener) -> int:
         while data := _receive(channel):
             run = Path(msgspec.json.decode(data)["run"])
             result = Attempt(run, make_trainer, listener).run()
-            gc.collect()
+            gc.collect()  # milliseconds, for `make_trainer` froze what is loaded
+            compile_cache.seal()
             # The supervisor may be gone; the run's own events are complete.
             with contextlib.suppress(OSError):
                 channel.send(msgspec.json.encode(_report(result)))
@@ -75,10 +77,14 @@ def make_trainer() -> Trainer:
     `POSTERTUI_TRAINER=module:factory` takes another one, for tests and benchmarks.
     """
     environment.prepare()
+    compile_cache.enable(environment.threads())
     module, _, name = os.environ.get(
         "POSTERTUI_TRAINER", "postertui.training.trainer:Trainer"
     ).partition(":")
     trainer: Trainer = getattr(importlib.import_module(module), name)()
+    # TensorFlow's modules are half a million objects that a full collection need not look at.
+    gc.collect()
+    gc.freeze()
     return trainer
 
 

@@ -41,11 +41,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("tables", "Write the history table to a file."),
     "report": ("report", "Draw figures."),
     "predict": ("predict", "Take image files through trained models."),
+    "export-model": ("export_model", "Write trained models as one file for Keras."),
     "compare": ("compare", "Compare variants honestly, with the noise in view."),
     "leaderboard": ("findings", "Rank the variants; a lead within noise is a tie."),
     "bars": ("findings", "Hold a variant against base rate and always-yes F."),
     "diagnose": ("findings", "Say what went wrong in which run, and what to try."),
-    "ensemble": ("findings", "Pick each genre's variant by its training F."),
+    "ensemble": ("ensemble", "Several variants as one model."),
     "check": ("check", "Fail where a variant got worse than a baseline beyond noise."),
     "doctor": ("doctor", "Check what is installed, the devices, the data and the runs."),
 }
@@ -61,7 +62,7 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         module = importlib.import_module(f"postertui.cli.{COMMANDS[name][0]}")
-        command = getattr(module, f"{name}_command")
+        command = getattr(module, f"{name.replace('-', '_')}_command")
         assert isinstance(command, click.Command)
         return command
 

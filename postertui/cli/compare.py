@@ -16,6 +16,7 @@ from postertui.cli.analysis_options import (
     metric_option,
     source_options,
 )
+from postertui.cli.ensemble import add_ensembles, ensemble_option
 from postertui.cli.formats import Format, format_option, print_sections
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     help="What the intervals are about: these genres trained again (runs), or other genres "
     "(genres). auto takes runs where the noise between runs is known.",
 )
+@ensemble_option
 @click.option("--by-genre", is_flag=True, help="Show every genre of every variant.")
 @format_option
 def compare_command(
@@ -58,6 +60,7 @@ def compare_command(
     rule: str | int,
     correction: Correction,
     over: Over,
+    ensembles: tuple[str, ...],
     by_genre: bool,
     output: Format,
 ) -> None:
@@ -72,7 +75,7 @@ def compare_command(
     from postertui.analysis.summary import baselines_line, dead_line
     from postertui.analysis.tables.comparison import comparison_sections
 
-    history = load(source, runs)
+    history = add_ensembles(load(source, runs), ensembles)
     chosen, table = matching(history, query), history.table
     metric = chosen_metric(table, metric)
     result = compare(

@@ -1,4 +1,4 @@
-"""`postertui diagnose`, `leaderboard`, `bars` and `ensemble`."""
+"""`postertui diagnose`, `leaderboard` and `bars`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from postertui.cli.analysis_options import (
     metric_option,
     source_options,
 )
+from postertui.cli.ensemble import add_ensembles, ensemble_option
 from postertui.cli.formats import Format, format_option, print_sections
 
 
@@ -35,6 +36,7 @@ def diagnose_command(
 @metric_option
 @epoch_option
 @click.option("--top", type=click.IntRange(1), help="Only so many variants of each genre.")
+@ensemble_option
 @format_option
 def leaderboard_command(
     query: tuple[str, ...],
@@ -43,13 +45,14 @@ def leaderboard_command(
     metric: str | None,
     rule: str | int,
     top: int | None,
+    ensembles: tuple[str, ...],
     output: Format,
 ) -> None:
     """Rank the variants, overall and per genre; a lead within noise is a tie (*)."""
     from postertui.analysis.leaderboard import leaderboard
     from postertui.analysis.tables.leaderboard import leaderboard_sections
 
-    history = load(source, runs)
+    history = add_ensembles(load(source, runs), ensembles)
     chosen = matching(history, query)["run"].unique().to_list()
     board = leaderboard(history.table, chosen_metric(history.table, metric), rule, runs=chosen)
     print_sections(leaderboard_sections(board, top), output)
@@ -82,18 +85,3 @@ def bars_command(
         print_sections([margins_section(table, metric, rule, chosen)], output)
     else:
         print_sections([baselines_section(table, metric, rule, variant, chosen)], output)
-
-
-@click.command("ensemble")
-@source_options
-@epoch_option
-@format_option
-def ensemble_command(
-    query: tuple[str, ...], runs: Path, source: Path | None, rule: str | int, output: Format
-) -> None:
-    """For each genre the variant with the best training F, next to the best single variant."""
-    from postertui.analysis.ensemble import ensemble
-    from postertui.analysis.tables.ensemble import ensemble_sections
-
-    table = matching(load(source, runs), query)
-    print_sections(ensemble_sections(ensemble(table, rule)), output)

@@ -54,7 +54,9 @@ def write_predicted_runs(
         predictions = make_predictions(posters, seed=number + 1, skill=skill)
         test, validation = predictions.of_cohorts([2]), predictions.of_cohorts([1])
         spec = RunSpec(
-            variant=Variant(name=variant, epochs=2, loss="bce" if variant == "bce" else "fscore"),
+            variant=Variant(
+                name=variant, family=variant, epochs=2, loss="bce" if variant == "bce" else "fscore"
+            ),
             genre=genre,
             seed=seed,
             study="made-up",

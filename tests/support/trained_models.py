@@ -29,7 +29,7 @@ def write_many_sizes(folder: Path, count: int) -> Path:
     for number in range(1, count + 1):
         width, height = (int(n) for n in rng.integers(40, 200, 2))
         ramp = np.linspace(0, 255, width)[None, :, None] * rng.random(3)
-        noise = rng.normal(0, 25, (height, width, 3))
+        noise = rng.normal(0, 8, (height, width, 3))
         pixels = np.clip(ramp + noise + rng.integers(0, 80), 0, 255).astype(np.uint8)
         suffix = "png" if number % 3 == 0 else "jpg"
         poster = 10 * number + 2 * (number % 2)
@@ -65,7 +65,7 @@ def draw_weights(variant: Variant, seed: int, side: int) -> dict[str, NDArray[np
     shapes["output"] = (variant.fc2, 1)
     arrays = {}
     for layer, shape in shapes.items():
-        scale = (20 if layer == "output" else 1) * np.sqrt(2 / np.prod(shape[:-1]))
+        scale = (3 if layer == "output" else 1) * np.sqrt(2 / np.prod(shape[:-1]))
         arrays[f"{layer}/kernel"] = (rng.standard_normal(shape) * scale).astype(np.float32)
         arrays[f"{layer}/bias"] = (rng.standard_normal(shape[-1]) * 0.1).astype(np.float32)
     return arrays

@@ -77,7 +77,7 @@ def test_probabilities_are_those_of_the_features_that_training_sees(
     for row, model in zip(probabilities, models, strict=True):
         arrays = read_weights(Path(model.folder), model.spec.digest, model.weights_digest).arrays
         assert np.abs(row - relu_head(rows, arrays)).max() < 1e-5
-    assert probabilities.std(axis=1).min() > 0.01
+    assert probabilities.std(axis=1).min() > 0.003
 
 
 def test_a_single_poster_has_the_probability_that_it_has_among_many(

@@ -1,0 +1,162 @@
+"""Trained models as one complete Keras model: the subprocess of `postertui export-model`.
+
+The model takes uint8 RGB images (n, height, width, 3) of any size and does all that `data build`
+and training do: squeezes them to a square with an antialiased Lanczos kernel, rounded to whole
+numbers, divides by 255, and goes through the backbone and the head. It consists of Keras' own
+layers alone, so that `keras.models.load_model` needs nothing of this package.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from postertui.predictions.export import ExportRequest
+from postertui.predictions.inference import Message, ModelRequest
+from postertui.runs.trained_weights import read_weights
+from postertui.study import ALL_LAYERS, Variant
+from postertui.system.errors import UserError
+from postertui.training.inference import UNUSED_BY_KERAS, first_layer, send
+
+if TYPE_CHECKING:
+    from postertui.training.backend import Tensor
+
+Arrays = Mapping[str, NDArray[np.float32]]
+
+
+def build_complete_model(models: Mapping[str, ModelRequest]) -> Any:
+    """The Keras model of all `models`, by the name of their output.
+
+    One model has a plain output (n, 1), several have a dictionary of outputs. What they share
+    (image sizes, frozen layers) is there once. Raises `UserError` for one that cannot be used.
+    """
+    import keras
+
+    images = keras.Input((None, None, 3), dtype="uint8", name="images")
+    scaled: dict[int, Tensor] = {}
+    shared: dict[tuple[object, ...], Tensor] = {}
+    outputs: dict[str, Tensor] = {}
+    for name, model in models.items():
+        variant, first = model.spec.variant, first_layer(model.spec.variant)
+        if model.side not in scaled:
+            scaled[model.side] = scale(images, model.side)
+        key = (model.side, first, model.spec.weights.digest if first > 1 else "")
+        if key not in shared:
+            shared[key] = frozen_layers(scaled[model.side], model, first)
+        trained = read_weights(Path(model.folder), model.spec.digest, model.weights_digest)
+        if variant.network == "scratch":
+            outputs[name] = scratch(shared[key], variant, trained.arrays, name)
+        else:
+            outputs[name] = tail_and_head(shared[key], variant, first, trained.arrays, name)
+    [*single] = outputs.values()
+    return keras.Model(images, single[0] if len(single) == 1 else outputs, name="postertui")
+
+
+def scale(images: Tensor, side: int) -> Tensor:
+    """Squeezed to a square of `side` pixels as Pillow does it, in 0..1.
+
+    On whole numbers the layer rounds and clips, as Pillow does.
+    """
+    from keras import layers
+
+    resize = layers.Resizing(
+        side, side, interpolation="lanczos3", antialias=True, dtype="uint8", name=f"resize_{side}"
+    )
+    return layers.Rescaling(1 / 255, dtype="float32", name=f"scale_{side}")(resize(images))
+
+
+def frozen_layers(x: Tensor, model: ModelRequest, first: int) -> Tensor:
+    """VGG16's layers before `first` on scaled images; the images themselves where that is 1."""
+    from postertui.training.vgg16 import frozen_network, load_convolutions
+
+    if first == 1:
+        return x
+    network = frozen_network(model.side, first, load_convolutions(model.spec.weights))
+    network.name = f"frozen_{model.side}_{first}_{model.spec.weights.digest[:8]}"
+    network.trainable = False
+    return network(x)
+
+
+def tail_and_head(x: Tensor, variant: Variant, first: int, arrays: Arrays, name: str) -> Tensor:
+    """The layers from `first` on that were trained, and the dense ones."""
+    from keras import layers
+
+    from postertui.training.vgg16 import LAYERS
+
+    names = layer_names(name)
+    for number in range(first, ALL_LAYERS):
+        layer = LAYERS[number]
+        if layer.endswith("pool"):
+            x = layers.MaxPooling2D(2, name=next(names))(x)
+        else:
+            filters = arrays[f"{layer}/kernel"].shape[-1]
+            convolution = layers.Conv2D(
+                filters, 3, padding="same", activation="relu", name=next(names)
+            )
+            x = with_weights(convolution, x, arrays, layer)
+    if first < ALL_LAYERS:
+        x = layers.GlobalAveragePooling2D(name=next(names))(x)
+    hidden = (("fc1", variant.fc1), ("fc2", variant.fc2))
+    for layer, units in hidden:
+        x = with_weights(layers.Dense(units, "relu", name=next(names)), x, arrays, layer)
+    return with_weights(layers.Dense(1, "sigmoid", name=name), x, arrays, "output")
+
+
+def scratch(x: Tensor, variant: Variant, arrays: Arrays, name: str) -> Tensor:
+    """The network `scratch` on scaled images."""
+    from keras import layers
+
+    names = layer_names(name)
+    convolution = layers.Conv2D(variant.fc1, 3, activation="relu", name=next(names))
+    x = with_weights(convolution, x, arrays, "conv")
+    x = layers.MaxPooling2D(2, name=next(names))(x)
+    x = layers.Flatten(name=next(names))(x)
+    x = with_weights(layers.Dense(variant.fc2, "relu", name=next(names)), x, arrays, "fc2")
+    return with_weights(layers.Dense(1, "sigmoid", name=name), x, arrays, "output")
+
+
+def with_weights(layer: Any, x: Tensor, arrays: Arrays, source: str) -> Tensor:
+    """The layer's output, with the weights that the run has for `source`."""
+    output = layer(x)
+    try:
+        layer.set_weights([arrays[f"{source}/kernel"], arrays[f"{source}/bias"]])
+    except (KeyError, ValueError):
+        raise UserError(
+            f"weights of another network than the run's spec: `{source}` does not fit; retry the "
+            "run"
+        ) from None
+    return output
+
+
+def layer_names(name: str) -> Iterator[str]:
+    """Names for a model's own layers that no other's have."""
+    number = 0
+    while True:
+        number += 1
+        yield f"{name}_{number}"
+
+
+def main() -> None:
+    """Answer the request on standard input."""
+    request = msgspec.json.decode(sys.stdin.buffer.read(), type=ExportRequest)
+    try:
+        build_complete_model(request.models).save(request.output)
+        send(Message(unreadable={}))
+    except UserError as error:
+        send(Message(error=str(error)))
+    except OSError as error:
+        send(Message(error=f"{request.output}: {error.strerror or error}"))
+
+
+if __name__ == "__main__":
+    sys.modules.update(dict.fromkeys(UNUSED_BY_KERAS))  # type: ignore[arg-type]
+    main()
+    # Not a plain exit: the frameworks' threads may hang in their destructors.
+    os._exit(0)

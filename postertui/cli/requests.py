@@ -22,6 +22,7 @@ _SAID = {
     "requested": "will follow soon",
     "unchanged": "as they were",
     "damaged": "damaged (`postertui doctor`)",
+    "newer": "made by a newer version of postertui",
     "missing": "not there",
     "external": "written by a program of their own: start that again",
 }
@@ -145,4 +146,4 @@ def _request(
     counts = Counter({"done": done, **_SAID}[outcome] for outcome in outcomes.values())
     parts = ", ".join(f"{count} {what}" for what, count in counts.most_common())
     say(f"{pluralize(len(found), 'run')}: {parts}")
-    return 1 if {"damaged", "missing"} & set(outcomes.values()) else 0
+    return 1 if {"damaged", "newer", "missing"} & set(outcomes.values()) else 0

@@ -6,14 +6,13 @@ One JSON object a line:
 
 Kinds: `start` (who trains, from which epoch), `features` (progress before the first epoch),
 `epoch` (one row of the history table), `end` (status and reason), `requeue` (the run is asked for
-again). A reader passes over kinds and fields it does not know. NaN and infinities, which JSON
-lacks, are null, with their names in `nonfinite`.
+again). A reader ignores kinds and fields that it does not know. NaN and infinities, which JSON
+lacks, and numbers beyond 1e100 are null, with their names in `nonfinite`.
 """
 
 from __future__ import annotations
 
 import errno
-import math
 import os
 import time
 from collections.abc import Mapping
@@ -22,9 +21,18 @@ from typing import Any, Self
 
 import msgspec
 
-FORMAT_VERSION = 1
+from postertui.runs.validation import FORMAT_VERSION, MAX_NUMBER, check_event
+from postertui.system.regular_files import open_regular
 
 Event = dict[str, Any]
+
+#: A longer line is not an event, however much of it there is.
+MAX_LINE_BYTES = 1 << 20
+
+TOO_LONG = f"longer than {MAX_LINE_BYTES:,} bytes"
+
+#: How much of an events file is read at a time.
+CHUNK_BYTES = 8 << 20
 
 _decode = msgspec.json.Decoder(Event).decode
 _encode = msgspec.json.Encoder().encode
@@ -33,19 +41,32 @@ _encode = msgspec.json.Encoder().encode
 class DamagedEventsError(Exception):
     """A complete line of an events file is not an event. `line` counts from 1."""
 
+    #: Whether the line was written by a newer version, which may know better.
+    is_newer = False
+
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(f"line {line}: {reason}")
         self.line = line
         self.reason = reason
 
 
+class NewerEventsError(DamagedEventsError):
+    """A line was written by a newer version of postertui; `line` counts from 1."""
+
+    is_newer = True
+
+
 def encode_event(
     seq: int, attempt: int, event: str, fields: Mapping[str, Any], when: float
 ) -> bytes:
-    """One line, newline included; floats that JSON lacks become null and are named."""
+    """One line, newline included; NaN and numbers out of range become null and are named."""
     record: Event = {"v": FORMAT_VERSION, "seq": seq, "attempt": attempt, "time": when}
     record["event"] = event
-    nonfinite = [k for k, v in fields.items() if isinstance(v, float) and not math.isfinite(v)]
+    nonfinite = [
+        name
+        for name, value in fields.items()
+        if isinstance(value, float) and not abs(value) <= MAX_NUMBER
+    ]
     record.update(fields)
     if nonfinite:
         record.update(dict.fromkeys(nonfinite))
@@ -59,18 +80,37 @@ def parse_events(data: bytes, first_line: int = 1) -> tuple[list[Event], int]:
     Raises `DamagedEventsError` where a complete line is not an event.
     """
     end = data.rfind(b"\n") + 1
-    events = []
-    for number, line in enumerate(data[:end].split(b"\n")[:-1], first_line):
-        try:
-            event = _decode(line)
-            if not isinstance(event["event"], str) or not isinstance(event["attempt"], int):
-                raise DamagedEventsError(number, "`event` or `attempt` has the wrong type")
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise DamagedEventsError(number, str(error)) from None
-        except KeyError as error:
-            raise DamagedEventsError(number, f"{error.args[0]} is missing") from None
-        events.append(event)
-    return events, end
+    if len(data) - end > MAX_LINE_BYTES:
+        raise DamagedEventsError(first_line + data.count(b"\n"), TOO_LONG)
+    lines = data[:end].split(b"\n")[:-1]
+    return [parse_event(line, number) for number, line in enumerate(lines, first_line)], end
+
+
+def parse_event(line: bytes, number: int) -> Event:
+    """The event that one line holds, checked against the bounds of `postertui.runs.validation`.
+
+    Raises `DamagedEventsError` for line `number`, or `NewerEventsError` where the line says that a
+    newer version wrote it.
+    """
+    if len(line) > MAX_LINE_BYTES:
+        raise DamagedEventsError(number, TOO_LONG)
+    try:
+        event = _decode(line)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise DamagedEventsError(number, str(error)) from None
+    try:
+        check_event(event)
+    except (msgspec.MsgspecError, ValueError) as error:
+        if is_newer_format(event):
+            raise NewerEventsError(number, f"made by a newer version: {error}") from None
+        raise DamagedEventsError(number, str(error)) from None
+    return event
+
+
+def is_newer_format(event: Event) -> bool:
+    """Whether the event says that a newer version wrote it."""
+    version = event.get("v")
+    return isinstance(version, int) and version > FORMAT_VERSION
 
 
 class EventWriter:
@@ -78,14 +118,18 @@ class EventWriter:
 
     Each append is a single write followed by fdatasync. A torn tail left by a crash is cut off
     when the file is opened; a short write (a full disk) is cut off at once and raises `OSError`.
+    Raises `DamagedEventsError` where the file has a line that is not an event, or one of a newer
+    version.
     """
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._fd = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         try:
-            data = _read_all(self._fd)
-            self.events, whole = parse_events(data)
-            if whole < len(data):
+            self.events, whole = read_events_from(self._fd)
+            newer = next((i for i, e in enumerate(self.events, 1) if is_newer_format(e)), None)
+            if newer is not None:
+                raise NewerEventsError(newer, "made by a newer version, which has to go on with it")
+            if whole < os.fstat(self._fd).st_size:
                 os.ftruncate(self._fd, whole)
         except BaseException:
             os.close(self._fd)
@@ -123,9 +167,19 @@ class EventWriter:
         self.close()
 
 
-def _read_all(fd: int) -> bytes:
-    chunks = []
+def read_events_from(fd: int) -> tuple[list[Event], int]:
+    """All events of an open file, and how many bytes they take.
+
+    Raises `DamagedEventsError` and `OSError`.
+    """
+    events: list[Event] = []
+    size = 0
     os.lseek(fd, 0, os.SEEK_SET)
-    while chunk := os.read(fd, 1 << 20):
-        chunks.append(chunk)
-    return b"".join(chunks)
+    rest = b""
+    while chunk := os.read(fd, CHUNK_BYTES):
+        rest += chunk
+        parsed, end = parse_events(rest, len(events) + 1)
+        events += parsed
+        size += end
+        rest = rest[end:]
+    return events, size

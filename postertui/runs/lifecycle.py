@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,10 @@ from socket import gethostname
 from typing import Literal, Self
 
 from postertui.runs import layout
-from postertui.runs.events import Event, parse_events
+from postertui.runs.events import Event, read_events_from
+from postertui.runs.validation import FORMAT_VERSION
 from postertui.system.processes import boot_id
+from postertui.system.regular_files import open_regular
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 
@@ -43,6 +46,8 @@ class RunLifecycle:
         or ended by a restart of the machine do not count.
     needs_exclusive_device
         Whether the newest attempt ended for lack of device memory.
+    format_version
+        The newest format among the events.
     """
 
     attempt: int = 0
@@ -51,6 +56,7 @@ class RunLifecycle:
     milestone: Milestone | None = None
     faults: int = 0
     needs_exclusive_device: bool = False
+    format_version: int = FORMAT_VERSION
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> Self:
@@ -63,6 +69,7 @@ class RunLifecycle:
     def apply(self, event: Event) -> None:
         """Account for the next event; one of another kind only counts its attempt."""
         self.attempt = event["attempt"]
+        self.format_version = max(self.format_version, event.get("v", FORMAT_VERSION))
         match event["event"]:
             case "start":
                 self.faults += self.milestone == "start" and not machine_restarted(self.start)
@@ -74,6 +81,11 @@ class RunLifecycle:
             case "requeue":
                 self.faults, self.needs_exclusive_device = 0, False
                 self.end, self.milestone = None, "requeue"
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether a newer version of postertui wrote some of the events."""
+        return self.format_version > FORMAT_VERSION
 
     @property
     def status(self) -> str | None:
@@ -166,10 +178,13 @@ def read_events(run_folder: Path) -> list[Event]:
     Raises `DamagedEventsError` and `OSError`.
     """
     try:
-        data = (run_folder / layout.EVENTS).read_bytes()
+        fd = open_regular(run_folder / layout.EVENTS, os.O_RDONLY)
     except FileNotFoundError:
         return []
-    return parse_events(data)[0]
+    try:
+        return read_events_from(fd)[0]
+    finally:
+        os.close(fd)
 
 
 def read_lifecycle(run_folder: Path) -> RunLifecycle:

@@ -15,6 +15,7 @@ from postertui.runs import layout
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
 from postertui.system.locks import FileLock
+from postertui.system.regular_files import read_json
 
 #: Seconds to wait for another program that changes the notes.
 LOCK_TIMEOUT = 10.0
@@ -39,15 +40,10 @@ class _File(msgspec.Struct, frozen=True):
 
 def read_notes(folder: Path) -> dict[str, Note]:
     """Notes by run. Raises `UserError` where the file is damaged; no file is no notes."""
-    path = folder / layout.NOTES
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_File).runs
+        return read_json(folder / layout.NOTES, _File, "a notes file (mend or remove it)").runs
     except FileNotFoundError:
         return {}
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a notes file: {error}; mend or remove it") from None
 
 
 def change_notes(

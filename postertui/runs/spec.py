@@ -14,9 +14,11 @@ import msgspec
 
 from postertui.data.weights import Weights
 from postertui.runs import layout
+from postertui.runs.validation import FORMAT_VERSION, check_spec, is_newer_version
 from postertui.study import Mode, RandomKey, Variant
 from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
+from postertui.system.regular_files import MAX_JSON_BYTES, read_regular
 from postertui.system.text import slugify
 
 #: How `data_fingerprint` begins for a run that was imported, or that a program of its own writes.
@@ -24,6 +26,10 @@ IMPORTED_DATA = "imported-"
 EXTERNAL_DATA = "script-"
 
 _RUN_NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,63}", re.ASCII)
+
+
+class NewerSpecError(UserError):
+    """A `run.json` that a newer version of postertui wrote."""
 
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +41,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     `versions` and `created` say how and when the run was asked for; they do not identify it.
     `random_key` is `seed` for runs from before it was recorded, whose random numbers depend on the
     seed alone.
+    `v` is the format of the file.
     """
 
     variant: Variant
@@ -53,6 +60,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     created: float = 0.0
     versions: dict[str, str] = {}
     label: str | None = None
+    v: int = FORMAT_VERSION
 
     @property
     def is_external(self) -> bool:
@@ -148,11 +156,49 @@ def write_spec(folder: Path, spec: RunSpec) -> bool:
 
 
 def read_spec(run_folder: Path) -> RunSpec:
-    """The run's spec. Raises `UserError` naming the file where it is missing or damaged."""
+    """The run's spec. Raises `UserError` naming the file where it is missing or damaged.
+
+    It is a `NewerSpecError` where the file says that a newer version of postertui wrote it.
+    """
     path = run_folder / layout.SPEC
     try:
-        return msgspec.json.decode(path.read_bytes(), type=RunSpec)
+        return parse_spec(read_regular(path, MAX_JSON_BYTES))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except NewerSpecError as error:
+        raise NewerSpecError(f"{path}: {error}") from None
+    except ValueError as error:
         raise UserError(f"{path}: not a run's description: {error}") from None
+
+
+def parse_spec(data: bytes) -> RunSpec:
+    """The spec that the content of a `run.json` describes, within the bounds of `validation`.
+
+    Raises `ValueError`, or `NewerSpecError` where a newer version of postertui wrote it and this
+    one cannot read it.
+    """
+    try:
+        spec = msgspec.json.decode(data, type=RunSpec)
+        check_spec(spec)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        if _is_newer(data):
+            raise NewerSpecError(f"made by a newer version of postertui: {error}") from None
+        raise ValueError(str(error)) from None
+    if spec.v > FORMAT_VERSION:
+        raise NewerSpecError(f"made by a newer version of postertui (format {spec.v})")
+    return spec
+
+
+class _Origin(msgspec.Struct):
+    """What says which version wrote a `run.json`."""
+
+    v: int = FORMAT_VERSION
+    versions: dict[str, str] = {}
+
+
+def _is_newer(data: bytes) -> bool:
+    try:
+        origin = msgspec.json.decode(data, type=_Origin)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return False
+    return origin.v > FORMAT_VERSION or is_newer_version(origin.versions.get("postertui", ""))

@@ -24,6 +24,7 @@ from postertui.supervisor.service import Supervisor
 from postertui.supervisor.starting import HELD
 from postertui.system.errors import UserError
 from postertui.system.locks import FileLock
+from postertui.system.regular_files import open_regular
 
 
 def main() -> int:
@@ -74,7 +75,8 @@ def serve(folder: Path, jobs: int | None, report_fd: int | None, *, stay: bool =
             return HELD
         _detach_stdio(folder, stay=stay)
         (folder / layout.CHANGE_COUNTER).unlink(missing_ok=True)
-        supervisor = Supervisor(folder, choose_backend(folder, jobs))
+        supervisor = Supervisor(folder, choose_backend(folder, jobs), lock=lock)
+        supervisor.scan()
     except OSError as error:
         _report(report_fd, f"{error.filename or folder}: {error.strerror}\n".encode())
         return 1
@@ -86,6 +88,9 @@ def serve(folder: Path, jobs: int | None, report_fd: int | None, *, stay: bool =
     while True:
         try:
             supervisor.run()
+        except BaseException as error:
+            supervisor.fail(error)
+            raise
         finally:
             supervisor.finish()
             lock.release()
@@ -137,7 +142,7 @@ def _detach_stdio(folder: Path, *, stay: bool) -> None:
     if stay:
         return
     nothing = os.open(os.devnull, os.O_RDONLY)
-    log = os.open(folder / layout.SUPERVISOR_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log = open_regular(folder / layout.SUPERVISOR_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(nothing, 0)
     os.dup2(log, 1)
     os.dup2(log, 2)

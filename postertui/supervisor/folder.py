@@ -12,7 +12,9 @@ import msgspec
 
 from postertui.runs import layout
 from postertui.system.atomic_files import DRAFT_PREFIX
+from postertui.system.errors import UserError
 from postertui.system.processes import Process
+from postertui.system.regular_files import open_regular, read_json
 
 #: What a user asks for: `gpu` makes a GPU that cannot be used an error, `auto` takes what there is.
 DeviceRequest = Literal["auto", "cpu", "gpu"]
@@ -47,7 +49,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     the runs that wait. `waiting` is the message to show when none is started although some wait
     (paused, no room on disk); None where nothing is in the way. `warning` says which GPUs are not
     used, and why. `job_settings` is what jobs are started with (see `job_settings`), `memory` their
-    limit in words.
+    limit in words. `failure` is the error that ended the supervisor.
     """
 
     running: bool = False
@@ -59,6 +61,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     warning: str | None = None
     job_settings: dict[str, str] = {}
     memory: str = ""
+    failure: str | None = None
 
     @property
     def pid(self) -> int | None:
@@ -68,24 +71,24 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 def read_status(folder: Path) -> Status:
     """What the newest supervisor wrote about itself, whether or not it still runs."""
     try:
-        return msgspec.json.decode((folder / layout.SUPERVISOR_STATUS).read_bytes(), type=Status)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return read_json(folder / layout.SUPERVISOR_STATUS, Status, "a supervisor's status")
+    except (OSError, UserError):
         return Status()
 
 
 def read_settings(folder: Path) -> Settings:
     """What clients requested; the defaults where nothing was, or where it cannot be read."""
     try:
-        return msgspec.json.decode((folder / layout.SETTINGS).read_bytes(), type=Settings)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return read_json(folder / layout.SETTINGS, Settings, "settings")
+    except (OSError, UserError):
         return Settings()
 
 
 def notify(folder: Path) -> None:
     """Count up the change counter, so that supervisor and readers scan the folder soon."""
     with contextlib.suppress(OSError):
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        fd = os.open(folder / layout.CHANGE_COUNTER, flags, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        fd = open_regular(folder / layout.CHANGE_COUNTER, flags)
         try:
             os.write(fd, b".")
         finally:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 from pathlib import Path
 
 from postertui.runs import layout
 from postertui.runs.lifecycle import RunLifecycle, machine_restarted
 from postertui.runs.transitions import CANCELLED, NewEvent, append_under_lock
+from postertui.system.regular_files import open_regular
 from postertui.system.text import strip_control_chars
 
 #: A run that was lost this often since it was asked for is failed.
@@ -54,9 +55,12 @@ def _interrupted(reason: str, *, fault: bool) -> NewEvent:
 
 def log_tail(path: Path, lines: int = LOG_LINES, size: int = 16_384) -> list[str]:
     """The last lines of a log without control characters, each at most 300 characters."""
-    with contextlib.suppress(OSError), path.open("rb") as file:
+    try:
+        fd = open_regular(path, os.O_RDONLY)
+    except OSError:
+        return []
+    with os.fdopen(fd, "rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - size))
         text = file.read().decode("utf-8", "replace")
-        return [line[:300] for line in strip_control_chars(text).splitlines()[-lines:]]
-    return []
+    return [line[:300] for line in strip_control_chars(text).splitlines()[-lines:]]

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from postertui.runs import layout
 from postertui.runs.events import DamagedEventsError, parse_events
 from postertui.runs.lifecycle import RunLifecycle
+from postertui.system.regular_files import open_regular, read_regular
+
+#: Inode and size of a run's events and of its spec.
+RunIdentity = tuple[int, int, int, int]
 
 #: Reading so many bytes from its end shows whether a run is closed.
 TAIL_BYTES = 8192
+
+#: Priorities lie between this and its negative.
+MAX_PRIORITY = 1000
 
 
 def file_identity(path: Path) -> tuple[int, int]:
@@ -21,12 +29,18 @@ def file_identity(path: Path) -> tuple[int, int]:
     return stat.st_ino, stat.st_size
 
 
+def run_identity(run_folder: Path) -> RunIdentity:
+    """What changes when the run's events or its spec do."""
+    return (*file_identity(run_folder / layout.EVENTS), *file_identity(run_folder / layout.SPEC))
+
+
 def read_priority(run_folder: Path) -> int:
     """The priority that the run was given, 0 where it was given none."""
     try:
-        return int((run_folder / layout.PRIORITY).read_text())
+        priority = int(read_regular(run_folder / layout.PRIORITY, 100))
     except (OSError, ValueError):
         return 0
+    return max(-MAX_PRIORITY, min(priority, MAX_PRIORITY))
 
 
 def is_paused(run_folder: Path) -> bool:
@@ -37,12 +51,13 @@ def is_paused(run_folder: Path) -> bool:
 def ends_closed(events: Path) -> bool:
     """Whether the last whole line closes the run, without reading the whole file."""
     try:
-        with events.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - TAIL_BYTES))
-            tail = file.read()
+        fd = open_regular(events, os.O_RDONLY)
     except FileNotFoundError:
         return False
+    with os.fdopen(fd, "rb") as file:
+        file.seek(0, 2)
+        file.seek(max(0, file.tell() - TAIL_BYTES))
+        tail = file.read()
     lines = tail[: tail.rfind(b"\n") + 1].splitlines(keepends=True)
     if not lines:
         return False

@@ -32,10 +32,12 @@ from postertui.supervisor.unattended import unattended_message
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
 from postertui.system.locks import is_held
+from postertui.system.regular_files import touch_regular
 
 #: What became of a request for one run. `requested`: its job will act on it.
 #: `external`: a program of its own trains the run, and only that can start it.
-Outcome = Literal["done", "requested", "unchanged", "damaged", "missing", "external"]
+#: `newer`: a newer version of postertui made the run, which has to do it.
+Outcome = Literal["done", "requested", "unchanged", "damaged", "newer", "missing", "external"]
 
 #: Below this, a disk counts as full for the banner.
 LOW_SPACE_BYTES = 1 << 20
@@ -81,7 +83,7 @@ def pause_runs(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
         if read_lifecycle(path).is_closed or is_run_paused(path):
             return "unchanged"
         is_trained = is_locked(path)
-        (path / layout.PAUSED).touch(mode=0o600)
+        touch_regular(path / layout.PAUSED)
         return "requested" if is_trained else "done"
 
     return _each(folder, runs, request)
@@ -102,7 +104,7 @@ def resume_runs(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
 def pause(folder: Path) -> None:
     """Start no further run; those that are being trained go on to their end."""
     with _os_errors_explained(folder):
-        (folder / layout.QUEUE_PAUSED).touch(mode=0o600)
+        touch_regular(folder / layout.QUEUE_PAUSED)
     files.notify(folder)
 
 
@@ -217,7 +219,7 @@ def status(folder: Path, open_runs: int | None = None) -> Status:
             waiting = "paused; `postertui resume` goes on"
         return Status(queued=written.queued, waiting=waiting)
     waiting = written.waiting
-    if waiting is None and _free_bytes(folder) < LOW_SPACE_BYTES:
+    if waiting is None and not _has_space(folder):
         waiting = f"no room left on the disk of {folder}; the queue waits"
     return msgspec.structs.replace(written, running=True, waiting=waiting)
 
@@ -226,17 +228,23 @@ def _each(
     folder: Path, runs: Iterable[str], request: Callable[[Path], Outcome]
 ) -> dict[str, Outcome]:
     outcomes: dict[str, Outcome] = {}
+    problems: list[UserError] = []
     for run in runs:
         path = run_folder(folder, run)
-        if not path.is_dir():
+        if path.is_symlink() or not path.is_dir():
             outcomes[run] = "missing"
             continue
         try:
             with _os_errors_explained(path):
                 outcomes[run] = request(path)
-        except DamagedEventsError:
-            outcomes[run] = "damaged"
+        except DamagedEventsError as error:
+            outcomes[run] = "newer" if error.is_newer else "damaged"
+        except UserError as error:
+            # The other runs first: one that cannot be written keeps none of them waiting.
+            problems.append(error)
     files.notify(folder)
+    if problems:
+        raise problems[0]
     return outcomes
 
 
@@ -253,7 +261,7 @@ def _cancel(path: Path) -> Outcome:
         return "unchanged"
     # The request is written before the lock is tried: its holder sees one or the other.
     request = path / layout.CANCEL
-    request.touch(mode=0o600)
+    touch_regular(request)
     appended = append_under_lock(path, end)
     if appended is None:
         return "requested"
@@ -285,12 +293,15 @@ def _is_external(path: Path) -> bool:
         return False
 
 
-def _free_bytes(folder: Path) -> int:
+def _has_space(folder: Path) -> bool:
+    """Whether the folder's file system has bytes and inodes left."""
     try:
-        room = os.statvfs(folder)
+        space = os.statvfs(folder)
     except OSError:
-        return LOW_SPACE_BYTES
-    return room.f_bavail * room.f_frsize
+        return True
+    # A file system that makes inodes as it needs them counts none.
+    has_inodes = space.f_files == 0 or space.f_favail > 0
+    return has_inodes and space.f_bavail * space.f_frsize >= LOW_SPACE_BYTES
 
 
 @contextlib.contextmanager

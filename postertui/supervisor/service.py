@@ -6,6 +6,7 @@ reads the folder, adopts the runs that some job still works on, and submits the 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import signal
 import sys
@@ -24,30 +25,56 @@ from postertui.supervisor import folder as files
 from postertui.supervisor.backends.base import Backend, RunReport
 from postertui.supervisor.job_settings import job_settings
 from postertui.supervisor.lost_runs import record_lost_run
-from postertui.supervisor.probe import ends_closed, file_identity, is_paused, read_priority
+from postertui.supervisor.probe import (
+    RunIdentity,
+    ends_closed,
+    file_identity,
+    is_paused,
+    read_priority,
+    run_identity,
+)
 from postertui.supervisor.queue import QueuedRun, in_order
 from postertui.supervisor.stall import ActiveRun, StallLimits
 from postertui.system.atomic_files import write_atomic
+from postertui.system.crash_log import log_traceback
 from postertui.system.errors import UserError
+from postertui.system.locks import FileLock
 from postertui.system.processes import Process
+from postertui.system.text import to_single_line
 
 #: Seconds between two checks of the change counter, of adopted runs, and for stalled jobs.
 TICK = 0.25
+
+#: Seconds between two ticks after which this process, or its machine, counts as having been frozen.
+FROZEN_AFTER = 10.0
+
+#: The supervisor ends after so many steps in a row that raised an unexpected error.
+MAX_FAILURES = 5
 
 #: Seconds after which the whole folder is scanned although the change counter stands still.
 SCAN_INTERVAL = 30.0
 
 
 class Supervisor:
-    """One runs folder's queue. The caller holds the folder's supervisor lock."""
+    """One runs folder's queue.
 
-    def __init__(self, folder: Path, backend: Backend, limits: StallLimits | None = None) -> None:
+    The caller holds the folder's supervisor `lock`. Once that no longer lies in the folder, which
+    was moved, removed or made anew, the supervisor stops its jobs and writes nothing any more.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        backend: Backend,
+        limits: StallLimits | None = None,
+        lock: FileLock | None = None,
+    ) -> None:
         self._folder = folder
         self._backend = backend
         self._limits = limits or StallLimits.from_environment()
         self._waiting: dict[str, QueuedRun] = {}
-        self._identities: dict[str, tuple[int, int]] = {}
-        self._closed: dict[str, tuple[int, int]] = {}
+        self._identities: dict[str, RunIdentity] = {}
+        self._closed: dict[str, RunIdentity] = {}
         self._submitted: dict[str, ActiveRun] = {}
         self._adopted: dict[str, ActiveRun] = {}
         self._unrecorded: dict[str, RunReport] = {}
@@ -56,6 +83,10 @@ class Supervisor:
         self._change_count = -1
         self._full = False
         self._stopping = False
+        self._lock = lock
+        self._last_tick = time.monotonic()
+        self._failures: dict[str, str] = {}
+        self._failure: str | None = None
         self._written: files.Status | None = None
         self._process = Process.current()
         self._job_settings = job_settings(files.read_settings(folder).device)
@@ -83,20 +114,43 @@ class Supervisor:
 
     def run(self) -> None:
         """Work until there is nothing left to do, or `stop`."""
-        while not self._stopping and self.step(TICK):
-            pass
+        failures = 0
+        while not self._stopping:
+            try:
+                if not self.step(TICK):
+                    return
+                failures = 0
+            except Exception as error:
+                failures += 1
+                if self.has_lease():
+                    if failures == MAX_FAILURES:
+                        raise
+                    sys.stderr.write(f"{log_traceback(error)}\n")
+                    time.sleep(TICK)
+            if not self.has_lease():
+                sys.stderr.write(f"{self._folder}: moved or removed; the supervisor ends\n")
+                self._stopping = True
+
+    def fail(self, error: BaseException) -> None:
+        """Note, for clients, that the supervisor ends because of `error`."""
+        self._failure = log_traceback(error)
+
+    def has_lease(self) -> bool:
+        """Whether the folder is still the one whose lock this supervisor holds."""
+        return self._lock is None or not self._lock.is_displaced()
 
     def step(self, timeout: float) -> bool:
         """Scan, submit, handle what happens within `timeout` seconds; False if there is no work."""
-        self._scan()
+        self.scan()
         self._check_room()
         self._submit_waiting()
         if self._is_idle():
             return False
         self._write_status()
         self._handle_reports(self._backend.poll(timeout))
-        self._release_adopted()
-        self._end_stalled()
+        if self.has_lease():
+            self._release_adopted()
+            self._end_stalled()
         return True
 
     def finish(self, patience: float = 7.0) -> None:
@@ -106,6 +160,10 @@ class Supervisor:
         to their run's end, as they would without any supervisor.
         """
         deadline = time.monotonic() + patience
+        if not self.has_lease():
+            # What lies at the path now, if anything, is another supervisor's.
+            self._backend.close(patience)
+            return
         if self._stopping:
             self._signal_adopted(signal.SIGTERM)
         for report in self._backend.close(patience):
@@ -140,7 +198,7 @@ class Supervisor:
     def has_work(self) -> bool:
         """Scan the whole folder: whether anything has come in since `run` ended."""
         self._last_scan = -SCAN_INTERVAL
-        self._scan()
+        self.scan()
         return not self._is_idle()
 
     def _is_idle(self) -> bool:
@@ -153,7 +211,7 @@ class Supervisor:
 
     # The queue
 
-    def _scan(self) -> None:
+    def scan(self) -> None:
         """Bring the queue up to date with the folder, after a change or from time to time."""
         now, count = time.monotonic(), files.change_count(self._folder)
         if count == self._change_count and now - self._last_scan < SCAN_INTERVAL:
@@ -168,8 +226,33 @@ class Supervisor:
             self._refresh_run(name)
 
     def _refresh_run(self, name: str) -> None:
+        """Bring the queue up to date with one run. Never raises for the run."""
+        try:
+            self._read_run(name)
+        except Exception as error:
+            self._set_aside(name, error)
+
+    def _set_aside(self, name: str, error: Exception) -> None:
+        """Take a run out of the queue that cannot be read or written; the others go on.
+
+        Readers show it as damaged, and `postertui doctor --repair` moves it aside.
+        """
+        for runs in (self._waiting, self._submitted, self._adopted, self._unrecorded):
+            runs.pop(name, None)
+        with contextlib.suppress(OSError):
+            self._closed[name] = run_identity(self._folder / name)
+        text = f"{type(error).__name__}: {error}"
+        if self._failures.get(name) == text:
+            return
+        self._failures[name] = text
+        if isinstance(error, OSError | UserError | DamagedEventsError):
+            sys.stderr.write(f"{name}: {to_single_line(str(error))}\n")
+        else:
+            sys.stderr.write(f"{name}: {log_traceback(error)}\n")
+
+    def _read_run(self, name: str) -> None:
         path = self._folder / name
-        identity = file_identity(path / layout.EVENTS)
+        identity = run_identity(path)
         if self._closed.get(name) == identity:
             return
         queued = self._waiting.pop(name, None)
@@ -179,17 +262,13 @@ class Supervisor:
             )
             return
         self._identities[name] = identity
-        try:
-            if ends_closed(path / layout.EVENTS):
-                self._closed[name] = identity
-                return
-            lifecycle = read_lifecycle(path)
-            spec = read_spec(path)
-        except (DamagedEventsError, UserError, OSError):
-            # The run is shown as damaged; `postertui doctor --repair` moves it aside.
+        if ends_closed(path / layout.EVENTS):
             self._closed[name] = identity
             return
-        if lifecycle.is_closed or spec.is_external:
+        lifecycle = read_lifecycle(path)
+        spec = read_spec(path)
+        # A newer version's run may ask for what this one does not know.
+        if lifecycle.is_closed or lifecycle.is_newer or spec.is_external:
             self._closed[name] = identity
             return
         self._closed.pop(name, None)
@@ -224,7 +303,10 @@ class Supervisor:
             self._genre = entry.genre
             del self._waiting[entry.run]
             self._submitted[entry.run] = ActiveRun.observe(self._folder / entry.run)
-            self._backend.submit(entry.run, exclusive=entry.exclusive)
+            try:
+                self._backend.submit(entry.run, exclusive=entry.exclusive)
+            except (UserError, ValueError) as error:
+                self._set_aside(entry.run, error)
 
     def _handle_reports(self, reports: list[RunReport]) -> None:
         for report in reports:
@@ -248,20 +330,22 @@ class Supervisor:
 
     def _record_loss(self, run: str, reason: str, *, fault: bool, silent: bool) -> None:
         path = self._folder / run
+        if not self.has_lease():
+            return
         try:
             if record_lost_run(path, reason, fault=fault, silent=silent) is None:
                 self._adopted[run] = ActiveRun.observe(path)
                 return
-        except DamagedEventsError:
-            pass
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 self._full = True
                 self._unrecorded[run] = RunReport(run, "lost" if fault else "full", reason)
                 return
-            # The run was removed, or its disk is broken: the others go on.
-            sys.stderr.write(f"{run}: {error}\n")
-            self._closed[run] = file_identity(path / layout.EVENTS)
+            self._set_aside(run, error)
+            return
+        except Exception as error:
+            self._set_aside(run, error)
+            return
         self._unrecorded.pop(run, None)
         if not self._stopping:
             self._refresh_run(run)
@@ -284,12 +368,22 @@ class Supervisor:
 
     def _release_adopted(self) -> None:
         for run in list(self._adopted):
-            if not is_locked(self._folder / run):
-                del self._adopted[run]
-                self._refresh_run(run)
+            try:
+                if is_locked(self._folder / run):
+                    continue
+            except OSError as error:
+                self._set_aside(run, error)
+                continue
+            del self._adopted[run]
+            self._refresh_run(run)
 
     def _end_stalled(self) -> None:
         now = time.monotonic()
+        if now - self._last_tick > FROZEN_AFTER:
+            # This process stood still, and perhaps its jobs did: their silence tells nothing.
+            for active in (*self._submitted.values(), *self._adopted.values()):
+                active.unchanged_since = now
+        self._last_tick = now
         worked_on = {assignment.run for assignment in self._backend.assignments()}
         for run, active in [*self._submitted.items(), *self._adopted.items()]:
             if run in self._submitted and run not in worked_on:
@@ -326,6 +420,7 @@ class Supervisor:
             warning=self._backend.warning(),
             job_settings=self._job_settings,
             memory=self._backend.memory(),
+            failure=self._failure,
         )
         if status == self._written:
             return

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 from postertui.runs.lock import is_locked
+from postertui.runs.spec import is_run_name
 from postertui.supervisor.folder import Status
 from postertui.system.processes import boot_id
 from postertui.system.text import pluralize
@@ -26,7 +27,7 @@ def unattended_message(folder: Path, last: Status, open_runs: int | None = None)
     """
     if open_runs is None:
         left_by_jobs = [job.run for job in last.jobs if last.running and job.run is not None]
-        open_runs = last.queued + sum(not is_locked(folder / run) for run in left_by_jobs)
+        open_runs = last.queued + sum(_is_lost(folder, run) for run in left_by_jobs)
     if not open_runs:
         return None
     verb = "waits" if open_runs == 1 else "wait"
@@ -36,8 +37,18 @@ def unattended_message(folder: Path, last: Status, open_runs: int | None = None)
     )
 
 
+def _is_lost(folder: Path, run: str) -> bool:
+    """Whether `run`, which a job had, is there and no job works on it any more."""
+    try:
+        return is_run_name(run) and not is_locked(folder / run)
+    except OSError:
+        return False
+
+
 def _reason(last: Status) -> str:
     """Why the last supervisor is gone, as far as it is known."""
+    if last.failure:
+        return f" (it failed: {last.failure})"
     process = last.process
     if process is None:
         return ""

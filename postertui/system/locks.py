@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Self
 
+from postertui.system.regular_files import open_regular
+
 #: How long to try for a lock that a reader's probe may hold for some microseconds.
 LOCK_PATIENCE = 0.1
 
@@ -24,12 +26,16 @@ class FileLock:
 
         Raises `OSError` where the file cannot be opened.
         """
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         deadline = time.monotonic() + patience
+        fd = open_regular(self._path, os.O_RDWR | os.O_CREAT)
         while True:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
+                if _is_file_at(fd, self._path):
+                    break
+                # The file was replaced between opening and locking it: this lock excludes none.
+                os.close(fd)
+                fd = open_regular(self._path, os.O_RDWR | os.O_CREAT)
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     os.close(fd)
@@ -42,6 +48,13 @@ class FileLock:
         _held.add(fd)
         return True
 
+    def is_displaced(self) -> bool:
+        """Whether the lock is held, but its file was moved or removed.
+
+        Another process can then take a lock at the same path.
+        """
+        return self._fd is not None and not _is_file_at(self._fd, self._path)
+
     def release(self) -> None:
         if self._fd is not None:
             _held.discard(self._fd)
@@ -53,6 +66,14 @@ class FileLock:
 
     def __exit__(self, *exc: object) -> None:
         self.release()
+
+
+def _is_file_at(fd: int, path: Path) -> bool:
+    try:
+        there = path.stat(follow_symlinks=False)
+    except OSError:
+        return False
+    return os.path.samestat(os.fstat(fd), there)
 
 
 _held: set[int] = set()
@@ -69,9 +90,12 @@ os.register_at_fork(after_in_child=_close_held)
 
 
 def is_held(lock: Path) -> bool:
-    """Whether some process holds the flock on `lock`."""
+    """Whether some process holds the flock on `lock`.
+
+    Raises `OSError` where there is a file that cannot be opened.
+    """
     try:
-        fd = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+        fd = open_regular(lock, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:

@@ -20,6 +20,11 @@ def strip_control_chars(text: str) -> str:
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def to_single_line(text: str) -> str:
+    """`text` without control characters, its blanks and line breaks as single spaces."""
+    return " ".join(strip_control_chars(text).split())
+
+
 def pluralize(number: int, noun: str) -> str:
     """`1 run`, `1,200 runs`."""
     return f"{number:,} {noun}{'s' * (number != 1)}"

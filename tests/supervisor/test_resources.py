@@ -98,8 +98,8 @@ def test_run_that_lacks_device_memory_is_tried_once_more_alone(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHEAP_SECONDS", "0.03")
-    big = make_spec("big", epochs=6, created=-1.0)
-    others = [make_spec(genre, epochs=20) for genre in ("A", "B", "C")]
+    big = make_spec("big", epochs=6, created=1.0)
+    others = [make_spec(genre, epochs=20, created=2.0) for genre in ("A", "B", "C")]
     queue(folder, big, *others)
     train_all(folder)
     [lost, done] = ends(folder, big.run)

@@ -1,8 +1,9 @@
 """A cache of closed runs, so that starting does not mean reading everything again.
 
 runs/.cache/index          the closed runs without their epochs, and what many of their specs share;
-                           MessagePack
-runs/.cache/epochs-<id>    their epochs, float64 rows of `COLUMNS`, one after the other
+                           MessagePack, after its CRC-32
+runs/.cache/epochs-<id>    their epochs, float64 rows of `COLUMNS`, one after the other; the index
+                           has a CRC-32 of each run's
 runs/.cache/lock           flock held while either is written
 
 All of it can be deleted at any time. An entry is valid only while the run's files are the ones it
@@ -19,6 +20,7 @@ import os
 import re
 import secrets
 import sys
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -34,15 +36,20 @@ from postertui.runs.store.columns import COLUMNS, EpochBuffer, Rows
 from postertui.runs.store.run import Run
 from postertui.system.atomic_files import write_atomic
 from postertui.system.locks import FileLock
+from postertui.system.regular_files import open_regular, read_regular
 
 INDEX = "index"
 
 #: Changes when entries or columns do.
-VERSION = "3 " + " ".join(COLUMNS)
+VERSION = "4 " + " ".join(COLUMNS)
 
 _EPOCHS = re.compile(r"epochs-[0-9a-f]{16}")
 
 _ROW_BYTES = 8 * len(COLUMNS)
+
+_CHECKSUM_BYTES = 4
+
+MAX_INDEX_BYTES = 1 << 30
 
 
 class Identity(NamedTuple):
@@ -72,6 +79,7 @@ class CachedRun(msgspec.Struct, array_like=True, gc=False):
     changed: float
     first: int
     rows: int
+    checksum: int
 
 
 class _Index(msgspec.Struct):
@@ -122,8 +130,7 @@ class Cache:
     def load(self) -> dict[str, CachedRun]:
         """The entries by run."""
         try:
-            data = (self._folder / INDEX).read_bytes()
-            index = msgspec.msgpack.decode(data, type=_Index)
+            index = self._read_index()
             if index.version != VERSION or not _EPOCHS.fullmatch(index.epochs):
                 return {}
             self._map(self._folder / index.epochs, index.total)
@@ -134,10 +141,18 @@ class Cache:
         self._index = index
         return {entry.name: entry for entry in index.entries}
 
+    def _read_index(self) -> _Index:
+        """The index on disk. Raises `ValueError` where it is not the one that was written."""
+        data = read_regular(self._folder / INDEX, MAX_INDEX_BYTES)
+        checksum, content = data[:_CHECKSUM_BYTES], data[_CHECKSUM_BYTES:]
+        if zlib.crc32(content).to_bytes(_CHECKSUM_BYTES, "big") != checksum:
+            raise ValueError("damaged index")
+        return msgspec.msgpack.decode(content, type=_Index)
+
     def _map(self, path: Path, total: int) -> None:
         if not total:
             return
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
             size = total * _ROW_BYTES
             self._memory = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
         rows = np.frombuffer(self._memory, dtype=np.float64)
@@ -148,10 +163,12 @@ class Cache:
         if self._memory is not None and hasattr(mmap, "MADV_DONTNEED"):
             self._memory.madvise(mmap.MADV_DONTNEED)
 
-    def run(self, entry: CachedRun) -> Run:
-        """The run of one of the loaded entries."""
+    def run(self, entry: CachedRun) -> Run | None:
+        """The run of one of the loaded entries; None where its rows are not those written."""
         spec = spec_of(self._index.kinds[entry.kind], entry)
         rows = self._rows[entry.first : entry.first + entry.rows]
+        if zlib.crc32(rows.data) != entry.checksum:
+            return None
         return Run(
             name=entry.name,
             spec=spec,
@@ -164,6 +181,8 @@ class Cache:
         """Cache these closed runs: each with its identity and the lines read."""
         with contextlib.suppress(OSError):
             self._folder.mkdir(mode=0o700, exist_ok=True)
+            if self._folder.is_symlink():
+                return
             with FileLock(self._folder / layout.LOCK) as lock:
                 if lock.acquire(patience=0):
                     self._save(list(runs))
@@ -189,7 +208,9 @@ class Cache:
             index = replace(self._index, kinds=[*self._index.kinds], entries=kept)
         try:
             _append(path, index, fresh)
-            write_atomic(self._folder / INDEX, msgspec.msgpack.encode(index))
+            content = msgspec.msgpack.encode(index)
+            checksum = zlib.crc32(content).to_bytes(_CHECKSUM_BYTES, "big")
+            write_atomic(self._folder / INDEX, checksum + content)
         except OSError:
             if path.name != self._index.epochs:
                 path.unlink(missing_ok=True)
@@ -202,8 +223,7 @@ class Cache:
     def _is_current(self) -> bool:
         """Whether the index on disk is the one that was loaded."""
         try:
-            data = (self._folder / INDEX).read_bytes()
-            stored = msgspec.msgpack.decode(data, type=_Index)
+            stored = self._read_index()
         except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
             return False
         mine = self._index
@@ -213,7 +233,7 @@ class Cache:
 def _append(path: Path, index: _Index, fresh: list[tuple[Run, Identity, int]]) -> None:
     """Write the runs' rows after the first `index.total` ones of `path`, and add their entries."""
     kinds = {msgspec.msgpack.encode(kind): i for i, kind in enumerate(index.kinds)}
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = open_regular(path, os.O_RDWR | os.O_CREAT)
     with os.fdopen(fd, "r+b") as file:
         file.seek(index.total * _ROW_BYTES)
         for run, identity, lines in fresh:
@@ -222,8 +242,8 @@ def _append(path: Path, index: _Index, fresh: list[tuple[Run, Identity, int]]) -
             number = kinds.setdefault(msgspec.msgpack.encode(kind), len(index.kinds))
             if number == len(index.kinds):
                 index.kinds.append(kind)
-            rows = run.buffer.rows()
-            file.write(np.ascontiguousarray(rows).data)
+            rows = np.ascontiguousarray(run.buffer.rows())
+            file.write(rows.data)
             index.entries.append(
                 CachedRun(
                     name=run.name,
@@ -239,6 +259,7 @@ def _append(path: Path, index: _Index, fresh: list[tuple[Run, Identity, int]]) -
                     changed=run.changed,
                     first=index.total,
                     rows=len(rows),
+                    checksum=zlib.crc32(rows.data),
                 )
             )
             index.total += len(rows)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, overload
+from typing import Any, overload
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from postertui.runs.events import Event
+from postertui.runs.validation import (
+    AttemptNumber,
+    EpochNumber,
+    Number,
+    Seconds,
+    Time,
+    WholeNumber,
+)
 
 _SIDES = ("train", "test")
 
@@ -50,9 +58,14 @@ _WHOLE = {"epoch", "attempt", "empty_batches", "test_empty_batches"} | {
 
 Rows = NDArray[np.float64]
 
-_Positive = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
-_Count = Annotated[int, msgspec.Meta(ge=0)]
-_types: dict[str, Any] = {"epoch": _Positive, "attempt": _Count, "dead": bool | None}
+_types: dict[str, Any] = {
+    **dict.fromkeys(_WHOLE, WholeNumber | None),
+    "epoch": EpochNumber,
+    "attempt": AttemptNumber,
+    "time": Time | None,
+    "seconds": Seconds | None,
+    "dead": bool | None,
+}
 
 #: One `epoch` line, its fields in the order of `COLUMNS`.
 EpochLine = msgspec.defstruct(
@@ -60,7 +73,7 @@ EpochLine = msgspec.defstruct(
     [
         (name, _types[name])
         if name in ("epoch", "attempt")
-        else (name, _types.get(name, float | None), None)
+        else (name, _types.get(name, Number | None), None)
         for name in COLUMNS
     ],
     gc=False,
@@ -187,7 +200,7 @@ class EpochBuffer:
         if epoch > self.last_epoch:
             return
         keep = int(np.searchsorted(self._rows[: self._used, _EPOCH], epoch))
-        # A copy, since somebody may still look at the rows that go.
+        # A copy, since a view may still show the rows that go.
         self._rows = self._rows[:keep].copy()
         self._used = keep
 

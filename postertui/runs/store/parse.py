@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from postertui.runs.events import DamagedEventsError, Event, parse_events
+from postertui.runs.events import MAX_LINE_BYTES, TOO_LONG, DamagedEventsError, parse_event
 from postertui.runs.store.columns import EpochLine, rows_of
 from postertui.runs.store.run import Run
 
@@ -22,16 +22,18 @@ def apply_lines(run: Run, data: bytes, first_line: int) -> tuple[int, int]:
     What comes before a damaged line is applied. Raises `DamagedEventsError` at such a line.
     """
     end = data.rfind(b"\n") + 1
+    if len(data) - end > MAX_LINE_BYTES:
+        raise DamagedEventsError(first_line + data.count(b"\n"), TOO_LONG)
     lines = data[:end].split(b"\n")
     lines.pop()
     gathered: list[Any] = []
     number = first_line
     try:
         for number, line in enumerate(lines, first_line):
-            if _EPOCH_MARK in line[:200]:
+            if _EPOCH_MARK in line[:200] and len(line) <= MAX_LINE_BYTES:
                 gathered.append(_decode_epoch(line))
                 continue
-            event = _one_event(line, number)
+            event = parse_event(line, number)
             if event["event"] == "epoch":
                 gathered.append(msgspec.convert(event, EpochLine, strict=True))
                 continue
@@ -42,11 +44,6 @@ def apply_lines(run: Run, data: bytes, first_line: int) -> tuple[int, int]:
     finally:
         _flush(run, gathered)
     return end, len(lines)
-
-
-def _one_event(line: bytes, number: int) -> Event:
-    [event], _ = parse_events(line + b"\n", number)
-    return event
 
 
 def _flush(run: Run, gathered: list[Any]) -> None:

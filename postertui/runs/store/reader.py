@@ -10,14 +10,16 @@ from pathlib import Path
 from msgspec.msgpack import encode
 
 from postertui.runs import layout
-from postertui.runs.events import DamagedEventsError
+from postertui.runs.events import CHUNK_BYTES, DamagedEventsError
 from postertui.runs.lock import is_locked
 from postertui.runs.notes import Note, read_notes
-from postertui.runs.spec import RunSpec, is_run_name, list_runs, read_spec
+from postertui.runs.spec import NewerSpecError, RunSpec, is_run_name, list_runs, read_spec
 from postertui.runs.store.cache import Cache, CachedRun, Identity, kind_of, spec_of
 from postertui.runs.store.parse import apply_lines
 from postertui.runs.store.run import Run
+from postertui.system.crash_log import log_traceback
 from postertui.system.errors import UserError
+from postertui.system.regular_files import open_regular
 
 #: Up to so many runs that do not change by themselves are checked in each refresh; of more, so many
 #: in turn. A program that changes such a run counts up the folder's change counter, and then all
@@ -47,6 +49,7 @@ class Store:
         self._unread: set[str] = set()
         self._identities: dict[str, Identity] = {}
         self._lines: dict[str, int] = {}
+        self._unreadable_locks: set[str] = set()
         self._sizes: dict[str, int] = {}
         self._list_time: int | None = None
         self._change_count = -1
@@ -160,6 +163,29 @@ class Store:
         return differs
 
     def _refresh_run(self, name: str) -> bool:
+        """Read what is new of one run; whether it changed. Never raises for the run."""
+        try:
+            if name in self._unreadable_locks:
+                self._unreadable_locks.remove(name)
+                self._forget(name)
+                self.runs.pop(name, None)
+            return self._update_run(name)
+        except OSError as error:
+            return self._set_damaged(name, f"{error.filename}: {error.strerror}")
+        except Exception as error:
+            # Unforeseen, but of this run alone: all others are shown.
+            return self._set_damaged(name, f"{self.folder / name}: {log_traceback(error)}")
+
+    def _set_damaged(self, name: str, damage: str) -> bool:
+        before = self.runs.get(name)
+        run = Run(name, None) if before is None else before
+        self.runs[name] = run
+        run.locked = run.cancelling = run.paused = False
+        changed = before is None or before.damage != damage
+        run.damage = damage
+        return changed
+
+    def _update_run(self, name: str) -> bool:
         identity = self._identify(name)
         run = self.runs.get(name)
         changed = False
@@ -170,7 +196,11 @@ class Store:
             changed = True
         changed |= self._read_events(name, run, identity)
         is_open = not run.is_closed
-        locked = is_open and is_locked(self.folder / name)
+        try:
+            locked = is_open and is_locked(self.folder / name)
+        except OSError:
+            self._unreadable_locks.add(name)
+            raise
         cancelling = is_open and os.path.exists(f"{self._root}/{name}/{layout.CANCEL}")  # noqa: PTH110
         paused = is_open and os.path.exists(f"{self._root}/{name}/{layout.PAUSED}")  # noqa: PTH110
         changed |= (locked, cancelling, paused) != (run.locked, run.cancelling, run.paused)
@@ -197,9 +227,11 @@ class Store:
         entry = (self._cached or {}).get(name)
         if entry is None or entry.identity != identity or self._cache is None:
             return None
-        self._identities[name], self._lines[name] = identity, entry.lines
-        self._sizes[name] = identity.events[1]
-        return self._cache.run(entry)
+        run = self._cache.run(entry)
+        if run is not None:
+            self._identities[name], self._lines[name] = identity, entry.lines
+            self._sizes[name] = identity.events[1]
+        return run
 
     def _read_spec(self, name: str) -> Run:
         if not is_run_name(name):
@@ -207,7 +239,8 @@ class Store:
         try:
             spec = read_spec(self.folder / name)
         except UserError as error:
-            return Run(name, None, damage=str(error))
+            is_newer = isinstance(error, NewerSpecError)
+            return Run(name, None, damage=str(error), is_newer=is_newer)
         kind = kind_of(spec)
         return Run(name, spec_of(self._kinds.setdefault(encode(kind), kind), spec))
 
@@ -224,19 +257,28 @@ class Store:
         if identity.events[1] <= offset:
             return False
         path = self.folder / name / layout.EVENTS
+        before = lines
         try:
-            with path.open("rb") as file:
+            fd = open_regular(path, os.O_RDONLY)
+            with os.fdopen(fd, "rb") as file:
                 file.seek(offset)
-                size, count = apply_lines(run, file.read(), lines + 1)
+                rest = b""
+                while chunk := file.read(CHUNK_BYTES):
+                    rest += chunk
+                    size, count = apply_lines(run, rest, lines + 1)
+                    rest = rest[size:]
+                    offset, lines = offset + size, lines + count
         except DamagedEventsError as error:
             run.damage = run.damage or f"{path}:{error.line}: {error.reason}"
+            run.is_newer = run.is_newer or error.is_newer
             return True
         except OSError as error:
             run.damage = run.damage or f"{path}: {error.strerror}"
             return True
-        self._sizes[name], self._lines[name] = offset + size, lines + count
-        self._fresh += run.is_closed and count > 0
-        return count > 0
+        self._sizes[name], self._lines[name] = offset, lines
+        run.is_newer = run.is_newer or run.lifecycle.is_newer
+        self._fresh += run.is_closed and lines > before
+        return lines > before
 
     def _save_cache(self) -> None:
         self._fresh = 0
@@ -245,7 +287,7 @@ class Store:
         self._cache.save(
             (run, self._identities[name], self._lines[name])
             for name, run in self.runs.items()
-            if run.damage is None and run.is_closed and self._is_whole(name)
+            if run.damage is None and not run.is_newer and run.is_closed and self._is_whole(name)
         )
 
     def _is_whole(self, name: str) -> bool:

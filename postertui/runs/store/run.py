@@ -39,7 +39,8 @@ class Run:
 
     `damage` says what is wrong with the run's files; such a run is shown but not trained.
     `features` is the newest such event; `changed` is when the newest event was written;
-    `cancelling` says that the run was asked to end, `paused` to wait.
+    `cancelling` says that the run was asked to end, `paused` to wait. `is_newer`: a newer version
+    of postertui made the run; only what this version can read of it is here.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Run:
     cancelling: bool = False
     paused: bool = False
     damage: str | None = None
+    is_newer: bool = False
     changed: float = 0.0
     note: Note = field(default_factory=Note)
     buffer: EpochBuffer = field(default_factory=EpochBuffer, repr=False)
@@ -87,7 +89,7 @@ class Run:
 
     @property
     def reason(self) -> str | None:
-        """Why the run ended as it did, for people."""
+        """Why the run ended as it did, as one line to show."""
         return self.damage or (self.end or {}).get("reason")
 
     @property

@@ -22,11 +22,11 @@ from postertui.runs.transitions import CANCELLED, NewEvent, append_under_lock
 from postertui.system.atomic_files import sync
 from postertui.system.errors import UserError
 from postertui.system.processes import Process
-from postertui.system.text import strip_control_chars
+from postertui.system.text import to_single_line
 from postertui.training.accelerators import accelerators_of, device_in_use
 from postertui.training.job import checkpoints
 from postertui.training.job.log import attempt_line, end_line, epoch_line, log_to, now
-from postertui.training.job.stop_listener import StopListener
+from postertui.training.job.stop_listener import MOVED, StopListener
 
 #: How an attempt ended. `held`: another process has the run. `closed`: it had its end already.
 Outcome = Literal["done", "failed", "cancelled", "interrupted", "held", "closed", "damaged", "full"]
@@ -81,6 +81,7 @@ class Attempt:
         self, folder: Path, make_trainer: Callable[[], Trainer], listener: StopListener
     ) -> None:
         self._folder = folder
+        self._lock = RunLock(folder)
         self._make_trainer = make_trainer
         self._listener = listener
         self._writer: EventWriter
@@ -90,7 +91,7 @@ class Attempt:
         self._accelerators: tuple[str, ...] | None = None
 
     def run(self) -> Result:
-        lock = RunLock(self._folder)
+        lock = self._lock
         try:
             if not lock.acquire():
                 return Result("held", "another process trains this run")
@@ -120,6 +121,8 @@ class Attempt:
             except UserError as error:
                 return self._end("failed", str(error))
             except OSError as error:
+                if self._lock.is_displaced():
+                    return self._end("interrupted", MOVED, fault=False)
                 if error.errno in _DISK_FULL:
                     return Result("full", f"no room left on the disk of {self._folder}")
                 return self._crash(error)
@@ -201,7 +204,7 @@ class Attempt:
         if device != assigned:
             self._log(f"{assigned} was assigned, but the framework does not use it")
         self._writer.append("start", from_epoch=trained + 1, **fields, **process)
-        self._listener.begin(self._folder, self._end_at_once)
+        self._listener.begin(self._folder, self._end_at_once, self._lock.is_displaced)
 
     def _check_device(self) -> None:
         """Raise `UserError` where a GPU was asked for by name and is not used."""
@@ -235,7 +238,7 @@ class Attempt:
     def _end(self, status: Outcome, reason: str = "", **fields: Any) -> Result:
         with self._listener.writing:
             if reason:
-                fields["reason"] = " ".join(strip_control_chars(reason).split())[:500]
+                fields["reason"] = to_single_line(reason)[:500]
             # First, so that the log is whole for every reader that sees the end.
             self._log(f"{now()} {end_line(status, reason)}")
             self._writer.append("end", status=status, **fields)
@@ -250,6 +253,8 @@ class Attempt:
         self._remove_leftovers(status)
 
     def _remove_leftovers(self, status: str) -> None:
+        if self._lock.is_displaced():
+            return
         with contextlib.suppress(OSError):
             (self._folder / layout.CANCEL).unlink(missing_ok=True)
             (self._folder / layout.CHECKPOINT_TEMPORARY).unlink(missing_ok=True)

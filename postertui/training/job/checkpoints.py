@@ -24,7 +24,7 @@ def recover(run_folder: Path, events: list[Event]) -> tuple[Path | None, int]:
             entry.replace(path)
         elif entry != path and layout.is_checkpoint_file(entry.name):
             entry.unlink()
-    if newest and path.is_file():
+    if newest and path.is_file() and not path.is_symlink():
         return path, newest
     path.unlink(missing_ok=True)
     return None, 0
@@ -34,6 +34,8 @@ def draft(run_folder: Path, epoch: int, save: Callable[[Path], None]) -> Path:
     """Write the state after `epoch` beside the current checkpoint, durably."""
     temporary = run_folder / layout.CHECKPOINT_TEMPORARY
     path = run_folder / layout.checkpoint_draft(epoch)
+    # A link that lay here would lead the trainer to write elsewhere.
+    temporary.unlink(missing_ok=True)
     try:
         save(temporary)
         fd = os.open(temporary, os.O_RDWR | os.O_CLOEXEC)

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from postertui.runs.spec import RunSpec
-from postertui.system.text import strip_control_chars
+from postertui.system.regular_files import open_regular
+from postertui.system.text import strip_control_chars, to_single_line
 
 
 def attempt_line(spec: RunSpec, attempt: int, first_epoch: int, device: str) -> str:
     """The first line: `attempt 2 on cpu: Comedy, base, seed 0, from epoch 8 of 10`."""
-    what = f"{spec.genre}, {spec.variant.name}, seed {spec.seed}"
+    what = to_single_line(f"{spec.genre}, {spec.variant.name}, seed {spec.seed}")
     epochs = f"from epoch {first_epoch} of {spec.variant.epochs}"
     return f"attempt {attempt} on {device}: {what}, {epochs}"
 
@@ -62,7 +63,7 @@ def log_to(path: Path) -> Iterator[Callable[[str], None]]:
     Yields a function that writes a line there. A line for which the disk has no room is left out;
     the events record that the disk is full.
     """
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    fd = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     with os.fdopen(fd, "ab", buffering=0) as log:
         originals = [os.dup(1), os.dup(2)]
 

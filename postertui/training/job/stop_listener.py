@@ -25,13 +25,17 @@ CANCEL_TIMEOUT = 5.0
 WRITE_TIMEOUT = 6.0
 
 
+#: Why a run is interrupted whose folder is no longer at its path.
+MOVED = "the run's folder was moved or removed"
+
+
 class StopListener:
     """A thread that ends the process when that cannot wait for the epoch's end.
 
     `writing` is held while an epoch is recorded, so that the process never exits in the middle of
-    it. Between `begin(run, write_end)` and `end()`, a cancelled run that has not ended after
-    `CANCEL_TIMEOUT`, or a SIGTERM or SIGINT, calls `write_end(status, reason)` and ends the
-    process; without a run, a signal just ends it.
+    it. Between `begin` and `end`, three things write the run's end and end the process: a SIGTERM
+    or SIGINT, a folder that was moved, and a request to cancel after `CANCEL_TIMEOUT`. Without a
+    run, a signal just ends it.
     """
 
     def __init__(self) -> None:
@@ -51,11 +55,17 @@ class StopListener:
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         threading.Thread(target=self._listen, name="stop listener", daemon=True).start()
 
-    def begin(self, run: Path, write_end: Callable[[str, str], None]) -> None:
-        """Listen for `run` from now on."""
+    def begin(
+        self,
+        run: Path,
+        write_end: Callable[[str, str], None],
+        is_displaced: Callable[[], bool],
+    ) -> None:
+        """Listen for `run` from now on; `is_displaced` says that its folder is no longer there."""
         self.cancelled.clear()
         self.paused.clear()
         self._cancelled_at = None
+        self._is_displaced = is_displaced
         self._run, self._write_end = run, write_end
 
     def end(self) -> None:
@@ -70,6 +80,8 @@ class StopListener:
                 if number in (signal.SIGTERM, signal.SIGINT):
                     self._exit("interrupted", f"stopped by {signal.Signals(number).name}", 143)
             run = self._run
+            if run is not None and self._is_displaced():
+                self._exit("interrupted", MOVED, 1)
             if run is not None and (run / layout.PAUSED).exists():
                 self.paused.set()
             if run is not None and (run / layout.CANCEL).exists():

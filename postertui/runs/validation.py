@@ -1,0 +1,144 @@
+"""What a run's spec and events may hold: the bounds that every other module relies on.
+
+They are checked once, when a run is read. Beyond them lie numbers whose squares are infinite, times
+that no calendar has, counts that no column of integers can hold. A field that this version does
+not know is not checked.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from postertui.system.version import __version__
+
+#: The format of `run.json` and of events that this version writes.
+FORMAT_VERSION = 1
+
+#: The largest magnitude of a number; its square is still finite.
+MAX_NUMBER = 1e100
+
+#: The end of the year 9999, in seconds since 1970.
+MAX_TIME = 253_402_300_799.0
+
+#: More epochs than any run has; metrics and memory grow with the epochs that are there.
+MAX_EPOCHS = 10_000_000
+
+MAX_TEXT = 100_000
+
+#: The largest integer that a column of floats holds exactly.
+MAX_COUNT = 1 << 53
+
+Number = Annotated[float, msgspec.Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
+Time = Annotated[float, msgspec.Meta(ge=0, le=MAX_TIME)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e10)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
+WholeNumber = Annotated[float, msgspec.Meta(ge=0, le=MAX_COUNT)]
+EpochNumber = Annotated[int, msgspec.Meta(ge=1, le=MAX_EPOCHS)]
+AttemptNumber = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
+
+
+class _AnyEvent(msgspec.Struct):
+    event: Text
+    attempt: AttemptNumber
+    v: Count = FORMAT_VERSION
+    seq: Count = 0
+    time: Time = 0.0
+
+
+class _Start(_AnyEvent):
+    from_epoch: EpochNumber = 1
+    device: Text | None = None
+    host: Text | None = None
+    boot: Text | None = None
+    pid: Count | None = None
+    started: Count | None = None
+
+
+class _Features(_AnyEvent):
+    cohort: Count = 0
+    done: Count = 0
+    total: Count = 0
+
+
+class _End(_AnyEvent):
+    status: Literal["done", "failed", "cancelled", "interrupted"] = "failed"
+    reason: Text | None = None
+    fault: bool | None = None
+    cause: Text | None = None
+    log: list[Text] | None = None
+
+
+_TYPES: dict[str, Any] = {"start": _Start, "features": _Features, "end": _End}
+
+
+def check_event(event: dict[str, Any]) -> None:
+    """Raise `ValueError`, saying which field, where `event` is not one that can be relied on."""
+    kind = event.get("event")
+    msgspec.convert(event, _AnyEvent)
+    if kind == "epoch":
+        msgspec.convert(event, _epoch_line())
+    elif kind == "end" and "status" not in event:
+        raise ValueError("Object missing required field `status`")
+    elif isinstance(kind, str) and kind in _TYPES:
+        msgspec.convert(event, _TYPES[kind])
+
+
+@functools.cache
+def _epoch_line() -> Any:
+    # The store's package imports the events, which import this.
+    from postertui.runs.store.columns import EpochLine
+
+    return EpochLine
+
+
+def check_spec(spec: msgspec.Struct) -> None:
+    """Raise `ValueError`, saying which field, where a `RunSpec` holds what no run can have."""
+    values = msgspec.to_builtins(spec)
+    _check_value(values, "")
+    for name in ("train_base_rate", "test_base_rate", "val_base_rate"):
+        rate = values.get(name)
+        if rate is not None and not 0 <= rate <= 1:
+            raise ValueError(f"{name}: {rate:g} is not a share of posters")
+    if not 0 <= values["created"] <= MAX_TIME:
+        raise ValueError(f"created: {values['created']:g} is not a time")
+    for name, cohorts in values.items():
+        if name.endswith("_cohorts") and not all(0 <= digit <= 9 for digit in cohorts):
+            raise ValueError(f"{name}: a cohort is a digit")
+    for name in ("epochs", "batch_size"):
+        number = values["variant"][name]
+        if not 0 <= number <= MAX_EPOCHS:
+            raise ValueError(f"{name}: {number} is out of range")
+
+
+def _check_value(value: Any, where: str) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_value(key, where or "a key")
+            _check_value(item, key)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check_value(item, where)
+    elif isinstance(value, str):
+        if len(value) > MAX_TEXT or "\0" in value:
+            raise ValueError(f"{where}: a text that is too long, or holds a NUL")
+    elif isinstance(value, int | float) and not (
+        abs(value) <= (MAX_COUNT if isinstance(value, int) else MAX_NUMBER) and math.isfinite(value)
+    ):
+        raise ValueError(f"{where}: a number out of range")
+
+
+def is_newer_version(version: str) -> bool:
+    """Whether `version` of postertui is newer than the one that runs; False where unclear."""
+    theirs, ours = _version_numbers(version), _version_numbers(__version__)
+    return theirs is not None and ours is not None and theirs > ours
+
+
+def _version_numbers(version: str) -> tuple[int, ...] | None:
+    parts = version.split("+")[0].split(".")
+    numbers = tuple(int(part) for part in parts if part.isdecimal() and len(part) < 10)
+    return numbers if len(numbers) == len(parts) else None

@@ -1,0 +1,93 @@
+"""Files of a folder that another program or another user may have prepared.
+
+Such a folder is data: a link in it is never followed, and a pipe, a device or a folder in the place
+of a file is an error at once instead of a wait without end. A file must belong to the user, or to
+the owner of the folder that it lies in.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from postertui.system.errors import UserError
+
+T = TypeVar("T")
+
+#: A JSON file that is larger is refused unread.
+MAX_JSON_BYTES = 1 << 20
+
+
+def open_regular(path: Path, flags: int, mode: int = 0o600) -> int:
+    """Open a regular file and return its descriptor; a new one gets `mode`.
+
+    Raises `OSError` with the path, also for a link, a pipe, a device, a folder, and a file of an
+    owner who is neither the user nor the folder's owner.
+    """
+    guards = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    try:
+        fd = os.open(path, flags | guards, mode)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _refused(errno.ELOOP, "is a link, which is not followed", path) from None
+        if error.errno == errno.ENXIO:
+            raise _refused(errno.ENXIO, "is not a regular file", path) from None
+        raise
+    try:
+        check_regular(os.fstat(fd), path)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def check_regular(status: os.stat_result, path: Path) -> None:
+    """Raise `OSError` where `open_regular` would refuse the file at `path` that has `status`."""
+    if stat.S_ISDIR(status.st_mode):
+        raise _refused(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if stat.S_ISLNK(status.st_mode):
+        raise _refused(errno.ELOOP, "is a link, which is not followed", path)
+    if not stat.S_ISREG(status.st_mode):
+        raise _refused(errno.ENXIO, "is not a regular file", path)
+    if status.st_uid not in (os.geteuid(), 0) and status.st_uid != path.parent.stat().st_uid:
+        raise _refused(errno.EPERM, "belongs to another user than its folder", path)
+
+
+def read_regular(path: Path, max_bytes: int) -> bytes:
+    """The content of a regular file. Raises `OSError`, also where it is larger than `max_bytes`."""
+    fd = open_regular(path, os.O_RDONLY)
+    with os.fdopen(fd, "rb") as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise _refused(errno.EFBIG, f"is larger than {max_bytes:,} bytes", path)
+    return data
+
+
+def touch_regular(path: Path) -> None:
+    """Make an empty file, or leave the regular one that is there. Raises `OSError`."""
+    os.close(open_regular(path, os.O_WRONLY | os.O_CREAT))
+
+
+def read_json(path: Path, model: type[T], what: str) -> T:
+    """The content of the JSON file at `path` as `model`; `what` names it in messages.
+
+    Raises `FileNotFoundError` where there is none, and `UserError` naming the file where it cannot
+    be read or is anything else.
+    """
+    try:
+        return msgspec.json.decode(read_regular(path, MAX_JSON_BYTES), type=model)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not {what}: {error}") from None
+
+
+def _refused(number: int, reason: str, path: Path) -> OSError:
+    return OSError(number, reason, os.fspath(path))

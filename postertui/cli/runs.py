@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import Counter
@@ -16,6 +17,7 @@ from postertui.cli.selection import open_store, query_argument, select
 from postertui.cli.streams import say
 from postertui.runs import layout
 from postertui.system.errors import UserError
+from postertui.system.regular_files import open_regular
 from postertui.system.text import pluralize
 
 if TYPE_CHECKING:
@@ -90,11 +92,15 @@ def log_command(query: tuple[str, ...], lines: int | None, follow: bool, runs: P
 def _open_log(path: Path, *, even_empty: bool) -> BinaryIO | None:
     """The log; None where nothing was ever printed."""
     try:
-        return path.open("rb") if even_empty or path.stat().st_size else None
+        file = os.fdopen(open_regular(path, os.O_RDONLY), "rb")
     except FileNotFoundError:
         return None
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}", exit_code=1) from None
+    if even_empty or os.fstat(file.fileno()).st_size:
+        return file
+    file.close()
+    return None
 
 
 def run_lines(runs: Sequence[Run]) -> Iterator[str]:
@@ -121,9 +127,9 @@ def _shown_score(value: float | None) -> str:
 
 
 def shown_state(run: Run) -> str:
-    """The run's state, or what hides it: damaged, cancelling, paused."""
+    """The run's state, or what hides it: damaged, newer, cancelling, paused."""
     if run.damage is not None:
-        return "damaged"
+        return "newer" if run.is_newer else "damaged"
     if run.cancelling and not run.is_closed:
         return "cancelling"
     if run.paused and run.state in ("queued", "interrupted"):

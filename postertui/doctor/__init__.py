@@ -30,6 +30,16 @@ def examine(runs: Path, data: Path, *, repair: bool = False) -> Iterator[Finding
     yield from check_data(data)
     yield from check_folder(runs)
     if runs.is_dir():
-        yield from check_processes(runs, repair=repair)
-        yield from check_runs(runs, repair=repair)
+        from postertui.runs.store import Store
+
+        store = Store(runs, cache=False)
+        try:
+            store.refresh()
+        except OSError as error:
+            yield Finding(
+                "runs", "wrong", f"{error.filename or runs}: {error.strerror}", "mend its mode"
+            )
+            return
+        yield from check_processes(store, repair=repair)
+        yield from check_runs(store, repair=repair)
         yield from check_leftovers(runs, repair=repair)

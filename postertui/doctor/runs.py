@@ -16,8 +16,7 @@ from postertui.runs.lock import is_locked
 from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
 from postertui.system.finding import Finding
-from postertui.system.locks import is_held
-from postertui.system.text import pluralize, strip_control_chars
+from postertui.system.text import pluralize, strip_control_chars, to_single_line
 
 if TYPE_CHECKING:
     from postertui.runs.store import Store
@@ -27,18 +26,19 @@ if TYPE_CHECKING:
 STALE_AFTER = 3600.0
 
 
-def check_processes(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
-    """The supervisor and the jobs of `runs`; jobs that neither belong to it nor train are ended."""
-    from postertui.runs.store import Store
+def check_processes(store: Store, *, repair: bool = False) -> Iterator[Finding]:
+    """The supervisor and the jobs of the folder that `store` has read.
+
+    With `repair`, jobs that neither belong to the supervisor nor train are ended.
+    """
     from postertui.supervisor import requests
 
-    store = Store(runs)
+    runs = store.folder
     try:
-        store.refresh()
         status = requests.status(runs, open_runs=sum(run.is_waiting for run in store.runs.values()))
-        held = is_held(runs / layout.SUPERVISOR_LOCK)
-    except OSError as error:
-        yield Finding("processes", "wrong", f"{error.filename}: {error.strerror}", "mend its mode")
+        held = requests.has_supervisor(runs)
+    except UserError as error:
+        yield Finding("processes", "wrong", str(error), "mend its mode, or remove it")
         return
     if status.running:
         yield Finding(
@@ -76,32 +76,34 @@ def check_processes(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
             )
 
 
-def check_runs(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
+def check_runs(store: Store, *, repair: bool = False) -> Iterator[Finding]:
     """Runs that cannot be read; the others are counted."""
-    from postertui.runs.store import Store
-
-    store = Store(runs, cache=False)
-    try:
-        store.refresh()
-    except OSError as error:
-        yield Finding("runs", "wrong", f"{error.filename}: {error.strerror}", "mend its mode")
-        return
-    damaged = [run for run in store.runs.values() if run.damage is not None]
-    readable = len(store.runs) - len(damaged)
-    yield Finding("runs", "ok", f"{readable} of {len(store.runs)} runs can be read")
-    for run in sorted(damaged, key=lambda run: run.name):
-        problem = " ".join(strip_control_chars(run.damage or "").split())
-        yield _move_or_report(runs, runs / run.name, problem, repair)
+    runs = sorted(store.runs.values(), key=lambda run: run.name)
+    newer = [run for run in runs if run.is_newer]
+    damaged = [run for run in runs if run.damage is not None and not run.is_newer]
+    readable = len(runs) - len(damaged) - len(newer)
+    yield Finding("runs", "ok", f"{readable} of {len(runs)} runs can be read")
+    for run in newer:
+        problem = run.damage or f"{store.folder / run.name}: made by a newer version of postertui"
+        yield Finding("runs", "note", to_single_line(problem), "upgrade postertui to train it")
+    for run in damaged:
+        problem = to_single_line(run.damage or "")
+        yield _move_or_report(store.folder, store.folder / run.name, problem, repair)
 
 
 def check_leftovers(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
-    """Notes that cannot be read, and drafts that a crash left."""
+    """Notes and settings that cannot be read, and drafts that a crash left."""
     from postertui.runs.notes import read_notes
+    from postertui.supervisor.folder import check_settings
 
     try:
         read_notes(runs)
     except UserError as error:
         yield _move_or_report(runs, runs / layout.NOTES, str(error), repair)
+    try:
+        check_settings(runs)
+    except UserError as error:
+        yield _move_or_report(runs, runs / layout.SETTINGS, str(error), repair)
     limit = time.time() - STALE_AFTER
     drafts = [p for p in runs.glob(f"{DRAFT_PREFIX}*") if p.lstat().st_mtime < limit]
     for draft in drafts if repair else ():
@@ -130,7 +132,7 @@ def move_aside(runs: Path, path: Path) -> Path:
 def _move_or_report(runs: Path, path: Path, problem: str, repair: bool) -> Finding:
     if not repair:
         return Finding("runs", "wrong", problem, "`postertui doctor --repair` moves it aside")
-    if path.is_dir() and is_locked(path):
+    if path.is_dir() and _is_locked(path):
         return Finding("runs", "wrong", problem, "a job works on it; cancel it first")
     try:
         target = move_aside(runs, path)
@@ -140,6 +142,14 @@ def _move_or_report(runs: Path, path: Path, problem: str, repair: bool) -> Findi
         )
     name = strip_control_chars(path.name)
     return Finding("runs", "ok", f"moved {name} to {target.parent}: {problem}")
+
+
+def _is_locked(run_folder: Path) -> bool:
+    try:
+        return is_locked(run_folder)
+    except OSError:
+        # Its lock is no file that a job could hold.
+        return False
 
 
 def _check_settings(status: Status) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ import msgspec
 
 from postertui.runs.validation import FORMAT_VERSION, MAX_NUMBER, check_event
 from postertui.system.regular_files import open_regular
+from postertui.system.text import describe_error
 
 Event = dict[str, Any]
 
@@ -97,13 +98,14 @@ def parse_event(line: bytes, number: int) -> Event:
     try:
         event = _decode(line)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise DamagedEventsError(number, str(error)) from None
+        raise DamagedEventsError(number, describe_error(error)) from None
     try:
         check_event(event)
     except (msgspec.MsgspecError, ValueError) as error:
         if is_newer_format(event):
-            raise NewerEventsError(number, f"made by a newer version: {error}") from None
-        raise DamagedEventsError(number, str(error)) from None
+            reason = f"made by a newer version: {describe_error(error)}"
+            raise NewerEventsError(number, reason) from None
+        raise DamagedEventsError(number, describe_error(error)) from None
     return event
 
 

@@ -19,7 +19,7 @@ from postertui.study import Mode, RandomKey, Variant
 from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
 from postertui.system.regular_files import MAX_JSON_BYTES, read_regular
-from postertui.system.text import slugify
+from postertui.system.text import describe_error, slugify
 
 #: How `data_fingerprint` begins for a run that was imported, or that a program of its own writes.
 IMPORTED_DATA = "imported-"
@@ -182,8 +182,9 @@ def parse_spec(data: bytes) -> RunSpec:
         check_spec(spec)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         if _is_newer(data):
-            raise NewerSpecError(f"made by a newer version of postertui: {error}") from None
-        raise ValueError(str(error)) from None
+            reason = f"made by a newer version of postertui: {describe_error(error)}"
+            raise NewerSpecError(reason) from None
+        raise ValueError(describe_error(error)) from None
     if spec.v > FORMAT_VERSION:
         raise NewerSpecError(f"made by a newer version of postertui (format {spec.v})")
     return spec

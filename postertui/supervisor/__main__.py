@@ -22,6 +22,7 @@ from postertui.supervisor.backends.local import LocalJobs
 from postertui.supervisor.backends.memory import memory_budget
 from postertui.supervisor.service import Supervisor
 from postertui.supervisor.starting import HELD
+from postertui.system.crash_log import log_traceback
 from postertui.system.errors import UserError
 from postertui.system.locks import FileLock
 from postertui.system.regular_files import open_regular
@@ -82,6 +83,9 @@ def serve(folder: Path, jobs: int | None, report_fd: int | None, *, stay: bool =
         return 1
     except UserError as error:
         _report(report_fd, f"{error}\n".encode())
+        return 1
+    except Exception as error:
+        _report(report_fd, f"{log_traceback(error)}\n".encode())
         return 1
     _handle_signals(supervisor)
     _report(report_fd, b"ready")

@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -20,6 +20,10 @@ from postertui.system.regular_files import open_regular, read_json
 DeviceRequest = Literal["auto", "cpu", "gpu"]
 
 
+#: More jobs than any machine can hold; how many this one can, see `devices.max_jobs`.
+MAX_JOBS = 10_000
+
+
 class Settings(msgspec.Struct, frozen=True):
     """What clients requested of the supervisor. `jobs`: at a time per GPU, or on the CPU.
 
@@ -27,9 +31,9 @@ class Settings(msgspec.Struct, frozen=True):
     GPU that a run takes there; `device` what to train on here, None where no client has said.
     """
 
-    jobs: int | None = None
-    on: str | None = None
-    gpu: float | None = None
+    jobs: Annotated[int, msgspec.Meta(ge=1, le=MAX_JOBS)] | None = None
+    on: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
+    gpu: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
     device: DeviceRequest | None = None
 
 
@@ -79,8 +83,16 @@ def read_status(folder: Path) -> Status:
 def read_settings(folder: Path) -> Settings:
     """What clients requested; the defaults where nothing was, or where it cannot be read."""
     try:
-        return read_json(folder / layout.SETTINGS, Settings, "settings")
-    except (OSError, UserError):
+        return check_settings(folder)
+    except UserError:
+        return Settings()
+
+
+def check_settings(folder: Path) -> Settings:
+    """What clients requested. Raises `UserError` where the file is damaged."""
+    try:
+        return read_json(folder / layout.SETTINGS, Settings, "settings (mend or remove them)")
+    except FileNotFoundError:
         return Settings()
 
 

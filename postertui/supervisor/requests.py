@@ -125,6 +125,15 @@ def notify(folder: Path) -> None:
     files.notify(folder)
 
 
+def has_supervisor(folder: Path) -> bool:
+    """Whether a supervisor is at work on `folder`.
+
+    Raises `UserError` where its lock is not a file that can be opened.
+    """
+    with _os_errors_explained(folder):
+        return is_held(folder / layout.SUPERVISOR_LOCK)
+
+
 def ensure_supervisor(
     folder: Path,
     *,
@@ -165,13 +174,13 @@ def ensure_supervisor(
             gpu=before.gpu if gpu is None else gpu,
             device=before.device if device is None else device,
         )
-        if requested.on != before.on and is_held(folder / layout.SUPERVISOR_LOCK):
+        if requested.on != before.on and has_supervisor(folder):
             where = before.on or "this machine"
             raise UserError(f"{folder}: runs are being trained on {where}; stop them first")
         if requested != before:
             write_atomic(folder / layout.SETTINGS, msgspec.json.encode(requested) + b"\n")
     files.notify(folder)
-    if is_held(folder / layout.SUPERVISOR_LOCK):
+    if has_supervisor(folder):
         return False
     with _os_errors_explained(folder):
         return start_kept(folder, jobs) if keep else start_detached(folder, jobs)
@@ -197,10 +206,10 @@ def ignored_settings(folder: Path, device: DeviceRequest | None = None) -> list[
 def stop_supervisor(folder: Path, patience: float = 10.0) -> bool:
     """Stop the supervisor and its jobs; what they trained can be resumed. True when it is gone."""
     process = files.read_status(folder).process
-    if process is not None and is_held(folder / layout.SUPERVISOR_LOCK):
+    if process is not None and has_supervisor(folder):
         process.signal(signal.SIGTERM)
     deadline = time.monotonic() + patience
-    while is_held(folder / layout.SUPERVISOR_LOCK):
+    while has_supervisor(folder):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
@@ -213,7 +222,11 @@ def status(folder: Path, open_runs: int | None = None) -> Status:
     `open_runs` is how many runs are queued or interrupted, where the caller has read them.
     """
     written = files.read_status(folder)
-    if not is_held(folder / layout.SUPERVISOR_LOCK):
+    try:
+        supervised = has_supervisor(folder)
+    except UserError as error:
+        return Status(queued=written.queued, waiting=str(error))
+    if not supervised:
         waiting = unattended_message(folder, written, open_runs)
         if is_paused(folder):
             waiting = "paused; `postertui resume` goes on"
@@ -320,6 +333,7 @@ __all__ = [
     "Status",
     "cancel",
     "ensure_supervisor",
+    "has_supervisor",
     "is_paused",
     "notify",
     "pause",

@@ -16,6 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from postertui.system.errors import UserError
+from postertui.system.text import describe_error
 
 T = TypeVar("T")
 
@@ -86,7 +87,7 @@ def read_json(path: Path, model: type[T], what: str) -> T:
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not {what}: {error}") from None
+        raise UserError(f"{path}: not {what}: {describe_error(error)}") from None
 
 
 def _refused(number: int, reason: str, path: Path) -> OSError:

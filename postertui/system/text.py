@@ -20,9 +20,15 @@ def strip_control_chars(text: str) -> str:
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def to_single_line(text: str) -> str:
-    """`text` without control characters, its blanks and line breaks as single spaces."""
-    return " ".join(strip_control_chars(text).split())
+def to_single_line(text: str, limit: int = 10_000) -> str:
+    """`text` on one line of at most `limit` characters, without control characters."""
+    line = " ".join(strip_control_chars(text).split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def describe_error(error: Exception) -> str:
+    """An error's message on one line of readable length, whatever it quotes."""
+    return to_single_line(str(error), 300)
 
 
 def pluralize(number: int, noun: str) -> str:

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from postertui.cli import cli
 from postertui.doctor.runs import check_processes
 from postertui.runs import layout
+from postertui.runs.store import Store
 from postertui.supervisor import folder as files
 from postertui.supervisor import requests
 from postertui.system.atomic_files import write_atomic
@@ -30,11 +31,17 @@ from tests.support.supervisor import (
 )
 
 
+def read_store(folder: Path) -> Store:
+    store = Store(folder, cache=False)
+    store.refresh()
+    return store
+
+
 def said_everywhere(folder: Path) -> str:
     """What `runs` and `doctor` say, which is the same."""
     result = CliRunner().invoke(cli, ["runs", "--runs", str(folder)], standalone_mode=False)
     [by_runs] = [x for x in result.stderr.splitlines() if x.startswith("Waiting: ")]
-    by_doctor = [finding.text for finding in check_processes(folder)]
+    by_doctor = [finding.text for finding in check_processes(read_store(folder))]
     assert by_runs.removeprefix("Waiting: ") in by_doctor
     return by_runs
 
@@ -128,7 +135,7 @@ def test_settings_that_do_not_count_are_told(folder: Path, monkeypatch: pytest.M
             "--device cpu does not count: no --device does",
         ]
         assert f"(pid {supervisor_of(folder).pid})" in lines[3]
-        told = " ".join(finding.text for finding in check_processes(folder))
+        told = " ".join(finding.text for finding in check_processes(read_store(folder)))
         assert "the supervisor goes by: 1 runs at a time" in told
         assert "4000 MB for each job" in told
         # What makes them count: pause, the end of what runs, resume.

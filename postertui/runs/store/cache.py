@@ -52,11 +52,15 @@ _CHECKSUM_BYTES = 4
 MAX_INDEX_BYTES = 1 << 30
 
 
+#: Inode, size and time of change in nanoseconds.
+FileIdentity = tuple[int, int, int]
+
+
 class Identity(NamedTuple):
     """The content of a run's two files, as far as the file system tells."""
 
-    events: tuple[int, int, int]
-    spec: tuple[int, int, int]
+    events: FileIdentity
+    spec: FileIdentity
 
 
 class CachedRun(msgspec.Struct, array_like=True, gc=False):

@@ -9,6 +9,7 @@ import msgspec
 from postertui.runs.events import MAX_LINE_BYTES, TOO_LONG, DamagedEventsError, parse_event
 from postertui.runs.store.columns import EpochLine, rows_of
 from postertui.runs.store.run import Run
+from postertui.system.text import describe_error
 
 _decode_epoch = msgspec.json.Decoder(EpochLine).decode
 
@@ -40,7 +41,7 @@ def apply_lines(run: Run, data: bytes, first_line: int) -> tuple[int, int]:
             _flush(run, gathered)
             run.apply(event)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise DamagedEventsError(number, str(error)) from None
+        raise DamagedEventsError(number, describe_error(error)) from None
     finally:
         _flush(run, gathered)
     return end, len(lines)

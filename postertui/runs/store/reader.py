@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import stat
 import time
 from pathlib import Path
 
@@ -14,12 +15,12 @@ from postertui.runs.events import CHUNK_BYTES, DamagedEventsError
 from postertui.runs.lock import is_locked
 from postertui.runs.notes import Note, read_notes
 from postertui.runs.spec import NewerSpecError, RunSpec, is_run_name, list_runs, read_spec
-from postertui.runs.store.cache import Cache, CachedRun, Identity, kind_of, spec_of
+from postertui.runs.store.cache import Cache, CachedRun, FileIdentity, Identity, kind_of, spec_of
 from postertui.runs.store.parse import apply_lines
 from postertui.runs.store.run import Run
 from postertui.system.crash_log import log_traceback
 from postertui.system.errors import UserError
-from postertui.system.regular_files import open_regular
+from postertui.system.regular_files import check_regular, open_regular
 
 #: Up to so many runs that do not change by themselves are checked in each refresh; of more, so many
 #: in turn. A program that changes such a run counts up the folder's change counter, and then all
@@ -31,6 +32,7 @@ SAVE_AFTER_RUNS = 200
 SAVE_AFTER_SECONDS = 0.3
 
 _NO_FILE = (0, 0, 0)
+_UNREADABLE = Identity((-1, -1, -1), (-1, -1, -1))
 
 
 class Store:
@@ -49,7 +51,6 @@ class Store:
         self._unread: set[str] = set()
         self._identities: dict[str, Identity] = {}
         self._lines: dict[str, int] = {}
-        self._unreadable_locks: set[str] = set()
         self._sizes: dict[str, int] = {}
         self._list_time: int | None = None
         self._change_count = -1
@@ -94,7 +95,10 @@ class Store:
 
     def _refresh_notes(self, changed: set[str]) -> set[str]:
         """Give runs their notes; the names of those whose note changed."""
-        identity = _identity(f"{self._root}/{layout.NOTES}")
+        try:
+            identity = _identity(f"{self._root}/{layout.NOTES}")
+        except OSError:
+            identity = _NO_FILE
         candidates = changed
         if identity != self._notes_identity:
             self._notes_identity = identity
@@ -164,26 +168,19 @@ class Store:
 
     def _refresh_run(self, name: str) -> bool:
         """Read what is new of one run; whether it changed. Never raises for the run."""
+        before = self.runs.get(name)
         try:
-            if name in self._unreadable_locks:
-                self._unreadable_locks.remove(name)
-                self._forget(name)
-                self.runs.pop(name, None)
             return self._update_run(name)
         except OSError as error:
-            return self._set_damaged(name, f"{error.filename}: {error.strerror}")
+            damage = f"{error.filename}: {error.strerror}"
         except Exception as error:
             # Unforeseen, but of this run alone: all others are shown.
-            return self._set_damaged(name, f"{self.folder / name}: {log_traceback(error)}")
-
-    def _set_damaged(self, name: str, damage: str) -> bool:
-        before = self.runs.get(name)
-        run = Run(name, None) if before is None else before
-        self.runs[name] = run
-        run.locked = run.cancelling = run.paused = False
-        changed = before is None or before.damage != damage
-        run.damage = damage
-        return changed
+            damage = f"{self.folder / name}: {log_traceback(error)}"
+        run = self.runs.setdefault(name, Run(name, None))
+        run.damage, run.locked, run.cancelling, run.paused = damage, False, False, False
+        # With no file's identity, the run is read anew at each refresh.
+        self._identities[name] = _UNREADABLE
+        return before is None or before.damage != damage
 
     def _update_run(self, name: str) -> bool:
         identity = self._identify(name)
@@ -196,11 +193,7 @@ class Store:
             changed = True
         changed |= self._read_events(name, run, identity)
         is_open = not run.is_closed
-        try:
-            locked = is_open and is_locked(self.folder / name)
-        except OSError:
-            self._unreadable_locks.add(name)
-            raise
+        locked = is_open and is_locked(self.folder / name)
         cancelling = is_open and os.path.exists(f"{self._root}/{name}/{layout.CANCEL}")  # noqa: PTH110
         paused = is_open and os.path.exists(f"{self._root}/{name}/{layout.PAUSED}")  # noqa: PTH110
         changed |= (locked, cancelling, paused) != (run.locked, run.cancelling, run.paused)
@@ -294,9 +287,12 @@ class Store:
         return name in self._lines and self._identities[name].events[1] == self._sizes[name]
 
 
-def _identity(path: str) -> tuple[int, int, int]:
+def _identity(path: str) -> FileIdentity:
+    """What changes when the file at `path` does. Raises `OSError` where it is no regular file."""
     try:
-        stat = os.stat(path)  # noqa: PTH116
+        status = os.lstat(path)
     except OSError:
         return _NO_FILE
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+    if not stat.S_ISREG(status.st_mode):
+        check_regular(status, Path(path))
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,0 +1,223 @@
+"""One bad run is one bad run, whatever its files hold: everything else reads and trains on.
+
+Run folders are generated: a good run whose `run.json` or events have values of other types and
+sizes, or whose files are pipes, folders, links or rubbish. Each is given to the store, the history
+table, the dashboard's views, the command line, `doctor` and the supervisor.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from postertui.cli import cli
+from postertui.dashboard.live.view import view_of
+from postertui.doctor import examine
+from postertui.history.from_runs import history_table
+from postertui.runs import layout
+from postertui.runs.events import encode_event
+from postertui.runs.store import Store
+from postertui.supervisor import requests
+from postertui.supervisor.service import Supervisor
+from tests.support.supervisor import make_spec, queue
+from tests.support.thread_schedules import ThreadJobs
+
+CASES = Path(__file__).resolve().parents[3] / "shared" / "data" / "cases"
+
+DEEP = "@deep@"
+HUGE = "@huge@"
+
+#: Values that a JSON file may hold where another was meant.
+NASTY: list[Any] = [
+    None, True, -5, 0, 1.5, 10**30, -(10**30), 2**63, 1e300, -1e300, "", "x" * 200_000,
+    "\x1b[31mred\x1b[0m", "a\nb\x07", "\u202e\0", [], {}, [[]], {"a": {"b": 1}}, DEEP, HUGE,
+    "of the future", ["a"] * 1000, "../../etc", "nan",
+]  # fmt: skip
+
+FILES = [
+    layout.SPEC, layout.EVENTS, layout.LOCK, layout.LOG, layout.CANCEL, layout.PAUSED,
+    layout.PRIORITY, layout.CHECKPOINT,
+]  # fmt: skip
+KINDS = ["pipe", "folder", "link", "loop", "empty", "zeros", "rubbish", "deep", "long line"]
+
+
+def good_events() -> list[dict[str, Any]]:
+    lines = [
+        encode_event(0, 1, "start", {"from_epoch": 1, "device": "cpu", "host": "h"}, 1.0),
+        encode_event(1, 1, "features", {"cohort": 0, "done": 1, "total": 2}, 1.5),
+        encode_event(2, 1, "epoch", {"epoch": 1, "train_loss": 0.5, "test_tp": 3}, 2.0),
+        encode_event(3, 1, "end", {"status": "interrupted", "reason": "stopped"}, 3.0),
+    ]  # fmt: skip
+    return [json.loads(line) for line in lines]
+
+
+def paths_in(value: Any, prefix: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The place of every value in a JSON document."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in items:
+        yield (*prefix, key)
+        if isinstance(item, dict | list):
+            yield from paths_in(item, (*prefix, key))
+
+
+def dump(value: Any) -> str:
+    text = json.dumps(value)
+    return text.replace(f'"{DEEP}"', "[" * 100_000 + "]" * 100_000).replace(f'"{HUGE}"', "1e999")
+
+
+def put(document: Any, path: tuple[Any, ...], value: Any, *, remove: bool) -> None:
+    for key in path[:-1]:
+        document = document[key]
+    if remove:
+        del document[path[-1]]
+    else:
+        document[path[-1]] = value
+
+
+@contextmanager
+def two_runs() -> Iterator[tuple[Path, str, str]]:
+    """A runs folder with a good queued run and one to spoil; their names."""
+    root = Path(tempfile.mkdtemp(prefix="bad-runs-"))
+    folder = root / "runs"
+    try:
+        good, bad = queue(folder, make_spec("Good"), make_spec("Bad"))
+        (folder / bad / layout.EVENTS).write_text(
+            "".join(dump(event) + "\n" for event in good_events())
+        )
+        yield folder, good, bad
+    finally:
+        shutil.rmtree(root)
+
+
+def assert_only_one_is_bad(folder: Path, good: str, bad: str) -> str | None:
+    """Everything reads the folder and goes on with `good`; what is wrong with `bad`."""
+    store = Store(folder, cache=False)
+    store.refresh()
+    assert store.runs.keys() == {good, bad}
+    assert store.runs[good].state == "queued"
+    for run in store.runs.values():
+        json.dumps(run.record())
+        view = view_of(run)
+        assert view.reason.isprintable()
+        assert view.genre.isprintable()
+    damage = store.runs[bad].damage
+    if damage is not None:
+        assert bad in damage, "the message names the file"
+    history_table(store.runs.values())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder.parent / "state"))
+        for command in (["runs"], ["runs", "--json"], ["log", bad]):
+            result = CliRunner().invoke(cli, [*command, "--runs", str(folder)])
+            assert result.exception is None or isinstance(result.exception, SystemExit | Exception)
+            assert "Traceback" not in result.output
+            assert "unexpected" not in result.output, result.output
+        found = [f for f in examine(folder, folder.parent / "none") if f.area == "runs"]
+        told = " ".join(f.text for f in found if f.status in ("wrong", "note"))
+        assert (damage is None) == (bad not in told), told
+
+        supervisor = Supervisor(folder, ThreadJobs(folder, [], capacity=0))
+        supervisor.scan()
+        assert good in supervisor._waiting
+        assert supervisor.step(0)
+        outcome = requests.cancel(folder, [good])
+        assert outcome == {good: "done"}
+    return damage
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_values_of_a_spec(data: st.DataObject) -> None:
+    with two_runs() as (folder, good, bad):
+        path = folder / bad / layout.SPEC
+        spec = json.loads(path.read_text())
+        for _ in range(data.draw(st.integers(1, 2))):
+            where = data.draw(st.sampled_from(sorted(paths_in(spec), key=str)))
+            remove = data.draw(st.booleans())
+            put(spec, where, data.draw(st.sampled_from(NASTY)), remove=remove)
+        path.write_text(dump(spec))
+        assert_only_one_is_bad(folder, good, bad)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_values_of_events(data: st.DataObject) -> None:
+    with two_runs() as (folder, good, bad):
+        events: list[Any] = good_events()
+        for _ in range(data.draw(st.integers(1, 2))):
+            where = data.draw(st.sampled_from(sorted(paths_in(events), key=str)))
+            value = data.draw(st.sampled_from(NASTY))
+            put(events, where, value, remove=len(where) > 1 and data.draw(st.booleans()))
+        (folder / bad / layout.EVENTS).write_text("".join(dump(e) + "\n" for e in events))
+        assert_only_one_is_bad(folder, good, bad)
+
+
+def spoil_file(path: Path, kind: str) -> None:
+    """Put something of `kind` in the place of the file at `path`."""
+    path.unlink(missing_ok=True)
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "link":
+            (path.parent.parent.parent / "outside").write_text("{}")
+            path.symlink_to("../../outside")
+        case "loop":
+            path.symlink_to(path.name)
+        case "empty":
+            path.touch()
+        case "zeros":
+            path.write_bytes(bytes(100_000))
+        case "rubbish":
+            path.write_bytes(b"\xff\xfe\x00\x1b[31m\n" * 100)
+        case "deep":
+            path.write_text("[" * 100_000 + "\n")
+        case "long line":
+            path.write_text('{"event":"epoch","attempt":1,"x":"' + "x" * (3 << 20))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("file", FILES)
+def test_kinds_of_files(file: str, kind: str) -> None:
+    with two_runs() as (folder, good, bad):
+        spoil_file(folder / bad / file, kind)
+        damage = assert_only_one_is_bad(folder, good, bad)
+        if file == layout.SPEC or (file == layout.EVENTS and kind not in ("empty", "zeros")):
+            assert damage is not None
+        outside = folder.parent / "outside"
+        assert not outside.exists() or outside.read_text() == "{}", "no link was followed"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "file",
+    [layout.NOTES, layout.SETTINGS, layout.CHANGE_COUNTER, layout.SUPERVISOR_STATUS, layout.CACHE],
+)
+def test_files_beside_the_runs(file: str, kind: str) -> None:
+    with two_runs() as (folder, good, bad):
+        spoil_file(folder / file, kind)
+        assert assert_only_one_is_bad(folder, good, bad) is None
+
+
+@pytest.mark.parametrize("name", ["bad-run-event", "bad-run-reason"])
+def test_cases(name: str, tmp_path: Path) -> None:
+    if not (CASES / name).is_dir():
+        pytest.skip(f"no {name} beside the checkout")
+    shutil.copytree(CASES / name / "runs", tmp_path / "runs")
+    store = Store(tmp_path / "runs")
+    store.refresh()
+    damaged = [run for run in store.runs.values() if run.damage]
+    assert [run.name.split("--")[0] for run in damaged] == ["victim"]
+    assert "events.jsonl:" in (damaged[0].damage or "")

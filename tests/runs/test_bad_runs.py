@@ -7,6 +7,7 @@ table, the dashboard's views, the command line, `doctor` and the supervisor.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
@@ -82,7 +83,7 @@ def put(document: Any, path: tuple[Any, ...], value: Any, *, remove: bool) -> No
     if remove:
         del document[path[-1]]
     else:
-        document[path[-1]] = value
+        document[path[-1]] = copy.deepcopy(value)
 
 
 @contextmanager

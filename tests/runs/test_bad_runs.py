@@ -137,7 +137,7 @@ def assert_only_one_is_bad(folder: Path, good: str, bad: str) -> str | None:
     return damage
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_values_of_a_spec(data: st.DataObject) -> None:
     with two_runs() as (folder, good, bad):
@@ -151,7 +151,7 @@ def test_values_of_a_spec(data: st.DataObject) -> None:
         assert_only_one_is_bad(folder, good, bad)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_values_of_events(data: st.DataObject) -> None:
     with two_runs() as (folder, good, bad):

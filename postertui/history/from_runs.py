@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from postertui.history.schema import SCHEMA
-from postertui.runs.store.columns import COLUMNS
+from postertui.runs.epoch_line import COLUMNS
 from postertui.runs.store.run import Run
 
 

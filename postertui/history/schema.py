@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from postertui.published.facts import BASE_RATES
-from postertui.runs.store.columns import SCORES
+from postertui.runs.epoch_line import SCORES
 
 PUBLISHED_SCHEMA: dict[str, type[pl.DataType]] = {
     "Regularizer": pl.String,

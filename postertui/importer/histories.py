@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from postertui.data.weights import Weights
 from postertui.history.schema import DEFAULTS, SCHEMA, SETTING
 from postertui.published.naming import variant_from_2017
+from postertui.runs.bounds import FORMAT_VERSION
 from postertui.runs.events import encode_event
 from postertui.runs.spec import IMPORTED_DATA, RunSpec, is_run_name
 from postertui.runs.store import METRICS
-from postertui.runs.validation import FORMAT_VERSION
 from postertui.system.version import __version__
 
 #: The columns that differ from epoch to epoch, in the order of their events.

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from postertui.predictions.ranking import rank
 from postertui.predictions.scores import best_threshold, score_cohort
-from postertui.runs.store.columns import SCORES
+from postertui.runs.epoch_line import SCORES
 
 
 def score_columns(

@@ -251,7 +251,7 @@ class LoggedRun:
 
     def _fields(self, values: Mapping[str, float]) -> dict[str, Any]:
         """The fields of an `epoch` event: known columns by name, others in `extra`."""
-        from postertui.runs.store.columns import METRICS
+        from postertui.runs.epoch_line import METRICS
 
         if not values.keys() <= self._columns.keys():
             names = dict.fromkeys([*self._columns, *values])

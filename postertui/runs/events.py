@@ -21,7 +21,8 @@ from typing import Any, Self
 
 import msgspec
 
-from postertui.runs.validation import FORMAT_VERSION, MAX_NUMBER, check_event
+from postertui.runs.bounds import FORMAT_VERSION, MAX_NUMBER
+from postertui.runs.validation import check_event
 from postertui.system.regular_files import open_regular
 from postertui.system.text import describe_error
 

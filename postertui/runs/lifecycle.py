@@ -10,8 +10,8 @@ from socket import gethostname
 from typing import Literal, Self
 
 from postertui.runs import layout
+from postertui.runs.bounds import FORMAT_VERSION
 from postertui.runs.events import Event, read_events_from
-from postertui.runs.validation import FORMAT_VERSION
 from postertui.system.processes import boot_id
 from postertui.system.regular_files import open_regular
 

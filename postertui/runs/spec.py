@@ -14,7 +14,8 @@ import msgspec
 
 from postertui.data.weights import Weights
 from postertui.runs import layout
-from postertui.runs.validation import FORMAT_VERSION, check_spec, is_newer_version
+from postertui.runs.bounds import FORMAT_VERSION
+from postertui.runs.validation import check_spec, is_newer_version
 from postertui.study import Mode, RandomKey, Variant
 from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError

@@ -7,39 +7,26 @@ not know is not checked.
 
 from __future__ import annotations
 
-import functools
 import math
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
+from postertui.runs.bounds import (
+    FORMAT_VERSION,
+    MAX_COUNT,
+    MAX_EPOCHS,
+    MAX_NUMBER,
+    MAX_TEXT,
+    MAX_TIME,
+    AttemptNumber,
+    Count,
+    EpochNumber,
+    Text,
+    Time,
+)
+from postertui.runs.epoch_line import EpochLine
 from postertui.system.version import __version__
-
-#: The format of `run.json` and of events that this version writes.
-FORMAT_VERSION = 1
-
-#: The largest magnitude of a number; its square is still finite.
-MAX_NUMBER = 1e100
-
-#: The end of the year 9999, in seconds since 1970.
-MAX_TIME = 253_402_300_799.0
-
-#: More epochs than any run has; metrics and memory grow with the epochs that are there.
-MAX_EPOCHS = 10_000_000
-
-MAX_TEXT = 100_000
-
-#: The largest integer that a column of floats holds exactly.
-MAX_COUNT = 1 << 53
-
-Number = Annotated[float, msgspec.Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
-Time = Annotated[float, msgspec.Meta(ge=0, le=MAX_TIME)]
-Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e10)]
-Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
-WholeNumber = Annotated[float, msgspec.Meta(ge=0, le=MAX_COUNT)]
-EpochNumber = Annotated[int, msgspec.Meta(ge=1, le=MAX_EPOCHS)]
-AttemptNumber = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
-Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
 
 
 class _AnyEvent(msgspec.Struct):
@@ -81,19 +68,11 @@ def check_event(event: dict[str, Any]) -> None:
     kind = event.get("event")
     msgspec.convert(event, _AnyEvent)
     if kind == "epoch":
-        msgspec.convert(event, _epoch_line())
+        msgspec.convert(event, EpochLine)
     elif kind == "end" and "status" not in event:
         raise ValueError("Object missing required field `status`")
     elif isinstance(kind, str) and kind in _TYPES:
         msgspec.convert(event, _TYPES[kind])
-
-
-@functools.cache
-def _epoch_line() -> Any:
-    # The store's package imports the events, which import this.
-    from postertui.runs.store.columns import EpochLine
-
-    return EpochLine
 
 
 def check_spec(spec: msgspec.Struct) -> None:

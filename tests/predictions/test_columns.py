@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics
 
 from postertui.predictions.columns import score_columns
-from postertui.runs.store.columns import SCORES
+from postertui.runs.epoch_line import SCORES
 from tests.support.predictions import make_predictions
 
 

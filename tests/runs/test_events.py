@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from postertui.runs.bounds import MAX_NUMBER
 from postertui.runs.events import DamagedEventsError, EventWriter, encode_event, parse_events
-from postertui.runs.validation import MAX_NUMBER
 
 scalars = st.one_of(
     st.floats(), st.integers(-(2**53), 2**53), st.booleans(), st.none(), st.text(max_size=20)

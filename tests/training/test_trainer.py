@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from postertui.data.dataset import Dataset
+from postertui.runs.epoch_line import SCORES
 from postertui.runs.store import METRICS
-from postertui.runs.store.columns import SCORES
 from postertui.system.errors import UserError
 from postertui.training import networks
 from postertui.training.backend import to_device

@@ -5,7 +5,8 @@ little more than a hundred megabytes of pages that the system may drop again, an
 runs in `runs/.cache`, which can be deleted at any time.
 """
 
-from postertui.runs.store.columns import COLUMNS, METRICS, Epochs
+from postertui.runs.epoch_line import COLUMNS, METRICS
+from postertui.runs.store.columns import Epochs
 from postertui.runs.store.reader import Store
 from postertui.runs.store.run import SETTINGS, Run
 

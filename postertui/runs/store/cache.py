@@ -30,9 +30,10 @@ import numpy as np
 from msgspec.structs import replace
 
 from postertui.runs import layout
+from postertui.runs.epoch_line import COLUMNS
 from postertui.runs.lifecycle import RunLifecycle
 from postertui.runs.spec import RunSpec
-from postertui.runs.store.columns import COLUMNS, EpochBuffer, Rows
+from postertui.runs.store.columns import EpochBuffer, Rows
 from postertui.runs.store.run import Run
 from postertui.system.atomic_files import write_atomic
 from postertui.system.locks import FileLock

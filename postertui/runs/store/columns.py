@@ -10,74 +10,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from postertui.runs.epoch_line import BOOLEANS, COLUMNS, WHOLE
 from postertui.runs.events import Event
-from postertui.runs.validation import (
-    AttemptNumber,
-    EpochNumber,
-    Number,
-    Seconds,
-    Time,
-    WholeNumber,
-)
-
-_SIDES = ("train", "test")
-
-#: What follows from posters' probabilities: the threshold chosen on validation, and how good they
-#: are in either cohort.
-SCORES: tuple[str, ...] = (
-    "threshold",
-    *(
-        f"{cohort}_{score}"
-        for cohort in ("val", "test")
-        for score in ("ap", "auroc", "brier", "precision", "recall", "fscore_threshold")
-    ),
-)
-
-#: The history table's columns that differ from epoch to epoch, as an `epoch` event carries them.
-METRICS: tuple[str, ...] = (
-    *(f"{side}_{m}" for side in _SIDES for m in ("loss", "accuracy", "fscore")),
-    *(f"{side}_fscore_{kind}" for side in _SIDES for kind in ("soft", "hard")),
-    *(f"{side}_{cell}" for side in _SIDES for cell in ("tp", "fp", "fn", "tn")),
-    "empty_batches",
-    "test_empty_batches",
-    "learning_rate",
-    "seconds",
-    "dead",
-    *SCORES,
-)
-
-#: What is kept of an epoch, as floats: NaN where it is undefined or was not recorded.
-COLUMNS: tuple[str, ...] = ("epoch", "attempt", "time", *METRICS)
 
 _INDEX = {name: i for i, name in enumerate(COLUMNS)}
 _EPOCH = _INDEX["epoch"]
-_BOOLEANS = {"dead"}
-_WHOLE = {"epoch", "attempt", "empty_batches", "test_empty_batches"} | {
-    f"{side}_{cell}" for side in _SIDES for cell in ("tp", "fp", "fn", "tn")
-}
 
 Rows = NDArray[np.float64]
-
-_types: dict[str, Any] = {
-    **dict.fromkeys(_WHOLE, WholeNumber | None),
-    "epoch": EpochNumber,
-    "attempt": AttemptNumber,
-    "time": Time | None,
-    "seconds": Seconds | None,
-    "dead": bool | None,
-}
-
-#: One `epoch` line, its fields in the order of `COLUMNS`.
-EpochLine = msgspec.defstruct(
-    "EpochLine",
-    [
-        (name, _types[name])
-        if name in ("epoch", "attempt")
-        else (name, _types.get(name, Number | None), None)
-        for name in COLUMNS
-    ],
-    gc=False,
-)
 
 
 def rows_of(lines: Sequence[Any]) -> Rows:
@@ -168,9 +107,9 @@ class Epochs(Sequence[Event]):
 def _python(name: str, value: float) -> Any:
     if value != value:
         return None
-    if name in _WHOLE:
+    if name in WHOLE:
         return int(value)
-    return bool(value) if name in _BOOLEANS else value
+    return bool(value) if name in BOOLEANS else value
 
 
 class EpochBuffer:

@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from postertui.runs.epoch_line import EpochLine
 from postertui.runs.events import MAX_LINE_BYTES, TOO_LONG, DamagedEventsError, parse_event
-from postertui.runs.store.columns import EpochLine, rows_of
+from postertui.runs.store.columns import rows_of
 from postertui.runs.store.run import Run
 from postertui.system.text import describe_error
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from postertui.runs.epoch_line import COLUMNS
 from postertui.runs.events import Event
 from postertui.runs.lifecycle import RunLifecycle, State, first_replaced_epoch
 from postertui.runs.notes import Note
 from postertui.runs.spec import RunSpec
-from postertui.runs.store.columns import COLUMNS, EpochBuffer, Epochs, Rows
+from postertui.runs.store.columns import EpochBuffer, Epochs, Rows
 
 #: What a run's record says of its spec.
 SETTINGS: dict[str, Callable[[RunSpec], Any]] = {

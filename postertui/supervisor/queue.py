@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import heapq
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -44,3 +46,53 @@ def in_order(waiting: Iterable[QueuedRun], current: str | None = None) -> list[Q
             e.run,
         ),
     )
+
+
+class RunQueue:
+    """The runs that wait, by name. The first of `in_order` is found without sorting them all."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, QueuedRun] = {}
+        # Each heap may hold entries that are gone or replaced; they leave it when they come up.
+        self._heaps: dict[tuple[int, str], list[tuple[float, str, int, QueuedRun]]] = {}
+        self._puts = itertools.count()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, run: object) -> bool:
+        return run in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def get(self, run: str) -> QueuedRun | None:
+        """The run's entry; None where it does not wait."""
+        return self._entries.get(run)
+
+    def put(self, entry: QueuedRun) -> None:
+        """Add the entry, or replace the one of the same run."""
+        if self._entries.get(entry.run) == entry:
+            return
+        self._entries[entry.run] = entry
+        if not entry.paused:
+            heap = self._heaps.setdefault((entry.priority, entry.genre), [])
+            heapq.heappush(heap, (entry.created, entry.run, next(self._puts), entry))
+
+    def remove(self, run: str) -> None:
+        """Remove the run, if it waits."""
+        self._entries.pop(run, None)
+
+    def first(self, current: str | None = None) -> QueuedRun | None:
+        """The run to start next; None where all are paused, or there are none."""
+        tops = []
+        for key, heap in list(self._heaps.items()):
+            while heap and self._entries.get(heap[0][1]) is not heap[0][-1]:
+                heapq.heappop(heap)
+            if heap:
+                tops.append(heap[0][-1])
+            else:
+                del self._heaps[key]
+        return min(
+            tops, key=lambda e: (-e.priority, e.genre != current, e.created, e.genre), default=None
+        )

@@ -33,7 +33,7 @@ from postertui.supervisor.probe import (
     read_priority,
     run_identity,
 )
-from postertui.supervisor.queue import QueuedRun, in_order
+from postertui.supervisor.queue import QueuedRun, RunQueue
 from postertui.supervisor.stall import ActiveRun, StallLimits
 from postertui.system.atomic_files import write_atomic
 from postertui.system.crash_log import log_traceback
@@ -72,7 +72,7 @@ class Supervisor:
         self._folder = folder
         self._backend = backend
         self._limits = limits or StallLimits.from_environment()
-        self._waiting: dict[str, QueuedRun] = {}
+        self._waiting = RunQueue()
         self._identities: dict[str, RunIdentity] = {}
         self._closed: dict[str, RunIdentity] = {}
         self._submitted: dict[str, ActiveRun] = {}
@@ -204,7 +204,7 @@ class Supervisor:
     def _is_idle(self) -> bool:
         if self._submitted or self._adopted or self._unrecorded:
             return False
-        return self._is_paused() or all(entry.paused for entry in self._waiting.values())
+        return self._is_paused() or self._waiting.first() is None
 
     def _is_paused(self) -> bool:
         return (self._folder / layout.QUEUE_PAUSED).exists()
@@ -220,8 +220,8 @@ class Supervisor:
         if (jobs := files.read_settings(self._folder).jobs) is not None:
             self._backend.resize(jobs)
         names = {name for name in list_runs(self._folder) if is_run_name(name)}
-        for gone in self._waiting.keys() - names:
-            del self._waiting[gone]
+        for gone in set(self._waiting) - names:
+            self._waiting.remove(gone)
         for name in names - self._submitted.keys() - self._adopted.keys() - self._unrecorded.keys():
             self._refresh_run(name)
 
@@ -237,7 +237,8 @@ class Supervisor:
 
         Readers show it as damaged, and `postertui doctor --repair` moves it aside.
         """
-        for runs in (self._waiting, self._submitted, self._adopted, self._unrecorded):
+        self._waiting.remove(name)
+        for runs in (self._submitted, self._adopted, self._unrecorded):
             runs.pop(name, None)
         with contextlib.suppress(OSError):
             self._closed[name] = run_identity(self._folder / name)
@@ -255,12 +256,13 @@ class Supervisor:
         identity = run_identity(path)
         if self._closed.get(name) == identity:
             return
-        queued = self._waiting.pop(name, None)
+        queued = self._waiting.get(name)
         if queued is not None and self._identities.get(name) == identity:
-            self._waiting[name] = replace(
-                queued, priority=read_priority(path), paused=is_paused(path)
-            )
+            priority, paused = read_priority(path), is_paused(path)
+            if (priority, paused) != (queued.priority, queued.paused):
+                self._waiting.put(replace(queued, priority=priority, paused=paused))
             return
+        self._waiting.remove(name)
         self._identities[name] = identity
         if ends_closed(path / layout.EVENTS):
             self._closed[name] = identity
@@ -277,13 +279,15 @@ class Supervisor:
         elif lifecycle.is_started:
             self._record_loss(name, "its job was lost", fault=True, silent=False)
         else:
-            self._waiting[name] = QueuedRun(
-                name,
-                spec.genre,
-                spec.created,
-                read_priority(path),
-                lifecycle.needs_exclusive_device,
-                is_paused(path),
+            self._waiting.put(
+                QueuedRun(
+                    name,
+                    spec.genre,
+                    spec.created,
+                    read_priority(path),
+                    lifecycle.needs_exclusive_device,
+                    is_paused(path),
+                )
             )
 
     # Jobs
@@ -292,16 +296,14 @@ class Supervisor:
         if self._full or self._is_paused() or not self._backend.capacity():
             return
         room = self._backend.capacity() - len(self._adopted)
-        for entry in in_order(self._waiting.values(), self._genre):
-            if room <= 0:
-                return
+        while room > 0 and (entry := self._waiting.first(self._genre)) is not None:
             has_device = self._backend.capacity(exclusive=entry.exclusive)
             if not has_device or (entry.exclusive and self._adopted):
                 # A run that waits for a whole device is not overtaken, or it would wait for ever.
                 return
             room -= 1
             self._genre = entry.genre
-            del self._waiting[entry.run]
+            self._waiting.remove(entry.run)
             self._submitted[entry.run] = ActiveRun.observe(self._folder / entry.run)
             try:
                 self._backend.submit(entry.run, exclusive=entry.exclusive)

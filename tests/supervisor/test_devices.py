@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from postertui.supervisor.backends import devices, local
 from postertui.supervisor.backends.devices import DeviceChoice, Slot, make_slots
 from postertui.supervisor.backends.local import LocalJobs, job_environment
-from postertui.supervisor.queue import QueuedRun, in_order
+from postertui.supervisor.queue import QueuedRun, RunQueue, in_order
 from tests.support.supervisor import assert_as_if_undisturbed, events_of, make_spec, queue
 
 entries = st.lists(
@@ -44,6 +45,38 @@ def test_order_is_by_priority_then_genre_by_genre(
         for genre in firsts:
             times = [e.created for e in order if (e.priority, e.genre) == (level, genre)]
             assert times == sorted(times)
+
+
+@given(
+    changes=st.lists(
+        st.one_of(
+            st.builds(
+                QueuedRun,
+                run=st.sampled_from("abcdef"),
+                genre=st.sampled_from("ABC"),
+                created=st.integers(0, 3),
+                priority=st.integers(0, 1),
+                paused=st.booleans(),
+            ),
+            st.sampled_from("abcdef"),
+        ),
+        max_size=30,
+    ),
+    current=st.sampled_from(["A", None]),
+)
+def test_the_first_of_a_queue_is_the_first_in_order(
+    changes: list[QueuedRun | str], current: str | None
+) -> None:
+    queued, waiting = RunQueue(), dict[str, QueuedRun]()
+    for change in changes:
+        if isinstance(change, QueuedRun):
+            queued.put(change)
+            waiting[change.run] = change
+        else:
+            queued.remove(change)
+            waiting.pop(change, None)
+        assert queued.first(current) == next(iter(in_order(waiting.values(), current)), None)
+        assert set(queued) == set(waiting)
 
 
 def test_jobs_on_the_cpu_are_one_per_core_unless_said_otherwise() -> None:
@@ -109,3 +142,22 @@ def test_job_that_has_grown_is_replaced(
     assert len(set(pids)) == 2
     assert os.getpid() not in pids
     assert_as_if_undisturbed(folder, tmp_path, *specs)
+
+
+def test_what_another_shape_needs_is_no_growth(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from postertui.study import Variant
+    from postertui.supervisor.service import Supervisor
+
+    sizes = iter([100 << 20])
+    monkeypatch.setattr(local, "memory_of", lambda _: next(sizes, 2 << 30))
+    monkeypatch.setattr(local, "MEMORY_INTERVAL", 1e9)
+    wide = Variant(name="wide", fc1=4096, epochs=1)
+    others = [make_spec("Drama", seed=seed, epochs=1) for seed in range(3)]
+    others = [msgspec.structs.replace(spec, variant=wide) for spec in others]
+    names = queue(folder, make_spec("Comedy", epochs=1), *others)
+    supervisor = Supervisor(folder, LocalJobs(folder, jobs=1))
+    supervisor.run()
+    supervisor.finish()
+    assert len({events_of(folder, name)[0]["pid"] for name in names}) == 1

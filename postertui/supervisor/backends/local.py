@@ -11,12 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from postertui.runs.spec import read_spec
 from postertui.supervisor.backends.base import Assignment, RunReport
 from postertui.supervisor.backends.devices import (
     FRAMEWORK_DEFAULTS,
@@ -27,13 +28,18 @@ from postertui.supervisor.backends.devices import (
 )
 from postertui.supervisor.backends.memory import MemoryBudget
 from postertui.supervisor.folder import DeviceRequest
+from postertui.system.errors import UserError
 from postertui.system.processes import memory_of
 
 #: A job is replaced after this many runs, because the memory of a warm TensorFlow grows.
 MAX_RUNS = 200
 
-#: It is also replaced once its memory exceeds that after its first run by this much, in bytes.
+#: It is also replaced once its memory has grown by this much, in bytes, over runs of shapes that it
+#: had trained before: what a new shape needs is no leak.
 MAX_GROWTH = 1 << 30
+
+#: Hyper-parameters that are arguments of compiled code, not parts of it.
+_NO_SHAPE = {"name", "family", "strength", "learning_rate", "schedule", "epochs", "early_stopping"}
 
 #: In a job's environment: the runs folder that it works for.
 RUNS_FOLDER_VARIABLE = "POSTERTUI_RUNS_FOLDER"
@@ -51,7 +57,9 @@ class _Job:
     run: str | None = None
     exclusive: bool = False
     runs: int = 0
-    first_memory: int | None = None
+    shape: str = ""
+    known_shapes: set[str] = field(default_factory=set)
+    settled_memory: int = 0
     memory: int | None = None
     kill_reason: str = ""
     is_retiring: bool = False
@@ -120,10 +128,21 @@ class LocalJobs:
         if job is None:
             job = self._start(slot)
         job.run, job.exclusive = run, exclusive
+        job.shape = self._shape_of(run)
         message = {"run": os.fspath(self._folder / run)}
         # The pidfd reports a job that has already exited.
         with contextlib.suppress(OSError):
             job.socket.send(msgspec.json.encode(message))
+
+    def _shape_of(self, run: str) -> str:
+        """What the run has in common with those that need no more memory than it does."""
+        try:
+            spec = read_spec(self._folder / run)
+        except (UserError, OSError):
+            return ""
+        variant = msgspec.structs.asdict(spec.variant)
+        shape = {name: value for name, value in variant.items() if name not in _NO_SHAPE}
+        return repr((shape, spec.data_fingerprint, spec.train_cohorts, spec.test_cohorts))
 
     def kill(self, run: str, reason: str) -> None:
         for job in self._jobs:
@@ -237,12 +256,14 @@ class LocalJobs:
             job.memory = memory_of(job.process.pid)
             if run is not None:
                 yield RunReport(run, message["kind"], message.get("reason", ""))
-            job.first_memory = job.first_memory or job.memory
+            if job.shape not in job.known_shapes:
+                job.known_shapes.add(job.shape)
+                job.settled_memory = max(job.settled_memory, job.memory or 0)
             if message.get("leaving") or self._needs_recycling(job):
                 self._retire(job)
 
     def _needs_recycling(self, job: _Job) -> bool:
-        growth = (job.memory or 0) - (job.first_memory or 0)
+        growth = (job.memory or 0) - job.settled_memory
         return job.runs >= self._max_runs or growth > MAX_GROWTH or job.slot not in self._slots
 
     def _retire(self, job: _Job) -> None:

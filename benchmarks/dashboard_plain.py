@@ -13,8 +13,8 @@ from textual.containers import Grid
 from textual.message import Message
 from textual.widgets import Static
 
-from postertui.dashboard.live.feed import Feed
-from postertui.dashboard.live.view import RunView
+from postertui.dashboard.state.feed import RunFeed
+from postertui.dashboard.state.run_view import RunView
 
 ACROSS, DOWN = 4, 5
 
@@ -34,7 +34,7 @@ class PlainApp(App[None]):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self.feed = Feed(folder, lambda: self.post_message(Changed()))
+        self.feed = RunFeed(folder, lambda: self.post_message(Changed()))
         self.cells: dict[str, Static] = {}
 
     def compose(self) -> ComposeResult:

@@ -81,13 +81,13 @@ def main() -> None:
 
         app = PlainApp(folder)
     else:
-        from postertui.dashboard.memory import Config
-        from postertui.dashboard.options import Options
         from postertui.dashboard.setup import Setup
         from postertui.dashboard.start import make_app
+        from postertui.dashboard.state.persistence import UserConfig
+        from postertui.dashboard.state.view_options import ViewOptions
 
         setup = Setup(runs=folder, data=folder / "none", out=folder / "none")
-        app = make_app(setup, Options(layout=kind), Config())  # type: ignore[arg-type]
+        app = make_app(setup, ViewOptions(layout=kind), UserConfig())  # type: ignore[arg-type]
 
     probe.count_writes()
     asyncio.run(run(app, probe))
@@ -100,7 +100,7 @@ def state_of(app: Any) -> object:
     if main is None:
         return None
     grid = main.grid
-    return main.table._at, grid.cursor, grid.places.selected, main.focused
+    return main.table._at, grid.cursor, grid.viewport.selected, main.focused
 
 
 async def run(app: Any, probe: Probe) -> None:

@@ -238,9 +238,9 @@ def measure_jobs(folder: Path, scale: Scale) -> Measured:
 
 def measure_strip(_: Path, __: Scale) -> Measured:
     """What the dashboard's device strip reads, and how long that takes."""
-    from postertui.dashboard.watch.devices import Sampler
+    from postertui.dashboard.monitoring.devices import DeviceSampler
 
-    sampler = Sampler()
+    sampler = DeviceSampler()
     sampler.sample()
     seconds = min(seconds_of(sampler.sample) for _ in range(5))
     devices = [str(device) for device in sampler.sample()]

@@ -17,8 +17,8 @@ from pathlib import Path
 import msgspec
 
 from postertui.dashboard.app import DashboardApp
-from postertui.dashboard.options import Options
 from postertui.dashboard.setup import Setup
+from postertui.dashboard.state.view_options import ViewOptions
 from postertui.data.posters import build_dataset
 from postertui.data.synthetic import make_posters
 from postertui.runs import layout
@@ -81,7 +81,7 @@ def at_work(folder: Path) -> Iterator[None]:
 async def shoot(name: str, size: tuple[int, int], keys: tuple[str, ...], **options: object) -> str:
     """The screen as SVG after `keys`."""
     setup = Setup(Path("runs"), Path("data"), Path("reports"), study="demo")
-    app = DashboardApp(setup, Options(**options))  # type: ignore[arg-type]
+    app = DashboardApp(setup, ViewOptions(**options))  # type: ignore[arg-type]
     async with app.run_test(size=size) as pilot:
         while not app.model.loaded:
             await pilot.pause(0.05)

@@ -49,13 +49,7 @@ def test_reading_runs_needs_neither_tensorflow_nor_a_terminal() -> None:
 
 
 def test_no_file_imports_itself_by_way_of_others() -> None:
-    files = {
-        module: imported
-        for module, imported in imports().items()
-        # The dashboard's own circles are on their way out.
-        if not module.startswith("postertui.dashboard.")
-    }
-    assert find_circle(files) == []
+    assert find_circle(imports()) == []
 
 
 def test_a_circle_would_be_found() -> None:

@@ -1,47 +1,59 @@
-"""The application: it owns the feed, the model and the control, and brings screens together."""
+"""The application: it owns what screens share, opens them, and tells them what changed.
+
+The only module that names screens.
+"""
 
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
 from textual import events
 from textual.app import App, SystemCommand
-from textual.binding import Binding
 from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
 
-from postertui.dashboard.control import Control
-from postertui.dashboard.live.feed import Feed
-from postertui.dashboard.live.pace import epochs_per_second, remaining
-from postertui.dashboard.main import MainScreen
-from postertui.dashboard.memory import Config, save_view
-from postertui.dashboard.model import Model
-from postertui.dashboard.options import Options
-from postertui.dashboard.plain import PlainText
-from postertui.dashboard.safe import clean
+from postertui.dashboard.actions.help_sections import help_sections
+from postertui.dashboard.actions.palette import Command, CommandProvider, action_commands
+from postertui.dashboard.actions.registry import bindings
+from postertui.dashboard.context import Context, Severity
+from postertui.dashboard.controllers.controllers import Controllers
+from postertui.dashboard.screens.base import DashboardScreen
 from postertui.dashboard.screens.help import HelpScreen
-from postertui.dashboard.screens.palette import EverythingProvider
+from postertui.dashboard.screens.main import MainScreen
 from postertui.dashboard.setup import Setup
-from postertui.dashboard.sparing import SparingScreen
-from postertui.dashboard.theme import PALETTES, Styles, theme_of
-from postertui.dashboard.watch.announce import happenings
+from postertui.dashboard.state.announcements import find_announcements
+from postertui.dashboard.state.arrangement import Key
+from postertui.dashboard.state.assessment import Assessment
+from postertui.dashboard.state.feed import RunFeed
+from postertui.dashboard.state.persistence import UserConfig, save_view
+from postertui.dashboard.state.run_control import RunControl
+from postertui.dashboard.state.run_view import RunView
+from postertui.dashboard.state.view_model import ViewModel
+from postertui.dashboard.state.view_options import ViewOptions
+from postertui.dashboard.terminal.ascii import AsciiFilter
+from postertui.dashboard.terminal.output_diff import ScreenDiff
+from postertui.dashboard.terminal.theme import PALETTES, ThemeStyles, theme_of
 
 #: The view is written down this long after its last change.
-REMEMBER_AFTER = 1.0
+SAVE_AFTER = 1.0
 
-#: A key that changes nothing on the screen waits no longer than this.
-KEY_WAITS = 0.06
+#: A key that changes nothing on the screen is pending no longer than this.
+PENDING_KEY_TIMEOUT = 0.06
+
+T = TypeVar("T")
 
 
 class RunsChanged(Message):
-    """The feed has news. However many are posted, one is handled."""
+    """The feed has changes. However many are posted, one is handled."""
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, RunsChanged)
@@ -50,180 +62,225 @@ class RunsChanged(Message):
 class DashboardApp(App[None]):
     """The dashboard on the runs of `setup`, with the view as it was left in `options`.
 
-    `at_rest` is called each time when much has been made that stays: after the first reading, and
-    after the libraries of the analysis have been imported.
+    It is the `Shell` of the context. `at_rest` is called each time when much has been made that
+    stays: after the first reading, and after the libraries of the analysis have been imported.
     """
 
     CSS_PATH = "dashboard.tcss"
     TITLE = "postertui"
-    COMMANDS = {EverythingProvider}
-    BINDINGS = [
-        Binding("question_mark", "help", "Help", id="app.help"),
-        Binding("q", "quit", "Quit", id="app.quit"),
-        Binding("ctrl+p,colon", "command_palette", "commands", show=False, id="app.commands",
-                tooltip="everything by name"),
-        Binding("T", "next_theme", "theme", show=False, id="app.theme",
-                tooltip="dark, light, colour-blind"),
-        Binding("ctrl+l", "redraw", "redraw", show=False, id="app.redraw",
-                tooltip="the whole screen, if something else wrote on it"),
-        Binding("ctrl+z", "suspend_process", "suspend", show=False, id="app.suspend",
-                tooltip="back to the shell; `fg` returns", system=True),
-        Binding("ctrl+c", "quit", "quit", show=False, id="app.interrupt", system=True),
-    ]  # fmt: skip
+    COMMANDS = {CommandProvider}
+    BINDINGS = bindings("app")
 
     def __init__(
         self,
         setup: Setup,
-        options: Options | None = None,
-        config: Config | None = None,
+        options: ViewOptions | None = None,
+        config: UserConfig | None = None,
         *,
         at_rest: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
-        self.at_rest = at_rest
-        self.setup = setup
-        self.config = config or Config()
-        options = options or Options()
-        self.model = Model(options)
+        self._at_rest = at_rest
+        config = config or UserConfig()
+        options = options or ViewOptions()
+        self.model = ViewModel(options)
         self.model.set_filter(options.filter if setup.filter is None else setup.filter)
-        self.control = Control(setup.runs, read_only=setup.read_only)
-        self.feed = Feed(setup.runs, lambda: self.post_message(RunsChanged()))
         for name in PALETTES:
             self.register_theme(theme_of(name))
-        wanted = setup.theme or self.model.options.theme or self.config.theme
-        self.theme = wanted if wanted in PALETTES else "dark"
-        self.book = Styles(PALETTES[self.theme])
-        self.set_keymap(self.config.keys)
-        self._plain = [PlainText()] if setup.ascii_only else []
-        self._sparing = SparingScreen()
-        self._finished: deque[tuple[float, int]] = deque(maxlen=64)
-        self._remembering: Timer | None = None
-        self._pressed: float | None = None
-        self._rested = False
+        theme = setup.theme or options.theme or config.theme
+        self.theme = theme if theme in PALETTES else "dark"
+        self.set_keymap(config.keys)
+        self.context = Context(
+            setup=setup,
+            config=config,
+            model=self.model,
+            control=RunControl(setup.runs, read_only=setup.read_only),
+            feed=RunFeed(setup.runs, lambda: self.post_message(RunsChanged())),
+            styles=ThemeStyles(PALETTES[self.theme]),
+            shell=self,
+        )
+        self.controllers = Controllers(self.context)
+        self._line_filters = [AsciiFilter()] if setup.ascii_only else []
+        self._screen_diff = ScreenDiff()
+        self._saving: Timer | None = None
+        self._key_pressed: float | None = None
+        self._is_complete = False
 
     def get_default_screen(self) -> MainScreen:
-        self._main = MainScreen(self, self.model)
+        self._main = MainScreen(self.context, self.controllers)
         return self._main
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), *self._plain]
 
     @property
     def main(self) -> MainScreen:
         return self._main
 
-    @property
-    def where(self) -> str:
-        """The runs folder as the user would call it."""
-        path = str(self.setup.runs)
-        home = str(Path.home())
-        return clean(path.replace(home, "~", 1) if path.startswith(home) else path, 40)
+    def on_mount(self) -> None:
+        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw(), immediate=True)
+
+    def on_unmount(self) -> None:
+        self.context.feed.stop()
+        self.controllers.close()
+        if self._saving is not None:
+            self._save_view()
+
+    # What is sent to the terminal
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), *self._line_filters]
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         # Textual has no public place between what it drew and what it sends.
         colours = self.console._color_system or ColorSystem.TRUECOLOR
-        super()._display(screen, self._sparing.spare(renderable, self.size, colours))
-        self._pressed = None
+        super()._display(screen, self._screen_diff.diff(renderable, self.size, colours))
+        self._key_pressed = None
+
+    def action_redraw(self) -> None:
+        self._screen_diff.invalidate()
+        self.screen.refresh(layout=True)
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key):
-            self._pressed = time.monotonic()
+            self._key_pressed = time.monotonic()
         await super().on_event(event)
 
+    # The shell
+
     @property
-    def key_waits(self) -> bool:
-        """Whether a key was pressed just now and nothing has been shown since."""
-        return self._pressed is not None and time.monotonic() - self._pressed < KEY_WAITS
+    def has_pending_key(self) -> bool:
+        pressed = self._key_pressed
+        return pressed is not None and time.monotonic() - pressed < PENDING_KEY_TIMEOUT
 
-    def on_mount(self) -> None:
-        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw(), immediate=True)
+    def say(
+        self, text: str, severity: Severity = "information", *, title: str = "", seconds: float = 4
+    ) -> None:
+        self.notify(text, title=title, severity=severity, markup=False, timeout=seconds)
 
-    def action_redraw(self) -> None:
-        self._sparing.forget()
-        self.screen.refresh(layout=True)
+    def ring(self) -> None:
+        self.bell()
 
-    def on_unmount(self) -> None:
-        self.feed.stop()
-        if self._remembering is not None:
-            self._keep_view()
+    def ask(self, dialog: Screen[T], then: Callable[[T | None], None]) -> None:
+        self.push_screen(dialog, then)
 
-    # The runs
+    def in_thread(self, work: Callable[[], object], group: str, *, exclusive: bool = False) -> None:
+        self.run_worker(work, thread=True, group=group, exclusive=exclusive)
+
+    def from_thread(self, callback: Callable[..., object], *arguments: Any) -> None:
+        self.call_later(callback, *arguments)
+
+    def later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        return self.set_timer(seconds, callback)
+
+    def settle_memory(self) -> None:
+        self._at_rest()
+
+    # Screens
+
+    def open_run(self, run: RunView) -> None:
+        from postertui.dashboard.screens.run import RunScreen
+
+        self.push_screen(RunScreen(self.context, run))
+
+    def open_cell(self, key: Key, epoch: int | None) -> None:
+        from postertui.dashboard.screens.cell import CellScreen
+
+        self.push_screen(CellScreen(self.context, self.controllers, key, epoch))
+
+    def open_launch_form(self) -> None:
+        from postertui.dashboard.screens.launch import LaunchScreen
+
+        def started(message: str | None) -> None:
+            if message:
+                self.say(message)
+
+        self.push_screen(LaunchScreen(self.context), started)
+
+    def open_preview(self, paths: Sequence[Path]) -> None:
+        from postertui.dashboard.screens.preview import make_preview
+
+        self.push_screen(make_preview(self, paths))
+
+    def action_help(self) -> None:
+        screen = self.screen
+        if isinstance(screen, HelpScreen):
+            return
+        regions = screen.HELP_REGIONS if isinstance(screen, DashboardScreen) else ()
+        self.push_screen(HelpScreen(help_sections(regions, self.context.config.keys)))
+
+    def palette_commands(self) -> Iterator[Command]:
+        """Everything that can be done from the main screen, actions with keys first."""
+        keymap = self.context.config.keys
+        yield from self.main.action_commands(keymap)
+        yield from action_commands(("app",), keymap, lambda a: partial(self.run_action, a.command))
+        yield from self.main.choices()
+        for name in PALETTES:
+            yield Command(f"theme: {name}", partial(self.choose_theme, name))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """None of Textual's own: `CommandProvider` has them all, in this program's words."""
+        return ()
+
+    # What changed
+
+    def _screens(self) -> Iterator[DashboardScreen[Any]]:
+        return (screen for screen in self.screen_stack if isinstance(screen, DashboardScreen))
 
     def on_runs_changed(self) -> None:
         if not self.main.is_attached or not self.is_running:
             return
-        news = self.feed.drain()
-        gained = sum(
-            max(0, run.epoch - (old.epoch if old else run.epoch))
-            for name, run in news.changed.items()
-            for old in (self.model.runs.get(name),)
-        )
-        if gained:
-            self._finished.append((time.monotonic(), gained))
-        happened = happenings(self.model.runs, news.changed, news.gone)
-        self.main.take(news)
-        self.main.tell(happened)
-        for screen in self.screen_stack:
-            take_news = getattr(screen, "take_news", None)
-            if take_news is not None:
-                take_news()
-        if not self._rested and self.feed.store.is_complete:
-            self._rested = True
-            self.call_after_refresh(self.at_rest)
+        updates = self.context.feed.drain()
+        announcements = find_announcements(self.model.runs, updates.changed, updates.gone)
+        structural = self.model.update(updates)
+        for screen in self._screens():
+            screen.runs_updated(updates, structural=structural)
+        self.controllers.machine.announce(announcements)
+        if not self._is_complete and self.context.feed.store.is_complete:
+            self._is_complete = True
+            self.call_after_refresh(self._at_rest)
 
-    def pace(self) -> tuple[float | None, float | None]:
-        """Seconds until the queue is empty, and epochs a second; None where unknown."""
-        rate = epochs_per_second(list(self._finished), time.monotonic())
-        return remaining(self.model.runs.values(), rate), rate
+    def options_changed(self, options: AbstractSet[str]) -> None:
+        for screen in self._screens():
+            screen.options_changed(options)
+        self._save_view_soon()
 
-    def launch(self) -> None:
-        """Open the form that starts runs."""
-        from postertui.dashboard.launching.screen import LaunchScreen
+    def selection_changed(self) -> None:
+        for screen in self._screens():
+            screen.selection_changed()
+        self._save_view_soon()
 
-        def started(done: str | None) -> None:
-            if done:
-                self.main.say(done)
+    def marks_changed(self) -> None:
+        for screen in self._screens():
+            screen.marks_changed()
 
-        self.push_screen(LaunchScreen(self), started)
+    def assessment_ready(self, assessment: Assessment) -> None:
+        for screen in self._screens():
+            screen.assessment_ready(assessment)
 
-    # The view
+    def machine_changed(self) -> None:
+        for screen in self._screens():
+            screen.machine_changed()
 
-    def remember(self) -> None:
+    # The view between sessions
+
+    def _save_view_soon(self) -> None:
         """Keep the view for the next session, once it has come to rest."""
-        if self._remembering is not None:
-            self._remembering.stop()
-        self._remembering = self.set_timer(REMEMBER_AFTER, self._keep_view)
+        if self._saving is not None:
+            self._saving.stop()
+        self._saving = self.set_timer(SAVE_AFTER, self._save_view)
 
-    def _keep_view(self) -> None:
-        self._remembering = None
-        save_view(self.setup.runs, self.model.options)
+    def _save_view(self) -> None:
+        self._saving = None
+        save_view(self.context.setup.runs, self.model.options)
 
     def choose_theme(self, name: str) -> None:
         """Use the theme `name` from now on, and in the next session."""
         self.theme = name
-        self.book.use(PALETTES[name])
+        self.context.styles.use(PALETTES[name])
         self.model.set_options(theme=name)
-        for screen in self.screen_stack:
-            repaint = getattr(screen, "repaint", None)
-            if repaint is not None:
-                repaint()
-        self.remember()
+        for screen in self._screens():
+            screen.repaint()
+        self._save_view_soon()
 
     def action_next_theme(self) -> None:
         names = list(PALETTES)
         self.choose_theme(names[(names.index(self.theme) + 1) % len(names)])
-        self.notify(f"theme: {self.theme}", timeout=2)
-
-    def keys_of(self, binding: Binding) -> str:
-        """The binding's keys, the user's own where there are some; several with commas."""
-        return self._keymap.get(binding.id or "", binding.key)
-
-    def action_help(self) -> None:
-        from postertui.dashboard.screens.sections import help_sections
-
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(help_sections(self.main, self.screen)))
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """None of Textual's own: `EverythingProvider` has them all, in this program's words."""
-        return ()
+        self.say(f"theme: {self.theme}", seconds=2)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from postertui.system.text import to_single_line
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -20,3 +22,10 @@ class Setup:
     filter: str | None = None
     study: str = "milestone4"
     notice: str = ""
+
+    @property
+    def runs_shown(self) -> str:
+        """The runs folder as the user would call it, with `~` for their home."""
+        path, home = str(self.runs), str(Path.home())
+        short = path.replace(home, "~", 1) if path.startswith(home) else path
+        return to_single_line(short, 40)

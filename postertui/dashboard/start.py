@@ -8,16 +8,16 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from postertui.dashboard.hangup import leave_with_terminal
-from postertui.dashboard.memory import Config, config_path, load_config, load_view
 from postertui.dashboard.setup import Setup
-from postertui.dashboard.terminal_check import draw_on_standard_output, shows_utf8
+from postertui.dashboard.state.persistence import UserConfig, config_path, load_config, load_view
+from postertui.dashboard.terminal.check import draw_on_standard_output, shows_utf8
+from postertui.dashboard.terminal.hangup import leave_with_terminal
 from postertui.filters import parse
 from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
     from postertui.dashboard.app import DashboardApp
-    from postertui.dashboard.options import Options
+    from postertui.dashboard.state.view_options import ViewOptions
 
 #: The names of the themes, known without importing textual.
 THEMES = ("dark", "light", "colour-blind")
@@ -37,21 +37,21 @@ def run_dashboard(setup: Setup) -> None:
     draw_on_standard_output()
     if not setup.ascii_only and not shows_utf8():
         setup = replace(setup, ascii_only=True)
-    from postertui.dashboard.screens.keymap import check_keys
+    from postertui.dashboard.actions.keymap import check_keymap
 
     app = make_app(setup, load_view(setup.runs), config)
-    check_keys(config.keys, config_path())
+    check_keymap(config.keys, config_path())
     leave_with_terminal(sys.stdin.fileno())
     app.run(mouse=setup.mouse)
     if app.return_code:
         sys.exit(app.return_code)
 
 
-def make_app(setup: Setup, options: Options, config: Config) -> DashboardApp:
+def make_app(setup: Setup, options: ViewOptions, config: UserConfig) -> DashboardApp:
     """The app, and this process made ready for it."""
     # Read when textual is imported. Animations are noise on a slow link.
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
-    # Keys come before the threads that read and judge.
+    # Keys come before the threads that read and assess.
     sys.setswitchinterval(0.001)
     gc.disable()
     from postertui.dashboard.app import DashboardApp

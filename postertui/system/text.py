@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x1b\\|\x07|$)|[ -/]*[0-~])"
 )
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+#: C0 but tab and newline, DEL, C1, and the controls of writing direction.
+_CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_CONTROL = re.compile(f"[{_CONTROLS}]")
+#: These, and what has no width or breaks a line: joiners, selectors, separators, tags, surrogates.
+_UNPRINTABLE = re.compile(
+    f"[{_CONTROLS}\xad\u180e\u200b-\u200d\u2028\u2029\u2060-\u2065\u206a-\u206f\ufe00-\ufe0f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+_COMBINING = "\u0300-\u036f\u0483-\u0489\u20d0-\u20f0"
+_STACKED_MARKS = re.compile(f"([{_COMBINING}]{{2}})[{_COMBINING}]+")
+_BLANKS = re.compile(r"[\t\n]+")
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def strip_control_chars(text: str) -> str:
@@ -17,13 +29,27 @@ def strip_control_chars(text: str) -> str:
     itself is shown step by step.
     """
     text = _ESCAPES.sub("", text.replace("\r\n", "\n")).replace("\r", "\n")
-    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
+    return _CONTROL.sub(_REPLACEMENT, text)
 
 
-def to_single_line(text: str, limit: int = 10_000) -> str:
-    """`text` on one line of at most `limit` characters, without control characters."""
-    line = " ".join(strip_control_chars(text).split())
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+def to_single_line(text: object, limit: int = 2000) -> str:
+    """`str(text)` on one line of at most `limit` characters, each with a width of its own.
+
+    For places that count terminal cells: escape sequences are gone, tabs and newlines are blanks,
+    and what has no width or turns the direction of writing is shown as �.
+    """
+    return _to_single_line(text if isinstance(text, str) else str(text), limit)
+
+
+@lru_cache(maxsize=2048)
+def _to_single_line(text: str, limit: int) -> str:
+    # Thousands of runs share a few names.
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    if text.isascii() and text.isprintable():
+        return text
+    text = _STACKED_MARKS.sub(r"\1", _BLANKS.sub(" ", strip_control_chars(text).strip()))
+    return _UNPRINTABLE.sub(_REPLACEMENT, text)
 
 
 def describe_error(error: Exception) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from postertui.dashboard.safe import cells
+from postertui.dashboard.text_width import cells
 from postertui.supervisor import requests
 from tests.support.dashboard_driver import Driver, dashboard
 from tests.support.dashboard_runs import MadeRuns, milestone

@@ -18,7 +18,7 @@ def test_a_range_holds_its_values(values: list[float], log: bool, from_zero: boo
     assert scale.low < scale.high
     for value in values:
         if math.isfinite(value) and (value > TINY or not log):
-            assert -1e-6 <= scale.place(value) <= 1 + 1e-6
+            assert -1e-6 <= scale.fraction(value) <= 1 + 1e-6
 
 
 def test_scores_begin_at_zero_and_end_round() -> None:

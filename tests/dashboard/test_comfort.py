@@ -11,17 +11,17 @@ from rich.cells import cell_len
 from textual.command import CommandList
 from textual.widgets import Static
 
-from postertui.dashboard.charts.zoom import ZoomScreen
-from postertui.dashboard.launching.screen import LaunchScreen
-from postertui.dashboard.live.view import METRICS
-from postertui.dashboard.memory import load_config, load_view, view_path
-from postertui.dashboard.screens.first import first_steps
-from postertui.dashboard.screens.keymap import bindings, check_keys
-from postertui.dashboard.screens.palette import commands
+from postertui.dashboard.actions.keymap import check_keymap
+from postertui.dashboard.actions.registry import ACTIONS
+from postertui.dashboard.screens.cell import CellScreen
+from postertui.dashboard.screens.first_steps import first_steps
+from postertui.dashboard.screens.launch import LaunchScreen
+from postertui.dashboard.screens.run import RunScreen
 from postertui.dashboard.setup import Setup
 from postertui.dashboard.start import THEMES
-from postertui.dashboard.theme import PALETTES
-from postertui.dashboard.watch.runscreen import RunScreen
+from postertui.dashboard.state.metrics import METRICS
+from postertui.dashboard.state.persistence import load_config, load_view, view_path
+from postertui.dashboard.terminal.theme import PALETTES
 from postertui.study import load_study
 from postertui.system.errors import UserError
 from tests.support.dashboard_driver import LARGE, SMALL, both_sizes, dashboard
@@ -33,7 +33,7 @@ async def test_help_lists_every_key(made: MadeRuns, size: tuple[int, int]) -> No
     async with dashboard(made.folder, size) as d:
         await d.press("question_mark")
         seen = "\n".join(str(part.render()) for part in d.app.screen.query(Static))
-        for screen in (type(d.app.main), ZoomScreen, RunScreen, LaunchScreen):
+        for screen in (type(d.app.main), CellScreen, RunScreen, LaunchScreen):
             for binding in screen.BINDINGS:
                 assert binding.description in seen, binding  # type: ignore[union-attr]
                 assert binding.id in seen, binding  # type: ignore[union-attr, operator]
@@ -53,13 +53,13 @@ async def test_help_lists_every_key(made: MadeRuns, size: tuple[int, int]) -> No
 @both_sizes
 async def test_the_palette_has_everything(made: MadeRuns, size: tuple[int, int]) -> None:
     async with dashboard(made.folder, size) as d:
-        titles = [command.title for command in commands(d.app)]
+        titles = [command.title for command in d.app.palette_commands()]
         for label, _ in METRICS.values():
             assert f"metric: {label}" in titles
         assert "go to: Drama" in titles
         assert "theme: light" in titles
         actions = {b.action for b in type(d.app.main).BINDINGS}  # type: ignore[union-attr]
-        assert sum(command.always for command in commands(d.app)) >= len(actions) - 1
+        assert sum(command.always for command in d.app.palette_commands()) >= len(actions) - 1
         await d.press("colon")
         await d.write("metric loss")
         await d.until(lambda: d.app.screen.query_one(CommandList).option_count == 1, "one command")
@@ -70,7 +70,9 @@ async def test_the_palette_has_everything(made: MadeRuns, size: tuple[int, int])
         await d.write("go to drama")
         await d.until(lambda: d.app.screen.query_one(CommandList).option_count == 1, "one command")
         await d.press("enter")
-        await d.until(lambda: d.app.main.grid.places.selected_key == ("Drama", "base"), "the cell")
+        await d.until(
+            lambda: d.app.main.grid.viewport.selected_key == ("Drama", "base"), "the cell"
+        )
 
 
 async def test_the_footer_follows_what_has_the_keys(made: MadeRuns) -> None:
@@ -119,17 +121,17 @@ def test_a_mistake_in_the_config_is_one_line(tmp_path: Path, text: str, says: st
 
 def test_an_unknown_action_names_those_near(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no action `view.metrik`; near: view.metric"):
-        check_keys({"view.metrik": "m"}, tmp_path / "config.toml")
+        check_keymap({"view.metrik": "m"}, tmp_path / "config.toml")
     with pytest.raises(UserError, match="no key"):
-        check_keys({"view.metric": ""}, tmp_path / "config.toml")
-    check_keys({"view.metric": "x,f5"}, tmp_path / "config.toml")
+        check_keymap({"view.metric": ""}, tmp_path / "config.toml")
+    check_keymap({"view.metric": "x,f5"}, tmp_path / "config.toml")
 
 
 def test_ids_and_keys_of_the_main_screen_are_its_own() -> None:
     from postertui.dashboard.app import DashboardApp
-    from postertui.dashboard.main import MainScreen
+    from postertui.dashboard.screens.main import MainScreen
 
-    ids = [b.id for b in bindings()]
+    ids = [action.id for action in ACTIONS if action.id]
     assert len(ids) == len(set(ids))
     main = [*MainScreen.BINDINGS, *DashboardApp.BINDINGS]
     keys = [k for b in main for k in b.key.split(",")]  # type: ignore[union-attr]
@@ -233,16 +235,16 @@ async def test_without_runs_and_without_data(tmp_path: Path, size: tuple[int, in
 
 def test_first_steps_fit_the_situation(tmp_path: Path) -> None:
     setup = Setup(tmp_path / "runs", tmp_path / "data", tmp_path / "out")
-    assert "No GPU" in "\n".join(first_steps(setup, "runs", gpu=False))
-    assert "No GPU" not in "\n".join(first_steps(setup, "runs", gpu=True))
+    assert "No GPU" in "\n".join(first_steps(setup, gpu=False))
+    assert "No GPU" not in "\n".join(first_steps(setup, gpu=True))
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "dataset.json").touch()
-    ready = "\n".join(first_steps(setup, "runs", gpu=True))
+    ready = "\n".join(first_steps(setup, gpu=True))
     assert "n  chooses a study" in ready
     assert "demo" not in ready
     reading = Setup(tmp_path / "runs", tmp_path / "data", tmp_path / "out", read_only=True)
-    assert "chooses" not in "\n".join(first_steps(reading, "runs"))
-    assert all(len(line) <= 78 for line in first_steps(setup, "runs", gpu=False))
+    assert "chooses" not in "\n".join(first_steps(reading))
+    assert all(len(line) <= 78 for line in first_steps(setup, gpu=False))
 
 
 async def test_a_folder_that_cannot_be_read_is_said(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from postertui.dashboard.control import Control, ReadOnlyError
+from postertui.dashboard.state.run_control import ReadOnlyError, RunControl
 from postertui.runs.spec import read_spec
 from postertui.supervisor import requests
 from tests.support.dashboard_runs import MadeRuns
@@ -24,7 +24,7 @@ def made(tmp_path: Path) -> Iterator[MadeRuns]:
 @pytest.fixture
 def control(
     made: MadeRuns, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[Control, list[int | None]]]:
+) -> Iterator[tuple[RunControl, list[int | None]]]:
     """A control whose supervisors only count."""
     asked: list[int | None] = []
 
@@ -34,10 +34,10 @@ def control(
 
     monkeypatch.setattr(requests, "ensure_supervisor", ensure)
     monkeypatch.setenv("POSTERTUI_TRAINER", "none:None")
-    yield Control(made.folder), asked
+    yield RunControl(made.folder), asked
 
 
-def test_cancel_and_its_undo(made: MadeRuns, control: tuple[Control, list[int | None]]) -> None:
+def test_cancel_and_its_undo(made: MadeRuns, control: tuple[RunControl, list[int | None]]) -> None:
     run = made.add()
     assert control[0].cancel([run]) == "cancelled 1 run (u undoes)"
     assert states(made.folder) == {run: "cancelled"}
@@ -48,7 +48,7 @@ def test_cancel_and_its_undo(made: MadeRuns, control: tuple[Control, list[int | 
 
 
 def test_the_undo_of_a_running_runs_cancel_waits_for_its_end(
-    made: MadeRuns, control: tuple[Control, list[int | None]]
+    made: MadeRuns, control: tuple[RunControl, list[int | None]]
 ) -> None:
     import threading
 
@@ -62,7 +62,7 @@ def test_the_undo_of_a_running_runs_cancel_waits_for_its_end(
 
 
 def test_priorities_go_back_to_what_each_was(
-    made: MadeRuns, control: tuple[Control, list[int | None]]
+    made: MadeRuns, control: tuple[RunControl, list[int | None]]
 ) -> None:
     one, other = made.add("Comedy"), made.add("Drama")
     requests.set_priority(made.folder, [other], 3)
@@ -74,7 +74,7 @@ def test_priorities_go_back_to_what_each_was(
     assert [requests.priority(made.folder, r) for r in (one, other)] == [0, 3]
 
 
-def test_pause_resume_and_their_undo(control: tuple[Control, list[int | None]]) -> None:
+def test_pause_resume_and_their_undo(control: tuple[RunControl, list[int | None]]) -> None:
     assert "paused" in control[0].toggle_pause()
     assert control[0].is_paused()
     assert "goes on" in control[0].toggle_pause()
@@ -86,7 +86,7 @@ def test_pause_resume_and_their_undo(control: tuple[Control, list[int | None]]) 
 
 
 def test_held_runs_wait_go_on_and_each_is_undone(
-    made: MadeRuns, control: tuple[Control, list[int | None]]
+    made: MadeRuns, control: tuple[RunControl, list[int | None]]
 ) -> None:
     panel, started = control
     one, two = made.add("Comedy", "base"), made.add("Drama", "base")
@@ -110,7 +110,7 @@ def test_held_runs_wait_go_on_and_each_is_undone(
 
 
 def test_retry_starts_a_queue_that_nobody_works_on(
-    made: MadeRuns, control: tuple[Control, list[int | None]]
+    made: MadeRuns, control: tuple[RunControl, list[int | None]]
 ) -> None:
     run = made.add()
     assert control[0].retry([run]) == "the queue is being worked on"
@@ -119,7 +119,7 @@ def test_retry_starts_a_queue_that_nobody_works_on(
 
 
 def test_a_launch_queues_missing_runs_and_ended_ones_again(
-    made: MadeRuns, control: tuple[Control, list[int | None]], tmp_path: Path
+    made: MadeRuns, control: tuple[RunControl, list[int | None]], tmp_path: Path
 ) -> None:
     failed = made.add("Comedy", state="failed", epochs=1)
     elsewhere = MadeRuns(tmp_path / "elsewhere")
@@ -134,7 +134,7 @@ def test_a_launch_queues_missing_runs_and_ended_ones_again(
 
 def test_read_only_raises_before_anything_is_done(made: MadeRuns) -> None:
     run = made.add()
-    control = Control(made.folder, read_only=True)
+    control = RunControl(made.folder, read_only=True)
     forbidden: tuple[Callable[[], str], ...] = (
         lambda: control.cancel([run]),
         lambda: control.retry([run]),

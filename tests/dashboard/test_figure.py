@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from postertui.dashboard.figure.request import request_of
-from postertui.dashboard.figure.screen import FigureScreen
-from postertui.dashboard.live.feed import News
-from postertui.dashboard.live.view import view_of
-from postertui.dashboard.model import Model
-from postertui.dashboard.options import Options
+from postertui.dashboard.dialogs.figure import FigureScreen
+from postertui.dashboard.figure_export.request import request_of
+from postertui.dashboard.state.feed import RunUpdates
+from postertui.dashboard.state.run_view import view_of
+from postertui.dashboard.state.view_model import ViewModel
+from postertui.dashboard.state.view_options import ViewOptions
 from postertui.history.selection import open_history
 from postertui.runs.store import Store
 from postertui.system.errors import UserError
@@ -25,16 +25,16 @@ from tests.support.dashboard_driver import LARGE, SMALL, dashboard
 from tests.support.dashboard_runs import MadeRuns
 
 
-def model_of(made: MadeRuns, text: str = "", **options: Any) -> tuple[Model, Store]:
+def model_of(made: MadeRuns, text: str = "", **options: Any) -> tuple[ViewModel, Store]:
     store = Store(made.folder)
     store.refresh()
-    model = Model(Options(**options))
-    model.take(News(changed={n: view_of(r) for n, r in store.runs.items()}))
+    model = ViewModel(ViewOptions(**options))
+    model.update(RunUpdates(changed={n: view_of(r) for n, r in store.runs.items()}))
     assert model.set_filter(text)
     return model, store
 
 
-def arguments(model: Model) -> tuple[str, ...]:
+def arguments(model: ViewModel) -> tuple[str, ...]:
     return request_of(model.runs, model.shown, model.options, pinned=model.pinned).arguments
 
 
@@ -85,7 +85,7 @@ def test_the_view_becomes_options_of_the_report(made: MadeRuns) -> None:
     )  # fmt: skip
 
 
-def name_of(model: Model) -> str:
+def name_of(model: ViewModel) -> str:
     words = arguments(model)
     return words[words.index("--name") + 1]
 
@@ -122,7 +122,7 @@ def test_what_a_figure_cannot_show_is_said(made: MadeRuns) -> None:
     model, _ = model_of(made, train=False, smoothing=0.5, log_y=True, first_epoch=3)
     request = request_of(model.runs, model.shown, model.options)
     assert len(request.lacks) == 4
-    for options, says in ((Options(metric="learning_rate"), "learning rate"),):
+    for options, says in ((ViewOptions(metric="learning_rate"), "learning rate"),):
         with pytest.raises(UserError, match=says):
             request_of(model.runs, model.shown, options)
     with pytest.raises(UserError, match="nothing to draw"):
@@ -150,8 +150,8 @@ async def test_one_key_draws_says_where_and_copies(
         await d.press("i")
         await d.shows("no figure yet: F draws one")
         await d.press("F", "down")  # and keys go on working
-        await d.until(lambda: d.app.main.figure is not None, "the figure")
-        figure = d.app.main.figure
+        await d.until(lambda: d.app.controllers.figures.newest is not None, "the figure")
+        figure = d.app.controllers.figures.newest
         assert figure is not None
         (path,) = figure.paths
         with Image.open(path) as image:
@@ -162,8 +162,10 @@ async def test_one_key_draws_says_where_and_copies(
         await d.press("y", "c")
         assert copied == [str(path), figure.command]
         await d.press("escape", "tab", "enter", "F")
-        await d.until(lambda: d.app.main.figure is not figure, "the figure of one cell")
-        zoomed = d.app.main.figure
+        await d.until(
+            lambda: d.app.controllers.figures.newest is not figure, "the figure of one cell"
+        )
+        zoomed = d.app.controllers.figures.newest
         assert zoomed is not None
         assert zoomed.paths[0].name == "l2-1e-4-comedy-f.png"
         await d.press("i")

@@ -7,7 +7,7 @@ import json
 from click.testing import CliRunner
 
 from postertui.cli import cli
-from postertui.dashboard.memory import load_filters
+from postertui.dashboard.state.persistence import load_filters
 from tests.support.dashboard_driver import SMALL, both_sizes, dashboard
 from tests.support.dashboard_runs import MadeRuns
 

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.widgets import Input, SelectionList
 
+from postertui.dashboard.dialogs.variant_editor import VariantScreen
 from postertui.dashboard.launching.draft import (
-    Draft,
-    Numbers,
+    LaunchDraft,
+    LaunchNumbers,
     check_numbers,
     find_studies,
     usual_study,
@@ -22,16 +23,15 @@ from postertui.dashboard.launching.draft import (
     what_differs,
     whole_number,
 )
-from postertui.dashboard.launching.editor import VariantScreen
-from postertui.dashboard.launching.preview import Preview, describe, preview
-from postertui.dashboard.launching.screen import LaunchScreen
-from postertui.dashboard.launching.variant import (
+from postertui.dashboard.launching.preview import LaunchPreview, describe, preview_launch
+from postertui.dashboard.launching.variant_texts import (
     check_texts,
     make_variant,
     parse_value,
     start_texts,
     to_text,
 )
+from postertui.dashboard.screens.launch import LaunchScreen
 from postertui.data.dataset import Dataset
 from postertui.data.posters import build_dataset
 from postertui.data.synthetic import make_posters
@@ -73,7 +73,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int | None]]:
 
 
 def test_numbers_are_checked_as_typed() -> None:
-    assert check_numbers("", " 3 ", "2", MILESTONE) == Numbers(MILESTONE.seeds, 3, 2)
+    assert check_numbers("", " 3 ", "2", MILESTONE) == LaunchNumbers(MILESTONE.seeds, 3, 2)
     for text in ("0", "-1", "1.5", "x", "65", "9" * 5000, "٣"):
         with pytest.raises(ValueError, match="at a time: a whole number from 1 to 64"):
             whole_number(text, 64, what="at a time")
@@ -137,7 +137,7 @@ def test_what_a_variant_changes_is_said() -> None:
     assert what_differs(MILESTONE.variants["l2-1e-4"], MILESTONE.base) == (
         "regularizer l2, strength 0.0001"
     )
-    assert what_differs(MILESTONE.base, MILESTONE.base) == "the home base"
+    assert what_differs(MILESTONE.base, MILESTONE.base) == "the base variant"
 
 
 # What there is to choose from
@@ -152,11 +152,11 @@ def test_studies_are_the_built_in_ones_and_the_files_here(tmp_path: Path) -> Non
         find_studies(tmp_path, str(tmp_path / "pyproject.toml"))
 
 
-def specs(data: Path, variants: tuple[str, ...] = ("base",)) -> Preview:
+def specs(data: Path, variants: tuple[str, ...] = ("base",)) -> LaunchPreview:
     study = MILESTONE
     chosen = tuple(study.variants[name] for name in variants)
-    draft = Draft(study, chosen, ("Comedy", "Drama"), Numbers(2, epochs=4))
-    return preview(draft, Dataset.open(data), resolve_weights("random"), {}, 2)
+    draft = LaunchDraft(study, chosen, ("Comedy", "Drama"), LaunchNumbers(2, epochs=4))
+    return preview_launch(draft, Dataset.open(data), resolve_weights("random"), {}, 2)
 
 
 def test_the_form_starts_with_what_the_newest_run_had(data: Path, tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_the_form_starts_with_what_the_newest_run_had(data: Path, tmp_path: Path
 # What would be started
 
 
-def words(found: Preview) -> str:
+def words(found: LaunchPreview) -> str:
     return "\n".join("".join(text for text, _ in line) for line in describe(found))
 
 
@@ -187,10 +187,10 @@ def test_the_preview_counts_what_is_there_and_how_long_the_rest_takes(
     study = MILESTONE
     base = study.variants["base"]
     dataset, weights = Dataset.open(data), resolve_weights("random")
-    draft = Draft(study, (base,), ("Comedy", "Drama"), Numbers(1, epochs=4))
-    new = preview(draft, dataset, weights, {}, 2)
+    draft = LaunchDraft(study, (base,), ("Comedy", "Drama"), LaunchNumbers(1, epochs=4))
+    new = preview_launch(draft, dataset, weights, {}, 2)
     assert "2 to start of 2 runs" in words(new)
-    assert "no past run says yet" in words(new)
+    assert "no finished epoch yet" in words(new)
 
     made = MadeRuns(tmp_path / "runs")
     launch.queue(made.folder, new.starting)
@@ -204,14 +204,14 @@ def test_the_preview_counts_what_is_there_and_how_long_the_rest_takes(
     store = Store(made.folder)
     store.refresh()
 
-    again = Draft(study, (base,), ("Comedy", "Drama"), Numbers(1, epochs=4), again=True)
-    left = preview(again, dataset, weights, store.runs, 2)
+    again = LaunchDraft(study, (base,), ("Comedy", "Drama"), LaunchNumbers(1, epochs=4), again=True)
+    left = preview_launch(again, dataset, weights, store.runs, 2)
     assert [spec.run for spec in left.starting] == [failed]
     assert "1 to start of 2 runs  1 done  1 to train again" in words(left)
-    kept = preview(draft, dataset, weights, store.runs, 2)
+    kept = preview_launch(draft, dataset, weights, store.runs, 2)
     assert "0 to start" in words(kept) and "1 failed or cancelled" in words(kept)
-    more = Draft(study, (base,), ("Comedy", "Drama"), Numbers(3, epochs=4, jobs=4))
-    found = preview(more, dataset, weights, store.runs, 2)
+    more = LaunchDraft(study, (base,), ("Comedy", "Drama"), LaunchNumbers(3, epochs=4, jobs=4))
+    found = preview_launch(more, dataset, weights, store.runs, 2)
     assert len(found.starting) == 4
     assert found.seconds == pytest.approx(4 * 4 * 1.4 / 4)
     assert "about 5.6s by past runs, 4 at a time" in words(found)
@@ -224,13 +224,13 @@ async def form(d: Driver) -> LaunchScreen:
     await d.press("n")
     screen = d.app.screen
     assert isinstance(screen, LaunchScreen)
-    await d.until(lambda: screen.source is not None, "the data read")
+    await d.until(lambda: screen.choices is not None, "the data read")
     return screen
 
 
 async def use_random_weights(d: Driver, screen: LaunchScreen) -> None:
     screen.query_one("#weights", Input).value = "random"
-    await d.until(lambda: screen.found is not None, "the plan")
+    await d.until(lambda: screen.planned is not None, "the plan")
 
 
 @both_sizes

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from postertui.dashboard.live.feed import Feed
-from postertui.dashboard.live.pace import epochs_per_second, remaining
-from postertui.dashboard.live.status import outlook, standing
-from postertui.dashboard.live.view import RunView, view_of
+from postertui.dashboard.state.feed import RunFeed
+from postertui.dashboard.state.pace import epochs_per_second, remaining
+from postertui.dashboard.state.run_view import RunView, view_of
+from postertui.dashboard.state.status_line import outlook_text, state_text
 from postertui.runs.store import Store
 from tests.support.dashboard_driver import PATIENCE
 from tests.support.dashboard_runs import MadeRuns
@@ -38,18 +38,18 @@ def test_remaining_by_the_pace_or_by_the_runs_own(made: MadeRuns) -> None:
 
 
 def test_the_first_line() -> None:
-    words = "".join(t for t, _ in standing("runs", {"running": 2, "failed": 0}, loaded=True))
+    words = "".join(t for t, _ in state_text("runs", {"running": 2, "failed": 0}, loaded=True))
     assert "2 running" in words
     assert "failed" not in words
-    assert "reading" in "".join(t for t, _ in standing("runs", {}, loaded=False))
-    assert "".join(t for t, _ in outlook(200.0, 2.0)).split() == [
+    assert "reading" in "".join(t for t, _ in state_text("runs", {}, loaded=False))
+    assert "".join(t for t, _ in outlook_text(200.0, 2.0)).split() == [
         "2.0", "epochs/s", "3m20", "left"
     ]  # fmt: skip
-    assert "paused" in "".join(t for t, _ in outlook(None, None, paused=True))
+    assert "paused" in "".join(t for t, _ in outlook_text(None, None, paused=True))
 
 
 def test_news_gathers_until_it_is_taken(made: MadeRuns) -> None:
-    feed = Feed(made.folder, lambda: None)
+    feed = RunFeed(made.folder, lambda: None)
     assert feed.read()
     assert len(feed.drain().changed) == 9
     assert not feed.read()
@@ -58,15 +58,15 @@ def test_news_gathers_until_it_is_taken(made: MadeRuns) -> None:
     assert feed.read()
     made.epoch(name, 8)
     assert feed.read()
-    news = feed.drain()
-    assert list(news.changed) == [name]
-    assert news.changed[name].epoch == 8
+    updates = feed.drain()
+    assert list(updates.changed) == [name]
+    assert updates.changed[name].epoch == 8
     assert not feed.drain().changed
 
 
 def test_the_thread_announces_and_stops(made: MadeRuns) -> None:
     announced = threading.Event()
-    feed = Feed(made.folder, announced.set, period=0.01)
+    feed = RunFeed(made.folder, announced.set, period=0.01)
     feed.start()
     try:
         assert announced.wait(PATIENCE)
@@ -84,7 +84,7 @@ def test_strings_of_a_run_are_clean_and_the_record_is_as_it_is(tmp_path: Path) -
     made = MadeRuns(tmp_path / "runs")
     made.add("Com\x1b[31medy", state="failed", epochs=1, reason="bad\x07\nthing")
     (run,) = views(made)
-    assert run.genre == "Com?[31medy"
+    assert run.genre == "Comedy"
     assert run.reason == "bad? thing"
     assert run.record["genre"] == "Com\x1b[31medy"
 
@@ -103,7 +103,7 @@ def test_of_many_runs_the_first_are_told_before_the_last(
             whole.set()
 
     # An hour between readings: the rest must not wait for the next one.
-    feed = Feed(tmp_path / "runs", tell, period=3600.0, patience=0.0)
+    feed = RunFeed(tmp_path / "runs", tell, period=3600.0, patience=0.0)
     feed.start()
     assert whole.wait(PATIENCE)
     feed.stop()

@@ -15,23 +15,23 @@ from rich.cells import cell_len
 
 from postertui.dashboard.charts.axes import Range
 from postertui.dashboard.charts.captions import cell_title, header, page, readout, strip, values_at
-from postertui.dashboard.charts.cell import Look, draw_cell
+from postertui.dashboard.charts.cell import PlotSettings, draw_cell
 from postertui.dashboard.charts.panels import (
-    Arrangement,
     Curve,
     Panel,
-    arrange,
     epoch_range,
-    natural,
     panel_of,
     smooth,
     t_975,
     value_range,
 )
-from postertui.dashboard.live.view import METRICS, RunView, view_of
-from postertui.dashboard.options import Options, epochs_mistake, parse_epochs
-from postertui.dashboard.safe import clean
+from postertui.dashboard.natural_order import natural_key
+from postertui.dashboard.state.arrangement import Arrangement, arrange
+from postertui.dashboard.state.metrics import METRICS
+from postertui.dashboard.state.run_view import RunView, view_of
+from postertui.dashboard.state.view_options import ViewOptions, epoch_range_error, parse_epochs
 from postertui.runs.store import Store
+from postertui.system.text import to_single_line
 from tests.support.dashboard_runs import MadeRuns
 
 
@@ -48,7 +48,7 @@ def views(made: MadeRuns) -> list[RunView]:
     return [view_of(store.runs[name]) for name in sorted(store.runs)]
 
 
-def change(options: Options, **changes: object) -> Options:
+def change(options: ViewOptions, **changes: object) -> ViewOptions:
     return msgspec.structs.replace(options, **changes)
 
 
@@ -56,7 +56,7 @@ def test_facets_are_genres_by_variants_base_first_numbers_by_value(made: MadeRun
     for genre in ("Horror", "Comedy"):
         for variant in ("l2-1e-4", "l2-1e-2", "base"):
             made.add(genre, variant)
-    grid = arrange(views(made), Options())
+    grid = arrange(views(made), ViewOptions())
     assert grid.rows == ("Comedy", "Horror")
     assert grid.columns == ("base", "l2-1e-4", "l2-1e-2")
     assert len(grid.members["Comedy", "base"]) == 1
@@ -65,9 +65,9 @@ def test_facets_are_genres_by_variants_base_first_numbers_by_value(made: MadeRun
 def test_overlaid_there_is_one_cell_a_genre(made: MadeRuns) -> None:
     made.add("Comedy", "base", epochs=3)
     made.add("Comedy", "no-reg", epochs=3)
-    grid = arrange(views(made), Options(mode="overlay"))
+    grid = arrange(views(made), ViewOptions(mode="overlay"))
     assert len(grid.members["Comedy", ""]) == 2
-    panel = panel_of(views(made), grid.groups, Options(mode="overlay"))
+    panel = panel_of(views(made), grid.groups, ViewOptions(mode="overlay"))
     assert {(c.side, c.group) for c in panel.curves} == {
         ("train", 0), ("test", 0), ("train", 1), ("test", 1)
     }  # fmt: skip
@@ -85,7 +85,7 @@ def test_overlaid_there_is_one_cell_a_genre(made: MadeRuns) -> None:
 def test_any_column_can_be_compared(made: MadeRuns, compare: str, columns: tuple[str, ...]) -> None:
     made.add("Comedy", "base")
     made.add("Comedy", "no-reg", seed=1)
-    assert set(arrange(views(made), Options(compare=compare)).columns) == set(columns)
+    assert set(arrange(views(made), ViewOptions(compare=compare)).columns) == set(columns)
 
 
 def test_every_metric_is_drawn_from_its_own_field(made: MadeRuns) -> None:
@@ -95,10 +95,10 @@ def test_every_metric_is_drawn_from_its_own_field(made: MadeRuns) -> None:
         "f": "fscore_soft", "fscore": "fscore", "soft": "fscore_soft", "hard": "fscore_hard",
         "loss": "loss", "accuracy": "accuracy",
     }.items():  # fmt: skip
-        panel = panel_of([run], ("base",), Options(metric=metric))
+        panel = panel_of([run], ("base",), ViewOptions(metric=metric))
         for curve in panel.curves:
             assert curve.y.tolist() == [e[f"{curve.side}_{field}"] for e in run.history]
-    (rate,) = panel_of([run], ("base",), Options(metric="learning_rate")).curves
+    (rate,) = panel_of([run], ("base",), ViewOptions(metric="learning_rate")).curves
     assert rate.y.tolist() == [1e-3, 1e-3]
     assert {"f", "fscore", "soft", "hard", "loss", "accuracy", "learning_rate"} <= set(METRICS)
 
@@ -108,30 +108,30 @@ def test_references_are_the_base_rates_and_always_yes(made: MadeRuns) -> None:
     (run,) = views(made)
     rate = run.test_base_rate
     assert rate is not None
-    levels = {level.kind: level.y for level in panel_of([run], ("base",), Options()).levels}
+    levels = {level.kind: level.y for level in panel_of([run], ("base",), ViewOptions()).references}
     assert levels["base-test"] == rate
     assert levels["base-train"] == run.train_base_rate
     assert levels["always-yes"] == pytest.approx(2 * rate / (1 + rate))
     # They are no bars for a loss.
-    assert not panel_of([run], ("base",), Options(metric="loss")).levels
-    assert not panel_of([run], ("base",), Options(references=False)).levels
-    only_test = panel_of([run], ("base",), Options(train=False))
-    assert {level.kind for level in only_test.levels} == {"base-test", "always-yes"}
+    assert not panel_of([run], ("base",), ViewOptions(metric="loss")).references
+    assert not panel_of([run], ("base",), ViewOptions(references=False)).references
+    only_test = panel_of([run], ("base",), ViewOptions(train=False))
+    assert {level.kind for level in only_test.references} == {"base-test", "always-yes"}
     assert {curve.side for curve in only_test.curves} == {"test"}
 
 
 def test_undefined_values_are_gaps(made: MadeRuns) -> None:
     made.add("Comedy", epochs=4, gaps=(2,))
-    panel = panel_of(views(made), ("base",), Options(train=False))
+    panel = panel_of(views(made), ("base",), ViewOptions(train=False))
     assert np.isnan(panel.curves[0].y).tolist() == [False, True, False, False]
 
 
 def test_epochs_can_be_chosen(made: MadeRuns) -> None:
     made.add("Comedy", epochs=8)
-    options = Options(first_epoch=3, last_epoch=5)
+    options = ViewOptions(first_epoch=3, last_epoch=5)
     assert panel_of(views(made), ("base",), options).curves[0].x.tolist() == [3, 4, 5]
     assert epoch_range(views(made), options) == (3, 5)
-    assert epoch_range(views(made), Options()) == (1, 10)
+    assert epoch_range(views(made), ViewOptions()) == (1, 10)
 
 
 @pytest.mark.parametrize(
@@ -139,12 +139,12 @@ def test_epochs_can_be_chosen(made: MadeRuns) -> None:
 )
 def test_a_range_of_epochs_as_typed(text: str, expected: tuple[int, int]) -> None:
     assert parse_epochs(text) == expected
-    assert not epochs_mistake(text)
+    assert not epoch_range_error(text)
 
 
 @pytest.mark.parametrize("text", ["five", "20-5", "5-5", "1-2-3"])
 def test_a_mistaken_range_of_epochs_is_said(text: str) -> None:
-    assert epochs_mistake(text)
+    assert epoch_range_error(text)
 
 
 def test_smoothing_has_no_bias_and_keeps_gaps() -> None:
@@ -157,8 +157,8 @@ def test_smoothing_has_no_bias_and_keeps_gaps() -> None:
 
 def test_curves_are_smoothed_as_asked(made: MadeRuns) -> None:
     made.add("Comedy", epochs=5)
-    rough = panel_of(views(made), ("base",), Options()).curves[1].y
-    smoothed = panel_of(views(made), ("base",), Options(smoothing=0.8)).curves[1].y
+    rough = panel_of(views(made), ("base",), ViewOptions()).curves[1].y
+    smoothed = panel_of(views(made), ("base",), ViewOptions(smoothing=0.8)).curves[1].y
     assert smoothed == pytest.approx(smooth(rough, 0.8))
     assert not np.allclose(smoothed, rough)
 
@@ -169,7 +169,7 @@ def test_the_mean_of_seeds_and_its_interval(made: MadeRuns) -> None:
     for seed in range(3):
         made.add("Comedy", epochs=4, seed=seed)
     runs = views(made)
-    (curve,) = panel_of(runs, ("base",), Options(seeds="mean", train=False)).curves
+    (curve,) = panel_of(runs, ("base",), ViewOptions(seeds="mean", train=False)).curves
     values = np.array([[e["test_fscore_soft"] for e in run.history] for run in runs])
     expected = stats.t.interval(0.95, 2, values.mean(axis=0), stats.sem(values))
     assert curve.low is not None
@@ -177,7 +177,7 @@ def test_the_mean_of_seeds_and_its_interval(made: MadeRuns) -> None:
     assert curve.y == pytest.approx(values.mean(axis=0))
     assert curve.low == pytest.approx(expected[0], abs=1e-4)
     assert curve.high == pytest.approx(expected[1], abs=1e-4)
-    assert len(panel_of(runs, ("base",), Options(train=False)).curves) == 3
+    assert len(panel_of(runs, ("base",), ViewOptions(train=False)).curves) == 3
 
 
 def test_quantiles_of_student_t() -> None:
@@ -190,21 +190,21 @@ def test_quantiles_of_student_t() -> None:
 def test_one_range_holds_all_cells(made: MadeRuns) -> None:
     made.add("Comedy", epochs=4, level=0.3)
     made.add("Drama", epochs=4, level=0.9)
-    panels = [panel_of([run], ("base",), Options()) for run in views(made)]
-    scale = value_range(panels, Options())
+    panels = [panel_of([run], ("base",), ViewOptions()) for run in views(made)]
+    scale = value_range(panels, ViewOptions())
     assert scale.low == 0
     assert scale.high >= max(float(c.y.max()) for p in panels for c in p.curves)
 
 
 def test_a_logarithmic_range_leaves_out_what_has_no_place() -> None:
     panel = Panel(curves=(Curve("test", 0, np.arange(3.0), np.array([0.0, 0.02, 0.5])),))
-    scale = value_range([panel], Options(metric="loss", log_y=True))
+    scale = value_range([panel], ViewOptions(metric="loss", log_y=True))
     assert (scale.low, scale.high) == (0.01, 1.0)
 
 
 def test_natural_order() -> None:
     names = ["l2-1e-2", "fc-1024x64", "base", "l2-1e-10", "fc-256x64"]
-    assert sorted(names, key=natural) == [
+    assert sorted(names, key=natural_key) == [
         "base", "fc-256x64", "fc-1024x64", "l2-1e-10", "l2-1e-2"
     ]  # fmt: skip
 
@@ -212,11 +212,11 @@ def test_natural_order() -> None:
 # Cells
 
 
-def look(**changes: object) -> Look:
-    return Look(**({"epochs": (1, 10), "scale": Range(0.0, 0.5)} | changes))  # type: ignore[arg-type]
+def look(**changes: object) -> PlotSettings:
+    return PlotSettings(**({"epochs": (1, 10), "scale": Range(0.0, 0.5)} | changes))  # type: ignore[arg-type]
 
 
-def rows_of(panel: Panel, width: int, height: int, look_: Look) -> list[str]:
+def rows_of(panel: Panel, width: int, height: int, look_: PlotSettings) -> list[str]:
     rows = draw_cell(panel, ((" " * width, "title"),), width, height, look_)
     return ["".join(text for text, _ in row) for row in rows]
 
@@ -279,7 +279,7 @@ def test_overlaid_curves_end_in_their_letter_and_differ_in_ascii() -> None:
 def test_a_title_says_value_and_verdict(made: MadeRuns) -> None:
     made.add("Comedy", epochs=3, level=0.9)
     (run,) = views(made)
-    title = cell_title(("Comedy", "base"), [run], 30, Options(), cursor=2, selected=False,
+    title = cell_title(("Comedy", "base"), [run], 30, ViewOptions(), cursor=2, selected=False,
                        focused=False)  # fmt: skip
     text = "".join(t for t, _ in title)
     assert text.startswith(" Comedy")
@@ -289,11 +289,11 @@ def test_a_title_says_value_and_verdict(made: MadeRuns) -> None:
 
 
 def test_a_header_names_what_differs_from_the_usual() -> None:
-    options = Options(log_y=True, shared_y=False, smoothing=0.8, seeds="mean")
+    options = ViewOptions(log_y=True, shared_y=False, smoothing=0.8, seeds="mean")
     text = "".join(
         t for t, _ in header(options, Arrangement(("Comedy",), members={}), "", 120, False)
     )
-    for word in ("F-score", "log y", "free y", "smooth 0.8", "95 %", "base rate", "always yes"):
+    for word in ("F-score", "log y", "free y", "smooth 0.8", "95 %", "base rate", "always-yes"):
         assert word in text
 
 
@@ -306,7 +306,7 @@ def test_the_readout_has_all_runs_of_the_cell(made: MadeRuns) -> None:
     made.add("Comedy", "base", epochs=3)
     made.add("Comedy", "no-reg", epochs=3)
     runs = views(made)
-    options = Options(mode="overlay")
+    options = ViewOptions(mode="overlay")
     row = readout(("Comedy", ""), runs, ("base", "no-reg"), options, 2, 100)
     text = "".join(t for t, _ in row)
     assert "epoch 2" in text
@@ -319,19 +319,19 @@ def test_the_mean_of_seeds_is_named_and_numbered(made: MadeRuns) -> None:
         made.add("Comedy", "base", epochs=3, seed=seed)
     made.add("Comedy", "no-reg", epochs=3)
     runs = views(made)
-    each = values_at(runs, Options(mode="overlay"), 2)
+    each = values_at(runs, ViewOptions(mode="overlay"), 2)
     assert [v.name for v in each] == ["base s0", "base s1", "no-reg"]
-    mean = values_at(runs, Options(mode="overlay", seeds="mean"), 2)
+    mean = values_at(runs, ViewOptions(mode="overlay", seeds="mean"), 2)
     assert [v.name for v in mean] == ["base ×2", "no-reg"]
     assert mean[0].test == pytest.approx(((each[0].test or 0) + (each[1].test or 0)) / 2)
-    by_seed = values_at(runs, Options(compare="seed"), None)
+    by_seed = values_at(runs, ViewOptions(compare="seed"), None)
     assert [v.name for v in by_seed] == ["base s0", "no-reg s0", "base s1"]
 
 
 @given(st.text(max_size=30), st.integers(20, 60), st.booleans())
 def test_any_name_fits_its_title(name: str, width: int, selected: bool) -> None:
-    key = (clean(name), "base")
-    title = cell_title(key, [], width, Options(), cursor=None, selected=selected, focused=False)
+    key = (to_single_line(name), "base")
+    title = cell_title(key, [], width, ViewOptions(), cursor=None, selected=selected, focused=False)
     assert cell_len("".join(text for text, _ in title)) == width
-    above = "".join(text for text, _ in strip([clean(name)] * 3, width))
+    above = "".join(text for text, _ in strip([to_single_line(name)] * 3, width))
     assert cell_len(above) == 3 * (width + 1)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from postertui.dashboard.live.view import RunView
+from postertui.dashboard.state.run_view import RunView
 from postertui.runs.notes import Note, read_notes
 from postertui.supervisor import requests
 from tests.support.dashboard_driver import LARGE, SMALL, Driver, both_sizes, dashboard

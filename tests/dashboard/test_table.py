@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from postertui.dashboard.live.judge import judge
-from postertui.dashboard.live.view import RunView, view_of
-from postertui.dashboard.numbers import always_yes, compact, duration, score, throughput
-from postertui.dashboard.options import Options
+from postertui.dashboard.number_format import always_yes, compact, duration, score, throughput
+from postertui.dashboard.state.assessment import assess
+from postertui.dashboard.state.run_view import RunView, view_of
+from postertui.dashboard.state.view_options import ViewOptions
 from postertui.dashboard.table.columns import BY_ID, COLUMNS, place
-from postertui.dashboard.table.detail import detail_lines
 from postertui.dashboard.table.rows import GroupRow, ordered
+from postertui.dashboard.widgets.run_detail import detail_lines
 from postertui.history.from_runs import history_table
 from postertui.runs.store import Store
 from tests.support.dashboard_runs import MadeRuns, milestone
@@ -62,7 +62,7 @@ def test_a_row_says_all_that_is_known_of_a_run(runs: list[RunView]) -> None:
 def test_any_column_sorts_and_undefined_comes_last(
     runs: list[RunView], column: str, reverse: bool
 ) -> None:
-    rows = ordered(runs, Options(sort=column, reverse=reverse), frozenset())
+    rows = ordered(runs, ViewOptions(sort=column, reverse=reverse), frozenset())
     assert len(rows) == len(runs)
     keys = [BY_ID[column].key(row) for row in rows if isinstance(row, RunView)]
     known = [k for k in keys if not (isinstance(k, tuple) and k[:1] == (True,))]
@@ -71,9 +71,9 @@ def test_any_column_sorts_and_undefined_comes_last(
 
 
 def test_pinned_runs_are_on_top(runs: list[RunView]) -> None:
-    last = ordered(runs, Options(), frozenset())[-1]
+    last = ordered(runs, ViewOptions(), frozenset())[-1]
     assert isinstance(last, RunView)
-    assert ordered(runs, Options(), {last.name})[0] is last
+    assert ordered(runs, ViewOptions(), {last.name})[0] is last
 
 
 @pytest.mark.parametrize(("group", "titles"), [
@@ -83,7 +83,7 @@ def test_pinned_runs_are_on_top(runs: list[RunView]) -> None:
 def test_groups_have_mean_and_sd(runs: list[RunView], group: str, titles: list[str]) -> None:
     import statistics
 
-    rows = ordered(runs, Options(group=group), frozenset())
+    rows = ordered(runs, ViewOptions(group=group), frozenset())
     heads = [row for row in rows if isinstance(row, GroupRow)]
     assert [head.title for head in heads] == titles
     members = [r.newest() for r in runs if getattr(r, group) == titles[0]]
@@ -112,7 +112,7 @@ def test_verdict_and_reason_are_told_below(tmp_path: Path) -> None:
     store = Store(made.folder, cache=False)
     store.refresh()
     table = history_table(store.runs.values())
-    verdict = judge(table, good)
+    verdict = assess(table, good)
     assert verdict.verdict == "above"
     assert verdict.seeds == 3
     assert verdict.low is not None
@@ -120,14 +120,14 @@ def test_verdict_and_reason_are_told_below(tmp_path: Path) -> None:
     lines = [t for t, _ in detail_lines(view_of(store.runs[good]), verdict, 60, 4)]
     assert lines[0].startswith("above the bar by .")
     assert text(view_of(store.runs[dead]), "newest") == "dead"
-    said = detail_lines(view_of(store.runs[dead]), judge(table, dead), 60, 6)
+    said = detail_lines(view_of(store.runs[dead]), assess(table, dead), 60, 6)
     assert said[0] == ("out of memory", "failed")
     assert any("NaN since epoch 1" in line for line, _ in said)
     # However little room there is, it is kept to.
-    narrow = detail_lines(view_of(store.runs[dead]), judge(table, dead), 20, 3)
+    narrow = detail_lines(view_of(store.runs[dead]), assess(table, dead), 20, 3)
     assert len(narrow) == 3
     assert all(len(line) <= 20 for line, _ in narrow)
-    assert judge(table, "nobody").verdict == ""
+    assert assess(table, "nobody").verdict == ""
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from postertui.dashboard.terminal_check import declared_codeset
+from postertui.dashboard.terminal.check import declared_codeset
 from tests.support.dashboard_runs import MadeRuns
 from tests.support.supervisor import ROOT
 from tests.support.terminal import Terminal, needs_tmux
@@ -37,7 +37,7 @@ def test_the_locale_names_the_encoding(environment: dict[str, str], codeset: str
 
 CHECK = """
 import os
-from postertui.dashboard.terminal_check import shows_utf8
+from postertui.dashboard.terminal.check import shows_utf8
 os.write(2, b"yes" if shows_utf8({}) else b"no")
 """
 

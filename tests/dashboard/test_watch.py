@@ -1,4 +1,4 @@
-"""Watching: one run's log and config, the machine, messages of what happened."""
+"""Watching: one run's log and config, the machine, announcements."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postertui.dashboard.live.view import RunView, view_of
-from postertui.dashboard.watch.actions import queue_line
-from postertui.dashboard.watch.announce import Hook, happenings
-from postertui.dashboard.watch.config import entries
-from postertui.dashboard.watch.devices import Sampler, bar, gigabytes
-from postertui.dashboard.watch.log import KEPT_BYTES, LogReader, find, last_error
-from postertui.dashboard.watch.machine import Machine, Watch
-from postertui.dashboard.watch.runscreen import RunScreen
+from postertui.dashboard.monitoring.config_diff import config_lines
+from postertui.dashboard.monitoring.devices import DeviceSampler, bar, gigabytes
+from postertui.dashboard.monitoring.end_command import EndCommand
+from postertui.dashboard.monitoring.log_reader import KEPT_BYTES, LogReader, find_line, last_error
+from postertui.dashboard.monitoring.machine_monitor import Machine, MachineMonitor
+from postertui.dashboard.screens.run import RunScreen
+from postertui.dashboard.state.announcements import find_announcements
+from postertui.dashboard.state.run_view import RunView, view_of
+from postertui.dashboard.state.status_line import queue_text
 from postertui.runs.spec import read_spec
 from postertui.runs.store import Store
 from postertui.supervisor.folder import JobStatus, Status
@@ -63,7 +64,7 @@ def test_a_log_that_is_replaced_or_huge(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b"x" * (KEPT_BYTES + 5) + b"\nlast\n")
     reader.read()
-    assert reader.lines[0] == "… (the beginning is left out)"
+    assert reader.lines[0] == "… (the beginning is not shown)"
     assert reader.lines[-1] == "last"
 
 
@@ -71,11 +72,11 @@ def test_the_last_error_and_searching() -> None:
     lines = ["start", "ValueError: first", "  at x", "RuntimeError: second", "bye"]
     assert last_error(lines) == "RuntimeError: second"
     assert last_error(["0 errors", "fine"]) is None
-    assert find(lines, "error", 2, 1) == 3
-    assert find(lines, "ERROR", 4, 1) == 1
-    assert find(lines, "error", 0, -1) == 3
-    assert find(lines, "nothing", 0, 1) is None
-    assert find(lines, "", 0, 1) is None
+    assert find_line(lines, "error", 2, 1) == 3
+    assert find_line(lines, "ERROR", 4, 1) == 1
+    assert find_line(lines, "error", 0, -1) == 3
+    assert find_line(lines, "nothing", 0, 1) is None
+    assert find_line(lines, "", 0, 1) is None
 
 
 # The config
@@ -84,7 +85,7 @@ def test_the_last_error_and_searching() -> None:
 def test_the_difference_of_two_runs_comes_first(made: MadeRuns) -> None:
     one = made.add("Western", "base")
     other = made.add("Western", "l2-1e-4", seed=1)
-    found = entries(read_spec(made.folder / one), read_spec(made.folder / other))
+    found = config_lines(read_spec(made.folder / one), read_spec(made.folder / other))
     differing = [e.key for e in found if e.differs]
     assert set(differing) == {"name", "family", "regularizer", "strength", "seed"}
     assert [e.key for e in found[: len(differing)]] == differing
@@ -123,7 +124,7 @@ class FakeNvml:
 
 
 def test_devices_are_what_nvml_tells() -> None:
-    cpu, one, other = Sampler(FakeNvml()).sample()
+    cpu, one, other = DeviceSampler(FakeNvml()).sample()
     assert cpu.name == "cpu" and cpu.memory_share is not None and 0 < cpu.memory_share < 1
     assert (one.name, one.use, one.memory_share, one.temperature) == ("gpu0", 0.73, 3 / 8, 61)
     assert (other.use, other.memory_share, other.temperature) == (None, None, None)
@@ -134,7 +135,7 @@ def test_without_a_driver_there_are_just_no_gpus() -> None:
         def nvmlInit(self) -> None:  # noqa: N802
             raise OSError("no driver")
 
-    sampler = Sampler(NoDriver())
+    sampler = DeviceSampler(NoDriver())
     assert [d.name for d in sampler.sample()] == ["cpu"]
     assert "no driver" in sampler.note
 
@@ -153,32 +154,32 @@ def test_the_queue_in_a_line() -> None:
     status = Status(running=True, jobs=(JobStatus(1, "cpu", "a"), JobStatus(2, "cpu")), slots=2)
 
     def text(status: Status, paused: bool = False) -> str:
-        parts = queue_line(status, {"queued": 7}, 3720.0, 0.5, paused=paused)
+        parts = queue_text(status, {"queued": 7}, 3720.0, 0.5, paused=paused)
         return "".join(t for t, _ in parts)
 
     assert text(status) == " queue 1 of 2 at work  7 waiting  30 epochs/min  1h02 left"
     assert text(status, paused=True).endswith("  paused")
     # On a cluster machines come and go.
     assert " queue 1 at work  7 waiting" in text(msgspec.structs.replace(status, slots=0))
-    assert "nobody at work" in text(Status())
+    assert "no supervisor" in text(Status())
     assert text(Status(waiting="no room left")).endswith("no room left")
 
 
 def test_devices_are_read_only_while_somebody_looks(tmp_path: Path) -> None:
-    made: list[Sampler] = []
+    made: list[DeviceSampler] = []
 
-    def sampler() -> Sampler:
-        made.append(Sampler(FakeNvml()))
+    def sampler() -> DeviceSampler:
+        made.append(DeviceSampler(FakeNvml()))
         return made[0]
 
-    watch = Watch(tmp_path, lambda _: None, sampler=sampler)
-    assert watch.look() == Machine(Status(), False)
+    watch = MachineMonitor(tmp_path, lambda _: None, sampler=sampler)
+    assert watch.sample() == Machine(Status(), False)
     assert made == []
-    watch.look_at_devices(True)
-    assert [d.name for d in watch.look().devices] == ["cpu", "gpu0", "gpu1"]
+    watch.sample_devices(True)
+    assert [d.name for d in watch.sample().devices] == ["cpu", "gpu0", "gpu1"]
 
 
-# What happened
+# Announcements
 
 
 def views(made: MadeRuns) -> dict[str, RunView]:
@@ -191,16 +192,16 @@ def test_failures_and_a_studys_end_are_news_once(tmp_path: Path) -> None:
     made = MadeRuns(tmp_path / "runs")
     one, other = made.add("Comedy", state="running", epochs=2), made.add("Drama")
     before = views(made)
-    assert happenings({}, before) == []
+    assert find_announcements({}, before) == []
     made.end(one, "failed", "killed by SIGKILL")
     middle = views(made)
-    told = happenings(before, {one: middle[one]})
+    told = find_announcements(before, {one: middle[one]})
     assert [(h.text, h.failed) for h in told] == [("Comedy · base failed: killed by SIGKILL", True)]
-    assert happenings(middle, {one: middle[one]}) == []
+    assert find_announcements(middle, {one: middle[one]}) == []
     made.event(other, "start", 1.0, device="cpu", from_epoch=1)
     made.end(other, "done")
     after = views(made)
-    (ended,) = happenings(middle, {other: after[other]})
+    (ended,) = find_announcements(middle, {other: after[other]})
     assert (ended.text, ended.failed) == ("milestone4 has ended: 1 done, 1 failed", True)
 
 
@@ -212,20 +213,22 @@ def test_many_failures_are_one_message(tmp_path: Path) -> None:
     for name in names:
         made.end(name, "failed", "x")
     after = views(made)
-    assert [h.text for h in happenings(before, {n: after[n] for n in names})] == ["5 runs failed"]
+    assert [h.text for h in find_announcements(before, {n: after[n] for n in names})] == [
+        "5 runs failed"
+    ]
 
 
 def test_the_users_command_gets_the_message_as_one_argument(tmp_path: Path) -> None:
     out = tmp_path / "said"
     script = f"import pathlib, sys; pathlib.Path({str(out)!r}).write_text(repr(sys.argv[1:]))"
-    hook = Hook(shlex.join([sys.executable, "-c", script, "--title", "x"]))
+    hook = EndCommand(shlex.join([sys.executable, "-c", script, "--title", "x"]))
     assert hook.run("$(reboot); `a` failed") == ""
     for process in hook._running:
         process.wait(60)
     assert out.read_text() == repr(["--title", "x", "$(reboot); `a` failed"])
-    assert Hook("").run("x") == ""
-    assert "no-such-command" in Hook("no-such-command").run("x")
-    assert Hook("say 'it").run("x") == "on_end: No closing quotation"
+    assert EndCommand("").run("x") == ""
+    assert "no-such-command" in EndCommand("no-such-command").run("x")
+    assert EndCommand("say 'it").run("x") == "on_end: No closing quotation"
 
 
 # On the screen
@@ -255,13 +258,13 @@ async def test_a_run_its_error_its_log_and_its_config(
         assert isinstance(screen, RunScreen)
         await d.shows("Horror · no-reg")
         await d.shows("killed by SIGKILL")
-        await d.shows("ValueError: shapes ?[31mdiffer")
+        await d.shows("ValueError: shapes differ")
         assert "epoch 3/10" in d.text and "failed" in d.text
         await d.shows("later")
         await d.press("slash")
         await d.write("two")
         await d.press("enter")
-        await d.until(lambda: screen.log_view.found == 1, "the line found")
+        await d.until(lambda: screen.log_view.hit == 1, "the line found")
         await d.shows("two")
         with log.open("a") as file:
             file.write("the very last two\n")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postertui.dashboard.live.view import view_of
+from postertui.dashboard.state.run_view import view_of
 from postertui.filters import FIELDS, parse
 from postertui.history.schema import SCHEMA
 from postertui.history.selection import RUN_ONLY_FIELDS, History, open_history

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from postertui.cli import cli
-from postertui.dashboard.live.view import view_of
+from postertui.dashboard.state.run_view import view_of
 from postertui.doctor import examine
 from postertui.history.from_runs import history_table
 from postertui.runs import layout

@@ -17,8 +17,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from postertui.dashboard.app import DashboardApp
-from postertui.dashboard.memory import load_config, load_view
 from postertui.dashboard.setup import Setup
+from postertui.dashboard.state.persistence import load_config, load_view
 from tests.support.screen_text import ScreenText
 
 SMALL, LARGE = (80, 24), (160, 48)

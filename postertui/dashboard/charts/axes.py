@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from postertui.dashboard.numbers import compact
+from postertui.dashboard.number_format import compact
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,7 +25,7 @@ class Range:
     high: float
     log: bool = False
 
-    def place(self, value: float) -> float:
+    def fraction(self, value: float) -> float:
         """Where `value` lies: 0 at `low`, 1 at `high`; NaN where it has no place."""
         if self.log:
             if value <= 0:
@@ -33,18 +33,18 @@ class Range:
             return (math.log(value) - math.log(self.low)) / (math.log(self.high / self.low))
         return (value - self.low) / (self.high - self.low)
 
-    def places(self, values: Floats) -> Floats:
-        """`place` of each of `values`."""
+    def fractions(self, values: Floats) -> Floats:
+        """`fraction` of each of `values`."""
         if self.log:
             known = np.where(values > 0, values, np.nan)
             return np.asarray((np.log(known) - math.log(self.low)) / math.log(self.high / self.low))
         return np.asarray((values - self.low) / (self.high - self.low))
 
-    def value(self, place: float) -> float:
-        """The inverse of `place`."""
+    def value(self, fraction: float) -> float:
+        """The inverse of `fraction`."""
         if self.log:
-            return self.low * math.pow(self.high / self.low, place)
-        return self.low + place * (self.high - self.low)
+            return self.low * math.pow(self.high / self.low, fraction)
+        return self.low + fraction * (self.high - self.low)
 
 
 def nice_step(span: float, steps: int) -> float:
@@ -84,7 +84,7 @@ def y_ticks(scale: Range, rows: int) -> dict[int, str]:
     # like a mistake: a coarser step whose labels all have a place is better.
     for steps in range(max(1, rows // 2), 0, -1):
         values = _log_marks(scale, steps) if scale.log else _marks(scale, steps)
-        exact = [(1 - scale.place(v)) * (rows - 1) for v in values]
+        exact = [(1 - scale.fraction(v)) * (rows - 1) for v in values]
         apart = abs(exact[0] - exact[-1]) / max(1, len(exact) - 1)
         if len(values) > 1 and all(abs(row - round(row)) < max(apart / 4, 1e-6) for row in exact):
             break

@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from postertui.dashboard.charts.cell import LETTERS, Row, Text, ascii_mark
-from postertui.dashboard.charts.panels import COMPARED, Arrangement, Key, natural
-from postertui.dashboard.live.view import F_METRICS, LOWER_IS_BETTER, METRICS, RunView
-from postertui.dashboard.numbers import compact, score
-from postertui.dashboard.options import Options
-from postertui.dashboard.safe import cells, fit
-from postertui.dashboard.table.columns import BAR_MARKS
+from postertui.dashboard.natural_order import natural_key
+from postertui.dashboard.number_format import compact, score
+from postertui.dashboard.state.arrangement import Arrangement, Key, compared_value
+from postertui.dashboard.state.metrics import F_METRICS, LOWER_IS_BETTER, METRICS
+from postertui.dashboard.state.run_view import RunView
+from postertui.dashboard.state.view_options import ViewOptions
+from postertui.dashboard.table.marks import BASELINE_MARKS
+from postertui.dashboard.text_width import cells, fit
 
 
-def value_text(value: float | None, options: Options) -> str:
+def value_text(value: float | None, options: ViewOptions) -> str:
     return score(value) if options.metric in F_METRICS else compact(value)
 
 
-def value_at(run: RunView, side: str, options: Options, epoch: int | None) -> float | None:
+def value_at(run: RunView, side: str, options: ViewOptions, epoch: int | None) -> float | None:
     """The metric at `epoch`, or at the newest one."""
     if epoch is None:
         return run.newest(options.metric, side)
@@ -35,25 +37,27 @@ class Value:
     train: float | None
 
 
-def values_at(runs: Sequence[RunView], options: Options, epoch: int | None) -> list[Value]:
+def values_at(runs: Sequence[RunView], options: ViewOptions, epoch: int | None) -> list[Value]:
     """A value for each run, or for the mean of each group's, in the order of the legend."""
-    value_of = COMPARED[options.compare][1]
+    value_of = compared_value(options.compare)
     groups: dict[str, list[RunView]] = {}
-    for run in sorted(runs, key=lambda r: (natural(value_of(r)), natural(r.variant), r.seed)):
+    for run in sorted(
+        runs, key=lambda r: (natural_key(value_of(r)), natural_key(r.variant), r.seed)
+    ):
         groups.setdefault(value_of(run), []).append(run)
-    found: list[Value] = []
+    rows: list[Value] = []
     for group, members in groups.items():
         sides = [[value_at(r, side, options, epoch) for r in members] for side in ("test", "train")]
         if options.seeds == "mean" and len(members) > 1:
             name = f"{group} ×{len(members)}"
-            found.append(Value(name, group, *(_mean(values) for values in sides)))
+            rows.append(Value(name, group, *(_mean(values) for values in sides)))
             continue
         for run, test, train in zip(members, *sides, strict=True):
             name = run.variant if options.compare in ("seed", "study") else group
             if len(members) > 1 or options.compare == "seed":
                 name = f"{name} s{run.seed}"
-            found.append(Value(name, group, test, train))
-    return found
+            rows.append(Value(name, group, test, train))
+    return rows
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -65,7 +69,7 @@ def cell_title(
     key: Key,
     runs: Sequence[RunView],
     width: int,
-    options: Options,
+    options: ViewOptions,
     *,
     cursor: int | None,
     selected: bool,
@@ -82,7 +86,9 @@ def cell_title(
     return ((name, style), (" " * space, "blank"), *right)
 
 
-def _standing(runs: Sequence[RunView], options: Options, cursor: int | None) -> tuple[Text, ...]:
+def _standing(
+    runs: Sequence[RunView], options: ViewOptions, cursor: int | None
+) -> tuple[Text, ...]:
     if not runs:
         return (("no run", "faint"),)
     parts: list[Text] = []
@@ -103,13 +109,13 @@ def _standing(runs: Sequence[RunView], options: Options, cursor: int | None) -> 
     if options.metric in F_METRICS:
         bar = runs[0].bar(mean)
         parts.append((value_text(mean, options), bar or "test"))
-        parts.append((BAR_MARKS[bar], bar or "test"))
+        parts.append((BASELINE_MARKS[bar], bar or "test"))
     else:
         parts.append((value_text(mean, options), "test"))
     return tuple(parts)
 
 
-def _best_of(runs: Sequence[RunView], options: Options, cursor: int | None) -> tuple[Text, ...]:
+def _best_of(runs: Sequence[RunView], options: ViewOptions, cursor: int | None) -> tuple[Text, ...]:
     """The best run's value among several variants."""
     valued = [(v, r) for r in runs if (v := value_at(r, "test", options, cursor)) is not None]
     if not valued:
@@ -119,11 +125,11 @@ def _best_of(runs: Sequence[RunView], options: Options, cursor: int | None) -> t
     if options.metric not in F_METRICS:
         return ((value_text(value, options), "text"),)
     bar = run.bar(value)
-    return ((value_text(value, options), bar or "text"), (BAR_MARKS[bar], bar or "text"))
+    return ((value_text(value, options), bar or "text"), (BASELINE_MARKS[bar], bar or "text"))
 
 
 def header(
-    options: Options, arrangement: Arrangement, page_: str, width: int, ascii_only: bool
+    options: ViewOptions, arrangement: Arrangement, page_: str, width: int, ascii_only: bool
 ) -> Row:
     """The metric, the legend, and which page this is."""
     title = " " + METRICS[options.metric][0]
@@ -158,7 +164,7 @@ def header(
 
 
 def _legend(
-    options: Options, arrangement: Arrangement, ascii_only: bool
+    options: ViewOptions, arrangement: Arrangement, ascii_only: bool
 ) -> list[tuple[str, str, str]]:
     """(mark, its style, label) for each kind of line on the screen."""
     if options.mode == "overlay" and arrangement.groups:
@@ -175,7 +181,7 @@ def _legend(
     if options.references and options.metric in F_METRICS:
         entries.append((ascii_mark("base-test") if ascii_only else "╌╌", "base-test", "base rate"))
         entries.append(
-            (ascii_mark("always-yes") if ascii_only else "··", "always-yes", "always yes")
+            (ascii_mark("always-yes") if ascii_only else "··", "always-yes", "always-yes")
         )
     return entries
 
@@ -205,7 +211,7 @@ def readout(
     key: Key | None,
     runs: Sequence[RunView],
     groups: Sequence[str],
-    options: Options,
+    options: ViewOptions,
     cursor: int | None,
     width: int,
 ) -> Row:
@@ -222,9 +228,9 @@ def readout(
         if options.train and value.train is not None:
             train = value_text(value.train, options)
             parts.append((f"/{train}", style + "-train" if overlaid else "train"))
-    known = next((r for r in runs if r.test_base_rate is not None), None)
-    if known and options.metric in F_METRICS:
-        parts.append((f"  base {score(known.test_base_rate)}", "dim"))
+    with_base_rate = next((r for r in runs if r.test_base_rate is not None), None)
+    if with_base_rate and options.metric in F_METRICS:
+        parts.append((f"  base {score(with_base_rate.test_base_rate)}", "dim"))
     used, fitting = 0, []
     for text, style in parts:
         if used + cells(text) > width:

@@ -22,19 +22,19 @@ from postertui.dashboard.charts.raster import (
     Ints,
     Raster,
 )
-from postertui.dashboard.safe import cells, fit
+from postertui.dashboard.terminal.theme import CURSOR
+from postertui.dashboard.text_width import cells, fit
 
 Text = tuple[str, str]  # text, name of its style
 Row = tuple[Text, ...]
 
 LABEL_WIDTH = 5
 MIN_WIDTH, MIN_HEIGHT = 20, 6
-CURSOR = "+cursor"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True)
-class Look:
+class PlotSettings:
     """How a cell is drawn, whatever it shows. `cursor` is an epoch, or None."""
 
     epochs: tuple[int, int]
@@ -51,58 +51,66 @@ class Look:
 
 
 def draw_cell(
-    panel: Panel, title: Row, width: int, height: int, look: Look, *, x_labels: bool = True
+    panel: Panel,
+    title: Row,
+    width: int,
+    height: int,
+    settings: PlotSettings,
+    *,
+    x_labels: bool = True,
 ) -> list[Row]:
     """`height` rows of `width` characters: `title`, then plot rows, then the epochs."""
     plot_width = max(1, width - LABEL_WIDTH)
     plot_height = max(1, height - (2 if x_labels else 1))
-    codes, owners, styles = plotted(panel, plot_width, plot_height, replace(look, cursor=None))
-    cursor = _cursor_column(plot_width, look)
-    labels = y_ticks(look.scale, plot_height)
-    edge = "|" if look.ascii_only else "│"
-    tick = "+" if look.ascii_only else "┤"
+    codes, owners, styles = plotted(panel, plot_width, plot_height, replace(settings, cursor=None))
+    cursor = _cursor_column(plot_width, settings)
+    labels = y_ticks(settings.scale, plot_height)
+    edge = "|" if settings.ascii_only else "│"
+    tick = "+" if settings.ascii_only else "┤"
     rows: list[Row] = [title]
     for y in range(plot_height):
         axis = fit(labels.get(y, ""), LABEL_WIDTH - 1, right=True) + (tick if y in labels else edge)
         rows.append((("".join(axis), "axis"), *_runs(codes[y], owners[y], styles, cursor)))
     if x_labels:
-        rows.append(_x_axis(plot_width, look))
+        rows.append(_x_axis(plot_width, settings))
     return rows
 
 
 @lru_cache(maxsize=256)
-def plotted(panel: Panel, width: int, height: int, look: Look) -> tuple[Ints, Ints, list[str]]:
+def plotted(
+    panel: Panel, width: int, height: int, settings: PlotSettings
+) -> tuple[Ints, Ints, list[str]]:
     """Characters and owners of the plot, each (height, width), and the style of each owner.
 
     Remembered, so that moving the cursor along the epochs draws no curve again: do not change it.
     """
-    raster, styles = plot(panel, width, height, look)
+    raster, styles = plot(panel, width, height, settings)
     codes, owners = raster.render()
-    codes, owners = _characters(codes, owners, styles, look)
-    if look.letters:
-        _put_letters(codes, owners, panel, look)
+    codes, owners = _characters(codes, owners, styles, settings)
+    if settings.letters:
+        _put_letters(codes, owners, panel, settings)
     return codes, owners, styles
 
 
-def plot(panel: Panel, width: int, height: int, look: Look) -> tuple[Raster, list[str]]:
+def plot(panel: Panel, width: int, height: int, settings: PlotSettings) -> tuple[Raster, list[str]]:
     """The raster of `panel`, and the style of each owner in it."""
-    raster = Raster(width, height, ascii_only=look.ascii_only)
+    raster = Raster(width, height, ascii_only=settings.ascii_only)
     styles: list[str] = []
-    first, last = look.epochs
+    first, last = settings.epochs
 
     def place_x(x: Floats) -> Floats:
         return (x - first) / max(1, last - first)
 
     def place_y(y: Floats) -> Floats:
-        return look.scale.places(y)
+        return settings.scale.fractions(y)
 
     for curve in panel.curves:
         if curve.low is not None and curve.high is not None:
             raster.band(place_x(curve.x), place_y(curve.low), place_y(curve.high), len(styles))
-            styles.append(_style(curve, look) + "-band")
-    for level in panel.levels:
+            styles.append(_style(curve, settings) + "-band")
+    for level in panel.references:
         pattern = SPARSE if level.kind == "always-yes" else DASHED
-        raster.level(look.scale.place(level.y), len(styles), pattern)
+        raster.level(settings.scale.fraction(level.y), len(styles), pattern)
         styles.append(level.kind)
     if panel.curves:
         raster.curves(
@@ -110,26 +118,28 @@ def plot(panel: Panel, width: int, height: int, look: Look) -> tuple[Raster, lis
             place_y(np.concatenate([curve.y for curve in panel.curves])),
             [len(curve.x) for curve in panel.curves],
             range(len(styles), len(styles) + len(panel.curves)),
-            [_pattern(curve, look) for curve in panel.curves],
+            [_pattern(curve, settings) for curve in panel.curves],
         )
-    styles.extend(_style(curve, look) for curve in panel.curves)
+    styles.extend(_style(curve, settings) for curve in panel.curves)
     return raster, styles
 
 
-def _style(curve: Curve, look: Look) -> str:
-    if not look.many:
+def _style(curve: Curve, settings: PlotSettings) -> str:
+    if not settings.many:
         return curve.side
     return f"group-{curve.group}" + ("-train" if curve.side == "train" else "")
 
 
-def _pattern(curve: Curve, look: Look) -> tuple[bool, ...]:
+def _pattern(curve: Curve, settings: PlotSettings) -> tuple[bool, ...]:
     if curve.side == "train":
         return DOTTED
-    return PATTERNS[curve.group % len(PATTERNS)] if look.many else SOLID
+    return PATTERNS[curve.group % len(PATTERNS)] if settings.many else SOLID
 
 
-def _characters(codes: Ints, owners: Ints, styles: Sequence[str], look: Look) -> tuple[Ints, Ints]:
-    if not look.ascii_only:
+def _characters(
+    codes: Ints, owners: Ints, styles: Sequence[str], settings: PlotSettings
+) -> tuple[Ints, Ints]:
+    if not settings.ascii_only:
         return codes, owners
     marks = np.array([ord(ascii_mark(s)) for s in styles] + [32], dtype=np.int64)
     return marks[owners], owners
@@ -144,30 +154,30 @@ def ascii_mark(style: str) -> str:
     return fixed.get(style, " ")
 
 
-def _put_letters(codes: Ints, owners: Ints, panel: Panel, look: Look) -> None:
+def _put_letters(codes: Ints, owners: Ints, panel: Panel, settings: PlotSettings) -> None:
     """The group's letter at the end of each test curve, for eyes and terminals without colour."""
     height, width = codes.shape
-    first, last = look.epochs
-    start = len(panel.levels) + sum(c.low is not None for c in panel.curves)
+    first, last = settings.epochs
+    start = len(panel.references) + sum(c.low is not None for c in panel.curves)
     for owner, curve in enumerate(panel.curves, start):
         finite = np.flatnonzero(np.isfinite(curve.y))
         if curve.side != "test" or not len(finite):
             continue
-        place = look.scale.place(float(curve.y[finite[-1]]))
+        place = settings.scale.fraction(float(curve.y[finite[-1]]))
         x = (float(curve.x[finite[-1]]) - first) / max(1, last - first)
         if not (np.isfinite(place) and 0 <= place <= 1 and 0 <= x <= 1):
             continue
         row, column = round((1 - place) * (height - 1)), round(x * (width - 1))
         letter = LETTERS[curve.group % 26]
-        codes[row, column] = ord(letter.upper() if look.ascii_only else letter)
+        codes[row, column] = ord(letter.upper() if settings.ascii_only else letter)
         owners[row, column] = owner
 
 
-def _cursor_column(width: int, look: Look) -> int | None:
-    if look.cursor is None:
+def _cursor_column(width: int, settings: PlotSettings) -> int | None:
+    if settings.cursor is None:
         return None
-    first, last = look.epochs
-    place = (look.cursor - first) / max(1, last - first)
+    first, last = settings.epochs
+    place = (settings.cursor - first) / max(1, last - first)
     return round(place * (width - 1)) if 0 <= place <= 1 else None
 
 
@@ -190,9 +200,9 @@ def _runs(codes: Ints, owners: Ints, styles: Sequence[str], cursor: int | None) 
     return runs
 
 
-def _x_axis(width: int, look: Look) -> Row:
+def _x_axis(width: int, settings: PlotSettings) -> Row:
     line = [" "] * width
-    for column, label in x_ticks(*look.epochs, width):
+    for column, label in x_ticks(*settings.epochs, width):
         line[column : column + len(label)] = label
     return ((" " * LABEL_WIDTH + "".join(line), "axis"),)
 

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
 from postertui.dashboard.charts.axes import Range, y_range
 from postertui.dashboard.charts.raster import Floats, Ints
-from postertui.dashboard.live.view import F_METRICS, RunView
-from postertui.dashboard.numbers import always_yes
-from postertui.dashboard.options import Options
-
-Key = tuple[str, str]  # genre, value of the compared column ("" when overlaid)
-
-#: The columns that can be compared, and how to read one of a run.
-COMPARED: dict[str, tuple[str, Callable[[RunView], str]]] = {
-    "variant": ("variant", lambda run: run.variant),
-    "regularizer": ("Regularizer", lambda run: run.regularizer),
-    "fc": ("FC1×FC2", lambda run: run.fc),
-    "family": ("family", lambda run: run.family),
-    "seed": ("seed", lambda run: f"seed {run.seed}"),
-    "study": ("study", lambda run: run.study),
-}
+from postertui.dashboard.number_format import always_yes
+from postertui.dashboard.state.arrangement import compared_value
+from postertui.dashboard.state.metrics import F_METRICS
+from postertui.dashboard.state.run_view import RunView
+from postertui.dashboard.state.view_options import ViewOptions
 
 
 @dataclass(frozen=True)
@@ -45,7 +34,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Level:
+class ReferenceLine:
     """A horizontal reference. `kind` is `base-train`, `base-test` or `always-yes`."""
 
     kind: str
@@ -57,7 +46,7 @@ class Panel:
     """All that one cell shows; one panel equals only itself."""
 
     curves: tuple[Curve, ...] = ()
-    levels: tuple[Level, ...] = ()
+    references: tuple[ReferenceLine, ...] = ()
     running: bool = False
     dead: bool = False
     runs: int = 0
@@ -71,58 +60,12 @@ class Panel:
         # The least above zero is what a logarithmic axis begins with.
         parts = [part for part in (every, every[every > 0]) if part.size]
         ends = [float(end) for part in parts for end in (part.min(), part.max())]
-        return (*ends, *(level.y for level in self.levels))
+        return (*ends, *(level.y for level in self.references))
 
 
-@dataclass(frozen=True)
-class Arrangement:
-    """Rows and columns of the grid, the runs' names in each cell, and the compared values."""
-
-    rows: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-    members: Mapping[Key, tuple[str, ...]] = None  # type: ignore[assignment]
-
-    def key(self, row: int, column: int) -> Key:
-        return self.rows[row], self.columns[column]
-
-
-_NUMBERS = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
-
-
-@lru_cache(4096)
-def natural(text: str) -> tuple[object, ...]:
-    """A key that sorts `base` first, numbers by value and the rest as text."""
-    parts = _NUMBERS.split(text.lower())
-    keys = [(1, float(p), "") if i % 2 else (0, 0.0, p) for i, p in enumerate(parts)]
-    return (text != "base", tuple(keys))
-
-
-def arrange(runs: Iterable[RunView], options: Options) -> Arrangement:
-    """The grid for `runs`: a genre a row, and a compared value a column unless overlaid."""
-    value_of = COMPARED[options.compare][1]
-    members: dict[Key, list[str]] = {}
-    genres: set[str] = set()
-    groups: set[str] = set()
-    for run in runs:
-        value = value_of(run)
-        genres.add(run.genre)
-        groups.add(value)
-        members.setdefault((run.genre, value if options.mode == "facet" else ""), []).append(
-            run.name
-        )
-    ordered = tuple(sorted(groups, key=natural))
-    return Arrangement(
-        rows=tuple(sorted(genres, key=natural)),
-        columns=ordered if options.mode == "facet" else (("",) if genres else ()),
-        groups=ordered,
-        members={key: tuple(sorted(names)) for key, names in members.items()},
-    )
-
-
-def panel_of(runs: Sequence[RunView], groups: Sequence[str], options: Options) -> Panel:
+def panel_of(runs: Sequence[RunView], groups: Sequence[str], options: ViewOptions) -> Panel:
     """The curves and references of one cell."""
-    value_of = COMPARED[options.compare][1]
+    value_of = compared_value(options.compare)
     sides = ("train", "test") if options.train else ("test",)
     curves: list[Curve] = []
     for side in sides:
@@ -136,17 +79,19 @@ def panel_of(runs: Sequence[RunView], groups: Sequence[str], options: Options) -
                 curves.append(_mean(side, group, lines))
             else:
                 curves.extend(Curve(side, group, x, y) for x, y in lines)
-    levels = levels_of(runs, sides) if options.references and options.metric in F_METRICS else ()
+    references = (
+        reference_lines(runs, sides) if options.references and options.metric in F_METRICS else ()
+    )
     return Panel(
         curves=tuple(curves),
-        levels=levels,
+        references=references,
         running=any(r.state == "running" for r in runs),
         dead=any(r.dead for r in runs),
         runs=len(runs),
     )
 
 
-def panel_options(options: Options) -> tuple[object, ...]:
+def panel_options(options: ViewOptions) -> tuple[object, ...]:
     """What `panel_of` looks at."""
     return (
         options.metric, options.compare, options.train, options.seeds, options.references,
@@ -154,7 +99,7 @@ def panel_options(options: Options) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def series(run: RunView, side: str, options: Options) -> tuple[Floats, Floats]:
+def series(run: RunView, side: str, options: ViewOptions) -> tuple[Floats, Floats]:
     """Epochs and values within the chosen epochs, smoothed; NaN where undefined."""
     column = run.column(side, options.metric)
     if column is None:
@@ -180,19 +125,19 @@ def smooth(y: Floats, weight: float) -> Floats:
     return smoothed
 
 
-def levels_of(runs: Sequence[RunView], sides: Sequence[str]) -> tuple[Level, ...]:
-    """The base rates of the cell's genre, and the F of always saying yes in the test cohort."""
-    levels: list[Level] = []
-    known = next((r for r in runs if r.test_base_rate is not None), None)
-    if known is None:
+def reference_lines(runs: Sequence[RunView], sides: Sequence[str]) -> tuple[ReferenceLine, ...]:
+    """The base rates of the cell's genre, and the F of always-yes in the test cohort."""
+    references: list[ReferenceLine] = []
+    with_base_rate = next((r for r in runs if r.test_base_rate is not None), None)
+    if with_base_rate is None:
         return ()
-    if "train" in sides and known.train_base_rate is not None:
-        levels.append(Level("base-train", known.train_base_rate))
-    yes = always_yes(known.test_base_rate)
-    assert known.test_base_rate is not None and yes is not None
-    levels.append(Level("base-test", known.test_base_rate))
-    levels.append(Level("always-yes", yes))
-    return tuple(levels)
+    if "train" in sides and with_base_rate.train_base_rate is not None:
+        references.append(ReferenceLine("base-train", with_base_rate.train_base_rate))
+    yes = always_yes(with_base_rate.test_base_rate)
+    assert with_base_rate.test_base_rate is not None and yes is not None
+    references.append(ReferenceLine("base-test", with_base_rate.test_base_rate))
+    references.append(ReferenceLine("always-yes", yes))
+    return tuple(references)
 
 
 def _mean(side: str, group: int, lines: Sequence[tuple[Floats, Floats]]) -> Curve:
@@ -204,11 +149,11 @@ def _mean(side: str, group: int, lines: Sequence[tuple[Floats, Floats]]) -> Curv
     table = np.full((len(lines), len(epochs)), np.nan)
     for row, (x, y) in enumerate(lines):
         table[row, np.searchsorted(epochs, x)] = y
-    there = np.isfinite(table)
-    count = there.sum(axis=0)
-    filled = np.where(there, table, 0.0)
+    finite = np.isfinite(table)
+    count = finite.sum(axis=0)
+    filled = np.where(finite, table, 0.0)
     mean = np.where(count > 0, filled.sum(axis=0) / np.maximum(count, 1), np.nan)
-    squares = np.where(there, (table - mean) ** 2, 0.0).sum(axis=0)
+    squares = np.where(finite, (table - mean) ** 2, 0.0).sum(axis=0)
     sd = np.sqrt(squares / np.maximum(count - 1, 1))
     half = np.where(count > 1, t_975(count - 1) * sd / np.sqrt(np.maximum(count, 1)), np.nan)
     return Curve(side, group, epochs, mean, mean - half, mean + half)
@@ -226,14 +171,14 @@ def t_975(df: Ints) -> Floats:
     return np.where(df < len(_T_975), _T_975[np.clip(df, 0, len(_T_975) - 1)], tail)
 
 
-def epoch_range(runs: Iterable[RunView], options: Options) -> tuple[int, int]:
+def epoch_range(runs: Iterable[RunView], options: ViewOptions) -> tuple[int, int]:
     """First and last epoch of the x axis: what was asked for, widened to what was trained."""
     last = max((max(r.epochs, r.epoch) for r in runs), default=10)
     first = options.first_epoch or 1
     return first, max(options.last_epoch or last, first + 1)
 
 
-def value_range(panels: Iterable[Panel], options: Options) -> Range:
+def value_range(panels: Iterable[Panel], options: ViewOptions) -> Range:
     """One y range that holds everything in `panels`."""
     values = [value for panel in panels for value in panel.extremes]
     is_score = options.metric in F_METRICS

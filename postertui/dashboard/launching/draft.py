@@ -1,4 +1,4 @@
-"""What the form says, checked; and what it starts out with."""
+"""The launch form's values, checked, and its defaults."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_SEEDS, MOST_EPOCHS, MOST_JOBS = 1000, 100_000, 64
 
 
 @dataclass(frozen=True)
-class Numbers:
+class LaunchNumbers:
     """The form's numbers; None where the study or the machine decides."""
 
     seeds: int
@@ -28,19 +28,19 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class Draft:
+class LaunchDraft:
     """What the form asks for. `weights` as `--weights` takes it; `again` adds ended runs."""
 
     study: Study
     variants: tuple[Variant, ...]
     genres: tuple[str, ...]
-    numbers: Numbers
+    numbers: LaunchNumbers
     weights: str = "imagenet"
     again: bool = False
 
 
 def whole_number(text: str, most: int, *, what: str) -> int | None:
-    """A number from 1 to `most`, None for an empty text. Raises `ValueError` for people."""
+    """A number from 1 to `most`, None for an empty text. Raises `ValueError`."""
     stripped = text.strip()
     if not stripped:
         return None
@@ -49,9 +49,9 @@ def whole_number(text: str, most: int, *, what: str) -> int | None:
     return int(stripped)
 
 
-def check_numbers(seeds: str, epochs: str, jobs: str, study: Study) -> Numbers:
+def check_numbers(seeds: str, epochs: str, jobs: str, study: Study) -> LaunchNumbers:
     """The three numbers as typed. Raises `ValueError` naming the first that is none."""
-    return Numbers(
+    return LaunchNumbers(
         seeds=whole_number(seeds, MOST_SEEDS, what="seeds") or study.seeds,
         epochs=whole_number(epochs, MOST_EPOCHS, what="epochs"),
         jobs=whole_number(jobs, MOST_JOBS, what="at a time"),
@@ -63,16 +63,16 @@ def find_studies(folder: Path, named: str) -> dict[str, Study]:
 
     A file that is no study is left out, unless it is `named`: then its error is raised.
     """
-    found: dict[str, Study] = {named: load_study(named)}
+    studies: dict[str, Study] = {named: load_study(named)}
     for name in builtin_studies():
-        found.setdefault(name, load_study(name))
+        studies.setdefault(name, load_study(name))
     for path in sorted(folder.glob("*.toml")):
         try:
             study = load_study(path)
         except UserError:
             continue
-        found.setdefault(path.name, study)
-    return found
+        studies.setdefault(path.name, study)
+    return studies
 
 
 def usual_study(runs: Iterable[Run], studies: dict[str, Study], named: str) -> str:
@@ -107,7 +107,7 @@ def what_differs(variant: Variant, base: Variant) -> str:
         for key, value in mine.items()
         if key not in ("name", "family") and value != usual.get(key)
     ]
-    return ", ".join(changed) or "the home base"
+    return ", ".join(changed) or "the base variant"
 
 
 def _brief(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What a draft would start: how many runs, how long that takes, what of it is there already."""
+"""What a draft would start: how many runs, for how long, and what is done already."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from postertui.dashboard.launching.draft import Draft
-from postertui.dashboard.numbers import duration
+from postertui.dashboard.launching.draft import LaunchDraft
+from postertui.dashboard.number_format import duration
 from postertui.data.weights import Weights
 from postertui.runs.spec import RunSpec
 from postertui.supervisor import plan as launch
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Preview:
+class LaunchPreview:
     """A plan and how long it takes: `seconds` for its own runs, `ahead` for those that wait.
 
-    None where no past run says how long an epoch takes.
+    None where no run has measured how long an epoch takes.
     """
 
     plan: launch.TrainingPlan
@@ -32,9 +32,9 @@ class Preview:
     again: bool = False
 
 
-def preview(
-    draft: Draft, dataset: Dataset, weights: Weights, runs: Mapping[str, Run], slots: int
-) -> Preview:
+def preview_launch(
+    draft: LaunchDraft, dataset: Dataset, weights: Weights, runs: Mapping[str, Run], slots: int
+) -> LaunchPreview:
     """What `draft` would start beside the `runs` that there are; nothing is written.
 
     `slots` is how many runs the machine trains at a time unless the draft says. Raises
@@ -58,7 +58,7 @@ def preview(
         for run in runs.values()
         if run.spec is not None and run.state in ("queued", "running", "interrupted")
     ]
-    return Preview(
+    return LaunchPreview(
         plan=plan,
         starting=starting,
         seconds=launch.estimate_seconds(starting, runs.values(), jobs),
@@ -71,30 +71,30 @@ def preview(
 Line = tuple[tuple[str, str], ...]  # (text, name of its style) each
 
 
-def describe(found: Preview) -> tuple[Line, Line]:
+def describe(preview: LaunchPreview) -> tuple[Line, Line]:
     """Two lines: how many runs and what there is of them; how long the new ones take."""
-    plan = found.plan
+    plan = preview.plan
     total = len(plan.specs)
     first: list[tuple[str, str]] = [
-        (f"{len(found.starting)} to start", "bold" if found.starting else "dim"),
+        (f"{len(preview.starting)} to start", "bold" if preview.starting else "dim"),
         (f" of {total} run{'s' * (total != 1)}", "text"),
     ]
     groups = [
         (len(plan.done), "done", "done"),
         (len(plan.open), "under way or waiting", "running"),
-        (len(plan.ended), "to train again" if found.again else "failed or cancelled", "failed"),
+        (len(plan.ended), "to train again" if preview.again else "failed or cancelled", "failed"),
     ]
     for count, words, style in groups:
         if count:
             first.append((f"  {count} {words}", style))
-    if not found.starting:
+    if not preview.starting:
         return tuple(first), (("nothing is missing", "dim"),)
-    if found.seconds is None:
-        return tuple(first), (("no past run says yet how long an epoch takes", "dim"),)
+    if preview.seconds is None:
+        return tuple(first), (("no finished epoch yet from which to estimate the time", "dim"),)
     second = [
-        (f"about {duration(found.seconds)}", "bold"),
-        (f" by past runs, {found.jobs} at a time", "text"),
+        (f"about {duration(preview.seconds)}", "bold"),
+        (f" by past runs, {preview.jobs} at a time", "text"),
     ]
-    if found.ahead:
-        second.append((f", after {duration(found.ahead)} that wait or run", "dim"))
+    if preview.ahead:
+        second.append((f", after {duration(preview.ahead)} that wait or run", "dim"))
     return tuple(first), tuple(second)

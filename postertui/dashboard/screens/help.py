@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from postertui.dashboard.actions.registry import bindings
 
 Section = tuple[str, Sequence[tuple[str, ...]]]
 
@@ -17,11 +18,7 @@ Section = tuple[str, Sequence[tuple[str, ...]]]
 class HelpScreen(ModalScreen[None]):
     """Lists `sections` of (key, what it does) and, where it can have another key, its id."""
 
-    BINDINGS = [
-        Binding("escape,question_mark,q", "dismiss", "Close", id="help.close"),
-        Binding("down,j", "scroll(1)", "down", show=False),
-        Binding("up,k", "scroll(-1)", "up", show=False),
-    ]
+    BINDINGS = bindings("help")
 
     def __init__(self, sections: Sequence[Section]) -> None:
         super().__init__()
@@ -34,11 +31,11 @@ class HelpScreen(ModalScreen[None]):
             for title, keys in self._sections:
                 yield Static(title, classes="section", markup=False)
                 width = max(len(entry[0]) for entry in keys)
-                says = min(42, max(len(entry[1]) for entry in keys))
+                described = min(42, max(len(entry[1]) for entry in keys))
                 text = Text()
                 for key, description, *ids in keys:
                     text.append(key.rjust(width), style="bold")
-                    text.append(f"  {description.ljust(says)}")
+                    text.append(f"  {description.ljust(described)}")
                     text.append("".join(f"  {name}" for name in ids) + "\n", style="dim")
                 text.right_crop(1)
                 yield Static(text, classes="keys")

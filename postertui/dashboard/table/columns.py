@@ -1,27 +1,17 @@
-"""The columns of the table of runs: what each says, how wide it is, how it sorts."""
+"""The columns of the table of runs: what each shows, how wide it is, how it sorts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from postertui.dashboard.charts.panels import natural
-from postertui.dashboard.live.view import RunView
-from postertui.dashboard.numbers import always_yes, duration, score
-from postertui.dashboard.safe import cells
+from postertui.dashboard.natural_order import natural_key
+from postertui.dashboard.number_format import always_yes, duration, score
+from postertui.dashboard.state.run_view import RunView
+from postertui.dashboard.table.marks import BASELINE_MARKS, STATE_MARKS
+from postertui.dashboard.text_width import cells
 
 Text = tuple[str, str]
-
-STATE_MARKS = {
-    "running": "▸",
-    "queued": "·",
-    "done": "✓",
-    "failed": "✗",
-    "cancelled": "–",
-    "interrupted": "!",
-}
-BAR_MARKS = {"above": "▲", "between": "△", "below": "▽", "": " "}
-
 
 #: A longer genre or variant is cut.
 WIDEST_NAME = 24
@@ -46,7 +36,7 @@ class Column:
     help: str = ""
 
     @property
-    def moves(self) -> bool:
+    def is_dynamic(self) -> bool:
         """Whether a run's place in the order changes as it trains."""
         return self.id not in ("genre", "variant", "seed", "yes", "base", "tags")
 
@@ -91,7 +81,7 @@ COLUMNS: tuple[Column, ...] = (
         7,
         1,
         lambda r: (r.genre, "text"),
-        lambda r: natural(r.genre),
+        lambda r: natural_key(r.genre),
         stretch=True,
     ),
     Column(
@@ -100,7 +90,7 @@ COLUMNS: tuple[Column, ...] = (
         8,
         1,
         lambda r: (r.variant, "text"),
-        lambda r: natural(r.variant),
+        lambda r: natural_key(r.variant),
         stretch=True,
     ),
     Column("seed", "seed", 4, 8, lambda r: (str(r.seed), "dim"), lambda r: r.seed, right=True),
@@ -129,7 +119,7 @@ COLUMNS: tuple[Column, ...] = (
         "",
         1,
         1,
-        lambda r: (BAR_MARKS[r.bar(r.newest())], r.bar(r.newest()) or "dim"),
+        lambda r: (BASELINE_MARKS[r.bar(r.newest())], r.bar(r.newest()) or "dim"),
         lambda r: ("above", "between", "below", "").index(r.bar(r.newest())),
         help="▲ above always-yes △ above the base rate ▽ below it",
     ),
@@ -151,7 +141,7 @@ COLUMNS: tuple[Column, ...] = (
         lambda r: (score(always_yes(r.test_base_rate)), "dim"),
         lambda r: _number(r.test_base_rate),
         right=True,
-        help="F of always saying yes",
+        help="F of the all-positive baseline",
     ),
     Column(
         "base",
@@ -191,14 +181,14 @@ BY_ID = {column.id: column for column in COLUMNS}
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedColumn:
     """A column with the width it got."""
 
     column: Column
     width: int
 
 
-def place(width: int, runs: Sequence[RunView]) -> list[Placed]:
+def place(width: int, runs: Sequence[RunView]) -> list[PlacedColumn]:
     """The columns that fit into `width`, most important first, the names as wide as they need.
 
     A name is cut only for the most important columns (rank 1 and 2).
@@ -212,13 +202,13 @@ def place(width: int, runs: Sequence[RunView]) -> list[Placed]:
             break
         columns.remove(least)
     placed = {c.id: c.width for c in columns}
-    spare = width - (sum(c.width + 1 for c in columns) - 1)
+    diff = width - (sum(c.width + 1 for c in columns) - 1)
     stretching = sorted((c for c in columns if c.stretch), key=lambda c: needs[c.id] - c.width)
     for i, column in enumerate(stretching):
-        extra = max(0, min(needs[column.id] - column.width, spare // (len(stretching) - i)))
+        extra = max(0, min(needs[column.id] - column.width, diff // (len(stretching) - i)))
         placed[column.id] += extra
-        spare -= extra
-    return [Placed(c, placed[c.id]) for c in columns]
+        diff -= extra
+    return [PlacedColumn(c, placed[c.id]) for c in columns]
 
 
 def _needed_width(column: Column, runs: Sequence[RunView]) -> int:

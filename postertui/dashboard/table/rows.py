@@ -7,12 +7,10 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from postertui.dashboard.charts.panels import natural
-from postertui.dashboard.live.view import RunView
-from postertui.dashboard.options import Options
+from postertui.dashboard.natural_order import natural_key
+from postertui.dashboard.state.run_view import RunView
+from postertui.dashboard.state.view_options import ViewOptions
 from postertui.dashboard.table.columns import BY_ID
-
-GROUPS = ("", "variant", "genre")
 
 
 @dataclass(frozen=True)
@@ -28,10 +26,12 @@ class GroupRow:
 TableRow = RunView | GroupRow
 
 
-def ordered(runs: Iterable[RunView], options: Options, pinned: AbstractSet[str]) -> list[TableRow]:
+def ordered(
+    runs: Iterable[RunView], options: ViewOptions, pinned: AbstractSet[str]
+) -> list[TableRow]:
     """The rows to show for `runs`."""
     column = BY_ID.get(options.sort, BY_ID["genre"])
-    by_name = sorted(runs, key=lambda r: (natural(r.genre), natural(r.variant), r.seed))
+    by_name = sorted(runs, key=lambda r: (natural_key(r.genre), natural_key(r.variant), r.seed))
     rows = sorted(by_name, key=column.key, reverse=options.reverse)  # type: ignore[arg-type]
     if options.reverse:
         # Undefined values stay last whichever way the rest goes.
@@ -43,7 +43,7 @@ def ordered(runs: Iterable[RunView], options: Options, pinned: AbstractSet[str])
     for run in rows:
         groups.setdefault(getattr(run, options.group), []).append(run)
     grouped: list[TableRow] = []
-    for title in sorted(groups, key=natural):
+    for title in sorted(groups, key=natural_key):
         grouped.append(summary(title, groups[title]))
         grouped.extend(groups[title])
     return grouped

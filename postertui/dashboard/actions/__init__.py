@@ -1,0 +1,1 @@
+"""One registry of actions: keys, help, palette and keymap come from it."""

@@ -1,0 +1,56 @@
+"""The text of `?`: the actions of each region, and what the marks mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from postertui.dashboard.actions.keymap import Keymap, keys_of
+from postertui.dashboard.actions.registry import REGIONS, actions_in
+from postertui.dashboard.table.marks import BASELINE_MARKS, STATE_MARKS
+
+#: Title, and lines of (keys, what they do, the action's id where it has one).
+Section = tuple[str, Sequence[tuple[str, ...]]]
+
+#: What `?` shows on the main screen, in this order.
+_MAIN = ("main", "runs", "watch", "view", "table", "grid", "cell", "run", "launch")
+
+
+def help_sections(regions: Sequence[str], keymap: Keymap) -> list[Section]:
+    """The help, with the user's own keys; first the `regions` of the screen it is asked on."""
+    order = dict.fromkeys((*regions, *_MAIN))
+    sections: list[Section] = []
+    for region in order:
+        shown = list(actions_in(region, "app") if region == "main" else actions_in(region))
+        lines = [(" ".join(keys_of(a, keymap)), a.description, a.id) for a in shown if not a.system]
+        sections.append((REGIONS[region], lines))
+    return [*sections, *_LEGEND]
+
+
+_LEGEND: tuple[Section, ...] = (
+    ("states", [(mark, state) for state, mark in STATE_MARKS.items()]),
+    (
+        "your own keys, in ~/.config/postertui/config.toml",
+        [
+            ("[keys]", "then a line for each, by the names at the right:"),
+            ('"view.metric"', '= "f5,M"'),
+        ],
+    ),
+    (
+        "test F against its baselines",
+        [
+            (BASELINE_MARKS["above"], "above the all-positive baseline (always-yes)"),
+            (BASELINE_MARKS["between"], "above the base rate, not above always-yes"),
+            (BASELINE_MARKS["below"], "below the base rate"),
+        ],
+    ),
+    (
+        "the filter",
+        [
+            ("comedy", "a bare word matches any text of a run"),
+            ("genre:comedy variant:l2-*", "fields, with globs; side by side means and"),
+            ("state:running,queued", "any of several"),
+            ("test_fscore>.3 fc1=256", "numbers compare"),
+            ("and or not ( )", "as anywhere"),
+        ],
+    ),
+)

@@ -1,0 +1,41 @@
+"""The panels of the grid's cells, each made once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from postertui.dashboard.charts.panels import Panel, panel_of, panel_options
+from postertui.dashboard.state.arrangement import Arrangement, Key
+from postertui.dashboard.state.run_view import RunView
+from postertui.dashboard.state.view_options import ViewOptions
+
+
+class PanelCache:
+    """The panel of each cell of an arrangement, made anew only when it would be another one."""
+
+    def __init__(self) -> None:
+        self.arrangement = Arrangement(members={})
+        self.runs: Mapping[str, RunView] = {}
+        self.options = ViewOptions()
+        self._made: dict[Key, tuple[tuple[object, ...], Panel]] = {}
+
+    def use(
+        self, arrangement: Arrangement, runs: Mapping[str, RunView], options: ViewOptions
+    ) -> None:
+        """Make panels of these from now on; `runs` may change behind our back."""
+        self.arrangement, self.runs, self.options = arrangement, runs, options
+        self._made = {k: made for k, made in self._made.items() if k in arrangement.members}
+
+    def members(self, key: Key | None) -> list[RunView]:
+        """The runs of a cell."""
+        names = self.arrangement.members.get(key, ()) if key is not None else ()
+        return [self.runs[name] for name in names if name in self.runs]
+
+    def __getitem__(self, key: Key) -> Panel:
+        runs = self.members(key)
+        source = (*runs, self.arrangement.groups, *panel_options(self.options))
+        made = self._made.get(key)
+        if made is None or made[0] != source:
+            panel = panel_of(runs, self.arrangement.groups, self.options)
+            made = self._made[key] = (source, panel)
+        return made[1]

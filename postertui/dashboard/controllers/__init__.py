@@ -1,0 +1,1 @@
+"""What actions do: each controller changes the view model or asks the supervisor."""

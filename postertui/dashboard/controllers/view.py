@@ -1,0 +1,96 @@
+"""Changes of what is drawn, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from postertui.dashboard.context import Context
+from postertui.dashboard.dialogs.prompt import PromptScreen
+from postertui.dashboard.state.metrics import METRICS
+from postertui.dashboard.state.view_options import (
+    COMPARED,
+    GROUPS,
+    SMOOTHING,
+    epoch_range_error,
+    parse_epochs,
+)
+from postertui.dashboard.table.columns import COLUMNS
+
+V = TypeVar("V")
+
+LAYOUTS = ("both", "grid", "table")
+
+
+class ViewController:
+    """Each method changes view options, and has the screens show it."""
+
+    def __init__(self, context: Context) -> None:
+        self._shell = context.shell
+        self._model = context.model
+
+    def set(self, **options: object) -> None:
+        """Set view options by name."""
+        self._model.set_options(**options)
+        if options.keys() & {"mode", "compare"}:
+            self._model.rearrange()
+        self._shell.options_changed(options.keys())
+
+    def step_metric(self, by: int) -> None:
+        self.set(metric=_step(list(METRICS), self._model.options.metric, by))
+
+    def toggle_overlay(self) -> None:
+        self.set(mode="facet" if self._model.options.mode == "overlay" else "overlay")
+
+    def step_compared(self) -> None:
+        compared = _step(list(COMPARED), self._model.options.compare, 1)
+        self.set(compare=compared)
+        self._shell.say(f"comparing {COMPARED[compared]}")
+
+    def toggle(self, option: str) -> None:
+        """Switch an option that is on or off."""
+        self.set(**{option: not getattr(self._model.options, option)})
+
+    def step_smoothing(self) -> None:
+        self.set(smoothing=_step(SMOOTHING, self._model.options.smoothing, 1))
+
+    def toggle_seeds(self) -> None:
+        self.set(seeds="each" if self._model.options.seeds == "mean" else "mean")
+
+    def step_layout(self) -> None:
+        self.set(layout=_step(LAYOUTS, self._model.options.layout, 1))
+
+    def step_group(self) -> None:
+        self.set(group=_step(GROUPS, self._model.options.group, 1))
+
+    def step_sort(self, by: int = 1) -> None:
+        self.sort_by(_step([c.id for c in COLUMNS], self._model.options.sort, by))
+
+    def sort_by(self, column: str) -> None:
+        """Sort the table by `column`; a second time the other way round."""
+        same = column == self._model.options.sort
+        self.set(sort=column, reverse=not self._model.options.reverse if same else False)
+
+    def ask_epochs(self) -> None:
+        """Ask which epochs are drawn."""
+        options = self._model.options
+        current = f"{options.first_epoch or 1}-{options.last_epoch or ''}"
+        dialog = PromptScreen(
+            "Which epochs?",
+            "" if current == "1-" else current,
+            "5-20, 5- or -20; nothing for all of them",
+            epoch_range_error,
+        )
+
+        def apply(text: str | None) -> None:
+            if text is not None:
+                first, last = parse_epochs(text)
+                self.set(first_epoch=first, last_epoch=last)
+
+        self._shell.ask(dialog, apply)
+
+
+def _step(choices: Sequence[V], current: V, by: int) -> V:
+    """The choice `by` places after `current`, from the first where `current` is none of them."""
+    index = choices.index(current) if current in choices else 0
+    return choices[(index + by) % len(choices)]

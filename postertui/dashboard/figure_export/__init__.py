@@ -1,0 +1,1 @@
+"""From what is on the screen to a figure file."""

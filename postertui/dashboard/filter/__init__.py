@@ -1,1 +1,0 @@
-"""The filter box, saved filters and checklists."""

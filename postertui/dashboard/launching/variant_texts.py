@@ -1,0 +1,88 @@
+"""A new variant from an existing one: texts as typed, checked field by field."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from postertui.study import Field, Variant, check_variant, describe_fields
+
+
+def to_text(value: Any) -> str:
+    """A hyper-parameter as the form shows it, which `parse_value` reads back."""
+    if isinstance(value, msgspec.Struct):
+        table: dict[str, Any] = msgspec.to_builtins(value)
+        if len(table) == 1:
+            return str(table["kind"])
+        inner = ", ".join(
+            f'{k} = "{v}"' if isinstance(v, str) else f"{k} = {v!r}" for k, v in table.items()
+        )
+        return "{ " + inner + " }"
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def parse_value(field: Field, text: str) -> Any:
+    """The value of the text typed for `field`. Raises `ValueError` saying what is allowed."""
+    stripped = text.strip()
+    if field.kind == "schedule" and stripped.startswith("{"):
+        try:
+            return field.check(tomllib.loads(f"value = {stripped}")["value"])
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"not a table: {error}") from None
+    return field.parse(stripped)
+
+
+def start_texts(variant: Variant) -> dict[str, str]:
+    """The form's texts for a new variant like `variant`; its family is left to its new name."""
+    texts = {f.name: to_text(getattr(variant, f.name)) for f in describe_fields()}
+    texts["family"] = ""
+    return texts
+
+
+def check_texts(texts: Mapping[str, str], base: Variant) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values of the fields that read well and differ from `base`; what is wrong with others."""
+    values: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    for field in describe_fields():
+        text = texts.get(field.name, "")
+        if field.name == "family" and not text.strip():
+            continue
+        try:
+            value = parse_value(field, text)
+        except ValueError as error:
+            problems[field.name] = str(error)
+            continue
+        if field.name == "family" or value != getattr(base, field.name):
+            values[field.name] = value
+    return values, problems
+
+
+def make_variant(
+    name: str, texts: Mapping[str, str], base: Variant, taken: Mapping[str, Variant]
+) -> Variant:
+    """The variant that the form describes. Raises `ValueError` as `field: what is wrong`.
+
+    Its name must be free among `taken`, and its settings must be no other's: a run is what it
+    trains with, so two variants that train the same would be one run.
+    """
+    values, problems = check_texts(texts, base)
+    if problems:
+        field, problem = next(iter(problems.items()))
+        raise ValueError(f"{field}: {problem}")
+    if name in taken:
+        raise ValueError(f"name: there is a variant {name} already")
+    variant = check_variant(name, values, base)
+    for other in taken.values():
+        if settings(other) == settings(variant):
+            raise ValueError(f"as it stands it trains just what {other.name} does; change a field")
+    return variant
+
+
+def settings(variant: Variant) -> dict[str, Any]:
+    """What a variant trains with, whatever it is called."""
+    table: dict[str, Any] = msgspec.to_builtins(variant)
+    del table["name"], table["family"]
+    return table

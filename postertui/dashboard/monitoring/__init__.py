@@ -1,0 +1,1 @@
+"""Devices, logs, configs and announcements: what is watched beside the curves."""

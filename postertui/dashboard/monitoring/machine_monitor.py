@@ -1,0 +1,89 @@
+"""The thread that samples the supervisor and the devices, and reports changes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from postertui.dashboard.monitoring.devices import Device, DeviceSampler
+from postertui.system.errors import UserError
+
+if TYPE_CHECKING:
+    from postertui.supervisor.folder import Status
+
+PERIOD = 2.0
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The supervisor and the devices; `devices` are read only while the panel is shown."""
+
+    status: Status
+    paused: bool
+    devices: tuple[Device, ...] = ()
+    note: str = ""
+
+
+class MachineMonitor:
+    """Samples every `period` seconds until `stop`; `on_change` is called from the thread."""
+
+    def __init__(
+        self,
+        folder: Path,
+        on_change: Callable[[Machine], object],
+        *,
+        sampler: Callable[[], DeviceSampler] = DeviceSampler,
+        period: float = PERIOD,
+    ) -> None:
+        self._folder = folder
+        self._on_change = on_change
+        self._make_sampler = sampler
+        self._sampler: DeviceSampler | None = None
+        self._period = period
+        self._with_devices = False
+        self._wake = threading.Event()
+        self._stopped = False
+        self._last: Machine | None = None
+        self._thread = threading.Thread(target=self._loop, name="machine", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._wake.set()
+
+    def sample_devices(self, enabled: bool) -> None:
+        self._with_devices = enabled
+        self._wake.set()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def sample(self) -> Machine:
+        """The state now."""
+        from postertui.supervisor import requests
+
+        try:
+            status, paused = requests.status(self._folder), requests.is_paused(self._folder)
+        except (UserError, OSError):
+            from postertui.supervisor.folder import Status
+
+            status, paused = Status(), False
+        if not self._with_devices:
+            return Machine(status, paused)
+        if self._sampler is None:
+            self._sampler = self._make_sampler()
+        return Machine(status, paused, tuple(self._sampler.sample()), self._sampler.note)
+
+    def _loop(self) -> None:
+        while not self._stopped:
+            machine = self.sample()
+            if machine != self._last:
+                self._last = machine
+                self._on_change(machine)
+            self._wake.wait(self._period)
+            self._wake.clear()

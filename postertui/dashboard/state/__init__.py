@@ -1,0 +1,1 @@
+"""What the dashboard knows: runs, view options, and what follows from them."""

@@ -1,0 +1,66 @@
+"""Announcements: a run has failed, a study has ended.
+
+The message is a toast; with `bell` the terminal rings, and `on_end` is run with the message as
+its last argument (see `postertui.dashboard.state.persistence`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from postertui.dashboard.state.run_view import RunView
+from postertui.runs.lifecycle import CLOSED_STATES
+
+OPEN = ("queued", "running", "interrupted")
+#: So many failures at a time get a message each; more get one together.
+MOST_FAILURES = 3
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """A message to show; `failed` where something went wrong."""
+
+    text: str
+    failed: bool
+
+
+def find_announcements(
+    before: Mapping[str, RunView], changed: Mapping[str, RunView], gone: Iterable[str] = ()
+) -> list[Announcement]:
+    """What happened between `before` and the same with `changed` in it.
+
+    New runs are not announced: what ended before the dashboard started is no news.
+    """
+    failed = [
+        run
+        for name, run in changed.items()
+        if run.state == "failed" and name in before and before[name].state in OPEN
+    ]
+    announcements = [Announcement(describe_failure(run), failed=True) for run in failed]
+    if len(failed) > MOST_FAILURES:
+        announcements = [Announcement(f"{len(failed)} runs failed", failed=True)]
+    removed = set(gone)
+    after = {name: run for name, run in before.items() if name not in removed} | dict(changed)
+    touched = {run.study for name, run in changed.items() if name in before}
+    for study in sorted(touched):
+        was_open = any(r.study == study and r.state in OPEN for r in before.values())
+        runs = [r for r in after.values() if r.study == study]
+        # An interrupted run is not at work; neither has its study ended.
+        if was_open and not any(r.state in OPEN for r in runs):
+            announcements.append(describe_end(study, runs))
+    return announcements
+
+
+def describe_failure(run: RunView) -> str:
+    """`Comedy · l2-1e-4 failed: killed by SIGKILL`."""
+    reason = f": {run.reason}" if run.reason else ""
+    return f"{run.genre} · {run.variant} failed{reason}"
+
+
+def describe_end(study: str, runs: list[RunView]) -> Announcement:
+    """`demo has ended: 11 done, 1 failed`."""
+    counts = Counter(run.state for run in runs)
+    parts = [f"{counts[s]} {s}" for s in CLOSED_STATES if counts[s]]
+    return Announcement(f"{study} has ended: {', '.join(parts)}", failed=bool(counts["failed"]))

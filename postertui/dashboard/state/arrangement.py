@@ -1,0 +1,60 @@
+"""Which runs share a cell of the grid: a genre a row, a compared value a column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from postertui.dashboard.natural_order import natural_key
+from postertui.dashboard.state.run_view import RunView
+from postertui.dashboard.state.view_options import ViewOptions
+
+Key = tuple[str, str]  # genre, value of the compared column ("" when overlaid)
+
+_VALUES: dict[str, Callable[[RunView], str]] = {
+    "variant": lambda run: run.variant,
+    "regularizer": lambda run: run.regularizer,
+    "fc": lambda run: run.fc,
+    "family": lambda run: run.family,
+    "seed": lambda run: f"seed {run.seed}",
+    "study": lambda run: run.study,
+}
+
+
+def compared_value(column: str) -> Callable[[RunView], str]:
+    """How to read the compared `column` (a key of `COMPARED`) of a run."""
+    return _VALUES[column]
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Rows and columns of the grid, the runs' names in each cell, and the compared values."""
+
+    rows: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    members: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
+
+    def key(self, row: int, column: int) -> Key:
+        return self.rows[row], self.columns[column]
+
+
+def arrange(runs: Iterable[RunView], options: ViewOptions) -> Arrangement:
+    """The grid for `runs`: a genre a row, and a compared value a column unless overlaid."""
+    value_of = compared_value(options.compare)
+    members: dict[Key, list[str]] = {}
+    genres: set[str] = set()
+    groups: set[str] = set()
+    for run in runs:
+        value = value_of(run)
+        genres.add(run.genre)
+        groups.add(value)
+        key = (run.genre, value if options.mode == "facet" else "")
+        members.setdefault(key, []).append(run.name)
+    ordered = tuple(sorted(groups, key=natural_key))
+    return Arrangement(
+        rows=tuple(sorted(genres, key=natural_key)),
+        columns=ordered if options.mode == "facet" else (("",) if genres else ()),
+        groups=ordered,
+        members={key: tuple(sorted(names)) for key, names in members.items()},
+    )

@@ -1,0 +1,121 @@
+"""The thread that reads the runs folder and reports changes.
+
+It posts one coalescing message however much has changed; its handler takes all that
+has gathered with `drain`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from postertui.dashboard.state.run_view import RunView, view_of
+from postertui.history.from_runs import history_table
+from postertui.runs.store import Run, Store
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+#: With nothing at work, the folder is looked at so many times less often.
+IDLE = 2
+
+
+@dataclass
+class RunUpdates:
+    """Runs that are new or different, and the names of those that are gone."""
+
+    changed: dict[str, RunView] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+
+
+class RunFeed:
+    """Reads `folder` every `period` seconds until `stop`, and calls `on_change` after changes.
+
+    While no run is at work or waits for its turn it looks more rarely. Of thousands of runs that
+    are read for the first time it reports some after each `patience` seconds.
+    `on_change` is called from the reading thread, and once after the first reading even if
+    there was nothing to read.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        on_change: Callable[[], object],
+        period: float = 0.5,
+        patience: float = 0.25,
+    ) -> None:
+        self.store = Store(folder)
+        self._patience = patience
+        self.error: str | None = None
+        self._on_change = on_change
+        self._period = period
+        self._pending = RunUpdates()
+        self._open: set[str] = set()
+        self._lock = threading.Lock()
+        self._reading = threading.Lock()
+        self._wake = threading.Event()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._loop, name="runs", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Read now instead of at the next tick."""
+        self._wake.set()
+
+    def drain(self) -> RunUpdates:
+        """All that has gathered since the last call."""
+        with self._lock:
+            updates, self._pending = self._pending, RunUpdates()
+        return updates
+
+    def table(self, keep: Callable[[Run], bool] | None = None) -> pl.DataFrame:
+        """The history table of all runs, or of those that `keep` accepts; call it in a thread."""
+        with self._reading:
+            chosen = [r for r in self.store.runs.values() if keep is None or keep(r)]
+            table = history_table(chosen)
+            # What is done with the table wants room.
+            self.store.release_pages()
+        return table
+
+    def read(self) -> bool:
+        """Read once; whether anything changed, be it a new `error` or its end."""
+        try:
+            with self._reading:
+                names = self.store.refresh(self._patience)
+            recovered, self.error = self.error is not None, None
+        except OSError as error:
+            failed = f"{error.filename or self.store.folder}: {error.strerror}"
+            changed, self.error = failed != self.error, failed
+            return changed
+        views = {n: view_of(run) for n in names if (run := self.store.runs.get(n)) is not None}
+        self._open -= names
+        self._open |= {n for n, view in views.items() if view.state in ("running", "queued")}
+        with self._lock:
+            self._pending.changed.update(views)
+            for name in names - views.keys():
+                self._pending.changed.pop(name, None)
+                self._pending.gone.add(name)
+            self._pending.gone -= views.keys()
+        return recovered or bool(names)
+
+    def _loop(self) -> None:
+        first = True
+        while not self._stopped:
+            if self.read() or first:
+                first = False
+                self._on_change()
+            if not self.store.is_complete:
+                continue  # There are more runs than could be read at once.
+            self._wake.wait(self._period if self._open else IDLE * self._period)
+            self._wake.clear()
+            self.store.release_pages()

@@ -1,0 +1,196 @@
+"""What the dashboard asks of the supervisor; it never writes to a run itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from postertui.system.errors import UserError
+from postertui.system.text import pluralize
+
+if TYPE_CHECKING:
+    from postertui.runs.spec import RunSpec
+    from postertui.supervisor.folder import Status
+
+#: Seconds within which a cancelled run has ended (an epoch or 10 s), and some more.
+CANCEL_PATIENCE = 20.0
+
+
+class ReadOnlyError(UserError):
+    """An action was asked for that changes something, and the dashboard only reads."""
+
+    def __init__(self) -> None:
+        super().__init__("read-only: start without --read-only to change runs")
+
+
+@dataclass(frozen=True)
+class Undo:
+    """How to take back the newest request. `label` says what that is."""
+
+    label: str
+    request: Callable[[], object]
+
+
+class RunControl:
+    """Requests to the supervisor of `folder`. With `read_only` each raises `ReadOnlyError`.
+
+    Every request can block for a moment and raise `UserError`: call them in a thread.
+    """
+
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+        self.folder = folder
+        self.read_only = read_only
+        self.undos: list[Undo] = []
+        self._lock = threading.Lock()
+
+    def launch(
+        self, missing: Sequence[RunSpec], *, again: Sequence[RunSpec] = (), jobs: int | None = None
+    ) -> str:
+        """Queue the `missing` runs and `again` those that ended, and have them worked on."""
+        client = self._client()
+        from postertui.supervisor import plan
+
+        plan.check_trainable()
+        plan.queue(self.folder, missing)
+        names = [spec.run for spec in missing] + self._requeue([spec.run for spec in again])
+        client.ensure_supervisor(self.folder, jobs=jobs)
+
+        def cancel() -> None:
+            client.cancel(self.folder, names)
+
+        self._remember(f"start of {pluralize(len(names), 'run')}", cancel, names)
+        return f"queued {pluralize(len(names), 'run')} (u undoes)"
+
+    def cancel(self, runs: Sequence[str]) -> str:
+        """End these runs; what they trained stays."""
+        client = self._client()
+        outcomes = client.cancel(self.folder, runs)
+        affected = [name for name, outcome in outcomes.items() if outcome in ("done", "requested")]
+        self._remember(
+            f"cancel of {pluralize(len(affected), 'run')}", lambda: self._revive(affected), affected
+        )
+        return f"cancelled {pluralize(len(affected), 'run')} (u undoes)"
+
+    def retry(self, runs: Sequence[str]) -> str:
+        """Queue these runs again, and have what is queued worked on."""
+        affected = self._retry(runs)
+        if not affected:
+            return "the queue is being worked on"
+
+        def cancel() -> None:
+            self._client().cancel(self.folder, affected)
+
+        self._remember(f"retry of {pluralize(len(affected), 'run')}", cancel, affected)
+        return f"queued {pluralize(len(affected), 'run')} (u undoes)"
+
+    def _revive(self, runs: Sequence[str]) -> None:
+        """Queue cancelled runs again, those that are still ending as soon as they have."""
+        deadline = time.monotonic() + CANCEL_PATIENCE
+        remaining = list(runs)
+        while remaining:
+            revived = self._retry(remaining)
+            remaining = [name for name in remaining if name not in revived]
+            if not remaining or time.monotonic() > deadline:
+                return
+            time.sleep(0.1)
+
+    def _retry(self, runs: Sequence[str]) -> list[str]:
+        affected = self._requeue(runs)
+        self._client().ensure_supervisor(self.folder)
+        return affected
+
+    def _requeue(self, runs: Sequence[str]) -> list[str]:
+        outcomes = self._client().retry(self.folder, runs)
+        return [name for name, outcome in outcomes.items() if outcome == "done"]
+
+    def raise_priority(self, runs: Sequence[str], by: int) -> str:
+        """Let these runs go earlier (`by` above 0) or later."""
+        client = self._client()
+        before = {name: client.priority(self.folder, name) for name in runs}
+        for name, value in before.items():
+            client.set_priority(self.folder, [name], value + by)
+
+        def back() -> None:
+            for name, value in before.items():
+                client.set_priority(self.folder, [name], value)
+
+        self._remember("change of priority", back, list(runs))
+        new = {value + by for value in before.values()}
+        level = f"{new.pop():+d}" if len(new) == 1 else ("higher" if by > 0 else "lower")
+        return f"priority of {pluralize(len(runs), 'run')} is now {level}"
+
+    def toggle_hold(self, runs: Sequence[str]) -> str:
+        """Let these runs wait, after their epoch in progress; or go on, where all of them wait."""
+        client = self._client()
+
+        def hold(names: Sequence[str]) -> list[str]:
+            outcomes = client.pause_runs(self.folder, names)
+            return [n for n, outcome in outcomes.items() if outcome in ("done", "requested")]
+
+        def release(names: Sequence[str]) -> None:
+            client.resume_runs(self.folder, names)
+            client.ensure_supervisor(self.folder)
+
+        if held := hold(runs):
+            self._remember(f"hold of {pluralize(len(held), 'run')}", lambda: release(held), held)
+            return f"{pluralize(len(held), 'run')} will wait (h lets them go on)"
+        release(runs)
+        self._remember(f"release of {pluralize(len(runs), 'run')}", lambda: hold(runs), runs)
+        return f"{pluralize(len(runs), 'run')} may go on"
+
+    def toggle_pause(self) -> str:
+        """Start no further run, or go on."""
+        client = self._client()
+        if client.is_paused(self.folder):
+            client.resume(self.folder)
+            client.ensure_supervisor(self.folder)
+            self._remember("resume", lambda: client.pause(self.folder))
+            return "the queue goes on"
+        client.pause(self.folder)
+
+        def resume() -> None:
+            client.resume(self.folder)
+            client.ensure_supervisor(self.folder)
+
+        self._remember("pause", resume)
+        return "the queue is paused: what runs goes on to its end, nothing new starts"
+
+    def undo(self) -> str:
+        """Take back the newest request."""
+        self._client()
+        with self._lock:
+            if not self.undos:
+                return "nothing to undo"
+            undo = self.undos.pop()
+        undo.request()
+        return f"took back the {undo.label}"
+
+    def status(self) -> Status:
+        """What the supervisor does; reading is always allowed."""
+        from postertui.supervisor import requests
+
+        return requests.status(self.folder)
+
+    def is_paused(self) -> bool:
+        from postertui.supervisor import requests
+
+        return requests.is_paused(self.folder)
+
+    def _remember(
+        self, label: str, request: Callable[[], object], runs: Sequence[str] = ("queue",)
+    ) -> None:
+        if runs:
+            with self._lock:
+                self.undos.append(Undo(label, request))
+                del self.undos[:-50]
+
+    def _client(self) -> Any:
+        if self.read_only:
+            raise ReadOnlyError
+        from postertui.supervisor import requests
+
+        return requests

@@ -1,0 +1,79 @@
+"""What the top line and the device panel say about the runs and the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from postertui.dashboard.number_format import duration, throughput
+from postertui.system.text import to_single_line
+
+if TYPE_CHECKING:
+    from postertui.supervisor.folder import Status
+
+Text = tuple[str, str]
+
+_ORDER = ("running", "queued", "done", "failed", "interrupted", "cancelled")
+
+
+def state_text(folder: str, counts: Mapping[str, int], *, loaded: bool) -> tuple[Text, ...]:
+    """Which folder, and how many runs are in which state."""
+    parts: list[Text] = [(" postertui ", "brand"), (f" {folder} ", "dim")]
+    if not loaded:
+        return (*parts, (" reading runs …", "dim"))
+    for state in _ORDER:
+        if counts.get(state):
+            style = state if state in ("running", "failed", "interrupted") else "text"
+            parts.append((f" {counts[state]}", style))
+            parts.append((f" {state} ", "dim"))
+    if not any(counts.values()):
+        parts.append((" no runs yet", "dim"))
+    return tuple(parts)
+
+
+def outlook_text(
+    remaining: float | None,
+    epochs_per_second: float | None,
+    *,
+    paused: bool = False,
+    idle: bool = False,
+) -> tuple[Text, ...]:
+    """How long the queue will take, how fast it goes, and why it does not."""
+    parts: list[Text] = []
+    if epochs_per_second:
+        parts.append((f" {throughput(epochs_per_second)} ", "dim"))
+    if remaining is not None:
+        parts.append((f" {duration(remaining)} left ", "text"))
+    if paused:
+        parts.append((" paused ", "interrupted"))
+    elif idle:
+        parts.append((" no supervisor: r starts one ", "interrupted"))
+    return tuple(parts)
+
+
+def queue_text(
+    status: Status,
+    counts: dict[str, int],
+    remaining: float | None,
+    rate: float | None,
+    *,
+    paused: bool,
+) -> tuple[Text, ...]:
+    """The queue in a line: at work, waiting, how fast, how long, and what is in the way."""
+    at_work = sum(job.run is not None for job in status.jobs) if status.running else 0
+    parts: list[Text] = [(" queue ", "bold")]
+    if status.running:
+        of_all = f" of {status.slots}" if status.slots else ""
+        parts.append((f"{at_work}{of_all} at work", "running"))
+    else:
+        parts.append(("no supervisor", "dim"))
+    parts.append((f"  {counts.get('queued', 0)} waiting", "text"))
+    if rate:
+        parts.append((f"  {throughput(rate)}", "text"))
+    if remaining is not None:
+        parts.append((f"  {duration(remaining)} left", "text"))
+    if paused:
+        parts.append(("  paused", "interrupted"))
+    elif status.waiting:
+        parts.append((f"  {to_single_line(status.waiting, 120)}", "interrupted"))
+    return tuple(parts)

@@ -1,0 +1,173 @@
+"""The state behind the screens: all runs, the filter, and what follows from both."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from postertui.dashboard.monitoring.machine_monitor import Machine
+from postertui.dashboard.state.arrangement import Arrangement, arrange
+from postertui.dashboard.state.assessment import Assessment
+from postertui.dashboard.state.feed import RunUpdates
+from postertui.dashboard.state.pace import PaceMeter
+from postertui.dashboard.state.run_view import RunView
+from postertui.dashboard.state.view_options import ViewOptions
+from postertui.filters import FIELDS, Filter, FilterError, parse
+from postertui.system.text import to_single_line
+
+
+@dataclass
+class ViewModel:
+    """Runs by name, and in `shown` those that the filter and the checklists let through.
+
+    Pinned runs are always shown. `machine` is None until the supervisor has been looked at.
+    """
+
+    options: ViewOptions = field(default_factory=ViewOptions)
+    runs: dict[str, RunView] = field(default_factory=dict)
+    shown: dict[str, RunView] = field(default_factory=dict)
+    arrangement: Arrangement = field(default_factory=Arrangement)
+    pinned: set[str] = field(default_factory=set)
+    marked: set[str] = field(default_factory=set)
+    filter_error: str = ""
+    assessments: dict[str, Assessment] = field(default_factory=dict)
+    machine: Machine | None = None
+    pace: PaceMeter = field(default_factory=PaceMeter)
+    loaded: bool = False
+    _filter: Filter = field(default_factory=lambda: parse(""))
+
+    def update(self, updates: RunUpdates) -> bool:
+        """Bring the runs up to date; whether the grid's cells or the table's rows changed.
+
+        Otherwise only the contents of `updates.changed` did.
+        """
+        structural = not self.loaded or bool(updates.gone & self.runs.keys())
+        self.loaded = True
+        self.pace.record(self._new_epochs(updates), time.monotonic())
+        for name in updates.gone:
+            self.runs.pop(name, None)
+            self.shown.pop(name, None)
+            self.pinned.discard(name)
+            self.marked.discard(name)
+            self.assessments.pop(name, None)
+        for name, view in updates.changed.items():
+            old = self.runs.get(name)
+            self.runs[name] = view
+            was_shown, is_shown = name in self.shown, self.is_shown(view)
+            structural |= old is None or was_shown != is_shown or _place(old) != _place(view)
+            if old is None or old.pinned != view.pinned:
+                structural |= view.pinned != (name in self.pinned)
+                (self.pinned.add if view.pinned else self.pinned.discard)(name)
+                is_shown = self.is_shown(view)
+            if is_shown:
+                self.shown[name] = view
+            else:
+                self.shown.pop(name, None)
+        if structural:
+            self.rearrange()
+        return structural
+
+    def _new_epochs(self, updates: RunUpdates) -> int:
+        """How many epochs ended in runs that were there before."""
+        return sum(
+            max(0, run.epoch - old.epoch)
+            for name, run in updates.changed.items()
+            if (old := self.runs.get(name)) is not None
+        )
+
+    def is_shown(self, run: RunView) -> bool:
+        if run.name in self.pinned:
+            return True
+        for name, values in self.options.without.items():
+            if getattr(run, name) in values:
+                return False
+        return self._filter.matches(run.record)
+
+    def set_filter(self, text: str, *, typing: bool = False) -> bool:
+        """Apply the filter `text`; on a mistake keep the old one, and say so in `filter_error`.
+
+        While its last word is being typed (`typing`) and lets nothing through as it is, the words
+        before it are applied.
+        """
+        try:
+            parsed = parse(text)
+        except FilterError as error:
+            if typing and text.strip():
+                return self.set_filter(_without_last_word(text))
+            self.filter_error = to_single_line(str(error).removeprefix("filter: "))
+            return False
+        if typing and not any(parsed.matches(run.record) for run in self.runs.values()):
+            return self.set_filter(_without_last_word(text))
+        self._filter = parsed
+        self.filter_error = ""
+        self.set_options(filter=text)
+        self.select()
+        return True
+
+    def exclude(self, field: str, values: tuple[str, ...]) -> None:
+        """Leave out the runs whose `field` is one of `values`."""
+        excluded = {**self.options.without, field: values}
+        self.set_options(without={name: values for name, values in excluded.items() if values})
+        self.select()
+
+    def set_options(self, **changes: object) -> None:
+        self.options = msgspec.structs.replace(self.options, **changes)
+
+    def select(self) -> None:
+        """Decide anew which runs are shown."""
+        self.shown = {name: run for name, run in self.runs.items() if self.is_shown(run)}
+        self.rearrange()
+
+    def rearrange(self) -> None:
+        self.arrangement = arrange(self.shown.values(), self.options)
+
+    @property
+    def marked_runs(self) -> list[RunView]:
+        return [run for name in self.marked if (run := self.runs.get(name)) is not None]
+
+    def counts(self, runs: Iterable[RunView] | None = None) -> dict[str, int]:
+        """How many runs are in each state."""
+        counts = dict.fromkeys(("running", "queued", "done", "failed", "interrupted"), 0)
+        for run in self.runs.values() if runs is None else runs:
+            counts[run.state] = counts.get(run.state, 0) + 1
+        return counts
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the queue starts no further run."""
+        return self.machine is not None and self.machine.paused
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether runs wait and no supervisor works on them."""
+        waiting = any(run.state == "queued" for run in self.runs.values())
+        return waiting and self.machine is not None and not self.machine.status.running
+
+    def outlook(self) -> tuple[float | None, float | None]:
+        """Seconds until the queue is empty, and epochs a second; None where unknown."""
+        return self.pace.estimate(self.runs.values(), time.monotonic())
+
+    def completions(self) -> dict[str, set[str]]:
+        """The values that occur, by field of the filter language."""
+        texts = ("genre", "variant", "name", "family", "state", "study", "regularizer", "device")
+        values: dict[str, set[str]] = {name: set() for name in texts if name in FIELDS}
+        for run in self.runs.values():
+            for name, seen in values.items():
+                value = run.record.get(name)
+                if value:
+                    seen.add(to_single_line(value))
+        values["tag"] = {tag for run in self.runs.values() for tag in run.tags}
+        values["dead"] = {"yes", "no"}
+        return values
+
+
+def _without_last_word(text: str) -> str:
+    return text[: len(text) - len(re.split(r"[\s()]", text)[-1])].rstrip(" (")
+
+
+def _place(run: RunView) -> tuple[object, ...]:
+    return (run.genre, run.variant, run.regularizer, run.fc, run.family, run.seed, run.study)

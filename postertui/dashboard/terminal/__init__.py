@@ -1,0 +1,1 @@
+"""Colours, ASCII, what is sent to the terminal, and its end."""

@@ -1,0 +1,28 @@
+"""Text in a fixed number of terminal cells."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len, set_cell_size
+
+
+def cells(text: str) -> int:
+    """How many terminal cells `text` takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def shorten_middle(text: str, limit: int) -> str:
+    """`text` in at most `limit` characters, with `…` for what is cut from its middle."""
+    if len(text) <= limit:
+        return text
+    end = (limit - 1) * 2 // 3
+    return f"{text[: limit - 1 - end]}…{text[len(text) - end :]}"
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """`text` in exactly `width` terminal cells, cut with `…` or padded."""
+    if width <= 0:
+        return ""
+    length = cells(text)
+    if length > width:
+        return set_cell_size(text, width - 1) + "…"
+    return " " * (width - length) + text if right else text + " " * (width - length)

@@ -1,1 +1,0 @@
-"""Watching: the machine, a run's log, its config."""

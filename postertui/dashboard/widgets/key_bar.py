@@ -1,0 +1,83 @@
+"""The last line: the keys that matter here and now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from textual import events
+from textual.app import App
+from textual.strip import Strip
+from textual.widget import Widget
+
+from postertui.dashboard.actions.key_names import show_key
+
+if TYPE_CHECKING:
+    from postertui.dashboard.terminal.theme import ThemeStyles
+
+
+class KeyBar(Widget):
+    """Lists the shown bindings of what has the focus first, as many as fit; clickable."""
+
+    can_focus = False
+
+    def __init__(self, theme: ThemeStyles) -> None:
+        super().__init__()
+        self.theme = theme
+        self._spans: list[tuple[int, int, str]] = []
+        self._line: Strip | None = None
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self.redraw())
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.redraw()
+
+    def redraw(self) -> None:
+        self._line = None
+        self.refresh()
+
+    def keys(self) -> list[tuple[str, str]]:
+        """(key, description) of the bindings to show, the always-there ones last."""
+        inner: list[tuple[str, str]] = []
+        outer: list[tuple[str, str]] = []
+        seen: set[str] = set()
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            if not binding.show or binding.action in seen or not active.enabled:
+                continue
+            seen.add(binding.action)
+            into = outer if isinstance(active.node, App) else inner
+            into.append((binding.key, binding.description))
+        return inner + outer
+
+    def render_line(self, y: int) -> Strip:
+        if self._line is None:
+            self._line = self._draw()
+        return self._line
+
+    def _draw(self) -> Strip:
+        width = self.size.width
+        entries = [(show_key(k), k, d) for k, d in self.keys()]
+        # Help and quit are always in sight, whatever else is not.
+        last = [e for e in entries if e[2] in ("Help", "Quit")]
+        first = [e for e in entries if e not in last]
+        reserved = sum(len(s) + len(d) + 3 for s, _, d in last)
+        parts: list[Segment] = []
+        self._spans = []
+        used = 0
+        for short, key, description in [*first, *last]:
+            size = len(short) + len(description) + 3
+            if used + size > (width if (short, key, description) in last else width - reserved):
+                continue
+            parts.append(Segment(f" {short} ", self.theme["key"]))
+            parts.append(Segment(f"{description} ", self.theme["bar"]))
+            self._spans.append((used, used + size, key))
+            used += size
+        parts.append(Segment(" " * max(0, width - used), self.theme["bar"]))
+        return Strip(parts).adjust_cell_length(width)
+
+    def on_click(self, event: events.Click) -> None:
+        for start, stop, key in self._spans:
+            if start <= event.x < stop:
+                self.app.simulate_key(key)

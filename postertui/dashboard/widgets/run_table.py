@@ -1,0 +1,246 @@
+"""The table on the screen: a list on the Line API that renders only the rows in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from postertui.dashboard.actions.registry import bindings
+from postertui.dashboard.number_format import score
+from postertui.dashboard.state.run_view import RunView
+from postertui.dashboard.state.view_options import ViewOptions
+from postertui.dashboard.table.columns import PlacedColumn, Text, place
+from postertui.dashboard.table.rows import GroupRow, TableRow, ordered
+from postertui.dashboard.text_width import fit
+
+if TYPE_CHECKING:
+    from postertui.dashboard.terminal.theme import ThemeStyles
+
+GUTTER = 1
+
+
+class RunTable(ScrollView, can_focus=True):
+    """All shown runs. The cursor stays on its run when rows move."""
+
+    BINDINGS = bindings("table")
+
+    class Moved(Message):
+        """The cursor is on another run (None on a group's head)."""
+
+        def __init__(self, run: RunView | None) -> None:
+            super().__init__()
+            self.run = run
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, RunTable.Moved)
+
+    class Opened(Message):
+        """Enter or a second click on a run."""
+
+        def __init__(self, run: RunView) -> None:
+            super().__init__()
+            self.run = run
+
+    class SortRequested(Message):
+        """A click on a column's head."""
+
+        def __init__(self, column: str) -> None:
+            super().__init__()
+            self.column = column
+
+    def __init__(self, theme: ThemeStyles, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.theme = theme
+        self.rows: list[TableRow] = []
+        self._index: dict[str, int] = {}
+        self._placed: list[PlacedColumn] = []
+        self._options = ViewOptions()
+        self._pinned: AbstractSet[str] = frozenset()
+        self._marked: AbstractSet[str] = frozenset()
+        self._at = 0
+        self._name: str | None = None
+        self.empty: Sequence[str] = ()
+
+    @property
+    def current(self) -> RunView | None:
+        """The run under the cursor."""
+        row = self.rows[self._at] if self._at < len(self.rows) else None
+        return row if isinstance(row, RunView) else None
+
+    @property
+    def cursor_row(self) -> TableRow | None:
+        return self.rows[self._at] if self._at < len(self.rows) else None
+
+    def show(
+        self,
+        runs: Sequence[RunView],
+        options: ViewOptions,
+        pinned: AbstractSet[str] = frozenset(),
+        marked: AbstractSet[str] = frozenset(),
+    ) -> None:
+        """Show `runs` in the order of `options`."""
+        self._options, self._pinned, self._marked = options, pinned, marked
+        self.rows = ordered(runs, options, pinned)
+        self._index = {r.name: i for i, r in enumerate(self.rows) if isinstance(r, RunView)}
+        self._at = min(self._index.get(self._name or "", self._at), max(0, len(self.rows) - 1))
+        if self._name is None and isinstance(self.cursor_row, GroupRow) and len(self.rows) > 1:
+            self._at = 1
+        self._place()
+        self.refresh()
+        self._notify_moved()
+
+    def update_runs(self, changed: dict[str, RunView]) -> None:
+        """New snapshots of shown runs, whose order stays as it is."""
+        regions = []
+        top, height = round(self.scroll_offset.y), self.size.height - 1
+        for name, run in changed.items():
+            index = self._index.get(name)
+            if index is None:
+                continue
+            self.rows[index] = run
+            if top <= index < top + height:
+                regions.append(Region(0, index - top + 1, self.size.width, 1))
+        if regions:
+            self.refresh(*regions)
+        if self._name in changed:
+            self._notify_moved()
+
+    def go_to(self, name: str) -> None:
+        """Put the cursor on the run `name`, if it is shown."""
+        if name in self._index:
+            self._put(self._index[name])
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._place()
+
+    def natural_width(self, most: int) -> int:
+        """The width, up to `most`, in which all columns find room that do in `most`."""
+        runs = [r for r in self.rows if isinstance(r, RunView)]
+        placed = place(most - 2 * GUTTER - 1, runs)
+        return min(most, sum(p.width + 1 for p in placed) + 2 * GUTTER + 1)
+
+    def _place(self) -> None:
+        width = max(1, self.size.width - 2 * GUTTER - 1)
+        self._placed = place(width, [r for r in self.rows if isinstance(r, RunView)])
+        self.virtual_size = Size(self.size.width, len(self.rows) + 1)
+        self._scroll_to_cursor()
+
+    def _put(self, index: int) -> None:
+        index = max(0, min(index, len(self.rows) - 1))
+        if index == self._at:
+            return
+        top = round(self.scroll_offset.y)
+        before = self._row_region()
+        self._at = index
+        row = self.cursor_row
+        self._name = row.name if isinstance(row, RunView) else None
+        self._scroll_to_cursor()
+        if round(self.scroll_offset.y) == top:
+            self.refresh(before, self._row_region())
+        else:
+            self.refresh()
+        self._notify_moved()
+
+    def _notify_moved(self) -> None:
+        run = self.current
+        if run is not None:
+            self._name = run.name
+        self.post_message(self.Moved(run))
+
+    def _scroll_to_cursor(self) -> None:
+        top, height = round(self.scroll_offset.y), max(1, self.size.height - 1)
+        if self._at < top:
+            self.scroll_to(y=self._at, animate=False)
+        elif self._at >= top + height:
+            self.scroll_to(y=self._at - height + 1, animate=False)
+
+    def action_move(self, by: int) -> None:
+        self._put(self._at + by)
+
+    def action_page(self, by: int) -> None:
+        self._put(self._at + by * max(1, self.size.height - 2))
+
+    def action_end(self, to: int) -> None:
+        self._put(0 if to < 0 else len(self.rows) - 1)
+
+    def action_open(self) -> None:
+        if (run := self.current) is not None:
+            self.post_message(self.Opened(run))
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        if offset.y == 0:
+            x = GUTTER + 1
+            for placed in self._placed:
+                if x <= offset.x < x + placed.width + 1:
+                    self.post_message(self.SortRequested(placed.column.id))
+                    return
+                x += placed.width + 1
+            return
+        index = round(self.scroll_offset.y) + offset.y - 1
+        if index < len(self.rows):
+            self._put(index)
+            if event.chain == 2:
+                self.action_open()
+
+    def _row_region(self) -> Region:
+        """Where the row under the cursor is."""
+        return Region(0, self._at - round(self.scroll_offset.y) + 1, self.size.width, 1)
+
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        """Only the cursor looks different; Textual would style and draw every row anew."""
+        self.refresh(self._row_region())
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        base = self.theme["on-surface"]
+        if y == 0:
+            parts = self._head()
+        else:
+            index = round(self.scroll_offset.y) + y - 1
+            if index < len(self.rows):
+                row = self.rows[index]
+                if index == self._at:
+                    base = self.theme["cursor-row" if self.has_focus else "cursor-row-blurred"]
+                parts = self._group(row, width) if isinstance(row, GroupRow) else self._run(row)
+            else:
+                text = self.empty[y - 2] if not self.rows and 0 <= y - 2 < len(self.empty) else ""
+                parts = [("  " + text, "dim")]
+        strip = Strip([Segment(text, self.theme.over(base, style)) for text, style in parts])
+        return strip.adjust_cell_length(width, base)
+
+    def _head(self) -> list[Text]:
+        parts: list[Text] = [(" " * (GUTTER + 1), "blank")]
+        for placed in self._placed:
+            column = placed.column
+            title, style = column.title, "dim"
+            if column.id == self._options.sort:
+                down = self._options.reverse
+                arrow = "↓" if down else "↑"
+                title, style = (f"{title}{arrow}"[-placed.width :] if title else arrow), "accent"
+            parts.append((fit(title, placed.width, right=column.right) + " ", style))
+        return parts
+
+    def _run(self, run: RunView) -> list[Text]:
+        mark = "●" if run.name in self._marked else "★" if run.name in self._pinned else " "
+        parts: list[Text] = [(" " * GUTTER + mark, "accent")]
+        for placed in self._placed:
+            text, style = placed.column.text(run)
+            parts.append((fit(text, placed.width, right=placed.column.right) + " ", style))
+        return parts
+
+    def _group(self, row: GroupRow, width: int) -> list[Text]:
+        spread = f" ± {score(row.sd)}" if row.sd is not None else ""
+        value = f"F {score(row.mean)}{spread}" if row.mean is not None else "no F yet"
+        tail = f" {row.runs} run{'s' * (row.runs != 1)}  {value} "
+        return [(fit(f" {row.title}", max(0, width - len(tail))), "bold"), (tail, "dim")]

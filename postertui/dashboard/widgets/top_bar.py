@@ -1,0 +1,67 @@
+"""The first line: which folder, how the runs stand, how long it takes, how busy the machine is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from textual import events
+from textual.strip import Strip
+from textual.widget import Widget
+
+from postertui.dashboard.text_width import fit
+
+if TYPE_CHECKING:
+    from postertui.dashboard.terminal.theme import ThemeStyles
+
+Text = tuple[str, str]
+
+
+class TopBar(Widget):
+    """Left what is shown, right what the machine does; the right gives way first."""
+
+    can_focus = False
+
+    def __init__(self, theme: ThemeStyles) -> None:
+        super().__init__()
+        self.theme = theme
+        self._left: tuple[Text, ...] = ()
+        self._right: tuple[Text, ...] = ()
+        self._line: Strip | None = None
+
+    def show(self, left: tuple[Text, ...], right: tuple[Text, ...]) -> None:
+        if (left, right) != (self._left, self._right):
+            self._left, self._right = left, right
+            self.redraw()
+
+    def redraw(self) -> None:
+        self._line = None
+        self.refresh()
+
+    @property
+    def text(self) -> str:
+        return "".join(t for t, _ in (*self._left, *self._right))
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._line = None
+
+    def render_line(self, y: int) -> Strip:
+        if self._line is None:
+            self._line = self._draw()
+        return self._line
+
+    def _draw(self) -> Strip:
+        width = self.size.width
+        # Where it is matters least; how the runs stand comes next.
+        fitting = list(self._left)
+        while len(fitting) > 2 and sum(len(t) for t, _ in fitting) > width:
+            fitting.pop(1)
+        left = sum(len(t) for t, _ in fitting)
+        right = list(self._right)
+        while right and left + sum(len(t) for t, _ in right) + 1 > width:
+            right.pop(0)
+        gap = max(0, width - left - sum(len(t) for t, _ in right))
+        parts = [Segment(t, self.theme["bar-fill"] + self.theme[s]) for t, s in fitting]
+        parts.append(Segment(fit("", gap), self.theme["bar-fill"]))
+        parts.extend(Segment(t, self.theme["bar-fill"] + self.theme[s]) for t, s in right)
+        return Strip(parts).adjust_cell_length(width, self.theme["bar-fill"])

@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("report", "Draw figures."),
     "predict": ("predict", "Take image files through trained models."),
     "export-model": ("export_model", "Write trained models as one file for Keras."),
+    "posters": ("posters", "List the posters that a model gets wrong."),
     "compare": ("compare", "Compare variants honestly, with the noise in view."),
     "leaderboard": ("findings", "Rank the variants; a lead within noise is a tie."),
     "bars": ("findings", "Hold a variant against base rate and always-yes F."),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from postertui.history.selection import History
     from postertui.report import DrawnFigure, ReportRequest
-    from postertui.report.page.content import PageFigure
+    from postertui.report.page.content import Chapter, PageFigure
     from postertui.report.page.files import Kind
     from postertui.runs.spec import RunSpec
 
@@ -55,8 +55,22 @@ def write_pages(
             table, origin=place.name, specs=specs_of(place, table), commands=[command]
         ),
         metric=None if request.options.metric == "fscore" else f"test_{request.options.metric}",
+        posters=poster_chapter(history, table),
     )
     return write_page(page, out, kinds)
+
+
+def poster_chapter(history: History, table: pl.DataFrame) -> Chapter | None:
+    """Thumbnails of the posters that the runs get wrong; None where no run kept predictions."""
+    from postertui.report.page.content import Chapter
+    from postertui.report.page.posters import poster_galleries
+
+    if history.folder is None:
+        return None
+    galleries, notes = poster_galleries(history.folder, table)
+    if not galleries and not notes:
+        return None
+    return Chapter("posters", "Posters", [], notes=notes, galleries=galleries)
 
 
 def specs_of(place: Path, table: pl.DataFrame) -> list[RunSpec]:

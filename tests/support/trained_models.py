@@ -101,7 +101,8 @@ def write_model(
     with EventWriter(folder / layout.EVENTS) as events:
         events.attempt = 1
         events.append("start", from_epoch=1, pid=1, started=1, boot="x", host="x", device="cpu")
-        events.append("epoch", epoch=1, test_fscore_soft=0.5, seconds=1.0, **(scores or {}))
+        metrics = {"test_fscore_soft": 0.5, "seconds": 1.0} | (scores or {})
+        events.append("epoch", epoch=1, **metrics)
         weights_fields = {"digest": info.digest, "bytes": info.bytes, "epoch": info.epoch}
         events.append("end", status="done", weights=weights_fields)
     return spec

@@ -25,6 +25,7 @@ from postertui.analysis.tables.ensemble import ensemble_sections
 from postertui.analysis.tables.leaderboard import leaderboard_sections
 from postertui.analysis.tables.section import Section
 from postertui.analysis.values import check_metric, default_metric, rule_line
+from postertui.report.page.posters import Gallery
 from postertui.report.page.settings import settings_sections
 from postertui.study import Variant
 from postertui.system.errors import UserError
@@ -51,7 +52,7 @@ class PageFigure:
 class Chapter:
     """A part of the page. `folded` tables are long: closed at first, left out of Markdown.
 
-    `command` prints them.
+    `command` prints them. `galleries` are rows of thumbnails, which Markdown leaves out as well.
     """
 
     key: str
@@ -60,6 +61,7 @@ class Chapter:
     folded: Sequence[Section] = ()
     notes: Sequence[str] = ()
     command: str = ""
+    galleries: Sequence[Gallery] = ()
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def build_page(
     provenance: Sequence[tuple[str, str]] = (),
     metric: str | None = None,
     rule: str | int = "last",
+    posters: Chapter | None = None,
 ) -> Page:
     """The page of a history table with base rates (`postertui.history.schema.with_base_rates`).
 
@@ -116,6 +119,8 @@ def build_page(
     findings = diagnosis_section(table)
     tables = [kinds_section(findings.frame), undefined_section(table)]
     chapters.append(Chapter("diagnosis", "Diagnosis", tables, [findings]))
+    if posters is not None:
+        chapters.append(posters)
     chapters.append(Chapter("settings", "Settings", settings_sections(table, variants)))
     runs, genres = table["run"].n_unique(), table["genre"].n_unique()
     subtitle = (

@@ -37,6 +37,8 @@ def render_markdown(page: Page, folder: Path) -> str:
 def _chapter(chapter: Chapter) -> list[str]:
     parts = [f"## {markdown_text(chapter.title)}", *map(markdown_text, chapter.notes)]
     parts += [markdown_section(section, level=3) for section in chapter.tables]
+    if chapter.galleries:
+        parts.append("In the HTML page only: the posters.")
     if chapter.folded:
         titles = ", ".join(f"{s.title} ({s.frame.height} rows)" for s in chapter.folded)
         parts.append(f"In the HTML page only: {markdown_text(titles)}.")

@@ -1,0 +1,152 @@
+"""The page's thumbnails: each genre's notable posters, as its best model sees them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from PIL import Image
+
+from postertui.data.dataset import Dataset
+from postertui.predictions.loading import RunPredictions, load_run
+from postertui.predictions.notable import COUNT, TITLES, NotablePoster, notable_posters
+from postertui.runs.spec import read_spec, run_folder
+from postertui.system.errors import UserError
+
+#: Bytes that all thumbnails of a page may take, embedded.
+BUDGET = 1_400_000
+
+#: The longest side of a thumbnail in pixels; posters of a larger side are shrunk.
+SIDE = 96
+
+_QUALITY = 75
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A poster as a `data:` address, and what is said under it."""
+
+    address: str
+    caption: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """One genre's thumbnails of one kind."""
+
+    title: str
+    thumbnails: Sequence[Thumbnail]
+
+
+def poster_galleries(runs_folder: Path, table: pl.DataFrame) -> tuple[list[Gallery], list[str]]:
+    """The galleries of the best run in each genre of `table`, and sentences to put above them.
+
+    Best is the highest average precision on validation at the last epoch, or on test without a
+    validation cohort. Of each kind there are as many posters as `BUDGET` has room for, at most
+    `COUNT`. Runs without predictions are passed over; where the data folder is gone or has
+    changed, a sentence says so.
+    """
+    found: list[tuple[RunPredictions, list[tuple[NotablePoster, str]]]] = []
+    notes: list[str] = []
+    for genre, runs in _by_quality(table).items():
+        run = _first_with_predictions(runs_folder, runs)
+        if run is None:
+            continue
+        try:
+            found.append((run, _pictures(runs_folder, run)))
+        except UserError as error:
+            notes.append(f"{genre}: no thumbnails: {error}.")
+    count = _affordable(found)
+    galleries = [
+        Gallery(
+            f"{run.genre}: {TITLES[kind].lower()} ({run.run})",
+            [_thumbnail(run, *p) for p in pictures if p[0].kind == kind][:count],
+        )
+        for run, pictures in found
+        for kind in TITLES
+    ]
+    if galleries:
+        notes.insert(
+            0,
+            "Test posters as each genre's best model on validation sees them: its surest mistakes "
+            "and the posters nearest to its threshold.",
+        )
+    return [gallery for gallery in galleries if gallery.thumbnails], notes
+
+
+def _by_quality(table: pl.DataFrame) -> dict[str, list[str]]:
+    """The runs of each genre, the best first."""
+    last = table.sort("epoch").unique("run", keep="last").filter(pl.col("test_ap").is_not_null())
+    ordered = last.sort(
+        "genre", "val_ap", "test_ap", "run", descending=[False, True, True, False], nulls_last=True
+    )
+    return dict(ordered.group_by("genre", maintain_order=True).agg("run").iter_rows())
+
+
+def _first_with_predictions(runs_folder: Path, runs: Iterable[str]) -> RunPredictions | None:
+    for name in runs:
+        try:
+            run = load_run(runs_folder, name)
+        except UserError:
+            continue  # pruned or damaged; `postertui doctor` tells
+        if not run.is_dead:
+            return run
+    return None
+
+
+def _pictures(runs_folder: Path, run: RunPredictions) -> list[tuple[NotablePoster, str]]:
+    """The run's notable posters with their pictures. Raises `UserError` where there are none."""
+    spec = read_spec(run_folder(runs_folder, run.run))
+    dataset = Dataset.open(Path(spec.data))
+    if dataset.fingerprint != spec.data_fingerprint:
+        raise UserError(f"{spec.data}: other data than the run was trained on")
+    rows = {
+        d: {int(i): n for n, i in reversed([*enumerate(dataset.ids(d))])} for d in spec.test_cohorts
+    }
+    pictures = []
+    for poster in notable_posters(run):
+        row = rows.get(poster.cohort, {}).get(poster.poster)
+        if row is None:
+            raise UserError(f"{spec.data}: has no poster {poster.poster}")
+        pictures.append((poster, _embed(np.asarray(dataset.images(poster.cohort)[row]))))
+    return pictures
+
+
+def _embed(pixels: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> str:
+    if pixels.dtype != np.uint8:  # the pair of 2017 has 0..1
+        pixels = (pixels * 255).round().clip(0, 255).astype(np.uint8)
+    image = Image.fromarray(pixels)
+    image.thumbnail((SIDE, SIDE))
+    data = io.BytesIO()
+    image.save(data, "WEBP", quality=_QUALITY, method=4)
+    return f"data:image/webp;base64,{base64.b64encode(data.getvalue()).decode()}"
+
+
+def _affordable(
+    found: Sequence[tuple[RunPredictions, Sequence[tuple[NotablePoster, str]]]],
+) -> int:
+    """How many posters of each kind stay within the budget."""
+    for count in range(COUNT, 0, -1):
+        total = sum(
+            len(address)
+            for _, pictures in found
+            for kind in TITLES
+            for _, address in [p for p in pictures if p[0].kind == kind][:count]
+        )
+        if total <= BUDGET:
+            return count
+    return 0
+
+
+def _thumbnail(run: RunPredictions, poster: NotablePoster, address: str) -> Thumbnail:
+    truth = run.genre if poster.label else f"not {run.genre}"
+    caption = f"{poster.poster}: {poster.probability:.3f}"
+    return Thumbnail(
+        address, caption, f"poster {poster.poster}, {truth}, probability {poster.probability:.3f}"
+    )

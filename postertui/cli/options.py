@@ -40,15 +40,20 @@ def print_json(document: Any) -> None:
 
 
 class Digits(click.ParamType):  # type: ignore[type-arg]
-    """Cohorts: digits separated by commas."""
+    """Cohorts: digits separated by commas; with `or_none`, the word none for none of them."""
 
     name = "DIGITS"
+
+    def __init__(self, *, or_none: bool = False) -> None:
+        self._or_none = or_none
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
         if isinstance(value, tuple):
             return value
+        if self._or_none and value == "none":
+            return ()
         parts = [part.strip() for part in str(value).split(",")]
         if not all(len(part) == 1 and part in "0123456789" for part in parts):
             self.fail(f"{value!r} is not a list of digits such as 0,1,3", param, ctx)

@@ -41,6 +41,16 @@ if TYPE_CHECKING:
 @click.option("--train-cohorts", type=Digits(), help="Digits, e.g. 0,1,3.")
 @click.option("--test-cohorts", type=Digits(), help="Digits, e.g. 2.")
 @click.option(
+    "--val-cohorts",
+    type=Digits(or_none=True),
+    help="Choices are made on these, e.g. 1; or none.",
+)
+@click.option(
+    "--keep-weights",
+    type=click.Choice(["all", "small", "none"]),
+    help="Which runs keep their trained weights; small: up to 16 MB.",
+)
+@click.option(
     "--mode",
     type=click.Choice(["sound", "published"]),
     help="`published` keeps the arithmetic of 2017, NaN and all.",
@@ -75,6 +85,8 @@ def train_command(
     weights: str,
     train_cohorts: tuple[int, ...] | None,
     test_cohorts: tuple[int, ...] | None,
+    val_cohorts: tuple[int, ...] | None,
+    keep_weights: str | None,
     mode: str | None,
     on: str | None,
     gpu: float | None,
@@ -121,6 +133,8 @@ def train_command(
         epochs=epochs,
         train_cohorts=train_cohorts,
         test_cohorts=test_cohorts,
+        val_cohorts=val_cohorts,
+        keep_weights=keep_weights,  # type: ignore[arg-type]
         mode=mode,  # type: ignore[arg-type]
         all_genres=all_genres,
     )
@@ -253,6 +267,8 @@ def say_plan(plan: TrainingPlan, *, retry: bool) -> None:
     ]
     parts = ", ".join(f"{count} {what}" for count, what in counts if count)
     say(f"{pluralize(len(plan.specs), 'run')}: {parts or 'none'}")
+    for note in plan.notes if plan.missing else ():
+        say(note)
     if plan.ended and not retry:
         say("Those that failed or were cancelled are left alone; --retry queues them again.")
 

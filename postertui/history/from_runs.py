@@ -59,6 +59,7 @@ def run_columns(run: Run) -> dict[str, Any]:
         "test_cohorts": "".join(map(str, spec.test_cohorts)),
         "train_base_rate": spec.train_base_rate,
         "test_base_rate": spec.test_base_rate,
+        "val_base_rate": spec.val_base_rate,
         "batch_size": variant.batch_size,
     }
 

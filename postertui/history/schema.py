@@ -36,6 +36,13 @@ _COUNTS = {
     for cell in ("tp", "fp", "fn", "tn")
 }
 
+_VALIDATION: dict[str, type[pl.DataType]] = {
+    "val_base_rate": pl.Float64,
+    **{f"val_{m}": pl.Float64 for m in ("loss", "accuracy", "fscore")},
+    **{f"val_fscore_{kind}": pl.Float64 for kind in ("soft", "hard")},
+    **{f"val_{cell}": pl.Int64 for cell in ("tp", "fp", "fn", "tn")},
+}
+
 ADDED_SCHEMA: dict[str, type[pl.DataType]] = {
     "name": pl.String,
     "run": pl.String,
@@ -58,6 +65,7 @@ ADDED_SCHEMA: dict[str, type[pl.DataType]] = {
     "dead": pl.Boolean,
     "learning_rate": pl.Float64,
     "seconds": pl.Float64,
+    **_VALIDATION,
     **dict.fromkeys(SCORES, pl.Float64),
 }
 

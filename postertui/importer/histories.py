@@ -73,6 +73,7 @@ class ImportedRun:
             weights=Weights("imagenet", "imported"),
             train_base_rate=row["train_base_rate"],  # type: ignore[arg-type]
             test_base_rate=row["test_base_rate"],  # type: ignore[arg-type]
+            val_base_rate=row.get("val_base_rate"),  # type: ignore[arg-type]
             mode="published" if row["test_fscore_soft"] is None else "sound",
             created=self.now,
             versions={"postertui": __version__},

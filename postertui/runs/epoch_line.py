@@ -28,6 +28,13 @@ SCORES: tuple[str, ...] = (
     ),
 )
 
+#: The validation cohort's columns.
+VALIDATION: tuple[str, ...] = (
+    *(f"val_{m}" for m in ("loss", "accuracy", "fscore", "fscore_soft", "fscore_hard")),
+    *(f"val_{cell}" for cell in ("tp", "fp", "fn", "tn")),
+    "val_empty_batches",
+)
+
 #: The history table's columns that differ from epoch to epoch, as an `epoch` event carries them.
 METRICS: tuple[str, ...] = (
     *(f"{side}_{m}" for side in _SIDES for m in ("loss", "accuracy", "fscore")),
@@ -38,6 +45,7 @@ METRICS: tuple[str, ...] = (
     "learning_rate",
     "seconds",
     "dead",
+    *VALIDATION,
     *SCORES,
 )
 
@@ -46,8 +54,8 @@ COLUMNS: tuple[str, ...] = ("epoch", "attempt", "time", *METRICS)
 
 #: Which of them are whole numbers, and which are yes or no.
 BOOLEANS = {"dead"}
-WHOLE = {"epoch", "attempt", "empty_batches", "test_empty_batches"} | {
-    f"{side}_{cell}" for side in _SIDES for cell in ("tp", "fp", "fn", "tn")
+WHOLE = {"epoch", "attempt", "empty_batches", "test_empty_batches", "val_empty_batches"} | {
+    f"{side}_{cell}" for side in (*_SIDES, "val") for cell in ("tp", "fp", "fn", "tn")
 }
 
 _types: dict[str, Any] = {

@@ -16,7 +16,7 @@ from postertui.data.weights import Weights
 from postertui.runs import layout
 from postertui.runs.bounds import FORMAT_VERSION
 from postertui.runs.validation import check_spec, is_newer_version
-from postertui.study import Mode, RandomKey, Variant
+from postertui.study import KeepWeights, Mode, RandomKey, Variant
 from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
 from postertui.system.regular_files import MAX_JSON_BYTES, read_regular
@@ -54,19 +54,32 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     weights: Weights
     train_cohorts: tuple[int, ...] = (0,)
     test_cohorts: tuple[int, ...] = (2,)
+    val_cohorts: tuple[int, ...] = ()
     train_base_rate: float | None
     test_base_rate: float | None
+    val_base_rate: float | None = None
     mode: Mode = "sound"
     random_key: RandomKey = "seed"
     created: float = 0.0
     versions: dict[str, str] = {}
     label: str | None = None
+    keep_weights: KeepWeights = "small"
     v: int = FORMAT_VERSION
 
     @property
     def is_external(self) -> bool:
         """Whether a program of its own trains the run, which no supervisor queues or resumes."""
         return self.data_fingerprint.startswith(EXTERNAL_DATA)
+
+    @property
+    def all_cohorts(self) -> tuple[int, ...]:
+        """Training, validation and test cohorts."""
+        return self.train_cohorts + self.val_cohorts + self.test_cohorts
+
+    @property
+    def monitors_validation(self) -> bool:
+        """Whether the validation cohort decides anything in training."""
+        return bool(self.val_cohorts) and self.mode == "sound" and self.variant.monitors_loss
 
     @property
     def run(self) -> str:
@@ -88,17 +101,16 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def digest(self) -> str:
         """Eight hex digits over everything that changes what is trained, and nothing else."""
+        cohorts = [self.train_cohorts, self.test_cohorts]
+        if self.monitors_validation:
+            cohorts.append(self.val_cohorts)
         identity: dict[str, Any] = {
-            "variant": {
-                k: v
-                for k, v in msgspec.to_builtins(self.variant).items()
-                if k not in ("name", "family")
-            },
+            "variant": self.variant.identity,
             "genre": self.genre,
             "seed": self.seed,
             "data": self.data_fingerprint,
             "weights": self.weights.digest,
-            "cohorts": [self.train_cohorts, self.test_cohorts],
+            "cohorts": cohorts,
             "mode": self.mode,
         }
         if self.random_key != "seed":

@@ -10,6 +10,7 @@ from postertui.study.variants import (
     DEFAULT_RARITY,
     Constant,
     Decay,
+    KeepWeights,
     Loss,
     Mode,
     Network,
@@ -19,8 +20,8 @@ from postertui.study.variants import (
     Schedule,
     Study,
     Variant,
-    cohorts_in_both,
     format_strength,
+    overlapping_cohorts,
 )
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Constant",
     "Decay",
     "Field",
+    "KeepWeights",
     "Loss",
     "Mode",
     "Network",
@@ -40,9 +42,9 @@ __all__ = [
     "Variant",
     "builtin_studies",
     "check_variant",
-    "cohorts_in_both",
     "describe_fields",
     "format_strength",
     "load_study",
+    "overlapping_cohorts",
     "save_variant",
 ]

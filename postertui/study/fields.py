@@ -22,7 +22,7 @@ from postertui.study.variants import (
     Variant,
 )
 
-Kind = Literal["int", "float", "choice", "text", "schedule"]
+Kind = Literal["int", "float", "choice", "text", "bool", "schedule"]
 
 #: A variant's name: it becomes part of folder names and is matched by globs.
 VARIANT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
@@ -52,6 +52,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
             return SCHEDULE_HELP
         if self.kind == "text":
             return "text"
+        if self.kind == "bool":
+            return "true or false"
         noun = "a whole number" if self.kind == "int" else "a number"
         if self.minimum is not None and self.maximum is not None:
             return f"{noun} from {self.minimum:g} to {self.maximum:g}"
@@ -66,6 +68,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
                 valid = value in self.choices
             case "text":
                 valid = isinstance(value, str) and value.strip() != "" and value.isprintable()
+            case "bool":
+                valid = isinstance(value, bool)
             case "schedule":
                 return check_schedule(value)
             case _:
@@ -84,7 +88,9 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
                 value = int(value)
             elif self.kind == "float":
                 value = float(value)
-        except ValueError:
+            elif self.kind == "bool":
+                value = {"true": True, "false": False}[value.lower()]
+        except (ValueError, KeyError):
             raise ValueError(f"{as_toml(value)} is not {self.allowed}") from None
         return self.check(value)
 
@@ -238,4 +244,9 @@ _FIELDS: tuple[Field, ...] = (
     _field("batch_size", "int", "posters per update", minimum=1, maximum=65536),
     _field("epochs", "int", "passes over the training cohorts", minimum=1, maximum=100_000),
     _field("early_stopping", "int", "epochs without progress before it stops; 0 never", minimum=0),
+    _field(
+        "restore_best",
+        "bool",
+        "end with the weights of the epoch with the lowest monitored loss",
+    ),
 )

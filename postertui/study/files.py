@@ -15,12 +15,13 @@ from postertui.study.variants import (
     DEFAULT_RARITY,
     Constant,
     Decay,
+    KeepWeights,
     Mode,
     Plateau,
     RandomKey,
     Study,
     Variant,
-    cohorts_in_both,
+    overlapping_cohorts,
 )
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
@@ -32,11 +33,13 @@ _STUDY_KEYS = (
     "genres",
     "train_cohorts",
     "test_cohorts",
+    "val_cohorts",
     "seeds",
     "random_key",
     "mode",
     "rarity",
     "gpu",
+    "keep_weights",
     "base",
     "variants",
 )
@@ -122,9 +125,16 @@ class _Reader:
             )
         train = self._cohorts("train_cohorts", document, (0,))
         test = self._cohorts("test_cohorts", document, (2,))
-        if both := cohorts_in_both(train, test):
-            key = "test_cohorts" if "test_cohorts" in document else "train_cohorts"
-            raise self._error((key,), f"cohort {both[0]} would both train and test")
+        validation = self._cohorts("val_cohorts", document, ())
+        if overlap := overlapping_cohorts(train, test, validation):
+            keys = ("val_cohorts", "test_cohorts", "train_cohorts")
+            lists = ", ".join(keys)
+            key = next(k for k in keys if k in document and overlap[0] in document[k])
+            raise self._error((key,), f"cohort {overlap[0]} is in more than one of {lists}")
+        keep_weights = document.get("keep_weights", "small")
+        if keep_weights not in get_args(KeepWeights):
+            allowed = ", ".join(get_args(KeepWeights))
+            raise self._error(("keep_weights",), f"{as_toml(keep_weights)} is not one of {allowed}")
         return Study(
             name=name,
             base=base,
@@ -132,11 +142,13 @@ class _Reader:
             genres=self._genres(document),
             train_cohorts=train,
             test_cohorts=test,
+            val_cohorts=validation,
             seeds=seeds,
             random_key=random_key,
             mode=mode,
             rarity=float(rarity),
             gpu=self._gpu(document),
+            keep_weights=keep_weights,
             source=self._source,
         )
 
@@ -174,7 +186,7 @@ class _Reader:
     ) -> tuple[int, ...]:
         value = document.get(key, default)
         digits = list(value) if isinstance(value, list | tuple) else []
-        valid = digits and all(type(d) is int and 0 <= d <= 9 for d in digits)
+        valid = all(type(d) is int and 0 <= d <= 9 for d in digits) and (digits or not default)
         if not valid or len(set(digits)) < len(digits):
             raise self._error(
                 (key,), f"{as_toml(value)} is not a list of different digits from 0 to 9"
@@ -283,6 +295,8 @@ def _toml(value: Any) -> str:
     if isinstance(value, Constant | Decay | Plateau):
         table = msgspec.to_builtins(value)
         return "{ " + ", ".join(f"{k} = {_toml(v)}" for k, v in table.items()) + " }"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return repr(value)

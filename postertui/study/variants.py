@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,6 +19,9 @@ Loss = Literal["fscore", "bce"]
 Mode = Literal["sound", "published"]
 #: What a run's random numbers are derived from. Runs from before the genre was part of it: `seed`.
 RandomKey = Literal["seed", "seed-genre"]
+
+#: Which runs keep their trained weights: `small` those of up to 16 MB.
+KeepWeights = Literal["all", "small", "none"]
 
 #: Below this share of positives a batch of 256 is often without any, and a model soon dead.
 DEFAULT_RARITY = 0.03
@@ -45,7 +49,7 @@ class Decay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
 class Plateau(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="plateau"
 ):
-    """Keras' `ReduceLROnPlateau` on the test loss.
+    """Keras' `ReduceLROnPlateau` on the monitored loss.
 
     As published (`min_rate` equal to the learning rate) it can never fire.
     """
@@ -76,6 +80,11 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         λ, applied to the *sum* over a batch of |h| or h² of the second dense layer's output.
     early_stopping
         Patience in epochs on the monitored loss; 0 never stops early.
+    restore_best
+        Whether the run's weights at its end are those of the epoch with the lowest monitored loss.
+
+    The monitored loss is the validation cohort's; without one, and in mode `published`, the test
+    cohort's.
     """
 
     name: str
@@ -92,6 +101,37 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     batch_size: int = 256
     epochs: int = 10
     early_stopping: int = 0
+    restore_best: bool = False
+
+    @property
+    def selects_epochs(self) -> bool:
+        """Whether early stopping or `restore_best` chooses an epoch by the monitored loss."""
+        return self.early_stopping > 0 or self.restore_best
+
+    @property
+    def monitors_loss(self) -> bool:
+        """Whether a held-out cohort's loss decides anything in training.
+
+        As published, `reduce-lr` has a plateau that can never fire.
+        """
+        can_reduce = isinstance(self.schedule, Plateau) and (
+            self.schedule.min_rate < self.learning_rate
+        )
+        return self.selects_epochs or can_reduce
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The fields that decide what is trained, for a digest.
+
+        Fields of later versions are left out at their defaults, so that older runs keep theirs.
+        """
+        values = msgspec.to_builtins(self)
+        return {
+            field.name: values[field.name]
+            for field in msgspec.structs.fields(self)
+            if field.name in _ORIGINAL_FIELDS
+            or (field.name not in ("name", "family") and getattr(self, field.name) != field.default)
+        }
 
     @property
     def regularizer_label(self) -> str:
@@ -99,6 +139,13 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         if self.regularizer == "none":
             return "NoReg"
         return f"{self.regularizer.upper()}={format_strength(self.strength)}"
+
+
+#: The fields that every run's digest contains.
+_ORIGINAL_FIELDS = (
+    *("network", "frozen_layers", "fc1", "fc2", "regularizer", "strength", "loss"),
+    *("learning_rate", "schedule", "batch_size", "epochs", "early_stopping"),
+)
 
 
 @lru_cache(maxsize=1024)
@@ -110,9 +157,10 @@ def format_strength(value: float) -> str:
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
-def cohorts_in_both(train: Iterable[int], test: Iterable[int]) -> list[int]:
-    """The cohorts that would both train and test, which none may."""
-    return sorted(set(train) & set(test))
+def overlapping_cohorts(*groups: Iterable[int]) -> list[int]:
+    """The cohorts in more than one of the groups, which must be disjoint."""
+    counts = Counter(cohort for group in groups for cohort in set(group))
+    return sorted(cohort for cohort, count in counts.items() if count > 1)
 
 
 class Study(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +172,8 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         By name, in the file's order, `base` first.
     genres
         None for all genres of the data.
+    val_cohorts
+        The validation cohorts; those that the data lacks are left out.
     seeds
         How many: 0, 1, 2 and so on.
     random_key
@@ -133,6 +183,8 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         Genres with a smaller base rate in the training cohorts are left out unless named.
     gpu
         Share of a GPU that a run takes on a cluster; None measures it.
+    keep_weights
+        Which runs keep their trained weights.
     source
         The file it was read from.
     """
@@ -143,11 +195,13 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     genres: tuple[str, ...] | None = None
     train_cohorts: tuple[int, ...] = (0,)
     test_cohorts: tuple[int, ...] = (2,)
+    val_cohorts: tuple[int, ...] = ()
     seeds: int = 1
     random_key: RandomKey = "seed-genre"
     mode: Mode = "sound"
     rarity: float = DEFAULT_RARITY
     gpu: float | None = None
+    keep_weights: KeepWeights = "small"
     source: str = ""
 
     def select(self, globs: Iterable[str]) -> list[Variant]:

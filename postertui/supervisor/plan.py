@@ -19,7 +19,7 @@ import msgspec
 from postertui.data.weights import Weights
 from postertui.runs.lifecycle import State
 from postertui.runs.spec import RunSpec, write_spec
-from postertui.study import Mode, Study, Variant, cohorts_in_both
+from postertui.study import KeepWeights, Mode, Study, Variant, overlapping_cohorts
 from postertui.system.errors import UserError
 from postertui.system.version import __version__
 
@@ -36,7 +36,7 @@ class TrainingPlan:
     """The runs that a study asks for, sorted by what there is of them.
 
     `specs` in the order in which they are to be trained. `rare` names the genres that were left
-    out because they have too few positives to model.
+    out because they have too few positives to model. `notes` are remarks for the user.
     """
 
     specs: tuple[RunSpec, ...]
@@ -45,6 +45,7 @@ class TrainingPlan:
     done: tuple[RunSpec, ...]
     ended: tuple[RunSpec, ...]
     rare: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def runs(self) -> list[str]:
@@ -64,6 +65,8 @@ def plan(
     epochs: int | None = None,
     train_cohorts: Sequence[int] | None = None,
     test_cohorts: Sequence[int] | None = None,
+    val_cohorts: Sequence[int] | None = None,
+    keep_weights: KeepWeights | None = None,
     mode: Mode | None = None,
     all_genres: bool = False,
     now: float | None = None,
@@ -77,12 +80,14 @@ def plan(
     """
     train = tuple(study.train_cohorts if train_cohorts is None else train_cohorts)
     test = tuple(study.test_cohorts if test_cohorts is None else test_cohorts)
-    _check_cohorts(dataset, train, test)
+    validation, notes = _validation_cohorts(study, dataset, train, test, val_cohorts)
+    _check_cohorts(dataset, train, test, validation)
     chosen = _chosen_variants(study, variants)
     if epochs is not None:
         chosen = [msgspec.structs.replace(v, epochs=epochs) for v in chosen]
     kept, rare = _chosen_genres(study, dataset, genres, train, all_genres)
-    rates = {g: (dataset.base_rate(g, train), dataset.base_rate(g, test)) for g in kept}
+    cohorts = (train, test, validation)
+    rates = {g: [dataset.base_rate(g, group) for group in cohorts] for g in kept}
     versions = current_versions()
     created = time.time() if now is None else now
     specs: dict[str, RunSpec] = {}
@@ -99,13 +104,16 @@ def plan(
                     weights=weights,
                     train_cohorts=train,
                     test_cohorts=test,
+                    val_cohorts=validation,
                     train_base_rate=rates[genre][0],
                     test_base_rate=rates[genre][1],
+                    val_base_rate=rates[genre][2] if validation else None,
                     mode=mode or study.mode,
                     random_key=study.random_key,
                     # Distinct times, so that the queue keeps the order of the study.
                     created=created + len(specs) * 1e-6,
                     versions=versions,
+                    keep_weights=keep_weights or study.keep_weights,
                 )
                 # A run of before the genre was part of its random numbers is not trained anew.
                 earlier = msgspec.structs.replace(spec, random_key="seed")
@@ -116,7 +124,7 @@ def plan(
     for run, spec in specs.items():
         groups[_group(states.get(run))].append(spec)
     sorted_groups = {name: tuple(group) for name, group in groups.items()}
-    return TrainingPlan(specs=tuple(specs.values()), rare=rare, **sorted_groups)
+    return TrainingPlan(specs=tuple(specs.values()), rare=rare, notes=notes, **sorted_groups)
 
 
 def queue(folder: Path, specs: Iterable[RunSpec]) -> int:
@@ -236,14 +244,42 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", " ")
 
 
-def _check_cohorts(dataset: Dataset, train: tuple[int, ...], test: tuple[int, ...]) -> None:
-    for cohort in (*train, *test):
+def _validation_cohorts(
+    study: Study,
+    dataset: Dataset,
+    train: tuple[int, ...],
+    test: tuple[int, ...],
+    requested: Sequence[int] | None,
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The validation cohorts, and a note where the study's own cannot be used.
+
+    Requested ones are returned as they are; the study's give way to other cohorts and to the data.
+    """
+    if requested is not None:
+        return tuple(requested), ()
+    usable = [d for d in study.val_cohorts if d not in (*train, *test) and d in dataset.cohorts]
+    unusable = [d for d in study.val_cohorts if d not in usable]
+    if not unusable:
+        return tuple(usable), ()
+    reasons = [
+        f"cohort {d} is used for training or testing"
+        if d in dataset.cohorts
+        else f"the data has no cohort {d}"
+        for d in unusable
+    ]
+    remaining = f"cohorts {', '.join(map(str, usable))}" if usable else "no cohort"
+    return tuple(usable), (f"Validating on {remaining}: {'; '.join(reasons)}.",)
+
+
+def _check_cohorts(dataset: Dataset, *groups: tuple[int, ...]) -> None:
+    """Raise `UserError` for cohorts that the data lacks, or that are in more than one group."""
+    options = "--train-cohorts, --test-cohorts, --val-cohorts"
+    for cohort in (d for group in groups for d in group):
         if cohort not in dataset.cohorts:
             available = ", ".join(map(str, dataset.cohorts))
             raise UserError(
-                f"{dataset.path}: no cohort {cohort}; there are {available} "
-                "(--train-cohorts, --test-cohorts)"
+                f"{dataset.path}: no cohort {cohort}; there are {available} ({options})"
             )
-    if both := cohorts_in_both(train, test):
-        digits = ", ".join(map(str, both))
-        raise UserError(f"cohort {digits} is both trained and tested on; take it out of one")
+    if overlap := overlapping_cohorts(*groups):
+        digits = ", ".join(map(str, overlap))
+        raise UserError(f"cohort {digits} is in more than one of {options}; take it out of one")

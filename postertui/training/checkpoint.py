@@ -20,7 +20,8 @@ Arrays = list[NDArray[np.floating]]
 
 class Checkpoint(NamedTuple):
     """The state after `epoch` of the run whose spec has `digest`: three arrays per weight, the
-    number of updates so far, and the learning rate's state."""
+    number of updates so far, and the learning rate's state. `best` are the weights after
+    `rate_state.best_epoch`, where the variant selects epochs."""
 
     digest: str
     epoch: int
@@ -29,6 +30,7 @@ class Checkpoint(NamedTuple):
     weights: Arrays
     m: Arrays
     v: Arrays
+    best: Arrays
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -39,7 +41,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "digest": np.frombuffer(checkpoint.digest.encode(), np.uint8),
         "progress": rate_state,
     }
-    for name in ("weights", "m", "v"):
+    for name in ("weights", "m", "v", "best"):
         for i, array in enumerate(getattr(checkpoint, name)):
             arrays[f"{name}_{i}"] = array
     with path.open("wb") as file:
@@ -58,8 +60,11 @@ def load_checkpoint(path: Path, digest: str) -> Checkpoint:
                 )
             run_digest = stored["digest"].tobytes().decode()
             count = sum(name.startswith("weights_") for name in stored.files)
-            groups = [[stored[f"{g}_{i}"] for i in range(count)] for g in ("weights", "m", "v")]
-            rate, best, waited, stop_best, stop_waited, stopped = stored["progress"].tolist()
+            weights, m, v = (
+                [stored[f"{name}_{i}"] for i in range(count)] for name in ("weights", "m", "v")
+            )
+            best = [stored[f"best_{i}"] for i in range(count) if f"best_{i}" in stored.files]
+            rate_state = _rate_state(stored["progress"].tolist())
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from None
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile, UnicodeDecodeError) as error:
@@ -68,5 +73,10 @@ def load_checkpoint(path: Path, digest: str) -> Checkpoint:
         ) from None
     if run_digest != digest:
         raise UserError(f"{path}: a checkpoint of another run; retry the run")
-    rate_state = RateState(rate, best, int(waited), stop_best, int(stop_waited), bool(stopped))
-    return Checkpoint(run_digest, epoch, updates, rate_state, *groups)
+    return Checkpoint(run_digest, epoch, updates, rate_state, weights, m, v, best)
+
+
+def _rate_state(values: list[float]) -> RateState:
+    """From its fields in order; a checkpoint of an earlier version has fewer."""
+    types = (float, float, int, float, int, bool, int)
+    return RateState(*(of_type(value) for of_type, value in zip(types, values, strict=False)))

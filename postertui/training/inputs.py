@@ -15,17 +15,21 @@ from postertui.training.blocks import HostRows
 from postertui.training.features import FeatureCache, ReportProgress
 from postertui.training.vgg16 import first_uncached_layer
 
+Rows = Tensor | HostRows
+
 
 class Inputs(NamedTuple):
-    """Rows of the training and of the test cohorts, concatenated; on the device if they fit.
+    """Rows of training, validation and test cohorts, each concatenated; on the device if they fit.
 
-    `first` is VGG16's first layer that they have not passed through.
+    `first` is VGG16's first layer that they have not passed through; `validation` is None without
+    validation cohorts.
     """
 
     dataset: Dataset
     first: int
-    train: Tensor | HostRows
-    test: Tensor | HostRows
+    train: Rows
+    validation: Rows | None
+    test: Rows
 
 
 class InputStore:
@@ -35,7 +39,7 @@ class InputStore:
         self._root = features_root
         self._max_bytes = max_bytes
         self._datasets: dict[str, Dataset] = {}
-        self._cached: dict[tuple[object, ...], tuple[Tensor | HostRows, Tensor | HostRows]] = {}
+        self._cached: dict[tuple[object, ...], tuple[Rows, Rows | None, Rows]] = {}
 
     def get(self, spec: RunSpec, notify: ReportProgress) -> Inputs:
         """The inputs of `spec`. Raises `UserError` where the data has changed since."""
@@ -43,15 +47,18 @@ class InputStore:
         variant = spec.variant
         first = 1 if variant.network == "scratch" else first_uncached_layer(variant.frozen_layers)
         weights = spec.weights.digest if first > 1 else None
-        key = (spec.data_fingerprint, spec.train_cohorts, spec.test_cohorts, first, weights)
+        groups = (spec.train_cohorts, spec.val_cohorts, spec.test_cohorts)
+        key = (spec.data_fingerprint, groups, first, weights)
         if key not in self._cached:
             self._cached.clear()
-            rows = self._rows(dataset, spec, first, notify)
-            split = len(spec.train_cohorts)
-            cohorts = HostRows(rows[:split]), HostRows(rows[split:])
-            fits = sum(c.shape[0] * c.row_bytes for c in cohorts) <= self._max_bytes
-            train, test = (to_device(c.whole()) if fits else c for c in cohorts)
-            self._cached[key] = train, test
+            parts = iter(self._load(dataset, spec, first, notify))
+            host = [HostRows([next(parts) for _ in group]) if group else None for group in groups]
+            size = sum(rows.shape[0] * rows.row_bytes for rows in host if rows is not None)
+            fits = size <= self._max_bytes
+            train, validation, test = (
+                to_device(rows.whole()) if rows is not None and fits else rows for rows in host
+            )
+            self._cached[key] = train, validation, test
         return Inputs(dataset, first, *self._cached[key])
 
     def _dataset(self, spec: RunSpec) -> Dataset:
@@ -64,11 +71,11 @@ class InputStore:
             self._datasets = {spec.data_fingerprint: dataset}
         return self._datasets[spec.data_fingerprint]
 
-    def _rows(
+    def _load(
         self, dataset: Dataset, spec: RunSpec, first: int, notify: ReportProgress
     ) -> list[NDArray[Any]]:
-        cohorts = (*spec.train_cohorts, *spec.test_cohorts)
+        """The memory-mapped inputs of each of the run's cohorts."""
         if first == 1:
-            return [dataset.images(d) for d in cohorts]
+            return [dataset.images(d) for d in spec.all_cohorts]
         cache = FeatureCache(dataset, spec.weights, first, self._root)
-        return list(cache.load(cohorts, notify))
+        return list(cache.load(spec.all_cohorts, notify))

@@ -20,6 +20,8 @@ class RateState(msgspec.Struct):
         The plateau's lowest monitored loss, and epochs without improvement since.
     stop_best, stop_waited, stopped
         The same for early stopping, and whether training is over.
+    best_epoch
+        The epoch of `stop_best`, where the variant selects epochs; 0 for none so far.
     """
 
     rate: float
@@ -28,6 +30,7 @@ class RateState(msgspec.Struct):
     stop_best: float = math.inf
     stop_waited: int = 0
     stopped: bool = False
+    best_epoch: int = 0
 
 
 def initial_state(variant: Variant) -> RateState:
@@ -47,20 +50,20 @@ def learning_rate(variant: Variant, state: RateState, epoch: int) -> float:
             return state.rate
 
 
-def after_epoch(variant: Variant, state: RateState, loss: float) -> RateState:
-    """The state after an epoch whose monitored cohort had `loss`.
+def after_epoch(variant: Variant, state: RateState, epoch: int, loss: float) -> RateState:
+    """The state after `epoch`, with `loss` of the monitored cohort.
 
     As `keras.callbacks.ReduceLROnPlateau` and `EarlyStopping` do it; NaN never improves.
     """
     new = msgspec.structs.replace(state)
     if isinstance(variant.schedule, Plateau):
         _reduce_on_plateau(variant.schedule, new, loss)
-    if variant.early_stopping:
+    if variant.selects_epochs:
         if loss < new.stop_best:
-            new.stop_best, new.stop_waited = loss, 0
+            new.stop_best, new.stop_waited, new.best_epoch = loss, 0, epoch
         else:
             new.stop_waited += 1
-        new.stopped = new.stop_waited >= variant.early_stopping
+        new.stopped = 0 < variant.early_stopping <= new.stop_waited
     return new
 
 

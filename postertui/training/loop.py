@@ -20,7 +20,7 @@ from keras import ops
 
 from postertui.study import Loss
 from postertui.training import adam
-from postertui.training.backend import Tensor, jit, value_and_grad
+from postertui.training.backend import Tensor, graph, jit, value_and_grad
 from postertui.training.objective import (
     SUMS,
     HyperScalars,
@@ -62,17 +62,20 @@ class Batches(NamedTuple):
 
 
 class Passes(NamedTuple):
-    """The two compiled functions of one network and loss."""
+    """The compiled functions of one network and loss; `predict` gives p (S, B) of each batch."""
 
     train: Callable[[State, Cohort, Batches, HyperScalars], tuple[State, Tensor]]
     evaluate: Callable[[tuple[Tensor, ...], Cohort, Batches, HyperScalars], Tensor]
+    predict: Callable[[tuple[Tensor, ...], Cohort, Batches], Tensor]
 
 
 def compile_passes(model: keras.Model, loss: Loss) -> Passes:
-    """Training and evaluation passes of `model`, whose outputs are p (B, 1) and the penalised
-    activities (B, …). Both return the batches' sums, (S, len(SUMS))."""
+    """The passes of `model`, whose outputs are p (B, 1) and the penalised activities (B, …).
 
-    def predict(weights: tuple[Tensor, ...], x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    Training and evaluation return the batches' sums, (S, len(SUMS)).
+    """
+
+    def forward(weights: tuple[Tensor, ...], x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         (p, *activities), _ = model.stateless_call(list(weights), [], x, training=True)
         return p, tuple(activities)
 
@@ -84,7 +87,7 @@ def compile_passes(model: keras.Model, loss: Loss) -> Passes:
             x, y, present = gather_batch(cohort, batches, i, weights[0].dtype)
 
             def objective(weights: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-                p, activities = predict(weights, x)
+                p, activities = forward(weights, x)
                 sums = batch_sums(p, activities, y, present, hyper)
                 if loss == "bce":
                     return cross_entropy_loss(sums, batches.size[i]), sums
@@ -107,13 +110,23 @@ def compile_passes(model: keras.Model, loss: Loss) -> Passes:
     ) -> Tensor:
         def evaluate_batch(i: Tensor, carry: tuple[Tensor]) -> tuple[Tensor]:
             x, y, present = gather_batch(cohort, batches, i, weights[0].dtype)
-            p, activities = predict(weights, x)
+            p, activities = forward(weights, x)
             return (put_row(carry[0], i, batch_sums(p, activities, y, present, hyper)),)
 
         table = ops.zeros((batches.rows.shape[0], len(SUMS)), weights[0].dtype)
         return for_each_batch(batches, evaluate_batch, (table,))[0]
 
-    return Passes(jit(train), jit(evaluate))
+    def predict(weights: tuple[Tensor, ...], cohort: Cohort, batches: Batches) -> Tensor:
+        def predict_batch(i: Tensor, carry: tuple[Tensor]) -> tuple[Tensor]:
+            x, _, _ = gather_batch(cohort, batches, i, weights[0].dtype)
+            p, _ = forward(weights, x)
+            return (put_row(carry[0], i, p[:, 0]),)
+
+        table = ops.zeros(batches.rows.shape, weights[0].dtype)
+        return for_each_batch(batches, predict_batch, (table,))[0]
+
+    # `predict` runs once a run; XLA would compile it for longer than it runs.
+    return Passes(jit(train), jit(evaluate), graph(predict))
 
 
 def for_each_batch(batches: Batches, body: Callable[[Tensor, Any], Any], carry: Any) -> Any:

@@ -30,6 +30,11 @@ class Network(NamedTuple):
     model: keras.Model
     initial_weights: tuple[WeightInit, ...]
 
+    @property
+    def weight_names(self) -> tuple[str, ...]:
+        """`<layer>/<part>` of each trainable weight (see `postertui.runs.trained_weights`)."""
+        return tuple(variable.path for variable in self.model.trainable_variables)
+
     def draw_weights(self, entropy: Sequence[int], convolutions: Convolutions) -> list[Array]:
         """The weights before the first epoch; they depend on `RunSpec.entropy` only."""
         rng = initializers.weights_rng(entropy)
@@ -66,9 +71,9 @@ def build(variant: Variant, first: int, input_shape: tuple[int, ...], dtype: str
 
 def head(x: Tensor, variant: Variant, dtype: str) -> tuple[list[Tensor], list[WeightInit]]:
     """Dense(FC1, relu) → Dense(FC2, relu, activity regularizer) → Dense(1, sigmoid)."""
-    h1 = dense(variant.fc1, "relu", dtype)(x)
-    h2 = dense(variant.fc2, "relu", dtype)(h1)
-    p = dense(1, "sigmoid", dtype)(h2)
+    h1 = dense("fc1", variant.fc1, "relu", dtype)(x)
+    h2 = dense("fc2", variant.fc2, "relu", dtype)(h1)
+    p = dense("output", 1, "sigmoid", dtype)(h2)
     he, glorot, zero = initializers.he_normal, initializers.glorot_uniform, initializers.zeros
     return [p, h2], [he, zero, he, zero, glorot, zero]
 
@@ -80,13 +85,13 @@ def scratch(x: Tensor, variant: Variant, dtype: str) -> tuple[list[Tensor], list
     default, Glorot initialization.
     """
     if on_accelerator():
-        x = stock_convolution(variant.fc1, "valid", dtype)(x)
+        x = stock_convolution("conv", variant.fc1, "valid", dtype)(x)
         x = pooling(dtype)(x)
     else:
-        x = PatchConvPool2D(variant.fc1, dtype=dtype)(x)
+        x = PatchConvPool2D(variant.fc1, name="conv", dtype=dtype)(x)
     x = layers.Flatten(dtype=dtype)(x)
-    h = dense(variant.fc2, "relu", dtype)(x)
-    p = dense(1, "sigmoid", dtype)(h)
+    h = dense("fc2", variant.fc2, "relu", dtype)(x)
+    p = dense("output", 1, "sigmoid", dtype)(h)
     he, glorot, zero = initializers.he_normal, initializers.glorot_uniform, initializers.zeros
     return [p, h, p], [glorot, zero, he, zero, he, zero]
 
@@ -101,29 +106,35 @@ def vgg16_tail(x: Tensor, first: int, dtype: str) -> tuple[Tensor, list[WeightIn
             x = pooling(dtype)(x)
         else:
             before_pool = LAYERS[number + 1].endswith("pool")
-            x = convolution(filters[name], before_pool, dtype)(x)
+            x = convolution(name, filters[name], before_pool, dtype)(x)
             initial_weights += [(name, 0), (name, 1)]
     if first < ALL_LAYERS:
         x = layers.GlobalAveragePooling2D(dtype=dtype)(x)
     return x, initial_weights
 
 
-def dense(units: int, activation: str, dtype: str) -> keras.layers.Layer:
+def dense(name: str, units: int, activation: str, dtype: str) -> keras.layers.Layer:
     """A dense layer; `Network.draw_weights` sets its weights."""
-    return Dense(units, activation, kernel_initializer="zeros", dtype=dtype)
+    return Dense(units, activation, kernel_initializer="zeros", name=name, dtype=dtype)
 
 
-def convolution(filters: int, before_pool: bool, dtype: str) -> keras.layers.Layer:
+def convolution(name: str, filters: int, before_pool: bool, dtype: str) -> keras.layers.Layer:
     """A 3x3 convolution that keeps the size, with relu, in the form that is fast on this device."""
     if on_accelerator():
-        return stock_convolution(filters, "same", dtype)
-    return TapConv2D(filters, crop=before_pool, dtype=dtype)
+        return stock_convolution(name, filters, "same", dtype)
+    return TapConv2D(filters, crop=before_pool, name=name, dtype=dtype)
 
 
-def stock_convolution(filters: int, padding: str, dtype: str) -> keras.layers.Layer:
+def stock_convolution(name: str, filters: int, padding: str, dtype: str) -> keras.layers.Layer:
     """Keras' own 3x3 convolution and relu; `Network.draw_weights` sets its weights."""
     return layers.Conv2D(
-        filters, 3, padding=padding, activation="relu", kernel_initializer="zeros", dtype=dtype
+        filters,
+        3,
+        padding=padding,
+        activation="relu",
+        kernel_initializer="zeros",
+        name=name,
+        dtype=dtype,
     )
 
 

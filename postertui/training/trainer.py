@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from postertui.data.dataset import Dataset
 from postertui.runs.spec import RunSpec
 from postertui.study import Variant
 from postertui.system.errors import UserError
 from postertui.training import learning_rate, networks
 from postertui.training.backend import Tensor, devices, to_device, to_host
-from postertui.training.blocks import HostRows, input_memory_limit, iter_blocks
+from postertui.training.blocks import input_memory_limit, iter_blocks
 from postertui.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from postertui.training.epoch_schedule import (
     EpochSchedule,
@@ -25,10 +26,11 @@ from postertui.training.epoch_schedule import (
 )
 from postertui.training.features import ReportProgress
 from postertui.training.initializers import shuffle
-from postertui.training.inputs import Inputs, InputStore
+from postertui.training.inputs import Inputs, InputStore, Rows
 from postertui.training.loop import Batches, Passes, State, compile_passes
 from postertui.training.metrics import Metrics, cohort_metrics
 from postertui.training.objective import HyperScalars
+from postertui.training.results import FinishedWeights, RunResults
 from postertui.training.vgg16 import load_convolutions
 
 Labels = NDArray[np.uint8]
@@ -39,12 +41,24 @@ class EpochResult(NamedTuple):
     """One finished epoch, counted from 1. `metrics` has the history table's columns.
 
     `save(path)` writes a checkpoint from which the run resumes with identical results; callable
-    until the next epoch is requested.
+    until the next epoch is requested. The run's last epoch has `write_results(run_folder)`, which
+    writes predictions and weights and returns the fields of the `end` event.
     """
 
     epoch: int
     metrics: Metrics
     save: Callable[[Path], None]
+    write_results: Callable[[Path], dict[str, Any]] | None = None
+
+
+class HeldOutCohort(NamedTuple):
+    """Inputs and labels (n,) of the validation or test cohort, and its pass. `name` prefixes its
+    columns."""
+
+    name: Literal["val", "test"]
+    x: Rows
+    labels: Labels
+    schedule: EpochSchedule
 
 
 class CompiledNetwork(NamedTuple):
@@ -98,31 +112,26 @@ class Trainer:
         """
         variant = spec.variant
         inputs = self._inputs.get(spec, notify)
-        train_labels, test_labels = load_labels(spec, inputs)
+        train_labels, held_out = load_labels(spec, inputs)
         network, passes = self._compile(variant, inputs)
         train_hyper = hyper_scalars(spec, class_weights(train_labels), self._dtype)
         test_hyper = hyper_scalars(spec, (1.0, 1.0), self._dtype)
-        test_schedule = schedule_evaluation(test_labels, variant.batch_size)
+        monitored = "val_loss" if spec.monitors_validation else "test_loss"
 
         checkpoint = (
             self._initial_checkpoint(spec, network)
             if resume is None
             else load_checkpoint(resume, spec.digest)
         )
-        state = State(*(tuple(map(to_device, arrays)) for arrays in checkpoint[-3:]))
-        first_epoch, updates, rate_state = (
-            checkpoint.epoch + 1,
-            checkpoint.updates,
-            checkpoint.rate_state,
-        )
+        first_epoch, updates, rate_state = checkpoint[1] + 1, *checkpoint[2:4]
+        state = State(*(tuple(map(to_device, arrays)) for arrays in checkpoint[4:7]))
+        best_weights = tuple(map(to_device, checkpoint.best))
         del checkpoint  # frees the host's copy of the state
 
         for epoch in range(first_epoch, variant.epochs + 1):
-            if rate_state.stopped:
-                return
             began = time.perf_counter()
             rate = learning_rate.learning_rate(variant, rate_state, epoch)
-            train_schedule = schedule_training(
+            schedule = schedule_training(
                 shuffle(spec.entropy, epoch, len(train_labels)),
                 train_labels,
                 variant.batch_size,
@@ -131,24 +140,41 @@ class Trainer:
                 loss=variant.loss,
                 mode=spec.mode,
             )
-            state, train_sums = self._train_pass(
-                passes, state, inputs.train, train_labels, train_schedule, train_hyper
+            state, sums = self._train_pass(
+                passes, state, inputs.train, train_labels, schedule, train_hyper
             )
-            test_sums = self._evaluation_pass(
-                passes, state, inputs.test, test_labels, test_schedule, test_hyper
-            )
-            metrics = epoch_metrics(spec, train_schedule, train_sums, test_schedule, test_sums)
-            test_loss = metrics["test_loss"]
-            assert isinstance(test_loss, float)
-            rate_state = learning_rate.after_epoch(variant, rate_state, test_loss)
-            updates = train_schedule.updates
+            metrics = self._metrics(spec, "train", schedule, sums)
+            for cohort in held_out:
+                sums = self._evaluation_pass(passes, state, cohort, test_hyper)
+                metrics |= self._metrics(spec, cohort.name, cohort.schedule, sums)
+
+            loss = metrics[monitored]
+            assert isinstance(loss, float)
+            rate_state = learning_rate.after_epoch(variant, rate_state, epoch, loss)
+            if rate_state.best_epoch == epoch:
+                best_weights = state.weights
+            updates = schedule.updates
             metrics |= {
                 "dead": has_nan_weights(state),
                 "learning_rate": rate,
                 "seconds": time.perf_counter() - began,
             }
-            save = checkpoint_writer(spec, epoch, updates, rate_state, state)
-            yield EpochResult(epoch, metrics, save)
+            save = checkpoint_writer(spec, epoch, updates, rate_state, state, best_weights)
+            if epoch < variant.epochs and not rate_state.stopped:
+                yield EpochResult(epoch, metrics, save)
+                continue
+            best_epoch = rate_state.best_epoch
+            results = RunResults(
+                spec,
+                inputs.dataset,
+                network.weight_names,
+                last=self._finished_weights(passes, epoch, state.weights, held_out),
+                best=self._finished_weights(passes, best_epoch, best_weights, held_out)
+                if best_weights
+                else None,
+            )
+            yield EpochResult(epoch, metrics | results.scores(), save, results.write)
+            return
 
     def _compile(self, variant: Variant, inputs: Inputs) -> CompiledNetwork:
         shape = tuple(inputs.train.shape[1:])
@@ -174,13 +200,13 @@ class Trainer:
         arrays = [w.astype(self._dtype) for w in weights]
         zeros = [np.zeros_like(w) for w in arrays]
         rate_state = learning_rate.initial_state(spec.variant)
-        return Checkpoint(spec.digest, 0, 0, rate_state, arrays, zeros, zeros)
+        return Checkpoint(spec.digest, 0, 0, rate_state, arrays, zeros, zeros, best=[])
 
     def _train_pass(
         self,
         passes: Passes,
         state: State,
-        x: Tensor | HostRows,
+        x: Rows,
         labels: Labels,
         schedule: EpochSchedule,
         hyper: HyperScalars,
@@ -192,19 +218,50 @@ class Trainer:
         return state, np.concatenate(sums)
 
     def _evaluation_pass(
-        self,
-        passes: Passes,
-        state: State,
-        x: Tensor | HostRows,
-        labels: Labels,
-        schedule: EpochSchedule,
-        hyper: HyperScalars,
+        self, passes: Passes, state: State, cohort: HeldOutCohort, hyper: HyperScalars
     ) -> Sums:
         sums = [
-            to_host(passes.evaluate(state.weights, cohort, self._batches(block), hyper))
-            for cohort, block in iter_blocks(x, labels, schedule)
+            to_host(passes.evaluate(state.weights, rows, self._batches(block), hyper))
+            for rows, block in iter_blocks(cohort.x, cohort.labels, cohort.schedule)
         ]
         return np.concatenate(sums)
+
+    def _finished_weights(
+        self,
+        passes: Passes,
+        epoch: int,
+        weights: tuple[Tensor, ...],
+        held_out: list[HeldOutCohort],
+    ) -> FinishedWeights:
+        """The weights after `epoch` and their probabilities."""
+        probabilities = [self._predict(passes, weights, cohort) for cohort in held_out]
+        return FinishedWeights(epoch, [to_host(w) for w in weights], np.concatenate(probabilities))
+
+    def _predict(
+        self, passes: Passes, weights: tuple[Tensor, ...], cohort: HeldOutCohort
+    ) -> NDArray[np.float32]:
+        """The probability of each of the cohort's rows (n,)."""
+        p = [
+            to_host(passes.predict(weights, rows, self._batches(block))).ravel()
+            for rows, block in iter_blocks(cohort.x, cohort.labels, cohort.schedule)
+        ]
+        return np.concatenate(p)[: len(cohort.labels)].astype(np.float32)
+
+    @staticmethod
+    def _metrics(spec: RunSpec, cohort: str, schedule: EpochSchedule, sums: Sums) -> Metrics:
+        """The cohort's columns of the history table."""
+        metrics = cohort_metrics(
+            cohort,
+            sums,
+            schedule.size,
+            schedule.positives,
+            schedule.weight,
+            loss=spec.variant.loss,
+            mode=spec.mode,
+        )
+        empty = "empty_batches" if cohort == "train" else f"{cohort}_empty_batches"
+        metrics[empty] = int((schedule.positives == 0).sum())
+        return metrics
 
     def _batches(self, schedule: EpochSchedule) -> Batches:
         """The schedule on the device."""
@@ -216,33 +273,54 @@ class Trainer:
         return Batches(rows, size, positives, weight, step_size, update)
 
 
-def load_labels(spec: RunSpec, inputs: Inputs) -> tuple[Labels, Labels]:
-    """The genre's labels in training and test cohorts. Raises `UserError` where constant."""
-    train = inputs.dataset.genre_labels(spec.genre, spec.train_cohorts)
-    test = inputs.dataset.genre_labels(spec.genre, spec.test_cohorts)
+def load_labels(spec: RunSpec, inputs: Inputs) -> tuple[Labels, list[HeldOutCohort]]:
+    """The genre's labels in training, and the held-out cohorts, validation first.
+
+    Raises `UserError` where training labels are constant, or a loss that decides something in
+    training would be undefined.
+    """
+    dataset, genre = inputs.dataset, spec.genre
+    train = dataset.genre_labels(genre, spec.train_cohorts)
+    check_rows("training", dataset, train, inputs.train)
     cohorts = ", ".join(map(str, spec.train_cohorts))
-    for name, labels, rows in (
-        ("training", train, inputs.train.shape[0]),
-        ("test", test, inputs.test.shape[0]),
-    ):
-        if len(labels) != rows:
-            raise UserError(
-                f"{inputs.dataset.path}: {len(labels)} labels for {rows} {name} images; "
-                "build the data again"
-            )
-    if not len(test):
-        raise UserError(f"{inputs.dataset.path}: no poster in the test cohorts")
     if not train.any():
         raise UserError(
-            f"{spec.genre}: no positive poster in training (cohorts {cohorts}); train on more "
+            f"{genre}: no positive poster in training (cohorts {cohorts}); train on more "
             "cohorts or leave the genre out"
         )
     if train.all():
         raise UserError(
-            f"{spec.genre}: every poster in training (cohorts {cohorts}) is positive; train on "
+            f"{genre}: every poster in training (cohorts {cohorts}) is positive; train on "
             "more cohorts or leave the genre out"
         )
-    return train, test
+    held_out = []
+    if inputs.validation is not None:
+        labels = dataset.genre_labels(genre, spec.val_cohorts)
+        check_rows("validation", dataset, labels, inputs.validation)
+        if spec.monitors_validation and not labels.any():
+            cohorts = ", ".join(map(str, spec.val_cohorts))
+            raise UserError(
+                f"{genre}: no positive poster in validation (cohorts {cohorts}), whose loss "
+                f"{spec.variant.name} monitors; validate on more cohorts"
+            )
+        schedule = schedule_evaluation(labels, spec.variant.batch_size)
+        held_out.append(HeldOutCohort("val", inputs.validation, labels, schedule))
+    labels = dataset.genre_labels(genre, spec.test_cohorts)
+    check_rows("test", dataset, labels, inputs.test)
+    schedule = schedule_evaluation(labels, spec.variant.batch_size)
+    held_out.append(HeldOutCohort("test", inputs.test, labels, schedule))
+    return train, held_out
+
+
+def check_rows(name: str, dataset: Dataset, labels: Labels, rows: Rows) -> None:
+    """Raise `UserError` unless there is one row per label, and at least one."""
+    if len(labels) != rows.shape[0]:
+        raise UserError(
+            f"{dataset.path}: {len(labels)} labels for {rows.shape[0]} {name} images; "
+            "build the data again"
+        )
+    if not len(labels):
+        raise UserError(f"{dataset.path}: no poster in the {name} cohorts")
 
 
 def hyper_scalars(spec: RunSpec, weights: tuple[float, float], dtype: str) -> HyperScalars:
@@ -257,43 +335,23 @@ def hyper_scalars(spec: RunSpec, weights: tuple[float, float], dtype: str) -> Hy
     return HyperScalars(*(to_device(np.asarray(value, dtype)) for value in values))
 
 
-def epoch_metrics(
-    spec: RunSpec,
-    train: EpochSchedule,
-    train_sums: Sums,
-    test: EpochSchedule,
-    test_sums: Sums,
-) -> Metrics:
-    """Both cohorts' columns of the history table, and how many batches had no positive."""
-    loss, mode = spec.variant.loss, spec.mode
-    metrics: Metrics = {}
-    for prefix, schedule, sums in (("train", train, train_sums), ("test", test, test_sums)):
-        metrics |= cohort_metrics(
-            prefix,
-            sums,
-            schedule.size,
-            schedule.positives,
-            schedule.weight,
-            loss=loss,
-            mode=mode,
-        )
-    metrics["empty_batches"] = int((train.positives == 0).sum())
-    metrics["test_empty_batches"] = int((test.positives == 0).sum())
-    return metrics
-
-
 def has_nan_weights(state: State) -> bool:
     """Whether any weight has become NaN: the model is dead."""
     return any(np.isnan(to_host(w)).any() for w in state.weights)
 
 
 def checkpoint_writer(
-    spec: RunSpec, epoch: int, updates: int, rate_state: learning_rate.RateState, state: State
+    spec: RunSpec,
+    epoch: int,
+    updates: int,
+    rate_state: learning_rate.RateState,
+    state: State,
+    best_weights: tuple[Tensor, ...],
 ) -> Callable[[Path], None]:
     """A function that writes the state after `epoch` to a path."""
 
     def save(path: Path) -> None:
-        groups: list[list[Tensor]] = [[to_host(t) for t in tensors] for tensors in state]
+        groups = [[to_host(t) for t in tensors] for tensors in (*state, best_weights)]
         save_checkpoint(path, Checkpoint(spec.digest, epoch, updates, rate_state, *groups))
 
     return save

@@ -207,7 +207,7 @@ def test_paused_queue_is_followed_until_somebody_resumes(folder: Path, data: Pat
         (("--variant", "bse"), 2, "base"),
         (("--genre", "Comdy"), 2, "Comedy"),
         (("--train-cohorts", "0,7"), 2, "no cohort 7"),
-        (("--train-cohorts", "2"), 2, "both trained and tested on"),
+        (("--train-cohorts", "2"), 2, "in more than one of"),
         (("--weights", "no-such-file.h5"), 2, "no such weights file"),
         (("--epochs", "0"), 2, "--epochs"),
         (("--data", "nowhere"), 2, "no such data folder"),

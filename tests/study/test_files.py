@@ -80,7 +80,7 @@ MISTAKES = {
     "fraction": (changed("rarity = 0.01", "rarity = 3"), 7, "rarity", "0 to below 1"),
     "boolean": (changed("seeds = 3", "seeds = true"), 5, "seeds", "at least 1"),
     "cohort": (changed("[0, 1]", "[0, 10]"), 3, "train_cohorts", "0 to 9"),
-    "both": (changed("[9]", "[1]"), 4, "test_cohorts", "both train and test"),
+    "both": (changed("[9]", "[1]"), 4, "test_cohorts", "is in more than one of"),
     "mode": (changed('"published"', '"public"'), 6, "mode", "sound, published"),
     "genres": (changed('["Comedy", "Film Noir"]', '"Comedy"'), 2, "genres", "list"),
     "schedule kind": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -80,6 +81,54 @@ def test_a_run_from_before_the_genre_counted_is_not_trained_anew(data: Dataset) 
     )
     assert [spec.run for spec in plan.done] == [earlier.run]
     assert [spec.random_key for spec in plan.missing] == ["seed-genre"]
+
+
+@pytest.fixture
+def validated(tmp_path: Path) -> Dataset:
+    """Cohorts 0, 1 and 2."""
+    positives = {"Comedy": {0: 40, 1: 3, 2: 4}}
+    return make_dataset(
+        tmp_path / "validated", rows={0: 100, 1: 10, 2: 10}, positives=positives, side=1
+    )
+
+
+def validate(data: Dataset, **options: Any) -> launch.TrainingPlan:
+    return launch.plan(load_study("milestone4"), data, RANDOM, {}, variants=["base"], **options)
+
+
+def test_the_study_validates_on_cohort_1(validated: Dataset) -> None:
+    plan = validate(validated)
+    assert [(s.val_cohorts, s.val_base_rate) for s in plan.specs] == [((1,), 0.3)]
+    assert plan.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "note"),
+    [
+        ({"train_cohorts": [0, 1]}, "cohort 1 is used for training or testing"),
+        ({"test_cohorts": [1]}, "cohort 1 is used for training or testing"),
+    ],
+)
+def test_a_studys_validation_cohort_gives_way(
+    options: dict[str, Any], note: str, validated: Dataset
+) -> None:
+    plan = validate(validated, **options)
+    assert {s.val_cohorts for s in plan.specs} == {()}
+    assert plan.notes == (f"Validating on no cohort: {note}.",)
+
+
+def test_data_without_the_studys_validation_cohort_does_without(data: Dataset) -> None:
+    plan = validate(data)
+    assert {(s.val_cohorts, s.val_base_rate) for s in plan.specs} == {((), None)}
+    assert plan.notes == ("Validating on no cohort: the data has no cohort 1.",)
+
+
+def test_requested_validation_cohorts_give_way_to_nothing(validated: Dataset) -> None:
+    with pytest.raises(UserError, match="cohort 2 is in more than one of --train-cohorts"):
+        validate(validated, val_cohorts=[2])
+    with pytest.raises(UserError, match="no cohort 7"):
+        validate(validated, val_cohorts=[7])
+    assert {s.val_cohorts for s in validate(validated, val_cohorts=[]).specs} == {()}
 
 
 def test_a_cohort_that_is_missing_is_named(data: Dataset) -> None:

@@ -33,7 +33,7 @@ from postertui.supervisor.stall import StallLimits
 from postertui.system.locks import FileLock
 from postertui.system.processes import Process, boot_id
 from postertui.training.job import checkpoints
-from tests.support.supervisor import SETTLED, assert_told_once, events_of, history, make_spec, queue
+from tests.support.supervisor import DONE, assert_told_once, events_of, history, make_spec, queue
 from tests.support.thread_schedules import Death, Job, ThreadJobs, adopt_or_die, append_or_die
 
 EPOCHS = 4
@@ -243,7 +243,7 @@ class RunsFolder(RuleBasedStateMachine):
         if run.state == "done":
             assert history(run) == self.calm[name]
             left = {path.name for path in (self.folder / name).iterdir()}
-            assert left <= SETTLED | {"priority"}
+            assert left <= DONE | {"priority"}
         assert not (self.folder / name / "cancel").exists()
         newest = [e for e in events_of(self.folder, name) if e["event"] == "end"]
         assert newest[-1]["status"] == run.state

@@ -24,13 +24,17 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from postertui.predictions.table import Predictions, write_predictions
 from postertui.runs.spec import RunSpec
+from postertui.runs.trained_weights import write_weights
 from postertui.system.errors import UserError
 from postertui.system.locks import is_held
 
@@ -44,6 +48,7 @@ class CheapEpoch(NamedTuple):
     epoch: int
     metrics: dict[str, Any]
     state: dict[str, NDArray[Any]]
+    write_results: Callable[[Path], dict[str, Any]] | None = None
 
     def save(self, path: Path) -> None:
         with path.open("wb") as file:
@@ -84,7 +89,11 @@ class CheapTrainer:
             while (left := self._note("pace", self._seconds) - (time.monotonic() - began)) > 0:
                 time.sleep(min(left, 0.1))
             metrics["seconds"] = time.monotonic() - began
-            yield CheapEpoch(epoch, metrics, {"weights": weights, "velocity": velocity})
+            state = {"weights": weights, "velocity": velocity}
+            write = None
+            if epoch == spec.variant.epochs:
+                write = partial(_write_results, spec, epoch, weights, _predict(x, weights), y)
+            yield CheapEpoch(epoch, metrics, state, write)
 
     def _note(self, name: str, otherwise: float) -> float:
         """The number that somebody has left in the notes, if any."""
@@ -172,6 +181,19 @@ def _load(path: Path) -> tuple[int, Vector, Vector]:
             return int(stored["epoch"]), stored["weights"], stored["velocity"]
     except Exception as error:
         raise UserError(f"{path}: not a whole checkpoint ({error})") from None
+
+
+def _write_results(
+    spec: RunSpec, epoch: int, weights: Vector, p: Vector, y: Vector, folder: Path
+) -> dict[str, Any]:
+    ids = np.arange(len(y)) * 10 + 2
+    cohorts = np.full(len(y), 2, np.uint8)
+    labels, probabilities = y.astype(np.uint8), p.astype(np.float32)
+    write_predictions(folder, Predictions(ids, cohorts, labels, probabilities))
+    if spec.keep_weights == "none":
+        return {}
+    info = write_weights(folder, spec.digest, epoch, {"output/kernel": weights})
+    return {"weights": msgspec.to_builtins(info)}
 
 
 def _predict(x: Vector, weights: Vector) -> Vector:

@@ -15,7 +15,7 @@ def rates(variant: Variant, losses: list[float]) -> list[float]:
     progress, used = initial_state(variant), []
     for epoch, loss in enumerate(losses, 1):
         used.append(learning_rate(variant, progress, epoch))
-        progress = after_epoch(variant, progress, loss)
+        progress = after_epoch(variant, progress, epoch, loss)
     return used
 
 
@@ -77,19 +77,20 @@ def test_early_stopping_waits_for_its_patience_and_takes_nan_for_no_progress() -
     patient = Variant(name="x", early_stopping=2)
     progress = initial_state(patient)
     stopped = []
-    for loss in [1.0, 0.9, 0.95, 0.8, math.nan, 0.81, 0.7]:
-        progress = after_epoch(patient, progress, loss)
+    for epoch, loss in enumerate([1.0, 0.9, 0.95, 0.8, math.nan, 0.81, 0.7], 1):
+        progress = after_epoch(patient, progress, epoch, loss)
         stopped.append(progress.stopped)
         if progress.stopped:
             break
     assert stopped == [False, False, False, False, False, True]
+    assert progress.best_epoch == 4
 
 
 def test_without_early_stopping_nothing_stops() -> None:
     never = Variant(name="x")
     progress = initial_state(never)
-    for _ in range(100):
-        progress = after_epoch(never, progress, 1.0)
+    for epoch in range(1, 101):
+        progress = after_epoch(never, progress, epoch, 1.0)
     assert not progress.stopped
 
 

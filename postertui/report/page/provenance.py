@@ -51,7 +51,10 @@ def _of_specs(specs: list[RunSpec]) -> list[tuple[str, str]]:
         "Study": (s.study for s in specs),
         "Data": (f"fingerprint {s.data_fingerprint}" for s in specs if s.data_fingerprint),
         "Cohorts": (
-            f"train {_digits(s.train_cohorts)}, test {_digits(s.test_cohorts)}" for s in specs
+            f"train {_digits(s.train_cohorts)}, "
+            + (f"validate {_digits(s.val_cohorts)}, " if s.val_cohorts else "")
+            + f"test {_digits(s.test_cohorts)}"
+            for s in specs
         ),
         "Weights": (f"{s.weights.kind}, digest {s.weights.digest}" for s in specs),
         "Mode": (s.mode for s in specs),

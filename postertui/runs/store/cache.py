@@ -80,6 +80,7 @@ class CachedRun(msgspec.Struct, array_like=True, gc=False):
     created: float
     train_base_rate: float | None
     test_base_rate: float | None
+    val_base_rate: float | None
     lifecycle: RunLifecycle
     changed: float
     first: int
@@ -108,7 +109,15 @@ class _Index(msgspec.Struct):
 
 def kind_of(spec: RunSpec) -> RunSpec:
     """`spec` without what a `CachedRun` holds of it."""
-    return replace(spec, genre="", seed=0, created=0.0, train_base_rate=None, test_base_rate=None)
+    return replace(
+        spec,
+        genre="",
+        seed=0,
+        created=0.0,
+        train_base_rate=None,
+        test_base_rate=None,
+        val_base_rate=None,
+    )
 
 
 def spec_of(kind: RunSpec, own: CachedRun | RunSpec) -> RunSpec:
@@ -120,6 +129,7 @@ def spec_of(kind: RunSpec, own: CachedRun | RunSpec) -> RunSpec:
         created=own.created,
         train_base_rate=own.train_base_rate,
         test_base_rate=own.test_base_rate,
+        val_base_rate=own.val_base_rate,
     )
 
 
@@ -260,6 +270,7 @@ def _append(path: Path, index: _Index, fresh: list[tuple[Run, Identity, int]]) -
                     created=run.spec.created,
                     train_base_rate=run.spec.train_base_rate,
                     test_base_rate=run.spec.test_base_rate,
+                    val_base_rate=run.spec.val_base_rate,
                     lifecycle=run.lifecycle,
                     changed=run.changed,
                     first=index.total,

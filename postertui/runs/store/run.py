@@ -31,6 +31,7 @@ SETTINGS: dict[str, Callable[[RunSpec], Any]] = {
     "mode": lambda spec: spec.mode,
     "train_base_rate": lambda spec: spec.train_base_rate,
     "test_base_rate": lambda spec: spec.test_base_rate,
+    "val_base_rate": lambda spec: spec.val_base_rate,
 }
 
 

@@ -52,6 +52,11 @@ class Epoch(Protocol):
     @property
     def metrics(self) -> dict[str, Any]: ...
 
+    @property
+    def write_results(self) -> Callable[[Path], dict[str, Any]] | None:
+        """For the run's last epoch: writes predictions and weights into the run's folder and
+        returns the fields of the `end` event."""
+
     def save(self, path: Path) -> None:
         """Write everything that is needed to resume after this epoch."""
 
@@ -145,6 +150,7 @@ class Attempt:
             self._start(spec, trained)
         self._check_device()
         epochs = self._epochs(trainer, spec, resume, trained + 1)
+        results: dict[str, Any] = {}
         saved, cost = time.monotonic(), 0.0
         expected = trained + 1
         for epoch in epochs:
@@ -156,7 +162,10 @@ class Attempt:
             expected = epoch.epoch + 1
             began = time.monotonic()
             waited = began - saved
-            is_last = epoch.epoch == spec.variant.epochs
+            is_last = epoch.write_results is not None
+            if epoch.write_results is not None:
+                # Before its event, so that a run whose epochs are complete has its results.
+                results = epoch.write_results(self._folder)
             pausing = not is_last and self._listener.paused.is_set()
             due = pausing or (not is_last and _is_checkpoint_due(waited, cost))
             with self._listener.writing:
@@ -169,7 +178,7 @@ class Attempt:
                 return self._end("cancelled", "cancelled")
             if pausing:
                 return self._end("interrupted", "paused", fault=False)
-        return self._end("done")
+        return self._end("done", **results)
 
     def _epochs(
         self, trainer: Trainer, spec: RunSpec, resume: Path | None, due: int

@@ -64,9 +64,9 @@ def needs_images(spec: RunSpec) -> bool:
 
 def bundle_name(spec: RunSpec) -> str:
     """The name of the bundle that the run needs; equal for runs that need the same data."""
-    cohorts = sorted({*spec.train_cohorts, *spec.test_cohorts})
+    cohorts = sorted(spec.all_cohorts)
     weights = "" if spec.variant.network == "scratch" else spec.weights.digest
-    identity = repr((1, spec.data_fingerprint, cohorts, weights, needs_images(spec)))
+    identity = repr((2, spec.data_fingerprint, cohorts, weights, needs_images(spec)))
     return hashlib.sha256(identity.encode()).hexdigest()[:24]
 
 
@@ -79,10 +79,11 @@ def bundle_files(spec: RunSpec) -> Iterator[tuple[str, Path | bytes]]:
     dataset = Dataset.open(Path(spec.data))
     if dataset.fingerprint != spec.data_fingerprint:
         raise UserError(f"{spec.data}: other data than when this run was asked for")
-    cohorts = sorted({*spec.train_cohorts, *spec.test_cohorts})
+    cohorts = sorted(spec.all_cohorts)
     yield "dataset.json", msgspec.json.encode(dataset.describe())
     for digit in cohorts:
         yield f"labels-{digit}.npy", npy_bytes(dataset.labels(digit))
+        yield f"ids-{digit}.npy", npy_bytes(dataset.ids(digit))
     if not needs_images(spec):
         key = feature_key(dataset, spec.weights, ALL_LAYERS)
         features = {d: dataset.path / "features" / key / f"{d}.npy" for d in cohorts}

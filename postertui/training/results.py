@@ -1,0 +1,92 @@
+"""What a finished run leaves beside its history: predictions, weights, scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from postertui.data.dataset import Dataset
+from postertui.predictions.columns import score_columns
+from postertui.predictions.table import Predictions, write_predictions
+from postertui.runs.spec import RunSpec
+from postertui.runs.trained_weights import SMALL_BYTES, size_of, write_weights
+from postertui.training.metrics import Metrics
+
+
+class FinishedWeights(NamedTuple):
+    """The weights after `epoch`, and their probabilities (n,) of validation and test posters."""
+
+    epoch: int
+    weights: list[NDArray[np.floating]]
+    probabilities: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """The results of one run.
+
+    Attributes
+    ----------
+    weight_names
+        Names of the trained weights, in order.
+    last, best
+        The weights after the last epoch, and after the one with the lowest monitored loss where
+        the variant selects epochs.
+    """
+
+    spec: RunSpec
+    dataset: Dataset
+    weight_names: tuple[str, ...]
+    last: FinishedWeights
+    best: FinishedWeights | None
+
+    def scores(self) -> Metrics:
+        """The last epoch's columns that follow from probabilities."""
+        predictions = self._predictions()
+        test = predictions.of_cohorts(self.spec.test_cohorts)
+        validation = predictions.of_cohorts(self.spec.val_cohorts)
+        return dict(
+            score_columns(
+                (test.labels, test.probabilities),
+                (validation.labels, validation.probabilities) if len(validation) else None,
+            )
+        )
+
+    def write(self, run_folder: Path) -> dict[str, Any]:
+        """Write predictions and weights; the fields of the run's `end` event.
+
+        Raises `OSError`. A file is complete or not there.
+        """
+        write_predictions(run_folder, self._predictions())
+        final = self.best if self.best is not None and self.spec.variant.restore_best else self.last
+        if not self._keeps(final.weights):
+            return {}
+        arrays = dict(zip(self.weight_names, final.weights, strict=True))
+        info = write_weights(run_folder, self.spec.digest, final.epoch, arrays)
+        return {"weights": msgspec.to_builtins(info)}
+
+    def _keeps(self, weights: list[NDArray[np.floating]]) -> bool:
+        match self.spec.keep_weights:
+            case "all":
+                return True
+            case "small":
+                return size_of(weights) <= SMALL_BYTES
+            case "none":
+                return False
+
+    def _predictions(self) -> Predictions:
+        cohorts = self.spec.val_cohorts + self.spec.test_cohorts
+        ids = [self.dataset.ids(d) for d in cohorts]
+        of_cohort = [np.full(len(i), d, np.uint8) for d, i in zip(cohorts, ids, strict=True)]
+        return Predictions(
+            np.concatenate(ids),
+            np.concatenate(of_cohort),
+            self.dataset.genre_labels(self.spec.genre, cohorts),
+            self.last.probabilities,
+            None if self.best is None else self.best.probabilities,
+        )

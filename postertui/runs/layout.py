@@ -43,6 +43,9 @@ PREDICTIONS = "predictions.parquet"
 #: The trained weights, where they are kept (see `postertui.runs.trained_weights`).
 WEIGHTS = "weights.npz"
 
+#: What a done run leaves beside its events.
+RESULTS = (PREDICTIONS, WEIGHTS)
+
 #: The run is trained on a cluster; holds the name of its study there.
 CLUSTER = "cluster"
 

@@ -31,7 +31,6 @@ from postertui.training.checkpoint import Checkpoint, save_checkpoint
 from postertui.training.epoch_schedule import (
     EpochSchedule,
     class_weights,
-    schedule_evaluation,
     schedule_training,
 )
 from postertui.training.features import ReportProgress
@@ -41,8 +40,9 @@ from postertui.training.loop import State
 from postertui.training.objective import CLIP, SUMS, HyperScalars, cross_entropy_loss, fscore_loss
 from postertui.training.trainer import (
     EpochResult,
+    HeldOutCohort,
     Labels,
-    epoch_metrics,
+    cohort_columns,
     hyper_scalars,
     ignore_progress,
     load_labels,
@@ -72,9 +72,12 @@ class StackedPasses(NamedTuple):
 
 
 def batch_key(spec: RunSpec) -> tuple[object, ...] | None:
-    """Equal for runs that can be trained together; None for one whose network is no head."""
+    """Equal for runs that can be trained together; None for one whose network is no head, or that
+    has a validation cohort."""
     variant = spec.variant
     if variant.network == "scratch" or variant.frozen_layers != ALL_LAYERS:
+        return None
+    if spec.val_cohorts or variant.restore_best:
         return None
     return (
         variant.fc1,
@@ -100,10 +103,11 @@ def group_by_shape(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
 class _RunState:
     """What one of the runs has beside its slice of the stacked weights."""
 
-    def __init__(self, spec: RunSpec, train_labels: Labels, test_labels: Labels) -> None:
+    def __init__(self, spec: RunSpec, train_labels: Labels, held_out: list[HeldOutCohort]) -> None:
         self.spec = spec
         self.train_labels = train_labels
-        self.test_schedule = schedule_evaluation(test_labels, spec.variant.batch_size)
+        [test] = held_out
+        self.test_labels, self.test_schedule = test.labels, test.schedule
         self.rate_state = learning_rate.initial_state(spec.variant)
         self.updates = 0
         self.is_active = True
@@ -168,7 +172,7 @@ class BatchedTrainer:
         zeros = [np.zeros_like(array) for array in weights]
         state = State(*(tuple(map(to_device, arrays)) for arrays in (weights, zeros, zeros)))
         train_y = self._stack([run.train_labels for run in runs])
-        test_y = self._stack([load_labels(spec, inputs)[1] for spec in specs])
+        test_y = self._stack([run.test_labels for run in runs])
         train_hyper = self._hyper([(run.spec, class_weights(run.train_labels)) for run in runs])
         test_hyper = self._hyper([(run.spec, (1.0, 1.0)) for run in runs])
         test_batches = self._batches([run.test_schedule for run in runs], shared_rows=True)
@@ -199,17 +203,14 @@ class BatchedTrainer:
                 if not run.is_active:
                     continue
                 schedule = schedules[number]
-                metrics = epoch_metrics(
-                    run.spec,
-                    schedule,
-                    train_sums[:, :, number],
-                    run.test_schedule,
-                    test_sums[:, :, number],
+                metrics = cohort_columns(run.spec, "train", schedule, train_sums[:, :, number])
+                metrics |= cohort_columns(
+                    run.spec, "test", run.test_schedule, test_sums[:, :, number]
                 )
                 test_loss = metrics["test_loss"]
                 assert isinstance(test_loss, float)
                 run.rate_state = learning_rate.after_epoch(
-                    run.spec.variant, run.rate_state, test_loss
+                    run.spec.variant, run.rate_state, epoch, test_loss
                 )
                 run.updates = schedule.updates
                 metrics |= {
@@ -397,8 +398,8 @@ def _checkpoint_writer(
     updates, rate_state = run.updates, run.rate_state
 
     def save(path: Path) -> None:
-        groups = [[to_host(tensor[number]) for tensor in tensors] for tensors in state]
-        checkpoint = Checkpoint(run.spec.digest, epoch, updates, rate_state, *groups)
+        weights, m, v = [[to_host(tensor[number]) for tensor in tensors] for tensors in state]
+        checkpoint = Checkpoint(run.spec.digest, epoch, updates, rate_state, weights, m, v, [])
         save_checkpoint(path, checkpoint)
 
     return save

@@ -143,10 +143,10 @@ class Trainer:
             state, sums = self._train_pass(
                 passes, state, inputs.train, train_labels, schedule, train_hyper
             )
-            metrics = self._metrics(spec, "train", schedule, sums)
+            metrics = cohort_columns(spec, "train", schedule, sums)
             for cohort in held_out:
                 sums = self._evaluation_pass(passes, state, cohort, test_hyper)
-                metrics |= self._metrics(spec, cohort.name, cohort.schedule, sums)
+                metrics |= cohort_columns(spec, cohort.name, cohort.schedule, sums)
 
             loss = metrics[monitored]
             assert isinstance(loss, float)
@@ -247,22 +247,6 @@ class Trainer:
         ]
         return np.concatenate(p)[: len(cohort.labels)].astype(np.float32)
 
-    @staticmethod
-    def _metrics(spec: RunSpec, cohort: str, schedule: EpochSchedule, sums: Sums) -> Metrics:
-        """The cohort's columns of the history table."""
-        metrics = cohort_metrics(
-            cohort,
-            sums,
-            schedule.size,
-            schedule.positives,
-            schedule.weight,
-            loss=spec.variant.loss,
-            mode=spec.mode,
-        )
-        empty = "empty_batches" if cohort == "train" else f"{cohort}_empty_batches"
-        metrics[empty] = int((schedule.positives == 0).sum())
-        return metrics
-
     def _batches(self, schedule: EpochSchedule) -> Batches:
         """The schedule on the device."""
         size, positives, weight, step_size = (
@@ -333,6 +317,22 @@ def hyper_scalars(spec: RunSpec, weights: tuple[float, float], dtype: str) -> Hy
         1.0 if spec.mode == "published" else 0.0,
     )
     return HyperScalars(*(to_device(np.asarray(value, dtype)) for value in values))
+
+
+def cohort_columns(spec: RunSpec, cohort: str, schedule: EpochSchedule, sums: Sums) -> Metrics:
+    """The columns of one cohort (`train`, `val` or `test`) in the history table."""
+    metrics = cohort_metrics(
+        cohort,
+        sums,
+        schedule.size,
+        schedule.positives,
+        schedule.weight,
+        loss=spec.variant.loss,
+        mode=spec.mode,
+    )
+    empty = "empty_batches" if cohort == "train" else f"{cohort}_empty_batches"
+    metrics[empty] = int((schedule.positives == 0).sum())
+    return metrics
 
 
 def has_nan_weights(state: State) -> bool:

@@ -32,7 +32,7 @@ def test_the_newest_checkpoint_is_kept_until_it_is_dropped(
     again = HeadStorage(tmp_path, "study")
     assert list(read_checkpoint(again.checkpoints(run))) == [(10, b"ten")]
     assert len(list((tmp_path / "checkpoints" / "study").iterdir())) == 1
-    again.drop_checkpoints(run)
+    again.drop_run(run)
     assert not again.checkpoints(run)
 
 

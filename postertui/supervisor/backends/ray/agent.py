@@ -44,6 +44,7 @@ from postertui.supervisor.backends.ray.messages import (
     PauseRun,
     Rejected,
     RequestLines,
+    ResultFile,
     RunEnded,
     RunReturned,
     StopAgent,
@@ -67,7 +68,7 @@ STOP_PATIENCE = 6.0
 CHECKPOINT_INTERVAL = float(os.environ.get("POSTERTUI_CLUSTER_SAVE_AFTER", "20"))
 
 #: Larger checkpoints than this, in bytes, are not sent.
-MAX_CHECKPOINT = 1 << 27
+MAX_FILE = 1 << 27
 
 #: The most of a log that is sent at a time, in bytes.
 LOG_PIECE = 1 << 16
@@ -235,8 +236,10 @@ class NodeAgent:
         if printed := current.log.read(most=LOG_PIECE):
             self._link.send(LogText(current.run), printed)
         if fresh := current.events.read(whole_lines=True):
-            self._link.send(EventLines(current.run), fresh)
             headers = [line.header for line in parse_lines(fresh)]
+            if any(header.is_end for header in headers):
+                self._send_results(current.run, current.folder)
+            self._link.send(EventLines(current.run), fresh)
             epochs = [header.epoch or 0 for header in headers if header.checkpoint]
             current.checkpoint_epoch = epochs[-1] if epochs else current.checkpoint_epoch
             if any(header.event == "end" and not header.is_end for header in headers):
@@ -254,17 +257,27 @@ class NodeAgent:
             current.folder / layout.CHECKPOINT,
         ):
             with contextlib.suppress(OSError):
-                if path.stat().st_size <= MAX_CHECKPOINT:
+                if path.stat().st_size <= MAX_FILE:
                     message = CheckpointData(current.run, current.checkpoint_epoch)
                     self._link.send(message, path.read_bytes())
                 current.checkpoint_sent = time.monotonic()
                 current.sent_epoch = current.checkpoint_epoch
                 return
 
+    def _send_results(self, run: str, folder: Path) -> None:
+        """Send what the run has left beside its events, before the lines that end it."""
+        for name in layout.RESULTS:
+            with contextlib.suppress(OSError):
+                if (folder / name).stat().st_size <= MAX_FILE:
+                    self._link.send(ResultFile(run, name), (folder / name).read_bytes())
+
     def _send_held_lines(self, message: RequestLines) -> None:
         for run in message.runs:
             with contextlib.suppress(UserError):
-                lines = node_folder.local_lines(run_folder(self._runs, run))
+                folder = run_folder(self._runs, run)
+                lines = node_folder.local_lines(folder)
+                if lines and lines[-1].header.is_end:
+                    self._send_results(run, folder)
                 self._link.send(HeldLines(run), join_lines(lines))
 
     def _send_heartbeat(self) -> None:

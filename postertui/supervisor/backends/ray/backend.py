@@ -36,6 +36,7 @@ from postertui.supervisor.backends.ray.messages import (
     LogText,
     PauseQueue,
     RequestBundle,
+    ResultFile,
     RunEnded,
     SetLimits,
     SubmitRun,
@@ -244,6 +245,8 @@ class RayJobs:
             case EventLines():
                 with contextlib.suppress(ValueError):
                     self._collector.add_lines(message.run, blob)
+            case ResultFile():
+                self._collector.add_result(message.run, message.name, blob)
             case LogText():
                 self._collector.append_log(message.run, blob)
             case RunEnded():

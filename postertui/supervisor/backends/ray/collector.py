@@ -27,6 +27,7 @@ from postertui.supervisor.backends.ray.event_lines import (
     newer_lines,
     parse_lines,
 )
+from postertui.system.atomic_files import write_atomic
 
 #: How many files are synced at a time.
 WRITERS = 8
@@ -47,6 +48,7 @@ class _Claim:
         lines = parse_lines((folder / layout.EVENTS).read_bytes())
         self.last: EventLine | None = lines[-1] if lines else None
         self.pending: list[EventLine] = []
+        self.pending_results: dict[str, bytes] = {}
 
     @property
     def is_closed(self) -> bool:
@@ -61,10 +63,13 @@ class _Claim:
 
     def write(self) -> bool:
         """Make what is pending durable; False where there is no room."""
-        if not self.pending:
-            return True
-        header = self.pending[-1].header
         try:
+            for name in list(self.pending_results):
+                write_atomic(self.folder / name, self.pending_results[name], durable=True)
+                del self.pending_results[name]
+            if not self.pending:
+                return True
+            header = self.pending[-1].header
             self.writer.append_lines(join_lines(self.pending), header.attempt, header.seq)
         except OSError as error:
             if error.errno in _NO_ROOM:
@@ -138,6 +143,12 @@ class Collector:
             claim.add(parse_lines(data))
             if claim.pending:
                 self._dirty.add(run)
+
+    def add_result(self, run: str, name: str, content: bytes) -> None:
+        """Add one of `layout.RESULTS`; `flush` writes it before the run's lines."""
+        if (claim := self._claims.get(run)) and name in layout.RESULTS and not claim.is_closed:
+            claim.pending_results[name] = content
+            self._dirty.add(run)
 
     def flush(self) -> bool:
         """Make all added lines durable; False where there was no room for some of them."""

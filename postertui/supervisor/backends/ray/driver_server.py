@@ -157,6 +157,8 @@ class DriverServer:
         scheduler, now = self._scheduler, time.monotonic()
         match message:
             case messages.SubmitRun():
+                for name, content in self._storage.results(message.run):
+                    self.send(CLIENT, messages.ResultFile(message.run, name), content)
                 scheduler.submit(message, blob)
             case messages.CancelRun():
                 scheduler.cancel(message.run, now)
@@ -166,7 +168,7 @@ class DriverServer:
                 scheduler.kill(message.run, message.reason)
             case messages.ForgetRun():
                 if scheduler.forget(message.run):
-                    self._storage.drop_checkpoints(message.run)
+                    self._storage.drop_run(message.run)
             case messages.SetPriority():
                 scheduler.set_priority(message.run, message.priority)
             case messages.PauseQueue():
@@ -234,6 +236,11 @@ class DriverServer:
                 scheduler.agents[name].heartbeat = message
                 if message.gpu is not None and self._shares.record_usage(message.gpu):
                     scheduler.retire_agents()
+            case messages.ResultFile():
+                run = scheduler.runs.get(message.run)
+                if run is not None and run.agent in (name, None) and not run.ended:
+                    self._storage.keep_result(message, blob)
+                    self.send(CLIENT, message, blob)
             case messages.CheckpointData():
                 run = scheduler.runs.get(message.run)
                 if run is not None and run.agent == name:

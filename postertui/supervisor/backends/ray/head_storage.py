@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+from postertui.runs import layout
 from postertui.runs.spec import RunSpec, is_run_name
 from postertui.supervisor.backends.ray import bundles
 from postertui.supervisor.backends.ray.messages import (
     CheckpointData,
     FilePiece,
+    ResultFile,
 )
 from postertui.supervisor.backends.ray.node_folder import KEPT_SECONDS
 from postertui.system.atomic_files import write_atomic
@@ -20,19 +23,20 @@ from postertui.system.errors import UserError
 
 
 class HeadStorage:
-    """Checkpoints and bundles of one driver.
+    """Checkpoints, results and bundles of one driver.
 
     Parameters
     ----------
     home
         The head's cache.
     study
-        The name of its folder of checkpoints.
+        The name of its folders of checkpoints and results.
     """
 
     def __init__(self, home: Path, study: str) -> None:
         self._home = home
         self._folder = home / "checkpoints" / study
+        self._results = home / "results" / study
         self._drafts: dict[str, bundles.BundleDraft] = {}
         self._requests: dict[str, list[asyncio.Queue[str]]] = {}
         self._drop_expired()
@@ -64,11 +68,34 @@ class HeadStorage:
             for path in self._folder.iterdir():
                 if time.time() - path.stat().st_mtime > KEPT_SECONDS:
                     path.unlink()
+        with contextlib.suppress(OSError):
+            for path in self._results.iterdir():
+                if time.time() - path.stat().st_mtime > KEPT_SECONDS:
+                    shutil.rmtree(path, ignore_errors=True)
 
-    def drop_checkpoints(self, run: str) -> None:
-        """Remove the checkpoints of a run that is closed."""
+    def drop_run(self, run: str) -> None:
+        """Remove checkpoints and results of a run that is closed."""
         for _, path in self.checkpoints(run):
             path.unlink(missing_ok=True)
+        if is_run_name(run):
+            shutil.rmtree(self._results / run, ignore_errors=True)
+
+    # Results
+
+    def keep_result(self, message: ResultFile, content: bytes) -> None:
+        """Keep a result until the client has the run; without room on the disk it is not kept."""
+        if is_run_name(message.run) and message.name in layout.RESULTS:
+            with contextlib.suppress(OSError):
+                folder = self._results / message.run
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                write_atomic(folder / message.name, content)
+
+    def results(self, run: str) -> Iterator[tuple[str, bytes]]:
+        """The run's results by name."""
+        if is_run_name(run):
+            for name in layout.RESULTS:
+                with contextlib.suppress(OSError):
+                    yield name, (self._results / run / name).read_bytes()
 
     # Bundles
 

@@ -247,6 +247,13 @@ class RunEnded(Message, frozen=True):
     reason: str = ""
 
 
+class ResultFile(Message, frozen=True):
+    """The blob is the content of one of `layout.RESULTS`; comes before the run's last lines."""
+
+    run: str
+    name: str
+
+
 class CheckpointData(Message, frozen=True):
     """The blob is the state after `epoch`, as the job wrote it."""
 
@@ -294,7 +301,7 @@ AnyMessage: TypeAlias = (
     # From an agent
     | AgentHello | AgentReady | Heartbeat | HeldLines | RunReturned
     # From both
-    | EventLines | LogText | RunEnded | CheckpointData
+    | EventLines | LogText | RunEnded | CheckpointData | ResultFile
     # Files
     | FetchBundle | RequestBundle | FilePiece | BundleUnavailable
 )  # fmt: skip

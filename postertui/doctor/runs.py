@@ -89,6 +89,40 @@ def check_runs(store: Store, *, repair: bool = False) -> Iterator[Finding]:
     for run in damaged:
         problem = to_single_line(run.damage or "")
         yield _move_or_report(store.folder, store.folder / run.name, problem, repair)
+    yield from _check_results(store)
+
+
+def _check_results(store: Store) -> Iterator[Finding]:
+    """Predictions and weights of done runs: what they take, and which of them are damaged."""
+    sizes = dict.fromkeys(layout.RESULTS, 0)
+    damaged: list[str] = []
+    for run in store.runs.values():
+        if run.state != "done":
+            continue
+        for name in layout.RESULTS:
+            path = store.folder / run.name / name
+            with contextlib.suppress(OSError):
+                size = path.stat().st_size
+                sizes[name] += size
+                if path.is_file() and not _is_complete(path, size, run.end or {}):
+                    damaged.append(f"{run.name}/{name}")
+    if any(sizes.values()):
+        parts = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sizes.items())
+        yield Finding("runs", "ok", f"kept of done runs: {parts}")
+    for name in sorted(damaged):
+        yield Finding(
+            "runs", "wrong", f"{store.folder / name}: damaged", "delete it, or retry the run"
+        )
+
+
+def _is_complete(path: Path, size: int, end: dict[str, object]) -> bool:
+    """Whether a result has its size and signature; its content is checked when it is read."""
+    with path.open("rb") as file:
+        if path.name == layout.PREDICTIONS:
+            file.seek(max(size - 4, 0))
+            return file.read(4) == b"PAR1"
+    weights = end.get("weights")
+    return not isinstance(weights, dict) or weights.get("bytes", size) == size
 
 
 def check_leftovers(runs: Path, *, repair: bool = False) -> Iterator[Finding]:

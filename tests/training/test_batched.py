@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from postertui.data.dataset import Dataset
-from postertui.runs.store.columns import SCORES
+from postertui.runs.epoch_line import SCORES
 from postertui.study import Constant, Plateau
 from postertui.system.errors import UserError
 from postertui.training.batched import BatchedTrainer, batch_key, group_by_shape

@@ -10,8 +10,8 @@ import pytest
 
 from postertui.data.dataset import Dataset
 from postertui.predictions.table import Predictions, read_predictions
+from postertui.runs.epoch_line import SCORES, VALIDATION
 from postertui.runs.spec import RunSpec
-from postertui.runs.store.columns import SCORES, VALIDATION
 from postertui.runs.trained_weights import read_weights
 from postertui.study import Plateau
 from postertui.system.errors import UserError
@@ -29,6 +29,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     )
     fill_features(dataset)
     return dataset
+
+
+@pytest.fixture(scope="module")
+def warm() -> Trainer:
+    """Not the session's, which knows other data by the same fingerprint."""
+    return Trainer()
 
 
 def finish(

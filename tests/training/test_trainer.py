@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from postertui.data.dataset import Dataset
-from postertui.runs.epoch_line import SCORES
 from postertui.runs.store import METRICS
 from postertui.system.errors import UserError
 from postertui.training import networks

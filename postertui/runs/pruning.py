@@ -1,0 +1,46 @@
+"""Removes what can be trained or computed again from runs' folders; never their histories."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Literal
+
+from postertui.runs import layout
+from postertui.runs.lock import RunLock
+
+Kind = Literal["weights", "predictions", "checkpoints"]
+
+
+def prunable_files(run_folder: Path, kinds: Collection[Kind]) -> Iterator[tuple[Path, int]]:
+    """The run's files of `kinds`, and their sizes in bytes. Raises `OSError`."""
+    for path in sorted(run_folder.iterdir()):
+        if kind_of(path.name) in kinds and path.is_file() and not path.is_symlink():
+            yield path, path.stat().st_size
+
+
+def kind_of(name: str) -> Kind | None:
+    """What a file of a run's folder is; None for what is never removed."""
+    if name == layout.WEIGHTS:
+        return "weights"
+    if name == layout.PREDICTIONS:
+        return "predictions"
+    return "checkpoints" if layout.is_checkpoint_file(name) else None
+
+
+def prune_run(run_folder: Path, kinds: Collection[Kind]) -> int | None:
+    """Remove the run's files of `kinds`.
+
+    Returns the bytes freed, or None where another process has the run's lock. Raises `OSError`.
+    """
+    lock = RunLock(run_folder)
+    if not lock.acquire():
+        return None
+    try:
+        freed = 0
+        for path, size in list(prunable_files(run_folder, kinds)):
+            path.unlink()
+            freed += size
+        return freed
+    finally:
+        lock.release()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,18 +22,49 @@ _NAMED = 50
 
 @click.command("import")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PATH)
+@click.option("--genre", help="The genre of histories that do not say theirs.")
+@click.option("--variant", help="The variant of histories that do not say theirs.")
+@click.option("--seed", type=int, help="The seed of histories that do not say theirs.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="COLUMN=NAME",
+    help="What the file calls a column of the history table: train_fscore=f1_score.",
+)
+@click.option(
+    "--map", "mapping_file", type=PATH, help="A TOML file that says all this, for several files."
+)
+@click.option(
+    "--validation",
+    type=click.Choice(["test", "val"]),
+    help="The cohort of metrics called val_…  [default: test]",
+)
+@click.option("--encoding", help="The encoding of tables, where it is not Unicode: cp1252 …")
 @runs_option
 @json_option
-def import_command(paths: tuple[Path, ...], runs: Path, as_json: bool) -> int:
-    """Read 2017 logs or a history table into runs.
+def import_command(
+    paths: tuple[Path, ...],
+    columns: tuple[str, ...],
+    mapping_file: Path | None,
+    encoding: str | None,
+    runs: Path,
+    as_json: bool,
+    **said: Any,
+) -> int:
+    """Read histories of any training program into runs.
 
-    PATH is a folder of logs, a log, or a table (.tsv, .csv, .parquet). A history that is there
-    already, from whichever source, stays one run and gets what this source says more, such as
-    confusion counts. A log that cannot be used is named and skipped; the exit code is 1 then.
+    PATH is a history table, or a file or folder of histories: logs of 2017, a printed or JSON
+    `History` of Keras, a CSVLogger's or any table of metrics by epoch, exports of W&B and MLflow,
+    TensorBoard's event files. A history that exists already, from whichever source, stays one run
+    and gets this source's further columns. What cannot be used is named and skipped; the exit
+    code is 1 then.
     """
     from postertui.importer import import_paths
+    from postertui.importer.mapping import parse_columns, read_mapping
 
-    report = import_paths(paths, runs)
+    mapping = read_mapping(mapping_file, {**said, "columns": parse_columns(columns)})
+    report = import_paths(paths, runs, mapping=mapping, encoding=encoding)
     _say(report.notes)
     skipped = [f"skipped {s.what}: {s.reason}" for s in report.skipped]
     _say(skipped[:_NAMED])

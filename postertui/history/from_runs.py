@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,10 @@ from postertui.runs.store.run import Run
 
 
 def history_table(runs: Iterable[Run]) -> pl.DataFrame:
-    """One row per finished epoch of each run, in the order of (variant, genre, seed, epoch)."""
+    """One row per finished epoch of each run, in the order of (variant, genre, seed, epoch).
+
+    The columns are those of `SCHEMA`, then the metrics beyond them that any of the runs has.
+    """
     chosen = [run for run in runs if run.spec is not None and run.epoch]
     if not chosen:
         return pl.DataFrame(schema=SCHEMA)
@@ -36,7 +39,20 @@ def history_table(runs: Iterable[Run]) -> pl.DataFrame:
             columns.append(pl.Series(name, values).fill_nan(None).cast(kind))
         else:
             columns.append(pl.Series(name, [None], dtype=kind).new_from_index(0, len(rows)))
-    return pl.DataFrame(columns)
+    return pl.DataFrame([*columns, *_extra_columns(chosen)])
+
+
+def _extra_columns(runs: Sequence[Run]) -> list[pl.Series]:
+    """The metrics that only some programs record, null for the other runs."""
+    views = [run.epochs for run in runs]
+    columns = []
+    for name in dict.fromkeys(name for view in views for name in view.extra_names):
+        parts = [
+            view.array(name) if name in view.extra_names else np.full(len(view), np.nan)
+            for view in views
+        ]
+        columns.append(pl.Series(name, np.concatenate(parts)).fill_nan(None))
+    return columns
 
 
 def run_columns(run: Run) -> dict[str, Any]:

@@ -44,7 +44,6 @@ _GLOBAL: dict[str, str] = {
     "learning_rate": "learning_rate",
     "lr": "learning_rate",
     "seconds": "seconds",
-    "epoch_seconds": "seconds",
 }
 
 _SIDES = {
@@ -75,13 +74,12 @@ def plain_name(name: str) -> str:
 
 def split_side(name: str) -> tuple[str, str]:
     """The cohort that a plain name begins or ends with, or an empty string, and the rest."""
-    name = name.removeprefix("epoch_") if not name.startswith("epoch_seconds") else name
-    words = name.split("_")
+    words = name.removeprefix("epoch_").split("_")
     if len(words) > 1 and words[0] in _SIDES:
-        return _SIDES[words[0]], "_".join(words[1:])
+        return _SIDES[words[0]], "_".join(words[1:]).removeprefix("epoch_")
     if len(words) > 1 and words[-1] in _SIDES:
         return _SIDES[words[-1]], "_".join(words[:-1])
-    return "", name
+    return "", "_".join(words)
 
 
 def map_names(

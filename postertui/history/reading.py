@@ -50,8 +50,13 @@ def read_table(path: Path) -> pl.DataFrame:
 
 def load_table(path: Path, encoding: str | None = None) -> LoadedTable:
     """As `read_table`, together with the names of the columns that were passed over."""
+    return from_tabular(open_table(path, encoding))
+
+
+def open_table(path: Path, encoding: str | None = None) -> Table:
+    """The columns of a file that is called as a table is. Raises `UserError`."""
     _check_name(path)
-    return from_tabular(read_tabular(path, encoding))
+    return read_tabular(path, encoding)
 
 
 def is_history(source: Table) -> bool:

@@ -1,10 +1,11 @@
-"""Histories from elsewhere into runs: logs of 2017 and history tables.
+"""Histories of any program into runs.
 
 An imported run is a run like any other: `run.json` and `events.jsonl`. Its numbers identify it. So
 importing a history again adds nothing, and one that is imported as a log and again as rows of a
 table is one run with the columns of both.
 
-- `sources`: the histories at a path
+- `sources`: the histories at a path, whatever wrote them: `keras_history`, `metrics_table`,
+  `tensorboard`; `foreign` and `mapping` make rows of the history table of them
 - `histories`: a table's histories as runs
 - `existing`: which of them are in the folder already
 - `writing`: new runs onto the disk, whole or not at all
@@ -20,6 +21,7 @@ from pathlib import Path
 from postertui.history.schema import with_base_rates
 from postertui.importer.existing import ExistingRuns
 from postertui.importer.histories import chunks, histories_of
+from postertui.importer.mapping import HistoryMapping
 from postertui.importer.sources import HistorySource, SkippedHistory, read_source
 from postertui.importer.writing import complete_run, write_runs
 from postertui.system.errors import UserError
@@ -42,14 +44,23 @@ class ImportReport:
     notes: list[str] = field(default_factory=list)
 
 
-def import_paths(paths: Sequence[Path], runs: Path, now: float | None = None) -> ImportReport:
+def import_paths(
+    paths: Sequence[Path],
+    runs: Path,
+    now: float | None = None,
+    *,
+    mapping: HistoryMapping | None = None,
+    encoding: str | None = None,
+) -> ImportReport:
     """Bring the histories in `paths` into the runs folder.
 
-    Everything is read before anything is written. Raises `UserError` where a path is no table and
-    no folder of logs, or the runs folder cannot be written; a log that cannot be used is skipped.
+    `mapping` says what the files do not. Everything is read before anything is written. Raises
+    `UserError` where a path holds no history, or the runs folder cannot be written; a file of a
+    folder that cannot be used is skipped.
     """
     report = ImportReport()
-    sources = [read_source(path) for path in paths]
+    said = mapping or HistoryMapping()
+    sources = [read_source(path, said, encoding) for path in paths]
     for source in sources:
         report.skipped += source.skipped
         report.notes += source.notes

@@ -18,12 +18,6 @@ from postertui.system.errors import UserError
 #: Numbers whose relative difference is below this are equal: R writes 15 digits.
 EQUAL_RTOL = 1e-13
 
-#: The metrics of every epoch: one that is undefined for one source is so for all.
-_CURVES = [
-    name
-    for name in PER_EPOCH
-    if name.startswith(("train_", "test_")) and SCHEMA[name] is pl.Float64
-]
 
 #: What makes a setting, apart from what its `Regularizer` is called.
 RunSetting = tuple[object, ...]
@@ -108,13 +102,16 @@ def missing_columns(run: Run, history: ImportedRun) -> list[str] | None:
         return None
     is_shared = False
     missing = []
-    for place, name in enumerate(PER_EPOCH):
-        old, new = run.epochs.array(name), history.numbers[:, place]
+    view = run.epochs
+    for place, name in enumerate(history.columns):
+        has_column = name in PER_EPOCH or name in view.extra_names
+        old = view.array(name) if has_column else np.full(len(view), np.nan)
+        new = history.numbers[:, place]
         in_old, in_new = ~np.isnan(old), ~np.isnan(new)
         both = in_old & in_new
         if not np.allclose(old[both], new[both], rtol=EQUAL_RTOL, atol=0):
             return None
-        if name in _CURVES and in_old.any() and in_new.any():
+        if _is_curve(name) and in_old.any() and in_new.any():
             if (in_old != in_new).any():
                 return None
             is_shared = True
@@ -123,12 +120,19 @@ def missing_columns(run: Run, history: ImportedRun) -> list[str] | None:
     return missing if is_shared else None
 
 
+def _is_curve(name: str) -> bool:
+    """Whether the metric is one of every epoch: undefined in one source, it is so in all."""
+    return name.startswith(("train_", "test_", "val_")) and SCHEMA.get(name) in (None, pl.Float64)
+
+
 def complete_events(run: Run, history: ImportedRun) -> bytes:
     """The run's events with the columns of `history` filled in."""
-    new = history.rows.select(pl.col(PER_EPOCH).name.suffix("_new"))
-    rows = pl.concat([history_table([run]), new], how="horizontal").with_columns(
-        pl.coalesce(name, f"{name}_new") for name in PER_EPOCH
-    )
+    new = history.rows.select(pl.col(history.columns).name.prefix("_new_"))
+    rows = pl.concat([history_table([run]), new], how="horizontal")
+    rows = rows.with_columns(
+        pl.coalesce(*(c for c in (name, f"_new_{name}") if c in rows.columns)).alias(name)
+        for name in history.columns
+    ).drop(new.columns)
     [completed] = histories_of(rows, frozenset(), run.changed)
     return completed.events
 

@@ -12,9 +12,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from postertui.data.weights import Weights
-from postertui.history.schema import DEFAULTS, SCHEMA, SETTING
+from postertui.history.schema import DEFAULTS, SCHEMA, SETTING, extra_columns
 from postertui.published.naming import variant_from_2017
-from postertui.runs.bounds import FORMAT_VERSION
+from postertui.runs.bounds import FORMAT_VERSION, MAX_NUMBER
 from postertui.runs.events import encode_event
 from postertui.runs.spec import IMPORTED_DATA, RunSpec, is_run_name
 from postertui.runs.store import METRICS
@@ -36,7 +36,7 @@ FloatArray = NDArray[np.float64]
 class ImportedRun:
     """One history: its rows, its events and the digest of its numbers.
 
-    `row` is the first of its `rows`, `numbers` (epochs, `PER_EPOCH`) are NaN where undefined or
+    `row` is the first of its `rows`, `numbers` (epochs, `columns`) are NaN where undefined or
     missing. `name` is the run's name, where the table gives one.
     """
 
@@ -44,6 +44,7 @@ class ImportedRun:
     rows: pl.DataFrame
     name: str | None
     epochs: IntArray
+    columns: tuple[str, ...]
     numbers: FloatArray
     digest: str
     events: bytes
@@ -81,6 +82,11 @@ class ImportedRun:
         )
 
 
+def per_epoch_columns(table: pl.DataFrame) -> list[str]:
+    """The columns that differ from epoch to epoch, those of other programs included."""
+    return [*PER_EPOCH, *extra_columns(table)]
+
+
 def chunks(table: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """The table in pieces of whole runs, its runs being one after the other."""
     start = 0
@@ -102,7 +108,10 @@ def histories_of(table: pl.DataFrame, named: frozenset[str], now: float) -> Iter
     first = [0, *ends[:-1]]
     if not ends:
         return
-    numbers = table.select(pl.col(PER_EPOCH).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
+    columns = per_epoch_columns(table)
+    floats = [c for c in columns if table.schema[c] == pl.Float64]
+    table = table.with_columns(pl.when(pl.col(floats).abs() <= MAX_NUMBER).then(pl.col(floats)))
+    numbers = table.select(pl.col(columns).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
     epochs = table["epoch"].to_numpy()
     attempts = table["attempt"].fill_null(DEFAULTS["attempt"]).to_numpy()
     lines = _event_lines(table, now)
@@ -115,17 +124,20 @@ def histories_of(table: pl.DataFrame, named: frozenset[str], now: float) -> Iter
             rows=table[start:end],
             name=run if run in named and is_run_name(run) else None,
             epochs=epochs[start:end],
+            columns=tuple(columns),
             numbers=numbers[start:end],
-            digest=_digest(setting, epochs[start:end], numbers[start:end]),
+            digest=_digest(setting, epochs[start:end], columns, numbers[start:end]),
             events=_with_milestones(lines[start:end], epochs[start:end], attempts[start:end], now),
             now=now,
         )
 
 
-def _digest(setting: list[object], epochs: IntArray, numbers: NDArray[np.float64]) -> str:
+def _digest(
+    setting: list[object], epochs: IntArray, columns: list[str], numbers: FloatArray
+) -> str:
     """A digest of a history's setting, epochs and numbers, without its empty columns."""
     present = np.flatnonzero(~np.isnan(numbers).all(axis=0))
-    head = [*setting[:-1], setting[-1] or 0, [PER_EPOCH[i] for i in present]]
+    head = [*setting[:-1], setting[-1] or 0, [columns[i] for i in present]]
     digest = hashlib.sha256(msgspec.json.encode(head))
     digest.update(np.ascontiguousarray(epochs, dtype="<i8").data)
     digest.update(np.ascontiguousarray(numbers[:, present], dtype="<f8").data)
@@ -140,6 +152,7 @@ def _event_lines(table: pl.DataFrame, now: float) -> list[bytes]:
         for c in present
         if c in _FLOATS and table[c].null_count()
     ]
+    extra = [c for c in extra_columns(table) if table[c].null_count() < len(table)]
     attempt = pl.col("attempt").fill_null(DEFAULTS["attempt"])
     begins = (attempt != attempt.shift()).fill_null(value=True).over("run")
     events = table.select(
@@ -150,6 +163,7 @@ def _event_lines(table: pl.DataFrame, now: float) -> list[bytes]:
         pl.lit("epoch").alias("event"),
         "epoch",
         *present,
+        *([pl.struct(extra).alias("extra")] if extra else []),
         *([pl.concat_list(undefined).list.drop_nulls().alias("nonfinite")] if undefined else []),
     )
     return events.write_ndjson().encode().splitlines(keepends=True)

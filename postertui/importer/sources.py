@@ -1,21 +1,27 @@
-"""Reading what is to be imported: logs of 2017 and history tables."""
+"""Reading what is to be imported: histories of any program, and history tables."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from postertui.history.identity import fill_identity
-from postertui.history.reading import load_table
-from postertui.history.schema import SCHEMA, normalise, with_base_rates
-from postertui.published.logs import Log, read_log
+from postertui.history.metric_names import split_side
+from postertui.history.reading import LoadedTable, from_tabular, is_history, open_table
+from postertui.history.schema import REQUIRED, SCHEMA, normalise, with_base_rates
+from postertui.importer.foreign import ForeignHistory, printable, to_frames
+from postertui.importer.keras_history import read_keras_history
+from postertui.importer.mapping import HistoryMapping
+from postertui.importer.metrics_table import read_metrics_table
+from postertui.importer.tensorboard import is_event_file, read_event_files
 from postertui.published.unreadable import UnreadableLogError
-from postertui.runs import layout
 from postertui.system.errors import UserError
+from postertui.tabular.decoding import PACKED_SUFFIXES
+from postertui.tabular.dialect import describe_names
 
 
 @dataclass(frozen=True)
@@ -40,24 +46,43 @@ class HistorySource:
     notes: tuple[str, ...] = ()
 
 
-def read_source(path: Path) -> HistorySource:
-    """The histories at `path`: a log of 2017, a folder of them, or a history table.
+#: Files of a folder that may hold histories.
+_HISTORY_SUFFIXES = (".txt", ".json", ".csv", ".tsv")
+
+
+def read_source(path: Path, mapping: HistoryMapping, encoding: str | None = None) -> HistorySource:
+    """The histories at `path`: a history's file, a folder of them, or a history table.
 
     Raises `UserError` where it is none of these.
     """
     if path.is_dir():
-        return _read_logs(path)
-    if is_log_name(path.name):
-        return _source_of_logs(path, [path])
-    loaded = load_table(path)
-    notes = []
-    if loaded.ignored:
-        columns = ", ".join(f"`{c[:40]}`" for c in loaded.ignored[:6])
-        notes.append(f"{path}: passed over the columns {columns}, which no history table has")
-    return HistorySource(path, loaded.table, loaded.given_runs, notes=tuple(notes))
+        return _read_folder(path, mapping, encoding)
+    if is_event_file(path.name):
+        return _read_files(path, [path], mapping, encoding)
+    if path.suffix.lower() == ".json" or is_log_name(path.name):
+        return _read_files(path, [path], mapping, encoding)
+    table = open_table(path, encoding)
+    if is_history(table):
+        loaded = from_tabular(table)
+        notes = [*table.notes]
+        if loaded.ignored:
+            notes.append(
+                f"{path}: passed over the columns {describe_names(loaded.ignored, 6)}, which hold "
+                "no metric"
+            )
+        return HistorySource(path, loaded.table, loaded.given_runs, notes=tuple(notes))
+    try:
+        histories = read_metrics_table(table, mapping.of(path))
+        return _combine(path, histories, mapping, notes=list(table.notes))
+    except UnreadableLogError as error:
+        wanted = describe_names(REQUIRED)
+        raise UserError(
+            f"{path}: neither a history table, which has the columns {wanted}, nor metrics by "
+            f"epoch: {error}"
+        ) from None
 
 
-def _read_logs(folder: Path) -> HistorySource:
+def _read_folder(folder: Path, mapping: HistoryMapping, encoding: str | None) -> HistorySource:
     files: list[Path] = []
 
     def raise_user_error(error: OSError) -> None:
@@ -65,61 +90,112 @@ def _read_logs(folder: Path) -> HistorySource:
 
     for parent, folders, names in os.walk(folder, onerror=raise_user_error):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if layout.SPEC in names:
+        if "run.json" in names:
             raise UserError(f"{folder}: holds runs; read them where they are with --runs")
         files += [Path(parent, name) for name in sorted(names) if not name.startswith(".")]
     if not files:
         raise UserError(f"{folder}: is empty; a log of 2017 is called model-1-256-256-history.txt")
-    if not any(is_log_name(file.name) for file in files):
+    if not any(_may_be_history(file.name) for file in files):
         raise UserError(
-            f"{folder}: none of its {len(files):,} files is a log of 2017, which is called "
-            "model-1-256-256-history.txt or the like"
+            f"{folder}: none of its {len(files):,} files holds a history: a printed or JSON one, a "
+            "table of metrics by epoch, or an event file of TensorBoard"
         )
-    return _source_of_logs(folder, files)
+    return _read_files(folder, files, mapping, encoding)
 
 
-def _source_of_logs(path: Path, files: Iterable[Path]) -> HistorySource:
-    logs: list[Log] = []
+def _read_files(
+    path: Path, files: Sequence[Path], mapping: HistoryMapping, encoding: str | None
+) -> HistorySource:
+    """The histories of several files; those that cannot be read are skipped and named."""
+    histories: list[ForeignHistory] = []
+    tables: list[LoadedTable] = []
     skipped: list[SkippedHistory] = []
+    notes: list[str] = []
+    events = [file for file in files if is_event_file(file.name)]
     for file in files:
         try:
-            logs.append(read_log(file))
+            if file in events:
+                continue
+            if not _may_be_history(file.name):
+                raise UnreadableLogError("its name fits none of the rules for histories")
+            if file.suffix.lower() in (".json", ".txt"):
+                histories.append(read_keras_history(file))
+                continue
+            table = open_table(file, encoding)
+            notes += table.notes
+            if is_history(table):
+                tables.append(from_tabular(table))
+            else:
+                histories += read_metrics_table(table, mapping.of(file))
         except UnreadableLogError as error:
-            skipped.append(SkippedHistory(_printable(file), str(error)))
-    repeated = [_printable(log.path) for log in logs if log.name.more]
-    notes = []
+            skipped.append(SkippedHistory(printable(file), str(error)))
+        except UserError as error:
+            reason = str(error).removeprefix(f"{file}: ").removeprefix(f"{file}, ")
+            skipped.append(SkippedHistory(printable(file), reason))
+    if events:
+        try:
+            root = path if path.is_dir() else path.parent
+            histories += read_event_files(events, root)
+        except UnreadableLogError as error:
+            skipped.append(SkippedHistory(printable(path), str(error)))
+    return _combine(path, histories, mapping, tables=tables, skipped=skipped, notes=notes)
+
+
+def _combine(
+    path: Path,
+    histories: Sequence[ForeignHistory],
+    mapping: HistoryMapping,
+    *,
+    tables: Sequence[LoadedTable] = (),
+    skipped: Sequence[SkippedHistory] = (),
+    notes: Sequence[str] = (),
+) -> HistorySource:
+    """One table of all histories of a path, and what is to be said about them."""
+    left_out, said = list(skipped), list(notes)
+    frames: list[pl.DataFrame] = []
+    unused: dict[str, None] = {}
+    validated = 0
+    for history in histories:
+        try:
+            parts, names = to_frames(history, mapping.of(history.path))
+        except UnreadableLogError as error:
+            left_out.append(SkippedHistory(history.what, str(error)))
+            continue
+        unused |= dict.fromkeys(names)
+        validated += history.name is None and any(
+            split_side(n)[0] == "val" for n in history.metrics
+        )
+        for part in parts:
+            # The number keeps histories of one setting apart.
+            frames.append(part.with_columns(pl.lit(str(len(frames))).alias("run")))
+    repeated = [h.what for h in histories if h.name is not None and h.name.more]
     if repeated:
         shown = ", ".join(repeated[:3]) + (" …" if len(repeated) > 3 else "")
-        notes.append(f"{path}: {len(repeated)} are repeated runs by their names: {shown}")
-    frames = [_frame(number, log) for number, log in enumerate(logs)]
-    table = normalise(pl.concat(frames, how="diagonal") if frames else pl.DataFrame(schema=SCHEMA))
-    return HistorySource(
-        path, fill_identity(with_base_rates(table)), skipped=tuple(skipped), notes=tuple(notes)
-    )
+        said.append(f"{path}: {len(repeated)} are repeated runs by their names: {shown}")
+    if unused:
+        said.append(f"{path}: not used: {describe_names(list(unused), 8)}")
+    if validated and not mapping.validation:
+        said.append(
+            f"{path}: metrics called val_… are taken for the test cohort's; --validation val keeps "
+            "them as they are"
+        )
+    table = pl.concat(frames, how="diagonal") if frames else pl.DataFrame(schema=SCHEMA)
+    table = fill_identity(with_base_rates(normalise(table)))
+    named: frozenset[str] = frozenset()
+    if tables:
+        loaded = [with_base_rates(item.table) for item in tables]
+        table = normalise(pl.concat([table, *loaded], how="diagonal"))
+        named = frozenset().union(*(item.given_runs for item in tables))
+    return HistorySource(path, table, named, skipped=tuple(left_out), notes=tuple(said))
+
+
+def _may_be_history(name: str) -> bool:
+    suffixes = Path(name).suffixes[-2:]
+    if suffixes and suffixes[-1].lower() in PACKED_SUFFIXES:
+        suffixes.pop()
+    return is_event_file(name) or (bool(suffixes) and suffixes[-1].lower() in _HISTORY_SUFFIXES)
 
 
 def is_log_name(name: str) -> bool:
-    """Whether a file may be meant as a log."""
+    """Whether a file may be meant as a printed history."""
     return name.lower().endswith(".txt") and "history" in name
-
-
-def _printable(path: Path) -> str:
-    """The path as text, whatever bytes its name has."""
-    return os.fsencode(path).decode(errors="replace")
-
-
-def _frame(number: int, log: Log) -> pl.DataFrame:
-    """The rows of a log; its number keeps it apart from others of the same setting."""
-    name = log.name
-    last = pl.int_range(pl.len()) == log.epochs - 1
-    return pl.DataFrame(
-        {"epoch": range(1, log.epochs + 1), **log.metrics}, strict=False
-    ).with_columns(
-        pl.lit(name.regularizer).alias("Regularizer"),
-        pl.lit(name.fc1).alias("FC1"),
-        pl.lit(name.fc2).alias("FC2"),
-        pl.lit(name.genre).alias("genre"),
-        pl.lit(name.family).alias("variant"),
-        pl.lit(str(number)).alias("run"),
-        *(pl.when(last).then(pl.lit(n, pl.Int64)).alias(c) for c, n in log.counts.items()),
-    )

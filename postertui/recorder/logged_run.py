@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import math
 import os
 import secrets
 import time
@@ -19,6 +18,8 @@ import msgspec
 from postertui.data.weights import Weights
 from postertui.history.metric_names import Validation, map_names
 from postertui.runs import layout
+from postertui.runs.bounds import MAX_NUMBER
+from postertui.runs.epoch_line import METRICS
 from postertui.runs.events import DamagedEventsError, EventWriter
 from postertui.runs.lifecycle import effective_epochs, is_closing, read_lifecycle
 from postertui.runs.lock import RunLock, is_locked
@@ -251,7 +252,6 @@ class LoggedRun:
 
     def _fields(self, values: Mapping[str, float]) -> dict[str, Any]:
         """The fields of an `epoch` event: known columns by name, others in `extra`."""
-        from postertui.runs.epoch_line import METRICS
 
         if not values.keys() <= self._columns.keys():
             names = dict.fromkeys([*self._columns, *values])
@@ -265,7 +265,7 @@ class LoggedRun:
             elif column in METRICS:
                 fields[column] = value
             elif len(extra) < _MAX_EXTRA:
-                extra[column] = value if math.isfinite(value) else None
+                extra[column] = value if abs(value) <= MAX_NUMBER else None
         return fields | ({"extra": extra} if extra else {})
 
     def _log(self, line: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -67,7 +67,10 @@ _types: dict[str, Any] = {
     "dead": bool | None,
 }
 
-#: One `epoch` line, its fields in the order of `COLUMNS`.
+#: Metrics beyond `METRICS`, as other programs record them: name to value, None where undefined.
+Extra = dict[Annotated[str, msgspec.Meta(max_length=64)], Number | None] | None
+
+#: One `epoch` line, its fields in the order of `COLUMNS`, and `extra`.
 EpochLine = msgspec.defstruct(
     "EpochLine",
     [
@@ -75,6 +78,7 @@ EpochLine = msgspec.defstruct(
         if name in ("epoch", "attempt")
         else (name, _types.get(name, Number | None), None)
         for name in COLUMNS
-    ],
+    ]
+    + [("extra", Extra, None)],
     gc=False,
 )

@@ -5,9 +5,10 @@ One JSON object a line:
     {"v":1,"seq":0,"attempt":1,"time":…,"event":"start"|"epoch"|"end"|…, …}
 
 Kinds: `start` (who trains, from which epoch), `features` (progress before the first epoch),
-`epoch` (one row of the history table), `end` (status and reason), `requeue` (the run is asked for
-again). A reader ignores kinds and fields that it does not know. NaN and infinities, which JSON
-lacks, and numbers beyond 1e100 are null, with their names in `nonfinite`.
+`epoch` (one row of the history table, metrics that it has no column for in `extra`), `end` (status
+and reason), `requeue` (the run is asked for again). A reader ignores kinds and fields that it does
+not know. NaN and infinities, which JSON lacks, and numbers beyond 1e100 are null, with their names
+in `nonfinite`.
 """
 
 from __future__ import annotations

@@ -85,7 +85,11 @@ def test_the_analysis_sees_no_difference(command: str, tmp_path: Path) -> None:
         ("none.tsv", None, "No such file"),
         ("empty", "folder", "is empty"),
         ("notes.doc", "hello", "not a history table"),
-        ("wrong.tsv", "genre\tepoch\nComedy\t1\n", "line 1: not a history table"),
+        (
+            "wrong.tsv",
+            "genre\tepoch\nComedy\t1\n",
+            "neither a history table, which has the columns",
+        ),
         (
             "bad.tsv",
             "Regularizer\tFC1\tFC2\tgenre\tvariant\tepoch\ttest_loss\n"

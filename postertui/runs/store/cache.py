@@ -30,7 +30,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from postertui.runs import layout
-from postertui.runs.epoch_line import COLUMNS
+from postertui.runs.epoch_line import COLUMNS, Extra
 from postertui.runs.lifecycle import RunLifecycle
 from postertui.runs.spec import RunSpec
 from postertui.runs.store.columns import EpochBuffer, Rows
@@ -42,7 +42,7 @@ from postertui.system.regular_files import open_regular, read_regular
 INDEX = "index"
 
 #: Changes when entries or columns do.
-VERSION = "4 " + " ".join(COLUMNS)
+VERSION = "5 " + " ".join(COLUMNS)
 
 _EPOCHS = re.compile(r"epochs-[0-9a-f]{16}")
 
@@ -86,6 +86,7 @@ class CachedRun(msgspec.Struct, array_like=True, gc=False):
     first: int
     rows: int
     checksum: int
+    extra: list[Extra] | None
 
 
 class _Index(msgspec.Struct):
@@ -189,7 +190,7 @@ class Cache:
             spec=spec,
             lifecycle=copy.copy(entry.lifecycle),
             changed=entry.changed,
-            buffer=EpochBuffer(rows),
+            buffer=EpochBuffer(rows, entry.extra),
         )
 
     def save(self, runs: Iterable[tuple[Run, Identity, int]]) -> None:
@@ -276,6 +277,7 @@ def _append(path: Path, index: _Index, fresh: list[tuple[Run, Identity, int]]) -
                     first=index.total,
                     rows=len(rows),
                     checksum=zlib.crc32(rows.data),
+                    extra=run.buffer.extra,
                 )
             )
             index.total += len(rows)

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from postertui.runs.epoch_line import BOOLEANS, COLUMNS, WHOLE
+from postertui.runs.epoch_line import BOOLEANS, COLUMNS, WHOLE, Extra
 from postertui.runs.events import Event
 
 _INDEX = {name: i for i, name in enumerate(COLUMNS)}
@@ -21,22 +21,30 @@ Rows = NDArray[np.float64]
 
 def rows_of(lines: Sequence[Any]) -> Rows:
     """`EpochLine`s as rows (epochs, columns)."""
-    return np.array([msgspec.structs.astuple(line) for line in lines], dtype=np.float64).reshape(
-        len(lines), len(COLUMNS)
-    )
+    rows = [msgspec.structs.astuple(line)[:-1] for line in lines]
+    return np.array(rows, dtype=np.float64).reshape(len(lines), len(COLUMNS))
+
+
+def extra_of(lines: Sequence[Any]) -> list[Extra] | None:
+    """The further metrics of `EpochLine`s; None where no line has any."""
+    extra = [line.extra for line in lines]
+    return extra if any(extra) else None
 
 
 class Epochs(Sequence[Event]):
     """A run's finished epochs at one moment, in order, epoch numbers rising.
 
     As a sequence, one dictionary per epoch: `epochs[-1]["test_loss"]`, None where undefined, a key
-    missing where the run never had it. `values` and `array` give a column at once.
+    missing where the run never had it. `values` and `array` give a column at once. `extra_names`
+    are the columns beyond `COLUMNS`, in the order in which they came.
     """
 
-    __slots__ = ("_known_columns", "_rows")
+    __slots__ = ("_extra", "_known_columns", "_rows", "extra_names")
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, extra: Sequence[Extra] = ()) -> None:
         self._rows = rows
+        self._extra = extra
+        self.extra_names = tuple(dict.fromkeys(name for values in extra for name in values or ()))
         self._known_columns: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
@@ -48,31 +56,40 @@ class Epochs(Sequence[Event]):
     def __getitem__(self, index: slice) -> Epochs: ...
     def __getitem__(self, index: int | slice) -> Event | Epochs:
         if isinstance(index, slice):
-            return Epochs(self._rows[index])
-        return self._event(self._rows[index].tolist(), self._known())
+            return Epochs(self._rows[index], self._extra[index])
+        return self._event(self._rows[index].tolist(), self._known()) | self._extra_at(index)
 
     def __iter__(self) -> Iterator[Event]:
         known = self._known()
-        return (self._event(row, known) for row in self._rows.tolist())
+        return (
+            self._event(row, known) | self._extra_at(index)
+            for index, row in enumerate(self._rows.tolist())
+        )
 
     def array(self, name: str) -> Rows:
         """The column `name`, NaN where undefined. Raises `KeyError` for one that is none."""
+        if name in self.extra_names:
+            values = [(extra or {}).get(name) for extra in self._extra]
+            return np.array(values, dtype=np.float64)
         return self._rows[:, _INDEX[name]]
 
     def values(self, name: str) -> list[float | None]:
         """The column `name`, None where undefined; all None for one that runs do not have."""
-        index = _INDEX.get(name)
-        if index is None:
+        if name not in _INDEX and name not in self.extra_names:
             return [None] * len(self)
-        return [None if math.isnan(v) else v for v in self._rows[:, index].tolist()]
+        return [None if math.isnan(v) else v for v in self.array(name).tolist()]
 
     def has(self, name: str) -> bool:
         """Whether `name` is defined at any epoch."""
+        if name in self.extra_names:
+            return bool(np.isfinite(self.array(name)).any())
         index = _INDEX.get(name)
         return index is not None and bool(self._defined()[index])
 
     def newest(self, name: str) -> Any:
         """`name` at the newest epoch; None where there is none or it is undefined."""
+        if name in self.extra_names:
+            return self._extra_at(-1)[name]
         index = _INDEX.get(name)
         if index is None or not len(self._rows):
             return None
@@ -86,7 +103,14 @@ class Epochs(Sequence[Event]):
             name: _python(name, value)
             for name, value in zip(COLUMNS, self._rows[-1].tolist(), strict=True)
             if value == value
-        }
+        } | {name: value for name, value in self._extra_at(-1).items() if value is not None}
+
+    def _extra_at(self, index: int) -> Event:
+        """The further metrics at an epoch, None where undefined."""
+        if not self.extra_names:
+            return {}
+        values = self._extra[index] or {}
+        return {name: values.get(name) for name in self.extra_names}
 
     def _defined(self) -> NDArray[np.bool_]:
         """Whether each of `COLUMNS` is defined at any epoch."""
@@ -115,14 +139,20 @@ def _python(name: str, value: float) -> Any:
 class EpochBuffer:
     """Rows that grow. What was given out as `Epochs` before never changes."""
 
-    __slots__ = ("_rows", "_used")
+    __slots__ = ("_extra", "_rows", "_used")
 
-    def __init__(self, rows: Rows | None = None) -> None:
+    def __init__(self, rows: Rows | None = None, extra: Sequence[Extra] | None = None) -> None:
         self._rows = np.empty((0, len(COLUMNS))) if rows is None else rows
         self._used = len(self._rows)
+        self._extra: list[Extra] | None = None if extra is None else list(extra)
 
     def view(self) -> Epochs:
-        return Epochs(self.rows())
+        return Epochs(self.rows(), () if self._extra is None else tuple(self._extra))
+
+    @property
+    def extra(self) -> list[Extra] | None:
+        """The metrics beyond `COLUMNS` of each epoch; None where no epoch has any."""
+        return self._extra
 
     def rows(self) -> Rows:
         return self._rows if self._used == len(self._rows) else self._rows[: self._used]
@@ -142,18 +172,22 @@ class EpochBuffer:
         # A copy, since a view may still show the rows that go.
         self._rows = self._rows[:keep].copy()
         self._used = keep
+        self._extra = None if self._extra is None else self._extra[:keep]
 
-    def extend(self, rows: Rows) -> None:
+    def extend(self, rows: Rows, extra: Sequence[Extra] | None = None) -> None:
         """Add epochs; one that is there already is replaced together with all after it."""
         epochs = rows[:, _EPOCH]
         if len(rows) and (epochs[0] <= self.last_epoch or (np.diff(epochs) <= 0).any()):
-            for row in rows:
+            for index, row in enumerate(rows):
                 self.drop_from(int(row[_EPOCH]))
-                self._append(row[None])
+                self._append(row[None], None if extra is None else [extra[index]])
             return
-        self._append(rows)
+        self._append(rows, extra)
 
-    def _append(self, rows: Rows) -> None:
+    def _append(self, rows: Rows, extra: Sequence[Extra] | None) -> None:
+        if extra is not None or self._extra is not None:
+            before = [None] * self._used if self._extra is None else self._extra
+            self._extra = [*before, *([None] * len(rows) if extra is None else extra)]
         need = self._used + len(rows)
         if need > len(self._rows):
             grown = np.empty((max(need, 2 * self._used, 8), len(COLUMNS)))

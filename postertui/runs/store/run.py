@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from postertui.runs.epoch_line import COLUMNS
+from postertui.runs.epoch_line import COLUMNS, Extra
 from postertui.runs.events import Event
 from postertui.runs.lifecycle import RunLifecycle, State, first_replaced_epoch
 from postertui.runs.notes import Note
@@ -115,7 +115,7 @@ class Run:
         """Epochs and `metric` at each, NaN where it is undefined."""
         epochs = self.buffer.view()
         numbers = epochs.array("epoch").astype(np.int64).tolist()
-        if metric not in COLUMNS:
+        if metric not in COLUMNS and metric not in epochs.extra_names:
             return numbers, [float("nan")] * len(numbers)
         return numbers, epochs.array(metric).tolist()
 
@@ -159,7 +159,7 @@ class Run:
         if event["event"] == "features":
             self.features = event
 
-    def add_epochs(self, rows: Rows) -> None:
+    def add_epochs(self, rows: Rows, extra: Sequence[Extra] | None = None) -> None:
         """Add finished epochs, in the order in which they were written."""
-        self.buffer.extend(rows)
+        self.buffer.extend(rows, extra)
         self.lifecycle.attempt, self.changed = int(rows[-1, 1]), float(rows[-1, 2])

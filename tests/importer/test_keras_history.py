@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postertui.published.literals import MAX_BYTES, parse_literal
-from postertui.published.logs import parse_log, read_log
+from postertui.history.metric_names import map_names
+from postertui.history.schema import PUBLISHED_SCHEMA
+from postertui.importer.keras_history import json_metrics, parse_log, read_keras_history
+from postertui.importer.literals import MAX_BYTES, parse_literal
 from postertui.published.unreadable import UnreadableLogError
 from tests.support.logs_2017 import SHARED, TAIL, log_text, needs_shared
 
@@ -22,10 +24,10 @@ NUMBERS = st.floats(allow_infinity=False, width=64)
 
 def test_metrics_and_final_counts() -> None:
     metrics, counts = parse_log(log_text(epochs=2))
-    assert metrics["train_loss"] == [0.01, 0.02]
-    assert metrics["test_accuracy"] == [0.41, 0.42]
-    assert metrics["test_fscore"][0] == 0.51
-    assert math.isnan(metrics["test_fscore"][1])
+    assert metrics["loss"] == [0.01, 0.02]
+    assert metrics["val_binary_accuracy"] == [0.41, 0.42]
+    assert metrics["val_fscore"][0] == 0.51
+    assert math.isnan(metrics["val_fscore"][1])
     assert counts == {
         "train_tp": 900, "train_tn": 15000, "train_fp": 5000, "train_fn": 100,
         "test_tp": 80, "test_tn": 1400, "test_fp": 600, "test_fn": 20,
@@ -103,7 +105,6 @@ def test_anything_else_is_refused_and_not_run(
         (lambda t: t[:0], "is empty"),
         (lambda t: t[:200], "cut off"),
         (lambda t: "hello\n" + t, "does not begin with a dictionary"),
-        (lambda t: t.replace("'val_fscore'", "'val_score'"), "has no `val_fscore`"),
         (lambda t: t.replace("'loss': [0.01, ", "'loss': ["), "differ in their number of epochs"),
         (lambda t: t.replace("'loss': [0.01, ", "'loss': ['x', "), "is no number"),
         (lambda t: t.replace("15000 5000", "15000"), "line 2: .* is not confusion counts"),
@@ -116,20 +117,20 @@ def test_a_damaged_log_says_why(damage: object, reason: str, tmp_path: Path) -> 
     path = tmp_path / "model-1-256-256-history.txt"
     path.write_text(damage(log_text()))  # type: ignore[operator]
     with pytest.raises(UnreadableLogError, match=reason):
-        read_log(path)
+        read_keras_history(path)
 
 
 def test_what_is_no_file_of_text(tmp_path: Path) -> None:
     path = tmp_path / "model-1-256-256-history.txt"
     path.write_bytes(b"{'loss': [\xff\xfe]}")
     with pytest.raises(UnreadableLogError, match=r"not text \(byte 10\)"):
-        read_log(path)
+        read_keras_history(path)
     path.unlink()
     os.mkfifo(path)
     with pytest.raises(UnreadableLogError, match="not a regular file"):
-        read_log(path)
+        read_keras_history(path)
     with pytest.raises(UnreadableLogError, match="No such file"):
-        read_log(tmp_path / "model-2-256-256-history.txt")
+        read_keras_history(tmp_path / "model-2-256-256-history.txt")
 
 
 @needs_shared
@@ -139,17 +140,50 @@ def test_real_logs_hold_the_published_numbers() -> None:
         for row in csv.DictReader(file, delimiter="\t"):
             setting = (row["Regularizer"].replace("L1=0e", "L1=0"), row["FC1"], row["FC2"])
             histories[(*setting, row["genre"], row["variant"])].append(row)
-    logs = [read_log(path) for path in sorted((SHARED / "history-logs").iterdir())]
+    logs = [read_keras_history(path) for path in sorted((SHARED / "history-logs").iterdir())]
     assert len(logs) == 64
     for log in logs:
+        assert log.name is not None
         name = log.name
         rows = histories[(name.regularizer, str(name.fc1), str(name.fc2), name.genre, name.family)]
+        columns = map_names(log.metrics, columns=PUBLISHED_SCHEMA)
         for metric, values in log.metrics.items():
             published = sorted(rows, key=lambda r: int(r["epoch"]))
             assert [repr(v) for v in values] in (
-                [repr(float(r[metric])) for r in published],
+                [repr(float(r[columns[metric]])) for r in published],
                 *(
-                    [repr(float(r[metric])) for r in rows[i : i + 10]]
+                    [repr(float(r[columns[metric]])) for r in rows[i : i + 10]]
                     for i in range(0, len(rows), 10)
                 ),
-            ), log.path.name
+            ), log.what
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"loss": [0.5, null], "val_f1_score": [0.25, NaN]}',
+        '{"history": {"loss": [0.5, null], "val_f1_score": [[0.25], [NaN]]}, "params": {"a": 1}}',
+        '[{"epoch": 0, "loss": 0.5, "val_f1_score": 0.25}, {"epoch": 1}]',
+        '{"log_history": [{"epoch": 1, "loss": 0.5, "val_f1_score": 0.25}, {"epoch": 2}]}',
+    ],
+)
+def test_json_histories(text: str) -> None:
+    metrics = json_metrics(text)
+    assert [repr(v) for v in metrics["loss"]] == ["0.5", "nan"]
+    assert [repr(v) for v in metrics["val_f1_score"]] == ["0.25", "nan"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[", "3", "{}", "[]", '"a"', "[1]", '{"loss": []}', "[" * 9999]
+)
+def test_json_that_is_no_history(text: str) -> None:
+    with pytest.raises(UnreadableLogError):
+        json_metrics(text)
+
+
+def test_what_keras_3_prints() -> None:
+    metrics, _ = parse_log(
+        "{'f1_score': [array([0.1], dtype=float32), <tf.Tensor: shape=(), dtype=float32, "
+        "numpy=0.2>], 'loss': [np.float32(0.5), 0.25], 'per_class': [array([1., 2.]), 3.0]}"
+    )
+    assert metrics == {"f1_score": [0.1, 0.2], "loss": [0.5, 0.25]}

@@ -8,8 +8,17 @@ from typing import Any
 
 import click
 
+from postertui.system.user_folders import fall_back_to
+
 #: A path whose state is for the command to judge, in one line of its own.
 PATH = click.Path(path_type=Path, readable=False)
+
+
+def _work_in(_ctx: click.Context, param: click.Parameter, folder: Path) -> Path:
+    """Have a user without a home keep their files in the folder that the command works on."""
+    fall_back_to(folder, first=param.name == "out")
+    return folder
+
 
 runs_option = click.option(
     "--runs",
@@ -17,6 +26,15 @@ runs_option = click.option(
     default=Path("runs"),
     show_default=True,
     help="The runs folder.",
+    callback=_work_in,
+)
+out_option = click.option(
+    "--out",
+    type=PATH,
+    default=Path("reports"),
+    show_default=True,
+    help="A folder.",
+    callback=_work_in,
 )
 data_option = click.option(
     "--data",

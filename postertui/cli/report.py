@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from postertui.cli.options import PATH, from_option, print_json, runs_option
+from postertui.cli.options import from_option, out_option, print_json, runs_option
 from postertui.cli.reading import read_history
 from postertui.system.errors import UserError
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--genre", "genres", multiple=True, help="Only these genres.")
 @from_option
 @runs_option
-@click.option("--out", type=PATH, default=Path("reports"), show_default=True, help="A folder.")
+@out_option
 @click.option(
     "--format", "formats", multiple=True, default=("png",), show_default=True, help="png, svg, pdf."
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postertui.system.text import to_single_line
+from postertui.system.user_folders import home_folder
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Setup:
     @property
     def runs_shown(self) -> str:
         """The runs folder as the user would call it, with `~` for their home."""
-        path, home = str(self.runs), str(Path.home())
-        short = path.replace(home, "~", 1) if path.startswith(home) else path
-        return to_single_line(short, 40)
+        path, home = str(self.runs), home_folder()
+        if home is not None and path.startswith(str(home)):
+            path = path.replace(str(home), "~", 1)
+        return to_single_line(path, 40)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import msgspec
 
 from postertui.system.errors import UserError
+from postertui.system.user_folders import home_folder, user_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,8 +77,11 @@ def resolve_weights(choice: str) -> Weights:
 
 def imagenet_path() -> Path:
     """Where Keras keeps the ImageNet weights of VGG16 without its top."""
-    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
-    return Path(home) / "models" / IMAGENET_FILE
+    if given := os.environ.get("KERAS_HOME"):
+        return Path(given) / "models" / IMAGENET_FILE
+    home = home_folder()
+    keras = user_folder("CACHE") / "keras" if home is None else home / ".keras"
+    return keras / "models" / IMAGENET_FILE
 
 
 def has_imagenet_weights() -> bool:

@@ -1,14 +1,19 @@
-"""Where the lists of fonts are kept when the home cannot be written to, as in many a CI job."""
+"""Where matplotlib and fontconfig keep their lists of fonts, also without a home to write to."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from postertui.system.user_folders import user_folder
+from postertui.system.user_folders import home_folder, is_writable, temporary_root, user_folder
+
+#: A lock of matplotlib's older than this, in seconds, was left by a process that died: writing a
+#: list of fonts takes far less.
+STALE_AFTER = 60.0
 
 
 @contextlib.contextmanager
@@ -16,31 +21,48 @@ def font_cache() -> Iterator[None]:
     """Without a home to write to, a temporary folder for this process and those it starts.
 
     matplotlib would make one for each process, which stays behind when the process is ended, and
-    fontconfig, which it asks for fonts, would complain on stderr.
+    fontconfig, which it asks for fonts, would complain on stderr. The same where MPLCONFIGDIR
+    names a folder that cannot be written.
     """
-    if _is_writable(user_folder("CACHE")):
+    configured = os.environ.get("MPLCONFIGDIR")
+    cache = user_folder("CACHE")
+    has_home = "XDG_CACHE_HOME" in os.environ or home_folder() is not None
+    if has_home and is_writable(cache) and (configured is None or is_writable(Path(configured))):
+        remove_stale_locks(cache / "matplotlib" if configured is None else Path(configured))
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="postertui-fonts-") as folder:
+    with tempfile.TemporaryDirectory(prefix="postertui-fonts-", dir=temporary_root()) as folder:
         # Of two processes that make it at once, the second would complain.
         Path(folder, "fontconfig").mkdir()
-        given = {"XDG_CACHE_HOME": folder, "MPLCONFIGDIR": os.environ.get("MPLCONFIGDIR", folder)}
-        usual = {name: os.environ.get(name) for name in given}
-        os.environ.update(given)
-        try:
+        kept = configured is not None and is_writable(Path(configured))
+        given = {"XDG_CACHE_HOME": folder}
+        if not kept:
+            given["MPLCONFIGDIR"] = folder
+        with _environment(given):
             yield
-        finally:
-            for name, value in usual.items():
-                del os.environ[name]
-                if value is not None:
-                    os.environ[name] = value
 
 
-def _is_writable(folder: Path) -> bool:
-    """Determined by writing: permission bits say nothing about root or a read-only disk."""
+def remove_stale_locks(folder: Path) -> None:
+    """Remove locks that a process left in matplotlib's folder when it died.
+
+    matplotlib would wait five seconds for each, in every process, and then complain.
+    """
+    with contextlib.suppress(OSError):
+        for lock in folder.glob("*.matplotlib-lock"):
+            if time.time() - lock.stat().st_mtime > STALE_AFTER:
+                lock.unlink()
+
+
+@contextlib.contextmanager
+def _environment(given: dict[str, str]) -> Iterator[None]:
+    """The variables set to these values for the block."""
+    before = {name: os.environ.get(name) for name in given}
+    os.environ.update(given)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -25,6 +25,7 @@ from postertui.predictions.models import TrainedModel
 from postertui.runs.spec import RunSpec
 from postertui.runs.trained_weights import read_weights
 from postertui.system.errors import UserError
+from postertui.system.user_folders import temporary_root
 
 
 class ModelRequest(msgspec.Struct, frozen=True):
@@ -102,7 +103,7 @@ def run_inference(
     UserError
         If a model cannot be used, or the subprocess fails (exit code 1).
     """
-    with tempfile.TemporaryDirectory(prefix="postertui-") as folder:
+    with tempfile.TemporaryDirectory(prefix="postertui-", dir=temporary_root()) as folder:
         output = Path(folder) / "probabilities.npy"
         request = InferenceRequest(tuple(models), tuple(map(str, images)), str(output))
         unreadable = _converse("postertui.training.inference", request, report_progress)
@@ -119,7 +120,7 @@ def _converse(
 ) -> dict[int, str]:
     decode = msgspec.json.Decoder(Message).decode
     environment = {"POSTERTUI_THREADS": str(len(os.sched_getaffinity(0))), **os.environ}
-    with tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryFile(dir=temporary_root()) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", module],
             stdin=subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import tempfile
@@ -10,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from postertui.system.text import strip_control_chars
-from postertui.system.user_folders import user_folder
+from postertui.system.user_folders import temporary_root, user_folder
 from postertui.system.version import __version__
 
 
@@ -19,7 +20,7 @@ def log_traceback(error: BaseException) -> str:
     what = strip_control_chars(f"{type(error).__name__}: {error}".splitlines()[0])[:300]
     try:
         log = _write(error)
-    except OSError:
+    except Exception:  # Whatever else goes wrong must not hide the error.
         traceback.print_exception(error)
         return f"unexpected error: {what}"
     return f"unexpected error: {what} (the traceback is in {log})"
@@ -32,7 +33,9 @@ def _write(error: BaseException) -> Path:
         log = folder / "errors.log"
         log.touch(mode=0o600)
     except OSError:
-        log = Path(tempfile.mkdtemp(prefix="postertui-")) / "errors.log"
+        fd, name = tempfile.mkstemp(prefix="postertui-errors-", suffix=".log", dir=temporary_root())
+        os.close(fd)
+        log = Path(name)
     head = (
         f"--- {time.strftime('%Y-%m-%dT%H:%M:%S%z')} postertui {__version__}, "
         f"Python {platform.python_version()}: {' '.join(sys.argv)}\n"

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
+
+from postertui.system.user_folders import fall_back_to, home_folder
 
 
 def threads() -> int:
@@ -26,3 +30,11 @@ def prepare() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(count))
     # Read by XLA's own thread pool, in TensorFlow and in JAX.
     os.environ.setdefault("NPROC", str(count))
+    if runs := os.environ.get("POSTERTUI_RUNS_FOLDER"):
+        fall_back_to(Path(runs))
+    if home_folder() is None:
+        # Keras would make a folder called `~`; below a device it can make none.
+        os.environ.setdefault("KERAS_HOME", f"{os.devnull}/keras")
+    # Keras imports it for galleries of images, which takes a second, and without a home to write
+    # to leaves a folder behind. As None it counts as not installed.
+    sys.modules.setdefault("matplotlib", None)  # type: ignore[arg-type]

@@ -76,4 +76,6 @@ def queue_text(
         parts.append(("  paused", "interrupted"))
     elif status.waiting:
         parts.append((f"  {to_single_line(status.waiting, 120)}", "interrupted"))
+    if status.warning:
+        parts.append((f"  {to_single_line(status.warning, 200)}", "interrupted"))
     return tuple(parts)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from postertui.system.errors import UserError
+from postertui.system.user_folders import home_folder
 
 #: The default port of Ray's Jobs API.
 PORT = 8265
@@ -71,7 +72,10 @@ def _address_from_environment() -> Address:
 def read_token() -> str:
     """The cluster's token, from where Ray reads it too. Raises `UserError` where there is none."""
     token = os.environ.get("RAY_AUTH_TOKEN", "").strip()
-    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    path = Path(
+        os.environ.get("RAY_AUTH_TOKEN_PATH")
+        or (home_folder() or Path("/")) / ".ray" / "auth_token"
+    )
     if not token:
         try:
             token = path.read_text().strip()

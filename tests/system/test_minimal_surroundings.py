@@ -106,7 +106,7 @@ def test_crash_handler_needs_nothing(place: Path) -> None:
     result = bare(place, "-c", CRASH.format(RAISE))
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip() == "unexpected error: ZeroDivisionError: division by zero"
-    assert "1/0" in result.stderr
+    assert "Traceback" in result.stderr
 
 
 def test_lock_that_a_dead_process_left_on_the_font_list_is_removed(tmp_path: Path) -> None:

@@ -86,9 +86,9 @@ def report_command(
     With neither --compare nor --figure nor --all, every variant gets a figure of its own. What
     a figure does not show is counted and printed. A figure that is up to date is left alone.
     """
-    from postertui.figures.gc_pause import gc_paused
     from postertui.figures.options import FigureOptions
     from postertui.report import ReportRequest
+    from postertui.system.gc_pause import gc_paused
 
     wanted: dict[Kind, bool] = {"html": as_html, "markdown": as_markdown}
     pages = [kind for kind, is_wanted in wanted.items() if is_wanted]

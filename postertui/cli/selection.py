@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from postertui.system.errors import UserError
+from postertui.system.gc_pause import gc_paused
 
 if TYPE_CHECKING:
     from postertui.runs.store import Run, Store
@@ -22,7 +23,8 @@ def open_store(folder: Path) -> Store:
 
     store = Store(folder)
     try:
-        store.refresh()
+        with gc_paused(freeze=True):
+            store.refresh()
     except OSError as error:
         raise UserError(f"{error.filename or folder}: {error.strerror}") from None
     return store
@@ -39,8 +41,11 @@ def select(store: Store, query: Sequence[str], *, everything: bool = False) -> l
     check_exists(store.folder)
     if query and all(word in store.runs for word in query):
         return [store.runs[word] for word in dict.fromkeys(query)]
-    matches = filters.parse(" ".join(query)).matches
-    found = [run for run in store.runs.values() if everything or matches(run.record())]
+    if everything or not query:
+        found = list(store.runs.values())
+    else:
+        matches = filters.parse(" ".join(query)).matches
+        found = [run for run in store.runs.values() if matches(run.record())]
     if not found:
         what = f"no run matches `{' '.join(query)}`" if query else "there are no runs"
         raise UserError(f"{store.folder}: {what}", exit_code=3)

@@ -9,7 +9,6 @@ import hashlib
 import os
 import re
 import tempfile
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -91,6 +90,8 @@ def has_imagenet_weights() -> bool:
 
 def download_imagenet(target: Path, url: str = IMAGENET_URL, md5: str = IMAGENET_MD5) -> None:
     """Download the ImageNet weights to `target`, atomically, and verify their checksum."""
+    import urllib.request
+
     temporary: str | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

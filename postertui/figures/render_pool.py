@@ -21,8 +21,8 @@ from typing import IO, Any, Self
 
 from postertui.figures.files import Format
 from postertui.figures.font_cache import font_cache
-from postertui.figures.gc_pause import gc_paused
 from postertui.figures.picture import Picture
+from postertui.system.gc_pause import gc_paused
 
 
 @dataclass(frozen=True)

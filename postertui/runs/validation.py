@@ -8,6 +8,7 @@ not know is not checked.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -77,8 +78,14 @@ def check_event(event: dict[str, Any]) -> None:
 
 def check_spec(spec: msgspec.Struct) -> None:
     """Raise `ValueError`, saying which field, where a `RunSpec` holds what no run can have."""
-    values = msgspec.to_builtins(spec)
-    _check_value(values, "")
+    values = {name: getattr(spec, name) for name in spec.__struct_fields__}
+    for name, value in values.items():
+        if isinstance(value, msgspec.Struct):
+            _check_part(value)
+        elif isinstance(value, dict):
+            _check_part(tuple(value.items()))
+        else:
+            _check_value(value, name)
     for name in ("train_base_rate", "test_base_rate", "val_base_rate"):
         rate = values.get(name)
         if rate is not None and not 0 <= rate <= 1:
@@ -89,9 +96,15 @@ def check_spec(spec: msgspec.Struct) -> None:
         if name.endswith("_cohorts") and not all(0 <= digit <= 9 for digit in cohorts):
             raise ValueError(f"{name}: a cohort is a digit")
     for name in ("epochs", "batch_size"):
-        number = values["variant"][name]
+        number = getattr(values["variant"], name)
         if not 0 <= number <= MAX_EPOCHS:
             raise ValueError(f"{name}: {number} is out of range")
+
+
+@lru_cache(maxsize=4096)
+def _check_part(part: Any) -> None:
+    """Check what thousands of runs have in common once: their variant, weights, versions."""
+    _check_value(msgspec.to_builtins(part), "")
 
 
 def _check_value(value: Any, where: str) -> None:

@@ -63,7 +63,9 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
     """The content of a regular file. Raises `OSError`, also where it is larger than `max_bytes`."""
     fd = open_regular(path, os.O_RDONLY)
     with os.fdopen(fd, "rb") as file:
-        data = file.read(max_bytes + 1)
+        # Not more at once than there is: a buffer for `max_bytes` would cost more than reading.
+        data = file.read(min(os.fstat(fd).st_size, max_bytes) + 1)
+        data += file.read(max_bytes + 1 - len(data)) if file.peek(1) else b""
     if len(data) > max_bytes:
         raise _refused(errno.EFBIG, f"is larger than {max_bytes:,} bytes", path)
     return data

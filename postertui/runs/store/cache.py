@@ -14,7 +14,6 @@ program that has mapped one can go on reading.
 from __future__ import annotations
 
 import contextlib
-import copy
 import mmap
 import os
 import re
@@ -188,7 +187,8 @@ class Cache:
         return Run(
             name=entry.name,
             spec=spec,
-            lifecycle=copy.copy(entry.lifecycle),
+            # Not copied: an entry whose run goes on is not the run's any more, by its identity.
+            lifecycle=entry.lifecycle,
             changed=entry.changed,
             buffer=EpochBuffer(rows, entry.extra),
         )

@@ -256,7 +256,8 @@ class Store:
             with os.fdopen(fd, "rb") as file:
                 file.seek(offset)
                 rest = b""
-                while chunk := file.read(CHUNK_BYTES):
+                at_once = min(CHUNK_BYTES, identity.events[1] - offset + 1)
+                while chunk := file.read(at_once):
                     rest += chunk
                     size, count = apply_lines(run, rest, lines + 1)
                     rest = rest[size:]

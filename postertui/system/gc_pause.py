@@ -1,4 +1,4 @@
-"""Pausing Python's cyclic garbage collector, which takes a fifth of a figure's time for nothing."""
+"""Pausing the cyclic garbage collector, which otherwise takes a fifth of the time for nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def gc_paused(*, freeze: bool = False) -> Iterator[None]:
-    """Pause the collector while modules are imported or a figure is built.
+    """Pause the collector while modules are imported, a figure is built or many runs are read.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ setting have one variance on both sides. Where the seeds of both sides match, th
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -126,6 +126,7 @@ def check_against(
     margin: float | None = None,
     rule: str | int = "last",
     allowed: Allowed | None = None,
+    settings: Collection[tuple[str, str]] | None = None,
 ) -> CheckReport:
     """Whether a variant of `table` is worse than the same variant of `baseline`.
 
@@ -141,6 +142,8 @@ def check_against(
         Which epoch counts (`values.RULES`); `last` is the reference's, for both tables.
     allowed
         What is no failure although it is missing, short, undefined, dead or worse.
+    settings
+        The (name, genre) to check, by default all; the noise is the whole tables'.
 
     Raises
     ------
@@ -158,7 +161,10 @@ def check_against(
         raise UserError("the two tables share no variant and genre", exit_code=3)
     noise = _noise_of_both(now, then, find_equal_variants(baseline))
     shared = genres_share_seeds(baseline) or genres_share_seeds(table)
-    rows, settings_paired = _assessed_rows(now, then, noise, shared_seeds=shared)
+    chosen = None if settings is None else set(settings)
+    rows, settings_paired = _assessed_rows(now, then, noise, shared_seeds=shared, chosen=chosen)
+    if chosen is not None:
+        now, then = (v.filter(_is_setting(chosen)) for v in (now, then))
     has_error = any(row["_df"] for row in rows)
     if margin is None and rows and not has_error and any(row["difference"] for row in rows):
         raise UserError(
@@ -234,7 +240,12 @@ def _noise_of_both(now: pl.DataFrame, then: pl.DataFrame, equal: Mapping[str, st
 
 
 def _assessed_rows(
-    now: pl.DataFrame, then: pl.DataFrame, noise: Noise, *, shared_seeds: bool
+    now: pl.DataFrame,
+    then: pl.DataFrame,
+    noise: Noise,
+    *,
+    shared_seeds: bool,
+    chosen: Collection[tuple[str, str]] | None = None,
 ) -> tuple[list[dict[str, Any]], int]:
     """A row per setting in both tables and one per variant; and how many settings are paired."""
     runs_now, runs_then = runs_by_setting(now), runs_by_setting(then)
@@ -246,6 +257,8 @@ def _assessed_rows(
         for name, genre in sorted(runs_now.keys() & runs_then.keys())
     ]
     _add_variances(pairs, spread, noise)
+    if chosen is not None:
+        pairs = [pair for pair in pairs if (pair.name, pair.genre) in chosen]
     rows = [_setting_row(pair) for pair in pairs]
     for name in dict.fromkeys(pair.name for pair in pairs):
         own = [pair for pair in pairs if pair.name == name]
@@ -400,6 +413,11 @@ def _add_lost(
         if row["runs"] is None:
             row["runs"] = 0
     return list(by_setting.values())
+
+
+def _is_setting(chosen: Collection[tuple[str, str]]) -> pl.Expr:
+    frame = pl.DataFrame(sorted(chosen), schema=["name", "genre"], orient="row")
+    return pl.struct("name", "genre").is_in(frame.to_struct().implode())
 
 
 def _states(values: pl.DataFrame) -> dict[tuple[str, str], dict[str, int]]:

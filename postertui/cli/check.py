@@ -15,14 +15,16 @@ from postertui.cli.analysis_options import (
     metric_option,
     source_options,
 )
-from postertui.cli.formats import Format, format_option, print_sections
+from postertui.cli.formats import FORMATS, Format, choose_format, print_sections
 from postertui.cli.options import PATH
 from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
-    import polars as pl
+    from collections.abc import Sequence
 
+    from postertui.analysis.check import Allowed
     from postertui.analysis.tables.section import Section
+    from postertui.history.selection import History
 
 
 class MarginType(click.ParamType[float | str]):
@@ -68,9 +70,21 @@ class MarginType(click.ParamType[float | str]):
 )
 @click.option("--genre", "genres", multiple=True, help="Genres that --require is about; globs.")
 @click.option("--variant", "names", multiple=True, help="Variants that --require is about; globs.")
+@click.option(
+    "--allow-missing",
+    is_flag=True,
+    help="Settings of the reference that are not there are no failures.",
+)
+@click.option(
+    "--allow",
+    "patterns",
+    multiple=True,
+    metavar="VARIANT[/GENRE]",
+    help="A setting whose failure is allowed; globs.",
+)
 @metric_option
 @epoch_option
-@format_option
+@choose_format((*FORMATS, "junit"))
 def check_command(
     query: tuple[str, ...],
     runs: Path,
@@ -80,24 +94,31 @@ def check_command(
     requirements: tuple[str, ...],
     genres: tuple[str, ...],
     names: tuple[str, ...],
+    allow_missing: bool,
+    patterns: tuple[str, ...],
     metric: str | None,
     rule: str | int,
     output: Format,
 ) -> int:
-    """Fail (exit code 1) where a variant got worse than a baseline, or misses a requirement.
+    """Fail (exit code 1) where a variant got worse than a reference, or misses a requirement.
 
-    For continuous integration: the table says what failed and by how much; CSV and JSON hold
-    every row that was checked.
+    It fails closed: a setting of the reference that is missing, ended early, is undefined or died
+    is a failure by name, unless --allow-missing or --allow names it. Where both sides have the
+    same seeds, runs are compared in pairs. The table and Markdown say what failed and by how much;
+    CSV, JSON and JUnit XML hold every row that was checked.
     """
     if against is None and not requirements:
         raise UserError("nothing to check; give --against TABLE or --require 'TERM > TERM'")
+    from postertui.analysis.check import Allowed
     from postertui.analysis.requirements import check_requirement
     from postertui.analysis.tables.check import failures_only, requirement_section
 
-    table = matching(load(source, runs), query)
+    history = load(source, runs)
+    table = matching(history, query)
     sections: list[Section] = []
     if against is not None:
-        sections.append(_check_against(table, against, margin, metric, rule))
+        allowed = Allowed(allow_missing, patterns)
+        sections.append(_check_against(history, against, query, margin, metric, rule, allowed))
     if requirements:
         sections.append(
             requirement_section(
@@ -116,14 +137,32 @@ def check_command(
 
 
 def _check_against(
-    table: pl.DataFrame, against: Path, margin: float | str, metric: str | None, rule: str | int
+    history: History,
+    against: Path,
+    query: Sequence[str],
+    margin: float | str,
+    metric: str | None,
+    rule: str | int,
+    allowed: Allowed,
 ) -> Section:
     from postertui.analysis.check import check_against
     from postertui.analysis.tables.check import against_section
 
-    baseline = load(against, against).table
+    reference = load(against, against)
+    text = " ".join(query)
+    settings: set[tuple[str, str]] = set()
+    for side in (history, reference):
+        settings |= set(side.select(text).table.select("name", "genre").unique().iter_rows())
+    table, baseline = history.table, reference.table
     # The published F is what both have where one of them lacks the soft F over the cohort.
     metric = metric or min(chosen_metric(table, None), chosen_metric(baseline, None), key=len)
-    margin_or_noise = None if isinstance(margin, str) else margin
-    report = check_against(table, baseline, metric=metric, margin=margin_or_noise, rule=rule)
+    report = check_against(
+        table,
+        baseline,
+        metric=metric,
+        margin=None if isinstance(margin, str) else margin,
+        rule=rule,
+        allowed=allowed,
+        settings=settings,
+    )
     return against_section(report, f"Against {against}: {metric}")

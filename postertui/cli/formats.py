@@ -16,7 +16,8 @@ from postertui.cli.options import print_json
 if TYPE_CHECKING:
     import polars as pl
 
-Format = Literal["table", "md", "csv", "json"]
+Format = Literal["table", "md", "csv", "json", "junit"]
+FORMATS: tuple[Format, ...] = ("table", "md", "csv", "json")
 
 #: Width of a table that goes into a pipe or a file, where there is no terminal to fit.
 _PIPE_WIDTH = 160
@@ -24,7 +25,17 @@ _PIPE_WIDTH = 160
 
 def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--format table|md|csv|json` and `--json`, as the argument `output`."""
+    return choose_format(FORMATS)(command)
 
+
+def choose_format(
+    formats: Sequence[Format],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--format` with those choices and `--json`, as the argument `output`."""
+    return functools.partial(_with_format, formats=formats)
+
+
+def _with_format(command: Callable[..., Any], formats: Sequence[Format]) -> Callable[..., Any]:
     @functools.wraps(command)
     def chosen(*args: Any, as_json: bool, output: str, **kwargs: Any) -> Any:
         return command(*args, output="json" if as_json else output, **kwargs)
@@ -33,7 +44,7 @@ def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--format",
         "output",
-        type=click.Choice(["table", "md", "csv", "json"]),
+        type=click.Choice(formats),
         default="table",
         show_default=True,
         help="How to print the result.",
@@ -61,6 +72,10 @@ def print_sections(
             from postertui.analysis.tables.markdown import markdown_section
 
             click.echo("\n\n".join(markdown_section(section) for section in sections))
+        case "junit":
+            from postertui.analysis.tables.junit import junit_xml
+
+            click.echo(junit_xml(sections))
         case "table":
             click.echo(_as_text(sections), nl=False)
 

@@ -44,7 +44,8 @@ def select(store: Store, query: Sequence[str], *, everything: bool = False) -> l
     if everything or not query:
         found = list(store.runs.values())
     else:
-        matches = filters.parse(" ".join(query)).matches
+        names = {run.spec.variant.name for run in store.runs.values() if run.spec is not None}
+        matches = filters.parse(" ".join(query), names).matches
         found = [run for run in store.runs.values() if matches(run.record())]
     if not found:
         what = f"no run matches `{' '.join(query)}`" if query else "there are no runs"

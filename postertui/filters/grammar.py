@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 
 from postertui.filters.fields import ALIASES, FIELDS
-from postertui.filters.matching import ORDER, Predicate, any_field, as_number, equal, ordered
+from postertui.filters.matching import (
+    DEFAULT_VARIANTS,
+    ORDER,
+    Predicate,
+    any_field,
+    as_number,
+    equal,
+    ordered,
+    selects_name,
+)
 from postertui.system.errors import UserError
 
 #: Words and parentheses of a filter, and how deep these nest; far more than a filter needs.
@@ -34,11 +43,16 @@ class FilterError(UserError):
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter, ready to be applied. `text` is its source, `fields` the fields that it names."""
+    """A filter, ready to be applied.
+
+    `text` is its source, `fields` the fields that it names, `families` the values of `variant:`
+    that are no variant's name and so select families.
+    """
 
     text: str
     matches: Predicate
     fields: frozenset[str] = frozenset()
+    families: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,21 +62,41 @@ class _Token:
     position: int
     op: str = ""
     value: str = ""
+    variants: frozenset[str] = DEFAULT_VARIANTS
 
 
-def parse(text: str) -> Filter:
-    """The filter that `text` says. Raises `FilterError` saying what is wrong and where.
+def parse(text: str, variants: Collection[str] | None = None) -> Filter:
+    """The filter that `text` says; an empty text matches everything.
 
-    An empty text matches everything.
+    Parameters
+    ----------
+    variants
+        The names of the variants there are. `variant:NAME` selects a family only where no variant
+        is called so.
+
+    Raises
+    ------
+    FilterError
+        Says what is wrong, and where.
     """
     tokens = list(_tokens(text))
     if not tokens:
         return Filter(text, lambda _: True)
     _check_size(tokens)
+    names = DEFAULT_VARIANTS if variants is None else frozenset(variants) | DEFAULT_VARIANTS
+    tokens = [replace(token, variants=names) for token in tokens]
     predicate, rest = _parse_or(tokens)
     if rest:
         raise FilterError(f"unexpected `{rest[0].text}`", rest[0].position)
-    return Filter(text, predicate, frozenset(_field(t) for t in tokens if t.kind == "field"))
+    families = [
+        value
+        for token in tokens
+        if token.kind == "field" and _field(token) == "variant"
+        for value in token.value.split(",")
+        if value and not selects_name(value, names, glob=token.op == ":")
+    ]
+    fields = frozenset(_field(t) for t in tokens if t.kind == "field")
+    return Filter(text, predicate, fields, tuple(families))
 
 
 def _tokens(text: str) -> Iterable[_Token]:
@@ -167,7 +201,7 @@ def _field_predicate(token: _Token) -> Predicate:
         raise FilterError(f"`{token.text}` needs a value", token.position)
     if token.op in ORDER:
         return ordered(field, ORDER[token.op], _number(token))
-    predicate = equal(field, token.value, glob=token.op == ":")
+    predicate = equal(field, token.value, glob=token.op == ":", variants=token.variants)
     return _negated(predicate) if token.op == "!=" else predicate
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from fnmatch import fnmatchcase
 from operator import ge, gt, le, lt
 from typing import Any
+
+#: The variant that every study has; families are called after it too.
+DEFAULT_VARIANTS = frozenset({"base"})
 
 Record = Mapping[str, Any]
 Predicate = Callable[[Record], bool]
@@ -32,10 +35,22 @@ def ordered(field: str, compare: Callable[[Any, Any], bool], bound: float) -> Pr
     return matches
 
 
-def equal(field: str, value: str, *, glob: bool) -> Predicate:
-    """Records whose `field` is one of the values that `value` names, separated by commas."""
-    fields = ("name", "variant", "family") if field == "variant" else (field,)
+def equal(
+    field: str, value: str, *, glob: bool, variants: Collection[str] = DEFAULT_VARIANTS
+) -> Predicate:
+    """Records whose `field` is one of the values that `value` names, separated by commas.
+
+    `variant` means the name of a variant, or else a family. `variants` are the names there are:
+    a value that is one of them, or a glob that matches one, selects no family.
+    """
     wanted = [v for v in value.split(",") if v]
+    if field == "variant":
+        named = [v for v in wanted if selects_name(v, variants, glob=glob)]
+        families = [v for v in wanted if v not in named]
+        by_name = equal("name", ",".join(named), glob=glob)
+        by_family = equal("family", ",".join(families), glob=glob)
+        return lambda record: by_name(record) or by_family(record)
+    fields = (field,)
     patterns = [_glob(v, contains=False) if glob else v.lower() for v in wanted]
     numbers = [n for n in map(as_number, wanted) if n is not None]
 
@@ -52,6 +67,14 @@ def equal(field: str, value: str, *, glob: bool) -> Predicate:
         return False
 
     return matches
+
+
+def selects_name(value: str, variants: Collection[str], *, glob: bool) -> bool:
+    """Whether a value of `variant:` selects variants by their names, and not by their family."""
+    if not glob:
+        return value.lower() in (name.lower() for name in variants)
+    pattern = _glob(value, contains=False)
+    return any(fnmatchcase(name.lower(), pattern) for name in variants)
 
 
 def _glob(value: str, *, contains: bool) -> str:

@@ -90,6 +90,7 @@ def from_tabular(source: Table) -> LoadedTable:
         )
     )
     kept = {*SCHEMA, *(column.name for column in extra)}
+    table = _latest_attempts(table)
     return LoadedTable(
         fill_identity(table),
         tuple(c for c in source.names if c not in kept),
@@ -111,6 +112,15 @@ def _check_name(path: Path) -> None:
         raise UserError(f"{path}: {error.strerror}") from None
     if not is_parquet:
         raise UserError(f"{path}: not a history table; one is a .tsv, .csv or .parquet file")
+
+
+def _latest_attempts(table: pl.DataFrame) -> pl.DataFrame:
+    """`table` with the later attempt's row where two attempts of a named run have an epoch."""
+    epoch = ["run", "epoch"]
+    newest = pl.col("attempt").max().over(epoch)
+    return table.filter(
+        pl.col("run").is_null() | newest.is_null() | (pl.col("attempt").fill_null(0) == newest)
+    )
 
 
 def _extra_metrics(source: Table) -> list[pl.Series]:

@@ -39,6 +39,13 @@ class History:
     damaged: int = 0
     folder: Path | None = None
 
+    @property
+    def variant_names(self) -> set[str]:
+        """The names of its runs' variants, also of those without an epoch."""
+        if self.records is not None:
+            return {str(record["name"]) for record in self.records.values() if record["name"]}
+        return set(self.table["name"].drop_nulls())
+
     def select(self, text: str) -> History:
         """The history of those runs that the filter `text` accepts.
 
@@ -47,7 +54,7 @@ class History:
         """
         import polars as pl
 
-        query = parse(text)
+        query = parse(text, self.variant_names)
         if not text.strip():
             return self
         missing = [name for name in RUN_ONLY_FIELDS if name in query.fields]

@@ -75,15 +75,19 @@ def import_paths(
 
 def _import(source: HistorySource, runs: Path, now: float, report: ImportReport) -> None:
     table = with_base_rates(source.table).sort("run", "epoch", maintain_order=True)
-    seen: dict[str, int] = {}
+    seen: set[str] = set()
+    copied: set[str] = set()
     existing = ExistingRuns(runs)
     new_columns: dict[str, None] = {}
     completed = 0
     for chunk in chunks(table):
         drafts = []
         for history in histories_of(chunk, source.named, now):
-            copies = seen[history.digest] = seen.get(history.digest, 0) + 1
-            spec = history.spec(copies)
+            if history.digest in seen:
+                copied.add(history.digest)
+                continue
+            seen.add(history.digest)
+            spec = history.spec()
             run = history.name or spec.run
             match = existing.find(run, spec, history)
             if match is None and existing.has(run):
@@ -98,6 +102,11 @@ def _import(source: HistorySource, runs: Path, now: float, report: ImportReport)
                     new_columns |= dict.fromkeys(match.missing)
                     completed += 1
         report.added += write_runs(runs, drafts)
+    if copied:
+        report.notes.append(
+            f"{source.path}: {len(copied)} histories there more than once, number for number; "
+            "each imported once"
+        )
     if completed:
         report.notes.append(
             f"{source.path}: {completed} existing runs lacked {', '.join(new_columns)}; added"

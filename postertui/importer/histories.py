@@ -50,8 +50,8 @@ class ImportedRun:
     events: bytes
     now: float
 
-    def spec(self, copies: int) -> RunSpec:
-        """The run's spec; equal histories of one table are told apart by their number `copies`."""
+    def spec(self) -> RunSpec:
+        """The run's spec."""
         row = self.row
         label = str(row["Regularizer"])
         variant = variant_from_2017(
@@ -63,14 +63,13 @@ class ImportedRun:
             name=str(row["name"]),
             batch_size=row["batch_size"],  # type: ignore[arg-type]
         )
-        copy = f"-{copies}" if copies > 1 else ""
         return RunSpec(
             variant=variant,
             genre=str(row["genre"]),
             seed=row["seed"] or DEFAULTS["seed"],  # type: ignore[arg-type]
             study=str(row["study"] or DEFAULTS["study"]),
             data="",
-            data_fingerprint=f"{IMPORTED_DATA}{self.digest}{copy}",
+            data_fingerprint=f"{IMPORTED_DATA}{self.digest}",
             weights=Weights("imagenet", "imported"),
             train_base_rate=row["train_base_rate"],  # type: ignore[arg-type]
             test_base_rate=row["test_base_rate"],  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -85,3 +86,41 @@ def test_the_published_comedies_do_not_all_pass_their_bar() -> None:
     words = ("--require", "test_fscore > always_yes", "--genre", "Comedy")
     assert postertui("check", "--from", PUBLISHED, *words).returncode == 1
     assert postertui("check", "--from", PUBLISHED, *words, "--variant", "base").returncode == 0
+
+
+def test_junit_has_a_test_case_for_every_row(tables: tuple[Path, Path]) -> None:
+    baseline, now = tables
+    done = postertui(
+        "check", "--from", now, "--against", baseline, *METRIC, "--format", "junit",
+        "--allow", "other/War",
+    )  # fmt: skip
+    suite = ElementTree.fromstring(done.stdout)[0]
+    assert done.returncode == 1
+    assert {k: suite.get(k) for k in ("tests", "failures", "skipped")} == {
+        "tests": "10",
+        "failures": "4",
+        "skipped": "1",
+    }
+    failures = {
+        (case.get("classname"), case.get("name"))
+        for case in suite.iter("testcase")
+        if case.find("failure") is not None
+    }
+    assert ("other", "Comedy") in failures
+    assert ("other", "War") not in failures
+
+
+def test_a_setting_that_is_gone_fails_unless_allowed(
+    tables: tuple[Path, Path], tmp_path: Path
+) -> None:
+    baseline, _ = tables
+    lines = baseline.read_text().splitlines(keepends=True)
+    less = tmp_path / "less.tsv"
+    less.write_text("".join(line for line in lines if "War" not in line))
+    check = ("check", "--from", less, "--against", baseline, *METRIC)
+    assert postertui(*check).returncode == 1
+    assert "missing: no run of it" in postertui(*check, "--format", "md").stdout
+    assert postertui(*check, "--allow-missing").returncode == 0
+    assert postertui(*check, "--allow", "*/war").returncode == 0
+    # Of a part, only that part is checked.
+    assert postertui(*check, "genre:comedy,drama").returncode == 0

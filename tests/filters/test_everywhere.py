@@ -94,8 +94,12 @@ def trained(folder: Path) -> dict[str, Run]:
 
 def listed(runs: dict[str, Run], text: str) -> set[str]:
     """Those that `postertui runs` lists."""
-    matches = parse(text).matches
+    matches = parse(text, variant_names(runs)).matches
     return {name for name, run in runs.items() if matches(run.record())}
+
+
+def variant_names(runs: dict[str, Run]) -> set[str]:
+    return {run.spec.variant.name for run in runs.values() if run.spec is not None}
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +115,7 @@ def test_of_a_folder_of_its_table_and_on_the_screen(
     runs, history = folder
     wanted = listed(runs, text)
     assert set(history.select(text).table["run"]) == wanted
-    matches = parse(text).matches
+    matches = parse(text, variant_names(runs)).matches
     assert {name for name, run in runs.items() if matches(view_of(run).record)} == wanted
     if not parse(text).fields & set(RUN_ONLY_FIELDS):
         assert set(History(history.table).select(text).table["run"]) == wanted

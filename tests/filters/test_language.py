@@ -93,3 +93,20 @@ def test_a_mistake_is_told_with_its_place(text: str, message: str, position: int
         parse(text)
     assert message in str(error.value)
     assert error.value.position == position
+
+
+def test_a_variants_name_goes_before_a_family() -> None:
+    base = {"name": "base", "variant": "base", "family": "base"}
+    wide = {"name": "fc-1024x64", "variant": "fc-1024x64", "family": "base"}
+    l2 = {"name": "l2-1e-4", "variant": "l2-1e-4", "family": "regularizer L2"}
+    names = [record["name"] for record in (base, wide, l2)]
+
+    def found(text: str) -> list[str]:
+        matches = parse(text, names).matches
+        return [record["name"] for record in (base, wide, l2) if matches(record)]
+
+    assert found("variant:base") == ["base"]
+    assert found("variant:b*") == ["base"]
+    assert found("family:base") == ["base", "fc-1024x64"]
+    assert found('variant:"regularizer L2"') == ["l2-1e-4"]
+    assert parse('variant:"regularizer L2",base', names).families == ("regularizer L2",)

@@ -94,7 +94,7 @@ class ViewModel:
         before it are applied.
         """
         try:
-            parsed = parse(text)
+            parsed = parse(text, {run.record["name"] for run in self.runs.values()})
         except FilterError as error:
             if typing and text.strip():
                 return self.set_filter(_without_last_word(text))

@@ -13,6 +13,7 @@ from postertui.analysis.diagnosis import RunFinding, diagnose_table
 from postertui.analysis.undefined import undefined_causes
 from postertui.analysis.values import dead_rows
 from tests.support.analysis_tables import history, needs_published, published, stack
+from tests.support.calibration import false_alarms
 
 
 def jitter(seed: int = 0, epochs: int = 12, sd: float = 0.003) -> np.ndarray[Any, Any]:
@@ -172,3 +173,37 @@ def test_every_run_of_the_published_table_that_dies_is_found() -> None:
     assert dict(found.select("run", "since_epoch").iter_rows()) == first
     decay = diagnose_table(table.filter(pl.col("name") == "lr-decay"))
     assert "always-yes" in decay["kind"].to_list()
+
+
+@pytest.mark.parametrize(("seeds", "correlation"), [(1, 0.0), (3, 0.0), (3, 0.8), (5, 0.8)])
+def test_flat_curves_are_rarely_called_a_trend(seeds: int, correlation: float) -> None:
+    assert false_alarms(seeds, correlation, 200).mean <= 0.06
+
+
+def test_a_fall_that_each_seed_hides_is_seen_in_all_together() -> None:
+    rng = np.random.default_rng(0)
+    curve = np.array([0.20, 0.23, 0.24, 0.24, 0.24, 0.235, 0.23, 0.225, 0.22, 0.215])
+    gain = [0.2 + 0.03 * e for e in range(10)]
+    table = stack(
+        *(
+            history(
+                "base", "Horror", s, epochs=10, train_fscore_soft=gain,
+                test_fscore_soft=(curve + rng.normal(0, 0.006, 10)).tolist(),
+            )
+            for s in range(8)
+        )
+    )  # fmt: skip
+    found = diagnose_table(table)
+    assert found["kind"].to_list() == ["overfitting"] * 8
+    assert "8 seeds" in found["line"][0]
+
+
+def test_constant_curves_and_perfect_models_have_no_trend() -> None:
+    for level in (0.0, 0.3, 1.0):
+        table = stack(
+            *(
+                history("base", "Comedy", s, epochs=10, test_fscore_soft=level, train_loss=0.0)
+                for s in range(3)
+            )
+        )
+        assert diagnose_table(table).is_empty()

@@ -12,9 +12,14 @@ from postertui.analysis.values import dead_rows
 
 def diagnosis_section(table: pl.DataFrame) -> Section:
     """The findings of every run of a table."""
-    findings = diagnose_table(table)
+    every = diagnose_table(table)
+    # A trend of a setting's seeds together is one finding, whatever the number of seeds.
+    setting = ["genre", "name", "kind", "since_epoch", "line"]
+    findings = every.with_columns(runs=pl.col("run").n_unique().over(setting)).unique(
+        setting, keep="first", maintain_order=True
+    )
     counts = dict(findings["kind"].value_counts().iter_rows())
-    total, well = table["run"].n_unique(), table["run"].n_unique() - findings["run"].n_unique()
+    total, well = table["run"].n_unique(), table["run"].n_unique() - every["run"].n_unique()
     dead = table.filter(dead_rows(table)).height
     summary = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if kind in counts)
     return Section(
@@ -24,6 +29,7 @@ def diagnosis_section(table: pl.DataFrame) -> Section:
         [
             Column("genre", text("genre")),
             Column("variant", text("name")),
+            Column("runs", text("runs"), right=True),
             Column("finding", text("kind")),
             Column("since", text("since_epoch"), right=True),
             Column("what", text("line")),
@@ -52,7 +58,7 @@ def kinds_section(findings: pl.DataFrame) -> Section:
     kinds = (
         findings.group_by("kind")
         .agg(
-            pl.col("run").n_unique().alias("runs"),
+            pl.sum("runs"),
             pl.col("genre").n_unique().alias("genres"),
             pl.col("since_epoch").median().cast(pl.Int64),
             pl.first("genre", "name", "line"),

@@ -46,7 +46,7 @@ def test_diagnosis_explains_and_advises(tmp_path: Path) -> None:
 
     write_table(stack(history("base", dead=True), history("x")), tmp_path / "dead.tsv")
     done = postertui("diagnose", "--from", tmp_path / "dead.tsv", "--format", "md")
-    assert "| Comedy | base | dead | 1 | The weights are NaN since epoch 1" in done.stdout
+    assert "| Comedy | base | 1 | dead | 1 | The weights are NaN since epoch 1" in done.stdout
     assert "2 runs: 1 dead; 1 without a finding." in done.stdout
 
 

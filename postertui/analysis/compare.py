@@ -2,11 +2,14 @@
 
 The unit. A test F of one genre is one number from one training on one cohort. A difference is one
 of means over all seeds of both sides (`postertui.analysis.contrasts`); a variant's difference is
-the mean over genres. Two questions can be asked of it:
+the mean over genres. Four questions can be asked of it:
 
 - over `runs`: would these genres come out the same if everything were trained again? The genres
   are taken as given, the spread between runs of one setting is the error, and Student's t has its
   degrees of freedom, at least three. The default wherever that spread is known;
+- over `posters`: would these trained models compare the same on other posters? The error is that
+  of a paired bootstrap over the test cohort's posters (`postertui.analysis.posters`);
+- over `both`: trained again and on other posters. The two errors are independent, and add up;
 - over `genres`: would other genres come out the same? The genres are the sample: Student's paired
   t over five genres or more, as for classifiers over data sets in J. Demšar, "Statistical
   comparisons of classifiers over multiple data sets", JMLR 7, 2006. His choice of Wilcoxon's test
@@ -41,6 +44,7 @@ from postertui.analysis.contrasts import (
     runs_by_setting,
 )
 from postertui.analysis.noise import Noise, estimate_noise, find_equal_variants
+from postertui.analysis.posters import PosterErrors
 from postertui.analysis.statistics import sign_flip_p_value
 from postertui.analysis.values import (
     genres_share_seeds,
@@ -62,7 +66,10 @@ from postertui.system.errors import UserError
 
 __all__ = ["CELL_SCHEMA", "ENOUGH_GENRES", "ROW_SCHEMA", "Comparison", "compare"]
 
-Over = Literal["auto", "runs", "genres"]
+Over = Literal["auto", "runs", "posters", "both", "genres"]
+
+#: What an interval rests on, by what was asked.
+UNITS = {"runs": "runs", "posters": "posters", "both": "runs and posters"}
 
 #: From this many genres on, the genres can be a sample.
 ENOUGH_GENRES = 5
@@ -133,6 +140,7 @@ def compare(
     rule: str | int = "last",
     correction: Correction = "holm",
     over: Over = "auto",
+    posters: PosterErrors | None = None,
 ) -> Comparison:
     """Compare the variants `names` with the variant `against`, over `genres`.
 
@@ -165,7 +173,14 @@ def compare(
         values = values.filter(pl.col("genre").is_in(list(genres)))
     sign = -1.0 if lower_is_better(metric) else 1.0
     rows, cells = compare_values(
-        values, chosen, noise, correction, over, sign=sign, shared_seeds=genres_share_seeds(table)
+        values,
+        chosen,
+        noise,
+        correction,
+        over,
+        sign=sign,
+        shared_seeds=genres_share_seeds(table),
+        posters=posters,
     )
     rows = rows.with_columns(
         note=pl.struct("name", "reference").map_elements(
@@ -194,6 +209,7 @@ def compare_values(
     *,
     sign: float = 1.0,
     shared_seeds: bool = True,
+    posters: PosterErrors | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The comparison of one number per run (`run_values`): its rows and cells, best first.
 
@@ -207,18 +223,20 @@ def compare_values(
         -1 for a metric of which less is better.
     shared_seeds
         Whether runs of one seed and different genres may share random numbers.
+    posters
+        The posters' errors, for `over` `posters` and `both`.
     """
+    if over == "auto":
+        over = "runs" if noise.is_known else "genres"
     contrasts = contrast_rows(values, chosen, noise)
     cells = with_verdicts(
         pl.DataFrame(
-            [_cell_record(row, cell) for row in contrasts for cell in row.cells],
+            [_cell_record(row, cell, over, posters) for row in contrasts for cell in row.cells],
             schema={k: v for k, v in CELL_SCHEMA.items() if k not in ("p_adjusted", "verdict")},
         ),
         correction,
         sign,
     ).select(*CELL_SCHEMA)
-    if over == "auto":
-        over = "runs" if noise.is_known else "genres"
     runs = runs_by_setting(values)
     states = {
         (name, state): count
@@ -237,7 +255,7 @@ def compare_values(
                 "genres": len(row.cells),
                 "pairs": sum(cell.pairs for cell in row.cells),
                 **_mean_difference(
-                    row, over, row_error(row, runs, noise, shared_seeds=shared_seeds)
+                    row, over, row_error(row, runs, noise, shared_seeds=shared_seeds), posters
                 ),
                 **{v: own.count(v) for v in ("better", "worse", "undecided")},
                 **{s: states.get((row.name, s), 0) for s in ("dead", "undefined", "short")},
@@ -255,7 +273,13 @@ def _equal_note(name: str, reference: str, equal: Mapping[str, str]) -> str:
     return f"the same setting as {reference}: what it differs by is noise"
 
 
-def _cell_record(row: RowContrast, cell: CellContrast) -> dict[str, Any]:
+def _cell_record(
+    row: RowContrast, cell: CellContrast, over: Over, posters: PosterErrors | None
+) -> dict[str, Any]:
+    of_posters = math.nan
+    if posters is not None:
+        of_posters = posters.cell(row.name, row.reference, cell.genre)
+    error = combine_errors(over, (math.sqrt(cell.variance), _usable_df(cell)), of_posters)
     return {
         "name": row.name,
         "reference": row.reference,
@@ -264,8 +288,29 @@ def _cell_record(row: RowContrast, cell: CellContrast) -> dict[str, Any]:
         "value": cell.value,
         "reference_value": cell.reference_value,
         "difference": cell.difference,
-        **interval_and_p(cell.difference, math.sqrt(cell.variance), _usable_df(cell)),
+        **interval_and_p(cell.difference, *error),
     }
+
+
+def combine_errors(
+    over: Over, of_runs: tuple[float, float], of_posters: float
+) -> tuple[float, float]:
+    """The standard error and degrees of freedom that `over` asks for, from those of both sources.
+
+    Degrees are 0 where a source is unknown. That of posters is as good as known.
+    """
+    if over not in ("posters", "both"):
+        return of_runs
+    if math.isnan(of_posters):
+        return math.nan, 0.0
+    if over == "posters":
+        return of_posters, math.inf
+    error, df = of_runs
+    if not df > 0 or math.isnan(error):
+        return math.nan, 0.0
+    total = math.hypot(error, of_posters)
+    # Satterthwaite: only the part of the runs has few degrees of freedom.
+    return total, df * (total / error) ** 4 if error > 0 else math.inf
 
 
 def _usable_df(cell: CellContrast) -> float:
@@ -275,20 +320,27 @@ def _usable_df(cell: CellContrast) -> float:
 
 
 def _mean_difference(
-    row: RowContrast, over: Over, error_of_runs: tuple[float, float]
+    row: RowContrast,
+    over: Over,
+    of_runs: tuple[float, float],
+    posters: PosterErrors | None,
 ) -> dict[str, Any]:
     """The mean over genres with its interval, and the unit that it rests on."""
     d = [cell.difference for cell in row.cells]
     result: dict[str, Any] = {"difference": row.difference, "p_sign_flip": math.nan, "unit": ""}
     if len(d) >= ENOUGH_GENRES:
         result["p_sign_flip"] = sign_flip_p_value(d)
-    if over == "genres" and len(d) >= ENOUGH_GENRES:
+    if over == "genres":
+        if len(d) < ENOUGH_GENRES:
+            return result | interval_and_p(row.difference, math.nan, 0)
         se = float(np.std(d, ddof=1)) / math.sqrt(len(d))
         return result | {"unit": "genres"} | interval_and_p(row.difference, se, len(d) - 1)
-    if over == "runs":
-        error = interval_and_p(row.difference, *error_of_runs)
-        return result | ({"unit": ""} if math.isnan(error["p"]) else {"unit": "runs"}) | error
-    return result | interval_and_p(row.difference, math.nan, 0)
+    of_posters = math.nan
+    if posters is not None:
+        of_posters = posters.row(row.name, row.reference, [cell.genre for cell in row.cells])
+    error = interval_and_p(row.difference, *combine_errors(over, of_runs, of_posters))
+    unit = "" if math.isnan(error["p"]) else UNITS[over]
+    return result | {"unit": unit} | error
 
 
 def _unit_notes(rows: pl.DataFrame) -> list[str]:
@@ -298,6 +350,16 @@ def _unit_notes(rows: pl.DataFrame) -> list[str]:
         notes.append(
             "Intervals: 95 %, from the noise between runs; they hold for these genres and this "
             "test cohort."
+        )
+    if "posters" in units:
+        notes.append(
+            "Intervals: 95 %, from a paired bootstrap over posters; they hold for these trained "
+            "models."
+        )
+    if "runs and posters" in units:
+        notes.append(
+            "Intervals: 95 %, from the noise between runs and a paired bootstrap over posters "
+            "together; they hold for these genres."
         )
     if "genres" in units:
         notes.append("Intervals: 95 %, Student's paired t over genres.")

@@ -18,6 +18,7 @@ from postertui.cli.analysis_options import (
 )
 from postertui.cli.ensemble import add_ensembles, ensemble_option
 from postertui.cli.formats import Format, format_option, print_sections
+from postertui.cli.poster_errors import load_models, mcnemar_of_pairs, poster_errors
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,11 +42,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--over",
-    type=click.Choice(["auto", "runs", "genres"]),
+    type=click.Choice(["auto", "runs", "posters", "both", "genres"]),
     default="auto",
     show_default=True,
-    help="What the intervals are about: these genres trained again (runs), or other genres "
-    "(genres). auto takes runs where the noise between runs is known.",
+    help="What the intervals are about: these genres trained again (runs), these models on other "
+    "posters (posters), both, or other genres (genres). auto takes runs where the noise between "
+    "runs is known.",
 )
 @ensemble_option
 @click.option("--by-genre", is_flag=True, help="Show every genre of every variant.")
@@ -73,11 +75,20 @@ def compare_command(
     from postertui.analysis.compare import compare
     from postertui.analysis.leaderboard import lead_line, leaderboard
     from postertui.analysis.summary import baselines_line, dead_line
-    from postertui.analysis.tables.comparison import comparison_sections
+    from postertui.analysis.tables.comparison import comparison_sections, mcnemar_section
+    from postertui.analysis.values import run_values
 
     history = add_ensembles(load(source, runs), ensembles)
     chosen, table = matching(history, query), history.table
     metric = chosen_metric(table, metric)
+    errors, tests = None, {}
+    told: list[str] = []
+    if over in ("posters", "both"):
+        compared = {*chosen["name"].unique().to_list(), *([] if all_pairs else [against])}
+        models = load_models(history, compared)
+        errors, text = poster_errors(history, run_values(table, metric, rule), models, metric)
+        told.append(text)
+        tests = {} if all_pairs else mcnemar_of_pairs(models, against)
     result = compare(
         without_unchosen(table, chosen, None if all_pairs else against),
         names=chosen["name"].unique().sort().to_list(),
@@ -87,12 +98,16 @@ def compare_command(
         rule=rule,
         correction=correction,
         over=over,
+        posters=errors,
     )
     context = [lead_line(leaderboard(table, metric, rule)), dead_line(table)]
     if not all_pairs and metric.startswith("test_fscore"):
         context.append(baselines_line(table, metric, against, rule))
-    result = replace(result, notes=(*result.notes, *filter(None, context)))
-    print_sections(comparison_sections(result, by_genre), output, comparison_facts(result))
+    result = replace(result, notes=(*result.notes, *told, *filter(None, context)))
+    sections = comparison_sections(result, by_genre)
+    if tests and by_genre:
+        sections.append(mcnemar_section(tests, against))
+    print_sections(sections, output, comparison_facts(result))
 
 
 def without_unchosen(

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import polars as pl
+
 from postertui.analysis.compare import Comparison
+from postertui.analysis.posters import McNemar
 from postertui.analysis.tables.section import Column, Section, interval, number, p_value, text
 
 
@@ -55,6 +58,28 @@ def comparison_sections(result: Comparison, by_genre: bool) -> list[Section]:
     )
     # CSV prints the first section only, and asking for genres means wanting them.
     return [cells, rows]
+
+
+def mcnemar_section(tests: Mapping[tuple[str, str], McNemar], reference: str) -> Section:
+    """McNemar's tests of single runs against the reference's run of the same seed."""
+    rows = [
+        {"name": name, "genre": genre, "only_first": t.only_first, "only_second": t.only_second}
+        | {"p": t.p}
+        for (name, genre), t in tests.items()
+    ]
+    return Section(
+        "mcnemar",
+        f"McNemar: posters that only one of two runs gets right, against {reference}",
+        pl.DataFrame(rows),
+        [
+            Column("variant", text("name")),
+            Column("genre", text("genre")),
+            Column("only variant", text("only_first"), right=True),
+            Column(f"only {reference}", text("only_second"), right=True),
+            Column("p", p_value("p"), right=True),
+        ],
+        ["One run of each, of the lowest common seed, at threshold .5; p is not corrected."],
+    )
 
 
 def _counts(row: Mapping[str, Any]) -> str:

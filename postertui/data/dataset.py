@@ -24,9 +24,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from postertui.data import pair_2017
+from postertui.data import digests, pair_2017
 from postertui.data.arrays import open_array
 from postertui.data.description import DESCRIPTION, CohortInfo, DatasetInfo, read_description
+from postertui.data.open_folder import OpenFolder
 from postertui.study import DEFAULT_RARITY
 from postertui.system.errors import UserError
 
@@ -37,12 +38,19 @@ Images = NDArray[Any]
 class Dataset:
     """The cohorts of one data folder. Images stay on disk; labels are read when asked for.
 
+    All files are opened in the folder that lay at `path` when the data set was opened. Where a
+    build puts another in its place, what was not read yet is missing, never that of the other.
+    What is read is checked against the digests of its description, where it has any.
+
     `path` the folder, `genres` their names in the labels' order, `side` of an image in pixels,
     `cohorts` the digits there are, `mirror` whether mirrored copies follow each cohort's posters.
     """
 
-    def __init__(self, path: Path, info: DatasetInfo, names: _FileNames) -> None:
-        self.path = path
+    def __init__(self, folder: OpenFolder, info: DatasetInfo, names: _FileNames) -> None:
+        self.path = folder.path
+        self._folder = folder
+        self._checked_images: set[int] = set()
+        self._checked_labels = info.source.get("digest") != digests.DIGEST
         self.genres = info.genres
         self.side = info.side
         self.mirror = info.mirror
@@ -59,17 +67,26 @@ class Dataset:
 
         Raises `UserError` where there is none, or its files are damaged or do not fit each other.
         """
-        if (path / DESCRIPTION).is_file():
-            return cls(path, read_description(path), _BUILT)
-        if not path.is_dir():
-            raise UserError(f"{path}: no such data folder; `postertui data build` makes one")
-        return cls(path, pair_2017.describe_pair(path), _PAIR)
+        try:
+            folder = OpenFolder(path)
+        except OSError as error:
+            if not path.is_dir():
+                raise UserError(
+                    f"{path}: no such data folder; `postertui data build` makes one"
+                ) from None
+            raise UserError(f"{path}: {error.strerror}") from None
+        with folder.errors_explained():
+            if (folder.place / DESCRIPTION).is_file():
+                return cls(folder, read_description(folder.place), _BUILT)
+            return cls(folder, pair_2017.describe_pair(folder.place), _PAIR)
 
     @property
     def fingerprint(self) -> str:
         """A digest of all images, labels, genres and ids: equal for equal content."""
         if not self._fingerprint:
-            self._fingerprint = pair_2017.pair_fingerprint(self.path, self.cohorts, self._info)
+            self._fingerprint = pair_2017.pair_fingerprint(
+                self._folder.place, self.cohorts, self._info
+            )
         return self._fingerprint
 
     def images_digest(self, cohort: int) -> str:
@@ -88,30 +105,37 @@ class Dataset:
         )
 
     def images_path(self, cohort: int) -> Path:
-        """The file with the cohort's images."""
-        return self.path / self._names.images.format(cohort)
+        """The file with the cohort's images, for as long as this data set is open."""
+        return self._folder.place / self._names.images.format(cohort)
 
     def images(self, cohort: int) -> Images:
         """The cohort's images, memory-mapped: uint8 (rows, side, side, 3).
 
         Those of the 2017 pair are float64 in 0..1, which is what the others are divided by 255.
         """
-        rows = self._cohort(cohort).rows
-        path = self.images_path(cohort)
-        images = open_array(path)
-        if images.shape != (rows, self.side, self.side, 3):
+        info = self._cohort(cohort)
+        name = self._names.images.format(cohort)
+        images = self._open(name)
+        expected = (info.rows, self.side, self.side, 3)
+        if images.shape != expected:
             raise UserError(
-                f"{path}: has the shape {images.shape}, not {(rows, self.side, self.side, 3)}; "
+                f"{self.path / name}: has the shape {images.shape}, not {expected}; "
                 "build the data again"
             )
+        if self._has_digests and cohort not in self._checked_images:
+            if digests.rows_digest(images) != info.images_digest:
+                raise self._damaged(name)
+            self._checked_images.add(cohort)
         return images
 
     def labels(self, cohort: int) -> Labels:
         """The cohort's labels, uint8 (rows, genres), 0 or 1."""
         if cohort not in self._labels:
+            self._check_labels()
             rows = self._cohort(cohort).rows
-            path = self.path / self._names.labels.format(cohort)
-            stored = open_array(path)
+            name = self._names.labels.format(cohort)
+            path = self.path / name
+            stored = self._open(name)
             if stored.shape != (rows, len(self.genres)):
                 raise UserError(
                     f"{path}: has the shape {stored.shape}, not {(rows, len(self.genres))}; "
@@ -128,8 +152,9 @@ class Dataset:
         rows = self._cohort(cohort).rows
         if not self._names.ids:
             return np.arange(rows, dtype=np.int64)
-        path = self.path / self._names.ids.format(cohort)
-        ids = open_array(path)
+        name = self._names.ids.format(cohort)
+        path = self.path / name
+        ids = self._open(name)
         if ids.shape != (rows,):
             raise UserError(f"{path}: has {ids.shape} ids for {rows} images; build the data again")
         return np.asarray(ids, dtype=np.int64)
@@ -168,6 +193,39 @@ class Dataset:
         """The genres whose base rate in `cohorts` (default: all) is below `threshold`."""
         chosen = self.cohorts if cohorts is None else tuple(cohorts)
         return tuple(g for g in self.genres if self.base_rate(g, chosen) < threshold)
+
+    @property
+    def _has_digests(self) -> bool:
+        return self._info.source.get("digest") == digests.DIGEST
+
+    def _check_labels(self) -> None:
+        """Check labels and ids of all cohorts, once; a bundle on a cluster has not all of them."""
+        if self._checked_labels:
+            return
+        self._checked_labels = True
+        cohorts = []
+        for digit in self.cohorts:
+            names = self._names.labels.format(digit), self._names.ids.format(digit)
+            if not all((self._folder.place / name).exists() for name in names):
+                return
+            labels, ids = map(self._open, names)
+            info = self._cohort(digit)
+            label_digest = digests.rows_digest(labels)
+            own_ids = np.asarray(ids[: info.posters], dtype=np.int64)
+            cohorts.append(digests.CohortDigests(digit, info.images_digest, label_digest, own_ids))
+        found = digests.fingerprint(self.genres, self.side, mirror=self.mirror, cohorts=cohorts)
+        if found != self._info.fingerprint:
+            raise self._damaged("labels or ids")
+
+    def _open(self, name: str) -> NDArray[Any]:
+        with self._folder.errors_explained():
+            return open_array(self._folder.place / name)
+
+    def _damaged(self, what: str) -> UserError:
+        return UserError(
+            f"{self.path / what}: not what was built (damaged, or changed since); "
+            "build the data again"
+        )
 
     def _cohort(self, cohort: int) -> CohortInfo:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postertui.system.errors import UserError
+from postertui.system.text import describe_error
 from postertui.training.learning_rate import RateState
 
 FORMAT = 1
@@ -49,8 +50,13 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         file.flush()
 
 
-def load_checkpoint(path: Path, digest: str) -> Checkpoint:
-    """Read a checkpoint. Raises `UserError` where it is damaged or of another run."""
+def load_checkpoint(
+    path: Path, digest: str, shapes: Sequence[tuple[int, ...]] | None = None
+) -> Checkpoint:
+    """Read a checkpoint of the run with `digest`, whose weights have `shapes` if given.
+
+    Raises `UserError` where it is damaged or of another run, whatever its bytes are.
+    """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             file_format, epoch, updates = (int(x) for x in stored["format"])
@@ -65,12 +71,22 @@ def load_checkpoint(path: Path, digest: str) -> Checkpoint:
             )
             best = [stored[f"best_{i}"] for i in range(count) if f"best_{i}" in stored.files]
             rate_state = _rate_state(stored["progress"].tolist())
+        expected = [array.shape for array in weights] if shapes is None else list(shapes)
+        for group in (weights, m, v, best or weights):
+            if [array.shape for array in group] != expected:
+                raise ValueError("its tensors are not those of the network")
+            if any(array.dtype.kind != "f" for array in group):
+                raise ValueError("its tensors are not of floating-point numbers")
+        if epoch < 1 or updates < 0:
+            raise ValueError(f"epoch {epoch}, update {updates}")
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from None
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path}: incomplete or damaged checkpoint ({error}); retry the run"
-        ) from None
+    except UserError:
+        raise
+    except Exception as error:
+        # Readers of archives and arrays raise nearly anything for bytes that are not theirs.
+        reason = f"{type(error).__name__}: {describe_error(error)}"
+        raise UserError(f"{path}: incomplete or damaged checkpoint ({reason})") from None
     if run_digest != digest:
         raise UserError(f"{path}: a checkpoint of another run; retry the run")
     return Checkpoint(run_digest, epoch, updates, rate_state, weights, m, v, best)

@@ -1,6 +1,7 @@
 """Outputs of VGG16's frozen layers for all posters: computed once per cohort, cached on disk.
 
-data/features/<key>/<d>.npy   float32 (n, …), row for row with images-<d>.npy
+data/features/<key>/<d>.npy   float32 (n, …), row for row with images-<d>.npy; after the array a
+                              checksum of it, unless the file is from before there was one
 data/features/<key>/<d>.lock  flock of the job that computes it; contains its progress
 """
 
@@ -9,7 +10,9 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import struct
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +25,7 @@ from postertui.data.dataset import Dataset
 from postertui.data.feature_key import feature_key
 from postertui.data.weights import Weights
 from postertui.study import ALL_LAYERS
+from postertui.system.atomic_files import sync
 from postertui.system.errors import UserError
 from postertui.training.backend import graph, to_device, to_host
 from postertui.training.vgg16 import frozen_network, load_convolutions
@@ -32,6 +36,9 @@ log = logging.getLogger(__name__)
 ReportProgress = Callable[[int, int, int], None]
 
 BATCH = 256
+
+_MAGIC = b"ptuicrc1"
+_CHECKSUM = struct.Struct("<8sI")
 
 
 class FeatureCache:
@@ -45,6 +52,7 @@ class FeatureCache:
         self._first = first
         base = dataset.path / "features" if root is None else root
         self.folder = base / feature_key(dataset, weights, first)
+        self._checked: set[int] = set()
         self._extractor: Callable[[NDArray[Any]], NDArray[np.float32]] | None = None
 
     @property
@@ -91,9 +99,13 @@ class FeatureCache:
         expected = (self._dataset.rows([cohort]), *self.row_shape)
         try:
             features = np.load(path, mmap_mode="r", allow_pickle=False)
-            if features.shape == expected and features.dtype == np.float32:
+            if features.shape != expected or features.dtype != np.float32:
+                problem = f"has the shape {features.shape}, not {expected}"
+            elif cohort not in self._checked and not has_checksum(path, features):
+                problem = "is damaged"
+            else:
+                self._checked.add(cohort)
                 return features  # type: ignore[no-any-return]
-            problem = f"has the shape {features.shape}, not {expected}"
         except FileNotFoundError:
             return None
         except (OSError, ValueError, EOFError, SyntaxError, TypeError):
@@ -119,8 +131,11 @@ class FeatureCache:
                 os.pwrite(held, f"{done:>12} {total:>12}".encode(), 0)
                 notify(cohort, done, total)
             features.flush()
+            append_checksum(temporary, features)
             del features
+            sync(temporary)
             temporary.replace(path)
+            self._checked.add(cohort)
         except OSError as error:
             raise UserError(f"{path}: cannot be written: {error.strerror}", exit_code=1) from None
         finally:
@@ -153,6 +168,34 @@ def feature_extractor(
         return to_host(compute(to_device(padded)))[: len(images)]
 
     return extract
+
+
+def append_checksum(path: Path, features: NDArray[np.float32]) -> None:
+    """Write a checksum of `features` behind the array in `path`, where NumPy ignores it."""
+    with path.open("ab") as file:
+        file.write(_CHECKSUM.pack(_MAGIC, _checksum(features)))
+
+
+def has_checksum(path: Path, features: NDArray[np.float32]) -> bool:
+    """Whether the checksum in `path` is that of `features`; True for a file without any.
+
+    Raises `OSError`.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(features.offset + features.nbytes)  # type: ignore[attr-defined]
+        trailer = file.read(_CHECKSUM.size + 1)
+    if size == features.offset + features.nbytes:  # type: ignore[attr-defined]
+        return True
+    return trailer == _CHECKSUM.pack(_MAGIC, _checksum(features))
+
+
+def _checksum(features: NDArray[np.float32]) -> int:
+    """CRC-32 of the rows, read in blocks."""
+    checksum = 0
+    for start in range(0, len(features), BATCH):
+        checksum = zlib.crc32(np.ascontiguousarray(features[start : start + BATCH]).data, checksum)
+    return checksum
 
 
 def scale_pixels(images: NDArray[Any]) -> NDArray[np.float32]:

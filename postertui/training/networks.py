@@ -35,6 +35,11 @@ class Network(NamedTuple):
         """`<layer>/<part>` of each trainable weight (see `postertui.runs.trained_weights`)."""
         return tuple(variable.path for variable in self.model.trainable_variables)
 
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The shapes of the trainable weights."""
+        return [tuple(variable.shape) for variable in self.model.trainable_variables]
+
     def draw_weights(self, entropy: Sequence[int], convolutions: Convolutions) -> list[Array]:
         """The weights before the first epoch; they depend on `RunSpec.entropy` only."""
         rng = initializers.weights_rng(entropy)

@@ -121,7 +121,7 @@ class Trainer:
         checkpoint = (
             self._initial_checkpoint(spec, network)
             if resume is None
-            else load_checkpoint(resume, spec.digest)
+            else load_checkpoint(resume, spec.digest, network.shapes)
         )
         first_epoch, updates, rate_state = checkpoint[1] + 1, *checkpoint[2:4]
         state = State(*(tuple(map(to_device, arrays)) for arrays in checkpoint[4:7]))

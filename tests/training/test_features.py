@@ -111,3 +111,17 @@ def test_the_shape_that_is_expected_is_the_frozen_parts(side: int, first: int) -
         19: (512,),
     }
     assert feature_shape(side, first) == shapes[first]
+
+
+@pytest.mark.parametrize("part", [slice(-64, None), slice(200, 300), slice(200, None)])
+def test_damaged_features_are_noticed(tmp_path: Path, part: slice) -> None:
+    data = make_dataset(tmp_path / "data", rows={0: 9, 2: 9}, positives={"Comedy": {0: 3, 2: 3}})
+    made = fill_features(data)
+    cache = FeatureCache(data, RANDOM, ALL_LAYERS)
+    path = cache.folder / "0.npy"
+    features.append_checksum(path, made[0])
+    assert np.array_equal(cache._read(0), made[0])
+    content = bytearray(path.read_bytes())
+    content[part] = bytes(len(content[part]))
+    path.write_bytes(content)
+    assert FeatureCache(data, RANDOM, ALL_LAYERS)._read(0) is None

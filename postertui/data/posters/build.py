@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postertui.data.description import DESCRIPTION, CohortInfo, DatasetInfo
+from postertui.data.digests import DIGEST, CohortDigests, fingerprint
 from postertui.data.posters.images import (
     RESAMPLING,
     UnreadableImageError,
@@ -81,7 +82,7 @@ def build_dataset(
         announce(inputs)
     table, files, wanted = inputs.labels, inputs.files, inputs.labelled
     cohorts: dict[str, CohortInfo] = {}
-    fingerprint = hashlib.sha256(repr((table.genres, side, mirror)).encode())
+    digests: list[CohortDigests] = []
     with replacement(target) as draft, quiet_decoders(), _DecoderPool() as pool:
         decoder = _Decoder(pool, files, side, len(wanted), progress)
         for digit in range(10):
@@ -100,8 +101,7 @@ def build_dataset(
                     for start in range(0, len(ids), _LABEL_BLOCK):
                         rows.append(table.matrix(ids[start : start + _LABEL_BLOCK]))
             cohorts[str(digit)] = CohortInfo(len(ids), images.rows, images.hexdigest)
-            fingerprint.update(f"{digit} {images.hexdigest} {rows.hexdigest} ".encode())
-            fingerprint.update(ids.tobytes())
+            digests.append(CohortDigests(digit, images.hexdigest, rows.hexdigest, ids))
         if not cohorts:
             path, reason = decoder.unreadable[0]
             raise UserError(
@@ -121,11 +121,12 @@ def build_dataset(
             side=side,
             mirror=mirror,
             cohorts=cohorts,
-            fingerprint=fingerprint.hexdigest()[:32],
+            fingerprint=fingerprint(table.genres, side, mirror=mirror, cohorts=digests),
             source={
                 "posters": str(posters.resolve()),
                 "labels": str(labels.resolve()),
                 "resampling": RESAMPLING,
+                "digest": DIGEST,
             },
         )
         encoded = msgspec.json.format(msgspec.json.encode(info))

@@ -11,6 +11,7 @@ import pytest
 from postertui.data.dataset import Dataset
 from postertui.data.feature_key import feature_key
 from postertui.data.weights import Weights
+from postertui.study import ALL_LAYERS
 from postertui.training import features
 from postertui.training.features import FeatureCache, feature_shape
 from postertui.training.trainer import ignore_progress
@@ -120,7 +121,9 @@ def test_damaged_features_are_noticed(tmp_path: Path, part: slice) -> None:
     cache = FeatureCache(data, RANDOM, ALL_LAYERS)
     path = cache.folder / "0.npy"
     features.append_checksum(path, made[0])
-    assert np.array_equal(cache._read(0), made[0])
+    stored = cache._read(0)
+    assert stored is not None
+    assert np.array_equal(stored, made[0])
     content = bytearray(path.read_bytes())
     content[part] = bytes(len(content[part]))
     path.write_bytes(content)

@@ -45,8 +45,10 @@ def select(store: Store, query: Sequence[str], *, everything: bool = False) -> l
         found = list(store.runs.values())
     else:
         names = {run.spec.variant.name for run in store.runs.values() if run.spec is not None}
-        matches = filters.parse(" ".join(query), names).matches
-        found = [run for run in store.runs.values() if matches(run.record())]
+        parsed = filters.parse(" ".join(query), names)
+        records = {name: run.record() for name, run in store.runs.items()}
+        filters.check_fields(parsed, records.values())
+        found = [run for name, run in store.runs.items() if parsed.matches(records[name])]
     if not found:
         what = f"no run matches `{' '.join(query)}`" if query else "there are no runs"
         raise UserError(f"{store.folder}: {what}", exit_code=3)

@@ -11,6 +11,7 @@ import click
 from postertui.cli.analysis_options import matching
 from postertui.cli.options import PATH, from_option, json_option, print_json, runs_option
 from postertui.cli.reading import read_history
+from postertui.system.errors import UserError
 from postertui.system.text import pluralize, strip_control_chars
 
 if TYPE_CHECKING:
@@ -85,29 +86,51 @@ def import_command(
     "output",
     type=PATH,
     required=True,
-    help="The table to write: .tsv, .csv or .parquet.",
+    help="The table to write: .tsv, .csv or .parquet; a folder for --tensorboard.",
 )
+@click.option("--wide", is_flag=True, help="One row a run, for a spreadsheet (.csv or .tsv).")
+@click.option("--tensorboard", is_flag=True, help="An event file a run, for TensorBoard.")
 @from_option
 @runs_option
 @json_option
 def export_command(
-    query: tuple[str, ...], output: Path, source: Path | None, runs: Path, as_json: bool
+    query: tuple[str, ...],
+    output: Path,
+    wide: bool,
+    tensorboard: bool,
+    source: Path | None,
+    runs: Path,
+    as_json: bool,
 ) -> None:
     """Write the history table to a file, of all runs or of those that FILTER accepts.
 
     A .tsv opens in R with read.table(header=TRUE, sep="\\t"); numbers are written exactly.
     """
+    from postertui.history.tensorboard import write_event_files
+    from postertui.history.wide import write_wide
     from postertui.history.writing import check_target, write_table
 
-    check_target(output)
+    if wide and tensorboard:
+        raise click.UsageError("--wide is a table and --tensorboard none; give one")
+    if wide and output.suffix.lower() not in (".csv", ".tsv"):
+        raise UserError(f"{output}: name a wide table .csv or .tsv")
+    if not tensorboard:
+        check_target(output)
+    elif output.exists() and not output.is_dir():
+        raise UserError(f"{output}: is a file; name a folder for TensorBoard's event files")
     table = matching(read_history(source or runs), query)
-    write_table(table, output)
-    count = table["run"].n_unique()
+    count, rows = table["run"].n_unique(), table.height
+    if tensorboard:
+        write_event_files(table, output)
+    elif wide:
+        rows = write_wide(table, output)
+    else:
+        write_table(table, output)
     if as_json:
-        document = {"file": str(output), "runs": count, "rows": table.height}
+        document = {"file": str(output), "runs": count, "rows": rows}
         print_json(document)
     else:
-        click.echo(f"{output}: {pluralize(count, 'run')}, {pluralize(table.height, 'row')}")
+        click.echo(f"{output}: {pluralize(count, 'run')}, {pluralize(rows, 'row')}")
 
 
 def _in_words(report: ImportReport, runs: Path) -> str:

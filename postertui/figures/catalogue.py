@@ -8,7 +8,7 @@ from dataclasses import replace
 import polars as pl
 
 from postertui.figures.curves import draw_curves
-from postertui.figures.options import METRIC_LABELS, FigureOptions
+from postertui.figures.options import FigureOptions
 from postertui.figures.picture import Axis, Hidden, Picture
 from postertui.figures.source import FigureSource
 from postertui.figures.strips import draw_letters, draw_strip
@@ -94,8 +94,8 @@ def draw_published(name: str, source: FigureSource, options: FigureOptions) -> P
 def grid_axis(options: FigureOptions) -> Axis:
     """The vertical axis of grids: F from 0 to .6, or whatever another metric has."""
     if options.is_fscore:
-        return Axis(METRIC_LABELS[options.metric], _GRID_LIMITS, _GRID_BREAKS)
-    return Axis(METRIC_LABELS[options.metric])
+        return Axis(options.metric_label, _GRID_LIMITS, _GRID_BREAKS)
+    return Axis(options.metric_label)
 
 
 def _base(name: str, source: FigureSource, options: FigureOptions) -> Picture:
@@ -178,7 +178,7 @@ def _long_run(name: str, source: FigureSource, options: FigureOptions) -> Pictur
         down=(),
         columns=("genre",),
         x=Axis("epoch", breaks=(0, 20, 40, 60, 80, 100)),
-        y=Axis(METRIC_LABELS[options.metric], (0.0, 1.0), (0.0, 0.5, 1.0)),
+        y=Axis(options.metric_label, (0.0, 1.0), (0.0, 0.5, 1.0)),
         size=(6.5, 4.5),
     )
 

@@ -16,7 +16,7 @@ from postertui.figures.catalogue import (
 )
 from postertui.figures.collation import sort_values
 from postertui.figures.curves import draw_curves
-from postertui.figures.options import METRIC_LABELS, FigureOptions
+from postertui.figures.options import FigureOptions
 from postertui.figures.picture import Picture
 from postertui.figures.source import FigureSource
 from postertui.history.schema import SCHEMA
@@ -171,7 +171,7 @@ def draw_variant(
         rows,
         options,
         name=f"variant-{slugify(name)}",
-        title=f"{METRIC_LABELS[options.metric]} over {max(rows['epoch'].to_list())} epochs; {name}",
+        title=f"{options.metric_label} over {max(rows['epoch'].to_list())} epochs; {name}",
         down=(),
         columns=("genre",),
         wrap=True,
@@ -216,7 +216,7 @@ def changes(base: Variant, other: Variant) -> frozenset[str]:
 def _title(columns: Sequence[str], options: FigureOptions) -> str:
     """The title in the wording of R's scripts, where the column `name` is called variant."""
     words = ["variant" if c == "name" and "variant" not in columns else c for c in columns]
-    metric = "F-Score" if options.is_fscore else METRIC_LABELS[options.metric]
+    metric = "F-Score" if options.is_fscore else options.metric_label
     return f"Comparing {metric} per {' + '.join(words)}"
 
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from postertui.figures.baselines import SPLITS, Split, coloured_baselines
 from postertui.figures.histories import average_replicates, classify_vertices, is_replicated
-from postertui.figures.options import METRIC_LABELS, FigureOptions
+from postertui.figures.options import FigureOptions
 from postertui.figures.picture import (
     ISOLATED,
     Axis,
@@ -57,7 +57,7 @@ def draw_curves(
         if f"{split.lower()}_{options.metric}" in rows.columns  # AP is of test posters alone
     }
     x = x or Axis("epoch", breaks=_epoch_breaks(rows))
-    y = y or Axis(METRIC_LABELS[options.metric])
+    y = y or Axis(options.metric_label)
     notes = [*notes, *describe_duplicates(rows)]
     shown = sorted(set(rows["genre"].to_list())) if baseline_genres is None else baseline_genres
     if options.strict:

@@ -9,7 +9,7 @@ import polars as pl
 
 from postertui.figures.baselines import black_baselines
 from postertui.figures.curves import fit_size
-from postertui.figures.options import METRIC_LABELS, FigureOptions
+from postertui.figures.options import FigureOptions
 from postertui.figures.picture import Axis, Facets, Hidden, Layer, Picture, levels_of
 from postertui.figures.source import FigureSource
 
@@ -75,10 +75,10 @@ def draw_models(
     genres = levels_of([dots], ["genre"])
     picture = Picture(
         name=NAME,
-        title=f"Test {METRIC_LABELS[options.metric]} per model and genre",
+        title=f"Test {options.metric_label} per model and genre",
         facets=Facets((), ("genre",), genres, wrap=True),
         layers=tuple(layers),
-        x=Axis(f"test {METRIC_LABELS[options.metric]}"),
+        x=Axis(f"test {options.metric_label}"),
         y=Axis("", labels=models),
         colours=colours,
         legend="",

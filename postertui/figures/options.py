@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,8 +47,8 @@ class FigureOptions:
     height: float | None = None
 
     def __post_init__(self) -> None:
-        if self.metric not in METRIC_LABELS:
-            raise UserError(f"metric `{self.metric}`: there are {', '.join(METRIC_LABELS)}")
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", self.metric, re.ASCII):
+            raise UserError(f"metric `{self.metric[:40]}`: there are {', '.join(METRIC_LABELS)}")
         if self.palette not in ("hue", "okabe-ito"):
             raise UserError(f"palette `{self.palette}`: there are hue, okabe-ito")
         for baseline in self.baselines:
@@ -62,6 +63,23 @@ class FigureOptions:
         for side in (self.width, self.height):
             if side is not None and not 1 <= side <= MAX_INCHES:
                 raise UserError(f"width and height are 1 to {MAX_INCHES} inches, not {side:g}")
+
+    @property
+    def metric_label(self) -> str:
+        """The metric on an axis; of another program's metric, its name."""
+        return METRIC_LABELS.get(self.metric, self.metric.replace("_", " "))
+
+    def check_columns(self, columns: Iterable[str]) -> None:
+        """Raise `UserError` where a table with `columns` does not have the metric."""
+        names = set(columns)
+        if f"test_{self.metric}" not in names:
+            others = sorted(
+                name.removeprefix("test_")
+                for name in names
+                if name.startswith("test_") and name.removeprefix("test_") not in METRIC_LABELS
+            )
+            known = ", ".join([*METRIC_LABELS, *others[:12]])
+            raise UserError(f"metric `{self.metric}`: the table has no test_{self.metric}; {known}")
 
     @property
     def is_fscore(self) -> bool:

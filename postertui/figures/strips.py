@@ -12,7 +12,7 @@ from postertui.figures.baselines import black_baselines
 from postertui.figures.collation import sort_values
 from postertui.figures.curves import INTERVAL, SEED, describe_duplicates, fit_size
 from postertui.figures.histories import average_replicates, classify_vertices, is_replicated
-from postertui.figures.options import METRIC_LABELS, FigureOptions
+from postertui.figures.options import FigureOptions
 from postertui.figures.picture import (
     BEYOND,
     DRAWN,
@@ -80,7 +80,7 @@ def draw_strip(
         facets=Facets((), ("genre",), levels_of([layer.data for layer in layers], ["genre"])),
         layers=tuple(layer for layer in layers if not layer.data.is_empty()),
         x=x,
-        y=Axis(METRIC_LABELS[options.metric]),
+        y=Axis(options.metric_label),
         colours=options.series_colours(series),
         legend=legend,
         size=size,

@@ -8,12 +8,13 @@
     and or not ( )             as anywhere
 
 A filter works on records: flat mappings from field to value, as `Run.record` gives them. Metrics
-are those of the run's newest epoch. Text is compared without regard to case.
+are those of the run's newest epoch, and may be any that a training script recorded. Text is
+compared without regard to case.
 """
 
 from postertui.filters.completion import complete
 from postertui.filters.fields import ALIASES, FIELDS
-from postertui.filters.grammar import Filter, FilterError, parse
+from postertui.filters.grammar import Filter, FilterError, check_fields, parse
 from postertui.filters.matching import Predicate, Record
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "FilterError",
     "Predicate",
     "Record",
+    "check_fields",
     "complete",
     "parse",
 ]

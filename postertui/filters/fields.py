@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 #: Field to what it means; what a filter may name and what completion offers.
 FIELDS: dict[str, str] = {
     "genre": "the label that is learned",
@@ -59,6 +61,14 @@ FIELDS: dict[str, str] = {
     "seconds": "seconds the epoch took",
     "empty_batches": "training batches without a positive",
 }
+
+_METRIC = re.compile(r"(train|test|val)_[a-z0-9_]+", re.ASCII)
+
+
+def is_metric_field(name: str) -> bool:
+    """Whether a field may be a metric that another program recorded."""
+    return _METRIC.fullmatch(name) is not None
+
 
 #: Other words for the same fields.
 ALIASES = {"batch": "batch_size", "lr": "learning_rate", "tags": "tag"}

@@ -6,11 +6,12 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from postertui.filters.fields import ALIASES, FIELDS
+from postertui.filters.fields import ALIASES, FIELDS, is_metric_field
 from postertui.filters.matching import (
     DEFAULT_VARIANTS,
     ORDER,
     Predicate,
+    Record,
     any_field,
     as_number,
     equal,
@@ -195,7 +196,7 @@ def _negated(predicate: Predicate) -> Predicate:
 
 def _field_predicate(token: _Token) -> Predicate:
     field = _field(token)
-    if field not in FIELDS:
+    if field not in FIELDS and not is_metric_field(field):
         raise FilterError(f"unknown field `{field}`; known: {_near(field)}", token.position)
     if not token.value:
         raise FilterError(f"`{token.text}` needs a value", token.position)
@@ -215,6 +216,16 @@ def _number(token: _Token) -> float:
     if number is None:
         raise FilterError(f"`{token.value}` is not a number", token.position)
     return number
+
+
+def check_fields(query: Filter, records: Iterable[Record]) -> None:
+    """Raise `FilterError` for a metric that no record has and no run of ours records."""
+    unknown = [field for field in sorted(query.fields) if field not in FIELDS]
+    if unknown:
+        present = {name for record in records for name in record}
+        for field in unknown:
+            if field not in present:
+                raise FilterError(f"unknown field `{field}`; known: {_near(field)}", 0)
 
 
 def _near(name: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from postertui.filters import Record, parse
+from postertui.filters import Record, check_fields, parse
 from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class History:
                 "runs folder (--runs)"
             )
         records = dict(_records(self.table)) if self.records is None else self.records
+        check_fields(query, records.values())
         runs = [name for name, record in records.items() if query.matches(record)]
         return replace(self, table=self.table.filter(pl.col("run").is_in(runs)))
 

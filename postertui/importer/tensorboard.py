@@ -1,24 +1,15 @@
-"""TensorBoard's event files: the scalars of each run in a folder.
-
-Records are framed as TFRecords (length, CRC, data, CRC); their content is protocol buffers, for
-which the `tensorboard` package is needed. TensorFlow is not.
-"""
+"""TensorBoard's event files: the scalars of each run in a folder."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from postertui.history.metric_names import split_side
+from postertui.history.tensorboard import DamagedRecordError, load_protocol, split_records
 from postertui.importer.foreign import ForeignHistory
 from postertui.importer.metrics_table import history_of_series
 from postertui.published.unreadable import UnreadableLogError
-from postertui.system.errors import UserError
-
-#: A longer record is no scalar's; images and graphs may be.
-_MAX_RECORD = 64 << 20
 
 #: Folders that Keras and others write for a cohort of one run.
 _COHORT_FOLDERS = ("train", "training", "val", "valid", "validation", "eval", "test")
@@ -52,8 +43,7 @@ def read_event_files(files: Iterable[Path], root: Path) -> list[ForeignHistory]:
             by_epoch = _at_epochs(by_epoch)
         if by_epoch:
             variant = None if folder == root else folder.relative_to(root).as_posix()
-            history = history_of_series(folder, by_epoch, variant)
-            histories.append(history)
+            histories.append(history_of_series(folder, by_epoch, variant))
     return histories
 
 
@@ -68,57 +58,24 @@ def _at_epochs(series: Series) -> Series:
 
 
 def _scalars(file: Path) -> Iterator[tuple[str, int, float]]:
-    """Tag, step and value of each scalar in the file, a torn last record left out."""
+    """Tag, step and value of each scalar in the file."""
+    event_pb2, tensor_util = load_protocol(str(file))
     try:
-        from tensorboard.compat.proto import event_pb2
-        from tensorboard.util import tensor_util
-    except ImportError:
-        raise UserError(
-            f"{file}: TensorBoard's files need the tensorboard package: "
-            "pip install 'postertui[tensorboard]'"
-        ) from None
-    for record in _records(file):
-        event = event_pb2.Event()
-        try:
+        for record in split_records(file.read_bytes()):
+            event = event_pb2.Event()
             event.ParseFromString(record)
             for value in event.summary.value:
+                plugin = value.metadata.plugin_data.plugin_name
                 if value.HasField("simple_value"):
                     yield value.tag, event.step, float(value.simple_value)
-                elif value.HasField("tensor") and value.metadata.plugin_data.plugin_name in (
-                    "", "scalars",
-                ):  # fmt: skip
+                elif value.HasField("tensor") and plugin in ("", "scalars"):
                     array = tensor_util.make_ndarray(value.tensor)
                     if array.size == 1 and array.dtype.kind in "fiub":
                         yield value.tag, event.step, float(array.reshape(()))
-        except Exception as error:  # protobuf raises types of its own, make_ndarray any
-            reason = " ".join(str(error).split())[:100]
-            raise UnreadableLogError(f"a damaged event file ({reason})") from None
-
-
-def _records(file: Path) -> Iterator[bytes]:
-    """The records of a TFRecord file. Raises `UnreadableLogError` where a checksum is wrong."""
-    try:
-        data = file.read_bytes()
     except OSError as error:
         raise UnreadableLogError(error.strerror or str(error)) from None
-    offset = 0
-    while offset + 12 <= len(data):
-        (length, length_crc) = struct.unpack_from("<QI", data, offset)
-        if masked_crc32c(data[offset : offset + 8]) != length_crc or length > _MAX_RECORD:
-            raise UnreadableLogError(f"a damaged event file (record at byte {offset})")
-        start, end = offset + 12, offset + 12 + length
-        if end + 4 > len(data):
-            return
-        record = data[start:end]
-        if masked_crc32c(record) != struct.unpack_from("<I", data, end)[0]:
-            raise UnreadableLogError(f"a damaged event file (record at byte {offset})")
-        yield record
-        offset = end + 4
-
-
-def masked_crc32c(data: bytes) -> int:
-    """The checksum of TFRecords, as the `tensorboard` package computes it."""
-    from tensorboard.compat.tensorflow_stub import pywrap_tensorflow
-
-    crc: Any = pywrap_tensorflow.masked_crc32c(data)
-    return int(crc)
+    except DamagedRecordError as error:
+        raise UnreadableLogError(str(error)) from None
+    except Exception as error:  # protobuf raises types of its own, make_ndarray any
+        reason = " ".join(str(error).split())[:100]
+        raise UnreadableLogError(f"a damaged event file ({reason})") from None

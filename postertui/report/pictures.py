@@ -52,6 +52,7 @@ def draw_named(
     """
     if name not in FIGURES:
         raise UserError(f"figure `{name}`: there are {', '.join(FIGURES)}")
+    options.check_columns(source.table.columns)
     if name in probabilities.NAMES:
         return _draw_predictions(name, source, options, runs_folder)
     return (
@@ -107,6 +108,7 @@ def prepare_pictures(
     """
     rows = select_rows(history, request)
     source, chosen, genres = rows.matched, rows.variants, rows.genres
+    request.options.check_columns(source.table.columns)
     prepared: list[tuple[Picture, ReportRequest]] = []
     failures: list[FigureFailure] = []
     alone = replace(request, figures=(), everything=False, compare=(), name="")

@@ -13,7 +13,9 @@ import pytest
 from postertui import read_table
 from postertui.history.schema import PUBLISHED_SCHEMA
 from postertui.history.selection import open_history
+from postertui.history.wide import write_wide
 from postertui.importer import import_paths
+from postertui.importer.mapping import HistoryMapping
 from tests.support.analysis_runs import postertui, write_study
 from tests.support.logs_2017 import write_logs
 
@@ -93,3 +95,38 @@ def test_r_reads_the_same_numbers(runs: Path, tmp_path: Path) -> None:
     assert said[1].split() == ["numeric", "integer", str(table.height)]
     loss = table["train_loss"].drop_nulls()
     assert float(said[2]) == pytest.approx(float(loss.cast(pl.Float64).sum()), rel=1e-12)
+
+
+def test_a_wide_table_has_a_row_a_run_and_no_formula(runs: Path, tmp_path: Path) -> None:
+    done = postertui("export", "--runs", runs, "-o", tmp_path / "w.csv", "--wide", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rows"] == 27
+    wide = pl.read_csv(tmp_path / "w.csv")
+    table = read_table(runs)
+    for row in wide.iter_rows(named=True):
+        history = table.filter(run=row["run"]).sort("epoch")
+        assert row["epochs"] == history["epoch"][-1]
+        assert row["last_test_loss"] == pytest.approx(history["test_loss"][-1])
+        assert row["best_test_fscore"] == history["test_fscore"].max()
+    rows = table.filter(run=table["run"][0]).with_columns(
+        genre=pl.lit("=cmd|' /C calc'!A0"), study=pl.lit("-1+1"), run=pl.lit("@x")
+    )
+    write_wide(rows, tmp_path / "f.csv")
+    [row] = pl.read_csv(tmp_path / "f.csv").to_dicts()
+    assert (row["genre"], row["study"], row["run"]) == ("'=cmd|' /C calc'!A0", "'-1+1", "'@x")
+    wrong = postertui("export", "--runs", runs, "-o", tmp_path / "w.parquet", "--wide")
+    assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
+
+
+def test_tensorboard_reads_the_same_numbers(runs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    done = postertui("export", "--runs", runs, "-o", tmp_path / "tb", "--tensorboard")
+    assert done.returncode == 0, done.stderr
+    table = read_table(runs)
+    import_paths([tmp_path / "tb"], tmp_path / "again", mapping=HistoryMapping(genre="Comedy"))
+    again = read_table(tmp_path / "again")
+    assert again["name"].n_unique() == table["run"].n_unique()
+    for (run,), rows in table.sort("epoch").group_by("run"):
+        written = dict(rows.select("epoch", "test_loss").drop_nulls().iter_rows())
+        other = again.filter(name=run).select("epoch", "test_loss").drop_nulls()
+        assert dict(other.iter_rows()) == pytest.approx(written, rel=1e-6)

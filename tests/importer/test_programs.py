@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import polars as pl
 import pytest
 
 from postertui import read_table
+from postertui.history.tensorboard import frame_record
 from postertui.importer import ImportReport, import_paths
 from postertui.importer.mapping import HistoryMapping, parse_columns, read_mapping
 from postertui.system.errors import UserError
@@ -172,8 +172,6 @@ def test_a_wrong_mapping_is_one_line(tmp_path: Path) -> None:
 def write_events(path: Path, scalars: list[tuple[str, int, float]], tensors: bool = False) -> None:
     """An event file as TensorBoard's writers frame it."""
     event_pb2 = pytest.importorskip("tensorboard.compat.proto.event_pb2")
-    from postertui.importer.tensorboard import masked_crc32c
-
     path.parent.mkdir(parents=True, exist_ok=True)
     data = b""
     for tag, step, number in scalars:
@@ -185,10 +183,7 @@ def write_events(path: Path, scalars: list[tuple[str, int, float]], tensors: boo
             value.tensor.float_val.append(number)
         else:
             value.simple_value = number
-        record = event.SerializeToString()
-        length = struct.pack("<Q", len(record))
-        data += length + struct.pack("<I", masked_crc32c(length))
-        data += record + struct.pack("<I", masked_crc32c(record))
+        data += frame_record(event.SerializeToString())
     path.write_bytes(data)
 
 

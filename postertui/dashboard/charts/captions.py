@@ -9,7 +9,7 @@ from postertui.dashboard.charts.cell import LETTERS, Row, Text, ascii_mark
 from postertui.dashboard.natural_order import natural_key
 from postertui.dashboard.number_format import compact, score
 from postertui.dashboard.state.arrangement import Arrangement, Key, compared_value
-from postertui.dashboard.state.metrics import F_METRICS, LOWER_IS_BETTER, METRICS
+from postertui.dashboard.state.metrics import F_METRICS, LOWER_IS_BETTER, label_of
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.view_options import ViewOptions
 from postertui.dashboard.table.marks import BASELINE_MARKS
@@ -132,7 +132,7 @@ def header(
     options: ViewOptions, arrangement: Arrangement, page_: str, width: int, ascii_only: bool
 ) -> Row:
     """The metric, the legend, and which page this is."""
-    title = " " + METRICS[options.metric][0]
+    title = " " + label_of(options.metric)
     extras = [
         text
         for text, on in (

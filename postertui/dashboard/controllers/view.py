@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from postertui.dashboard.context import Context
 from postertui.dashboard.dialogs.prompt import PromptScreen
-from postertui.dashboard.state.metrics import METRICS
+from postertui.dashboard.state.metrics import METRICS, recorded_metrics
 from postertui.dashboard.state.view_options import (
     COMPARED,
     GROUPS,
@@ -36,8 +36,15 @@ class ViewController:
             self._model.rearrange()
         self._shell.options_changed(options.keys())
 
+    def metrics(self) -> list[str]:
+        """The metrics that can be drawn: our own, then others that a run on the screen has."""
+        columns = dict.fromkeys(
+            name for run in self._model.runs.values() for name in run.history.extra_names
+        )
+        return [*METRICS, *recorded_metrics(columns)]
+
     def step_metric(self, by: int) -> None:
-        self.set(metric=_step(list(METRICS), self._model.options.metric, by))
+        self.set(metric=_step(self.metrics(), self._model.options.metric, by))
 
     def toggle_overlay(self) -> None:
         self.set(mode="facet" if self._model.options.mode == "overlay" else "overlay")

@@ -203,7 +203,7 @@ def _metric(drawn: list[RunView], options: ViewOptions) -> str:
     if options.metric == "f":
         pooled = any(run.record.get("test_fscore_soft") is not None for run in drawn)
         return "fscore_soft" if pooled else "fscore"
-    return METRIC[options.metric]
+    return METRIC.get(options.metric, options.metric)
 
 
 def _lacks(options: ViewOptions) -> Iterable[str]:

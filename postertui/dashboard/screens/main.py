@@ -19,7 +19,7 @@ from postertui.dashboard.screens.base import Handler
 from postertui.dashboard.screens.main_layout import MainLayout
 from postertui.dashboard.state.arrangement import compared_value
 from postertui.dashboard.state.feed import RunUpdates
-from postertui.dashboard.state.metrics import METRICS
+from postertui.dashboard.state.metrics import label_of
 from postertui.dashboard.state.persistence import load_filters
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.view_options import COMPARED
@@ -160,8 +160,8 @@ class MainScreen(MainLayout):
     def choices(self) -> Iterator[Command]:
         """A command for each metric, compared column, sort, saved filter and genre."""
         view = self._controllers.view
-        for metric, (label, _) in METRICS.items():
-            yield Command(f"metric: {label}", partial(view.set, metric=metric))
+        for metric in view.metrics():
+            yield Command(f"metric: {label_of(metric)}", partial(view.set, metric=metric))
         for name, label in COMPARED.items():
             yield Command(f"compare: {label}", partial(view.set, compare=name))
         for column in COLUMNS:

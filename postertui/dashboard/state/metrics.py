@@ -1,6 +1,9 @@
-"""The metrics that can be drawn."""
+"""The metrics that can be drawn: our own, and any other that a training script recorded."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Iterable
 
 #: Name to (label, the event fields by preference, without cohort).
 METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -18,3 +21,33 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 F_METRICS = ("f", "fscore", "soft", "hard", "chosen")
 LOWER_IS_BETTER = ("loss", "brier")
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
+
+
+def is_metric_name(name: str) -> bool:
+    """Whether `name` can be a metric's, of ours or of another program."""
+    return name in METRICS or _NAME.fullmatch(name) is not None
+
+
+def label_of(metric: str) -> str:
+    """The metric as the screen names it."""
+    return METRICS[metric][0] if metric in METRICS else metric.replace("_", " ")
+
+
+def fields_of(metric: str) -> tuple[str, ...]:
+    """The event fields that may hold the metric, by preference, without their cohort."""
+    return METRICS[metric][1] if metric in METRICS else (metric,)
+
+
+def recorded_metrics(columns: Iterable[str]) -> list[str]:
+    """The metrics beyond our own that are in `columns`, such as `auc` for `test_auc`."""
+    cohorts = ("train_", "test_")
+    names = dict.fromkeys(
+        column.removeprefix(cohort)
+        for column in columns
+        for cohort in cohorts
+        if column.startswith(cohort)
+    )
+    own = {field for _, fields in METRICS.values() for field in fields}
+    return [name for name in names if name not in own and name not in METRICS]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from postertui.runs.spec import read_spec, run_folder
 from postertui.system.errors import UserError
 from postertui.system.text import pluralize
 
@@ -78,6 +79,8 @@ class RunControl:
     def retry(self, runs: Sequence[str]) -> str:
         """Queue these runs again, and have what is queued worked on."""
         affected = self._retry(runs)
+        if not affected and all(self._is_external(name) for name in runs):
+            return "written by a program of their own: start that again"
         if not affected:
             return "the queue is being worked on"
 
@@ -86,6 +89,13 @@ class RunControl:
 
         self._remember(f"retry of {pluralize(len(affected), 'run')}", cancel, affected)
         return f"queued {pluralize(len(affected), 'run')} (u undoes)"
+
+    def _is_external(self, run: str) -> bool:
+        """Whether a program of its own trains the run."""
+        try:
+            return read_spec(run_folder(self.folder, run)).is_external
+        except UserError:
+            return False
 
     def _revive(self, runs: Sequence[str]) -> None:
         """Queue cancelled runs again, those that are still ending as soon as they have."""

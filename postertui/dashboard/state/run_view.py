@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from postertui.dashboard.number_format import always_yes
-from postertui.dashboard.state.metrics import LOWER_IS_BETTER, METRICS
+from postertui.dashboard.state.metrics import LOWER_IS_BETTER, fields_of
 from postertui.runs.events import Event
 from postertui.runs.spec import RunSpec
 from postertui.runs.store import SETTINGS, Epochs, Run
@@ -106,7 +106,7 @@ class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
         """Which column of the history holds `metric`; None where it was never defined."""
         if metric == "learning_rate":
             return metric if side == "test" and self.history.has(metric) else None
-        names = (f"{side}_{key}" for key in METRICS[metric][1])
+        names = (f"{side}_{key}" for key in fields_of(metric))
         return next((name for name in names if self.history.has(name)), None)
 
     def values(self, side: Side, metric: str) -> list[float | None]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from postertui.dashboard.state.metrics import METRICS
+from postertui.dashboard.state.metrics import is_metric_name
 
 #: The columns that can be compared, with their labels.
 COMPARED = {
@@ -78,7 +78,7 @@ class ViewOptions(msgspec.Struct, frozen=True, kw_only=True):
     def validated(self) -> ViewOptions:
         """These options, with what this version does not know set back to the default."""
         changes: dict[str, object] = {}
-        if self.metric not in METRICS:
+        if not is_metric_name(self.metric):
             changes["metric"] = "f"
         if self.compare not in COMPARED:
             changes["compare"] = "variant"

@@ -22,6 +22,7 @@ _SAID = {
     "requested": "will follow soon",
     "unchanged": "as they were",
     "damaged": "damaged (`postertui doctor`)",
+    "unreadable": "another account's (`postertui doctor`)",
     "newer": "made by a newer version of postertui",
     "missing": "not there",
     "external": "written by a program of their own: start that again",
@@ -140,10 +141,11 @@ def _request(
     found = select(open_store(folder), query, everything=everything)
     damaged = [run.name for run in found if run.damage is not None]
     outcomes: dict[str, Any] = dict.fromkeys(damaged, "damaged")
+    outcomes |= {run.name: "unreadable" for run in found if run.is_unreadable}
     outcomes |= request(folder, [run.name for run in found if run.damage is None])
     if as_json:
         print_json(outcomes)
     counts = Counter({"done": done, **_SAID}[outcome] for outcome in outcomes.values())
     parts = ", ".join(f"{count} {what}" for what, count in counts.most_common())
     say(f"{pluralize(len(found), 'run')}: {parts}")
-    return 1 if {"damaged", "newer", "missing"} & set(outcomes.values()) else 0
+    return 1 if {"damaged", "unreadable", "newer", "missing"} & set(outcomes.values()) else 0

@@ -127,7 +127,9 @@ def _shown_score(value: float | None) -> str:
 
 
 def shown_state(run: Run) -> str:
-    """The run's state, or what hides it: damaged, newer, cancelling, paused."""
+    """The run's state, or what hides it: unreadable, damaged, newer, cancelling, paused."""
+    if run.is_unreadable:
+        return "unreadable"
     if run.damage is not None:
         return "newer" if run.is_newer else "damaged"
     if run.cancelling and not run.is_closed:

@@ -118,6 +118,7 @@ def train_command(
     from postertui.data.weights import resolve_weights
     from postertui.supervisor import plan as launch
     from postertui.supervisor import requests
+    from postertui.system.sharing import share_with_group
 
     study.select(variants)  # a slip in a name is said before weights are fetched
     dataset = Dataset.open(data)
@@ -148,6 +149,8 @@ def train_command(
     if plan.missing or plan.open or again:
         gpu = study.gpu if gpu is None else gpu
         on, request = check_place(runs, on, gpu, device)
+        if study.share == "group":
+            share_with_group(runs)
         launch.queue(runs, plan.missing)
         requests.retry(runs, [spec.run for spec in again])
         started = requests.ensure_supervisor(

@@ -13,6 +13,7 @@ from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
 from postertui.system.finding import Finding
 from postertui.system.locks import FileLock
+from postertui.system.sharing import is_shared, owner_of
 
 #: File systems that are reached over a network.
 NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "beegfs", "gpfs")
@@ -90,7 +91,10 @@ def check_folder(runs: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(runs).free
     if free < LOW_SPACE_BYTES:
         yield Finding("runs", "note", f"{runs}: {free >> 20} MB left on the disk", "make room")
-    if mode := runs.stat().st_mode & 0o022:
+    if is_shared(runs) and not runs.stat().st_mode & 0o002:
+        group = owner_of(runs.stat()).partition(":")[2]
+        yield Finding("runs", "ok", f"{runs}: shared with the group {group}")
+    elif mode := runs.stat().st_mode & 0o022:
         yield Finding(
             "runs", "note", f"{runs}: others may write to it (mode {mode:03o})", f"chmod 700 {runs}"
         )

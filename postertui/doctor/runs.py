@@ -80,12 +80,18 @@ def check_runs(store: Store, *, repair: bool = False) -> Iterator[Finding]:
     """Runs that cannot be read; the others are counted."""
     runs = sorted(store.runs.values(), key=lambda run: run.name)
     newer = [run for run in runs if run.is_newer]
-    damaged = [run for run in runs if run.damage is not None and not run.is_newer]
-    readable = len(runs) - len(damaged) - len(newer)
+    unreadable = [run for run in runs if run.is_unreadable]
+    damaged = [
+        run for run in runs if run.damage is not None and not run.is_newer and not run.is_unreadable
+    ]
+    readable = len(runs) - len(damaged) - len(newer) - len(unreadable)
     yield Finding("runs", "ok", f"{readable} of {len(runs)} runs can be read")
     for run in newer:
         problem = run.damage or f"{store.folder / run.name}: made by a newer version of postertui"
         yield Finding("runs", "note", to_single_line(problem), "upgrade postertui to train it")
+    for run in unreadable:
+        problem, _, mend = to_single_line(run.damage or "").partition("; ")
+        yield Finding("runs", "wrong", problem, mend)
     for run in damaged:
         problem = to_single_line(run.damage or "")
         yield _move_or_report(store.folder, store.folder / run.name, problem, repair)

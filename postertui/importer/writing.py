@@ -17,6 +17,7 @@ from postertui.runs.lock import RunLock
 from postertui.runs.spec import RunSpec
 from postertui.system.atomic_files import sync, write_atomic
 from postertui.system.locks import hold_folder
+from postertui.system.sharing import adopt_mode, make_folder
 
 _STAGING = ".importing-"
 
@@ -34,11 +35,13 @@ def write_runs(runs: Path, drafts: Sequence[Draft]) -> list[str]:
     with _staging(runs) as staging:
         for run, spec, events in drafts:
             folder = staging / run
-            folder.mkdir(mode=0o700)
+            make_folder(folder)
             _write_file(
                 folder / layout.SPEC, msgspec.json.format(msgspec.json.encode(spec)) + b"\n"
             )
             _write_file(folder / layout.EVENTS, events)
+            adopt_mode(folder / layout.SPEC)
+            adopt_mode(folder / layout.EVENTS)
         _sync_file_system(staging)
         added = []
         for run, _, _ in drafts:

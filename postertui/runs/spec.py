@@ -20,6 +20,7 @@ from postertui.study import KeepWeights, Mode, RandomKey, Variant
 from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
 from postertui.system.regular_files import MAX_JSON_BYTES, read_regular
+from postertui.system.sharing import adopt_mode
 from postertui.system.text import describe_error, slugify
 
 #: How `data_fingerprint` begins for a run that was imported, or that a program of its own writes.
@@ -158,6 +159,8 @@ def write_spec(folder: Path, spec: RunSpec) -> bool:
     try:
         path = draft / layout.SPEC
         path.touch(mode=0o600)
+        adopt_mode(draft)
+        adopt_mode(path)
         path.write_bytes(msgspec.json.format(msgspec.json.encode(spec)) + b"\n")
         draft.rename(target)
     except OSError:

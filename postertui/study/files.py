@@ -19,6 +19,7 @@ from postertui.study.variants import (
     Mode,
     Plateau,
     RandomKey,
+    Share,
     Study,
     Variant,
     overlapping_cohorts,
@@ -39,6 +40,7 @@ _STUDY_KEYS = (
     "mode",
     "rarity",
     "gpu",
+    "share",
     "keep_weights",
     "base",
     "variants",
@@ -131,6 +133,9 @@ class _Reader:
             lists = ", ".join(keys)
             key = next(k for k in keys if k in document and overlap[0] in document[k])
             raise self._error((key,), f"cohort {overlap[0]} is in more than one of {lists}")
+        share = document.get("share")
+        if share not in (None, *get_args(Share)):
+            raise self._error(("share",), f'{as_toml(share)} is not "group"; leave it out')
         keep_weights = document.get("keep_weights", "small")
         if keep_weights not in get_args(KeepWeights):
             allowed = ", ".join(get_args(KeepWeights))
@@ -148,6 +153,7 @@ class _Reader:
             mode=mode,
             rarity=float(rarity),
             gpu=self._gpu(document),
+            share=share,
             keep_weights=keep_weights,
             source=self._source,
         )

@@ -23,6 +23,9 @@ RandomKey = Literal["seed", "seed-genre"]
 #: Which runs keep their trained weights: `small` those of up to 16 MB.
 KeepWeights = Literal["all", "small", "none"]
 
+#: With whom a study's runs folder is shared.
+Share = Literal["group"]
+
 #: Below this share of positives a batch of 256 is often without any, and a model soon dead.
 DEFAULT_RARITY = 0.03
 
@@ -183,6 +186,8 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         Genres with a smaller base rate in the training cohorts are left out unless named.
     gpu
         Share of a GPU that a run takes on a cluster; None measures it.
+    share
+        With `group`, the group of the runs folder may read and write what is made in it.
     keep_weights
         Which runs keep their trained weights.
     source
@@ -201,6 +206,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode = "sound"
     rarity: float = DEFAULT_RARITY
     gpu: float | None = None
+    share: Share | None = None
     keep_weights: KeepWeights = "small"
     source: str = ""
 

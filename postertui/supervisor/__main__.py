@@ -26,6 +26,7 @@ from postertui.system.crash_log import log_traceback
 from postertui.system.errors import UserError
 from postertui.system.locks import FileLock
 from postertui.system.regular_files import open_regular
+from postertui.system.sharing import restrict_umask
 
 
 def main() -> int:
@@ -68,8 +69,8 @@ def serve(folder: Path, jobs: int | None, report_fd: int | None, *, stay: bool =
     errors go to standard error. `stay`: keep the standard streams.
     """
     try:
-        # What jobs write is private, whatever the umask of the caller.
-        os.umask(0o077)
+        # What jobs write is private, or the folder's group's, whatever the umask of the caller.
+        restrict_umask(folder)
         lock = FileLock(folder / layout.SUPERVISOR_LOCK)
         if not lock.acquire():
             _report(report_fd, b"held")

@@ -33,6 +33,7 @@ from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
 from postertui.system.locks import is_held
 from postertui.system.regular_files import touch_regular
+from postertui.system.sharing import explain_denied
 
 #: What became of a request for one run. `requested`: its job will act on it.
 #: `external`: a program of its own trains the run, and only that can start it.
@@ -323,8 +324,12 @@ def _os_errors_explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = error.filename or path
-        raise UserError(f"{where}: {error.strerror}", exit_code=1) from None
+        where = Path(error.filename or path)
+        text = f"{where}: {error.strerror}"
+        for denied in (where, where.parent):
+            if isinstance(error, PermissionError) and (why := explain_denied(denied, os.W_OK)):
+                raise UserError(f"{text}: {why}", exit_code=1) from None
+        raise UserError(text, exit_code=1) from None
 
 
 __all__ = [

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from postertui.system.sharing import adopt_mode
+
 #: What a draft's name begins with; readers of folders ignore it.
 DRAFT_PREFIX = ".new-"
 
@@ -28,6 +30,8 @@ def atomic_writer(path: Path, *, private: bool = True) -> Iterator[Path]:
             draft.chmod(path.stat().st_mode & 0o777)
         elif not private:
             draft.chmod(0o666 & ~umask())
+        else:
+            adopt_mode(draft)
         draft.replace(path)
     except BaseException:
         with suppress(OSError):

@@ -1,8 +1,8 @@
 """Files of a folder that another program or another user may have prepared.
 
 Such a folder is data: a link in it is never followed, and a pipe, a device or a folder in the place
-of a file is an error at once instead of a wait without end. A file must belong to the user, or to
-the owner of the folder that it lies in.
+of a file is an error at once instead of a wait without end. A file must belong to the user, to
+the owner of the folder that it lies in, or to the group that shares that folder.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from postertui.system.errors import UserError
+from postertui.system.sharing import is_shared
 from postertui.system.text import describe_error
 
 T = TypeVar("T")
@@ -24,15 +25,15 @@ T = TypeVar("T")
 MAX_JSON_BYTES = 1 << 20
 
 
-def open_regular(path: Path, flags: int, mode: int = 0o600) -> int:
-    """Open a regular file and return its descriptor; a new one gets `mode`.
+def open_regular(path: Path, flags: int) -> int:
+    """Open a regular file and return its descriptor; a new one is as private as its folder.
 
     Raises `OSError` with the path, also for a link, a pipe, a device, a folder, and a file of an
     owner who is neither the user nor the folder's owner.
     """
     guards = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     try:
-        fd = os.open(path, flags | guards, mode)
+        fd = os.open(path, flags | guards, 0o600)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise _refused(errno.ELOOP, "is a link, which is not followed", path) from None
@@ -40,7 +41,10 @@ def open_regular(path: Path, flags: int, mode: int = 0o600) -> int:
             raise _refused(errno.ENXIO, "is not a regular file", path) from None
         raise
     try:
-        check_regular(os.fstat(fd), path)
+        status = os.fstat(fd)
+        check_regular(status, path)
+        if flags & os.O_CREAT and status.st_uid == os.geteuid() and is_shared(path.parent):
+            os.fchmod(fd, 0o660)
     except BaseException:
         os.close(fd)
         raise
@@ -55,7 +59,11 @@ def check_regular(status: os.stat_result, path: Path) -> None:
         raise _refused(errno.ELOOP, "is a link, which is not followed", path)
     if not stat.S_ISREG(status.st_mode):
         raise _refused(errno.ENXIO, "is not a regular file", path)
-    if status.st_uid not in (os.geteuid(), 0) and status.st_uid != path.parent.stat().st_uid:
+    if status.st_uid in (os.geteuid(), 0):
+        return
+    folder = path.parent.stat()
+    in_group = is_shared(path.parent) and status.st_gid == folder.st_gid
+    if status.st_uid != folder.st_uid and not in_group:
         raise _refused(errno.EPERM, "belongs to another user than its folder", path)
 
 

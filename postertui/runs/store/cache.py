@@ -37,6 +37,7 @@ from postertui.runs.store.run import Run
 from postertui.system.atomic_files import write_atomic
 from postertui.system.locks import FileLock
 from postertui.system.regular_files import open_regular, read_regular
+from postertui.system.sharing import make_folder
 
 INDEX = "index"
 
@@ -196,7 +197,7 @@ class Cache:
     def save(self, runs: Iterable[tuple[Run, Identity, int]]) -> None:
         """Cache these closed runs: each with its identity and the lines read."""
         with contextlib.suppress(OSError):
-            self._folder.mkdir(mode=0o700, exist_ok=True)
+            make_folder(self._folder)
             if self._folder.is_symlink():
                 return
             with FileLock(self._folder / layout.LOCK) as lock:

@@ -21,6 +21,7 @@ from postertui.runs.store.run import Run
 from postertui.system.crash_log import log_traceback
 from postertui.system.errors import UserError
 from postertui.system.regular_files import check_regular, open_regular
+from postertui.system.sharing import explain_denied
 
 #: Up to so many runs that do not change by themselves are checked in each refresh; of more, so many
 #: in turn. A program that changes such a run counts up the folder's change counter, and then all
@@ -178,6 +179,7 @@ class Store:
             damage = f"{self.folder / name}: {log_traceback(error)}"
         run = self.runs.setdefault(name, Run(name, None))
         run.damage, run.locked, run.cancelling, run.paused = damage, False, False, False
+        self._explain_denied(run)
         # With no file's identity, the run is read anew at each refresh.
         self._identities[name] = _UNREADABLE
         return before is None or before.damage != damage
@@ -233,9 +235,19 @@ class Store:
             spec = read_spec(self.folder / name)
         except UserError as error:
             is_newer = isinstance(error, NewerSpecError)
-            return Run(name, None, damage=str(error), is_newer=is_newer)
+            run = Run(name, None, damage=str(error), is_newer=is_newer)
+            self._explain_denied(run)
+            return run
         kind = kind_of(spec)
         return Run(name, spec_of(self._kinds.setdefault(encode(kind), kind), spec))
+
+    def _explain_denied(self, run: Run) -> None:
+        """Tell a run that is another account's from one that is damaged."""
+        folder = self.folder / run.name
+        for path in (folder, folder / layout.SPEC, folder / layout.EVENTS):
+            if reason := explain_denied(path):
+                run.damage, run.is_unreadable = reason, True
+                return
 
     def _forget(self, name: str) -> None:
         self._identities.pop(name, None)
@@ -268,6 +280,7 @@ class Store:
             return True
         except OSError as error:
             run.damage = run.damage or f"{path}: {error.strerror}"
+            self._explain_denied(run)
             return True
         self._sizes[name], self._lines[name] = offset, lines
         run.is_newer = run.is_newer or run.lifecycle.is_newer

@@ -42,7 +42,8 @@ class Run:
     `damage` says what is wrong with the run's files; such a run is shown but not trained.
     `features` is the newest such event; `changed` is when the newest event was written;
     `cancelling` says that the run was asked to end, `paused` to wait. `is_newer`: a newer version
-    of postertui made the run; only what this version can read of it is here.
+    of postertui made the run; only what this version can read of it is here. `is_unreadable`:
+    another account's, and this one may not read it.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Run:
     paused: bool = False
     damage: str | None = None
     is_newer: bool = False
+    is_unreadable: bool = False
     changed: float = 0.0
     note: Note = field(default_factory=Note)
     buffer: EpochBuffer = field(default_factory=EpochBuffer, repr=False)

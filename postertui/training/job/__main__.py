@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from postertui.system.sharing import restrict_umask
 from postertui.training import compile_cache, environment
 from postertui.training.job.attempt import Attempt, Result, Trainer
 from postertui.training.job.stop_listener import StopListener
@@ -30,7 +31,8 @@ def main() -> int:
     what.add_argument("run", nargs="?", type=Path)
     what.add_argument("--socket", type=int)
     arguments = parser.parse_args()
-    os.umask(0o077)
+    runs = os.environ.get("POSTERTUI_RUNS_FOLDER") or (arguments.run or Path()).resolve().parent
+    restrict_umask(Path(runs))
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
     listener = StopListener()

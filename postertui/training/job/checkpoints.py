@@ -10,6 +10,7 @@ from pathlib import Path
 from postertui.runs import layout
 from postertui.runs.events import Event
 from postertui.runs.lifecycle import effective_epochs
+from postertui.system.sharing import file_mode
 
 
 def recover(run_folder: Path, events: list[Event]) -> tuple[Path | None, int]:
@@ -40,7 +41,7 @@ def draft(run_folder: Path, epoch: int, save: Callable[[Path], None]) -> Path:
         save(temporary)
         fd = os.open(temporary, os.O_RDWR | os.O_CLOEXEC)
         try:
-            os.fchmod(fd, 0o600)
+            os.fchmod(fd, file_mode(run_folder))
             os.fdatasync(fd)
         finally:
             os.close(fd)

@@ -1,0 +1,103 @@
+"""Who may use what in a folder: its owner alone, or a group where the folder is shared.
+
+A folder is shared where its group may write to it and the setgid bit lets all that is made in it
+belong to that group (chmod 2770). Everything that is made below has the same group and the same
+rights then; in any other folder it is its owner's alone.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+from pathlib import Path
+
+from postertui.system.errors import UserError
+
+_SHARED = stat.S_ISGID | stat.S_IWGRP
+
+
+def is_shared(folder: Path) -> bool:
+    """Whether a group shares the folder; False where that cannot be told."""
+    try:
+        return folder.stat().st_mode & _SHARED == _SHARED
+    except OSError:
+        return False
+
+
+def file_mode(folder: Path) -> int:
+    """The mode of a new file in `folder`."""
+    return 0o660 if is_shared(folder) else 0o600
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder like its parent: shared or private. Raises `OSError`."""
+    path.mkdir(mode=0o700, exist_ok=True)
+    adopt_mode(path)
+
+
+def adopt_mode(path: Path) -> None:
+    """Give a new file or folder the mode that its parent asks for. Raises `OSError`."""
+    if is_shared(path.parent):
+        path.chmod(0o2770 if path.is_dir() else 0o660)
+
+
+def restrict_umask(folder: Path) -> None:
+    """From now on, what this process makes is for the owner alone, or for the folder's group."""
+    os.umask(0o007 if is_shared(folder) else 0o077)
+
+
+def share_with_group(folder: Path) -> None:
+    """Share `folder`, which is made where it is missing, with its group.
+
+    Raises `UserError` where it belongs to somebody else, with the command that its owner can give.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if is_shared(folder):
+        return
+    status = folder.stat()
+    try:
+        folder.chmod(stat.S_IMODE(status.st_mode) | 0o2770)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be shared with its group ({error.strerror}); "
+            f"{owner_of(status)} can: chmod 2770 {folder}"
+        ) from None
+
+
+def explain_denied(path: Path, need: int = os.R_OK) -> str:
+    """Whose `path` is and how to get at it; empty where this account may use it or owns it.
+
+    `need` is what for, as for `os.access`.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return ""
+    if path.is_dir():
+        need |= os.X_OK
+    if status.st_uid == os.geteuid() or os.access(path, need):
+        return ""
+    me = user_name(os.geteuid())
+    mode = stat.S_IMODE(status.st_mode)
+    return (
+        f"{path} belongs to {owner_of(status)} (mode {mode:03o}); "
+        f"`sudo chown -R {me} {path}` makes it yours"
+    )
+
+
+def owner_of(status: os.stat_result) -> str:
+    """`alice:lab`, or numbers where they have no names."""
+    try:
+        group = grp.getgrgid(status.st_gid).gr_name
+    except KeyError:
+        group = str(status.st_gid)
+    return f"{user_name(status.st_uid)}:{group}"
+
+
+def user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -1,0 +1,142 @@
+"""Runs of another account: unreadable is not damaged, and a group can share a folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from postertui.runs.store import Store
+from postertui.study.files import load_study
+from postertui.system.errors import UserError
+from postertui.system.sharing import is_shared, share_with_group
+from tests.support.poster_data import make_data
+from tests.support.supervisor import CHEAP, ROOT, make_spec, queue
+
+ALICE, BOB, LAB = 54321, 54322, 54300
+
+REACHABLE = ROOT / "tests" / "support" / "reachable.sh"
+
+
+def run_as(
+    user: int, place: Path, *args: str, group: int = LAB, umask: str = "022"
+) -> subprocess.CompletedProcess[str]:
+    """`postertui` in `place`, run by the account `user`."""
+    installed = [path for path in sys.path if path.endswith("-packages")]
+    reachable = [str(place), str(ROOT), sys.prefix, sys.base_prefix, *installed]
+    account = ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups"]
+    program = [sys.executable, "-P", "-m", "postertui", *args]
+    shell = ["sh", "-c", f'umask {umask}; exec "$@"', "sh", *account, *program]
+    result = subprocess.run(
+        ["sh", str(REACHABLE), *reachable, "--", "env", "-C", str(place), *shell],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "POSTERTUI_TRAINER": CHEAP,
+            "HOME": str(place / "home"),
+            "CHEAP_NOTES": "",
+        },
+    )
+    if result.returncode == 125:
+        pytest.skip("mounting is not allowed here")
+    return result
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder that every account may work in, with data and a study that is shared."""
+    if os.geteuid() != 0:
+        pytest.skip("becoming another account needs root")
+    path = tmp_path / "place"
+    path.mkdir()
+    data = make_data(path / "data")
+    (path / "home").mkdir()
+    (path / "lab.toml").write_text('name = "lab"\nshare = "group"\n[base]\nepochs = 3\n')
+    for each in (path, path / "home", data, *data.iterdir(), path / "lab.toml"):
+        each.chmod(0o777)
+    return path
+
+
+def test_unreadable_run_is_not_damaged_and_the_others_go_on(place: Path) -> None:
+    hidden, other = queue(place / "runs", make_spec("Comedy"), make_spec("Drama"))
+    for each in (place / "runs", *(place / "runs").rglob("*")):
+        os.chown(each, ALICE, LAB)
+    (place / "runs").chmod(0o777)
+    (place / "runs" / hidden).chmod(0o700)
+    (place / "runs" / other).chmod(0o777)
+    (place / "runs" / other / "run.json").chmod(0o666)
+    listed = run_as(BOB, place, "runs")
+    [line] = [line for line in listed.stdout.splitlines() if line.startswith("unreadable")]
+    assert hidden in line
+    why = f"runs/{hidden} belongs to 54321:54300 (mode 700)"
+    mend = f"`sudo chown -R 54322 runs/{hidden}` makes it yours"
+    assert f"{why}; {mend}" in listed.stdout
+    examined = run_as(BOB, place, "doctor", "--repair")
+    assert why in examined.stdout
+    assert f"to mend: {mend}" in examined.stdout
+    assert "1 of 2 runs can be read" in examined.stdout
+    assert (place / "runs" / hidden).exists()
+    assert not (place / "runs" / ".damaged").exists()
+    cancelled = run_as(BOB, place, "cancel", "--all")
+    assert "1 another account's (`postertui doctor`)" in cancelled.stderr
+    assert "1 cancelled" in cancelled.stderr
+    assert cancelled.returncode == 1
+
+
+def test_a_group_shares_the_folder_of_a_study_that_says_so(place: Path) -> None:
+    train = ("train", "--study", "lab.toml", "--weights", "random", "--jobs", "1")
+    first = run_as(ALICE, place, *train, "--genre", "Comedy")
+    assert first.returncode == 0, first.stderr
+    second = run_as(BOB, place, *train, "--genre", "Drama")
+    assert second.returncode == 0, second.stderr
+    runs = place / "runs"
+    assert is_shared(runs)
+    store = Store(runs, cache=False)
+    store.refresh()
+    assert {run.state for run in store.runs.values()} == {"done"}
+    owners = {(runs / name).stat().st_uid for name in store.runs}
+    assert owners == {ALICE, BOB}
+    for path in runs.rglob("*"):
+        status = path.stat()
+        assert status.st_gid == LAB, path
+        assert status.st_mode & 0o007 == 0, path
+        assert status.st_mode & 0o060 == 0o060, path
+    # Each may use what the other has made, and no other account may even look.
+    again = run_as(BOB, place, "priority", "3", "genre:comedy")
+    assert again.returncode == 0, again.stderr
+    assert "2 runs: 2 done" in run_as(ALICE, place, "runs").stderr
+    outside = run_as(BOB, place, "runs", group=BOB)
+    assert outside.returncode in (1, 2)
+    assert "shared with the group 54300" in run_as(ALICE, place, "doctor").stdout
+
+
+def test_folder_of_another_account_says_the_command_that_mends_it(place: Path) -> None:
+    queue(place / "runs", make_spec())
+    (place / "runs").chmod(0o755)
+    result = run_as(BOB, place, "pause")
+    assert result.returncode == 1
+    [line] = result.stderr.strip().splitlines()
+    assert line.startswith("postertui: runs/.paused: Permission denied: runs belongs to root:root")
+    assert line.endswith("(mode 755); `sudo chown -R 54322 runs` makes it yours")
+
+
+def test_only_the_owner_can_share(tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    share_with_group(folder)
+    assert is_shared(folder)
+    assert folder.stat().st_mode & 0o7777 == 0o2770
+
+
+def test_share_is_group_or_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text('share = "everyone"\n[base]\nepochs = 1\n')
+    with pytest.raises(UserError, match='"everyone" is not "group"; leave it out'):
+        load_study(path)
+    path.write_text('share = "group"\n[base]\nepochs = 1\n')
+    assert load_study(path).share == "group"

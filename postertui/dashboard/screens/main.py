@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from textual import on
+from textual.timer import Timer
 from textual.widgets import Input
 
 from postertui.dashboard.actions.keymap import Keymap
@@ -29,6 +30,10 @@ from postertui.dashboard.widgets.filter_bar import FilterBar, FilterInput
 from postertui.dashboard.widgets.run_table import RunTable
 from postertui.system.text import to_single_line
 
+#: So many runs are filtered with each letter that is typed; more once there was no letter for a
+#: while, in seconds.
+FILTER_AT_ONCE, FILTER_PAUSE = 1000, 0.12
+
 #: Regions of the registry whose actions this screen handles.
 REGIONS = ("main", "runs", "view", "watch")
 
@@ -41,6 +46,7 @@ class MainScreen(MainLayout):
     def __init__(self, context: Context, controllers: Controllers) -> None:
         super().__init__(context)
         self._controllers = controllers
+        self._filter_timer: Timer | None = None
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -117,8 +123,17 @@ class MainScreen(MainLayout):
 
     @on(FilterBar.Changed)
     def _filter_changed(self, event: FilterBar.Changed) -> None:
+        if self._filter_timer is not None:
+            self._filter_timer.stop()
+        if len(self.model.runs) <= FILTER_AT_ONCE:
+            self._filter_as_typed()
+        else:
+            # Of letters that come faster than runs can be filtered, only the last one counts.
+            self._filter_timer = self.set_timer(FILTER_PAUSE, self._filter_as_typed)
+
+    def _filter_as_typed(self) -> None:
         self.hints.show_hints()
-        self.filter_by(event.text, typing=bool(self.bar.hints()))
+        self.filter_by(self.bar.box.value, typing=bool(self.bar.hints()))
 
     @on(FilterInput.Focused)
     def _filter_focused(self) -> None:

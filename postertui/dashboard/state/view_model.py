@@ -39,6 +39,7 @@ class ViewModel:
     pace: PaceMeter = field(default_factory=PaceMeter)
     loaded: bool = False
     _filter: Filter = field(default_factory=lambda: parse(""))
+    _completions: dict[str, set[str]] | None = None
 
     def update(self, updates: RunUpdates) -> bool:
         """Bring the runs up to date; whether the grid's cells or the table's rows changed.
@@ -47,6 +48,7 @@ class ViewModel:
         """
         structural = not self.loaded or bool(updates.gone & self.runs.keys())
         self.loaded = True
+        self._completions = None
         self.pace.record(self._new_epochs(updates), time.monotonic())
         for name in updates.gone:
             self.runs.pop(name, None)
@@ -82,10 +84,10 @@ class ViewModel:
     def is_shown(self, run: RunView) -> bool:
         if run.name in self.pinned:
             return True
-        for name, values in self.options.without.items():
-            if getattr(run, name) in values:
-                return False
-        return self._filter.matches(run.record)
+        return not self._is_excluded(run) and self._filter.matches(run.record)
+
+    def _is_excluded(self, run: RunView) -> bool:
+        return any(getattr(run, name) in values for name, values in self.options.without.items())
 
     def set_filter(self, text: str, *, typing: bool = False) -> bool:
         """Apply the filter `text`; on a mistake keep the old one, and say so in `filter_error`.
@@ -100,12 +102,18 @@ class ViewModel:
                 return self.set_filter(_without_last_word(text))
             self.filter_error = to_single_line(str(error).removeprefix("filter: "))
             return False
-        if typing and not any(parsed.matches(run.record) for run in self.runs.values()):
+        matching = {name for name, run in self.runs.items() if parsed.matches(run.record)}
+        if typing and not matching:
             return self.set_filter(_without_last_word(text))
         self._filter = parsed
         self.filter_error = ""
         self.set_options(filter=text)
-        self.select()
+        self.shown = {
+            name: run
+            for name, run in self.runs.items()
+            if name in self.pinned or (name in matching and not self._is_excluded(run))
+        }
+        self.rearrange()
         return True
 
     def exclude(self, field: str, values: tuple[str, ...]) -> None:
@@ -153,13 +161,17 @@ class ViewModel:
 
     def completions(self) -> dict[str, set[str]]:
         """The values that occur, by field of the filter language."""
+        if self._completions is None:
+            self._completions = self._collect_completions()
+        return self._completions
+
+    def _collect_completions(self) -> dict[str, set[str]]:
         texts = ("genre", "variant", "name", "family", "state", "study", "regularizer", "device")
-        values: dict[str, set[str]] = {name: set() for name in texts if name in FIELDS}
-        for run in self.runs.values():
-            for name, seen in values.items():
-                value = run.record.get(name)
-                if value:
-                    seen.add(to_single_line(value))
+        values: dict[str, set[str]] = {}
+        for name in texts:
+            if name in FIELDS:
+                found = {run.record.get(name) for run in self.runs.values()}
+                values[name] = {to_single_line(value) for value in found if value}
         values["tag"] = {tag for run in self.runs.values() for tag in run.tags}
         values["dead"] = {"yes", "no"}
         return values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from postertui.cli.analysis_options import (
 )
 from postertui.cli.ensemble import add_ensembles, ensemble_option
 from postertui.cli.formats import Format, format_option, print_sections
+
+if TYPE_CHECKING:
+    from postertui.history.selection import History
 
 
 @click.command("diagnose")
@@ -48,14 +52,31 @@ def leaderboard_command(
     ensembles: tuple[str, ...],
     output: Format,
 ) -> None:
-    """Rank the variants, overall and per genre; a lead within noise is a tie (*)."""
+    """Rank the variants, overall and per genre; a lead within noise is a tie (*).
+
+    Below stands what each variant's models are worth by other scores, and what they cost.
+    """
+    import polars as pl
+
     from postertui.analysis.leaderboard import leaderboard
     from postertui.analysis.tables.leaderboard import leaderboard_sections
+    from postertui.analysis.tables.quality import quality_section
 
     history = add_ensembles(load(source, runs), ensembles)
     chosen = matching(history, query)["run"].unique().to_list()
     board = leaderboard(history.table, chosen_metric(history.table, metric), rule, runs=chosen)
-    print_sections(leaderboard_sections(board, top), output)
+    sections = leaderboard_sections(board, top)
+    table = history.table.filter(pl.col("run").is_in(chosen))
+    print_sections([*sections, quality_section(table, history.records, sizes_of(history))], output)
+
+
+def sizes_of(history: History) -> dict[str, int]:
+    """Bytes of weights and predictions by run; empty where the history is a table's."""
+    from postertui.runs.pruning import kept_bytes
+
+    if history.folder is None:
+        return {}
+    return kept_bytes(history.folder, history.table["run"].unique())
 
 
 @click.command("bars")

@@ -38,6 +38,7 @@ def write_pages(
     from postertui.report.page.files import write_page
     from postertui.report.page.provenance import provenance
     from postertui.report.selection import select_rows
+    from postertui.runs.pruning import kept_bytes
 
     table = with_base_rates(select_rows(history, request).narrowed.table)
     if table.is_empty():
@@ -56,6 +57,10 @@ def write_pages(
         ),
         metric=None if request.options.metric == "fscore" else f"test_{request.options.metric}",
         posters=poster_chapter(history, table),
+        records=history.records,
+        kept_bytes=None
+        if history.folder is None
+        else kept_bytes(history.folder, table["run"].unique()),
     )
     return write_page(page, out, kinds)
 

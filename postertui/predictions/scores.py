@@ -25,12 +25,15 @@ PUBLISHED_THRESHOLD = 0.5
 
 
 class Counts(NamedTuple):
-    """Decisions against labels: how many posters of each of the four kinds."""
+    """Decisions against labels: how many posters of each of the four kinds.
 
-    tp: int
-    fp: int
-    fn: int
-    tn: int
+    Means over seeds need not be whole.
+    """
+
+    tp: float
+    fp: float
+    fn: float
+    tn: float
 
     def __add__(self, other: object) -> Counts:
         """The counts of both together."""
@@ -158,5 +161,5 @@ def micro_f1(counts: list[Counts]) -> float:
     return sum(counts, Counts(0, 0, 0, 0)).fscore
 
 
-def _ratio(part: int, whole: int) -> float:
+def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else math.nan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,18 @@ def prunable_files(run_folder: Path, kinds: Collection[Kind]) -> Iterator[tuple[
     for path in sorted(run_folder.iterdir()):
         if kind_of(path.name) in kinds and path.is_file() and not path.is_symlink():
             yield path, path.stat().st_size
+
+
+def kept_bytes(runs_folder: Path, runs: Iterable[str]) -> dict[str, int]:
+    """Bytes of weights and predictions, by run; runs that cannot be looked at are left out."""
+    sizes = {}
+    for run in runs:
+        try:
+            files = prunable_files(runs_folder / run, ("weights", "predictions"))
+            sizes[run] = sum(size for _, size in files)
+        except OSError:
+            continue
+    return sizes
 
 
 def kind_of(name: str) -> Kind | None:

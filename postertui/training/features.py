@@ -3,6 +3,7 @@
 data/features/<key>/<d>.npy   float32 (n, …), row for row with images-<d>.npy; after the array a
                               checksum of it, unless the file is from before there was one
 data/features/<key>/<d>.lock  flock of the job that computes it; contains its progress
+data/features/<key>/seconds   how many seconds a poster took, measured at the last cohort
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from postertui.data.dataset import Dataset
 from postertui.data.feature_key import feature_key
 from postertui.data.weights import Weights
 from postertui.study import ALL_LAYERS
-from postertui.system.atomic_files import sync
+from postertui.system.atomic_files import sync, write_atomic
 from postertui.system.errors import UserError
 from postertui.training.backend import graph, to_device, to_host
 from postertui.training.vgg16 import frozen_network, load_convolutions
@@ -39,6 +40,7 @@ BATCH = 256
 
 _MAGIC = b"ptuicrc1"
 _CHECKSUM = struct.Struct("<8sI")
+_SECONDS = "seconds"
 
 
 class FeatureCache:
@@ -59,6 +61,14 @@ class FeatureCache:
     def row_shape(self) -> tuple[int, ...]:
         """The shape of one poster's features."""
         return feature_shape(self._dataset.side, self._first)
+
+    @property
+    def seconds_per_poster(self) -> float | None:
+        """How long a poster took when its features were computed; None where that is unknown."""
+        try:
+            return float((self.folder / _SECONDS).read_text())
+        except (OSError, ValueError):
+            return None
 
     def load(self, cohorts: tuple[int, ...], notify: ReportProgress) -> list[NDArray[np.float32]]:
         """The cohorts' features, memory-mapped; missing ones are computed first.
@@ -121,6 +131,7 @@ class FeatureCache:
         temporary = path.with_name(f".{cohort}.npy.{os.getpid()}")
         if self._extractor is None:
             self._extractor = feature_extractor(self._dataset.side, self._first, self._weights)
+        began = time.perf_counter()
         try:
             features = np.lib.format.open_memmap(
                 temporary, mode="w+", dtype=np.float32, shape=(total, *self.row_shape)
@@ -136,6 +147,9 @@ class FeatureCache:
             sync(temporary)
             temporary.replace(path)
             self._checked.add(cohort)
+            if total:
+                seconds = (time.perf_counter() - began) / total
+                write_atomic(self.folder / _SECONDS, f"{seconds:.6g}".encode(), private=False)
         except OSError as error:
             raise UserError(f"{path}: cannot be written: {error.strerror}", exit_code=1) from None
         finally:

@@ -22,7 +22,8 @@ class Inputs(NamedTuple):
     """Rows of training, validation and test cohorts, each concatenated; on the device if they fit.
 
     `first` is VGG16's first layer that they have not passed through; `validation` is None without
-    validation cohorts.
+    validation cohorts. `seconds_per_poster` is what the layers before `first` took for each, None
+    where that was not measured.
     """
 
     dataset: Dataset
@@ -30,6 +31,7 @@ class Inputs(NamedTuple):
     train: Rows
     validation: Rows | None
     test: Rows
+    seconds_per_poster: float | None
 
 
 class InputStore:
@@ -59,7 +61,8 @@ class InputStore:
                 to_device(rows.whole()) if rows is not None and fits else rows for rows in host
             )
             self._cached[key] = train, validation, test
-        return Inputs(dataset, first, *self._cached[key])
+        seconds = 0.0 if first == 1 else self._cache(dataset, spec, first).seconds_per_poster
+        return Inputs(dataset, first, *self._cached[key], seconds)
 
     def _dataset(self, spec: RunSpec) -> Dataset:
         if spec.data_fingerprint not in self._datasets:
@@ -77,5 +80,7 @@ class InputStore:
         """The memory-mapped inputs of each of the run's cohorts."""
         if first == 1:
             return [dataset.images(d) for d in spec.all_cohorts]
-        cache = FeatureCache(dataset, spec.weights, first, self._root)
-        return list(cache.load(spec.all_cohorts, notify))
+        return list(self._cache(dataset, spec, first).load(spec.all_cohorts, notify))
+
+    def _cache(self, dataset: Dataset, spec: RunSpec, first: int) -> FeatureCache:
+        return FeatureCache(dataset, spec.weights, first, self._root)

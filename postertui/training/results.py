@@ -34,6 +34,9 @@ class RunResults:
     ----------
     weight_names
         Names of the trained weights, in order.
+    seconds_per_poster
+        From pixels to probability, without reading the file; None where the frozen layers' time was
+        not measured.
     last, best
         The weights after the last epoch, and after the one with the lowest monitored loss where
         the variant selects epochs.
@@ -42,6 +45,7 @@ class RunResults:
     spec: RunSpec
     dataset: Dataset
     weight_names: tuple[str, ...]
+    seconds_per_poster: float | None
     last: FinishedWeights
     best: FinishedWeights | None
 
@@ -60,15 +64,19 @@ class RunResults:
     def write(self, run_folder: Path) -> dict[str, Any]:
         """Write predictions and weights; the fields of the run's `end` event.
 
+        They are `weights` where those are kept, and `predict_seconds` for 1,000 posters.
         Raises `OSError`. A file is complete or not there.
         """
         write_predictions(run_folder, self._predictions())
         final = self.best if self.best is not None and self.spec.variant.restore_best else self.last
+        fields: dict[str, Any] = {}
+        if self.seconds_per_poster is not None:
+            fields["predict_seconds"] = 1000 * self.seconds_per_poster
         if not self._keeps(final.weights):
-            return {}
+            return fields
         arrays = dict(zip(self.weight_names, final.weights, strict=True))
         info = write_weights(run_folder, self.spec.digest, final.epoch, arrays)
-        return {"weights": msgspec.to_builtins(info)}
+        return fields | {"weights": msgspec.to_builtins(info)}
 
     def _keeps(self, weights: list[NDArray[np.floating]]) -> bool:
         match self.spec.keep_weights:

@@ -164,11 +164,17 @@ class Trainer:
                 yield EpochResult(epoch, metrics, save)
                 continue
             best_epoch = rate_state.best_epoch
+            began = time.perf_counter()
+            last = self._finished_weights(passes, epoch, state.weights, held_out)
+            seconds = (time.perf_counter() - began) / max(len(last.probabilities), 1)
+            if inputs.seconds_per_poster is not None:
+                seconds += inputs.seconds_per_poster
             results = RunResults(
                 spec,
                 inputs.dataset,
                 network.weight_names,
-                last=self._finished_weights(passes, epoch, state.weights, held_out),
+                seconds_per_poster=None if inputs.seconds_per_poster is None else seconds,
+                last=last,
                 best=self._finished_weights(passes, best_epoch, best_weights, held_out)
                 if best_weights
                 else None,

@@ -29,6 +29,7 @@ def test_every_part_is_there(tmp_path: Path) -> None:
     assert [c.key for c in page.chapters] == [
         "compare",
         "leaderboard",
+        "quality",
         "bars",
         "ensemble",
         "diagnosis",

@@ -23,8 +23,10 @@ from postertui.analysis.tables.comparison import comparison_sections
 from postertui.analysis.tables.diagnosis import diagnosis_section, kinds_section, undefined_section
 from postertui.analysis.tables.ensemble import ensemble_sections
 from postertui.analysis.tables.leaderboard import leaderboard_sections
+from postertui.analysis.tables.quality import quality_section
 from postertui.analysis.tables.section import Section
 from postertui.analysis.values import check_metric, default_metric, rule_line
+from postertui.filters import Record
 from postertui.report.page.posters import Gallery
 from postertui.report.page.settings import settings_sections
 from postertui.study import Variant
@@ -86,6 +88,8 @@ def build_page(
     metric: str | None = None,
     rule: str | int = "last",
     posters: Chapter | None = None,
+    records: Mapping[str, Record] | None = None,
+    kept_bytes: Mapping[str, int] | None = None,
 ) -> Page:
     """The page of a history table with base rates (`postertui.history.schema.with_base_rates`).
 
@@ -104,6 +108,8 @@ def build_page(
         _compare_chapter(table, reference, metric, rule, summary),
         Chapter("leaderboard", "Leaderboard", *_split(leaderboard_sections(board))),
     ]
+    quality = quality_section(table, records, kept_bytes)
+    chapters.append(Chapter("quality", "Quality and cost", [quality]))
     if metric.startswith("test_fscore"):
         summary.append(baselines_line(table, metric, reference, rule))
         chapters.append(

@@ -150,6 +150,7 @@ class Run:
             "device": start.get("device"),
             "host": start.get("host"),
             "tag": self.note.tags,
+            "predict_seconds": (self.end or {}).get("predict_seconds"),
         }
 
     def apply(self, event: Event) -> None:

@@ -62,6 +62,7 @@ def test_features_are_the_frozen_networks_outputs_row_for_row(
     assert sorted(p.name for p in cache.folder.iterdir() if p.suffix != ".lock") == [
         "0.npy",
         "2.npy",
+        "seconds",
     ]
 
 

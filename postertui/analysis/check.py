@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from postertui.analysis.contrasts import SeedKey, runs_by_setting, seed_ratio
+from postertui.analysis.contrasts import SeedKey, runs_by_setting
 from postertui.analysis.noise import (
     MIN_NOISE_DF,
     Noise,
@@ -338,9 +338,9 @@ def _variant_row(pairs: Sequence[_Pair], *, shared_seeds: bool) -> dict[str, Any
     if (terms[:, 1] > 0).all():
         variance = float(terms[:, 0].sum()) / len(pairs) ** 2
         df = welch_df(terms[:, 0], terms[:, 1])
-        ratio = _shared_seed_ratio(pairs) if shared_seeds else None
-        if ratio is not None:
-            variance, df = variance * ratio[0], ratio[1]
+        by_seed = _error_by_seed(pairs) if shared_seeds else None
+        if by_seed is not None:
+            variance, df = by_seed
     cells = [_setting_row(pair) for pair in pairs]
     return _blank_row(pairs[0].name, ALL) | {
         "runs": sum(len(pair.now) for pair in pairs),
@@ -353,16 +353,28 @@ def _variant_row(pairs: Sequence[_Pair], *, shared_seeds: bool) -> dict[str, Any
     }
 
 
-def _shared_seed_ratio(pairs: Sequence[_Pair]) -> tuple[float, float] | None:
-    """`seed_ratio` of a variant's settings, of both sides together where seeds do not match."""
-    if all(pair.is_paired for pair in pairs):
-        return seed_ratio([pair.differences for pair in pairs])
-    sides = [seed_ratio([pair.now for pair in pairs]), seed_ratio([pair.then for pair in pairs])]
-    known = [ratio for ratio in sides if ratio is not None]
-    if not known:
+def _error_by_seed(pairs: Sequence[_Pair]) -> tuple[float, float] | None:
+    """The variance of a variant's mean difference from means over genres, seed by seed.
+
+    With its degrees of freedom; None where genres do not have the same seeds, or one each.
+    Student's t holds then, however seeds move all genres together.
+    """
+    samples = (
+        [[pair.differences for pair in pairs]]
+        if all(pair.is_paired for pair in pairs)
+        else [[pair.now for pair in pairs], [pair.then for pair in pairs]]
+    )
+    means = []
+    for sample in samples:
+        seeds = set(sample[0])
+        if any(set(genre) != seeds for genre in sample):
+            return None
+        means.append(np.array([np.mean([g[seed] for g in sample]) for seed in sorted(seeds)]))
+    df = sum(len(side) - 1 for side in means)
+    if df == 0:
         return None
-    df = sum(df for _, df in known)
-    return sum(ratio * own_df for ratio, own_df in known) / df, df
+    ss = sum(float(((side - side.mean()) ** 2).sum()) for side in means)
+    return ss / df * sum(1 / len(side) for side in means), float(df)
 
 
 def _add_verdicts(rows: Sequence[dict[str, Any]], margin: float | None, sign: float) -> None:

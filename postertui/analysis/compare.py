@@ -2,7 +2,7 @@
 
 The unit. A test F of one genre is one number from one training on one cohort. A difference is one
 of means over all seeds of both sides (`postertui.analysis.contrasts`); a variant's difference is
-the mean over genres. Four questions can be asked of it:
+the mean over genres. Five questions can be asked of it:
 
 - over `runs`: would these genres come out the same if everything were trained again? The genres
   are taken as given, the spread between runs of one setting is the error, and Student's t has its
@@ -10,6 +10,11 @@ the mean over genres. Four questions can be asked of it:
 - over `posters`: would these trained models compare the same on other posters? The error is that
   of a paired bootstrap over the test cohort's posters (`postertui.analysis.posters`);
 - over `both`: trained again and on other posters. The two errors are independent, and add up;
+- over `rotations`: would models trained and tested on other posters compare the same? Each rotation
+  of the cohorts is one answer; since their training sets may overlap, the variance of the mean is
+  that of C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine Learning 52,
+  2003: (1/J + test posters / training posters) times the variance over J rotations. The default
+  where there are three rotations or more;
 - over `genres`: would other genres come out the same? The genres are the sample: Student's paired
   t over five genres or more, as for classifiers over data sets in J. Demšar, "Statistical
   comparisons of classifiers over multiple data sets", JMLR 7, 2006. His choice of Wilcoxon's test
@@ -36,6 +41,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
+from postertui.analysis.cohorts import cohort_facts
 from postertui.analysis.contrasts import (
     CellContrast,
     RowContrast,
@@ -66,10 +72,18 @@ from postertui.system.errors import UserError
 
 __all__ = ["CELL_SCHEMA", "ENOUGH_GENRES", "ROW_SCHEMA", "Comparison", "compare"]
 
-Over = Literal["auto", "runs", "posters", "both", "genres"]
+Over = Literal["auto", "runs", "posters", "both", "rotations", "genres"]
+
+#: From this many rotations on, they can be a sample.
+ENOUGH_ROTATIONS = 3
 
 #: What an interval rests on, by what was asked.
-UNITS = {"runs": "runs", "posters": "posters", "both": "runs and posters"}
+UNITS = {
+    "runs": "runs",
+    "posters": "posters",
+    "both": "runs and posters",
+    "rotations": "rotations",
+}
 
 #: From this many genres on, the genres can be a sample.
 ENOUGH_GENRES = 5
@@ -181,6 +195,7 @@ def compare(
         sign=sign,
         shared_seeds=genres_share_seeds(table),
         posters=posters,
+        test_share=posters_tested_per_trained(table),
     )
     rows = rows.with_columns(
         note=pl.struct("name", "reference").map_elements(
@@ -210,6 +225,7 @@ def compare_values(
     sign: float = 1.0,
     shared_seeds: bool = True,
     posters: PosterErrors | None = None,
+    test_share: float = 1.0,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The comparison of one number per run (`run_values`): its rows and cells, best first.
 
@@ -225,13 +241,19 @@ def compare_values(
         Whether runs of one seed and different genres may share random numbers.
     posters
         The posters' errors, for `over` `posters` and `both`.
+    test_share
+        Test posters by training posters, for `over` `rotations`.
     """
     if over == "auto":
-        over = "runs" if noise.is_known else "genres"
+        over = default_over(values, noise)
     contrasts = contrast_rows(values, chosen, noise)
     cells = with_verdicts(
         pl.DataFrame(
-            [_cell_record(row, cell, over, posters) for row in contrasts for cell in row.cells],
+            [
+                _cell_record(row, cell, over, posters, test_share)
+                for row in contrasts
+                for cell in row.cells
+            ],
             schema={k: v for k, v in CELL_SCHEMA.items() if k not in ("p_adjusted", "verdict")},
         ),
         correction,
@@ -255,7 +277,11 @@ def compare_values(
                 "genres": len(row.cells),
                 "pairs": sum(cell.pairs for cell in row.cells),
                 **_mean_difference(
-                    row, over, row_error(row, runs, noise, shared_seeds=shared_seeds), posters
+                    row,
+                    over,
+                    row_error(row, runs, noise, shared_seeds=shared_seeds),
+                    posters,
+                    test_share,
                 ),
                 **{v: own.count(v) for v in ("better", "worse", "undecided")},
                 **{s: states.get((row.name, s), 0) for s in ("dead", "undefined", "short")},
@@ -267,6 +293,20 @@ def compare_values(
     return rows.sort(order, descending=True, nulls_last=True, maintain_order=True), cells
 
 
+def posters_tested_per_trained(table: pl.DataFrame) -> float:
+    """Test posters by training posters, from counts, else from the number of cohorts; 1 unknown."""
+    facts = cohort_facts(table).drop_nulls(["train_posters", "test_posters"])
+    if facts.height:
+        return float(facts["test_posters"].sum()) / float(facts["train_posters"].sum())
+    if not {"train_cohorts", "test_cohorts"} <= set(table.columns):
+        return 1.0
+    digits = table.select(
+        test=pl.col("test_cohorts").str.len_chars().mean(),
+        train=pl.col("train_cohorts").str.len_chars().mean(),
+    ).row(0)
+    return digits[0] / digits[1] if digits[0] and digits[1] else 1.0
+
+
 def _equal_note(name: str, reference: str, equal: Mapping[str, str]) -> str:
     if equal.get(name) != equal.get(reference):
         return ""
@@ -274,12 +314,18 @@ def _equal_note(name: str, reference: str, equal: Mapping[str, str]) -> str:
 
 
 def _cell_record(
-    row: RowContrast, cell: CellContrast, over: Over, posters: PosterErrors | None
+    row: RowContrast,
+    cell: CellContrast,
+    over: Over,
+    posters: PosterErrors | None,
+    test_share: float,
 ) -> dict[str, Any]:
     of_posters = math.nan
     if posters is not None:
         of_posters = posters.cell(row.name, row.reference, cell.genre)
     error = combine_errors(over, (math.sqrt(cell.variance), _usable_df(cell)), of_posters)
+    if over == "rotations":
+        error = rotation_error([cell], test_share)
     return {
         "name": row.name,
         "reference": row.reference,
@@ -290,6 +336,32 @@ def _cell_record(
         "difference": cell.difference,
         **interval_and_p(cell.difference, *error),
     }
+
+
+def default_over(values: pl.DataFrame, noise: Noise) -> Over:
+    """The question that a table answers best."""
+    if "fold" in values.columns and values["fold"].n_unique() >= ENOUGH_ROTATIONS:
+        return "rotations"
+    return "runs" if noise.is_known else "genres"
+
+
+def rotation_error(cells: Sequence[CellContrast], test_share: float) -> tuple[float, float]:
+    """The error of a mean difference over rotations and its degrees of freedom (Nadeau, Bengio).
+
+    0 degrees where the two sides do not have the same runs, or there are fewer than
+    `ENOUGH_ROTATIONS`.
+    """
+    by_fold: dict[str, list[float]] = {}
+    for cell in cells:
+        if cell.differences is None:
+            return math.nan, 0.0
+        for (_, fold, _), difference in cell.differences.items():
+            by_fold.setdefault(fold, []).append(difference)
+    means = [float(np.mean(own)) for own in by_fold.values()]
+    if len(means) < ENOUGH_ROTATIONS:
+        return math.nan, 0.0
+    variance = float(np.var(means, ddof=1))
+    return math.sqrt((1 / len(means) + test_share) * variance), len(means) - 1.0
 
 
 def combine_errors(
@@ -324,6 +396,7 @@ def _mean_difference(
     over: Over,
     of_runs: tuple[float, float],
     posters: PosterErrors | None,
+    test_share: float,
 ) -> dict[str, Any]:
     """The mean over genres with its interval, and the unit that it rests on."""
     d = [cell.difference for cell in row.cells]
@@ -335,6 +408,8 @@ def _mean_difference(
             return result | interval_and_p(row.difference, math.nan, 0)
         se = float(np.std(d, ddof=1)) / math.sqrt(len(d))
         return result | {"unit": "genres"} | interval_and_p(row.difference, se, len(d) - 1)
+    if over == "rotations":
+        of_runs = rotation_error(row.cells, test_share)
     of_posters = math.nan
     if posters is not None:
         of_posters = posters.row(row.name, row.reference, [cell.genre for cell in row.cells])
@@ -350,6 +425,11 @@ def _unit_notes(rows: pl.DataFrame) -> list[str]:
         notes.append(
             "Intervals: 95 %, from the noise between runs; they hold for these genres and this "
             "test cohort."
+        )
+    if "rotations" in units:
+        notes.append(
+            "Intervals: 95 %, over rotations of the cohorts, corrected for overlapping training "
+            "sets (Nadeau and Bengio); they hold for these genres and other posters."
         )
     if "posters" in units:
         notes.append(

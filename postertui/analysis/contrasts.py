@@ -18,8 +18,9 @@ from postertui.analysis.noise import Noise, replicable
 from postertui.analysis.statistics import Floats, welch_df
 from postertui.analysis.variances import moderate_table
 
-#: A run of a setting: its seed, and its number among the runs of that seed.
-SeedKey = tuple[int, int]
+#: A run of a setting: its seed, its fold (the cohorts that trained and tested), and its number
+#: among the runs of both.
+SeedKey = tuple[int, str, int]
 SettingRuns = Mapping[tuple[str, str], Mapping[SeedKey, float]]
 
 #: The correlation of squared differences from one and the same reference.
@@ -74,10 +75,9 @@ def runs_by_setting(values: pl.DataFrame) -> dict[tuple[str, str], dict[SeedKey,
     """The values of `run_values` that are defined, by (name, genre) and seed."""
     settings: dict[tuple[str, str], dict[SeedKey, float]] = {}
     ok = values.filter(pl.col("state") == "ok")
-    for name, genre, seed, replicate, value in ok.select(
-        "name", "genre", "seed", "replicate", "value"
-    ).iter_rows():
-        settings.setdefault((name, genre), {})[seed, replicate] = value
+    columns = ("name", "genre", "seed", "fold", "replicate", "value")
+    for name, genre, seed, fold, replicate, value in ok.select(columns).iter_rows():
+        settings.setdefault((name, genre), {})[seed, fold, replicate] = value
     return settings
 
 

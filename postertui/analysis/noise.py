@@ -171,8 +171,17 @@ def replicable(values: pl.DataFrame) -> pl.DataFrame:
 def sample_variances(
     values: pl.DataFrame, names: tuple[str, ...], genres: tuple[str, ...]
 ) -> tuple[Floats, Floats]:
-    """Variances of the runs of each setting and their degrees of freedom, (variants, genres)."""
-    groups = values.group_by("name", "genre").agg(variance=pl.var("value"), df=pl.len() - 1.0)
+    """Variances of the runs of each setting and their degrees of freedom, (variants, genres).
+
+    Around the means of their folds: that posters of other cohorts are harder is no noise of runs.
+    """
+    folds = values.group_by("name", "genre", "fold").agg(
+        ss=((pl.col("value") - pl.col("value").mean()) ** 2).sum(), df=pl.len() - 1.0
+    )
+    groups = folds.group_by("name", "genre").agg(pl.sum("ss", "df"))
+    groups = groups.with_columns(variance=pl.col("ss") / pl.col("df")).select(
+        "name", "genre", "variance", "df"
+    )
     variances = np.zeros((len(names), len(genres)))
     dfs = np.zeros_like(variances)
     rows = {name: i for i, name in enumerate(names)}

@@ -63,15 +63,20 @@ def genres_share_seeds(table: pl.DataFrame) -> bool:
 
 
 def with_keys(table: pl.DataFrame) -> pl.DataFrame:
-    """`table` sorted by run and epoch, with `seed` filled and `replicate` counting equal seeds.
+    """`table` sorted by run and epoch, with `seed` filled, `fold` and `replicate`.
+
+    `fold` says which cohorts trained and tested; `replicate` counts runs of one seed and fold.
 
     Two histories of one setting and seed (a repeated run of 2017) are two runs: `replicate` tells
     them apart, 0 for the first.
     """
     table = table.with_columns(pl.col("seed").fill_null(0))
-    runs = table.select(KEYS).unique(maintain_order=True).sort(KEYS)
+    cohorts = [c for c in ("train_cohorts", "test_cohorts") if c in table.columns]
+    fold = pl.concat_str(pl.col(c).fill_null("") for c in cohorts) if cohorts else pl.lit("")
+    table = table.with_columns(fold=fold)
+    runs = table.select(*KEYS, "fold").unique("run", maintain_order=True).sort(KEYS)
     runs = runs.with_columns(
-        replicate=pl.int_range(pl.len()).over("name", "genre", "seed").cast(pl.Int64)
+        replicate=pl.int_range(pl.len()).over("name", "genre", "seed", "fold").cast(pl.Int64)
     )
     return table.join(runs.select("run", "replicate"), on="run", how="left").sort("run", "epoch")
 
@@ -104,7 +109,7 @@ def check_metric(table: pl.DataFrame, metric: str) -> None:
 
 
 def run_values(table: pl.DataFrame, metric: str, rule: str | int = "last") -> pl.DataFrame:
-    """One row per run: `name genre seed replicate run epoch value state collapsed`.
+    """One row per run: `name genre seed fold replicate run epoch value state collapsed`.
 
     Parameters
     ----------
@@ -176,7 +181,7 @@ def run_values(table: pl.DataFrame, metric: str, rule: str | int = "last") -> pl
     ).sort("name", "genre", "seed", "replicate")
 
 
-_RUN_KEYS = ("name", "genre", "seed", "replicate", "run")
+_RUN_KEYS = ("name", "genre", "seed", "fold", "replicate", "run")
 
 
 def _chosen_by(table: pl.DataFrame, metric: str) -> pl.Expr:
@@ -257,7 +262,12 @@ def repetition_notes(table: pl.DataFrame) -> list[str]:
         )
         table = table.filter(~pl.col("run").is_in(copies["run"].to_list()))
     several = (
-        table.group_by("genre", "name", "seed")
+        table.group_by(
+            "genre",
+            "name",
+            "seed",
+            *(c for c in ("train_cohorts", "test_cohorts") if c in table.columns),
+        )
         .agg(pl.col("run").n_unique().alias("runs"))
         .filter(pl.col("runs") > 1)
         .sort("genre", "name", "seed")

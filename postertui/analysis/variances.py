@@ -18,6 +18,8 @@ from postertui.analysis.statistics import Floats, residual_prior_df, squeeze_var
 #: A variance of zero counts as this share of the median, since its logarithm is needed.
 _SMALLEST = 1e-5
 _ITERATIONS = 100
+#: The share of a prior's degrees of freedom that counts where no scatter around it was seen.
+_TRUSTED = 0.6
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def moderate_table(own: Floats, own_df: Floats, row_correlation: float = 0.0) ->
     known = np.minimum(known, max(settings, 0.0) + own_df)
     if math.isinf(residual):
         # The two factors explain it all, and the setting's own sample is part of their fit.
-        prior_df = np.maximum(known - own_df, 0.0)
+        # That it does is itself an estimate, which costs a part of it.
+        prior_df = _TRUSTED * np.maximum(known - own_df, 0.0)
     else:
         prior_df = 1 / (1 / max(residual, 1e-9) + 1 / np.maximum(known, 1e-9))
     return VarianceTable(own, own_df, prior, prior_df)

@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--over",
-    type=click.Choice(["auto", "runs", "posters", "both", "genres"]),
+    type=click.Choice(["auto", "runs", "posters", "both", "rotations", "genres"]),
     default="auto",
     show_default=True,
     help="What the intervals are about: these genres trained again (runs), these models on other "
-    "posters (posters), both, or other genres (genres). auto takes runs where the noise between "
-    "runs is known.",
+    "posters (posters), both, other cohorts (rotations), or other genres (genres). auto takes "
+    "rotations where there are three, else runs where the noise between runs is known.",
 )
 @ensemble_option
 @click.option("--by-genre", is_flag=True, help="Show every genre of every variant.")

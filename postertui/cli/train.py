@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 @click.option("--genre", "genres", multiple=True, help="A genre or a glob; kept however rare.")
 @click.option("--all-genres", is_flag=True, help="Keep genres too rare to model.")
 @click.option("--seeds", type=click.IntRange(1, 1000), help="How many seeds: 0, 1, 2 and so on.")
+@click.option(
+    "--rotations",
+    type=click.IntRange(1, 10),
+    help="Train all again with the cohorts' roles moved on, so many times in all.",
+)
 @click.option("--epochs", type=click.IntRange(1, 10_000), help="Instead of the variants' own.")
 @click.option(
     "--jobs",
@@ -80,6 +85,7 @@ def train_command(
     genres: tuple[str, ...],
     all_genres: bool,
     seeds: int | None,
+    rotations: int | None,
     epochs: int | None,
     jobs: int | None,
     weights: str,
@@ -131,6 +137,7 @@ def train_command(
         variants=variants,
         genres=genres,
         seeds=seeds,
+        rotations=rotations,
         epochs=epochs,
         train_cohorts=train_cohorts,
         test_cohorts=test_cohorts,

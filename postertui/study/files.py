@@ -37,6 +37,7 @@ _STUDY_KEYS = (
     "val_cohorts",
     "seeds",
     "random_key",
+    "rotations",
     "mode",
     "rarity",
     "gpu",
@@ -119,6 +120,11 @@ class _Reader:
         seeds = document.get("seeds", 1)
         if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
             raise self._error(("seeds",), f"{as_toml(seeds)} is not a whole number of at least 1")
+        rotations = document.get("rotations", 1)
+        if type(rotations) is not int or not 1 <= rotations <= 10:
+            raise self._error(
+                ("rotations",), f"{as_toml(rotations)} is not a whole number from 1 to 10"
+            )
         name = document.get("name", Path(self._source).stem)
         if not isinstance(name, str) or not VARIANT_NAME.fullmatch(name):
             raise self._error(
@@ -150,6 +156,7 @@ class _Reader:
             val_cohorts=validation,
             seeds=seeds,
             random_key=random_key,
+            rotations=rotations,
             mode=mode,
             rarity=float(rarity),
             gpu=self._gpu(document),

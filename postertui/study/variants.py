@@ -179,6 +179,8 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         The validation cohorts; those that the data lacks are left out.
     seeds
         How many: 0, 1, 2 and so on.
+    rotations
+        How often each run is trained with the cohorts' roles moved on by one; 1 as given only.
     random_key
         What new runs derive their random numbers from. With `seed-genre`, genres are independent
         of each other; with `seed`, all genres of a seed share initial weights and shuffles.
@@ -202,6 +204,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     test_cohorts: tuple[int, ...] = (2,)
     val_cohorts: tuple[int, ...] = ()
     seeds: int = 1
+    rotations: int = 1
     random_key: RandomKey = "seed-genre"
     mode: Mode = "sound"
     rarity: float = DEFAULT_RARITY

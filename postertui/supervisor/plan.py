@@ -6,6 +6,7 @@ import difflib
 import fnmatch
 import importlib.metadata
 import importlib.util
+import itertools
 import os
 import platform
 import time
@@ -67,6 +68,7 @@ def plan(
     test_cohorts: Sequence[int] | None = None,
     val_cohorts: Sequence[int] | None = None,
     keep_weights: KeepWeights | None = None,
+    rotations: int | None = None,
     mode: Mode | None = None,
     all_genres: bool = False,
     now: float | None = None,
@@ -76,7 +78,9 @@ def plan(
     `variants` are names or globs of the study's, or variants themselves; none means all.
     `genres` are names or globs; a genre that is named is kept however rare. `states` are the runs
     that there are. In the plan, `open` runs are queued, running or interrupted, and `ended` ones
-    failed or cancelled. Raises `UserError` for a variant, genre or cohort that is not there.
+    failed or cancelled. With `rotations`, the same runs are asked for again with the cohorts' roles
+    moved on by one cohort each time (see `rotate_cohorts`). Raises `UserError` for a variant, genre
+    or cohort that is not there.
     """
     train = tuple(study.train_cohorts if train_cohorts is None else train_cohorts)
     test = tuple(study.test_cohorts if test_cohorts is None else test_cohorts)
@@ -86,45 +90,77 @@ def plan(
     if epochs is not None:
         chosen = [msgspec.structs.replace(v, epochs=epochs) for v in chosen]
     kept, rare = _chosen_genres(study, dataset, genres, train, all_genres)
-    cohorts = (train, test, validation)
-    rates = {g: [dataset.base_rate(g, group) for group in cohorts] for g in kept}
+    count = study.rotations if rotations is None else rotations
+    folds = rotate_cohorts((train, test, validation), sorted(dataset.cohorts), count)
+    rates = {
+        (genre, fold): [dataset.base_rate(genre, group) for group in cohorts]
+        for genre in kept
+        for fold, cohorts in enumerate(folds)
+    }
     versions = current_versions()
     created = time.time() if now is None else now
     specs: dict[str, RunSpec] = {}
-    for genre in kept:
-        for variant in chosen:
-            for seed in range(study.seeds if seeds is None else seeds):
-                spec = RunSpec(
-                    variant=variant,
-                    genre=genre,
-                    seed=seed,
-                    study=study.name,
-                    data=str(dataset.path.resolve()),
-                    data_fingerprint=dataset.fingerprint,
-                    weights=weights,
-                    train_cohorts=train,
-                    test_cohorts=test,
-                    val_cohorts=validation,
-                    train_base_rate=rates[genre][0],
-                    test_base_rate=rates[genre][1],
-                    val_base_rate=rates[genre][2] if validation else None,
-                    mode=mode or study.mode,
-                    random_key=study.random_key,
-                    # Distinct times, so that the queue keeps the order of the study.
-                    created=created + len(specs) * 1e-6,
-                    versions=versions,
-                    keep_weights=keep_weights or study.keep_weights,
-                )
-                # A run of before the genre was part of its random numbers is not trained anew.
-                earlier = msgspec.structs.replace(spec, random_key="seed")
-                if earlier.run in states:
-                    spec = earlier
-                specs.setdefault(spec.run, spec)
+    grid = itertools.product(
+        kept, chosen, range(study.seeds if seeds is None else seeds), enumerate(folds)
+    )
+    for genre, variant, seed, (fold, cohorts) in grid:
+        spec = RunSpec(
+            variant=variant,
+            genre=genre,
+            seed=seed,
+            study=study.name,
+            data=str(dataset.path.resolve()),
+            data_fingerprint=dataset.fingerprint,
+            weights=weights,
+            train_cohorts=cohorts[0],
+            test_cohorts=cohorts[1],
+            val_cohorts=cohorts[2],
+            train_base_rate=rates[genre, fold][0],
+            test_base_rate=rates[genre, fold][1],
+            val_base_rate=rates[genre, fold][2] if cohorts[2] else None,
+            mode=mode or study.mode,
+            random_key=study.random_key,
+            # Distinct times, so that the queue keeps the order of the study.
+            created=created + len(specs) * 1e-6,
+            versions=versions,
+            keep_weights=keep_weights or study.keep_weights,
+        )
+        # A run of before the genre was part of its random numbers is not trained anew.
+        earlier = msgspec.structs.replace(spec, random_key="seed")
+        if earlier.run in states:
+            spec = earlier
+        specs.setdefault(spec.run, spec)
     groups: dict[str, list[RunSpec]] = {"missing": [], "open": [], "done": [], "ended": []}
     for run, spec in specs.items():
         groups[_group(states.get(run))].append(spec)
     sorted_groups = {name: tuple(group) for name, group in groups.items()}
     return TrainingPlan(specs=tuple(specs.values()), rare=rare, notes=notes, **sorted_groups)
+
+
+def rotate_cohorts(
+    roles: Sequence[tuple[int, ...]], cohorts: Sequence[int], rotations: int
+) -> list[tuple[tuple[int, ...], ...]]:
+    """The cohorts of each role in each rotation, the first as given.
+
+    Each rotation moves every role on to the next of the data's `cohorts`, after the last the
+    first: train 0, validate 1, test 2 becomes train 1, validate 2, test 3. Raises `UserError` for
+    more rotations than there are cohorts.
+    """
+    if rotations > len(cohorts):
+        raise UserError(
+            f"{rotations} rotations of {len(cohorts)} cohorts: there are no more than cohorts "
+            "(--rotations)"
+        )
+    place = {cohort: i for i, cohort in enumerate(cohorts)}
+    return [
+        tuple(
+            tuple(sorted(cohorts[(place[digit] + step) % len(cohorts)] for digit in role))
+            if step
+            else role
+            for role in roles
+        )
+        for step in range(rotations)
+    ]
 
 
 def queue(folder: Path, specs: Iterable[RunSpec]) -> int:

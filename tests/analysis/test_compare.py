@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from postertui.analysis.compare import ENOUGH_GENRES, compare
+from postertui.analysis.compare import ENOUGH_GENRES, compare, posters_tested_per_trained
 from postertui.system.errors import UserError
 from tests.support.analysis_tables import (
     history,
@@ -310,3 +310,51 @@ def test_the_published_noise_of_base_and_its_double_is_eight_thousandths() -> No
     assert d.std(ddof=1) / math.sqrt(2) == pytest.approx(0.0075, abs=0.0005)
     only = compare(table.filter(pl.col("name").is_in(["base", "reduce-lr"])), metric="test_fscore")
     assert only.noise.sd == pytest.approx(math.sqrt((d**2).mean() / 2))
+
+
+def rotated(lift: float, rotations: int = 5, seeds: int = 2) -> pl.DataFrame:
+    """Base and `other` on rotated cohorts: each is harder or easier for both."""
+    rng = np.random.default_rng(11)
+    parts = []
+    for fold in range(rotations):
+        level = rng.normal(0.3, 0.05)
+        runs = [
+            (name, genre, seed, level + lift * (name == "other") + rng.normal(0, 0.01))
+            for name in ("base", "other")
+            for genre in GENRES[:3]
+            for seed in range(seeds)
+        ]
+        parts.append(
+            soft_runs(runs).with_columns(
+                run=pl.col("run") + f"--{fold}",
+                train_cohorts=pl.lit(str(fold)),
+                test_cohorts=pl.lit(str(fold + 1)),
+            )
+        )
+    return stack(*parts)
+
+
+def test_rotations_are_a_sample_of_other_posters_with_nadeau_and_bengios_correction() -> None:
+    table = rotated(0.02)
+    result = compare(table, metric=METRIC)
+    row = result.rows.row(0, named=True)
+    wide = table.filter(pl.col("epoch") == 5).pivot(
+        on="name", index=["genre", "seed", "test_cohorts"], values=METRIC
+    )
+    folds = (
+        wide.with_columns(d=pl.col("other") - pl.col("base"))
+        .group_by("test_cohorts")
+        .agg(pl.mean("d"))["d"]
+        .to_numpy()
+    )
+    share = posters_tested_per_trained(table)
+    assert 0.9 < share <= 1.1
+    se = math.sqrt((1 / 5 + share) * folds.var(ddof=1))
+    half = stats.t.ppf(0.975, 4) * se
+    assert row["unit"] == "rotations"
+    assert (row["low"], row["high"]) == pytest.approx((folds.mean() - half, folds.mean() + half))
+    assert any("Nadeau" in note for note in result.notes)
+    # How hard a cohort is, is no noise between runs.
+    assert result.noise.sd == pytest.approx(0.01, rel=0.3)
+    assert not any("Several histories" in note for note in result.notes)
+    assert compare(rotated(0.02, 2), metric=METRIC).rows["unit"][0] == "runs"

@@ -131,6 +131,28 @@ def test_requested_validation_cohorts_give_way_to_nothing(validated: Dataset) ->
     assert {s.val_cohorts for s in validate(validated, val_cohorts=[]).specs} == {()}
 
 
+def test_rotations_move_every_role_on_by_one_cohort(tmp_path: Path) -> None:
+    counts = {d: 100 + d for d in range(4)}
+    dataset = make_dataset(
+        tmp_path / "data", rows=counts, positives={"Comedy": dict.fromkeys(range(4), 40)}, side=1
+    )
+    study = parse_study("val_cohorts = [1]\nrotations = 4", "mine.toml")
+    specs = launch.plan(study, dataset, RANDOM, {}).specs
+    roles = [(spec.train_cohorts, spec.val_cohorts, spec.test_cohorts) for spec in specs]
+    assert roles == [
+        ((0,), (1,), (2,)),
+        ((1,), (2,), (3,)),
+        ((2,), (3,), (0,)),
+        ((3,), (0,), (1,)),
+    ]
+    assert [spec.test_base_rate for spec in specs] == [40 / counts[t[0]] for _, _, t in roles]
+    assert len({spec.run for spec in specs}) == 4
+    # The first rotation is the run that there is without any.
+    assert launch.plan(study, dataset, RANDOM, {}, rotations=1).specs[0].run == specs[0].run
+    with pytest.raises(UserError, match="5 rotations of 4 cohorts"):
+        launch.plan(study, dataset, RANDOM, {}, rotations=5)
+
+
 def test_a_cohort_that_is_missing_is_named(data: Dataset) -> None:
     with pytest.raises(UserError, match=r"no cohort 5; there are 0, 2 \(--train-cohorts"):
         launch.plan(load_study("milestone4"), data, RANDOM, {}, train_cohorts=[5])

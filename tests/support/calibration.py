@@ -113,6 +113,7 @@ def frame(values: Floats, first_seed: int = 0) -> pl.DataFrame:
             "name": np.array(name)[v],
             "genre": np.array(genre)[g],
             "seed": s + first_seed,
+            "fold": "",
             "replicate": np.zeros(values.size, dtype=np.int64),
             "value": values.ravel(),
         }

@@ -1,0 +1,34 @@
+"""A prediction for every poster by models that never saw it, from runs on rotated cohorts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from postertui.predictions.table import Predictions
+
+
+def merge_unseen(parts: Sequence[Predictions]) -> Predictions:
+    """The mean probability of each poster over the runs that tested on it.
+
+    Parameters
+    ----------
+    parts
+        The test posters' predictions of runs of one setting, over seeds and rotations
+        (`Predictions.of_cohorts` of each run's test cohorts).
+
+    Returns
+    -------
+    Predictions
+        One row per poster, by id.
+    """
+    ids = np.concatenate([part.ids for part in parts]) if parts else np.empty(0, np.int64)
+    unique, first, places = np.unique(ids, return_index=True, return_inverse=True)
+    probabilities = np.concatenate([p.probabilities for p in parts]) if parts else np.empty(0)
+    counts = np.bincount(places, minlength=unique.size)
+    sums = np.bincount(places, weights=probabilities, minlength=unique.size)
+    cohorts = np.concatenate([p.cohorts for p in parts]) if parts else np.empty(0, np.uint8)
+    labels = np.concatenate([p.labels for p in parts]) if parts else np.empty(0, np.uint8)
+    means = (sums / np.maximum(counts, 1)).astype(np.float32)
+    return Predictions(unique, cohorts[first], labels[first], means)

@@ -132,6 +132,23 @@ class Picture:
     strict: bool = False
 
     @property
+    def texts(self) -> list[str]:
+        """All words that are drawn, each once: titles, labels, strips, the legend's, notes."""
+        labels = [
+            value
+            for layer in self.layers
+            for name in ("label", "series")
+            if name in layer.data.columns
+            for value in layer.data[name].unique(maintain_order=True)
+        ]
+        strips = [value for values in self.facets.levels.values() for value in values]
+        words = [
+            self.title, self.legend, self.caption, self.x.label, self.y.label,
+            *self.x.labels, *self.y.labels, *self.colours, *strips, *labels,
+        ]  # fmt: skip
+        return list(dict.fromkeys(str(word) for word in words if word is not None))
+
+    @property
     def caption(self) -> str:
         """What marks mean that no legend names; R's figures have no caption."""
         meanings = [f"{x.look}: {x.meaning}" for x in self.layers if x.meaning and not self.strict]

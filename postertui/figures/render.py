@@ -13,6 +13,7 @@ import polars as pl
 from mizani.breaks import breaks_extended
 
 from postertui.figures.files import DPI
+from postertui.figures.fonts import FONT, choose_fonts
 from postertui.figures.picture import Axis, Layer, Picture
 
 p9: Any = plotnine
@@ -23,7 +24,6 @@ LINE = 0.602
 LETTER, DOT = 2.2, 1.3
 #: The size of a note's letters in points.
 NOTE = 4.5
-FONT = "DejaVu Sans"
 
 #: What marks measure, and those marks that measure from left to right.
 _ALONG = ("value", "low", "high")
@@ -35,6 +35,11 @@ FILLED = ("ribbon", "bar", "tile")
 BAR_WIDTH = 0.09
 
 _STRIP_WIDTH = 14
+#: A longer word is broken; more lines are cut.
+_LONG_WORD = 24
+_STRIP_LINES = 5
+#: Longer names of a legend or a list are cut.
+_MAX_NAME = 60
 _CAPTION_SIZE = 7.5
 #: So many letters of a caption fit into an inch, beside the legend.
 _CAPTION_LETTERS = 11
@@ -208,7 +213,15 @@ def _labeller(picture: Picture) -> Any:
 
 
 def _wrap_label(text: str) -> str:
-    lines = textwrap.wrap(str(text), _STRIP_WIDTH, break_long_words=False)
+    """`text` in lines that fit a strip; a very long one is cut."""
+    is_long = any(len(word) > _LONG_WORD for word in str(text).split())
+    lines = textwrap.wrap(
+        str(text),
+        _STRIP_WIDTH,
+        break_long_words=is_long,
+        max_lines=_STRIP_LINES,
+        placeholder=" …",
+    )
     return _plain("\n".join(lines) or str(text))
 
 
@@ -218,7 +231,8 @@ def _plain(text: object) -> str:
 
 
 def _plain_all(texts: Iterable[str]) -> list[str]:
-    return [_plain(text) for text in texts]
+    """Names for a legend or a list; a very long one is cut."""
+    return [_plain(t if len(t) <= _MAX_NAME else f"{t[: _MAX_NAME - 1]}…") for t in texts]
 
 
 def _extent(picture: Picture, side: str) -> tuple[float, float]:
@@ -269,7 +283,8 @@ def minor_breaks(breaks: Sequence[float], limits: tuple[float, float]) -> list[f
 
 
 def _theme(picture: Picture, dpi: int) -> Any:
-    text = p9.element_text(family=FONT)
+    families = list(choose_fonts(picture.texts).families)
+    text = p9.element_text(family=families if len(families) > 1 else FONT)
     parts: dict[str, Any] = {
         "figure_size": picture.size,
         "dpi": dpi,

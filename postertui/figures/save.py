@@ -10,9 +10,10 @@ from typing import Any
 import matplotlib as mpl
 
 from postertui.figures.files import DPI, Format
+from postertui.figures.fonts import FONT
 from postertui.figures.picture import Picture
 from postertui.figures.quick import draw_fast
-from postertui.figures.render import FONT, to_ggplot
+from postertui.figures.render import to_ggplot
 
 #: What would otherwise differ from machine to machine or from day to day.
 RC_PARAMS: dict[Any, Any] = {

@@ -115,7 +115,7 @@ def prepare_pictures(
 
     def add(name: str, part: ReportRequest, make: Callable[[], Sequence[Picture]]) -> None:
         try:
-            prepared.extend((_check_size(p, request.dpi), part) for p in make())
+            prepared.extend((_checked(p, request.dpi), part) for p in make())
         except UserError as error:
             if error.exit_code != 3:
                 raise
@@ -155,11 +155,21 @@ def prepare_pictures(
     return prepared, failures
 
 
-def _check_size(picture: Picture, dpi: int) -> Picture:
+def _checked(picture: Picture, dpi: int) -> Picture:
+    """The picture, with a note where letters of it cannot be drawn. Raises as `_check_size`."""
+    _check_size(picture, dpi)
+    if all(word.isascii() for word in picture.texts):
+        return picture
+    from postertui.figures.fonts import missing_note
+
+    note = missing_note(picture.texts)
+    return replace(picture, notes=(*picture.notes, note)) if note else picture
+
+
+def _check_size(picture: Picture, dpi: int) -> None:
     if max(picture.size) * dpi > MAX_PIXELS:
         width, height = picture.size
         raise UserError(
             f"{picture.name}: {width:g} by {height:g} inches at {dpi} dpi is more than "
             f"{MAX_PIXELS} pixels a side; give a smaller --dpi, --width or --height"
         )
-    return picture

@@ -57,6 +57,8 @@ def parse_text(path: Path, data: bytes, dialect: Dialect) -> ParsedText:
         parsed = _split(path, body, lines, dialect)
     else:
         parsed = _read_records(path, body, dialect)
+    if parsed.columns.is_empty():
+        return parsed
     blank = parsed.columns.select(
         pl.all_horizontal(pl.all().is_null() | (pl.all() == ""))
     ).to_series()

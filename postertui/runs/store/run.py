@@ -74,7 +74,9 @@ class Run:
     @property
     def is_waiting(self) -> bool:
         """Whether the run waits for a supervisor to give it to a job."""
-        return self.damage is None and not self.paused and self.state in ("queued", "interrupted")
+        is_ours = self.spec is None or not self.spec.is_external
+        is_open = self.state in ("queued", "interrupted")
+        return is_ours and self.damage is None and not self.paused and is_open
 
     @property
     def start(self) -> Event | None:

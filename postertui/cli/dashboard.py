@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from postertui.cli.options import PATH
+from postertui.cli.options import PATH, check_out
 
 _OPTIONS = (
     click.option(
@@ -40,4 +40,5 @@ def open_dashboard(*, no_mouse: bool, **options: Any) -> None:
     from postertui.dashboard.setup import Setup
     from postertui.dashboard.start import run_dashboard
 
+    check_out(options["out"], options["runs"])
     run_dashboard(Setup(mouse=not no_mouse, **options))

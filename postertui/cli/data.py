@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from postertui.cli.options import PATH, print_json
+from postertui.cli.streams import styled
 
 if TYPE_CHECKING:
     from postertui.data.dataset import Dataset
@@ -218,7 +219,7 @@ def build_progress(what: str) -> Iterator[Progress]:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
         columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True)) as bar:
+        with Progress(*columns, console=Console(file=styled(sys.stderr))) as bar:
             task = bar.add_task(what, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
         return

@@ -12,6 +12,8 @@ import click
 
 from postertui.analysis.tables.section import Section, clean
 from postertui.cli.options import print_json
+from postertui.cli.streams import styled
+from postertui.history.spreadsheets import spreadsheet_safe
 
 if TYPE_CHECKING:
     import polars as pl
@@ -67,7 +69,7 @@ def print_sections(
                     document.setdefault("notes", []).extend(section.notes)
             print_json(document)
         case "csv":
-            click.echo(sections[0].frame.fill_nan(None).write_csv(), nl=False)
+            click.echo(spreadsheet_safe(sections[0].frame.fill_nan(None)).write_csv(), nl=False)
         case "md":
             from postertui.analysis.tables.markdown import markdown_section
 
@@ -77,7 +79,7 @@ def print_sections(
 
             click.echo(junit_xml(sections))
         case "table":
-            click.echo(_as_text(sections), nl=False)
+            click.echo(_as_text(sections), file=styled(sys.stdout), nl=False)
 
 
 def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from postertui.system.errors import UserError
 from postertui.system.user_folders import fall_back_to
 
 #: A path whose state is for the command to judge, in one line of its own.
@@ -50,6 +51,12 @@ from_option = click.option(
     help="A history table (.tsv, .csv, .parquet) instead of the runs.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def check_out(out: Path, runs: Path) -> None:
+    """Raise `UserError` where output would lie in the runs folder, among the runs."""
+    if out.resolve().is_relative_to(runs.resolve()):
+        raise UserError(f"--out {out}: lies in the runs folder {runs}; name another folder")
 
 
 def print_json(document: Any) -> None:

@@ -14,7 +14,8 @@ import click
 from postertui.cli.formats import Format, format_option, json_rows, print_sections
 from postertui.cli.options import PATH, runs_option
 from postertui.cli.selection import check_exists, open_store
-from postertui.cli.streams import say
+from postertui.cli.streams import say, styled
+from postertui.history.spreadsheets import spreadsheet_safe
 from postertui.system.errors import UserError
 from postertui.system.text import pluralize, strip_control_chars
 
@@ -152,7 +153,7 @@ def progress_bar() -> Iterator[Callable[[int, int], None]]:
     )
 
     columns = (TextColumn("posters"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=Console(file=styled(sys.stderr)), transient=True) as progress:
         task = progress.add_task("posters", total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
@@ -172,7 +173,7 @@ def write_decisions(decisions: pl.DataFrame, target: Path) -> None:
     from postertui.system.atomic_files import write_atomic
 
     if target.suffix.lower() == ".csv":
-        text = decisions.write_csv()
+        text = spreadsheet_safe(decisions).write_csv()
     else:
         text = json.dumps(json_rows(decisions), indent=1, allow_nan=False) + "\n"
     try:

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from postertui.cli.options import print_json
-from postertui.cli.streams import say
+from postertui.cli.streams import say, styled
 from postertui.runs import layout
 from postertui.runs.lifecycle import CLOSED_STATES
 from postertui.supervisor import requests
@@ -231,7 +231,7 @@ class _Bars:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}", markup=False),
-            console=Console(stderr=True),
+            console=Console(file=styled(sys.stderr)),
             refresh_per_second=4,
             transient=False,
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from postertui.cli.options import from_option, out_option, print_json, runs_option
+from postertui.cli.options import check_out, from_option, out_option, print_json, runs_option
 from postertui.cli.reading import read_history
 from postertui.system.errors import UserError
 
@@ -90,6 +90,7 @@ def report_command(
     from postertui.report import ReportRequest
     from postertui.system.gc_pause import gc_paused
 
+    check_out(out, runs)
     wanted: dict[Kind, bool] = {"html": as_html, "markdown": as_markdown}
     pages = [kind for kind, is_wanted in wanted.items() if is_wanted]
     kinds = tuple(dict.fromkeys(f for text in formats for f in text.split(",")))

@@ -91,9 +91,12 @@ def pause_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
 
 @click.command("resume")
 @query_argument
+@click.option(
+    "--on", metavar="WHERE", help="ray[:HOST[:PORT]] for a cluster, here for this machine."
+)
 @runs_option
 @json_option
-def resume_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
+def resume_command(query: tuple[str, ...], on: str | None, runs: Path, as_json: bool) -> int:
     """Go on after `pause`, with everything or only some runs; finish what was interrupted."""
     from postertui.supervisor import requests
 
@@ -103,10 +106,19 @@ def resume_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
     else:
         check_exists(runs)
         requests.resume(runs)
-    requests.ensure_supervisor(runs)
+    requests.ensure_supervisor(runs, on=_normalised(on))
     if not query:
         say("The queue goes on.")
     return code
+
+
+def _normalised(on: str | None) -> str | None:
+    """`on` with the cluster's host and port. Raises `UserError` where it is no such address."""
+    if on is None or on == "here":
+        return on
+    from postertui.supervisor.backends.ray.address import parse_address
+
+    return parse_address(on).text
 
 
 @click.command("priority", context_settings={"ignore_unknown_options": True})

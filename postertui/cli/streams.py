@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
+from typing import TextIO
 
 import click
+
+from postertui.system.text import strip_control_chars
 
 #: The exit code of a program whose reader went away, as the shell reports it (128 + SIGPIPE).
 READER_GONE = 141
@@ -33,8 +37,44 @@ def prepare_streams() -> None:
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
-        elif stream.errors == "strict":
+            continue
+        if stream.errors == "strict":
             stream.reconfigure(errors="replace")
+        if isinstance(stream, io.TextIOWrapper):
+            setattr(sys, name, CleanStream(stream))
+
+
+class CleanStream(io.TextIOWrapper):
+    """Standard output or error, through which no text can control the terminal.
+
+    Names, reasons and messages come from files that anybody may have written: whatever prints
+    them, control characters and escape sequences end here. `styled` is for what the program
+    itself colours or draws over.
+    """
+
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        super().__init__(
+            stream.buffer,
+            encoding=stream.encoding,
+            errors=stream.errors,
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        )
+        self._styled = stream
+
+    def write(self, text: str) -> int:
+        super().write(strip_control_chars(text))
+        return len(text)
+
+    @property
+    def styled(self) -> io.TextIOWrapper:
+        self.flush()
+        return self._styled
+
+
+def styled(stream: TextIO) -> TextIO:
+    """`stream` for text with escape sequences, whose parts from outside are clean already."""
+    return stream.styled if isinstance(stream, CleanStream) else stream
 
 
 def say(text: str) -> None:

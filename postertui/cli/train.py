@@ -205,7 +205,10 @@ def check_place(
         return where, check_device(runs, gpu, device)
     from postertui.supervisor.backends.ray.address import parse_address
     from postertui.supervisor.backends.ray.checks import check_before_training
+    from postertui.supervisor.known_clusters import check_known
 
+    if on is None:
+        check_known(runs, where)
     address = parse_address(where)
     say(check_before_training(runs, address, gpu))
     return address.text, None

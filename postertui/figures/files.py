@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from postertui.figures.picture import Picture
+from postertui.history.spreadsheets import spreadsheet_safe
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
 
@@ -50,7 +51,7 @@ def csv_bytes(picture: Picture) -> bytes:
             }
         )
         marks = pl.concat([marks, hidden], how="diagonal_relaxed")
-    return marks.write_csv().encode()
+    return spreadsheet_safe(marks).write_csv().encode()
 
 
 def picture_digest(picture: Picture, csv: bytes, dpi: int) -> str:

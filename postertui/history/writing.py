@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from postertui.history.schema import SCHEMA, normalise
+from postertui.history.spreadsheets import spreadsheet_safe
 from postertui.system.atomic_files import atomic_writer
 from postertui.system.errors import UserError
 
@@ -49,6 +50,8 @@ def _write_text(table: pl.DataFrame, path: Path, separator: str) -> None:
             pl.col(strings).str.contains(r"""['#"\\]|^\s|\s$|^NA$""").any(ignore_nulls=True)
         )
     ).item()
+    if separator == ",":
+        table = spreadsheet_safe(table)
     floats = [c for c, dtype in SCHEMA.items() if dtype is pl.Float64]
     table.with_columns(pl.col(floats).fill_null(float("nan"))).write_csv(
         path,

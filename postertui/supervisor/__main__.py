@@ -20,6 +20,7 @@ from postertui.supervisor import folder as files
 from postertui.supervisor.backends.base import Backend
 from postertui.supervisor.backends.local import LocalJobs
 from postertui.supervisor.backends.memory import memory_budget
+from postertui.supervisor.known_clusters import check_known
 from postertui.supervisor.service import Supervisor
 from postertui.supervisor.starting import HELD
 from postertui.system.crash_log import log_traceback
@@ -128,6 +129,7 @@ def choose_backend(folder: Path, jobs: int | None) -> Backend:
     settings = files.read_settings(folder)
     if settings.on is None:
         return LocalJobs(folder, jobs or settings.jobs, memory_budget(), device=settings.device)
+    check_known(folder, settings.on)
     from postertui.supervisor.backends.ray.address import parse_address
     from postertui.supervisor.backends.ray.backend import RayJobs
 

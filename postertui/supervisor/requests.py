@@ -25,6 +25,7 @@ from postertui.runs.transitions import CANCELLED, NewEvent, append_under_lock
 from postertui.supervisor import folder as files
 from postertui.supervisor import job_settings
 from postertui.supervisor.folder import DeviceRequest, JobStatus, Status
+from postertui.supervisor.known_clusters import check_known, remember_cluster
 from postertui.supervisor.probe import is_paused as is_run_paused
 from postertui.supervisor.probe import read_priority
 from postertui.supervisor.starting import start_detached, start_kept
@@ -175,6 +176,10 @@ def ensure_supervisor(
             gpu=before.gpu if gpu is None else gpu,
             device=before.device if device is None else device,
         )
+        if on is not None and requested.on is not None:
+            remember_cluster(requested.on)
+        elif requested.on is not None:
+            check_known(folder, requested.on)
         if requested.on != before.on and has_supervisor(folder):
             where = before.on or "this machine"
             raise UserError(f"{folder}: runs are being trained on {where}; stop them first")

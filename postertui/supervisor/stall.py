@@ -12,6 +12,7 @@ from postertui.runs import layout
 from postertui.runs.events import DamagedEventsError, Event
 from postertui.runs.lifecycle import RunLifecycle, median_epoch_seconds, read_events
 from postertui.supervisor.probe import file_identity
+from postertui.system.environment import read_number
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,14 @@ class StallLimits:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """POSTERTUI_STALL sets `least` and `first_epoch`, for slow disks or tests."""
-        stall = os.environ.get("POSTERTUI_STALL")
-        return cls(float(stall), 3.0, float(stall)) if stall else cls()
+        """POSTERTUI_STALL sets `least` and `first_epoch`, for slow disks or tests.
+
+        Raises `UserError` where it is no number of seconds.
+        """
+        if not os.environ.get("POSTERTUI_STALL"):
+            return cls()
+        seconds = read_number("POSTERTUI_STALL", cls.least)
+        return cls(seconds, 3.0, seconds)
 
     def timeout(self, epoch_seconds: float | None) -> float:
         """How long a run may be silent whose median epoch takes `epoch_seconds`."""

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from postertui.system.environment import read_number
 from postertui.system.user_folders import fall_back_to, home_folder
 
 
@@ -13,10 +14,9 @@ def threads() -> int:
     """How many threads a job computes with: `POSTERTUI_THREADS`, by default one.
 
     One run per core on one thread each has the highest throughput, and is what makes equal specs
-    give equal histories to the bit.
+    give equal histories to the bit. Raises `UserError` where it is no number of threads.
     """
-    text = os.environ.get("POSTERTUI_THREADS", "1")
-    return int(text) if text.isdecimal() and int(text) > 0 else 1
+    return int(read_number("POSTERTUI_THREADS", 1, minimum=1))
 
 
 def prepare() -> None:

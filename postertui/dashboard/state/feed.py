@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from postertui.dashboard.state.run_view import RunView, view_of
 from postertui.history.from_runs import history_table
 from postertui.runs.store import Run, Store
+from postertui.system.crash_log import log_traceback
 
 if TYPE_CHECKING:
     import polars as pl
@@ -94,9 +95,10 @@ class RunFeed:
                 names = self.store.refresh(self._patience)
             recovered, self.error = self.error is not None, None
         except OSError as error:
-            failed = f"{error.filename or self.store.folder}: {error.strerror}"
-            changed, self.error = failed != self.error, failed
-            return changed
+            return self._set_error(f"{error.filename or self.store.folder}: {error.strerror}")
+        except Exception as error:
+            # The thread goes on: a dashboard that stands still must say so.
+            return self._set_error(log_traceback(error))
         views = {n: view_of(run) for n in names if (run := self.store.runs.get(n)) is not None}
         self._open -= names
         self._open |= {n for n, view in views.items() if view.state in ("running", "queued")}
@@ -107,6 +109,11 @@ class RunFeed:
                 self._pending.gone.add(name)
             self._pending.gone -= views.keys()
         return recovered or bool(names)
+
+    def _set_error(self, error: str) -> bool:
+        """Note why the folder cannot be read; whether that is new."""
+        is_new, self.error = error != self.error, error
+        return is_new
 
     def _loop(self) -> None:
         first = True

@@ -18,6 +18,12 @@ from postertui.system.gpus import GpuInventory, hides_all, read_gpus, resolve_vi
 from postertui.system.processes import boot_id
 from postertui.training.accelerators import FrameworkReport, ask_framework
 
+#: More jobs on a core only take turns.
+JOBS_PER_CORE = 8
+
+#: Memory of a job that has only imported its framework, in bytes.
+SMALLEST_JOB = 300 << 20
+
 #: Memory that a job on the CPU needs at least, in bytes: TensorFlow and a study of the 2017 size.
 JOB_MEMORY = 1 << 30
 
@@ -207,10 +213,19 @@ def _report_key(environment: Mapping[str, str], inventory: GpuInventory) -> tupl
 
 
 def make_slots(jobs: int | None, gpus: tuple[str, ...] = ()) -> list[Slot]:
-    """`jobs` at a time on each GPU (default 1), or on the CPU (default `default_cpu_jobs`)."""
+    """`jobs` at a time on each GPU (default 1), or on the CPU (default `default_cpu_jobs`).
+
+    Never more than `max_jobs`.
+    """
+    most = max_jobs()
     if gpus:
-        return [Slot(device, number) for number in range(jobs or 1) for device in gpus]
-    return [Slot("cpu", number) for number in range(jobs or default_cpu_jobs())]
+        return [Slot(device, number) for number in range(min(jobs or 1, most)) for device in gpus]
+    return [Slot("cpu", number) for number in range(min(jobs or default_cpu_jobs(), most))]
+
+
+def max_jobs(root: Path = Path("/")) -> int:
+    """The most jobs that this machine can hold, whatever is asked for; at least one."""
+    return max(1, min(JOBS_PER_CORE * usable_cores(root), usable_memory(root) // SMALLEST_JOB))
 
 
 def default_cpu_jobs(root: Path = Path("/")) -> int:

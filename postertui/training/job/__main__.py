@@ -10,10 +10,12 @@ import importlib
 import os
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from postertui.system.errors import UserError
 from postertui.system.sharing import restrict_umask
 from postertui.training import compile_cache, environment
 from postertui.training.job.attempt import Attempt, Result, Trainer
@@ -83,7 +85,14 @@ def make_trainer() -> Trainer:
     module, _, name = os.environ.get(
         "POSTERTUI_TRAINER", "postertui.training.trainer:Trainer"
     ).partition(":")
-    trainer: Trainer = getattr(importlib.import_module(module), name)()
+    try:
+        factory: Callable[[], Trainer] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        given = os.environ.get("POSTERTUI_TRAINER")
+        if given is None:
+            raise
+        raise UserError(f"POSTERTUI_TRAINER={given}: no such trainer: {error}") from None
+    trainer = factory()
     # TensorFlow's modules are half a million objects that a full collection need not look at.
     gc.collect()
     gc.freeze()

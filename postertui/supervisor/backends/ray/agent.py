@@ -52,6 +52,7 @@ from postertui.supervisor.backends.ray.messages import (
 )
 from postertui.supervisor.backends.ray.node_facts import collect_node_facts
 from postertui.supervisor.backends.ray.node_processes import gpu_share, kill_group, kill_owner
+from postertui.system.environment import read_number
 from postertui.system.errors import UserError
 
 #: Seconds between two reads of the events of the run that is trained.
@@ -65,7 +66,7 @@ STOP_PATIENCE = 6.0
 
 #: Seconds of training after which a checkpoint is sent, and between two of them. One is also sent
 #: when a run stops that is not finished.
-CHECKPOINT_INTERVAL = float(os.environ.get("POSTERTUI_CLUSTER_SAVE_AFTER", "20"))
+CHECKPOINT_INTERVAL = 20.0
 
 #: Larger checkpoints than this, in bytes, are not sent.
 MAX_FILE = 1 << 27
@@ -122,6 +123,7 @@ class NodeAgent:
     def __init__(self, config: AgentConfig, link: Link) -> None:
         self._config = config
         self._link = link
+        self._checkpoint_interval = read_number("POSTERTUI_CLUSTER_SAVE_AFTER", CHECKPOINT_INTERVAL)
         self._runs = Path(config.home) / "runs" / config.study
         self._jobs = LocalJobs(self._runs, 1, memory_budget())
         self._current: _CurrentRun | None = None
@@ -245,7 +247,7 @@ class NodeAgent:
             if any(header.event == "end" and not header.is_end for header in headers):
                 self._send_checkpoint(current)
         now = time.monotonic()
-        if min(now - current.started, now - current.checkpoint_sent) >= CHECKPOINT_INTERVAL:
+        if min(now - current.started, now - current.checkpoint_sent) >= self._checkpoint_interval:
             self._send_checkpoint(current)
 
     def _send_checkpoint(self, current: _CurrentRun) -> None:

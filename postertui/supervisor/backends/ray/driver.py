@@ -27,13 +27,17 @@ from postertui.supervisor.backends.ray.link import link_key
 from postertui.supervisor.backends.ray.messages import WorkStatus
 from postertui.supervisor.backends.ray.node_facts import cache_home
 from postertui.supervisor.backends.ray.scheduler import CLIENT, Scheduler
+from postertui.system.environment import read_number
 from postertui.system.errors import UserError
 
 #: Seconds between two passes over what is due.
 TICK = 0.25
 
 #: Seconds without a message after which an agent counts as lost.
-SILENCE = float(os.environ.get("POSTERTUI_CLUSTER_SILENCE", "45"))
+SILENCE = 45.0
+
+#: Seconds between two passes after which this process counts as having been frozen.
+FROZEN_AFTER = 10.0
 
 #: Seconds for which an agent without a run stays warm.
 IDLE = 5.0
@@ -58,6 +62,8 @@ class Driver:
         self._key = key
         shares = GpuShares()
         self._wake = asyncio.Event()
+        self._silence = read_number("POSTERTUI_CLUSTER_SILENCE", SILENCE)
+        self._last_pass = time.monotonic()
         self._pool = AgentPool(self.scheduler, shares, self._wake.set)
         self.server = DriverServer(
             self.scheduler,
@@ -118,7 +124,12 @@ class Driver:
 
     def _work(self, now: float) -> None:
         """One pass: lost agents, runs to assign, messages to send, agents to ask for."""
-        for silent in self.scheduler.expire(now, SILENCE, IDLE):
+        if now - self._last_pass > FROZEN_AFTER:
+            # This process stood still: what it has not heard in between tells nothing.
+            for agent in self.scheduler.agents.values():
+                agent.last_message = now
+        self._last_pass = now
+        for silent in self.scheduler.expire(now, self._silence, IDLE):
             self.scheduler.lose_agent(silent, now)
             self.server.disconnect(silent)
         self.scheduler.assign_runs(now)

@@ -1,0 +1,52 @@
+"""A runs folder from elsewhere does not decide where the cluster's token goes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from postertui.cli import cli
+from postertui.runs import layout
+from postertui.supervisor import requests
+from postertui.supervisor.__main__ import choose_backend
+from postertui.supervisor.known_clusters import check_known, remember_cluster
+from postertui.system.errors import UserError
+from tests.support.supervisor import make_spec, queue
+
+ELSEWHERE = "ray:203.0.113.7:8265"
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
+    monkeypatch.setattr(
+        "postertui.supervisor.backends.ray.address.read_token",
+        lambda: pytest.fail("the token was read"),
+    )
+
+
+@pytest.mark.parametrize("command", [["resume"], ["retry", "--all"]])
+def test_unknown_address_is_asked_for(folder: Path, command: list[str]) -> None:
+    queue(folder, make_spec())
+    (folder / layout.SETTINGS).write_text(json.dumps({"on": ELSEWHERE}))
+    result = CliRunner().invoke(cli, [*command, "--runs", str(folder)], standalone_mode=False)
+    assert isinstance(result.exception, UserError)
+    assert f"--on {ELSEWHERE}" in str(result.exception)
+    assert "\n" not in str(result.exception)
+    with pytest.raises(UserError, match="not used before"):
+        choose_backend(folder, None)
+    assert not requests.has_supervisor(folder)
+
+
+def test_address_that_was_given_once_is_known(folder: Path) -> None:
+    with pytest.raises(UserError):
+        check_known(folder, ELSEWHERE)
+    remember_cluster(ELSEWHERE)
+    remember_cluster(ELSEWHERE)
+    check_known(folder, ELSEWHERE)
+    with pytest.raises(UserError):
+        check_known(folder, "ray:203.0.113.7:9999")

@@ -43,7 +43,7 @@ class History:
     def variant_names(self) -> set[str]:
         """The names of its runs' variants, also of those without an epoch."""
         if self.records is not None:
-            return {str(record["name"]) for record in self.records.values() if record["name"]}
+            return {str(record["name"]) for record in self.records.values() if record.get("name")}
         return set(self.table["name"].drop_nulls())
 
     def select(self, text: str) -> History:

@@ -228,11 +228,7 @@ def status(folder: Path, open_runs: int | None = None) -> Status:
     `open_runs` is how many runs are queued or interrupted, where the caller has read them.
     """
     written = files.read_status(folder)
-    try:
-        supervised = has_supervisor(folder)
-    except UserError as error:
-        return Status(queued=written.queued, waiting=str(error))
-    if not supervised:
+    if not has_supervisor(folder):
         waiting = unattended_message(folder, written, open_runs)
         if is_paused(folder):
             waiting = "paused; `postertui resume` goes on"

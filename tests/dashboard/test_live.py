@@ -85,7 +85,7 @@ def test_strings_of_a_run_are_clean_and_the_record_is_as_it_is(tmp_path: Path) -
     made.add("Com\x1b[31medy", state="failed", epochs=1, reason="bad\x07\nthing")
     (run,) = views(made)
     assert run.genre == "Comedy"
-    assert run.reason == "bad? thing"
+    assert run.reason == "bad\N{REPLACEMENT CHARACTER} thing"
     assert run.record["genre"] == "Com\x1b[31medy"
 
 

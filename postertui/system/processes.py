@@ -71,12 +71,16 @@ def _start_ticks(pid: int) -> int | None:
 
 
 def memory_of(pid: int) -> int | None:
-    """The resident memory of a process in bytes; None where it is gone."""
+    """The memory of its own that a process has in RAM, in bytes; None where it is gone.
+
+    Without what it has mapped from files: libraries (TensorFlow's are 400 MB) and features can be
+    read again and are dropped first when memory is short, so that no limit counts them.
+    """
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_bytes().split()[1])
-    except (OSError, IndexError, ValueError):
+        _, resident, from_files, *_ = Path(f"/proc/{pid}/statm").read_bytes().split()
+    except (OSError, ValueError):
         return None
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    return (int(resident) - int(from_files)) * os.sysconf("SC_PAGE_SIZE")
 
 
 def child_environment() -> dict[str, str]:

@@ -12,8 +12,10 @@ from postertui.system.errors import UserError
 #: Sets the limit of each job, in megabytes.
 VARIABLE = "POSTERTUI_JOB_MEMORY_MB"
 
-#: All jobs together may use this share of the memory there is; the rest is for everything else.
-SHARE = 0.8
+#: What jobs leave of the memory there is to supervisor and clients, in bytes, and as a share of it
+#: to everything else.
+RESERVED = 96 << 20
+RESERVED_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -44,4 +46,4 @@ def memory_budget(environment: Mapping[str, str] = os.environ) -> MemoryBudget:
         if not given.isdecimal():
             raise UserError(f"{VARIABLE}={given!r} is not a number of megabytes")
         return MemoryBudget(per_job=int(given) << 20)
-    return MemoryBudget(total=int(usable_memory() * SHARE))
+    return MemoryBudget(total=int(usable_memory() * (1 - RESERVED_SHARE)) - RESERVED)

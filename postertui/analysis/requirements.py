@@ -60,7 +60,7 @@ def check_requirement(
             f"cannot read the requirement {requirement!r}; "
             "write it like 'test_fscore_soft > always_yes + 0.02'"
         )
-    chosen = _select(table, genres, names)
+    chosen = choose_by_glob(table, genres, names)
     terms = [_term(chosen, terms_match["left"], rule), _term(chosen, terms_match["right"], rule)]
     offset = float((terms_match["sign"] or "+") + (terms_match["offset"] or "0"))
     meets = _OPERATORS[terms_match["op"]]
@@ -80,7 +80,9 @@ def check_requirement(
     return frame.sort("failed", descending=True, maintain_order=True)
 
 
-def _select(table: pl.DataFrame, genres: tuple[str, ...], names: tuple[str, ...]) -> pl.DataFrame:
+def choose_by_glob(
+    table: pl.DataFrame, genres: tuple[str, ...], names: tuple[str, ...]
+) -> pl.DataFrame:
     for column, globs in (("genre", genres), ("name", names)):
         if not globs:
             continue

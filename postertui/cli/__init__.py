@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "posters": ("posters", "List the posters that a model gets wrong."),
     "compare": ("compare", "Compare variants honestly, with the noise in view."),
     "leaderboard": ("findings", "Rank the variants; a lead within noise is a tie."),
+    "plan": ("plan", "Say how many seeds a comparison needs, from measured noise."),
     "bars": ("findings", "Hold a variant against base rate and always-yes F."),
     "diagnose": ("findings", "Say what went wrong in which run, and what to try."),
     "ensemble": ("ensemble", "Several variants as one model."),

@@ -1,0 +1,145 @@
+"""How many seeds a comparison needs, from the noise that was measured.
+
+A comparison sees a difference if its test is significant; that happens with the probability that
+is called power. Two variants with n seeds each and a run's variance s² in a genre differ by noise
+with variance 2s²/n; a mean over genres has the mean of these by the number of genres. Student's t
+at the level of the correction (Bonferroni's share for several comparisons) has its power from the
+noncentral t distribution.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from postertui.analysis.noise import Noise
+from postertui.analysis.statistics import t_quantile
+from postertui.analysis.verdicts import ALPHA, MIN_DF
+
+#: No plan asks for more seeds; a difference that small is not worth that many.
+MAX_SEEDS = 1000
+
+PLAN_SCHEMA = {
+    "genre": pl.String,
+    "sd": pl.Float64,
+    "seeds": pl.Int64,
+    "seeds_corrected": pl.Int64,
+    "runs": pl.Int64,
+    "hours": pl.Float64,
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be seen: a difference, with a power, among so many comparisons."""
+
+    difference: float
+    power: float = 0.8
+    comparisons: int = 1
+    shared_seeds: bool = False
+
+
+def power_of(question: Question, variances: Sequence[float], seeds: int) -> float:
+    """The chance that a comparison over genres sees the difference.
+
+    Parameters
+    ----------
+    variances
+        One run's variance in each of the genres that the comparison averages over.
+    seeds
+        Of each of the two variants, in every genre.
+    """
+    from scipy.special import nctdtr
+
+    if seeds < 2:
+        return 0.0
+    genres = len(variances)
+    df = float(seeds - 1) if question.shared_seeds else float(genres * (seeds - 1))
+    error = math.sqrt(2 * float(np.sum(variances)) / seeds) / genres
+    if df < MIN_DF:
+        return 0.0
+    if error == 0:
+        return 1.0
+    critical = t_quantile(1 - ALPHA / question.comparisons / 2, df)
+    return 1 - float(nctdtr(df, question.difference / error, critical))
+
+
+def seeds_needed(question: Question, variances: Sequence[float]) -> int | None:
+    """The fewest seeds with that power; None where `MAX_SEEDS` are not enough."""
+    if power_of(question, variances, MAX_SEEDS) < question.power:
+        return None
+    low, high = 1, MAX_SEEDS  # power grows with seeds: bisect
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (
+            (low, middle)
+            if power_of(question, variances, middle) >= question.power
+            else (middle, high)
+        )
+    return high
+
+
+def detectable_difference(
+    variances: Sequence[float], seeds: int, *, comparisons: int = 1, power: float = 0.8
+) -> float | None:
+    """The difference that so many seeds see with that power; None for too few seeds."""
+    low, high = 0.0, 1.0
+    if power_of(Question(high, power, comparisons), variances, seeds) < power:
+        return None
+    for _ in range(30):
+        middle = (low + high) / 2
+        seen = power_of(Question(middle, power, comparisons), variances, seeds) >= power
+        low, high = (low, middle) if seen else (middle, high)
+    return high
+
+
+def genre_variances(noise: Noise, genres: Sequence[str]) -> dict[str, float]:
+    """One run's variance in each genre, the mean over variants; genres without any are left out."""
+    found = {}
+    for genre in genres:
+        known = [noise.variance(genre, name) for name in noise.names or ("",)]
+        variances = [variance for variance, df in known if df > 0]
+        if variances:
+            found[genre] = float(np.mean(variances))
+    return found
+
+
+def plan_seeds(
+    noise: Noise,
+    genres: Sequence[str],
+    question: Question,
+    *,
+    variants: int,
+    seconds_per_run: float | None = None,
+) -> pl.DataFrame:
+    """Seeds that each genre and the mean over all of them need (`PLAN_SCHEMA`).
+
+    `seeds` is for a single comparison, `seeds_corrected` for the question's number of them; `runs`
+    and `hours` (one run at a time) are those of the latter, for `variants` variants.
+    """
+    single = Question(question.difference, question.power, 1, question.shared_seeds)
+    by_genre = genre_variances(noise, genres)
+    rows = []
+    for label, variances in [
+        *((genre, [variance]) for genre, variance in by_genre.items()),
+        *([("(mean of all)", list(by_genre.values()))] if len(by_genre) > 1 else []),
+    ]:
+        corrected = seeds_needed(question, variances)
+        runs = None if corrected is None else corrected * variants * len(variances)
+        rows.append(
+            {
+                "genre": label,
+                "sd": math.sqrt(float(np.mean(variances))),
+                "seeds": seeds_needed(single, variances),
+                "seeds_corrected": corrected,
+                "runs": runs,
+                "hours": None
+                if runs is None or seconds_per_run is None
+                else runs * seconds_per_run / 3600,
+            }
+        )
+    return pl.DataFrame(rows, schema=PLAN_SCHEMA)

@@ -59,11 +59,13 @@ def plan_command(
     The noise between runs is that of the table, which must have seeds of some setting. FILTER and
     --genre say which variants and genres the plan is for.
     """
+    import polars as pl
+
     from postertui.analysis.noise import estimate_noise, find_equal_variants
     from postertui.analysis.planning import Question, plan_seeds
     from postertui.analysis.requirements import choose_by_glob
     from postertui.analysis.tables.planning import planning_section
-    from postertui.analysis.values import genres_share_seeds, resolve_rule, run_values
+    from postertui.analysis.values import resolve_rule, run_values
 
     history = load(source, runs)
     table = history.table
@@ -75,10 +77,9 @@ def plan_command(
     if not noise.is_known:
         raise UserError(f"nothing to plan with. {noise.line}", exit_code=3)
     variants = chosen["name"].n_unique()
-    question = Question(
-        detect, power, comparisons or max(1, variants - 1), genres_share_seeds(table)
-    )
-    seconds = chosen.group_by("run").agg(seconds=_sum_if_known())["seconds"].drop_nulls().median()
+    question = Question(detect, power, comparisons or max(1, variants - 1))
+    known = chosen.drop_nulls("seconds").group_by("run").agg(pl.sum("seconds"))
+    seconds = known["seconds"].median()
     rows = plan_seeds(
         noise,
         chosen["genre"].unique().sort().to_list(),
@@ -87,9 +88,3 @@ def plan_command(
         seconds_per_run=seconds if isinstance(seconds, float) else None,
     )
     print_sections([planning_section(rows, question, noise)], output)
-
-
-def _sum_if_known() -> object:
-    import polars as pl
-
-    return pl.when(pl.col("seconds").count() > 0).then(pl.col("seconds").sum())

@@ -71,3 +71,12 @@ def test_the_published_table_is_explained() -> None:
     causes = {row["cause"]: row["epochs"] for row in found["undefined"]}
     assert sum(causes.values()) == 1540
     assert set(causes) == {"dead", "empty batch"}
+
+
+def test_plan_says_how_many_seeds_a_difference_needs(study: Path) -> None:
+    done = postertui("plan", "--from", study, "--detect", ".01", "--genre", "com*", "--json")
+    (comedy,) = json.loads(done.stdout)["plan"]
+    assert comedy["genre"] == "Comedy"
+    assert 2 <= comedy["seeds"] <= 30
+    unknown = postertui("plan", "--from", study, "--detect", ".01", "seed=0", "--genre", "opera")
+    assert (unknown.returncode, unknown.stdout) == (3, "")

@@ -29,6 +29,7 @@ class LaunchPreview:
     seconds: float | None
     ahead: float | None
     jobs: int
+    detectable: float | None = None
     again: bool = False
 
 
@@ -65,7 +66,32 @@ def preview_launch(
         ahead=launch.estimate_seconds(waiting, runs.values(), jobs) if waiting else 0.0,
         jobs=jobs,
         again=draft.again,
+        detectable=_detectable(plan, runs),
     )
+
+
+def _detectable(plan: launch.TrainingPlan, runs: Mapping[str, Run]) -> float | None:
+    """The difference between two variants that the plan's seeds would see, by past runs' noise.
+
+    The mean over the plan's genres, with a power of 80 %. None where the noise is unknown.
+    """
+    from postertui.analysis.noise import estimate_noise
+    from postertui.analysis.planning import detectable_difference, genre_variances
+    from postertui.analysis.values import run_values
+    from postertui.history.from_runs import history_table
+
+    genres = sorted({spec.genre for spec in plan.specs})
+    seeds = len({spec.seed for spec in plan.specs})
+    past = [r for r in runs.values() if r.spec is not None and r.spec.genre in genres and r.epoch]
+    table = history_table(past)
+    if seeds < 2 or table.is_empty():
+        return None
+    noise = estimate_noise(run_values(table, "test_fscore_soft"), {})
+    variances = list(genre_variances(noise, genres).values())
+    if not noise.is_known or len(variances) < len(genres):
+        return None
+    variants = len({spec.variant.name for spec in plan.specs})
+    return detectable_difference(variances, seeds, comparisons=max(1, variants - 1))
 
 
 Line = tuple[tuple[str, str], ...]  # (text, name of its style) each
@@ -95,6 +121,8 @@ def describe(preview: LaunchPreview) -> tuple[Line, Line]:
         (f"about {duration(preview.seconds)}", "bold"),
         (f" by past runs, {preview.jobs} at a time", "text"),
     ]
+    if preview.detectable is not None:
+        second.append((f", sees differences of {preview.detectable:.3f}", "text"))
     if preview.ahead:
         second.append((f", after {duration(preview.ahead)} that wait or run", "dim"))
     return tuple(first), tuple(second)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from postertui.history.schema import DEFAULTS
 from postertui.system.errors import UserError
 
 #: Which epoch of each run is compared, in words.
@@ -262,7 +263,8 @@ def repetition_notes(table: pl.DataFrame) -> list[str]:
         )
         table = table.filter(~pl.col("run").is_in(copies["run"].to_list()))
     several = (
-        table.group_by(
+        table.with_columns(pl.col("seed").fill_null(DEFAULTS["seed"]))
+        .group_by(
             "genre",
             "name",
             "seed",
@@ -274,7 +276,7 @@ def repetition_notes(table: pl.DataFrame) -> list[str]:
     )
     if several.height:
         settings = [
-            f"{genre}, {name}" + ("" if seed is None else f", seed {seed}")
+            f"{genre}, {name}, seed {seed}"
             for genre, name, seed in several.head(5).select("genre", "name", "seed").iter_rows()
         ]
         more = f" and {several.height - 5} more" if several.height > 5 else ""

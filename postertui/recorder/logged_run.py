@@ -17,14 +17,14 @@ import msgspec
 
 from postertui.data.weights import Weights
 from postertui.history.metric_names import Validation, map_names
+from postertui.recorder.settings import find_interrupted, make_variant, to_number
 from postertui.runs import layout
 from postertui.runs.bounds import MAX_NUMBER
 from postertui.runs.epoch_line import METRICS
 from postertui.runs.events import DamagedEventsError, EventWriter
-from postertui.runs.lifecycle import effective_epochs, is_closing, read_lifecycle
-from postertui.runs.lock import RunLock, is_locked
-from postertui.runs.spec import EXTERNAL_DATA, RunSpec, list_runs, read_spec, write_spec
-from postertui.study import Variant, check_variant
+from postertui.runs.lifecycle import effective_epochs, is_closing
+from postertui.runs.lock import RunLock
+from postertui.runs.spec import EXTERNAL_DATA, RunSpec, write_spec
 from postertui.system.atomic_files import sync
 from postertui.system.errors import UserError
 from postertui.system.processes import Process
@@ -102,7 +102,7 @@ class LoggedRun:
             raise UserError(f'validation: "test" or "val", not {validation!r}')
         folder = Path(runs)
         spec = RunSpec(
-            variant=_variant(variant, epochs, hyperparameters or {}),
+            variant=make_variant(variant, epochs, hyperparameters or {}),
             genre=genre,
             seed=seed,
             study=study,
@@ -122,7 +122,7 @@ class LoggedRun:
         self._epochs = epochs
         self._is_open = False
         try:
-            path = _interrupted_run(folder, spec) if resume else None
+            path = find_interrupted(folder, spec) if resume else None
             if path is None:
                 write_spec(folder, spec)
                 path = folder / spec.run
@@ -180,7 +180,7 @@ class LoggedRun:
         if number < 1:
             raise ValueError(f"epochs count from 1, not {number}")
         values = {
-            name: _number(name, value)
+            name: to_number(name, value)
             for name, value in metrics.items()
             if name.lower() not in _NO_METRICS
         }
@@ -284,54 +284,3 @@ class LoggedRun:
         if text not in self._complaints:
             self._complaints.add(text)
             warnings.warn(f"postertui: {text}", RuntimeWarning, stacklevel=3)
-
-
-def _variant(name: str, epochs: int | None, hyperparameters: Mapping[str, Any]) -> Variant:
-    """The variant called `name`; nothing is known of it but what the program says."""
-    base = Variant(
-        name=name, family=name, fc1=0, fc2=0, regularizer="none", strength=0.0, epochs=epochs or 0
-    )
-    if not hyperparameters:
-        return base
-    known = set(Variant.__struct_fields__) - {"name", "family", "epochs", "schedule"}
-    if unknown := [key for key in hyperparameters if key not in known]:
-        raise UserError(f"hyperparameters: no `{unknown[0]}`; there are {', '.join(sorted(known))}")
-    try:
-        checked = check_variant(name, dict(hyperparameters), Variant(name="base"))
-    except ValueError as error:
-        raise UserError(f"hyperparameters: {error}") from None
-    given = {key: getattr(checked, key) for key in hyperparameters}
-    return msgspec.structs.replace(base, **given)
-
-
-def _interrupted_run(folder: Path, spec: RunSpec) -> Path | None:
-    """The newest interrupted run of a script with the genre, variant and seed of `spec`."""
-    if not folder.is_dir():
-        return None
-    prefix = spec.run.rpartition("--")[0]
-    found: list[tuple[float, Path]] = []
-    for name in list_runs(folder):
-        if not name.startswith(prefix):
-            continue
-        path = folder / name
-        try:
-            other = read_spec(path)
-            is_open = not read_lifecycle(path).is_closed and not is_locked(path)
-        except (UserError, OSError, DamagedEventsError):
-            continue
-        same = (other.genre, other.variant.name, other.seed) == (
-            spec.genre, spec.variant.name, spec.seed,
-        )  # fmt: skip
-        if same and other.is_external and is_open:
-            found.append((other.created, path))
-    return max(found)[1] if found else None
-
-
-def _number(name: str, value: Any) -> float:
-    """`value` as a float: numbers of Python, NumPy and any framework's tensors of one element."""
-    if isinstance(value, str | bytes) or value is None:
-        raise TypeError(f"the metric {name!r} is no number: {value!r:.40}")
-    try:
-        return float(value.item() if hasattr(value, "item") else value)
-    except (TypeError, ValueError, RuntimeError):
-        raise TypeError(f"the metric {name!r} is no number: {value!r:.40}") from None

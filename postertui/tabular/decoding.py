@@ -132,6 +132,8 @@ def decode(path: Path, data: bytes, encoding: str | None = None) -> tuple[bytes,
         raise UserError(f"{path}: not {name.upper()} text ({_one_line(error)})") from None
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    # Files put together each bring their mark along.
+    data = data.replace(b"\n" + codecs.BOM_UTF8, b"\n")
     if b"\0" in data:
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
         raise UserError(f"{path}, line {line}: not a text file: it contains a NUL byte")

@@ -187,6 +187,7 @@ def check_against_csv(path: Path) -> None:
     try:
         table = parse_table(path, data)
         text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        text = text.replace("\n\ufeff", "\n")
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except (UserError, UnicodeDecodeError, csv.Error):
         return

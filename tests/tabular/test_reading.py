@@ -95,8 +95,10 @@ def test_the_ways_a_table_is_written(
     assert [table.where(i) for i in range(len(rows))] == [f"t.csv, line {n}" for n in lines]
 
 
-def test_a_header_again_begins_a_section() -> None:
-    table = parse_table(HERE, b"epoch,loss\n0,1\n1,2\nepoch,loss\n0,3\n")
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_header_again_begins_a_section(mark: str) -> None:
+    text = f"{mark}epoch,loss\n0,1\n1,2\n{mark}epoch,loss\n0,3\n"
+    table = parse_table(HERE, text.encode())
     assert table.columns["loss"].to_list() == ["1", "2", "3"]
     assert table.sections is not None
     assert table.sections.tolist() == [0, 0, 1]

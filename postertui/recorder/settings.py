@@ -1,0 +1,67 @@
+"""What a program says about its run, checked: settings, numbers, which run to go on with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from postertui.runs.events import DamagedEventsError
+from postertui.runs.lifecycle import read_lifecycle
+from postertui.runs.lock import is_locked
+from postertui.runs.spec import RunSpec, list_runs, read_spec
+from postertui.study import Variant, check_variant
+from postertui.system.errors import UserError
+
+
+def make_variant(name: str, epochs: int | None, hyperparameters: Mapping[str, Any]) -> Variant:
+    """The variant called `name`; nothing is known of it but what the program says."""
+    base = Variant(
+        name=name, family=name, fc1=0, fc2=0, regularizer="none", strength=0.0, epochs=epochs or 0
+    )
+    if not hyperparameters:
+        return base
+    known = set(Variant.__struct_fields__) - {"name", "family", "epochs", "schedule"}
+    if unknown := [key for key in hyperparameters if key not in known]:
+        raise UserError(f"hyperparameters: no `{unknown[0]}`; there are {', '.join(sorted(known))}")
+    try:
+        checked = check_variant(name, dict(hyperparameters), Variant(name="base"))
+    except ValueError as error:
+        raise UserError(f"hyperparameters: {error}") from None
+    given = {key: getattr(checked, key) for key in hyperparameters}
+    return msgspec.structs.replace(base, **given)
+
+
+def find_interrupted(folder: Path, spec: RunSpec) -> Path | None:
+    """The newest interrupted run of a script with the genre, variant and seed of `spec`."""
+    if not folder.is_dir():
+        return None
+    prefix = spec.run.rpartition("--")[0]
+    found: list[tuple[float, Path]] = []
+    for name in list_runs(folder):
+        if not name.startswith(prefix):
+            continue
+        path = folder / name
+        try:
+            other = read_spec(path)
+            is_open = not read_lifecycle(path).is_closed and not is_locked(path)
+        except (UserError, OSError, DamagedEventsError):
+            continue
+        same = (other.genre, other.variant.name, other.seed) == (
+            spec.genre, spec.variant.name, spec.seed,
+        )  # fmt: skip
+        if same and other.is_external and is_open:
+            found.append((other.created, path))
+    return max(found)[1] if found else None
+
+
+def to_number(name: str, value: Any) -> float:
+    """`value` as a float: numbers of Python, NumPy and any framework's tensors of one element."""
+    if isinstance(value, str | bytes) or value is None:
+        raise TypeError(f"the metric {name!r} is no number: {value!r:.40}")
+    try:
+        return float(value.item() if hasattr(value, "item") else value)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"the metric {name!r} is no number: {value!r:.40}") from None

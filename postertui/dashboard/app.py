@@ -230,14 +230,25 @@ class DashboardApp(App[None]):
         updates = self.context.feed.drain()
         announcements = find_announcements(self.model.runs, updates.changed, updates.gone)
         structural = self.model.update(updates)
+        if self.model.options.layout == "auto":
+            self._choose_layout()
         for screen in self._screens():
             screen.runs_updated(updates, structural=structural)
+        self.controllers.summary.runs_updated(updates, structural=structural)
         self.controllers.machine.announce(announcements)
         if not self._is_complete and self.context.feed.store.is_complete:
             self._is_complete = True
             self.call_after_refresh(self._at_rest)
 
+    def _choose_layout(self) -> None:
+        """The first time: the summary where there is something to compare, else the curves."""
+        if self.model.has_finished_variants:
+            self.controllers.view.set(layout="summary")
+        elif self.context.feed.store.is_complete and self.model.runs:
+            self.controllers.view.set(layout="both")
+
     def options_changed(self, options: AbstractSet[str]) -> None:
+        self.controllers.summary.options_changed(options)
         for screen in self._screens():
             screen.options_changed(options)
         self._save_view_soon()
@@ -254,6 +265,10 @@ class DashboardApp(App[None]):
     def assessment_ready(self, assessment: Assessment) -> None:
         for screen in self._screens():
             screen.assessment_ready(assessment)
+
+    def summary_ready(self) -> None:
+        for screen in self._screens():
+            screen.summary_ready()
 
     def machine_changed(self) -> None:
         for screen in self._screens():

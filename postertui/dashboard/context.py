@@ -76,6 +76,9 @@ class Shell(Protocol):
     def assessment_ready(self, assessment: Assessment) -> None:
         """Have every screen show a new assessment."""
 
+    def summary_ready(self) -> None:
+        """Have every screen show the model's new summary."""
+
     def machine_changed(self) -> None:
         """Have every screen show the new state of the machine."""
 

@@ -17,6 +17,11 @@ def score(value: float | None, digits: int = 3) -> str:
     return text[: digits + 1] if len(text) > digits + 1 else text
 
 
+def signed(value: float, digits: int = 3) -> str:
+    """`+.012`, `-.300`."""
+    return ("-" if value < 0 else "+") + score(abs(value), digits)
+
+
 def compact(value: float | None) -> str:
     """Any number in at most five characters: `.412`, `1.25`, `18.3`, `1e-3`."""
     if value is None or not math.isfinite(value):

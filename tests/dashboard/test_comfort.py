@@ -214,7 +214,7 @@ async def test_the_view_is_remembered(made: MadeRuns) -> None:
 def test_a_damaged_view_is_no_reason_to_fail(made: MadeRuns) -> None:
     path = view_path(made.folder)
     path.parent.mkdir(parents=True)
-    path.write_text('{"metric": "gone", "layout": "both", "smoothing": 7}')
+    path.write_text('{"metric": "no metric!", "layout": "both", "smoothing": 7}')
     assert load_view(made.folder).metric == "f"
     assert load_view(made.folder).smoothing == 0
     path.write_text("not json")

@@ -19,8 +19,11 @@ from postertui.dashboard.charts.cell import PlotSettings, draw_cell
 from postertui.dashboard.charts.panels import (
     Curve,
     Panel,
+    ReferenceLine,
+    common_reached_epoch,
     epoch_range,
     panel_of,
+    reached_epoch,
     smooth,
     t_975,
     value_range,
@@ -166,18 +169,34 @@ def test_curves_are_smoothed_as_asked(made: MadeRuns) -> None:
 def test_the_mean_of_seeds_and_its_interval(made: MadeRuns) -> None:
     from scipy import stats
 
-    for seed in range(3):
+    options = ViewOptions(seeds="mean", train=False)
+    for seed in range(5):
         made.add("Comedy", epochs=4, seed=seed)
+        if seed == 1:
+            (few,) = panel_of(views(made), ("base",), options).curves
     runs = views(made)
-    (curve,) = panel_of(runs, ("base",), ViewOptions(seeds="mean", train=False)).curves
+    (curve,) = panel_of(runs, ("base",), options).curves
     values = np.array([[e["test_fscore_soft"] for e in run.history] for run in runs])
-    expected = stats.t.interval(0.95, 2, values.mean(axis=0), stats.sem(values))
+    low, high = stats.t.interval(0.95, 4, values.mean(axis=0), stats.sem(values))
     assert curve.low is not None
     assert curve.high is not None
     assert curve.y == pytest.approx(values.mean(axis=0))
-    assert curve.low == pytest.approx(expected[0], abs=1e-4)
-    assert curve.high == pytest.approx(expected[1], abs=1e-4)
-    assert len(panel_of(runs, ("base",), ViewOptions(train=False)).curves) == 3
+    assert curve.low == pytest.approx(np.maximum(low, values.min(axis=0)), abs=1e-4)
+    assert curve.high == pytest.approx(np.minimum(high, values.max(axis=0)), abs=1e-4)
+    assert len(panel_of(runs, ("base",), ViewOptions(train=False)).curves) == 5
+    # Two runs have no interval that is worth drawing: from the lower to the higher one.
+    assert few.low is not None
+    assert few.high is not None
+    assert (few.high - few.low == pytest.approx(2 * (few.high - few.y))) and (few.low < 1).all()
+
+
+def test_a_mean_is_never_over_settings(made: MadeRuns) -> None:
+    for variant in ("base", "fc-256x64"):
+        for seed in (0, 1):
+            made.add("Comedy", variant, epochs=3, seed=seed)
+    options = ViewOptions(seeds="mean", train=False, compare="regularizer")
+    curves = panel_of(views(made), ("L1=1e-5",), options).curves
+    assert len(curves) == 2  # base and fc-256x64 have the same regularizer
 
 
 def test_quantiles_of_student_t() -> None:
@@ -191,9 +210,37 @@ def test_one_range_holds_all_cells(made: MadeRuns) -> None:
     made.add("Comedy", epochs=4, level=0.3)
     made.add("Drama", epochs=4, level=0.9)
     panels = [panel_of([run], ("base",), ViewOptions()) for run in views(made)]
-    scale = value_range(panels, ViewOptions())
+    scale = value_range(panels, ViewOptions(whole_y=True))
     assert scale.low == 0
     assert scale.high >= max(float(c.y.max()) for p in panels for c in p.curves)
+
+
+def test_a_range_is_typical_of_the_test_curves_and_says_what_it_cuts() -> None:
+    test = np.concatenate([np.full(98, 0.4), [0.41, 5.0]])
+    curves = (Curve("train", 0, np.arange(100.0), np.full(100, 0.9)),
+              Curve("test", 0, np.arange(100.0), test))  # fmt: skip
+    panel = Panel(curves=curves, references=(ReferenceLine("base-test", 0.2),))
+    scale = value_range([panel], ViewOptions())
+    assert scale.low <= 0.2
+    assert 0.4 < scale.high < 0.6
+    assert panel.count_outside(scale) == 1
+    assert value_range([panel], ViewOptions(whole_y=True)).high >= 5
+    rows = draw_cell(panel, (("x", "title"),), 40, 8, PlotSettings((0, 99), scale))
+    assert "↑" in "".join(t for t, _ in rows[1])
+
+
+def test_x_goes_to_what_was_reached(tmp_path: Path) -> None:
+    made = MadeRuns(tmp_path / "runs")
+    made.add("Comedy", epochs=10, state="done")
+    runs = {r.variant: r for r in views(made)}
+    assert reached_epoch(runs["base"]) == 10
+    made.add("Comedy", "no-reg", epochs=3, state="running")
+    made.add("Comedy", "bce")
+    runs = {r.variant: r for r in views(made)}
+    assert reached_epoch(runs["no-reg"]) == 10
+    assert reached_epoch(runs["bce"]) == 0
+    assert common_reached_epoch(runs.values()) == 10
+    made.close()
 
 
 def test_a_logarithmic_range_leaves_out_what_has_no_place() -> None:
@@ -280,7 +327,7 @@ def test_a_title_says_value_and_verdict(made: MadeRuns) -> None:
     made.add("Comedy", epochs=3, level=0.9)
     (run,) = views(made)
     title = cell_title(("Comedy", "base"), [run], 30, ViewOptions(), cursor=2, selected=False,
-                       focused=False)  # fmt: skip
+                       focused=False, verdict_of=lambda _: "above")  # fmt: skip
     text = "".join(t for t, _ in title)
     assert text.startswith(" Comedy")
     value = run.history[1]["test_fscore_soft"]
@@ -293,7 +340,15 @@ def test_a_header_names_what_differs_from_the_usual() -> None:
     text = "".join(
         t for t, _ in header(options, Arrangement(("Comedy",), members={}), "", 120, False)
     )
-    for word in ("F-score", "log y", "free y", "smooth 0.8", "95 %", "base rate", "always-yes"):
+    for word in (
+        "F-score",
+        "log y",
+        "free y",
+        "smooth 0.8",
+        "mean of seeds",
+        "base rate",
+        "always-yes",
+    ):
         assert word in text
 
 

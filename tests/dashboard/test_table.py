@@ -10,6 +10,7 @@ import pytest
 from postertui.dashboard.number_format import always_yes, compact, duration, score, throughput
 from postertui.dashboard.state.assessment import assess
 from postertui.dashboard.state.run_view import RunView, view_of
+from postertui.dashboard.state.summary import summarize
 from postertui.dashboard.state.view_options import ViewOptions
 from postertui.dashboard.table.columns import BY_ID, COLUMNS, place
 from postertui.dashboard.table.rows import GroupRow, ordered
@@ -33,7 +34,7 @@ def read(made: MadeRuns) -> list[RunView]:
 
 
 def text(run: RunView, column: str) -> str:
-    return BY_ID[column].text(run)[0]
+    return BY_ID[column].cell(run)[0]
 
 
 def of(runs: list[RunView], genre: str, variant: str) -> RunView:
@@ -48,7 +49,7 @@ def test_a_row_says_all_that_is_known_of_a_run(runs: list[RunView]) -> None:
     assert text(run, "state") == "▸"
     assert text(run, "epoch") == "6/10"
     assert text(run, "newest") == score(newest[-1])
-    assert text(run, "best") == score(max(newest))
+    assert text(run, "best") == f"{score(max(newest))}@{newest.index(max(newest)) + 1}"
     assert text(run, "base") == score(rate)
     assert text(run, "yes") == score(always_yes(rate))
     assert text(run, "seconds") == "1.4s"
@@ -103,7 +104,7 @@ def test_columns_fit_and_the_most_important_stay(runs: list[RunView], width: int
         assert {"best", "yes", "base", "seconds", "remaining", "device"} <= set(ids)
 
 
-def test_verdict_and_reason_are_told_below(tmp_path: Path) -> None:
+def test_verdict_and_reason_are_below_the_table(tmp_path: Path) -> None:
     made = MadeRuns(tmp_path / "runs")
     good = made.add("Comedy", epochs=8, level=0.9)
     for seed in (1, 2):
@@ -112,22 +113,24 @@ def test_verdict_and_reason_are_told_below(tmp_path: Path) -> None:
     store = Store(made.folder, cache=False)
     store.refresh()
     table = history_table(store.runs.values())
-    verdict = assess(table, good)
-    assert verdict.verdict == "above"
-    assert verdict.seeds == 3
-    assert verdict.low is not None
-    assert 0 < verdict.low < (verdict.margin or 0)
-    lines = [t for t, _ in detail_lines(view_of(store.runs[good]), verdict, 60, 4)]
-    assert lines[0].startswith("above the bar by .")
+    margin = summarize(table).margin_of(good, "Comedy", "base")
+    assert margin is not None
+    assert (margin.verdict, margin.seeds, margin.epoch) == ("above", 3, 8)
+    assert margin.low is not None
+    assert 0 < margin.low < margin.margin
+    lines = [t for t, _ in detail_lines(view_of(store.runs[good]), margin, None, 60, 4)]
+    assert lines[0].startswith("above baseline by .")
+    assert "epoch 8, 3 seeds" in " ".join(lines)
     assert text(view_of(store.runs[dead]), "newest") == "dead"
-    said = detail_lines(view_of(store.runs[dead]), assess(table, dead), 60, 6)
-    assert said[0] == ("out of memory", "failed")
-    assert any("NaN since epoch 1" in line for line, _ in said)
+    assessment = assess(table, dead)
+    messages = detail_lines(view_of(store.runs[dead]), None, assessment, 60, 6)
+    assert messages[0] == ("out of memory", "failed")
+    assert any("NaN since epoch 1" in line for line, _ in messages)
     # However little room there is, it is kept to.
-    narrow = detail_lines(view_of(store.runs[dead]), assess(table, dead), 20, 3)
+    narrow = detail_lines(view_of(store.runs[dead]), None, assessment, 20, 3)
     assert len(narrow) == 3
     assert all(len(line) <= 20 for line, _ in narrow)
-    assert assess(table, "nobody").verdict == ""
+    assert assess(table, "no such run").findings == ()
 
 
 @pytest.mark.parametrize(

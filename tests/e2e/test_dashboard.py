@@ -87,7 +87,7 @@ def test_a_run_that_fails_says_so_and_its_log_why(folder: Path) -> None:
         terminal.wait_for("1 failed")
         wait_for(lambda: sorted(states(runs).values()) == ["done", "failed"], "both ended")
         terminal.press("End", "Enter")
-        terminal.wait_for("the third epoch?[31m is one too many")
+        terminal.wait_for("the third epoch is one too many")
         terminal.press("Tab")
         terminal.wait_for("data_fingerprint")
         terminal.press("d")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import msgspec
 import pytest
 from rich.segment import Segment
 from textual.pilot import Pilot
@@ -42,7 +43,7 @@ class Driver:
         """Let messages, and those that follow from them, be handled."""
         for _ in range(3):
             await self.pilot.pause()
-        while self.app.main.grid.is_at_work:
+        while self.app.main.grid.is_at_work or self.app.main.genre_grid.is_at_work:
             await self.pilot.pause(0.001)
 
     async def write(self, text: str) -> None:
@@ -95,11 +96,14 @@ class Driver:
 
 @asynccontextmanager
 async def dashboard(
-    runs: Path, size: tuple[int, int] = SMALL, **setup: Any
+    runs: Path, size: tuple[int, int] = SMALL, layout: str = "both", **setup: Any
 ) -> AsyncIterator[Driver]:
-    """The dashboard on `runs`, when it has read them."""
+    """The dashboard on `runs`, when it has read them; in `layout` unless a view was saved."""
     folders = {"data": runs.parent / "data", "out": runs.parent / "out"}
-    app = DashboardApp(Setup(runs, **(folders | setup)), load_view(runs), load_config())
+    options = load_view(runs)
+    if options.layout == "auto":
+        options = msgspec.structs.replace(options, layout=layout)
+    app = DashboardApp(Setup(runs, **(folders | setup)), options, load_config())
     with (
         mock.patch("textual.app.wait_for_idle", at_once),
         mock.patch("textual.pilot.wait_for_idle", at_once),

@@ -12,7 +12,7 @@ from postertui.dashboard.table.marks import BASELINE_MARKS, STATE_MARKS
 Section = tuple[str, Sequence[tuple[str, ...]]]
 
 #: What `?` shows on the main screen, in this order.
-_MAIN = ("main", "runs", "watch", "view", "table", "grid", "cell", "run", "launch")
+_MAIN = ("main", "runs", "watch", "view", "summary", "table", "grid", "cell", "run", "launch")
 
 
 def help_sections(regions: Sequence[str], keymap: Keymap) -> list[Section]:
@@ -36,11 +36,11 @@ _LEGEND: tuple[Section, ...] = (
         ],
     ),
     (
-        "test F against its baselines",
+        "test F against its baseline, the all-positive F (always-yes)",
         [
-            (BASELINE_MARKS["above"], "above the all-positive baseline (always-yes)"),
-            (BASELINE_MARKS["between"], "above the base rate, not above always-yes"),
-            (BASELINE_MARKS["below"], "below the base rate"),
+            (BASELINE_MARKS["above"], "above it beyond noise (95 %)"),
+            (BASELINE_MARKS["unclear"], "within noise of it"),
+            (BASELINE_MARKS["below"], "below it beyond noise"),
         ],
     ),
     (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from postertui.dashboard.charts.cell import LETTERS, Row, Text, ascii_mark
@@ -14,6 +14,10 @@ from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.view_options import ViewOptions
 from postertui.dashboard.table.marks import BASELINE_MARKS
 from postertui.dashboard.text_width import cells, fit
+from postertui.system.text import pluralize
+
+#: A run's verdict against its baseline: `above`, `unclear`, `below` or nothing.
+VerdictOf = Callable[[RunView], str]
 
 
 def value_text(value: float | None, options: ViewOptions) -> str:
@@ -74,20 +78,23 @@ def cell_title(
     cursor: int | None,
     selected: bool,
     focused: bool,
+    verdict_of: VerdictOf = lambda _: "",
+    label: str = "",
 ) -> Row:
-    """The genre at the left, what matters about its runs at the right, in `width` characters."""
+    """The genre (or `label`) at the left, its runs' value or state at the right."""
+    label = label or key[0]
     style = ("selected" if focused else "highlight") if selected else "title"
-    right = _standing(runs, options, cursor)
+    right = _standing(runs, options, cursor, verdict_of)
     used = sum(cells(text) for text, _ in right)
-    name = fit(f" {key[0]} ", min(cells(key[0]) + 2, max(4, width - used - 1)))
+    name = fit(f" {label} ", min(cells(label) + 2, max(4, width - used - 1)))
     space = width - cells(name) - used
     if space < 0:
-        return ((fit(key[0], width), style),)
+        return ((fit(label, width), style),)
     return ((name, style), (" " * space, "blank"), *right)
 
 
 def _standing(
-    runs: Sequence[RunView], options: ViewOptions, cursor: int | None
+    runs: Sequence[RunView], options: ViewOptions, cursor: int | None, verdict_of: VerdictOf
 ) -> tuple[Text, ...]:
     if not runs:
         return (("no run", "faint"),)
@@ -95,7 +102,7 @@ def _standing(
     if any(r.dead for r in runs):
         parts.append(("dead ", "failed"))
     if len({r.variant for r in runs}) > 1:
-        return (*parts, *_best_of(runs, options, cursor))
+        return (*parts, *_best_of(runs, options, cursor, verdict_of))
     values = [v for r in runs if (v := value_at(r, "test", options, cursor)) is not None]
     if not values:
         if all(r.epoch for r in runs):
@@ -107,39 +114,53 @@ def _standing(
     if cursor is not None and options.train and trained:
         parts.append((value_text(sum(trained) / len(trained), options) + " ", "train"))
     if options.metric in F_METRICS:
-        bar = runs[0].bar(mean)
-        parts.append((value_text(mean, options), bar or "test"))
-        parts.append((BASELINE_MARKS[bar], bar or "test"))
+        verdict = verdict_of(runs[0])
+        parts.append((value_text(mean, options), verdict or "test"))
+        parts.append((BASELINE_MARKS[verdict], verdict or "test"))
     else:
         parts.append((value_text(mean, options), "test"))
     return tuple(parts)
 
 
-def _best_of(runs: Sequence[RunView], options: ViewOptions, cursor: int | None) -> tuple[Text, ...]:
+def _best_of(
+    runs: Sequence[RunView], options: ViewOptions, cursor: int | None, verdict_of: VerdictOf
+) -> tuple[Text, ...]:
     """The best run's value among several variants."""
     valued = [(v, r) for r in runs if (v := value_at(r, "test", options, cursor)) is not None]
     if not valued:
         return ((runs[0].state, runs[0].state) if not runs[0].epoch else ("–", "dim"),)
     pick = min if options.metric in LOWER_IS_BETTER else max
     value, run = pick(valued, key=lambda pair: pair[0])
+    of_many = (f"best of {len({r.variant for r in runs})} ", "dim")
     if options.metric not in F_METRICS:
-        return ((value_text(value, options), "text"),)
-    bar = run.bar(value)
-    return ((value_text(value, options), bar or "text"), (BASELINE_MARKS[bar], bar or "text"))
+        return (of_many, (value_text(value, options), "text"))
+    verdict = verdict_of(run)
+    return (
+        of_many,
+        (value_text(value, options), verdict or "text"),
+        (BASELINE_MARKS[verdict], verdict or "text"),
+    )
 
 
 def header(
-    options: ViewOptions, arrangement: Arrangement, page_: str, width: int, ascii_only: bool
+    options: ViewOptions,
+    arrangement: Arrangement,
+    page_: str,
+    width: int,
+    ascii_only: bool,
+    *,
+    cut: int = 0,
 ) -> Row:
-    """The metric, the legend, and which page this is."""
+    """The metric, the legend, how many values are cut, and which page this is."""
     title = " " + label_of(options.metric)
     extras = [
         text
         for text, on in (
             ("log y", options.log_y),
             ("free y", not options.shared_y),
+            ("whole y", options.whole_y),
             (f"smooth {options.smoothing:g}", options.smoothing > 0),
-            ("mean, 95 %", options.seeds == "mean"),
+            ("mean of seeds", options.seeds == "mean"),
             (f"epochs {options.first_epoch}–{options.last_epoch or ''}", options.first_epoch > 0),
         )
         if on
@@ -149,6 +170,8 @@ def header(
         parts.append((" " + " · ".join(extras), "accent"))
     parts.append(("  ", "blank"))
     tail = f" {page_} " if page_ else ""
+    if cut:
+        tail = f" {pluralize(cut, 'value')} beyond ↑↓, Y: all {tail}"
     room = width - sum(cells(t) for t, _ in parts) - cells(tail)
     legend = _legend(options, arrangement, ascii_only) if arrangement.rows else []
     used = 0

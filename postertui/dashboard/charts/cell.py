@@ -58,9 +58,11 @@ def draw_cell(
     settings: PlotSettings,
     *,
     x_labels: bool = True,
+    y_labels: bool = True,
 ) -> list[Row]:
     """`height` rows of `width` characters: `title`, then plot rows, then the epochs."""
-    plot_width = max(1, width - LABEL_WIDTH)
+    label_width = LABEL_WIDTH if y_labels else 1
+    plot_width = max(1, width - label_width)
     plot_height = max(1, height - (2 if x_labels else 1))
     codes, owners, styles = plotted(panel, plot_width, plot_height, replace(settings, cursor=None))
     cursor = _cursor_column(plot_width, settings)
@@ -69,10 +71,11 @@ def draw_cell(
     tick = "+" if settings.ascii_only else "┤"
     rows: list[Row] = [title]
     for y in range(plot_height):
-        axis = fit(labels.get(y, ""), LABEL_WIDTH - 1, right=True) + (tick if y in labels else edge)
+        label = fit(labels.get(y, ""), label_width - 1, right=True)
+        axis = label + (tick if y in labels and y_labels else edge)
         rows.append((("".join(axis), "axis"), *_runs(codes[y], owners[y], styles, cursor)))
     if x_labels:
-        rows.append(_x_axis(plot_width, settings))
+        rows.append(_x_axis(plot_width, label_width, settings))
     return rows
 
 
@@ -87,6 +90,7 @@ def plotted(
     raster, styles = plot(panel, width, height, settings)
     codes, owners = raster.render()
     codes, owners = _characters(codes, owners, styles, settings)
+    _mark_cut_points(codes, owners, panel, settings)
     if settings.letters:
         _put_letters(codes, owners, panel, settings)
     return codes, owners, styles
@@ -173,6 +177,23 @@ def _put_letters(codes: Ints, owners: Ints, panel: Panel, settings: PlotSettings
         owners[row, column] = owner
 
 
+def _mark_cut_points(codes: Ints, owners: Ints, panel: Panel, settings: PlotSettings) -> None:
+    """An arrow at the edge of the plot for each test value beyond it."""
+    height, width = codes.shape
+    first, last = settings.epochs
+    up, down = (ord(c) for c in ("^v" if settings.ascii_only else "↑↓"))
+    start = len(panel.references) + sum(c.low is not None for c in panel.curves)
+    for owner, curve in enumerate(panel.curves, start):
+        if curve.side != "test":
+            continue
+        places = settings.scale.fractions(curve.y)
+        columns = np.rint((curve.x - first) / max(1, last - first) * (width - 1))
+        inside = (columns >= 0) & (columns < width)
+        for row, arrow, beyond in ((0, up, places > 1), (height - 1, down, places < 0)):
+            at = columns[beyond & inside].astype(np.int64)
+            codes[row, at], owners[row, at] = arrow, owner
+
+
 def _cursor_column(width: int, settings: PlotSettings) -> int | None:
     if settings.cursor is None:
         return None
@@ -200,11 +221,11 @@ def _runs(codes: Ints, owners: Ints, styles: Sequence[str], cursor: int | None) 
     return runs
 
 
-def _x_axis(width: int, settings: PlotSettings) -> Row:
+def _x_axis(width: int, label_width: int, settings: PlotSettings) -> Row:
     line = [" "] * width
     for column, label in x_ticks(*settings.epochs, width):
         line[column : column + len(label)] = label
-    return ((" " * LABEL_WIDTH + "".join(line), "axis"),)
+    return ((" " * label_width + "".join(line), "axis"),)
 
 
 def difference(before: Row, after: Row) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -55,12 +56,45 @@ class Panel:
     def extremes(self) -> tuple[float, ...]:
         """Values that a y axis must hold to hold all of them."""
         lines = [a for c in self.curves for a in (c.y, c.low, c.high) if a is not None]
-        every = np.concatenate(lines) if lines else np.empty(0)
-        every = every[np.isfinite(every)]
-        # The least above zero is what a logarithmic axis begins with.
-        parts = [part for part in (every, every[every > 0]) if part.size]
-        ends = [float(end) for part in parts for end in (part.min(), part.max())]
-        return (*ends, *(level.y for level in self.references))
+        return (*_ends(np.concatenate(lines) if lines else np.empty(0)), *self._levels)
+
+    @cached_property
+    def typical(self) -> tuple[float, ...]:
+        """Values that a y axis must hold to hold the references and nearly all of the test curves.
+
+        The middle 96 % of the test values; the training curves where there are no others.
+        """
+        test = [c.y for c in self.curves if c.side == "test"] or [c.y for c in self.curves]
+        values = np.concatenate(test) if test else np.empty(0)
+        values = values[np.isfinite(values)]
+        if values.size > 10:
+            low, high = np.quantile(values, TYPICAL)
+            values = values[(values >= low) & (values <= high)]
+        return (*_ends(values), *self._levels)
+
+    @property
+    def _levels(self) -> tuple[float, ...]:
+        return tuple(line.y for line in self.references)
+
+    def count_outside(self, scale: Range) -> int:
+        """How many values of test curves are outside of `scale`."""
+        curves = (c.y[np.isfinite(c.y)] for c in self.curves if c.side == "test")
+        return sum(int(((y < scale.low) | (y > scale.high)).sum()) for y in curves)
+
+
+#: The share of the values between which an axis goes unless the whole range is asked for.
+TYPICAL = (0.02, 0.98)
+#: The share of an axis beyond what it must hold.
+MARGIN = 0.04
+#: Fewer runs than this have no confidence interval that is worth drawing.
+MIN_RUNS_FOR_INTERVAL = 4
+
+
+def _ends(values: Floats) -> tuple[float, ...]:
+    values = values[np.isfinite(values)]
+    # The least above zero is what a logarithmic axis begins with.
+    parts = [part for part in (values, values[values > 0]) if part.size]
+    return tuple(float(end) for part in parts for end in (part.min(), part.max()))
 
 
 def panel_of(runs: Sequence[RunView], groups: Sequence[str], options: ViewOptions) -> Panel:
@@ -69,12 +103,14 @@ def panel_of(runs: Sequence[RunView], groups: Sequence[str], options: ViewOption
     sides = ("train", "test") if options.train else ("test",)
     curves: list[Curve] = []
     for side in sides:
-        by_group: dict[int, list[tuple[Floats, Floats]]] = {}
+        # A mean is over the seeds of one setting, never over settings.
+        by_setting: dict[tuple[int, str], list[tuple[Floats, Floats]]] = {}
         for run in runs:
             x, y = series(run, side, options)
             if len(x):
-                by_group.setdefault(groups.index(value_of(run)), []).append((x, y))
-        for group, lines in sorted(by_group.items()):
+                setting = (groups.index(value_of(run)), f"{run.variant}\0{run.study}")
+                by_setting.setdefault(setting, []).append((x, y))
+        for (group, _), lines in sorted(by_setting.items(), key=lambda entry: entry[0]):
             if options.seeds == "mean" and len(lines) > 1:
                 curves.append(_mean(side, group, lines))
             else:
@@ -141,9 +177,10 @@ def reference_lines(runs: Sequence[RunView], sides: Sequence[str]) -> tuple[Refe
 
 
 def _mean(side: str, group: int, lines: Sequence[tuple[Floats, Floats]]) -> Curve:
-    """The mean over runs at each epoch that any of them has, and its 95 % interval (Student's t).
+    """The mean over runs at each epoch that any of them has, and how far they are apart.
 
-    No interval where one run is alone.
+    From four runs on that is the 95 % interval of the mean (Student's t), which stays within the
+    values themselves; with fewer it is from the lowest to the highest. None where one run is alone.
     """
     epochs = np.unique(np.concatenate([x for x, _ in lines]))
     table = np.full((len(lines), len(epochs)), np.nan)
@@ -155,8 +192,17 @@ def _mean(side: str, group: int, lines: Sequence[tuple[Floats, Floats]]) -> Curv
     mean = np.where(count > 0, filled.sum(axis=0) / np.maximum(count, 1), np.nan)
     squares = np.where(finite, (table - mean) ** 2, 0.0).sum(axis=0)
     sd = np.sqrt(squares / np.maximum(count - 1, 1))
-    half = np.where(count > 1, t_975(count - 1) * sd / np.sqrt(np.maximum(count, 1)), np.nan)
-    return Curve(side, group, epochs, mean, mean - half, mean + half)
+    half = np.where(
+        count >= MIN_RUNS_FOR_INTERVAL,
+        t_975(count - 1) * sd / np.sqrt(np.maximum(count, 1)),
+        np.inf,
+    )
+    lowest = np.where(finite, table, np.inf).min(axis=0)
+    highest = np.where(finite, table, -np.inf).max(axis=0)
+    several = count > 1
+    low = np.where(several, np.maximum(mean - half, lowest), np.nan)
+    high = np.where(several, np.minimum(mean + half, highest), np.nan)
+    return Curve(side, group, epochs, mean, low, high)
 
 
 _T_975 = np.array(
@@ -172,14 +218,39 @@ def t_975(df: Ints) -> Floats:
 
 
 def epoch_range(runs: Iterable[RunView], options: ViewOptions) -> tuple[int, int]:
-    """First and last epoch of the x axis: what was asked for, widened to what was trained."""
-    last = max((max(r.epochs, r.epoch) for r in runs), default=10)
+    """First and last epoch of the x axis: what was asked for, widened to what was reached."""
+    last = max((reached_epoch(r) for r in runs), default=10)
     first = options.first_epoch or 1
     return first, max(options.last_epoch or last, first + 1)
 
 
+def reached_epoch(run: RunView) -> int:
+    """The last epoch that a run has reached; while it goes on, the next round number."""
+    if run.state not in ("running", "queued", "interrupted"):
+        return run.epoch
+    if not run.epoch and run.state != "running":
+        return 0
+    step = int(10 ** max(1, len(str(run.epoch)) - 1))
+    round_number = -(-(run.epoch + 1) // step) * step
+    return min(round_number, run.epochs) if run.epochs else round_number
+
+
+def common_reached_epoch(runs: Iterable[RunView]) -> int:
+    """The epoch that most runs have reached, the later one where two are as common."""
+    counts = Counter(reached for r in runs if (reached := reached_epoch(r)))
+    if not counts:
+        return 10
+    most = max(counts.values())
+    return max(epoch for epoch, count in counts.items() if count == most)
+
+
 def value_range(panels: Iterable[Panel], options: ViewOptions) -> Range:
-    """One y range that holds everything in `panels`."""
-    values = [value for panel in panels for value in panel.extremes]
-    is_score = options.metric in F_METRICS
-    return y_range(values, log=options.log_y, from_zero=is_score)
+    """One y range for `panels`: what is typical of them, or with `whole_y` all of it."""
+    if options.whole_y:
+        values = [value for panel in panels for value in panel.extremes]
+        return y_range(values, log=options.log_y, from_zero=options.metric in F_METRICS)
+    values = [v for p in panels for v in p.typical]
+    if values and not options.log_y:
+        margin = MARGIN * (max(values) - min(values))
+        values += [max(values) + margin, min(values) - margin if min(values) > margin else 0.0]
+    return y_range(values, log=options.log_y)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from postertui.dashboard.charts.cell import MIN_HEIGHT, MIN_WIDTH
 
 MAX_HEIGHT = 24
+#: With so much room, cells are wider than they need to be.
+WIDE, MIN_WIDTH_IF_WIDE = 60, 25
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ def tile(
     Facets keep their columns; overlaid cells (`columns` is 1) wrap into as many columns as suit.
     `requested` asks for so many columns.
     """
-    most_across = max(1, (width + 1) // (MIN_WIDTH + 1))
+    narrowest = MIN_WIDTH if width < WIDE else MIN_WIDTH_IF_WIDE
+    most_across = max(1, (width + 1) // (narrowest + 1))
     most_down = max(1, height // MIN_HEIGHT)
     if facet:
         across = max(1, min(columns, most_across, requested or columns))

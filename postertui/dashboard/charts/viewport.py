@@ -1,4 +1,4 @@
-"""Where the grid's cells are: their rows and columns, which are in sight, which one is selected."""
+"""Which cells of the grid are visible: their rows and columns, and which one is selected."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from postertui.dashboard.state.view_options import ViewOptions
 
 
 class GridViewport:
-    """A window of `tiling` on rows and columns of cells, `offset` cells down and to the right."""
+    """A window of `tiling` on rows and columns of cells, `offset` cells down and to the right.
+
+    Facets keep their rows and columns; those of a single genre, and overlaid cells, wrap into as
+    many columns as there is room for.
+    """
 
     def __init__(self) -> None:
-        self.arrangement = Arrangement(members={})
+        self.arrangement = Arrangement()
         self.options = ViewOptions()
         self.tiling = Tiling(1, 1, 1, 1)
         self.selected = (0, 0)
@@ -22,26 +26,34 @@ class GridViewport:
         return self.options.mode == "facet"
 
     @property
+    def wraps(self) -> bool:
+        return not self.facet or len(self.arrangement.rows) == 1
+
+    @property
     def top(self) -> int:
         """Lines above the first cell."""
-        return 2 if self.facet else 1
+        return 1 if self.wraps else 2
 
     @property
     def cells(self) -> tuple[int, int]:
         """Rows and columns of cells, those out of sight included."""
         rows, columns = len(self.arrangement.rows), len(self.arrangement.columns)
-        if self.facet:
+        if not self.wraps:
             return rows, columns
-        return -(-rows // self.tiling.across), min(rows, self.tiling.across)
+        count = rows * columns
+        return -(-count // self.tiling.across), min(count, self.tiling.across)
 
     def key_at(self, row: int, column: int) -> Key | None:
         """What the cell shows; None past the last one."""
-        if self.facet:
-            if row < len(self.arrangement.rows) and column < len(self.arrangement.columns):
+        rows, columns = self.arrangement.rows, self.arrangement.columns
+        if not self.wraps:
+            if row < len(rows) and column < len(columns):
                 return self.arrangement.key(row, column)
             return None
         index = row * self.tiling.across + column
-        return (self.arrangement.rows[index], "") if index < len(self.arrangement.rows) else None
+        if index >= len(rows) * len(columns):
+            return None
+        return rows[index // len(columns)], columns[index % len(columns)]
 
     @property
     def selected_key(self) -> Key | None:
@@ -61,12 +73,13 @@ class GridViewport:
 
     def fit(self, width: int, height: int) -> None:
         """Tile `width` × `height` characters; the selected cell stays in sight."""
+        rows, columns = len(self.arrangement.rows), len(self.arrangement.columns)
         self.tiling = tile(
             max(1, width - 1),
-            max(1, height - self.top - 1),
-            len(self.arrangement.rows),
-            len(self.arrangement.columns),
-            facet=self.facet,
+            max(1, height - self.top),
+            rows * columns if self.wraps else rows,
+            1 if self.wraps else columns,
+            facet=not self.wraps,
             requested=self.options.columns,
         )
         rows, columns = self.cells

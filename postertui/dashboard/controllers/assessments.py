@@ -7,7 +7,7 @@ import contextlib
 from textual.timer import Timer
 
 from postertui.dashboard.context import Context
-from postertui.dashboard.state.assessment import MANY_RUNS, Assessment, assess
+from postertui.dashboard.state.assessment import Assessment, assess
 from postertui.dashboard.state.run_view import RunView
 
 #: Seconds for which the cursor rests on a run before it is assessed, and between two assessments
@@ -51,7 +51,7 @@ class AssessmentController:
         run = self._model.runs.get(name)
         if run is None or not self._is_stale(run):
             return
-        genre = run.record.get("genre") if len(self._model.runs) > MANY_RUNS else None
+        genre = run.record.get("genre")
         self._newest_request += 1
         request = self._newest_request
         self._shell.in_thread(lambda: self._assess(name, genre, request), "assess", exclusive=True)
@@ -60,18 +60,14 @@ class AssessmentController:
         assessment = self._model.assessments.get(run.name)
         return run.epoch > 0 and (assessment is None or assessment.epoch != run.epoch)
 
-    def _assess(self, name: str, genre: str | None, request: int) -> None:
+    def _assess(self, name: str, genre: object, request: int) -> None:
         # An assessment is not worth the dashboard: where it fails, there is none.
         with contextlib.suppress(Exception):
-            table = self._context.feed.table(
-                None if genre is None else lambda r: r.spec is not None and r.spec.genre == genre
-            )
+            table = self._context.feed.table(lambda r: r.spec is not None and r.spec.genre == genre)
             assessment = assess(table, name)
             if request == self._newest_request:
                 self._shell.from_thread(self._ready, assessment)
 
     def _ready(self, assessment: Assessment) -> None:
-        if not self._model.assessments:
-            self._shell.settle_memory()
         self._model.assessments[assessment.name] = assessment
         self._shell.assessment_ready(assessment)

@@ -7,6 +7,7 @@ from postertui.dashboard.controllers.assessments import AssessmentController
 from postertui.dashboard.controllers.figures import FigureController
 from postertui.dashboard.controllers.machine import MachineController
 from postertui.dashboard.controllers.runs import RunController
+from postertui.dashboard.controllers.summary import SummaryController
 from postertui.dashboard.controllers.view import ViewController
 
 
@@ -19,6 +20,7 @@ class Controllers:
         self.figures = FigureController(context)
         self.assessments = AssessmentController(context)
         self.machine = MachineController(context)
+        self.summary = SummaryController(context)
 
     def close(self) -> None:
         """End what they have started."""

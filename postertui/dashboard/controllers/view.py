@@ -12,14 +12,15 @@ from postertui.dashboard.state.view_options import (
     COMPARED,
     GROUPS,
     SMOOTHING,
+    Layout,
     epoch_range_error,
     parse_epochs,
 )
-from postertui.dashboard.table.columns import COLUMNS
+from postertui.dashboard.table.columns import BY_ID, COLUMNS
 
 V = TypeVar("V")
 
-LAYOUTS = ("both", "grid", "table")
+LAYOUTS: tuple[Layout, ...] = ("both", "grid", "table")
 
 
 class ViewController:
@@ -65,7 +66,14 @@ class ViewController:
         self.set(seeds="each" if self._model.options.seeds == "mean" else "mean")
 
     def step_layout(self) -> None:
-        self.set(layout=_step(LAYOUTS, self._model.options.layout, 1))
+        """Table and grid, the grid alone, the table alone."""
+        layout = self._model.options.layout
+        self.set(layout=_step(LAYOUTS, layout, 1) if layout in LAYOUTS else LAYOUTS[0])
+
+    def show_curves(self) -> None:
+        """Small multiples, beside the table unless they had the screen to themselves."""
+        if self._model.options.layout not in ("both", "grid"):
+            self.set(layout="both")
 
     def step_group(self) -> None:
         self.set(group=_step(GROUPS, self._model.options.group, 1))
@@ -74,9 +82,10 @@ class ViewController:
         self.sort_by(_step([c.id for c in COLUMNS], self._model.options.sort, by))
 
     def sort_by(self, column: str) -> None:
-        """Sort the table by `column`; a second time the other way round."""
+        """Sort the table by `column`, scores best first; a second time the other way round."""
         same = column == self._model.options.sort
-        self.set(sort=column, reverse=not self._model.options.reverse if same else False)
+        reverse = not self._model.options.reverse if same else BY_ID[column].best_first
+        self.set(sort=column, reverse=reverse)
 
     def ask_epochs(self) -> None:
         """Ask which epochs are drawn."""

@@ -55,6 +55,9 @@ class DashboardScreen(Screen[Result], Generic[Result]):
     def assessment_ready(self, assessment: Assessment) -> None:
         """An assessment has arrived in the model."""
 
+    def summary_ready(self) -> None:
+        """The model has a new summary: other verdicts, marks and sentences."""
+
     def machine_changed(self) -> None:
         """The model's machine is different now."""
 

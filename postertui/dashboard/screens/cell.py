@@ -41,6 +41,7 @@ class CellScreen(DashboardScreen[None]):
         self.values = CellValues(context.styles, self.chart)
         self.table = RunTable(context.styles, id="behind")
         self.keys = KeyBar(context.styles)
+        self.table.verdict_of = self.model.verdict
         self._shown: list[RunView] = []
 
     @property
@@ -57,6 +58,7 @@ class CellScreen(DashboardScreen[None]):
             "zoom.last-figure": figures.open_newest,
             "zoom.train": partial(view.toggle, "train"),
             "zoom.references": partial(view.toggle, "references"),
+            "zoom.whole-y": partial(view.toggle, "whole_y"),
             "zoom.log-y": partial(view.toggle, "log_y"),
             "zoom.smoothing": view.step_smoothing,
         }
@@ -91,6 +93,10 @@ class CellScreen(DashboardScreen[None]):
 
     def options_changed(self, options: AbstractSet[str]) -> None:
         self.show()
+
+    def summary_ready(self) -> None:
+        self.values.refresh()
+        self.table.refresh()
 
     def assessment_ready(self, assessment: Assessment) -> None:
         self.values.refresh()

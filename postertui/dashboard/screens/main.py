@@ -28,6 +28,7 @@ from postertui.dashboard.table.columns import COLUMNS
 from postertui.dashboard.widgets.chart_grid import ChartGrid
 from postertui.dashboard.widgets.filter_bar import FilterBar, FilterInput
 from postertui.dashboard.widgets.run_table import RunTable
+from postertui.dashboard.widgets.summary_matrix import SummaryMatrix
 from postertui.system.text import to_single_line
 
 #: So many runs are filtered with each letter that is typed; more once there was no letter for a
@@ -74,6 +75,10 @@ class MainScreen(MainLayout):
             "run.pin": lambda: runs.toggle_pin(self.target_runs()),
             "run.tags": lambda: runs.ask_tags(self.target_runs()),
             "run.note": lambda: runs.ask_note(self.target_runs()),
+            "view.summary": lambda: view.set(layout="summary"),
+            "view.curves": view.show_curves,
+            "view.runs": lambda: view.set(layout="table"),
+            "view.undefined-genres": partial(view.toggle, "undefined_genres"),
             "view.metric": partial(view.step_metric, 1),
             "view.metric-back": partial(view.step_metric, -1),
             "view.overlay": view.toggle_overlay,
@@ -81,6 +86,7 @@ class MainScreen(MainLayout):
             "view.train": partial(view.toggle, "train"),
             "view.references": partial(view.toggle, "references"),
             "view.shared-y": partial(view.toggle, "shared_y"),
+            "view.whole-y": partial(view.toggle, "whole_y"),
             "view.log-y": partial(view.toggle, "log_y"),
             "view.smoothing": view.step_smoothing,
             "view.seeds": view.toggle_seeds,
@@ -93,7 +99,7 @@ class MainScreen(MainLayout):
             "view.sort": view.step_sort,
             "view.reverse": partial(view.toggle, "reverse"),
             "view.group": view.step_group,
-            "figure.draw": lambda: figures.draw(self.model.shown),
+            "figure.draw": lambda: figures.draw(self._figure_runs()),
             "figure.last": figures.open_newest,
             "watch.devices": machine.toggle_devices,
         }
@@ -110,8 +116,15 @@ class MainScreen(MainLayout):
 
     def target_runs(self) -> list[RunView]:
         """The marked runs, or else the one under the cursor."""
+        return self.model.marked_runs or self._current_runs
+
+    @property
+    def _current_runs(self) -> list[RunView]:
+        """The run under the table's cursor, or those of the cell under the summary's."""
+        if self.matrix.is_on_screen:
+            return self.matrix.current_runs
         current = self.table.current
-        return self.model.marked_runs or ([current] if current is not None else [])
+        return [current] if current is not None else []
 
     def runs_updated(self, updates: RunUpdates, *, structural: bool) -> None:
         super().runs_updated(updates, structural=structural)
@@ -142,7 +155,7 @@ class MainScreen(MainLayout):
     @on(FilterInput.Left)
     def _filter_left(self) -> None:
         self.filter_by(self.bar.box.value)
-        (self.grid if self.model.options.layout == "grid" else self.table).focus()
+        self.region_of(self.model.options.layout).focus()
 
     @on(RunTable.Moved)
     def _cursor_moved(self, event: RunTable.Moved) -> None:
@@ -165,6 +178,16 @@ class MainScreen(MainLayout):
     @on(ChartGrid.Opened)
     def _cell_opened(self, event: ChartGrid.Opened) -> None:
         self.context.shell.open_cell(event.key, self.grid.cursor)
+
+    @on(SummaryMatrix.Moved)
+    def _summary_moved(self) -> None:
+        self.show_cell()
+
+    @on(SummaryMatrix.Opened)
+    def _summary_opened(self, event: SummaryMatrix.Opened) -> None:
+        if self.model.options.compare != "variant" or self.model.options.mode != "facet":
+            self._controllers.view.set(compare="variant", mode="facet")
+        self.context.shell.open_cell((event.genre, event.variant), self.grid.cursor)
 
     # The command palette
 
@@ -224,6 +247,13 @@ class MainScreen(MainLayout):
         if (run := self.table.current) is not None:
             self._controllers.runs.toggle_mark(run)
             self.table.action_move(1)
+
+    def _figure_runs(self) -> dict[str, RunView]:
+        """The runs on the screen; of the summary, its genre's under the cursor."""
+        current = self.matrix.current
+        if not self.matrix.is_on_screen or current is None:
+            return self.model.shown
+        return {n: r for n, r in self.model.shown.items() if r.genre == current[0]}
 
     def _change_columns(self, by: int) -> None:
         self._controllers.view.set(columns=max(1, self.grid.viewport.tiling.across + by))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 
+import msgspec
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -13,16 +14,22 @@ from textual.widget import Widget
 from postertui.dashboard.context import Context
 from postertui.dashboard.screens.base import DashboardScreen
 from postertui.dashboard.screens.first_steps import first_steps
+from postertui.dashboard.state.arrangement import arrange
 from postertui.dashboard.state.assessment import Assessment
 from postertui.dashboard.state.feed import RunUpdates
 from postertui.dashboard.state.status_line import outlook_text, queue_text, state_text
+from postertui.dashboard.state.summary import REFERENCE
 from postertui.dashboard.table.columns import BY_ID
+from postertui.dashboard.table.matrix import make_matrix
+from postertui.dashboard.text_width import fit
 from postertui.dashboard.widgets.chart_grid import ChartGrid
 from postertui.dashboard.widgets.device_panel import DevicePanel
 from postertui.dashboard.widgets.filter_bar import FilterBar, FilterHints
 from postertui.dashboard.widgets.key_bar import KeyBar
 from postertui.dashboard.widgets.run_detail import RunDetail
 from postertui.dashboard.widgets.run_table import RunTable
+from postertui.dashboard.widgets.summary_matrix import SummaryMatrix
+from postertui.dashboard.widgets.text_lines import TextLines
 from postertui.dashboard.widgets.top_bar import TopBar
 from postertui.system.text import to_single_line
 
@@ -31,7 +38,12 @@ NARROW = 110
 
 #: Options that change only the order of the table, and those that hide and show regions.
 TABLE_OPTIONS = {"sort", "reverse", "group"}
-LAYOUT_OPTIONS = {"layout", "devices"}
+LAYOUT_OPTIONS = {"devices"}
+
+#: Lines from which on the verdict on a run has its place below the table.
+DETAIL_HEIGHT = 20
+#: Lines from which on a genre's variants are shown side by side below the matrix.
+TALL_GENRE_GRID = 14
 
 
 class MainLayout(DashboardScreen[None]):
@@ -55,6 +67,18 @@ class MainLayout(DashboardScreen[None]):
             has_pending_key=lambda: context.shell.has_pending_key,
             id="grid",
         )
+        self.matrix = SummaryMatrix(styles, id="matrix")
+        self.sentences = TextLines(styles, 2, id="sentences")
+        self.genre_grid = ChartGrid(
+            styles,
+            ascii_only=ascii_only,
+            has_pending_key=lambda: context.shell.has_pending_key,
+            readout=False,
+            id="genre-grid",
+        )
+        self.genre_grid.can_focus = False
+        for widget in (self.table, self.grid, self.genre_grid):
+            widget.verdict_of = self.model.verdict
         self.keys = KeyBar(styles)
 
     def compose(self) -> ComposeResult:
@@ -66,6 +90,10 @@ class MainLayout(DashboardScreen[None]):
                 yield self.table
                 yield self.detail
             yield self.grid
+            with Vertical(id="summary"):
+                yield self.matrix
+                yield self.sentences
+                yield self.genre_grid
         yield self.keys
         yield self.hints
 
@@ -84,6 +112,10 @@ class MainLayout(DashboardScreen[None]):
         """Show what has changed, and nothing else."""
         if structural:
             self.show_all()
+            return
+        if self._is_summary:
+            self._show_summary()
+            self.show_status()
             return
         changed = {n: r for n, r in updates.changed.items() if n in self.model.shown}
         if changed:
@@ -116,6 +148,14 @@ class MainLayout(DashboardScreen[None]):
     def assessment_ready(self, assessment: Assessment) -> None:
         self.show_detail()
 
+    def summary_ready(self) -> None:
+        if self._is_summary:
+            self._show_summary()
+        else:
+            self.table.refresh()
+            self.grid.redraw_titles()
+        self.show_detail()
+
     def machine_changed(self) -> None:
         self.show_status()
         self._show_devices()
@@ -129,11 +169,63 @@ class MainLayout(DashboardScreen[None]):
 
     def show_all(self) -> None:
         """Show the model anew."""
-        self.show_table()
         self._divide()
+        if self._is_summary:
+            self._show_summary()
+            self.show_status()
+            return
+        self.show_table()
         self.grid.empty = self._advice()
         self.grid.show(self.model.arrangement, self.model.shown, self.model.options)
         self.show_status()
+
+    @property
+    def _is_summary(self) -> bool:
+        return self.model.options.layout == "summary" and bool(self.model.runs)
+
+    def _show_summary(self) -> None:
+        """Show the matrix of the shown runs, and what is under its cursor."""
+        model = self.model
+        matrix = make_matrix(
+            model.summary,
+            model.shown.values(),
+            model.options.metric,
+            all_genres=model.options.undefined_genres,
+        )
+        self.matrix.loading_text = "no run matches" if model.runs else "reading the runs …"
+        before = self.matrix.natural_height
+        self.matrix.show(matrix)
+        if self.matrix.natural_height != before:
+            self._divide()
+
+    def show_cell(self) -> None:
+        """Show sentences and curves for the cell under the matrix' cursor."""
+        current = self.matrix.current
+        if current is None:
+            self.sentences.show(())
+            return
+        genre, variant = current
+        width = self.size.width - 2
+        lines: list[list[tuple[str, str]]] = []
+        for text, style in self.matrix.matrix.sentences(genre, variant):
+            lines.append([(f" {fit(text, width)}", style or "text")])
+        self.sentences.show(lines)
+        self._show_genre(genre, variant)
+
+    def _show_genre(self, genre: str, variant: str) -> None:
+        """The genre's curves: all variants side by side where there is room, else one over base."""
+        model = self.model
+        runs = {n: r for n, r in model.shown.items() if r.genre == genre}
+        is_tall = self.genre_grid.size.height >= TALL_GENRE_GRID
+        if not is_tall:
+            runs = {n: r for n, r in runs.items() if r.variant in (variant, REFERENCE)}
+        options = msgspec.structs.replace(
+            model.options, compare="variant", mode="facet" if is_tall else "overlay", columns=0
+        )
+        arrangement = arrange(runs.values(), options)
+        self.genre_grid.show(arrangement, runs, options)
+        if is_tall:
+            self.genre_grid.go_to((genre, variant))
 
     def show_table(self) -> None:
         model = self.model
@@ -145,7 +237,8 @@ class MainLayout(DashboardScreen[None]):
 
     def show_detail(self) -> None:
         run = self.table.current
-        self.detail.show(run, self.model.assessments.get(run.name) if run else None)
+        margin = self.model.margin(run) if run else None
+        self.detail.show(run, margin, self.model.assessments.get(run.name) if run else None)
 
     def show_status(self) -> None:
         """Show the folder, the runs' states, the queue, and what came of the filter."""
@@ -188,22 +281,45 @@ class MainLayout(DashboardScreen[None]):
     # Layout
 
     def _focus_region(self) -> None:
-        (self.grid if self.model.options.layout == "grid" else self.table).focus()
+        layout = self.model.options.layout
+        self.region_of(layout).focus()
+
+    def region_of(self, layout: str) -> Widget:
+        """The region that has the keys first in a layout."""
+        if layout == "summary" and self.model.runs:
+            return self.matrix
+        return self.grid if layout == "grid" else self.table
 
     def _divide(self) -> None:
         """Show the regions of the layout, and give the table as much of the width as is good."""
         left, (width, height) = self.query_one("#left"), self.size
         layout = self.model.options.layout
         # Without runs the grid has everything, to say what to do.
-        left.display = bool(self.model.runs) and layout != "grid"
-        self.grid.display = layout != "table" or not self.model.runs
+        is_summary = self._is_summary
+        left.display = bool(self.model.runs) and layout != "grid" and not is_summary
+        self.grid.display = (layout != "table" and not is_summary) or not self.model.runs
+        self._divide_summary(is_summary)
         if layout == "table":
             left.styles.width = "1fr"
         elif width < NARROW:
             left.styles.width = min(36, max(20, width * 9 // 20))
         else:
             left.styles.width = max(46, self.table.natural_width(min(76, width * 2 // 5)))
-        self.detail.display = height >= 20
+        self.detail.display = height >= DETAIL_HEIGHT
         self.detail.styles.height = 5 if height < 40 else 8
         if self.focused is None and left.display:
             self.table.focus()
+
+    def _divide_summary(self, shown: bool) -> None:
+        """Give the matrix as many lines as it needs, and the curves below it the rest."""
+        summary, height = self.query_one("#summary"), self.size.height - 3
+        summary.display = shown
+        if not shown:
+            return
+        lines = 2 if self.size.height < 40 else 3
+        self.sentences.resize_to(lines)
+        room = height - lines
+        curves = 5 if self.size.height < 30 else 8
+        self.matrix.styles.height = max(6, min(self.matrix.natural_height, room - curves))
+        if self.focused is None or not self.focused.display or self.focused is self.table:
+            self.matrix.focus()

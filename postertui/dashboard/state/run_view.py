@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from postertui.dashboard.number_format import always_yes
 from postertui.dashboard.state.metrics import LOWER_IS_BETTER, fields_of
 from postertui.runs.events import Event
 from postertui.runs.spec import RunSpec
@@ -132,20 +131,19 @@ class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
 
     def best(self, metric: str = "f", side: Side = "test") -> float | None:
         """The best value over the epochs."""
+        return self._best(metric, side)[0]
+
+    def best_epoch(self, metric: str = "f", side: Side = "test") -> int | None:
+        """The epoch of the best value, the first where there are several."""
+        return self._best(metric, side)[1]
+
+    def _best(self, metric: str, side: Side) -> tuple[float | None, int | None]:
         column = self.column(side, metric)
         if column is None:
-            return None
+            return None, None
         values = self.history.array(column)
-        return float(np.nanmin(values) if metric in LOWER_IS_BETTER else np.nanmax(values))
-
-    def bar(self, value: float | None) -> str:
-        """Where a test F stands: `above` always-yes, `between`, `below` the base rate, or ``."""
-        yes = always_yes(self.test_base_rate)
-        if value is None or yes is None or self.test_base_rate is None:
-            return ""
-        if value > yes:
-            return "above"
-        return "between" if value > self.test_base_rate else "below"
+        index = int(np.nanargmin(values) if metric in LOWER_IS_BETTER else np.nanargmax(values))
+        return float(values[index]), int(self.history.array("epoch")[index])
 
 
 def view_of(run: Run) -> RunView:

@@ -15,6 +15,7 @@ from postertui.dashboard.state.assessment import Assessment
 from postertui.dashboard.state.feed import RunUpdates
 from postertui.dashboard.state.pace import PaceMeter
 from postertui.dashboard.state.run_view import RunView
+from postertui.dashboard.state.summary import Margin, StudySummary
 from postertui.dashboard.state.view_options import ViewOptions
 from postertui.filters import FIELDS, Filter, FilterError, parse
 from postertui.system.text import to_single_line
@@ -35,6 +36,7 @@ class ViewModel:
     marked: set[str] = field(default_factory=set)
     filter_error: str = ""
     assessments: dict[str, Assessment] = field(default_factory=dict)
+    summary: StudySummary = field(default_factory=StudySummary)
     machine: Machine | None = None
     pace: PaceMeter = field(default_factory=PaceMeter)
     loaded: bool = False
@@ -132,6 +134,20 @@ class ViewModel:
 
     def rearrange(self) -> None:
         self.arrangement = arrange(self.shown.values(), self.options)
+
+    def margin(self, run: RunView) -> Margin | None:
+        """What is known of the run's F against its baseline: its own, or its variant's."""
+        return self.summary.margin_of(run.name, run.genre, run.variant)
+
+    def verdict(self, run: RunView) -> str:
+        """The run's F against its baseline: `above`, `unclear`, `below`, or nothing."""
+        margin = self.margin(run)
+        return margin.verdict if margin is not None else ""
+
+    @property
+    def has_finished_variants(self) -> bool:
+        """Whether two variants have finished runs, so that there is something to compare."""
+        return len({run.variant for run in self.runs.values() if run.state == "done"}) > 1
 
     @property
     def marked_runs(self) -> list[RunView]:

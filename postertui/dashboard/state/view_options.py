@@ -22,6 +22,8 @@ COMPARED = {
 GROUPS = ("", "variant", "genre")
 Mode = Literal["facet", "overlay"]
 Seeds = Literal["each", "mean"]
+#: What is on the main screen; `auto` is decided when the first runs are there.
+Layout = Literal["auto", "summary", "both", "grid", "table"]
 SMOOTHING = (0.0, 0.5, 0.8, 0.9)
 _EPOCHS = re.compile(r"\s*(\d{0,6})\s*(?:[-–:]\s*(\d{0,6})\s*)?")
 
@@ -49,9 +51,9 @@ def parse_epochs(text: str) -> tuple[int, int]:
 class ViewOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The view, apart from what is selected. `msgspec.structs.replace` makes a changed one.
 
-    `first_epoch` and `last_epoch` of 0 mean the first and last there are. `layout` is what is on
-    the main screen: the table, the grid, or both. `without` maps a field to the values that are
-    unticked in its checklist.
+    `first_epoch` and `last_epoch` of 0 mean the first and last there are. With
+    `undefined_genres` the summary has the genres without a test F too. `without` maps a field to
+    the values that are unticked in its checklist.
     """
 
     metric: str = "f"
@@ -62,16 +64,18 @@ class ViewOptions(msgspec.Struct, frozen=True, kw_only=True):
     references: bool = True
     shared_y: bool = True
     log_y: bool = False
+    whole_y: bool = False
     smoothing: float = 0.0
     first_epoch: int = 0
     last_epoch: int = 0
     sort: str = "genre"
     reverse: bool = False
     group: str = ""
-    layout: Literal["both", "grid", "table"] = "both"
+    layout: Layout = "auto"
     columns: int = 0
     filter: str = ""
     devices: bool = False
+    undefined_genres: bool = False
     theme: str = ""
     without: dict[str, tuple[str, ...]] = {}
 

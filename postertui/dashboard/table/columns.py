@@ -9,6 +9,7 @@ from postertui.dashboard.natural_order import natural_key
 from postertui.dashboard.number_format import always_yes, duration, score
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.table.marks import BASELINE_MARKS, STATE_MARKS
+from postertui.dashboard.table.sparkline import sparkline
 from postertui.dashboard.text_width import cells
 
 Text = tuple[str, str]
@@ -21,8 +22,9 @@ WIDEST_NAME = 24
 class Column:
     """One column. `rank` says which columns go first where there is no room for all (1 stays).
 
-    `text` gives text and style; `key` sorts. `width` is fixed, unless `stretch` lets it grow up
-    to its longest text.
+    `text` gives text and style, `marked_text` those that depend on the verdict against the
+    baseline; `key` sorts, the highest value first where `best_first`. `width` is fixed, unless
+    `stretch` lets it grow up to its longest text.
     """
 
     id: str
@@ -34,6 +36,12 @@ class Column:
     right: bool = False
     stretch: bool = False
     help: str = ""
+    best_first: bool = False
+    marked_text: Callable[[RunView, str], Text] | None = None
+
+    def cell(self, run: RunView, verdict: str = "") -> Text:
+        """Text and style for `run`, whose F is `verdict` against its baseline."""
+        return self.text(run) if self.marked_text is None else self.marked_text(run, verdict)
 
     @property
     def is_dynamic(self) -> bool:
@@ -47,8 +55,15 @@ def _epoch(run: RunView) -> Text:
     return f"{run.epoch}/{run.epochs or '?'}", "text" if run.state == "running" else "dim"
 
 
-def _score(value: float | None, run: RunView) -> Text:
-    return score(value), run.bar(value) or "text"
+def _newest(run: RunView, verdict: str) -> Text:
+    if run.dead:
+        return "dead", "failed"
+    return score(run.newest()), verdict or "text"
+
+
+def _best(run: RunView) -> Text:
+    epoch = run.best_epoch()
+    return (f"{score(run.best())}@{epoch}", "text") if epoch is not None else ("–", "dim")
 
 
 def _dead(run: RunView) -> Text:
@@ -109,29 +124,42 @@ COLUMNS: tuple[Column, ...] = (
         "F",
         4,
         1,
-        lambda r: ("dead", "failed") if r.dead else _score(r.newest(), r),
+        lambda r: (score(r.newest()), "text"),
         lambda r: _number(r.newest()),
         right=True,
         help="test F at the newest epoch (soft where there is one)",
+        best_first=True,
+        marked_text=_newest,
     ),
     Column(
         "bar",
         "",
         1,
         1,
-        lambda r: (BASELINE_MARKS[r.bar(r.newest())], r.bar(r.newest()) or "dim"),
-        lambda r: ("above", "between", "below", "").index(r.bar(r.newest())),
-        help="▲ above always-yes △ above the base rate ▽ below it",
+        lambda _: (" ", "dim"),
+        lambda _: 0,
+        help="▲ above its baseline ? within noise of it ▼ below it",
+        marked_text=lambda _, verdict: (BASELINE_MARKS[verdict], verdict or "dim"),
     ),
     Column(
         "best",
-        "best",
-        4,
+        "best @",
+        7,
         3,
-        lambda r: _score(r.best(), r),
+        _best,
         lambda r: _number(r.best()),
         right=True,
-        help="the best test F over the epochs",
+        help="the best test F over the epochs, and its epoch",
+        best_first=True,
+    ),
+    Column(
+        "trend",
+        "epochs",
+        8,
+        6,
+        lambda r: (sparkline(r.values("test", "f"), 8), "test"),
+        lambda r: r.epoch,
+        help="test F epoch by epoch",
     ),
     Column(
         "yes",
@@ -214,7 +242,7 @@ def place(width: int, runs: Sequence[RunView]) -> list[PlacedColumn]:
 def _needed_width(column: Column, runs: Sequence[RunView]) -> int:
     if not column.stretch:
         return column.width
-    longest = max((cells(column.text(run)[0]) for run in runs[:2000]), default=0)
+    longest = max((cells(column.cell(run)[0]) for run in runs[:2000]), default=0)
     return max(column.width, min(longest, WIDEST_NAME))
 
 

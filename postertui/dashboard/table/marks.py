@@ -1,4 +1,4 @@
-"""Single characters for states and for where a score stands."""
+"""Single characters for states, and for verdicts against a baseline or the reference."""
 
 from __future__ import annotations
 
@@ -10,5 +10,7 @@ STATE_MARKS = {
     "cancelled": "–",
     "interrupted": "!",
 }
-#: A test F above always-yes, above the base rate, below it, or without a baseline.
-BASELINE_MARKS = {"above": "▲", "between": "△", "below": "▽", "": " "}
+#: F against its baseline: beyond noise above or below it, within noise, or without a baseline.
+BASELINE_MARKS = {"above": "▲", "unclear": "?", "below": "▼", "": " "}
+#: A difference to the reference: beyond noise (corrected), within it, or without known noise.
+DIFFERENCE_MARKS = {"better": "▲", "worse": "▼", "undecided": "·", "too little data": " "}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -27,12 +27,19 @@ TableRow = RunView | GroupRow
 
 
 def ordered(
-    runs: Iterable[RunView], options: ViewOptions, pinned: AbstractSet[str]
+    runs: Iterable[RunView],
+    options: ViewOptions,
+    pinned: AbstractSet[str],
+    verdict_of: Callable[[RunView], str] = lambda _: "",
 ) -> list[TableRow]:
     """The rows to show for `runs`."""
     column = BY_ID.get(options.sort, BY_ID["genre"])
     by_name = sorted(runs, key=lambda r: (natural_key(r.genre), natural_key(r.variant), r.seed))
-    rows = sorted(by_name, key=column.key, reverse=options.reverse)  # type: ignore[arg-type]
+    key = column.key
+    if column.id == "bar":
+        order = ("above", "unclear", "below", "")
+        key = lambda r: order.index(verdict_of(r))  # noqa: E731
+    rows = sorted(by_name, key=key, reverse=options.reverse)  # type: ignore[arg-type]
     if options.reverse:
         # Undefined values stay last whichever way the rest goes.
         rows.sort(key=lambda r: isinstance(k := column.key(r), tuple) and k[:1] == (True,))

@@ -62,7 +62,10 @@ class CellValues(Widget):
     def _verdict(self) -> list[Row]:
         run = self.chart.first
         assessment = self.chart.model.assessments.get(run.name) if run is not None else None
-        lines = detail_lines(run, assessment, self.size.width - 2, max(2, self.size.height // 3))
+        margin = self.chart.model.margin(run) if run is not None else None
+        lines = detail_lines(
+            run, margin, assessment, self.size.width - 2, max(2, self.size.height // 3)
+        )
         if not lines:
             return []
         assert run is not None

@@ -84,6 +84,11 @@ class ChartGrid(GridCanvas, can_focus=True):
             self._invalidate([*self._drawn, *self.viewport.visible_keys()])
             self._work()
 
+    def redraw_titles(self) -> None:
+        """Draw the cells in sight anew: their marks are others now."""
+        self._invalidate(self.viewport.visible_keys())
+        self._work()
+
     def _cell_under(self, x: int, y: int) -> tuple[int, int] | None:
         viewport, tiling = self.viewport, self.viewport.tiling
         column, row = x // (tiling.width + 1), (y - viewport.top) // tiling.height
@@ -98,10 +103,15 @@ class ChartGrid(GridCanvas, can_focus=True):
             return
         self.select(*cell)
         width = self.viewport.tiling.width
-        plot = event.x % (width + 1) - LABEL_WIDTH
-        across = max(1, width - LABEL_WIDTH - 1)
+        is_first = cell[1] == self.viewport.offset[1]
+        labels = (
+            LABEL_WIDTH if is_first or not (self.options.shared_y and self.viewport.facet) else 1
+        )
+        plot = event.x % (width + 1) - labels
+        across = max(1, width - labels - 1)
         if plot >= 0:
-            first, last = self.epochs
+            key = self.viewport.key_at(*cell)
+            first, last = self.epochs if key is None else self.epochs_of(key)
             self.set_cursor(round(first + (last - first) * min(1.0, plot / across)))
         if event.chain == 2:
             self.action_open()

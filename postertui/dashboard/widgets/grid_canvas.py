@@ -15,7 +15,12 @@ from postertui.dashboard.charts import captions
 from postertui.dashboard.charts.axes import Range
 from postertui.dashboard.charts.cell import PlotSettings, Row, difference, draw_cell
 from postertui.dashboard.charts.panel_cache import PanelCache
-from postertui.dashboard.charts.panels import epoch_range, value_range
+from postertui.dashboard.charts.panels import (
+    Panel,
+    common_reached_epoch,
+    reached_epoch,
+    value_range,
+)
 from postertui.dashboard.charts.viewport import GridViewport
 from postertui.dashboard.state.arrangement import Arrangement, Key
 from postertui.dashboard.state.run_view import RunView
@@ -46,16 +51,21 @@ class GridCanvas(LineWidget):
         *,
         ascii_only: bool = False,
         has_pending_key: Callable[[], bool] = lambda: False,
+        readout: bool = True,
         id: str | None = None,
     ) -> None:
         super().__init__(theme, id=id)
         self.ascii_only = ascii_only
+        self._has_readout = readout
         self.viewport = GridViewport()
         self.panels = PanelCache()
         self.cursor: int | None = None
         self.scale = Range(0.0, 1.0)
         self.epochs = (1, 2)
+        self._scales: dict[str, Range] = {}
+        self._columns_epochs: dict[str, tuple[int, int]] = {}
         self.empty: tuple[str, ...] = ()
+        self.verdict_of: Callable[[RunView], str] = lambda _: ""
         self._has_pending_key = has_pending_key
         self._stale_panels: dict[Key, None] = {}
         self._dirty_cells: dict[Key, None] = {}
@@ -85,7 +95,7 @@ class GridCanvas(LineWidget):
         """Show `runs` as `arrangement` lays them out."""
         self.viewport.arrangement, self.viewport.options = arrangement, options
         self.panels.use(arrangement, runs, options)
-        self.epochs = epoch_range(runs.values(), options)
+        self._fit_epochs()
         self._stale_panels = dict.fromkeys(arrangement.members)
         self._fit_scale = True
         self._repaint()
@@ -97,13 +107,36 @@ class GridCanvas(LineWidget):
             for key, names in self.arrangement.members.items()
             if not changed.keys().isdisjoint(names)
         ]
-        epochs = epoch_range(changed.values(), self.options)
-        if epochs[1] > self.epochs[1]:
-            self.epochs = epochs
+        before = self._columns_epochs
+        self._fit_epochs()
+        if before != self._columns_epochs:
             self._invalidate([*self._drawn, *self.viewport.visible_keys()])
         self._stale_panels.update(dict.fromkeys(affected))
         self._invalidate(affected)
         self._do_later()
+
+    def _fit_epochs(self) -> None:
+        """The x range of each column: what most runs have reached, or more where it has more."""
+        runs = self.panels.runs
+        common = common_reached_epoch(runs.values())
+        last: dict[str, int] = {}
+        for (_, column), names in self.arrangement.members.items():
+            reached = [reached_epoch(runs[n]) for n in names if n in runs]
+            if column:
+                last[column] = max([last.get(column, common), *reached])
+            else:
+                # Of many curves in one cell, a single long one must not squeeze all the others.
+                typical = sorted(reached)[-1 - len(reached) // 10] if reached else common
+                last[column] = max(last.get(column, common), typical)
+        first, asked = self.options.first_epoch or 1, self.options.last_epoch
+        self._columns_epochs = {
+            column: (first, max(asked or epoch, first + 1)) for column, epoch in last.items()
+        }
+        self.epochs = (first, max((e for _, e in self._columns_epochs.values()), default=first + 1))
+
+    def epochs_of(self, key: Key) -> tuple[int, int]:
+        """First and last epoch on the x axis of a cell."""
+        return self._columns_epochs.get(key[1], self.epochs)
 
     # A little at a time
 
@@ -131,21 +164,38 @@ class GridCanvas(LineWidget):
         self._worked = time.monotonic()
 
     def _make(self, deadline: float) -> None:
-        """Make panels anew; when all are made, an axis that holds them."""
+        """Make panels anew; when all are made, the axes that hold them."""
         for key in list(self._stale_panels):
             del self._stale_panels[key]
-            needed = value_range([self.panels[key]], self.options)
-            self._fit_scale |= needed.low < self.scale.low or needed.high > self.scale.high
+            self.panels[key]
+            self._fit_scale = True
             if time.monotonic() > deadline:
                 break
         if self._fit_scale and not self._stale_panels:
             self._fit_scale = False
-            scale = value_range(
-                map(self.panels.__getitem__, self.arrangement.members), self.options
-            )
-            if scale != self.scale:
-                self.scale = scale
-                self._invalidate([*self._drawn, *self.viewport.visible_keys()])
+            self._fit_scales()
+
+    def _fit_scales(self) -> None:
+        """A y range for each genre, for its cells are side by side."""
+        by_genre: dict[str, list[Panel]] = {}
+        for key in self.arrangement.members:
+            by_genre.setdefault(key[0], []).append(self.panels[key])
+        if self.viewport.facet:
+            scales = {genre: value_range(p, self.options) for genre, p in by_genre.items()}
+        else:
+            scale = value_range([p for ps in by_genre.values() for p in ps], self.options)
+            scales = dict.fromkeys(by_genre, scale)
+        if scales != self._scales:
+            changed = {g for g, scale in scales.items() if self._scales.get(g) != scale}
+            self._scales = scales
+            keys = [*self._drawn, *self.viewport.visible_keys()]
+            self._invalidate(key for key in keys if key[0] in changed)
+        self.scale = next(iter(scales.values()), Range(0.0, 1.0))
+
+    def _scale_of(self, key: Key) -> Range:
+        if not self.options.shared_y:
+            return value_range([self.panels[key]], self.options)
+        return self._scales.get(key[0], self.scale)
 
     def _invalidate(self, keys: Iterable[Key]) -> None:
         """Have these cells drawn anew, those out of sight when they come into it."""
@@ -162,7 +212,7 @@ class GridCanvas(LineWidget):
     def _repaint(self) -> None:
         """Draw every cell in sight anew; what was there stays until then."""
         before = self.viewport.tiling
-        self.viewport.fit(*self.size)
+        self.viewport.fit(self.size.width, self.size.height - self._has_readout)
         if (before.width, before.height) != (
             self.viewport.tiling.width,
             self.viewport.tiling.height,
@@ -175,7 +225,7 @@ class GridCanvas(LineWidget):
 
     def _scroll(self) -> None:
         """Show other cells of the same."""
-        self._invalidate(key for key in self.viewport.visible_keys() if key not in self._drawn)
+        self._invalidate(self.viewport.visible_keys())
         self._compose_lines()
         self.refresh()
         self._work()
@@ -183,33 +233,59 @@ class GridCanvas(LineWidget):
     def on_resize(self, event: events.Resize) -> None:
         self._repaint()
 
-    # FigureProcess
+    # Drawing
 
     def _plot_settings(self, key: Key) -> PlotSettings:
-        scale = self.scale
-        if not self.options.shared_y:
-            scale = value_range([self.panels[key]], self.options)
         return PlotSettings(
-            epochs=self.epochs,
-            scale=scale,
+            epochs=self.epochs_of(key),
+            scale=self._scale_of(key),
             overlaid=not self.viewport.facet,
             letters=not self.viewport.facet and len(self.arrangement.groups) > 1,
             ascii_only=self.ascii_only,
             cursor=self.cursor,
         )
 
-    def _draw(self, key: Key) -> list[Row]:
-        width, height = self.viewport.tiling.width, self.viewport.tiling.height
+    def _draw(self, key: Key, row: int, column: int) -> list[Row]:
+        viewport = self.viewport
+        width, height = viewport.tiling.width, viewport.tiling.height
+        is_selected = key == viewport.selected_key
+        # Where cells share an axis, its labels and the genre's name are there once.
+        is_first = column == viewport.offset[1]
+        shares_y = self.options.shared_y and viewport.facet
+        label = key[1] if viewport.wraps and viewport.facet else key[0]
         title = captions.cell_title(
             key,
             self.panels.members(key),
             width,
             self.options,
             cursor=self.cursor,
-            selected=key == self.viewport.selected_key,
+            selected=is_selected,
             focused=self.has_focus,
+            verdict_of=self.verdict_of,
+            label=label if viewport.wraps or is_first or is_selected else " ",
         )
-        return draw_cell(self.panels[key], title, width, height, self._plot_settings(key))
+        return draw_cell(
+            self.panels[key],
+            title,
+            width,
+            height,
+            self._plot_settings(key),
+            x_labels=viewport.wraps or self._is_last_row(row),
+            y_labels=is_first or not shares_y,
+        )
+
+    def _is_last_row(self, row: int) -> bool:
+        """Whether no cell is on the screen below this row."""
+        last = min(self.viewport.cells[0], self.viewport.offset[0] + self.viewport.tiling.down)
+        return row == last - 1
+
+    @property
+    def _cut_values(self) -> int:
+        """How many values on the screen are beyond their axes."""
+        keys = self.viewport.visible_keys()
+        if self.options.whole_y or self._stale_panels:
+            return 0
+        return sum(self.panels[key].count_outside(self._scale_of(key)) for key in keys)
 
     def _redraw(self, keys: Collection[Key], deadline: float = float("inf")) -> None:
         """Draw cells until the `deadline`, and send to the screen only what differs."""
@@ -222,7 +298,7 @@ class GridCanvas(LineWidget):
             if done and time.monotonic() > deadline:
                 break
             self._dirty_cells.pop(key, None)
-            new = self._draw(key)
+            new = self._draw(key, row, column)
             old = self._drawn.get(key) or [self._blank] * len(new)
             self._drawn[key] = new
             x = (column - left) * (tiling.width + 1)
@@ -239,6 +315,9 @@ class GridCanvas(LineWidget):
             self.lines[y] = self._line(y)
         if regions:
             self.refresh(*regions)
+        if regions and not self._dirty_cells and self.lines:
+            self.lines[0] = self._line(0)
+            self.refresh(Region(0, 0, self.size.width, 1))
         if self.viewport.selected_key in keys:
             self._redraw_readout()
 
@@ -256,14 +335,21 @@ class GridCanvas(LineWidget):
                 viewport.offset, (viewport.tiling.down, viewport.tiling.across), viewport.cells
             )
             return self.strip(
-                captions.header(self.options, self.arrangement, pages, width, self.ascii_only)
+                captions.header(
+                    self.options,
+                    self.arrangement,
+                    pages,
+                    width,
+                    self.ascii_only,
+                    cut=self._cut_values,
+                )
             )
         if not self.arrangement.rows:
             text = self.empty[y - 2] if 0 <= y - 2 < len(self.empty) else ""
             return self.strip((("  " + text, "dim"),))
-        if y == self.size.height - 1 and self.size.height > viewport.top + 2:
+        if y == self.size.height - 1 and self._shows_readout:
             return self.strip(self._readout())
-        if y == 1 and viewport.facet:
+        if y == 1 and not viewport.wraps:
             columns = self.arrangement.columns[viewport.offset[1] :][: viewport.tiling.across]
             return self.strip(captions.strip(columns, viewport.tiling.width))
         return self.strip(self._cells_at(y - viewport.top))
@@ -291,7 +377,11 @@ class GridCanvas(LineWidget):
             self.size.width,
         )
 
+    @property
+    def _shows_readout(self) -> bool:
+        return self._has_readout and self.size.height > self.viewport.top + 2
+
     def _redraw_readout(self) -> None:
-        if self.size.height > self.viewport.top + 2 and self.lines:
+        if self._shows_readout and self.lines:
             self.lines[-1] = self.strip(self._readout())
             self.refresh(Region(0, self.size.height - 1, self.size.width, 1))

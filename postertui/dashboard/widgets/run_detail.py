@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from postertui.dashboard.state.assessment import Assessment
 from postertui.dashboard.state.run_view import RunView
+from postertui.dashboard.state.summary import Margin
 from postertui.dashboard.text_width import fit
 
 if TYPE_CHECKING:
@@ -20,7 +21,11 @@ Text = tuple[str, str]
 
 
 def detail_lines(
-    run: RunView | None, assessment: Assessment | None, width: int, height: int
+    run: RunView | None,
+    margin: Margin | None,
+    assessment: Assessment | None,
+    width: int,
+    height: int,
 ) -> list[Text]:
     """At most `height` lines of at most `width` characters, what matters most first."""
     if run is None or height < 1 or width < 8:
@@ -28,8 +33,8 @@ def detail_lines(
     messages: list[Text] = []
     if run.state in ("failed", "cancelled", "interrupted", "queued") and run.reason:
         messages.append((run.reason, run.state))
-    if assessment is not None and assessment.line:
-        messages.append((assessment.line, assessment.style))
+    if margin is not None:
+        messages.append((margin.sentence, margin.verdict or "text"))
     if run.note:
         messages.append((run.note, "accent"))
     if assessment is not None:
@@ -56,12 +61,14 @@ class RunDetail(Widget):
     def __init__(self, theme: ThemeStyles) -> None:
         super().__init__(id="detail")
         self.theme = theme
-        self._shown: tuple[RunView | None, Assessment | None] = (None, None)
+        self._shown: tuple[RunView | None, Margin | None, Assessment | None] = (None, None, None)
         self._lines: list[Text] = []
 
-    def show(self, run: RunView | None, assessment: Assessment | None) -> None:
-        self._shown = (run, assessment)
-        lines = detail_lines(run, assessment, self.size.width - 2, self.size.height - 1)
+    def show(
+        self, run: RunView | None, margin: Margin | None, assessment: Assessment | None
+    ) -> None:
+        self._shown = (run, margin, assessment)
+        lines = detail_lines(run, margin, assessment, self.size.width - 2, self.size.height - 1)
         if lines != self._lines:
             self._lines = lines
             self.refresh()

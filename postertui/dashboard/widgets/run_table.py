@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
@@ -68,6 +68,7 @@ class RunTable(ScrollView, can_focus=True):
         self._at = 0
         self._name: str | None = None
         self.empty: Sequence[str] = ()
+        self.verdict_of: Callable[[RunView], str] = lambda _: ""
 
     @property
     def current(self) -> RunView | None:
@@ -88,7 +89,7 @@ class RunTable(ScrollView, can_focus=True):
     ) -> None:
         """Show `runs` in the order of `options`."""
         self._options, self._pinned, self._marked = options, pinned, marked
-        self.rows = ordered(runs, options, pinned)
+        self.rows = ordered(runs, options, pinned, self.verdict_of)
         self._index = {r.name: i for i, r in enumerate(self.rows) if isinstance(r, RunView)}
         self._at = min(self._index.get(self._name or "", self._at), max(0, len(self.rows) - 1))
         if self._name is None and isinstance(self.cursor_row, GroupRow) and len(self.rows) > 1:
@@ -235,7 +236,7 @@ class RunTable(ScrollView, can_focus=True):
         mark = "●" if run.name in self._marked else "★" if run.name in self._pinned else " "
         parts: list[Text] = [(" " * GUTTER + mark, "accent")]
         for placed in self._placed:
-            text, style = placed.column.text(run)
+            text, style = placed.column.cell(run, self.verdict_of(run))
             parts.append((fit(text, placed.width, right=placed.column.right) + " ", style))
         return parts
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from postertui.dashboard.state.run_view import RunView, view_of
 from postertui.history.from_runs import history_table
 from postertui.runs.store import Run, Store
 from postertui.system.crash_log import log_traceback
+from postertui.system.gc_pause import gc_paused
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 #: With nothing at work, the folder is looked at so many times less often.
 IDLE = 2
+
+#: How much longer each report of a first reading takes than the one before.
+PATIENCE_GROWTH = 1.6
 
 
 @dataclass
@@ -37,7 +42,8 @@ class RunFeed:
     """Reads `folder` every `period` seconds until `stop`, and calls `on_change` after changes.
 
     While no run is at work or waits for its turn it looks more rarely. Of thousands of runs that
-    are read for the first time it reports some after each `patience` seconds.
+    are read for the first time it reports some after `patience` seconds, and then more and more at
+    a time: with each report everything is sorted and placed, so that there should be few.
     `on_change` is called from the reading thread, and once after the first reading even if
     there was nothing to read.
     """
@@ -51,6 +57,7 @@ class RunFeed:
     ) -> None:
         self.store = Store(folder)
         self._patience = patience
+        self._all_read = False
         self.error: str | None = None
         self._on_change = on_change
         self._period = period
@@ -88,11 +95,11 @@ class RunFeed:
             self.store.release_pages()
         return table
 
-    def read(self) -> bool:
+    def read(self, patience: float | None = None) -> bool:
         """Read once; whether anything changed, be it a new `error` or its end."""
         try:
             with self._reading:
-                names = self.store.refresh(self._patience)
+                names = self.store.refresh(self._patience if patience is None else patience)
             recovered, self.error = self.error is not None, None
         except OSError as error:
             return self._set_error(f"{error.filename or self.store.folder}: {error.strerror}")
@@ -117,12 +124,17 @@ class RunFeed:
 
     def _loop(self) -> None:
         first = True
+        patience = self._patience
         while not self._stopped:
-            if self.read() or first:
+            with nullcontext() if self._all_read else gc_paused(freeze=True):
+                changed = self.read(patience)
+            if changed or first:
                 first = False
                 self._on_change()
             if not self.store.is_complete:
+                patience *= PATIENCE_GROWTH
                 continue  # There are more runs than could be read at once.
+            self._all_read, patience = True, self._patience
             self._wake.wait(self._period if self._open else IDLE * self._period)
             self._wake.clear()
             self.store.release_pages()

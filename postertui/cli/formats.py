@@ -14,6 +14,7 @@ from postertui.analysis.tables.section import Section, clean
 from postertui.cli.options import print_json
 from postertui.cli.streams import styled
 from postertui.history.spreadsheets import spreadsheet_safe
+from postertui.system.text import pluralize
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,6 +24,10 @@ FORMATS: tuple[Format, ...] = ("table", "md", "csv", "json")
 
 #: Width of a table that goes into a pipe or a file, where there is no terminal to fit.
 _PIPE_WIDTH = 160
+
+#: A longer table is cut on a terminal; elsewhere it is printed without folding what is too wide,
+#: which would take minutes for tens of thousands of rows.
+MANY_ROWS = 200
 
 
 def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,6 +95,28 @@ def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
+def _aligned(section: Section) -> str:
+    """The section's rows in columns as wide as they need, each row on one line."""
+    rows = [[column.heading for column in section.columns]]
+    for row in section.frame.iter_rows(named=True):
+        rows.append([" ".join(clean(column.cell(row)).split()) for column in section.columns])
+    widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
+    sides = [column.right for column in section.columns]
+    return "".join("  ".join(map(_padded, row, widths, sides)).rstrip() + "\n" for row in rows)
+
+
+def _padded(text: str, width: int, right: bool) -> str:
+    blanks = " " * (width - display_width(text))
+    return blanks + text if right else text + blanks
+
+
+def display_width(text: str) -> int:
+    """How many terminal cells the text takes."""
+    from rich.cells import cell_len
+
+    return len(text) if text.isascii() else cell_len(text)
+
+
 def _as_text(sections: Sequence[Section]) -> str:
     """The sections as the terminal takes them, coloured only where it is one."""
     from rich.console import Console
@@ -109,9 +136,16 @@ def _as_text(sections: Sequence[Section]) -> str:
                     justify="right" if column.right else "left",
                     overflow="fold",
                 )
-            for row in section.frame.iter_rows(named=True):
-                table.add_row(*(Text(clean(c.cell(row))) for c in section.columns))
-            console.print(table if section.frame.height else Text("Nothing."))
+            rows = section.frame.height
+            if rows > MANY_ROWS and not sys.stdout.isatty():
+                console.file.write(_aligned(section))
+            else:
+                for row in section.frame.head(MANY_ROWS).iter_rows(named=True):
+                    table.add_row(*(Text(clean(c.cell(row))) for c in section.columns))
+                console.print(table if rows else Text("Nothing."))
+            if rows > MANY_ROWS and sys.stdout.isatty():
+                left_out = pluralize(rows - MANY_ROWS, "row")
+                console.print(Text(f"… and {left_out}; a pipe, --format csv and json have all."))
             for note in section.notes:
                 console.print(Text(clean(note)), soft_wrap=not sys.stdout.isatty())
     return captured.get()

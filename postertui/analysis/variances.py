@@ -114,23 +114,19 @@ def _moderate_row(own: Floats, own_df: Floats, sample: Floats) -> VarianceTable:
 
 
 def _factors(sample: Floats, df: Floats) -> tuple[Floats, Floats]:
-    """Row and column factors; the geometric mean of the others for one without any sample."""
+    """Row and column factors; one without any sample counts as noisy as the noisiest."""
     rows, columns = np.ones(df.shape[0]), np.ones(df.shape[1])
     row_df, column_df = df.sum(axis=1), df.sum(axis=0)
     weighted = df * sample
     for _ in range(_ITERATIONS):
         before = rows
         columns = (weighted / rows[:, None]).sum(axis=0) / np.where(column_df, column_df, 1)
-        columns = np.where(column_df, columns, _geometric_mean(columns[column_df > 0]))
+        columns = np.where(column_df, columns, columns[column_df > 0].max())
         rows = (weighted / columns[None, :]).sum(axis=1) / np.where(row_df, row_df, 1)
-        rows = np.where(row_df, rows, _geometric_mean(rows[row_df > 0]))
+        rows = np.where(row_df, rows, rows[row_df > 0].max())
         if np.allclose(rows, before, rtol=1e-9, atol=0):
             break
     return rows, columns
-
-
-def _geometric_mean(values: Floats) -> float:
-    return float(np.exp(np.log(values).mean()))
 
 
 def _factor_df(row_df: Floats, column_df: Floats, total: float) -> Floats:

@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("requests", "Go on after `pause`."),
     "priority": ("requests", "Let runs go earlier or later."),
     "log": ("runs", "Print what a run's job printed."),
+    "rm": ("rm", "Remove runs; --undo brings them back, --empty deletes them for good."),
     "prune": ("prune", "Free the disk of weights, predictions and checkpoints."),
     "import": ("tables", "Read 2017 logs or a history table into runs."),
     "export": ("tables", "Write the history table to a file."),

@@ -138,7 +138,7 @@ def _as_text(sections: Sequence[Section]) -> str:
                 )
             rows = section.frame.height
             if rows > MANY_ROWS and not sys.stdout.isatty():
-                console.file.write(_aligned(section))
+                console.out(_aligned(section), end="", highlight=False)
             else:
                 for row in section.frame.head(MANY_ROWS).iter_rows(named=True):
                     table.add_row(*(Text(clean(c.cell(row))) for c in section.columns))

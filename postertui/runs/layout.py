@@ -82,6 +82,9 @@ CACHE = ".cache"
 #: Where `doctor --repair` moves what is damaged.
 DAMAGED = ".damaged"
 
+#: Removed runs, a folder for each removal, until they are deleted (see `postertui.runs.removal`).
+REMOVED = ".removed"
+
 _CHECKPOINT_DRAFT = re.compile(r"checkpoint\.(\d+)", re.ASCII)
 
 

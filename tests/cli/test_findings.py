@@ -7,8 +7,11 @@ import io
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from postertui.analysis.tables.section import Column, Section
+from postertui.cli.formats import print_sections
 from tests.support.analysis_runs import GENRES, postertui, write_study
 from tests.support.analysis_tables import PUBLISHED, history, needs_published, stack
 
@@ -80,3 +83,22 @@ def test_plan_says_how_many_seeds_a_difference_needs(study: Path) -> None:
     assert 2 <= comedy["seeds"] <= 30
     unknown = postertui("plan", "--from", study, "--detect", ".01", "seed=0", "--genre", "opera")
     assert (unknown.returncode, unknown.stdout) == (3, "")
+
+
+def test_a_long_table_is_whole_in_a_pipe_and_cut_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pl.DataFrame({"genre": ["Comedy", "日本"] * 150, "epoch": range(300)})
+    columns = (
+        Column("genre", lambda row: row["genre"]),
+        Column("epoch", lambda row: str(row["epoch"]), right=True),
+    )
+    section = Section("findings", "Findings", frame, columns, notes=("noted",))
+    print_sections([section], "table")
+    title, heading, *rows, note = capsys.readouterr().out.splitlines()
+    assert (title, heading, note) == ("Findings", "genre   epoch", "noted")
+    assert rows[:2] == ["Comedy      0", "日本        1"]
+    assert len(rows) == 300
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    print_sections([section], "table")
+    assert "… and 100 rows" in capsys.readouterr().out

@@ -94,7 +94,9 @@ class DashboardApp(App[None]):
             setup=setup,
             config=config,
             model=self.model,
-            control=RunControl(setup.runs, read_only=setup.read_only),
+            control=RunControl(
+                setup.runs, read_only=setup.read_only, describe=self.model.describe_runs
+            ),
             feed=RunFeed(setup.runs, lambda: self.post_message(RunsChanged())),
             styles=ThemeStyles(PALETTES[self.theme]),
             shell=self,
@@ -204,7 +206,13 @@ class DashboardApp(App[None]):
         if isinstance(screen, HelpScreen):
             return
         regions = screen.HELP_REGIONS if isinstance(screen, DashboardScreen) else ()
-        self.push_screen(HelpScreen(help_sections(regions, self.context.config.keys)))
+        self.push_screen(
+            HelpScreen(
+                help_sections(
+                    regions, self.context.config.keys, read_only=self.context.setup.read_only
+                )
+            )
+        )
 
     def palette_commands(self) -> Iterator[Command]:
         """Everything that can be done from the main screen, actions with keys first."""

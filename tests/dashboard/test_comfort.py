@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from postertui.dashboard.actions.keymap import check_keymap
 from postertui.dashboard.actions.registry import ACTIONS
+from postertui.dashboard.dialogs.choice import assign_letters
 from postertui.dashboard.screens.cell import CellScreen
 from postertui.dashboard.screens.first_steps import first_steps
 from postertui.dashboard.screens.launch import LaunchScreen
@@ -293,3 +294,54 @@ def test_without_a_terminal_it_says_so(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "needs a terminal" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_letters_of_choices_are_their_own() -> None:
+    letters = assign_letters(["F-score", "F as published", "soft F", "loss", "F"])
+    assert letters[:2] == ["f", "a"]
+    assert len(set(letters)) == len(letters)
+
+
+async def test_one_key_and_a_letter_choose(made: MadeRuns) -> None:
+    async with dashboard(made.folder, SMALL) as d:
+        await d.press("D", "l")
+        assert d.app.model.options.metric == "loss"
+        await d.press("V", "r")
+        assert d.app.model.options.compare == "regularizer"
+        await d.press("O")
+        await d.shows("the order")
+        await d.press("escape")
+        assert d.app.model.options.sort == "genre"
+
+
+async def test_a_read_only_dashboard_hides_what_it_forbids(made: MadeRuns) -> None:
+    async with dashboard(made.folder, LARGE, read_only=True) as d:
+        assert "New runs" not in d.lines[-1]
+        assert "Filter" in d.lines[-1]
+        titles = [command.title for command in d.app.palette_commands()]
+        assert not any(title.startswith(("cancel", "new runs")) for title in titles)
+        await d.press("question_mark")
+        assert "run.cancel" not in d.text
+
+
+async def test_marks_are_counted_and_hidden_ones_do_not_act(made: MadeRuns) -> None:
+    async with dashboard(made.folder, LARGE) as d:
+        await d.press("space", "space")
+        assert "2 marked" in d.lines[0]
+        await d.press("slash")
+        await d.write("genre:horror")
+        await d.press("enter")
+        assert "2 marked (2 hidden)" in d.lines[0]
+        assert d.app.main.target_runs() == []
+        # Esc clears the marks, then the filter.
+        await d.press("escape")
+        assert "marked" not in d.lines[0]
+        await d.press("escape")
+        assert d.app.model.options.filter == ""
+
+
+async def test_help_finds_a_key_by_a_word(made: MadeRuns) -> None:
+    async with dashboard(made.folder, LARGE) as d:
+        await d.press("question_mark", "slash")
+        await d.write("smooth")
+        await d.until(lambda: "view.smoothing" in d.text and "run.cancel" not in d.text, "one key")

@@ -12,8 +12,9 @@ from postertui.analysis.compare import compare
 from postertui.dashboard.state.run_view import RunView, view_of
 from postertui.dashboard.state.summary import StudySummary, summarize
 from postertui.dashboard.table.marks import BASELINE_MARKS, DIFFERENCE_MARKS
-from postertui.dashboard.table.matrix import cut_middle, make_matrix, thousandths, wrap_name
+from postertui.dashboard.table.matrix import make_matrix, thousandths, wrap_name
 from postertui.dashboard.table.sparkline import sparkline
+from postertui.dashboard.text_width import cut_middle
 from postertui.history.from_runs import history_table
 from postertui.runs.store import Store
 from postertui.study import load_study

@@ -15,12 +15,15 @@ Section = tuple[str, Sequence[tuple[str, ...]]]
 _MAIN = ("main", "runs", "watch", "view", "summary", "table", "grid", "cell", "run", "launch")
 
 
-def help_sections(regions: Sequence[str], keymap: Keymap) -> list[Section]:
+def help_sections(
+    regions: Sequence[str], keymap: Keymap, *, read_only: bool = False
+) -> list[Section]:
     """The help, with the user's own keys; first the `regions` of the screen it is asked on."""
     order = dict.fromkeys((*regions, *_MAIN))
     sections: list[Section] = []
     for region in order:
-        shown = list(actions_in(region, "app") if region == "main" else actions_in(region))
+        parts = (region, "app") if region == "main" else (region,)
+        shown = list(actions_in(*parts, read_only=read_only))
         lines = [(" ".join(keys_of(a, keymap)), a.description, a.id) for a in shown if not a.system]
         sections.append((REGIONS[region], lines))
     return [*sections, *_LEGEND]

@@ -53,10 +53,14 @@ class CommandProvider(Provider):
 
 
 def action_commands(
-    regions: tuple[str, ...], keymap: Keymap, run: Callable[[Action], Callable[[], object]]
+    regions: tuple[str, ...],
+    keymap: Keymap,
+    run: Callable[[Action], Callable[[], object]],
+    *,
+    read_only: bool = False,
 ) -> Iterator[Command]:
     """A command for each action of `regions`; `run` gives what it does."""
-    for action in actions_in(*regions):
+    for action in actions_in(*regions, read_only=read_only):
         if not action.system and action.id not in _NO_COMMANDS:
             explanation = f": {action.help}" if action.help else ""
             title = f"{action.label.lower()}{explanation}  ({keys_of(action, keymap)[0]})"

@@ -11,6 +11,12 @@ from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
 
+#: What a read-only dashboard forbids.
+CHANGING = {
+    "run.launch", "run.cancel", "run.retry", "run.undo", "run.pause", "run.hold", "run.raise",
+    "run.lower", "run.tags", "run.note",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Action:
@@ -30,6 +36,11 @@ class Action:
     in_footer: bool = False
     priority: bool = False
     system: bool = False
+
+    @property
+    def changes_runs(self) -> bool:
+        """Whether it changes runs or their notes, which a read-only dashboard does not."""
+        return self.id in CHANGING
 
     @property
     def binding(self) -> Binding:
@@ -74,6 +85,7 @@ REGIONS = {
     "checklists": "checklists",
     "saved": "saved filters",
     "picker": "choosing a run",
+    "choice": "choosing one of several",
     "figure": "the last figure",
     "preview": "a figure's preview",
     "prompt": "a question",
@@ -98,7 +110,8 @@ ACTIONS: tuple[Action, ...] = (
     _shown("main", "filter.checklists", "c", "Choose", help="genres and variants, by ticking"),
     Action("main", "filter.saved", "w", "filters", help="saved filters"),
     Action("main", "main.other", "tab", "table/grid"),
-    Action("main", "main.back", "escape", "back", help="the epoch cursor, then marks"),
+    Action("main", "main.back", "escape", "back",
+           help="clears the epoch cursor, then marks, then the filter"),
     # Runs
     _shown("runs", "run.launch", "n", "New runs", help="start the missing runs of a study"),
     _shown("runs", "run.cancel", "x", "Cancel", help="the selected or marked runs"),
@@ -121,6 +134,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("view", "view.metric-back", "M", "metric back"),
     _shown("view", "view.overlay", "f", "Overlay", help="facets or all variants in one"),
     Action("view", "view.compare", "v", "compare", help="the column"),
+    Action("view", "view.choose-metric", "D", "choose what is drawn", help="then a letter"),
+    Action("view", "view.choose-compare", "V", "choose what is compared", help="then a letter"),
+    Action("view", "view.choose-sort", "O", "choose the order", help="then a letter"),
     Action("view", "view.train", "t", "train on/off"),
     Action("view", "view.references", "b", "base rates"),
     Action("view", "view.shared-y", "y", "shared/free y"),
@@ -222,6 +238,7 @@ ACTIONS: tuple[Action, ...] = (
     _shown("saved", "saved.save", "s", "Save the present filter", "save"),
     _shown("saved", "saved.delete", "d,delete", "Delete", "delete"),
     # Small windows
+    _shown("choice", "choice.back", "escape", "Back", "dismiss"),
     _shown("picker", "picker.back", "escape", "Back", "dismiss"),
     Action("picker", "", "down", "down", "move(1)", priority=True),
     Action("picker", "", "up", "up", "move(-1)", priority=True),
@@ -234,15 +251,18 @@ ACTIONS: tuple[Action, ...] = (
     _shown("confirm", "confirm.yes", "y", "Yes", "answer(True)"),
     _shown("confirm", "confirm.no", "n,escape", "No", "answer(False)"),
     _shown("help", "help.close", "escape,question_mark,q", "Close", "dismiss"),
+    _shown("help", "help.search", "slash", "Find", "search"),
     Action("help", "", "down,j", "down", "scroll(1)"),
     Action("help", "", "up,k", "up", "scroll(-1)"),
 )  # fmt: skip
 
 
-def actions_in(*regions: str) -> Iterator[Action]:
-    """The actions of `regions`, region by region."""
+def actions_in(*regions: str, read_only: bool = False) -> Iterator[Action]:
+    """The actions of `regions`, region by region; with `read_only` those that change nothing."""
     for region in regions:
-        yield from (action for action in ACTIONS if action.region == region)
+        for action in ACTIONS:
+            if action.region == region and not (read_only and action.changes_runs):
+                yield action
 
 
 def bindings(*regions: str) -> list[BindingType]:

@@ -43,6 +43,7 @@ class PlotSettings:
     letters: bool = False
     ascii_only: bool = False
     cursor: int | None = None
+    lowest_is_best: bool = False
 
     @property
     def many(self) -> bool:
@@ -90,6 +91,7 @@ def plotted(
     raster, styles = plot(panel, width, height, settings)
     codes, owners = raster.render()
     codes, owners = _characters(codes, owners, styles, settings)
+    _mark_peak(codes, owners, panel, settings)
     _mark_cut_points(codes, owners, panel, settings)
     if settings.letters:
         _put_letters(codes, owners, panel, settings)
@@ -175,6 +177,25 @@ def _put_letters(codes: Ints, owners: Ints, panel: Panel, settings: PlotSettings
         letter = LETTERS[curve.group % 26]
         codes[row, column] = ord(letter.upper() if settings.ascii_only else letter)
         owners[row, column] = owner
+
+
+def _mark_peak(codes: Ints, owners: Ints, panel: Panel, settings: PlotSettings) -> None:
+    """A dot on the best value of a test curve that is alone in its cell."""
+    test = [(i, c) for i, c in enumerate(panel.curves) if c.side == "test"]
+    if len(test) != 1 or not np.isfinite(test[0][1].y).any():
+        return
+    index, curve = test[0]
+    best = int(np.nanargmin(curve.y) if settings.lowest_is_best else np.nanargmax(curve.y))
+    height, width = codes.shape
+    first, last = settings.epochs
+    place = settings.scale.fraction(float(curve.y[best]))
+    x = (float(curve.x[best]) - first) / max(1, last - first)
+    if not (np.isfinite(place) and 0 <= place <= 1 and 0 <= x <= 1):
+        return
+    row, column = round((1 - place) * (height - 1)), round(x * (width - 1))
+    codes[row, column] = ord("X" if settings.ascii_only else "●")
+    start = len(panel.references) + sum(c.low is not None for c in panel.curves)
+    owners[row, column] = start + index
 
 
 def _mark_cut_points(codes: Ints, owners: Ints, panel: Panel, settings: PlotSettings) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from postertui.dashboard.context import Context
+from postertui.dashboard.dialogs.choice import ChoiceScreen
 from postertui.dashboard.dialogs.prompt import PromptScreen
-from postertui.dashboard.state.metrics import METRICS, recorded_metrics
+from postertui.dashboard.state.metrics import METRICS, label_of, recorded_metrics
 from postertui.dashboard.state.view_options import (
     COMPARED,
     GROUPS,
@@ -46,6 +47,33 @@ class ViewController:
 
     def step_metric(self, by: int) -> None:
         self.set(metric=_step(self.metrics(), self._model.options.metric, by))
+
+    def choose_metric(self) -> None:
+        """Ask which metric is drawn."""
+        choices = {metric: label_of(metric) for metric in self.metrics()}
+        self._choose("what is drawn", choices, "metric")
+
+    def choose_compared(self) -> None:
+        """Ask which column is compared."""
+        self._choose("what is compared", COMPARED, "compare")
+
+    def choose_sort(self) -> None:
+        """Ask for the order of the table."""
+        choices = {c.id: c.title or c.id for c in COLUMNS}
+
+        def sort(column: str | None) -> None:
+            if column is not None:
+                self.sort_by(column)
+
+        self._shell.ask(ChoiceScreen("the order", choices, self._model.options.sort), sort)
+
+    def _choose(self, title: str, choices: Mapping[str, str], option: str) -> None:
+        def choose(value: str | None) -> None:
+            if value is not None:
+                self.set(**{option: value})
+
+        current = getattr(self._model.options, option)
+        self._shell.ask(ChoiceScreen(title, choices, current), choose)
 
     def toggle_overlay(self) -> None:
         self.set(mode="facet" if self._model.options.mode == "overlay" else "overlay")

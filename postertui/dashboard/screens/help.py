@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
+from postertui.dashboard.actions.help_sections import Section
 from postertui.dashboard.actions.registry import bindings
 
-Section = tuple[str, Sequence[tuple[str, ...]]]
+#: From this width on there are two columns.
+WIDE = 150
 
 
 class HelpScreen(ModalScreen[None]):
@@ -25,20 +27,63 @@ class HelpScreen(ModalScreen[None]):
         self._sections = sections
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="dialog wide", can_focus=True) as box:
+        with Vertical(classes="dialog wide") as box:
             box.border_title = "keys"
-            box.border_subtitle = "Esc closes"
-            for title, keys in self._sections:
-                yield Static(title, classes="section", markup=False)
-                width = max(len(entry[0]) for entry in keys)
-                described = min(42, max(len(entry[1]) for entry in keys))
-                text = Text()
-                for key, description, *ids in keys:
-                    text.append(key.rjust(width), style="bold")
-                    text.append(f"  {description.ljust(described)}")
-                    text.append("".join(f"  {name}" for name in ids) + "\n", style="dim")
-                text.right_crop(1)
-                yield Static(text, classes="keys")
+            box.border_subtitle = "/ finds · Esc closes"
+            yield Input(placeholder="a word of a key's description", id="help-search", compact=True)
+            with VerticalScroll(can_focus=True, id="help-text"), Horizontal(id="help-columns"):
+                yield Vertical(classes="help-column")
+                yield Vertical(classes="help-column")
+
+    def on_mount(self) -> None:
+        self.query_one("#help-search", Input).display = False
+        self.set_class(self.size.width >= WIDE, "two-columns")
+        self._fill(self._sections)
+        self.query_one("#help-text").focus()
+
+    def _fill(self, sections: Sequence[Section]) -> None:
+        """Show these sections, half of the lines in each column where there are two."""
+        left, right = self.query(".help-column").results(Vertical)
+        total = sum(len(lines) + 2 for _, lines in sections)
+        columns: tuple[list[Static], list[Static]] = ([], [])
+        used = 0
+        for title, lines in sections:
+            second = self.size.width >= WIDE and used >= total / 2
+            columns[second].extend(_widgets(title, lines))
+            used += len(lines) + 2
+        for column, widgets in zip((left, right), columns, strict=True):
+            column.remove_children()
+            column.mount(*widgets)
+            column.display = bool(widgets)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        words = event.value.lower().split()
+        found = [
+            (title, [e for e in lines if all(w in f"{title} {' '.join(e)}".lower() for w in words)])
+            for title, lines in self._sections
+        ]
+        self._fill([(title, lines) for title, lines in found if lines])
+
+    def on_input_submitted(self) -> None:
+        self.query_one("#help-text").focus()
+
+    def action_search(self) -> None:
+        search = self.query_one("#help-search", Input)
+        search.display = True
+        search.focus()
 
     def action_scroll(self, by: int) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=by * 3, animate=False)
+        self.query_one("#help-text", VerticalScroll).scroll_relative(y=by * 3, animate=False)
+
+
+def _widgets(title: str, lines: Sequence[tuple[str, ...]]) -> Iterator[Static]:
+    yield Static(title, classes="section", markup=False)
+    width = max(len(entry[0]) for entry in lines)
+    described = min(42, max(len(entry[1]) for entry in lines))
+    text = Text()
+    for key, description, *ids in lines:
+        text.append(key.rjust(width), style="bold")
+        text.append(f"  {description.ljust(described)}")
+        text.append("".join(f"  {name}" for name in ids) + "\n", style="dim")
+    text.right_crop(1)
+    yield Static(text, classes="keys")

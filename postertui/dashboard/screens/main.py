@@ -29,7 +29,7 @@ from postertui.dashboard.widgets.chart_grid import ChartGrid
 from postertui.dashboard.widgets.filter_bar import FilterBar, FilterInput
 from postertui.dashboard.widgets.run_table import RunTable
 from postertui.dashboard.widgets.summary_matrix import SummaryMatrix
-from postertui.system.text import to_single_line
+from postertui.system.text import pluralize, to_single_line
 
 #: So many runs are filtered with each letter that is typed; more once there was no letter for a
 #: while, in seconds.
@@ -83,6 +83,9 @@ class MainScreen(MainLayout):
             "view.metric-back": partial(view.step_metric, -1),
             "view.overlay": view.toggle_overlay,
             "view.compare": view.step_compared,
+            "view.choose-metric": view.choose_metric,
+            "view.choose-compare": view.choose_compared,
+            "view.choose-sort": view.choose_sort,
             "view.train": partial(view.toggle, "train"),
             "view.references": partial(view.toggle, "references"),
             "view.shared-y": partial(view.toggle, "shared_y"),
@@ -115,8 +118,13 @@ class MainScreen(MainLayout):
         return super().check_action(action, parameters)
 
     def target_runs(self) -> list[RunView]:
-        """The marked runs, or else the one under the cursor."""
-        return self.model.marked_runs or self._current_runs
+        """The marked runs that are shown, or else those under the cursor."""
+        marked = [run for run in self.model.marked_runs if run.name in self.model.shown]
+        if hidden := len(self.model.marked) - len(marked):
+            self.context.shell.say(
+                f"{pluralize(hidden, 'marked run')} hidden by the filter, left alone", "warning"
+            )
+        return marked or ([] if hidden else self._current_runs)
 
     @property
     def _current_runs(self) -> list[RunView]:
@@ -193,7 +201,12 @@ class MainScreen(MainLayout):
 
     def action_commands(self, keymap: Keymap) -> Iterator[Command]:
         """A command for each action of this screen."""
-        return action_commands(REGIONS, keymap, lambda action: self._handlers[action.id])
+        return action_commands(
+            REGIONS,
+            keymap,
+            lambda action: self._handlers[action.id],
+            read_only=self.context.setup.read_only,
+        )
 
     def choices(self) -> Iterator[Command]:
         """A command for each metric, compared column, sort, saved filter and genre."""
@@ -266,8 +279,10 @@ class MainScreen(MainLayout):
             self._controllers.view.set(layout="grid" if layout == "table" else "table")
 
     def _clear_transient(self) -> None:
-        """Clear what passes first: the epoch cursor, then marks."""
+        """Clear what passes first: the epoch cursor, then marks, then the filter."""
         if self.grid.cursor is not None:
             self.grid.set_cursor(None)
         elif self.model.marked:
             self._controllers.runs.clear_marks()
+        elif self.model.options.filter:
+            self.apply_filter("")

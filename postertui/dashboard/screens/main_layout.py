@@ -79,7 +79,7 @@ class MainLayout(DashboardScreen[None]):
         self.genre_grid.can_focus = False
         for widget in (self.table, self.grid, self.genre_grid):
             widget.verdict_of = self.model.verdict
-        self.keys = KeyBar(styles)
+        self.keys = KeyBar(styles, read_only=context.setup.read_only)
 
     def compose(self) -> ComposeResult:
         yield self.top
@@ -144,6 +144,7 @@ class MainLayout(DashboardScreen[None]):
 
     def marks_changed(self) -> None:
         self.show_table()
+        self.show_status()
 
     def assessment_ready(self, assessment: Assessment) -> None:
         self.show_detail()
@@ -247,7 +248,14 @@ class MainLayout(DashboardScreen[None]):
             text = f" cannot read {to_single_line(problem, 200)}"
             self.top.show(((" postertui ", "brand"), (text, "failed")), ())
             return
-        left = state_text(setup.runs_shown, model.counts(), loaded=model.loaded)
+        hidden = len(model.marked - model.shown.keys())
+        left = state_text(
+            setup.runs_shown,
+            model.counts(),
+            loaded=model.loaded,
+            marked=len(model.marked),
+            hidden=hidden,
+        )
         right = outlook_text(*model.outlook(), paused=model.is_paused, idle=model.is_idle)
         if setup.notice:
             right = ((f" {setup.notice} ", "accent"), *right)

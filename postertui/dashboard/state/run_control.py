@@ -42,9 +42,16 @@ class RunControl:
     Every request can block for a moment and raise `UserError`: call them in a thread.
     """
 
-    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        read_only: bool = False,
+        describe: Callable[[Sequence[str]], str] | None = None,
+    ) -> None:
         self.folder = folder
         self.read_only = read_only
+        self._describe = describe or (lambda names: pluralize(len(names), "run"))
         self.undos: list[Undo] = []
         self._lock = threading.Lock()
 

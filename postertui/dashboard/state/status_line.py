@@ -16,8 +16,10 @@ Text = tuple[str, str]
 _ORDER = ("running", "queued", "done", "failed", "interrupted", "cancelled")
 
 
-def state_text(folder: str, counts: Mapping[str, int], *, loaded: bool) -> tuple[Text, ...]:
-    """Which folder, and how many runs are in which state."""
+def state_text(
+    folder: str, counts: Mapping[str, int], *, loaded: bool, marked: int = 0, hidden: int = 0
+) -> tuple[Text, ...]:
+    """Which folder, how many runs are in which state, and how many are marked."""
     parts: list[Text] = [(" postertui ", "brand"), (f" {folder} ", "dim")]
     if not loaded:
         return (*parts, (" reading runs …", "dim"))
@@ -28,6 +30,9 @@ def state_text(folder: str, counts: Mapping[str, int], *, loaded: bool) -> tuple
             parts.append((f" {state} ", "dim"))
     if not any(counts.values()):
         parts.append((" no runs yet", "dim"))
+    if marked:
+        parts.append((f" {marked}", "accent"))
+        parts.append((" marked " + (f"({hidden} hidden) " if hidden else ""), "dim"))
     return tuple(parts)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -18,7 +18,7 @@ from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.summary import Margin, StudySummary
 from postertui.dashboard.state.view_options import ViewOptions
 from postertui.filters import FIELDS, Filter, FilterError, parse
-from postertui.system.text import to_single_line
+from postertui.system.text import pluralize, to_single_line
 
 
 @dataclass
@@ -148,6 +148,14 @@ class ViewModel:
     def has_finished_variants(self) -> bool:
         """Whether two variants have finished runs, so that there is something to compare."""
         return len({run.variant for run in self.runs.values() if run.state == "done"}) > 1
+
+    def describe_runs(self, names: Sequence[str]) -> str:
+        """The runs in words: the first by genre and variant, and how many more."""
+        first = self.runs.get(names[0]) if names else None
+        if first is None:
+            return pluralize(len(names), "run")
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        return f"{first.genre} · {first.variant}{more}"
 
     @property
     def marked_runs(self) -> list[RunView]:

@@ -16,6 +16,7 @@ from postertui.dashboard.number_format import score, signed
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.summary import REFERENCE, Difference, Margin, StudySummary
 from postertui.dashboard.table.marks import DIFFERENCE_MARKS, STATE_MARKS
+from postertui.dashboard.text_width import cut_middle
 from postertui.system.text import pluralize
 
 Text = tuple[str, str]
@@ -211,11 +212,3 @@ def wrap_name(name: str, width: int, lines: int) -> list[str]:
         rows[-1] += word
     rows = [cut_middle(row, width) for row in rows]
     return [""] * (lines - len(rows)) + rows
-
-
-def cut_middle(text: str, width: int) -> str:
-    """`text` in at most `width` characters, its beginning and its end kept."""
-    if len(text) <= width:
-        return text
-    tail = (width - 1) // 2
-    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}" if tail else text[:width]

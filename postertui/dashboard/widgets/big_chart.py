@@ -11,6 +11,7 @@ from postertui.dashboard.charts.panels import epoch_range, panel_of, value_range
 from postertui.dashboard.context import Context
 from postertui.dashboard.natural_order import natural_key
 from postertui.dashboard.state.arrangement import Arrangement, Key, compared_value
+from postertui.dashboard.state.metrics import LOWER_IS_BETTER
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.widgets.line_widget import LineWidget
 
@@ -63,6 +64,7 @@ class BigChart(LineWidget, can_focus=True):
             letters=overlaid and len(self.arrangement.groups) > 1,
             ascii_only=self._ascii_only,
             cursor=self.cursor,
+            lowest_is_best=options.metric in LOWER_IS_BETTER,
         )
         width, height = self.size
         title = captions.header(options, self.arrangement, "", width, self._ascii_only)

@@ -23,6 +23,7 @@ from postertui.dashboard.charts.panels import (
 )
 from postertui.dashboard.charts.viewport import GridViewport
 from postertui.dashboard.state.arrangement import Arrangement, Key
+from postertui.dashboard.state.metrics import LOWER_IS_BETTER
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.view_options import ViewOptions
 from postertui.dashboard.widgets.line_widget import LineWidget
@@ -243,6 +244,7 @@ class GridCanvas(LineWidget):
             letters=not self.viewport.facet and len(self.arrangement.groups) > 1,
             ascii_only=self.ascii_only,
             cursor=self.cursor,
+            lowest_is_best=self.options.metric in LOWER_IS_BETTER,
         )
 
     def _draw(self, key: Key, row: int, column: int) -> list[Row]:

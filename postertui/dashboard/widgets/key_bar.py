@@ -11,6 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from postertui.dashboard.actions.key_names import show_key
+from postertui.dashboard.actions.registry import CHANGING
 
 if TYPE_CHECKING:
     from postertui.dashboard.terminal.theme import ThemeStyles
@@ -21,8 +22,9 @@ class KeyBar(Widget):
 
     can_focus = False
 
-    def __init__(self, theme: ThemeStyles) -> None:
+    def __init__(self, theme: ThemeStyles, *, read_only: bool = False) -> None:
         super().__init__()
+        self._hidden = CHANGING if read_only else frozenset[str]()
         self.theme = theme
         self._spans: list[tuple[int, int, str]] = []
         self._line: Strip | None = None
@@ -45,6 +47,8 @@ class KeyBar(Widget):
         for active in self.screen.active_bindings.values():
             binding = active.binding
             if not binding.show or binding.action in seen or not active.enabled:
+                continue
+            if binding.id in self._hidden:
                 continue
             seen.add(binding.action)
             into = outer if isinstance(active.node, App) else inner

@@ -19,7 +19,7 @@ from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.view_options import ViewOptions
 from postertui.dashboard.table.columns import PlacedColumn, Text, place
 from postertui.dashboard.table.rows import GroupRow, TableRow, ordered
-from postertui.dashboard.text_width import fit
+from postertui.dashboard.text_width import cut_middle, fit
 
 if TYPE_CHECKING:
     from postertui.dashboard.terminal.theme import ThemeStyles
@@ -237,6 +237,8 @@ class RunTable(ScrollView, can_focus=True):
         parts: list[Text] = [(" " * GUTTER + mark, "accent")]
         for placed in self._placed:
             text, style = placed.column.cell(run, self.verdict_of(run))
+            if placed.column.stretch and text.isascii():
+                text = cut_middle(text, placed.width)
             parts.append((fit(text, placed.width, right=placed.column.right) + " ", style))
         return parts
 

@@ -12,10 +12,10 @@ from postertui.dashboard.number_format import score
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.summary import REFERENCE, StudySummary
 from postertui.dashboard.table.marks import BASELINE_MARKS
-from postertui.dashboard.table.matrix import Matrix, Text, cut_middle, wrap_name
+from postertui.dashboard.table.matrix import Matrix, Text, wrap_name
 from postertui.dashboard.table.sparkline import sparkline
 from postertui.dashboard.terminal.theme import ThemeStyles
-from postertui.dashboard.text_width import fit
+from postertui.dashboard.text_width import cut_middle, fit
 from postertui.dashboard.widgets.line_widget import LineWidget
 
 #: Characters of a baseline, a value with its mark, a sparkline, and a variant's cell.

@@ -41,22 +41,11 @@ def parse_text(path: Path, data: bytes, dialect: Dialect) -> ParsedText:
     if dialect.row_names:
         # R's write.table escapes a quote by a backslash, nothing else does.
         body = body.replace(b'\\"', b'""')
-    raw = body.split(b"\n")
-    separators = len(dialect.names) - 1
-    mark = dialect.separator.encode()
-    wanted = [bool(line.strip(b" \t")) for line in raw]
-    is_plain = all(
-        line.count(mark) == separators for line, kept in zip(raw, wanted, strict=True) if kept
-    )
-    if not is_plain and b'"' not in body:
-        _raise_for_width(path, raw, dialect)
-    lines = np.flatnonzero(wanted).astype(np.int64) + dialect.line
-    if is_plain and max(map(len, raw), default=0) <= MAX_FIELD:
-        if len(lines) < len(raw):
-            body = b"\n".join(line for line, kept in zip(raw, wanted, strict=True) if kept)
-        parsed = _split(path, body, lines, dialect)
+    count = _count_regular(body, dialect)
+    if count is not None:
+        parsed = _split(path, body, dialect.line + np.arange(count), dialect)
     else:
-        parsed = _read_records(path, body, dialect)
+        parsed = _parse_irregular(path, body, dialect)
     if parsed.columns.is_empty():
         return parsed
     blank = parsed.columns.select(
@@ -67,6 +56,42 @@ def parse_text(path: Path, data: bytes, dialect: Dialect) -> ParsedText:
     return ParsedText(
         parsed.columns.filter(~blank), parsed.lines[~blank.to_numpy()], parsed.literal_quotes
     )
+
+
+def _count_regular(body: bytes, dialect: Dialect) -> int | None:
+    """How many lines there are, where each has all its separators; None where one has not.
+
+    Blank lines, and lines longer than a field may be, are not regular.
+    """
+    separators = len(dialect.names) - 1
+    if not body or not separators:
+        return None
+    data = np.frombuffer(body, np.uint8)
+    ends = np.flatnonzero(data == ord("\n"))
+    if not body.endswith(b"\n"):
+        ends = np.append(ends, len(body))
+    found = np.searchsorted(np.flatnonzero(data == ord(dialect.separator)), ends)
+    longest = int(np.diff(ends, prepend=-1).max())
+    is_regular = bool((np.diff(found, prepend=0) == separators).all()) and longest <= MAX_FIELD
+    return len(ends) if is_regular else None
+
+
+def _parse_irregular(path: Path, body: bytes, dialect: Dialect) -> ParsedText:
+    """Lines of which some are blank, or have quoted separators, or are wrong."""
+    raw = body.split(b"\n")
+    separators = len(dialect.names) - 1
+    mark = dialect.separator.encode()
+    wanted = [bool(line.strip(b" \t")) for line in raw]
+    is_plain = all(
+        line.count(mark) == separators for line, kept in zip(raw, wanted, strict=True) if kept
+    )
+    if not is_plain and b'"' not in body:
+        _raise_for_width(path, raw, dialect)
+    if is_plain and max(map(len, raw), default=0) <= MAX_FIELD:
+        lines = np.flatnonzero(wanted).astype(np.int64) + dialect.line
+        kept_lines = (line for line, kept in zip(raw, wanted, strict=True) if kept)
+        return _split(path, b"\n".join(kept_lines), lines, dialect)
+    return _read_records(path, body, dialect)
 
 
 def _split(path: Path, body: bytes, lines: Lines, dialect: Dialect) -> ParsedText:

@@ -16,6 +16,7 @@ from postertui.history.schema import (
     SCHEMA,
     normalise,
 )
+from postertui.history.spreadsheets import without_marks
 from postertui.system.errors import UserError
 from postertui.tabular import MISSING, Table, read_tabular
 from postertui.tabular.decoding import PACKED_SUFFIXES, TEXT_SUFFIXES
@@ -77,6 +78,8 @@ def from_tabular(source: Table) -> LoadedTable:
     if not extra and not any(c in columns for c in SCHEMA if c.startswith(_SIDES)):
         raise UserError(f"{path}: not a history table: no metric, such as `test_fscore`")
     given = {c: source.cast(c, dtype) for c, dtype in SCHEMA.items() if c in columns}
+    if source.separator == ",":
+        given |= {c: without_marks(v) for c, v in given.items() if v.dtype == pl.String}
     blank = pl.DataFrame(given).select(pl.all_horizontal(pl.all().is_null())).to_series()
     for name in given:
         _check_column(source, name, given[name], blank)

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from postertui.history.schema import SCHEMA, extra_columns
+from postertui.history.spreadsheets import spreadsheet_safe
 from postertui.system.atomic_files import atomic_writer
 from postertui.system.errors import UserError
 
@@ -18,9 +19,6 @@ _SETTINGS = (
 
 #: Metrics of which a smaller value is the better one, by a part of their names.
 _LOWER_IS_BETTER = ("loss", "brier")
-
-#: What a spreadsheet takes for the beginning of a formula.
-_FORMULA = r"^[=+\-@\t\r]"
 
 
 def wide_table(table: pl.DataFrame) -> pl.DataFrame:
@@ -61,15 +59,7 @@ def write_wide(table: pl.DataFrame, path: Path) -> int:
 
     A text that a spreadsheet would take for a formula begins with `'`, as spreadsheets mark text.
     """
-    wide = wide_table(table)
-    wide = wide.with_columns(
-        pl.when(pl.col(name).str.contains(_FORMULA))
-        .then(pl.concat_str(pl.lit("'"), name))
-        .otherwise(name)
-        .alias(name)
-        for name, dtype in wide.schema.items()
-        if dtype == pl.String
-    )
+    wide = spreadsheet_safe(wide_table(table))
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
         with atomic_writer(path, private=False) as draft:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,3 +101,17 @@ def test_digests_of_a_build_are_checked_and_right(tmp_path: Path) -> None:
     data = Dataset.open(target)
     for read in READS.values():
         assert len(read(data)) == 20
+
+
+def test_pipes_and_devices_among_the_posters_are_left_out(tmp_path: Path) -> None:
+    from PIL import Image
+
+    from postertui.data.posters.scan import PosterFiles
+
+    Image.new("RGB", (60, 90)).save(tmp_path / "1.jpg")
+    os.mkfifo(tmp_path / "2.jpg")
+    (tmp_path / "3.jpg").symlink_to("/dev/zero")
+    (tmp_path / "4.jpg").symlink_to("1.jpg")
+    files = PosterFiles(tmp_path)
+    assert files.ids.tolist() == [1, 4]
+    assert [reason for _, reason in files.left_out] == ["a pipe or a device, not a file"] * 2

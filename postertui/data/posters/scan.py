@@ -37,7 +37,7 @@ class PosterFiles:
         self._folders: list[str] = []
         self._names = bytearray()
         ids, folders, offsets = array("q"), array("i"), array("q")
-        for folder, names in _walk(root):
+        for folder, names, special in _walk(root):
             self._folders.append(folder)
             for name in names:
                 if name.startswith(".") or name in _CLUTTER:
@@ -50,6 +50,9 @@ class PosterFiles:
                 self.seen += 1
                 if not is_image:
                     self.left_out.append((path, "not an image file by its name"))
+                    continue
+                if name in special:
+                    self.left_out.append((path, "a pipe or a device, not a file"))
                     continue
                 number = id_of_stem(stem)
                 if number is None:
@@ -107,7 +110,8 @@ class PosterFiles:
         return Path(self._folders[int(self._folder_of[index])], name)
 
 
-def _walk(root: Path) -> list[tuple[str, list[str]]]:
+def _walk(root: Path) -> list[tuple[str, list[str], set[str]]]:
+    """Each folder below `root`, its files' names, and those of them that are pipes or devices."""
     if not root.is_dir():
         reason = "is a file, not a folder" if root.exists() else "no such folder"
         raise UserError(f"{root}: {reason}; give the folder that holds the posters")
@@ -115,11 +119,25 @@ def _walk(root: Path) -> list[tuple[str, list[str]]]:
     def raise_user_error(error: OSError) -> None:
         raise UserError(f"{error.filename}: {error.strerror}")
 
-    return [
-        (folder, sorted(names))
-        for folder, _, names in os.walk(root, onerror=raise_user_error)
-        if names
-    ]
+    found = []
+    for folder, _, names in os.walk(root, onerror=raise_user_error):
+        if names:
+            found.append((folder, sorted(names), _special_files(folder)))
+    return found
+
+
+def _special_files(folder: str) -> set[str]:
+    """The names in `folder` that lead to neither a file nor a folder, nor nowhere."""
+    try:
+        with os.scandir(folder) as entries:
+            return {
+                entry.name
+                for entry in entries
+                # Asking for the kind costs nothing but for links.
+                if not entry.is_file() and not entry.is_dir() and os.path.exists(entry.path)  # noqa: PTH110
+            }
+    except OSError:
+        return set()
 
 
 def _digest(path: Path) -> bytes:

@@ -108,3 +108,24 @@ def test_of_many_runs_the_first_are_told_before_the_last(
     assert whole.wait(PATIENCE)
     feed.stop()
     assert told == [40] * 6 + [10]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("unforeseen"), OSError(5, "broken", "/disk")])
+def test_reading_thread_that_fails_says_so_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    made = MadeRuns(tmp_path / "runs")
+    made.add("Comedy", state="done", epochs=1)
+    feed = RunFeed(made.folder, lambda: None)
+
+    def fail(_patience: float) -> set[str]:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(feed.store, "refresh", fail)
+        assert feed.read()
+        assert "unforeseen" in (feed.error or "") or "broken" in (feed.error or "")
+        assert not feed.read(), "it is told once"
+    assert feed.read()
+    assert feed.error is None

@@ -222,3 +222,64 @@ def test_cases(name: str, tmp_path: Path) -> None:
     damaged = [run for run in store.runs.values() if run.damage]
     assert [run.name.split("--")[0] for run in damaged] == ["victim"]
     assert "events.jsonl:" in (damaged[0].damage or "")
+
+
+NEWER_SPECS: dict[str, dict[str, Any]] = {
+    "format": {"v": 2},
+    "unknown hyper-parameter": {"versions": {"postertui": "99.0"}, "variant": {"dropout": 0.5}},
+    "other type": {"versions": {"postertui": "0.2.0"}, "seed": "twelve"},
+}
+
+
+@pytest.mark.parametrize("changes", NEWER_SPECS.values(), ids=NEWER_SPECS.keys())
+def test_spec_of_a_newer_version(changes: dict[str, Any]) -> None:
+    with two_runs() as (folder, good, bad):
+        path = folder / bad / layout.SPEC
+        spec = json.loads(path.read_text())
+        variant = spec["variant"] | changes.get("variant", {})
+        path.write_text(dump(spec | changes | {"variant": variant}))
+        damage = assert_only_one_is_bad(folder, good, bad)
+        assert "made by a newer version" in (damage or "")
+        list(examine(folder, folder.parent / "none", repair=True))
+        assert path.exists(), "it is never moved aside"
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_readable"),
+    [
+        ({"v": 2, "event": "end", "status": "paused for good"}, False),
+        ({"v": 2, "event": "start", "from_epoch": "the newest"}, False),
+        ({"v": 2, "event": "checkpoint", "where": {"deep": []}}, True),
+        ({"v": 2, "event": "end", "status": "done", "unknown": [1]}, True),
+    ],
+)
+def test_events_of_a_newer_version(changes: dict[str, Any], is_readable: bool) -> None:
+    with two_runs() as (folder, good, bad):
+        path = folder / bad / layout.EVENTS
+        with path.open("a") as file:
+            file.write(dump({"seq": 9, "attempt": 1, "time": 9.0} | changes) + "\n")
+        store = Store(folder, cache=False)
+        store.refresh()
+        run = store.runs[bad]
+        assert run.is_newer
+        assert run.epoch == 1, "what can be read is shown"
+        assert (run.damage is None) == is_readable
+        before = path.read_bytes()
+        assert requests.retry(folder, [bad])[bad] in ("newer", "unchanged")
+        assert requests.cancel(folder, [bad])[bad] in ("newer", "unchanged")
+        notes = [f.text for f in examine(folder, folder.parent / "none", repair=True)]
+        assert any("made by a newer version" in text for text in notes)
+        assert path.read_bytes() == before, "nothing is written to it, and it is not moved"
+        supervisor = Supervisor(folder, ThreadJobs(folder, [], capacity=0))
+        supervisor.scan()
+        assert good in supervisor._waiting
+        assert bad not in supervisor._waiting
+
+
+def test_unknown_fields_and_events_are_ignored() -> None:
+    with two_runs() as (folder, good, bad):
+        path = folder / bad / layout.SPEC
+        path.write_text(dump(json.loads(path.read_text()) | {"colour": "red"}))
+        with (folder / bad / layout.EVENTS).open("a") as file:
+            file.write('{"v":1,"seq":4,"attempt":1,"time":4.0,"event":"lunch","menu":[]}\n')
+        assert assert_only_one_is_bad(folder, good, bad) is None

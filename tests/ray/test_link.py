@@ -127,7 +127,7 @@ def names(spec: RunSpec) -> set[str]:
 
 
 def test_features_go_instead_of_images_where_they_are_enough(spec: RunSpec) -> None:
-    labels = {"dataset.json", "labels-0.npy", "labels-2.npy"}
+    labels = {"dataset.json", "labels-0.npy", "labels-2.npy", "ids-0.npy", "ids-2.npy"}
     images = {"images-0.npy", "images-2.npy"}
     assert names(spec) == labels | images
     key = with_features(spec)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from postertui.analysis.values import common_epoch, default_metric, rule_line, run_values
+from postertui.analysis.values import (
+    chosen_on_test,
+    common_epoch,
+    default_metric,
+    repetition_notes,
+    rule_line,
+    run_values,
+)
 from postertui.system.errors import UserError
 from tests.support.analysis_tables import history, needs_published, published, soft, stack
 
@@ -102,3 +109,42 @@ def test_the_published_table_is_compared_at_epoch_ten_on_its_own_metric() -> Non
     last = table.filter(pl.col("epoch") == 10)
     assert counts["dead"] == last.filter(pl.col("test_accuracy") == 0).height
     assert sum(counts.values()) == 383
+
+
+def test_a_run_that_stopped_early_is_at_its_end_at_the_last_epoch() -> None:
+    table = stack(
+        soft("base", "Comedy", 0, 0.3, epochs=10),
+        soft("base", "Comedy", 1, 0.31, epochs=10),
+        soft("stops", "Comedy", 0, 0.4, epochs=6, stopped_early=True),
+        soft("broke off", "Comedy", 0, 0.4, epochs=6),
+    )
+    values = {row["run"]: row for row in run_values(table, METRIC).iter_rows(named=True)}
+    ends = {row["name"]: (row["state"], row["epoch"]) for row in values.values()}
+    assert ends == {"base": ("ok", 10), "stops": ("ok", 6), "broke off": ("short", None)}
+    assert "1 that stopped early at their end, 6 to 6" in rule_line(table, "last")
+    # Where all stopped early, each is at its own end.
+    early = stack(
+        *(soft("base", "Comedy", s, 0.3, epochs=4 + s, stopped_early=True) for s in range(3))
+    )
+    assert run_values(early, METRIC)["epoch"].to_list() == [4, 5, 6]
+
+
+def test_best_goes_by_the_validation_cohort_where_there_is_one() -> None:
+    curves = {METRIC: [0.1, 0.5, 0.2, 0.3, 0.3], "val_fscore_soft": [0.1, 0.2, 0.3, 0.6, 0.4]}
+    table = soft("base", "Comedy", 0, 0.0).with_columns(
+        *(pl.Series(name, values) for name, values in curves.items())
+    )
+    assert run_values(table, METRIC, "best")["value"].to_list() == [0.3]
+    assert not chosen_on_test(table, METRIC, "best")
+    assert "validation" in rule_line(table, "best", METRIC)
+    without = table.with_columns(val_fscore_soft=pl.lit(None, dtype=pl.Float64))
+    assert run_values(without, METRIC, "best")["value"].to_list() == [0.5]
+    assert chosen_on_test(without, METRIC, "best")
+    assert "test cohort" in rule_line(without, "best", METRIC)
+
+
+def test_the_same_seed_with_other_numbers_is_said_and_counts() -> None:
+    table = stack(soft("base", "Comedy", 0, 0.3), soft("base", "Comedy", 0, 0.4, replicate=1))
+    (note,) = repetition_notes(table)
+    assert "Comedy, base, seed 0" in note
+    assert run_values(table, METRIC).height == 2

@@ -231,3 +231,13 @@ def test_what_is_written_is_read_again(
     path = tmp_path_factory.getbasetemp() / f"again{suffix}"
     write_table(table, path)
     assert read_table(path).equals(table)
+
+
+def test_the_later_attempt_of_a_named_run_wins_epoch_by_epoch(tmp_path: Path) -> None:
+    rows = [(1, 1, 0.1), (2, 1, 0.2), (3, 1, 0.3), (3, 2, 0.35), (4, 2, 0.4)]
+    lines = ["Regularizer,FC1,FC2,genre,variant,epoch,test_fscore,run,attempt"]
+    lines += [f"L1=1e-5,256,256,Comedy,base,{e},{f},mine,{a}" for e, a, f in rows]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    table = read_table(tmp_path / "t.csv")
+    assert table["run"].unique().to_list() == ["mine"]
+    assert table.sort("epoch")["test_fscore"].to_list() == [0.1, 0.2, 0.35, 0.4]

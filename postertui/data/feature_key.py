@@ -14,8 +14,17 @@ if TYPE_CHECKING:
 PREPROCESSING = "rgb/255"
 
 
-def feature_key(dataset: Dataset, weights: Weights, first: int) -> str:
-    """A digest of weights, images, their side and scaling, and VGG16's first uncached layer."""
+def feature_key(
+    dataset: Dataset,
+    weights: Weights,
+    first: int,
+    *,
+    network: str = "vgg16",
+    mirrored: bool = False,
+) -> str:
+    """A digest of weights, images, their side and scaling, and the first uncached layer."""
     images = [dataset.images_digest(d) for d in dataset.cohorts]
-    identity = repr((weights.digest, dataset.side, PREPROCESSING, first, images))
+    preprocessing = PREPROCESSING if network == "vgg16" else f"keras {network}"
+    parts = (weights.digest, dataset.side, preprocessing, first, images)
+    identity = repr((*parts, "mirrored") if mirrored else parts)
     return hashlib.sha256(identity.encode()).hexdigest()[:16]

@@ -64,23 +64,27 @@ def resolve_weights(choice: str) -> Weights:
         path = imagenet_path()
         if not path.is_file():
             download_imagenet(path)
-        return Weights("imagenet", _digest(path), str(path))
+        return Weights("imagenet", file_digest(path), str(path))
     path = Path(choice).expanduser()
     if not path.is_file():
         raise UserError(
             f"{path}: no such weights file; --weights takes imagenet, random or a .h5 file"
         )
     check_file(path)
-    return Weights("file", _digest(path), str(path.resolve()))
+    return Weights("file", file_digest(path), str(path.resolve()))
 
 
 def imagenet_path() -> Path:
     """Where Keras keeps the ImageNet weights of VGG16 without its top."""
+    return keras_models_folder() / IMAGENET_FILE
+
+
+def keras_models_folder() -> Path:
+    """Where Keras keeps the weights that it downloads."""
     if given := os.environ.get("KERAS_HOME"):
-        return Path(given) / "models" / IMAGENET_FILE
+        return Path(given) / "models"
     home = home_folder()
-    keras = user_folder("CACHE") / "keras" if home is None else home / ".keras"
-    return keras / "models" / IMAGENET_FILE
+    return (user_folder("CACHE") / "keras" if home is None else home / ".keras") / "models"
 
 
 def has_imagenet_weights() -> bool:
@@ -89,29 +93,34 @@ def has_imagenet_weights() -> bool:
 
 
 def download_imagenet(target: Path, url: str = IMAGENET_URL, md5: str = IMAGENET_MD5) -> None:
-    """Download the ImageNet weights to `target`, atomically, and verify their checksum."""
+    """Download VGG16's ImageNet weights to `target`, atomically, and verify their checksum."""
+    download(target, url, md5, "ImageNet weights")
+
+
+def download(target: Path, url: str, expected: str, title: str) -> None:
+    """Download weights called `title` to `target`, atomically.
+
+    `expected` is their MD5 or SHA-256 checksum, or empty. Raises `UserError`.
+    """
     import urllib.request
 
     temporary: str | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".download-")
-        digest = hashlib.md5(usedforsecurity=False)
+        digest = hashlib.new("sha256" if len(expected) == 64 else "md5", usedforsecurity=False)
         with os.fdopen(descriptor, "wb") as file, urllib.request.urlopen(url, timeout=20) as source:
             while chunk := source.read(1 << 20):
                 digest.update(chunk)
                 file.write(chunk)
-        if digest.hexdigest() != md5:
-            raise UserError(
-                f"ImageNet weights: {url} sent a file with a wrong checksum; {_GIVE_A_FILE}"
-            )
+        if expected and digest.hexdigest() != expected:
+            raise UserError(f"{title}: {url} sent a file with a wrong checksum; {_GIVE_A_FILE}")
         Path(temporary).replace(target)
         temporary = None
     except OSError as error:
         reason = getattr(error, "reason", None) or error.strerror or error
         raise UserError(
-            f"ImageNet weights: missing at {target}, and the download failed ({reason}); "
-            f"{_GIVE_A_FILE}"
+            f"{title}: missing at {target}, and the download failed ({reason}); {_GIVE_A_FILE}"
         ) from None
     finally:
         if temporary is not None:
@@ -201,14 +210,15 @@ def check_unchanged(weights: Weights) -> None:
     """Raise `UserError` unless the file of `weights` is there and still has their digest."""
     if weights.path is None:
         return
-    if _digest(Path(weights.path)) != weights.digest:
+    if file_digest(Path(weights.path)) != weights.digest:
         raise UserError(
             f"{weights.path}: not the weights that the run was trained on (their digest differs); "
             "put that file back"
         )
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """The digest of the file's bytes that identifies weights."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:32]

@@ -20,7 +20,7 @@ from postertui.figures.options import FigureOptions
 from postertui.figures.picture import Picture
 from postertui.figures.source import FigureSource
 from postertui.history.schema import SCHEMA
-from postertui.study import Variant
+from postertui.study import Variant, describe_fields
 from postertui.system.errors import UserError
 from postertui.system.text import slugify
 
@@ -32,12 +32,11 @@ SETTINGS: dict[str, frozenset[str]] = {
     "batch_size": frozenset({"batch_size"}),
     "learning_rate": frozenset({"learning_rate", "schedule"}),
     **{
-        field: frozenset({field})
-        for field in (
-            "network", "frozen_layers", "strength", "loss", "schedule", "epochs", "early_stopping",
-        )
+        field.name: frozenset({field.name})
+        for field in describe_fields()
+        if field.name not in ("family", "regularizer", "fc1", "fc2", "batch_size", "learning_rate")
     },
-}  # fmt: skip
+}
 #: Columns that name a variant, whatever it changes.
 IDENTITIES = ("variant", "name")
 #: Columns that distinguish runs of one variant.

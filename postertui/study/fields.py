@@ -13,10 +13,12 @@ import msgspec
 
 from postertui.study.variants import (
     ALL_LAYERS,
+    Augment,
+    Balance,
     Constant,
     Decay,
     Loss,
-    Network,
+    Optimizer,
     Plateau,
     RegularizerKind,
     Variant,
@@ -67,7 +69,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
             case "choice":
                 valid = value in self.choices
             case "text":
-                valid = isinstance(value, str) and value.strip() != "" and value.isprintable()
+                valid = isinstance(value, str) and value.isprintable()
+                valid = valid and (value.strip() != "" or value == self.default)
             case "bool":
                 valid = isinstance(value, bool)
             case "schedule":
@@ -207,7 +210,33 @@ def check_variant(name: str, values: dict[str, Any], base: Variant | None = None
         changed["strength"] = 0.0
     elif parent.regularizer == "none" and "strength" not in changed:
         raise ValueError("strength: needed here, for the base has no regularizer")
-    return msgspec.structs.replace(parent, **changed)
+    variant = msgspec.structs.replace(parent, **changed)
+    _check_backbone_fields(variant)
+    return variant
+
+
+def _check_backbone_fields(variant: Variant) -> None:
+    """Raise `ValueError` for fields that contradict each other."""
+    if not re.fullmatch(r"[a-z0-9]{1,40}", variant.network):
+        raise ValueError(
+            f'network: "{variant.network}" is not the name of a network of keras.applications in '
+            "lower case, such as vgg16 or resnet50, or scratch"
+        )
+    chosen = [
+        name
+        for name, is_set in (
+            ("frozen_layers", variant.frozen_layers != ALL_LAYERS),
+            ("trainable_layers", variant.trainable_layers > 0),
+            ("train_from", variant.train_from != ""),
+        )
+        if is_set
+    ]
+    if len(chosen) > 1:
+        raise ValueError(f"{chosen[-1]}: contradicts {chosen[0]}; give one of them")
+    if chosen == ["frozen_layers"] and variant.network not in ("vgg16", "scratch"):
+        raise ValueError("frozen_layers: counts VGG16's layers; use trainable_layers or train_from")
+    if chosen and chosen != ["frozen_layers"] and variant.network == "scratch":
+        raise ValueError(f"{chosen[0]}: scratch has no backbone")
 
 
 _DEFAULTS = Variant(name="base")
@@ -219,7 +248,7 @@ def _field(name: str, kind: Kind, meaning: str, **limits: Any) -> Field:
 
 _FIELDS: tuple[Field, ...] = (
     _field("family", "text", "the column `variant` of the history table; its own name if left out"),
-    _field("network", "choice", "VGG16 with a head, or a small network", choices=get_args(Network)),
+    _field("network", "text", "of keras.applications in lower case, or scratch"),
     _field(
         "frozen_layers",
         "int",
@@ -249,4 +278,32 @@ _FIELDS: tuple[Field, ...] = (
         "bool",
         "end with the weights of the epoch with the lowest monitored loss",
     ),
+    _field("trainable_layers", "int", "the backbone's last layers that train", minimum=0),
+    _field("train_from", "text", "the backbone's first layer that trains, by its name"),
+    _field(
+        "backbone_rate",
+        "float",
+        "factor on the learning rate of pretrained layers that train",
+        minimum=0,
+        maximum=1,
+        exclusive_minimum=True,
+    ),
+    _field("augment", "choice", "mirrored posters in training", choices=get_args(Augment)),
+    _field(
+        "balance",
+        "choice",
+        "equal numbers of positives and negatives in training",
+        choices=get_args(Balance),
+    ),
+    _field("optimizer", "choice", "how weights are updated", choices=get_args(Optimizer)),
+    _field("momentum", "float", "of sgd", minimum=0, maximum=0.999),
+    _field("weight_decay", "float", "of adamw", minimum=0, maximum=1),
+    _field("dropout", "float", "share of each hidden dense layer dropped", minimum=0, maximum=0.95),
+    _field(
+        "kernel_regularizer",
+        "choice",
+        "of the hidden dense layers' kernels",
+        choices=get_args(RegularizerKind),
+    ),
+    _field("kernel_strength", "float", "λ of the kernel regularizer", minimum=0),
 )

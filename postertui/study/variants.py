@@ -13,10 +13,12 @@ import msgspec
 
 from postertui.system.errors import UserError
 
-Network = Literal["vgg16", "scratch"]
 RegularizerKind = Literal["none", "l1", "l2"]
 Loss = Literal["fscore", "bce"]
 Mode = Literal["sound", "published"]
+Augment = Literal["none", "mirror", "mirror-both"]
+Balance = Literal["none", "oversample", "undersample", "mirror-positives"]
+Optimizer = Literal["adam", "adamw", "sgd", "rmsprop"]
 #: What a run's random numbers are derived from. Runs from before the genre was part of it: `seed`.
 RandomKey = Literal["seed", "seed-genre"]
 
@@ -71,6 +73,8 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     Attributes
     ----------
+    network
+        A network of `keras.applications` in lower case, or `scratch`.
     family
         The published table's column `variant`; several variants share one.
     frozen_layers
@@ -83,6 +87,23 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         λ, applied to the *sum* over a batch of |h| or h² of the second dense layer's output.
     early_stopping
         Patience in epochs on the monitored loss; 0 never stops early.
+    trainable_layers, train_from
+        The backbone trains its last so many layers, or those from the named one on.
+    backbone_rate
+        Factor on the learning rate of pretrained layers that are trained.
+    augment
+        Mirrored posters in training: `mirror` shows each poster once an epoch, mirrored or not by
+        chance; `mirror-both` shows both.
+    balance
+        Equal numbers of positives and negatives in training, drawn anew each epoch: `oversample`
+        repeats the rarer, `undersample` leaves out some of the others. `mirror-positives` adds the
+        mirror image of each positive.
+    optimizer, momentum, weight_decay
+        `momentum` is of `sgd`, `weight_decay` of `adamw`.
+    dropout
+        Share of each hidden dense layer's outputs that training drops.
+    kernel_regularizer, kernel_strength
+        λ · Σ|w| or λ · Σw² over the hidden dense layers' kernels, once per batch.
     restore_best
         Whether the run's weights at its end are those of the epoch with the lowest monitored loss.
 
@@ -92,7 +113,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     name: str
     family: str = "base"
-    network: Network = "vgg16"
+    network: str = "vgg16"
     frozen_layers: int = ALL_LAYERS
     fc1: int = 256
     fc2: int = 256
@@ -105,6 +126,22 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     epochs: int = 10
     early_stopping: int = 0
     restore_best: bool = False
+    trainable_layers: int = 0
+    train_from: str = ""
+    backbone_rate: float = 1.0
+    augment: Augment = "none"
+    balance: Balance = "none"
+    optimizer: Optimizer = "adam"
+    momentum: float = 0.9
+    weight_decay: float = 0.004
+    dropout: float = 0.0
+    kernel_regularizer: RegularizerKind = "none"
+    kernel_strength: float = 0.0
+
+    @property
+    def needs_mirrored(self) -> bool:
+        """Whether training shows mirror images of posters."""
+        return self.augment != "none" or self.balance == "mirror-positives"
 
     @property
     def selects_epochs(self) -> bool:

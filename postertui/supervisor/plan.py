@@ -17,6 +17,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from postertui.data.backbones import (
+    check_layers,
+    check_side,
+    describe_backbone,
+    resolve_backbone_weights,
+)
 from postertui.data.weights import Weights
 from postertui.runs.lifecycle import State
 from postertui.runs.spec import RunSpec, write_spec
@@ -97,6 +103,7 @@ def plan(
         for genre in kept
         for fold, cohorts in enumerate(folds)
     }
+    weights_of = _backbone_weights(chosen, weights, dataset.side)
     versions = current_versions()
     created = time.time() if now is None else now
     specs: dict[str, RunSpec] = {}
@@ -111,7 +118,7 @@ def plan(
             study=study.name,
             data=str(dataset.path.resolve()),
             data_fingerprint=dataset.fingerprint,
-            weights=weights,
+            weights=weights_of[variant.network],
             train_cohorts=cohorts[0],
             test_cohorts=cohorts[1],
             val_cohorts=cohorts[2],
@@ -278,6 +285,32 @@ def _chosen_genres(
 
 def _plain(name: str) -> str:
     return name.lower().replace("_", " ")
+
+
+def _backbone_weights(
+    variants: Iterable[Variant], weights: Weights, side: int
+) -> dict[str, Weights]:
+    """The weights of each network of `variants`.
+
+    Those of others than VGG16 are of the same kind as `weights`, which are VGG16's. Raises
+    `UserError` for a network or a layer that Keras has not, or images that are too small.
+    """
+    chosen = {"vgg16": weights, "scratch": weights}
+    for variant in variants:
+        name = variant.network
+        if name == "scratch" or (name == "vgg16" and not variant.train_from):
+            continue
+        backbone = describe_backbone(name)
+        check_side(backbone, side)
+        check_layers(backbone, variant.name, variant.train_from, variant.trainable_layers)
+        if name not in chosen:
+            if weights.kind == "file":
+                raise UserError(
+                    f"--weights {weights.path} is VGG16's; {variant.name} is of {backbone.title}: "
+                    "train it with --weights imagenet or random"
+                )
+            chosen[name] = resolve_backbone_weights(backbone, weights.kind)
+    return chosen
 
 
 def _validation_cohorts(

@@ -31,6 +31,9 @@ if NAME == "tensorflow":
     except RuntimeError:  # TensorFlow is initialised already; its thread count is fixed.
         pass
 
+    #: The functions that are being traced without XLA, whose operations TensorFlow has not there.
+    _traces_without_xla: list[object] = []
+
     def jit(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         """`function` compiled by XLA, once per shape of its arguments."""
         compiled = tf.function(function, jit_compile=True, autograph=False)
@@ -50,8 +53,16 @@ if NAME == "tensorflow":
         return call
 
     def graph(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        """`function` compiled for its forward pass, convolutions at full speed."""
-        return tf.function(function, autograph=False)  # type: ignore[no-any-return]
+        """`function` compiled without XLA, convolutions at full speed."""
+
+        def traced(*arguments: Tensor) -> Tensor:
+            _traces_without_xla.append(function)
+            try:
+                return function(*arguments)
+            finally:
+                _traces_without_xla.pop()
+
+        return tf.function(traced, autograph=False)  # type: ignore[no-any-return]
 
     def value_and_grad(
         function: Callable[[Tensor], tuple[Tensor, Tensor]], weights: tuple[Tensor, ...]
@@ -68,6 +79,8 @@ if NAME == "tensorflow":
         Without it XLA may recompute them in each use, or fold a transposition into a product.
         Has no gradient; for compiled functions only.
         """
+        if _traces_without_xla:
+            return tensors
         return tuple(xla.optimization_barrier(*tensors))
 
     def devices() -> list[str]:

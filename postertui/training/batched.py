@@ -22,7 +22,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from postertui.runs.spec import RunSpec
-from postertui.study import ALL_LAYERS, Loss
+from postertui.study import ALL_LAYERS, Loss, Variant
 from postertui.system.errors import UserError
 from postertui.training import adam, learning_rate, networks
 from postertui.training.backend import Tensor, jit, to_device, to_host, value_and_grad
@@ -75,9 +75,9 @@ def batch_key(spec: RunSpec) -> tuple[object, ...] | None:
     """Equal for runs that can be trained together; None for one whose network is no head, or that
     has a validation cohort."""
     variant = spec.variant
-    if variant.network == "scratch" or variant.frozen_layers != ALL_LAYERS:
+    if variant.network != "vgg16" or variant.frozen_layers != ALL_LAYERS:
         return None
-    if spec.val_cohorts or variant.restore_best:
+    if spec.val_cohorts or variant.restore_best or not is_plain_head(variant):
         return None
     return (
         variant.fc1,
@@ -88,6 +88,19 @@ def batch_key(spec: RunSpec) -> tuple[object, ...] | None:
         spec.weights.digest,
         spec.train_cohorts,
         spec.test_cohorts,
+    )
+
+
+def is_plain_head(variant: Variant) -> bool:
+    """Whether the variant trains as those of 2017: Adam, no dropout, all posters as they are."""
+    return (
+        variant.optimizer == "adam"
+        and not variant.dropout
+        and variant.kernel_regularizer == "none"
+        and not variant.needs_mirrored
+        and not variant.trainable_layers
+        and not variant.train_from
+        and variant.balance == "none"
     )
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from postertui.study import Loss, Mode
-from postertui.training import adam
+from postertui.study import Loss, Mode, Optimizer
+from postertui.training.optimizers import step_sizes
 
 
 class EpochSchedule(NamedTuple):
@@ -23,7 +23,11 @@ class EpochSchedule(NamedTuple):
     weight : float64 (S,)
         Mean class weight of the batch.
     step_size : float64 (S,)
-        Adam's alpha_t.
+        The optimizer's step size; Adam's alpha_t.
+    decay : float64 (S,)
+        Learning rate times weight decay.
+    seed : uint32 (S, 2)
+        Of the batch's dropout.
     update : bool (S,)
         Whether the batch changes the weights.
     updates : int
@@ -35,6 +39,8 @@ class EpochSchedule(NamedTuple):
     positives: NDArray[np.int64]
     weight: NDArray[np.float64]
     step_size: NDArray[np.float64]
+    decay: NDArray[np.float64]
+    seed: NDArray[np.uint32]
     update: NDArray[np.bool_]
     updates: int
 
@@ -54,6 +60,9 @@ def schedule_training(
     *,
     loss: Loss,
     mode: Mode,
+    optimizer: Optimizer = "adam",
+    weight_decay: float = 0.0,
+    seeds: np.random.SeedSequence | None = None,
 ) -> EpochSchedule:
     """A training pass over the rows in `order`.
 
@@ -62,14 +71,16 @@ def schedule_training(
     order
         Row numbers (n,), shuffled.
     labels
-        0 or 1 for every row of the cohort.
+        0 or 1 for every row of the inputs. Class weights are those of the rows in `order`.
     updates
         How many updates the run has made before.
     mode
         In `sound`, a batch without a positive, whose F-score is 0/0, updates nothing.
+    seeds
+        The source of the batches' dropout seeds.
     """
     rows, size, positives = split_into_batches(order, labels, batch_size)
-    positive, negative = class_weights(labels)
+    positive, negative = class_weights(labels[order])
     share = positives / size
     update = np.ones(len(size), bool)
     if loss == "fscore" and mode == "sound":
@@ -80,7 +91,9 @@ def schedule_training(
         size,
         positives,
         share * positive + (1 - share) * negative,
-        adam.step_sizes(learning_rate, np.maximum(cumulative, 1)),
+        step_sizes(optimizer, learning_rate, np.maximum(cumulative, 1)),
+        np.full(len(size), learning_rate * weight_decay),
+        _batch_seeds(seeds, len(size)),
         update,
         int(cumulative[-1]),
     )
@@ -91,7 +104,14 @@ def schedule_evaluation(labels: NDArray[np.uint8], batch_size: int) -> EpochSche
     order = np.arange(len(labels), dtype=np.int32)
     rows, size, positives = split_into_batches(order, labels, batch_size)
     ones, zeros = np.ones(len(size)), np.zeros(len(size))
-    return EpochSchedule(rows, size, positives, ones, zeros, zeros.astype(bool), 0)
+    seed = _batch_seeds(None, len(size))
+    return EpochSchedule(rows, size, positives, ones, zeros, zeros, seed, zeros.astype(bool), 0)
+
+
+def _batch_seeds(seeds: np.random.SeedSequence | None, count: int) -> NDArray[np.uint32]:
+    if seeds is None:
+        return np.zeros((count, 2), np.uint32)
+    return seeds.generate_state(2 * count).astype(np.uint32).reshape(count, 2)
 
 
 def split_into_batches(

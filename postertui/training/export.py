@@ -44,7 +44,10 @@ def build_complete_model(models: Mapping[str, ModelRequest]) -> Any:
     shared: dict[tuple[object, ...], Tensor] = {}
     outputs: dict[str, Tensor] = {}
     for name, model in models.items():
-        variant, first = model.spec.variant, first_layer(model.spec.variant)
+        variant = model.spec.variant
+        if variant.network not in ("vgg16", "scratch"):
+            raise UserError(f"{model.folder}: export-model knows vgg16 and scratch only")
+        first = first_layer(variant, model.side)
         if model.side not in scaled:
             scaled[model.side] = scale(images, model.side)
         key = (model.side, first, model.spec.weights.digest if first > 1 else "")

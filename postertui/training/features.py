@@ -28,6 +28,7 @@ from postertui.data.weights import Weights
 from postertui.study import ALL_LAYERS
 from postertui.system.atomic_files import sync, write_atomic
 from postertui.system.errors import UserError
+from postertui.training import backbones
 from postertui.training.backend import graph, to_device, to_host
 from postertui.training.vgg16 import frozen_network, load_convolutions
 
@@ -44,23 +45,37 @@ _SECONDS = "seconds"
 
 
 class FeatureCache:
-    """The features of one data set under one set of weights, up to VGG16's layer `first` - 1."""
+    """The features of one data set under one set of weights, up to VGG16's layer `first` - 1.
+
+    With `mirrored`, those of the posters' mirror images.
+    """
 
     def __init__(
-        self, dataset: Dataset, weights: Weights, first: int, root: Path | None = None
+        self,
+        dataset: Dataset,
+        weights: Weights,
+        first: int,
+        root: Path | None = None,
+        *,
+        network: str = "vgg16",
+        mirrored: bool = False,
     ) -> None:
         self._dataset = dataset
         self._weights = weights
         self._first = first
         base = dataset.path / "features" if root is None else root
-        self.folder = base / feature_key(dataset, weights, first)
+        self._mirrored = mirrored
+        self._network = network
+        self.folder = base / feature_key(
+            dataset, weights, first, network=network, mirrored=mirrored
+        )
         self._checked: set[int] = set()
         self._extractor: Callable[[NDArray[Any]], NDArray[np.float32]] | None = None
 
     @property
     def row_shape(self) -> tuple[int, ...]:
         """The shape of one poster's features."""
-        return feature_shape(self._dataset.side, self._first)
+        return feature_shape(self._dataset.side, self._first, self._network)
 
     @property
     def seconds_per_poster(self) -> float | None:
@@ -126,11 +141,15 @@ class FeatureCache:
 
     def _extract(self, cohort: int, held: int, notify: ReportProgress) -> None:
         images = self._dataset.images(cohort)
+        if self._mirrored:
+            images = mirror(images)
         total = len(images)
         path = self._path(cohort)
         temporary = path.with_name(f".{cohort}.npy.{os.getpid()}")
         if self._extractor is None:
-            self._extractor = feature_extractor(self._dataset.side, self._first, self._weights)
+            self._extractor = feature_extractor(
+                self._dataset.side, self._first, self._weights, network=self._network
+            )
         began = time.perf_counter()
         try:
             features = np.lib.format.open_memmap(
@@ -164,17 +183,20 @@ class FeatureCache:
 
 
 def feature_extractor(
-    side: int, first: int, weights: Weights, batch: int = BATCH
+    side: int, first: int, weights: Weights, batch: int = BATCH, network: str = "vgg16"
 ) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
     """Make a function from up to `batch` images to their features.
 
     It pads to full batches, so that a poster's features do not depend on how many are with it.
-    Images themselves, scaled, are the features before VGG16's layer 1.
+    Images themselves, scaled, are the features before layer 1.
     """
     if first == 1:
         return scale_pixels
-    network = frozen_network(side, first, load_convolutions(weights))
-    compute = graph(lambda x: network(x, training=False))
+    if network == "vgg16":
+        frozen = frozen_network(side, first, load_convolutions(weights))
+        compute = graph(lambda x: frozen(x, training=False))
+    else:
+        compute = graph(backbones.frozen_part(network, side, first, weights))
 
     def extract(images: NDArray[Any]) -> NDArray[np.float32]:
         padded = np.zeros((batch, *images.shape[1:]), np.float32)
@@ -212,6 +234,11 @@ def _checksum(features: NDArray[np.float32]) -> int:
     return checksum
 
 
+def mirror(images: NDArray[Any]) -> NDArray[Any]:
+    """Images (n, height, width, channels) with left and right exchanged, as a view."""
+    return images[:, :, ::-1]
+
+
 def scale_pixels(images: NDArray[Any]) -> NDArray[np.float32]:
     """Pixels in 0..1, without ImageNet's preprocessing, as in 2017."""
     if images.dtype == np.uint8:
@@ -219,8 +246,10 @@ def scale_pixels(images: NDArray[Any]) -> NDArray[np.float32]:
     return images.astype(np.float32)
 
 
-def feature_shape(side: int, first: int) -> tuple[int, ...]:
-    """The shape of one image's output of VGG16's layer `first` - 1."""
+def feature_shape(side: int, first: int, network: str = "vgg16") -> tuple[int, ...]:
+    """The shape of one image's output of the network's layer `first` - 1."""
+    if network not in ("vgg16", "scratch"):
+        return backbones.output_shape(network, side, first)
     if first == ALL_LAYERS:
         return (512,)
     pools = sum(first > pool for pool in (3, 6, 10, 14))

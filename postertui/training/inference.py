@@ -48,6 +48,7 @@ class Heads:
     def __init__(self, models: Sequence[ModelRequest], first: int, features: tuple[int, ...]):
         self._first = first
         self._features = features
+        self._side, self._weights = models[0].side, models[0].spec.weights
         self._programs: dict[tuple[object, ...], tuple[Any, Callable[..., Tensor]]] = {}
         self._heads = [self._load(model) for model in models]
 
@@ -76,12 +77,30 @@ class Heads:
         from postertui.training import networks
         from postertui.training.backend import graph
 
-        shape = (variant.network, variant.frozen_layers, variant.fc1, variant.fc2)
+        shape = (
+            variant.network,
+            variant.frozen_layers,
+            variant.trainable_layers,
+            variant.train_from,
+            variant.fc1,
+            variant.fc2,
+            variant.dropout > 0,
+        )
         if shape not in self._programs:
-            network = networks.build(variant, self._first, self._features, "float32").model
+            built = networks.build(
+                variant,
+                self._first,
+                self._features,
+                "float32",
+                side=self._side,
+                weights=self._weights,
+            )
+            network = built.model
 
             def compute(weights: list[Tensor], x: Tensor) -> Tensor:
-                (p, *_), _ = network.stateless_call(weights, [], x, training=False)
+                (p, *_), _ = network.stateless_call(
+                    weights, built.fixed_variables(None), x, training=False
+                )
                 return p
 
             self._programs[shape] = network, graph(compute)
@@ -121,17 +140,18 @@ def _by_backbone(models: Sequence[ModelRequest]) -> dict[tuple[object, ...], lis
     """Places of the models that share images and frozen layers."""
     groups: dict[tuple[object, ...], list[int]] = {}
     for place, model in enumerate(models):
-        first = first_layer(model.spec.variant)
+        first = first_layer(model.spec.variant, model.side)
         weights = model.spec.weights.digest if first > 1 else ""
-        groups.setdefault((model.side, first, weights), []).append(place)
+        network = model.spec.variant.network if first > 1 else ""
+        groups.setdefault((model.side, network, first, weights), []).append(place)
     return groups
 
 
-def first_layer(variant: Variant) -> int:
-    """VGG16's first layer that is the variant's own; 1, where it begins with the images."""
-    from postertui.training.vgg16 import first_uncached_layer
+def first_layer(variant: Variant, side: int) -> int:
+    """The backbone's first layer that is the variant's own; 1, where it begins with the images."""
+    from postertui.training.backbones import first_uncached_layer
 
-    return 1 if variant.network == "scratch" else first_uncached_layer(variant.frozen_layers)
+    return first_uncached_layer(variant, side)
 
 
 def _prepare(
@@ -141,11 +161,11 @@ def _prepare(
     from postertui.training.features import feature_extractor, feature_shape
 
     spec, side = models[0].spec, models[0].side
-    first = first_layer(spec.variant)
-    heads = Heads(models, first, feature_shape(side, first))
+    first = first_layer(spec.variant, side)
+    heads = Heads(models, first, feature_shape(side, first, spec.variant.network))
     # Padded to a power of two: a single poster need not cost as much as a full batch.
     batch = min(BATCH, 1 << max(images - 1, 0).bit_length())
-    return feature_extractor(side, first, spec.weights, batch), heads
+    return feature_extractor(side, first, spec.weights, batch, spec.variant.network), heads
 
 
 def _read_ahead(

@@ -18,8 +18,17 @@ def weights_rng(entropy: Sequence[int]) -> np.random.Generator:
 
 def shuffle(entropy: Sequence[int], epoch: int, count: int) -> NDArray[np.int32]:
     """The order of `count` rows in an epoch, which counts from 1."""
-    rng = np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(1, epoch)))
-    return rng.permutation(count).astype(np.int32)
+    return epoch_rng(entropy, epoch).permutation(count).astype(np.int32)
+
+
+def epoch_rng(entropy: Sequence[int], epoch: int) -> np.random.Generator:
+    """The generator of an epoch's rows."""
+    return np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(1, epoch)))
+
+
+def dropout_seeds(entropy: Sequence[int], epoch: int) -> np.random.SeedSequence:
+    """The source of an epoch's dropout."""
+    return np.random.SeedSequence(entropy, spawn_key=(2, epoch))
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:

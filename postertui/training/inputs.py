@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 from postertui.data.dataset import Dataset
 from postertui.runs.spec import RunSpec
 from postertui.system.errors import UserError
+from postertui.training.backbones import first_uncached_layer
 from postertui.training.backend import Tensor, to_device
 from postertui.training.blocks import HostRows
-from postertui.training.features import FeatureCache, ReportProgress
-from postertui.training.vgg16 import first_uncached_layer
+from postertui.training.features import FeatureCache, ReportProgress, mirror
 
 Rows = Tensor | HostRows
 
 
 class Inputs(NamedTuple):
     """Rows of training, validation and test cohorts, each concatenated; on the device if they fit.
+
+    Where the variant shows mirror images, `train` has those of all posters after the posters.
 
     `first` is VGG16's first layer that they have not passed through; `validation` is None without
     validation cohorts. `seconds_per_poster` is what the layers before `first` took for each, None
@@ -47,14 +49,19 @@ class InputStore:
         """The inputs of `spec`. Raises `UserError` where the data has changed since."""
         dataset = self._dataset(spec)
         variant = spec.variant
-        first = 1 if variant.network == "scratch" else first_uncached_layer(variant.frozen_layers)
-        weights = spec.weights.digest if first > 1 else None
+        first = first_uncached_layer(variant, dataset.side)
+        weights = (variant.network, spec.weights.digest) if first > 1 else None
         groups = (spec.train_cohorts, spec.val_cohorts, spec.test_cohorts)
-        key = (spec.data_fingerprint, groups, first, weights)
+        mirrored = variant.needs_mirrored
+        key = (spec.data_fingerprint, groups, first, weights, mirrored)
         if key not in self._cached:
             self._cached.clear()
-            parts = iter(self._load(dataset, spec, first, notify))
-            host = [HostRows([next(parts) for _ in group]) if group else None for group in groups]
+            parts = iter(self._load(dataset, spec, spec.all_cohorts, first, notify))
+            loaded = [[next(parts) for _ in group] for group in groups]
+            if mirrored:
+                cohorts = spec.train_cohorts
+                loaded[0] += self._load(dataset, spec, cohorts, first, notify, mirrored=True)
+            host = [HostRows(arrays) if arrays else None for arrays in loaded]
             size = sum(rows.shape[0] * rows.row_bytes for rows in host if rows is not None)
             fits = size <= self._max_bytes
             train, validation, test = (
@@ -75,12 +82,26 @@ class InputStore:
         return self._datasets[spec.data_fingerprint]
 
     def _load(
-        self, dataset: Dataset, spec: RunSpec, first: int, notify: ReportProgress
+        self,
+        dataset: Dataset,
+        spec: RunSpec,
+        cohorts: tuple[int, ...],
+        first: int,
+        notify: ReportProgress,
+        *,
+        mirrored: bool = False,
     ) -> list[NDArray[Any]]:
-        """The memory-mapped inputs of each of the run's cohorts."""
+        """The memory-mapped inputs of each of `cohorts`, or those of its mirror images."""
         if first == 1:
-            return [dataset.images(d) for d in spec.all_cohorts]
-        return list(self._cache(dataset, spec, first).load(spec.all_cohorts, notify))
+            images = [dataset.images(d) for d in cohorts]
+            return [mirror(i) for i in images] if mirrored else images
+        cache = self._cache(dataset, spec, first, mirrored=mirrored)
+        return list(cache.load(cohorts, notify))
 
-    def _cache(self, dataset: Dataset, spec: RunSpec, first: int) -> FeatureCache:
-        return FeatureCache(dataset, spec.weights, first, self._root)
+    def _cache(
+        self, dataset: Dataset, spec: RunSpec, first: int, *, mirrored: bool = False
+    ) -> FeatureCache:
+        network = spec.variant.network
+        return FeatureCache(
+            dataset, spec.weights, first, self._root, network=network, mirrored=mirrored
+        )

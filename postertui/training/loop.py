@@ -18,16 +18,20 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from postertui.study import Loss
-from postertui.training import adam
-from postertui.training.backend import Tensor, graph, jit, value_and_grad
+from postertui.study import Variant
+from postertui.training.backend import Tensor, graph, jit, to_device, value_and_grad
+from postertui.training.epoch_schedule import EpochSchedule
+from postertui.training.networks import Network
 from postertui.training.objective import (
     SUMS,
     HyperScalars,
+    add_penalty,
     batch_sums,
     cross_entropy_loss,
     fscore_loss,
+    kernel_penalty,
 )
+from postertui.training.optimizers import make_step
 
 
 class State(NamedTuple):
@@ -49,8 +53,9 @@ class Batches(NamedTuple):
     """An `EpochSchedule` on the device: S batches of B rows.
 
     `rows` (S, B), of which those after the first `size` (S,) are padding; `positives` (S,);
-    `weight` (S,), the mean class weight; `step_size` (S,), Adam's step; `update` (S,), whether to
-    change the weights. Evaluation uses none of the last three.
+    `weight` (S,), the mean class weight; `step_size` (S,), the optimizer's step; `decay` (S,), the
+    share by which weights decay; `seed` (S, 2), of the dropout; `update` (S,), whether to change
+    the weights. Evaluation uses only the first three.
     """
 
     rows: Tensor
@@ -58,7 +63,17 @@ class Batches(NamedTuple):
     positives: Tensor
     weight: Tensor
     step_size: Tensor
+    decay: Tensor
+    seed: Tensor
     update: Tensor
+
+
+def to_batches(schedule: EpochSchedule, dtype: str) -> Batches:
+    """The schedule on the device, its fractions as `dtype`."""
+    columns = {name: getattr(schedule, name) for name in Batches._fields}
+    for name in ("size", "positives", "weight", "step_size", "decay"):
+        columns[name] = columns[name].astype(dtype)
+    return Batches(**{name: to_device(values) for name, values in columns.items()})
 
 
 class Passes(NamedTuple):
@@ -69,15 +84,35 @@ class Passes(NamedTuple):
     predict: Callable[[tuple[Tensor, ...], Cohort, Batches], Tensor]
 
 
-def compile_passes(model: keras.Model, loss: Loss) -> Passes:
-    """The passes of `model`, whose outputs are p (B, 1) and the penalised activities (B, …).
+def compile_passes(network: Network, variant: Variant) -> Passes:
+    """The passes of `network`, trained as `variant` says.
 
     Training and evaluation return the batches' sums, (S, len(SUMS)).
     """
+    step = make_step(variant)
 
-    def forward(weights: tuple[Tensor, ...], x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        (p, *activities), _ = model.stateless_call(list(weights), [], x, training=True)
+    def forward(
+        weights: tuple[Tensor, ...], x: Tensor, seed: Tensor | None = None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """p (B, 1) and the penalised activities (B, …); in training, `seed` is of the dropout."""
+        fixed = network.fixed_variables(seed)
+        training = seed is not None
+        outputs, _ = network.model.stateless_call(list(weights), fixed, x, training=training)
+        p, *activities = outputs
         return p, tuple(activities)
+
+    def sums_of(
+        weights: tuple[Tensor, ...],
+        outputs: tuple[Tensor, tuple[Tensor, ...]],
+        y: Tensor,
+        present: Tensor,
+        hyper: HyperScalars,
+    ) -> Tensor:
+        sums = batch_sums(*outputs, y, present, hyper)
+        if variant.kernel_regularizer == "none":
+            return sums
+        kernels = [weights[i] for i in network.regularized]
+        return add_penalty(sums, kernel_penalty(kernels, variant.kernel_regularizer, hyper))
 
     def train(
         state: State, cohort: Cohort, batches: Batches, hyper: HyperScalars
@@ -87,16 +122,19 @@ def compile_passes(model: keras.Model, loss: Loss) -> Passes:
             x, y, present = gather_batch(cohort, batches, i, weights[0].dtype)
 
             def objective(weights: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-                p, activities = forward(weights, x)
-                sums = batch_sums(p, activities, y, present, hyper)
-                if loss == "bce":
+                outputs = forward(weights, x, batches.seed[i])
+                sums = sums_of(weights, outputs, y, present, hyper)
+                if variant.loss == "bce":
                     return cross_entropy_loss(sums, batches.size[i]), sums
                 return fscore_loss(sums, batches.positives[i], batches.weight[i], hyper), sums
 
             sums, gradients = value_and_grad(objective, weights)
+            size, decay, update = batches.step_size[i], batches.decay[i], batches.update[i]
             stepped = [
-                adam.apply_gradient(*tensors, batches.step_size[i], batches.update[i])
-                for tensors in zip(weights, m, v, gradients, strict=True)
+                step(*tensors, size if scale == 1 else size * scale, decay, update)
+                for *tensors, scale in zip(
+                    weights, m, v, gradients, network.rate_scales, strict=True
+                )
             ]
             weights, m, v = zip(*stepped, strict=True)
             return State(weights, m, v), put_row(table, i, sums)
@@ -110,8 +148,8 @@ def compile_passes(model: keras.Model, loss: Loss) -> Passes:
     ) -> Tensor:
         def evaluate_batch(i: Tensor, carry: tuple[Tensor]) -> tuple[Tensor]:
             x, y, present = gather_batch(cohort, batches, i, weights[0].dtype)
-            p, activities = forward(weights, x)
-            return (put_row(carry[0], i, batch_sums(p, activities, y, present, hyper)),)
+            sums = sums_of(weights, forward(weights, x), y, present, hyper)
+            return (put_row(carry[0], i, sums),)
 
         table = ops.zeros((batches.rows.shape[0], len(SUMS)), weights[0].dtype)
         return for_each_batch(batches, evaluate_batch, (table,))[0]
@@ -126,7 +164,8 @@ def compile_passes(model: keras.Model, loss: Loss) -> Passes:
         return for_each_batch(batches, predict_batch, (table,))[0]
 
     # `predict` runs once a run; XLA would compile it for longer than it runs.
-    return Passes(jit(train), jit(evaluate), graph(predict))
+    compiled = jit if network.trains_on_xla else graph
+    return Passes(compiled(train), compiled(evaluate), graph(predict))
 
 
 def for_each_batch(batches: Batches, body: Callable[[Tensor, Any], Any], carry: Any) -> Any:

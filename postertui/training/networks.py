@@ -5,30 +5,73 @@ A model's outputs are the probability p (B, 1), then one or more activations to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
-from postertui.data.weights import CONVOLUTIONS, Convolutions
+from postertui.data.weights import CONVOLUTIONS, Convolutions, Weights
 from postertui.study import ALL_LAYERS, Variant
-from postertui.training import initializers
-from postertui.training.backend import Tensor, on_accelerator
+from postertui.training import backbones, initializers
+from postertui.training.backend import Tensor, on_accelerator, to_device
 from postertui.training.initializers import Array
 from postertui.training.layers import Dense, PatchConvPool2D, ReshapePool2D, TapConv2D
 from postertui.training.vgg16 import LAYERS
 
 #: A weight's initial value: drawn from the run's generator, or VGG16's (layer, 0 kernel or 1 bias).
-WeightInit = Callable[[np.random.Generator, tuple[int, ...]], Array] | tuple[str, int]
+WeightInit = Callable[[np.random.Generator, tuple[int, ...]], Array] | tuple[str, int] | Array
 
 
 class Network(NamedTuple):
-    """A Keras model and the initialization of each of its trainable weights."""
+    """A Keras model and what its training needs to know of it.
+
+    Attributes
+    ----------
+    model
+        Its outputs are p (B, 1) and one or more activations to penalise.
+    initial_weights
+        The initialization of each trainable weight.
+    rate_scales
+        The factor on the learning rate of each trainable weight.
+    frozen
+        The values of frozen layers' variables, on the device, by path.
+    has_stock_convolutions
+        Whether Keras' own convolutions are trained.
+    """
 
     model: keras.Model
     initial_weights: tuple[WeightInit, ...]
+    rate_scales: tuple[float, ...]
+    frozen: Mapping[str, Tensor]
+    has_stock_convolutions: bool = False
+
+    @property
+    def regularized(self) -> tuple[int, ...]:
+        """Which trainable weights are kernels of hidden dense layers."""
+        names = ("fc1/kernel", "fc2/kernel")
+        return tuple(i for i, name in enumerate(self.weight_names) if name in names)
+
+    def fixed_variables(self, seed: Tensor | None) -> list[Tensor]:
+        """The values of variables that training does not change, in the model's order.
+
+        Those are the weights of frozen layers, and the seeds of dropout layers.
+        """
+        values = []
+        for number, variable in enumerate(self.model.non_trainable_variables):
+            if "seed_generator" not in variable.path:
+                values.append(self.frozen[variable.path])
+            elif seed is None:
+                values.append(ops.zeros(variable.shape, variable.dtype))
+            else:
+                values.append(seed + np.array([0, number], np.uint32))
+        return values
+
+    @property
+    def trains_on_xla(self) -> bool:
+        """Whether XLA makes training faster: not with stock convolutions on a CPU."""
+        return on_accelerator() or not self.has_stock_convolutions
 
     @property
     def weight_names(self) -> tuple[str, ...]:
@@ -51,34 +94,58 @@ class Network(NamedTuple):
             if isinstance(initial, tuple):
                 layer, part = initial
                 weights.append(convolutions[layer][part])
+            elif isinstance(initial, np.ndarray):
+                weights.append(initial)
             else:
                 weights.append(initial(rng, shape))
         return weights
 
 
-def build(variant: Variant, first: int, input_shape: tuple[int, ...], dtype: str) -> Network:
+def build(
+    variant: Variant,
+    first: int,
+    input_shape: tuple[int, ...],
+    dtype: str,
+    *,
+    side: int = 0,
+    weights: Weights | None = None,
+) -> Network:
     """The network that trains on inputs of `input_shape`.
 
     Parameters
     ----------
     first
-        VGG16's first layer that the inputs have not passed through; `scratch` ignores it.
+        The backbone's first layer that the inputs have not passed through; `scratch` ignores it.
+    side, weights
+        Of the images and of the backbone, where it is none of VGG16's.
     """
     x = keras.Input(input_shape, dtype=dtype)
     if variant.network == "scratch":
         outputs, initial_weights = scratch(x, variant, dtype)
+    elif variant.network != "vgg16":
+        h, initial_weights = backbone_tail(x, variant, first, side, weights)
+        outputs, more = head(h, variant, dtype)
+        initial_weights += more
     else:
         h, initial_weights = vgg16_tail(x, first, dtype)
         outputs, more = head(h, variant, dtype)
         initial_weights += more
-    return Network(keras.Model(x, outputs), tuple(initial_weights))
+    scales = [1.0 if callable(w) else variant.backbone_rate for w in initial_weights]
+    model = keras.Model(x, outputs)
+    frozen = {
+        v.path: to_device(v.numpy())
+        for v in model.non_trainable_variables
+        if "seed_generator" not in v.path
+    }
+    stock = variant.network not in ("vgg16", "scratch") and len(input_shape) > 1
+    return Network(model, tuple(initial_weights), tuple(scales), frozen, stock)
 
 
 def head(x: Tensor, variant: Variant, dtype: str) -> tuple[list[Tensor], list[WeightInit]]:
     """Dense(FC1, relu) → Dense(FC2, relu, activity regularizer) → Dense(1, sigmoid)."""
     h1 = dense("fc1", variant.fc1, "relu", dtype)(x)
-    h2 = dense("fc2", variant.fc2, "relu", dtype)(h1)
-    p = dense("output", 1, "sigmoid", dtype)(h2)
+    h2 = dense("fc2", variant.fc2, "relu", dtype)(dropped(h1, variant, dtype))
+    p = dense("output", 1, "sigmoid", dtype)(dropped(h2, variant, dtype))
     he, glorot, zero = initializers.he_normal, initializers.glorot_uniform, initializers.zeros
     return [p, h2], [he, zero, he, zero, glorot, zero]
 
@@ -96,9 +163,14 @@ def scratch(x: Tensor, variant: Variant, dtype: str) -> tuple[list[Tensor], list
         x = PatchConvPool2D(variant.fc1, name="conv", dtype=dtype)(x)
     x = layers.Flatten(dtype=dtype)(x)
     h = dense("fc2", variant.fc2, "relu", dtype)(x)
-    p = dense("output", 1, "sigmoid", dtype)(h)
+    p = dense("output", 1, "sigmoid", dtype)(dropped(h, variant, dtype))
     he, glorot, zero = initializers.he_normal, initializers.glorot_uniform, initializers.zeros
     return [p, h, p], [glorot, zero, he, zero, he, zero]
+
+
+def dropped(h: Tensor, variant: Variant, dtype: str) -> Tensor:
+    """`h` after the variant's dropout, if it has one."""
+    return layers.Dropout(variant.dropout, seed=0, dtype=dtype)(h) if variant.dropout else h
 
 
 def vgg16_tail(x: Tensor, first: int, dtype: str) -> tuple[Tensor, list[WeightInit]]:
@@ -116,6 +188,21 @@ def vgg16_tail(x: Tensor, first: int, dtype: str) -> tuple[Tensor, list[WeightIn
     if first < ALL_LAYERS:
         x = layers.GlobalAveragePooling2D(dtype=dtype)(x)
     return x, initial_weights
+
+
+def backbone_tail(
+    x: Tensor, variant: Variant, first: int, side: int, weights: Weights | None
+) -> tuple[Tensor, list[WeightInit]]:
+    """The backbone's layers from `first` on, pooled; empty if all are frozen."""
+    if len(x.shape) == 2:
+        return x, []
+    network = backbones.build(variant.network, side, weights)
+    names = tuple(layer.name for layer in network.layers)
+    tail = backbones.Tail(
+        network, variant.network, first, backbones.first_trained_layer(variant, names)
+    )
+    h = tail(x)
+    return h, [variable.numpy() for variable in tail.trainable_variables]
 
 
 def dense(name: str, units: int, activation: str, dtype: str) -> keras.layers.Layer:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from keras import ops
 
+from postertui.study import RegularizerKind
 from postertui.training.backend import Tensor
 
 #: Added to both denominators in 2017.
@@ -29,7 +30,7 @@ class HyperScalars(NamedTuple):
 
     `l1`, `l2`: λ of Σ|h| and of Σh². `positive`, `negative`: cross-entropy's class weights.
     `published`: 1 where F is undefined (0/0) without true positives, 0 where it is so only
-    without positives.
+    without positives. `kernel`: λ of the kernel regularizer.
     """
 
     l1: Tensor
@@ -37,6 +38,7 @@ class HyperScalars(NamedTuple):
     positive: Tensor
     negative: Tensor
     published: Tensor
+    kernel: Tensor
 
 
 #: The columns of a batch's sums, in order.
@@ -85,6 +87,17 @@ def penalty_sum(h: Tensor, present: Tensor, hyper: HyperScalars) -> Tensor:
     """
     columns = ops.sum(present * (hyper.l1 * ops.abs(h) + hyper.l2 * ops.square(h)), axis=0)
     return ops.dot(columns, ops.ones_like(columns))
+
+
+def kernel_penalty(kernels: list[Tensor], kind: RegularizerKind, hyper: HyperScalars) -> Tensor:
+    """λ · Σ|w| or λ · Σw² over `kernels`."""
+    magnitude = ops.abs if kind == "l1" else ops.square
+    return hyper.kernel * sum(ops.sum(magnitude(kernel)) for kernel in kernels)
+
+
+def add_penalty(sums: Tensor, penalty: Tensor) -> Tensor:
+    """A batch's `sums` with `penalty` added to theirs, the last of them."""
+    return ops.concatenate([sums[:-1], ops.expand_dims(sums[-1] + penalty, 0)])
 
 
 def fscore_loss(sums: Tensor, positives: Tensor, weight: Tensor, hyper: HyperScalars) -> Tensor:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from postertui.data.dataset import Dataset
 from postertui.runs.spec import RunSpec
-from postertui.study import Variant
 from postertui.system.errors import UserError
 from postertui.training import learning_rate, networks
 from postertui.training.backend import Tensor, devices, to_device, to_host
@@ -25,12 +24,13 @@ from postertui.training.epoch_schedule import (
     schedule_training,
 )
 from postertui.training.features import ReportProgress
-from postertui.training.initializers import shuffle
+from postertui.training.initializers import dropout_seeds
 from postertui.training.inputs import Inputs, InputStore, Rows
-from postertui.training.loop import Batches, Passes, State, compile_passes
+from postertui.training.loop import Passes, State, compile_passes, to_batches
 from postertui.training.metrics import Metrics, cohort_metrics
 from postertui.training.objective import HyperScalars
 from postertui.training.results import FinishedWeights, RunResults
+from postertui.training.sampling import epoch_order
 from postertui.training.vgg16 import load_convolutions
 
 Labels = NDArray[np.uint8]
@@ -113,8 +113,10 @@ class Trainer:
         variant = spec.variant
         inputs = self._inputs.get(spec, notify)
         train_labels, held_out = load_labels(spec, inputs)
-        network, passes = self._compile(variant, inputs)
-        train_hyper = hyper_scalars(spec, class_weights(train_labels), self._dtype)
+        row_labels = np.tile(train_labels, 2) if variant.needs_mirrored else train_labels
+        network, passes = self._compile(spec, inputs)
+        first_order = epoch_order(variant, spec.entropy, 1, train_labels)
+        train_hyper = hyper_scalars(spec, class_weights(row_labels[first_order]), self._dtype)
         test_hyper = hyper_scalars(spec, (1.0, 1.0), self._dtype)
         monitored = "val_loss" if spec.monitors_validation else "test_loss"
 
@@ -132,16 +134,19 @@ class Trainer:
             began = time.perf_counter()
             rate = learning_rate.learning_rate(variant, rate_state, epoch)
             schedule = schedule_training(
-                shuffle(spec.entropy, epoch, len(train_labels)),
-                train_labels,
+                epoch_order(variant, spec.entropy, epoch, train_labels),
+                row_labels,
                 variant.batch_size,
                 rate,
                 updates,
                 loss=variant.loss,
                 mode=spec.mode,
+                optimizer=variant.optimizer,
+                weight_decay=variant.weight_decay,
+                seeds=dropout_seeds(spec.entropy, epoch) if variant.dropout else None,
             )
             state, sums = self._train_pass(
-                passes, state, inputs.train, train_labels, schedule, train_hyper
+                passes, state, inputs.train, row_labels, schedule, train_hyper
             )
             metrics = cohort_columns(spec, "train", schedule, sums)
             for cohort in held_out:
@@ -182,7 +187,8 @@ class Trainer:
             yield EpochResult(epoch, metrics | results.scores(), save, results.write)
             return
 
-    def _compile(self, variant: Variant, inputs: Inputs) -> CompiledNetwork:
+    def _compile(self, spec: RunSpec, inputs: Inputs) -> CompiledNetwork:
+        variant = spec.variant
         shape = tuple(inputs.train.shape[1:])
         key = (
             variant.network,
@@ -191,10 +197,26 @@ class Trainer:
             variant.fc2,
             variant.loss,
             shape,
+            variant.optimizer,
+            variant.momentum,
+            variant.dropout,
+            variant.kernel_regularizer,
+            variant.backbone_rate,
+            variant.trainable_layers,
+            variant.train_from,
+            spec.weights.digest,
+            inputs.dataset.side,
         )
         if key not in self._compiled:
-            network = networks.build(variant, inputs.first, shape, self._dtype)
-            passes = compile_passes(network.model, variant.loss)
+            network = networks.build(
+                variant,
+                inputs.first,
+                shape,
+                self._dtype,
+                side=inputs.dataset.side,
+                weights=spec.weights,
+            )
+            passes = compile_passes(network, variant)
             self._compiled[key] = CompiledNetwork(network, passes)
         return self._compiled[key]
 
@@ -219,7 +241,7 @@ class Trainer:
     ) -> tuple[State, Sums]:
         sums = []
         for cohort, block in iter_blocks(x, labels, schedule):
-            state, block_sums = passes.train(state, cohort, self._batches(block), hyper)
+            state, block_sums = passes.train(state, cohort, to_batches(block, self._dtype), hyper)
             sums.append(to_host(block_sums))
         return state, np.concatenate(sums)
 
@@ -227,7 +249,7 @@ class Trainer:
         self, passes: Passes, state: State, cohort: HeldOutCohort, hyper: HyperScalars
     ) -> Sums:
         sums = [
-            to_host(passes.evaluate(state.weights, rows, self._batches(block), hyper))
+            to_host(passes.evaluate(state.weights, rows, to_batches(block, self._dtype), hyper))
             for rows, block in iter_blocks(cohort.x, cohort.labels, cohort.schedule)
         ]
         return np.concatenate(sums)
@@ -248,19 +270,10 @@ class Trainer:
     ) -> NDArray[np.float32]:
         """The probability of each of the cohort's rows (n,)."""
         p = [
-            to_host(passes.predict(weights, rows, self._batches(block))).ravel()
+            to_host(passes.predict(weights, rows, to_batches(block, self._dtype))).ravel()
             for rows, block in iter_blocks(cohort.x, cohort.labels, cohort.schedule)
         ]
         return np.concatenate(p)[: len(cohort.labels)].astype(np.float32)
-
-    def _batches(self, schedule: EpochSchedule) -> Batches:
-        """The schedule on the device."""
-        size, positives, weight, step_size = (
-            to_device(values.astype(self._dtype))
-            for values in (schedule.size, schedule.positives, schedule.weight, schedule.step_size)
-        )
-        rows, update = to_device(schedule.rows), to_device(schedule.update)
-        return Batches(rows, size, positives, weight, step_size, update)
 
 
 def load_labels(spec: RunSpec, inputs: Inputs) -> tuple[Labels, list[HeldOutCohort]]:
@@ -271,7 +284,8 @@ def load_labels(spec: RunSpec, inputs: Inputs) -> tuple[Labels, list[HeldOutCoho
     """
     dataset, genre = inputs.dataset, spec.genre
     train = dataset.genre_labels(genre, spec.train_cohorts)
-    check_rows("training", dataset, train, inputs.train)
+    copies = 2 if spec.variant.needs_mirrored else 1
+    check_rows("training", dataset, np.tile(train, copies), inputs.train)
     cohorts = ", ".join(map(str, spec.train_cohorts))
     if not train.any():
         raise UserError(
@@ -321,6 +335,7 @@ def hyper_scalars(spec: RunSpec, weights: tuple[float, float], dtype: str) -> Hy
         variant.strength if variant.regularizer == "l2" else 0.0,
         *weights,
         1.0 if spec.mode == "published" else 0.0,
+        variant.kernel_strength,
     )
     return HyperScalars(*(to_device(np.asarray(value, dtype)) for value in values))
 

@@ -17,7 +17,7 @@ from postertui.training.epoch_schedule import (
     schedule_training,
 )
 from postertui.training.initializers import shuffle
-from postertui.training.loop import Batches, Cohort, Passes, State, compile_passes
+from postertui.training.loop import Batches, Cohort, Passes, State, compile_passes, to_batches
 from postertui.training.metrics import Metrics, cohort_metrics
 from postertui.training.objective import HyperScalars
 
@@ -32,10 +32,16 @@ class Small:
 
     def __init__(self, variant: Variant, mode: Mode = "sound", seed: int = 0) -> None:
         self.variant, self.mode, self.seed = variant, mode, seed
-        key = (variant.fc1, variant.fc2, variant.loss)
+        key = (
+            variant.fc1,
+            variant.fc2,
+            variant.loss,
+            variant.kernel_regularizer,
+            variant.optimizer,
+        )
         if key not in self._passes:
             network = networks.build(variant, ALL_LAYERS, (FEATURES,), "float64")
-            self._passes[key] = network, compile_passes(network.model, variant.loss)
+            self._passes[key] = network, compile_passes(network, variant)
         network, self.passes = self._passes[key]
         self.initial = [w.astype(np.float64) for w in network.draw_weights((seed,), {})]
         zeros = tuple(to_device(np.zeros_like(w)) for w in self.initial)
@@ -60,6 +66,8 @@ class Small:
             self.updates,
             loss=variant.loss,
             mode=self.mode,
+            optimizer=variant.optimizer,
+            weight_decay=variant.weight_decay,
         )
         self.updates = plan.updates
         cohort = Cohort(to_device(x), to_device(y[:, None]))
@@ -80,7 +88,7 @@ class Small:
     def hyper(self, weights: tuple[float, float]) -> HyperScalars:
         v = self.variant
         l1, l2 = (v.strength if v.regularizer == kind else 0.0 for kind in ("l1", "l2"))
-        values = (l1, l2, *weights, float(self.mode == "published"))
+        values = (l1, l2, *weights, float(self.mode == "published"), v.kernel_strength)
         return HyperScalars(*(to_device(np.asarray(value, np.float64)) for value in values))
 
     def _metrics(self, prefix: str, sums: Any, plan: EpochSchedule) -> Metrics:
@@ -96,11 +104,7 @@ class Small:
 
 
 def batches(plan: EpochSchedule) -> Batches:
-    size, positives, weight, step_size = (
-        to_device(values.astype(np.float64))
-        for values in (plan.size, plan.positives, plan.weight, plan.step_size)
-    )
-    return Batches(to_device(plan.rows), size, positives, weight, step_size, to_device(plan.update))
+    return to_batches(plan, "float64")
 
 
 def posters(count: int, rate: float = 0.3, seed: int = 0) -> tuple[Vector, NDArray[np.uint8]]:

@@ -59,7 +59,14 @@ class BundleSource(Protocol):
 
 def needs_images(spec: RunSpec) -> bool:
     """Whether the run needs the posters themselves, not only the frozen backbone's features."""
-    return spec.variant.network == "scratch" or spec.variant.frozen_layers < ALL_LAYERS - 1
+    variant = spec.variant
+    return (
+        variant.network != "vgg16"
+        or variant.frozen_layers < ALL_LAYERS - 1
+        or variant.trainable_layers > 1
+        or variant.train_from != ""
+        or variant.needs_mirrored
+    )
 
 
 def bundle_name(spec: RunSpec) -> str:

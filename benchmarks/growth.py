@@ -1,0 +1,166 @@
+"""How what a user waits for grows with the number of runs.
+
+    python -m benchmarks.growth [--sizes 1000,10000,50000] [--epochs 10]
+    python -m benchmarks.growth --folder RUNS --against CHECKOUT
+
+For each size it prints CPU-seconds and the most memory of each row, and below them the exponent of
+growth between the smallest and the largest size: 1 is linear. CPU-seconds, because the machine may
+be shared. `--folder` takes runs that are there instead of made-up ones (on a copy by hard links);
+`--against` runs each command of another checkout's package right after this one's, on a copy of its
+own.
+
+`cold` is without the folder's cache. `filter word` types a word of six letters in the dashboard's
+filter; `hand out` is the queue's time for one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from postertui.supervisor.queue import QueuedRun, RunQueue
+from tests.support.many_runs import write_runs
+
+ROOT = Path(__file__).resolve().parents[1]
+HANDED_OUT = 200
+
+#: Rows to commands; `{table}` is a file that `export` has written, `{new}` an empty folder.
+COMMANDS: dict[str, list[str]] = {
+    "runs cold": ["runs"],
+    "runs warm": ["runs"],
+    "export": ["export", "-o", "{table}"],
+    "import a table": ["import", "{table}"],
+    "compare": ["compare"],
+    "diagnose": ["diagnose"],
+    "doctor": ["doctor"],
+    "remove": ["rm", "--all", "--yes"],
+    "undo": ["rm", "--undo"],
+}
+
+
+class Cost(NamedTuple):
+    """CPU-seconds, and megabytes of memory where they were measured."""
+
+    seconds: float
+    megabytes: float | None = None
+
+    def __str__(self) -> str:
+        memory = "" if self.megabytes is None else f" {self.megabytes:5.0f} MB"
+        seconds = f"{self.seconds:.2f} s" if self.seconds >= 0.1 else f"{self.seconds * 1e3:.3f} ms"
+        return f"{seconds:>10}{memory:9}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
+    parser.add_argument("--sizes", default="1000,10000,50000")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--against", type=Path)
+    parser.add_argument("--only", default="", help="rows whose name has these words")
+    arguments = parser.parse_args()
+    sizes = [int(size) for size in arguments.sizes.split(",")]
+    checkouts = {"here": ROOT} | ({"against": arguments.against} if arguments.against else {})
+    costs: dict[str, list[Cost]] = {}
+    with tempfile.TemporaryDirectory(prefix="growth-") as temporary:
+        for size in [0] if arguments.folder else sizes:
+            made = arguments.folder or Path(temporary) / f"made-{size}"
+            if not arguments.folder:
+                write_runs(made, size, arguments.epochs)
+            for row, cost in measure(made, Path(temporary), checkouts, arguments.only):
+                costs.setdefault(row, []).append(cost)
+                print(f"{size or made.name:>8} {row:28} {cost}", flush=True)
+    if len(sizes) > 1 and not arguments.folder:
+        print(f"\nexponent of growth from {sizes[0]} to {sizes[-1]} runs")
+        for row, found in costs.items():
+            exponent = math.log(found[-1].seconds / found[0].seconds) / math.log(
+                sizes[-1] / sizes[0]
+            )
+            print(f"{row:28} {exponent:5.2f}")
+    return 0
+
+
+def measure(
+    made: Path, temporary: Path, checkouts: dict[str, Path], only: str
+) -> Iterator[tuple[str, Cost]]:
+    """Every row's cost on the runs of `made`, one checkout after the other."""
+    folders = {}
+    for label in checkouts:
+        folders[label] = temporary / label / "runs"
+        shutil.rmtree(folders[label].parent, ignore_errors=True)
+        shutil.copytree(made, folders[label], copy_function=os.link)
+    for row, words in COMMANDS.items():
+        for label, checkout in checkouts.items():
+            folder = folders[label]
+            if row == "runs cold":
+                shutil.rmtree(folder / ".cache", ignore_errors=True)
+            table = folder.parent / "table.tsv"
+            target = folder.parent / "imported" if row == "import a table" else folder
+            command = [word.format(table=table) for word in words] + ["--runs", str(target)]
+            cost = run_command(checkout, command)
+            if only in row:
+                yield row if len(checkouts) == 1 else f"{row} ({label})", cost
+            shutil.rmtree(folder.parent / "imported", ignore_errors=True)
+    if only in "dashboard filter word":
+        for row, cold in (("dashboard cold", True), ("dashboard warm", False)):
+            if cold:
+                shutil.rmtree(folders["here"] / ".cache", ignore_errors=True)
+            read, word = run_probe(folders["here"])
+            yield row, read
+        yield "filter word", word
+    if only in "hand out":
+        count = sum(1 for path in made.iterdir() if not path.name.startswith("."))
+        yield "hand out", Cost(timed(lambda: hand_out(count)) / HANDED_OUT)
+
+
+def run_command(checkout: Path, words: list[str]) -> Cost:
+    """One command in a process of its own; what it prints goes nowhere."""
+    environment = {**os.environ, "PYTHONPATH": str(checkout), "PYTHONSAFEPATH": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "postertui", *words],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, _, usage = os.wait4(process.pid, 0)
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def run_probe(folder: Path) -> tuple[Cost, Cost]:
+    """The dashboard headless: reading all runs, then a word in the filter."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "benchmarks.growth_probe", str(folder)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    read, word, megabytes = map(float, result.stdout.split())
+    return Cost(read, megabytes), Cost(word)
+
+
+def hand_out(count: int) -> None:
+    """Take `HANDED_OUT` runs from a queue of `count`."""
+    queue = RunQueue()
+    for number in range(count):
+        queue.put(QueuedRun(f"run-{number}", f"genre-{number % 18}", float(number)))
+    genre = None
+    for _ in range(HANDED_OUT):
+        if (entry := queue.first(genre)) is not None:
+            queue.remove(entry.run)
+            genre = entry.genre
+
+
+def timed(call: Callable[[], object]) -> float:
+    began = time.process_time()
+    call()
+    return time.process_time() - began
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -205,7 +205,7 @@ def test_features_reach_each_node_once_and_a_shared_path_is_used(
     before = [set(bundles_of(node)) for node in nodes]
     assert {there.data.split("/")[-1] for there in train(data)} == {name}
     arrived = [bundles_of(node) for node in nodes]
-    files = {"dataset.json", "labels-0.npy", "labels-2.npy"}
+    files = {"dataset.json", "labels-0.npy", "labels-2.npy", "ids-0.npy", "ids-2.npy"}
     files |= {f"features/{key}/0.npy", f"features/{key}/2.npy"}
     for had, has in zip(before, arrived, strict=True):
         assert has.keys() - had == {f"{name}/{file}" for file in files}

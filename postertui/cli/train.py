@@ -15,6 +15,7 @@ from postertui.system.errors import UserError
 from postertui.system.text import pluralize
 
 if TYPE_CHECKING:
+    from postertui.runs.store import Store
     from postertui.study import Study
     from postertui.supervisor.folder import DeviceRequest
     from postertui.supervisor.plan import TrainingPlan
@@ -150,6 +151,7 @@ def train_command(
     if not plan.specs:
         raise UserError("no run matches; `postertui data show` lists the genres", exit_code=3)
     if dry_run:
+        say_duration(plan, store, jobs or 1)
         _print_json(plan, as_json)
         return 0
     again = plan.ended if retry_ended else ()
@@ -284,6 +286,18 @@ def say_plan(plan: TrainingPlan, *, retry: bool) -> None:
         say(note)
     if plan.ended and not retry:
         say("Those that failed or were cancelled are left alone; --retry queues them again.")
+
+
+def say_duration(plan: TrainingPlan, store: Store, jobs: int) -> None:
+    """How long the new runs take, by the epochs of earlier ones, on standard error."""
+    from postertui.cli.progress import format_seconds
+    from postertui.supervisor import plan as launch
+
+    seconds = launch.estimate_seconds(plan.missing, store.runs.values(), jobs)
+    if seconds is None:
+        say("How long they take is not known before a first run.")
+    elif plan.missing:
+        say(f"About {format_seconds(seconds)} with {pluralize(jobs, 'job')}, features not counted.")
 
 
 def _brief(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 import tomllib
 from pathlib import Path
@@ -22,6 +23,7 @@ from postertui.study.variants import (
     Share,
     Study,
     Variant,
+    format_strength,
     overlapping_cohorts,
 )
 from postertui.system.atomic_files import write_atomic
@@ -45,6 +47,7 @@ _STUDY_KEYS = (
     "keep_weights",
     "base",
     "variants",
+    "grid",
 )
 
 
@@ -103,6 +106,13 @@ class _Reader:
             if name == "base":
                 raise self._error(path, "base is a table of its own: [base]")
             variants[name] = self._variant(name, path, self._table(path, tables), base)
+        for grid in self._table(("grid",), document):
+            path = ("grid", grid)
+            cells = expand_grid(grid, self._table(path, document["grid"]))
+            for name, values in cells.items():
+                if name in variants:
+                    raise self._error(path, f"makes a variant {name}, which there is already")
+                variants[name] = self._variant(name, path, {"family": grid, **values}, base)
         mode = document.get("mode", "sound")
         if mode not in get_args(Mode):
             raise self._error(
@@ -228,6 +238,32 @@ class _Reader:
             if line := self._lines.get(path[:length]):
                 return UserError(f"{self._source}:{line}: {'.'.join(path)}: {problem}")
         return UserError(f"{self._source}: {'.'.join(path)}: {problem}")
+
+
+def expand_grid(name: str, table: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The variants of `[grid.NAME]`: one for each combination of its lists' values, by name.
+
+    `[grid.reg]` with `strength = [1e-6, 1e-5]` makes `reg-1e-6` and `reg-1e-5`; with several lists
+    the values follow each other in the table's order. Other values are common to all.
+    """
+    lists = {key: value for key, value in table.items() if isinstance(value, list)}
+    common = {key: value for key, value in table.items() if key not in lists}
+    variants = {}
+    for values in itertools.product(*lists.values()):
+        words = [name, *(_grid_word(value) for value in values)]
+        variants["-".join(words)] = common | dict(zip(lists, values, strict=True))
+    return variants
+
+
+def _grid_word(value: Any) -> str:
+    """A value as part of a variant's name."""
+    if isinstance(value, dict):
+        return str(value.get("kind", "table"))
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return format_strength(value) if 0 < value < 0.01 else f"{value:g}"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", str(value))
 
 
 _KEY = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""

@@ -235,7 +235,15 @@ def _group(state: State | None) -> str:
 
 def _shape(variant: Variant) -> str:
     """What decides how long an epoch takes."""
-    parts = (variant.network, variant.frozen_layers, variant.fc1, variant.fc2, variant.batch_size)
+    parts = (
+        variant.network,
+        variant.frozen_layers,
+        variant.trainable_layers,
+        variant.train_from,
+        variant.fc1,
+        variant.fc2,
+        variant.batch_size,
+    )
     return "/".join(map(str, parts))
 
 

@@ -147,7 +147,7 @@ def test_studies_are_the_built_in_ones_and_the_files_here(tmp_path: Path) -> Non
     (tmp_path / "mine.toml").write_text('name = "mine"\n')
     (tmp_path / "pyproject.toml").write_text("[project]\n")
     found = find_studies(tmp_path, "milestone4")
-    assert list(found) == ["milestone4", "demo", "mine.toml"]
+    assert list(found) == ["milestone4", "demo", "ideas", "mine.toml"]
     with pytest.raises(UserError, match="unknown key"):
         find_studies(tmp_path, str(tmp_path / "pyproject.toml"))
 

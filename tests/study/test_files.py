@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -197,3 +198,53 @@ def test_a_built_in_study_is_not_written_to() -> None:
 
     with pytest.raises(UserError, match="built in"):
         save_variant(BUILTIN / "milestone4.toml", Variant(name="new"))
+
+
+def test_a_grid_makes_a_variant_of_each_combination() -> None:
+    study = parse_study(
+        'name = "mine"\n[base]\nepochs = 3\n'
+        '[grid.reg]\nregularizer = "l2"\nstrength = [1e-6, 1e-5]\n'
+        '[grid.head]\nfc1 = [64, 1024]\noptimizer = ["adam", "sgd"]\nbatch_size = 64\n',
+        "mine.toml",
+    )
+    assert list(study.variants) == [
+        *("base", "reg-1e-6", "reg-1e-5"),
+        *("head-64-adam", "head-64-sgd", "head-1024-adam", "head-1024-sgd"),
+    ]
+    assert study.variants["reg-1e-5"] == msgspec.structs.replace(
+        study.base, name="reg-1e-5", family="reg", regularizer="l2", strength=1e-5
+    )
+    last = study.variants["head-1024-sgd"]
+    assert (last.fc1, last.optimizer, last.batch_size, last.epochs) == (1024, "sgd", 64, 3)
+    assert last.family == "head"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[grid.a]\nfc3 = [1]\n", "mine.toml:2: grid.a.fc3: unknown key"),
+        ("[grid.a]\nfc1 = [0]\n", "mine.toml:2: grid.a.fc1: 0 is not"),
+        ("[variants.a-4]\nfc1 = 4\n[grid.a]\nfc2 = [4]\n", "makes a variant a-4"),
+    ],
+)
+def test_a_grids_mistake_is_named(text: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse_study(text, "mine.toml")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            'frozen_layers = 17\ntrain_from = "block5_conv3"',
+            "train_from: contradicts frozen_layers",
+        ),
+        ('network = "resnet50"\nfrozen_layers = 17', "frozen_layers: counts VGG16"),
+        ('network = "ResNet 50"', "not the name of a network of keras.applications"),
+        ('network = "scratch"\ntrainable_layers = 2', "scratch has no backbone"),
+    ],
+)
+def test_fields_that_contradict_each_other(fields: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        parse_study(f"[variants.mine]\n{fields}\n", "mine.toml")

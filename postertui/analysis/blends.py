@@ -80,10 +80,12 @@ def blend_runs(recipe: BlendRecipe, runs: Sequence[RunPredictions]) -> list[Blen
         other posters (exit code 2), or weights need a validation cohort that a run lacks.
     """
     chosen = set().union(*(_matching(name, runs) for name in recipe.variants))
-    cells: dict[tuple[str, int], dict[str, RunPredictions]] = {}
+    cells: dict[tuple[str, int, bytes], dict[str, RunPredictions]] = {}
     for run in runs:
         if run.variant in chosen and not run.is_dead:
-            cells.setdefault((run.genre, run.seed), {}).setdefault(run.variant, run)
+            # Rotations of the cohorts' roles have the same seeds and other test posters.
+            cell = run.genre, run.seed, np.unique(run.test.cohorts).tobytes()
+            cells.setdefault(cell, {}).setdefault(run.variant, run)
     whole = {cell: members for cell, members in sorted(cells.items()) if set(members) == chosen}
     if len(chosen) < 2 or not whole:
         raise UserError(
@@ -93,7 +95,7 @@ def blend_runs(recipe: BlendRecipe, runs: Sequence[RunPredictions]) -> list[Blen
         )
     return [
         _blend(recipe, genre, seed, [members[name] for name in sorted(members)])
-        for (genre, seed), members in whole.items()
+        for (genre, seed, _), members in whole.items()
     ]
 
 
@@ -165,8 +167,9 @@ def _blend(
     if all(member.validation is not None for member in members):
         parts = [member.validation for member in members if member.validation is not None]
         validation = _apply(rule, parts)
+    cohorts = "".join(map(str, np.unique(first.test.cohorts).tolist()))
     predictions = RunPredictions(
-        f"{recipe.name}--{genre}--s{seed}",
+        f"{recipe.name}--{genre}--s{seed}--{cohorts}",
         recipe.name,
         genre,
         seed,

@@ -1,9 +1,9 @@
 """Trained models as one complete Keras model: the subprocess of `postertui export-model`.
 
 The model takes uint8 RGB images (n, height, width, 3) of any size and does all that `data build`
-and training do: squeezes them to a square with an antialiased Lanczos kernel, rounded to whole
-numbers, divides by 255, and goes through the backbone and the head. It consists of Keras' own
-layers alone, so that `keras.models.load_model` needs nothing of this package.
+and training do: squeezes them to a square as Pillow does, divides by 255, and goes through the
+backbone and the head. It consists of Keras' own layers and operations alone, so that
+`keras.models.load_model` needs nothing of this package.
 """
 
 from __future__ import annotations
@@ -63,16 +63,10 @@ def build_complete_model(models: Mapping[str, ModelRequest]) -> Any:
 
 
 def scale(images: Tensor, side: int) -> Tensor:
-    """Squeezed to a square of `side` pixels as Pillow does it, in 0..1.
+    """Squeezed to a square of `side` pixels as `data build` does it, in 0..1."""
+    from postertui.training.pillow_resize import resize_as_pillow
 
-    On whole numbers the layer rounds and clips, as Pillow does.
-    """
-    from keras import layers
-
-    resize = layers.Resizing(
-        side, side, interpolation="lanczos3", antialias=True, dtype="uint8", name=f"resize_{side}"
-    )
-    return layers.Rescaling(1 / 255, dtype="float32", name=f"scale_{side}")(resize(images))
+    return resize_as_pillow(images, side) / 255.0
 
 
 def frozen_layers(x: Tensor, model: ModelRequest, first: int) -> Tensor:

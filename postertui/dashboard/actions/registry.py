@@ -205,11 +205,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("cell", "zoom.smoothing", "e", "smoothing"),
     # One run, and its log
     _shown("run", "run.back", "escape,q", "Back", "dismiss"),
-    _shown("run", "run.switch", "tab,i", "Log/config", "switch"),
+    _shown("run", "run.switch", "tab,i", "Log/config/posters", "switch"),
     _shown("run", "run.search", "slash", "Search", "search"),
     _shown("run", "run.next-hit", "n", "Next hit", "next_hit(1)"),
     Action("run", "run.previous-hit", "N", "previous hit", "next_hit(-1)"),
     _shown("run", "run.compare", "d", "Compare with", "compare"),
+    Action("run", "run.pictures", "v", "pictures", "pictures", "of the posters it gets wrong"),
     _shown("log", "log.follow", "g", "Follow", "follow", "the end, as it grows"),
     Action("log", "", "j", "down", "scroll_down"),
     Action("log", "", "k", "up", "scroll_up"),

@@ -1,6 +1,9 @@
-"""One run: its state, its last error, its log, its config and the difference to another's."""
+"""One run: its state, its last error, its log, its config beside another's, its posters."""
 
 from __future__ import annotations
+
+import tempfile
+from pathlib import Path
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -13,6 +16,7 @@ from postertui.dashboard.dialogs.prompt import PromptScreen
 from postertui.dashboard.dialogs.run_picker import RunPicker
 from postertui.dashboard.monitoring.config_diff import config_lines
 from postertui.dashboard.monitoring.log_reader import LogReader, last_error
+from postertui.dashboard.monitoring.poster_list import list_lines, read_poster_list
 from postertui.dashboard.number_format import always_yes, duration, score
 from postertui.dashboard.screens.base import DashboardScreen
 from postertui.dashboard.state.feed import RunUpdates
@@ -26,9 +30,12 @@ from postertui.runs.spec import RunSpec, read_spec
 from postertui.system.errors import UserError
 from postertui.system.text import to_single_line
 
+#: What Tab goes through.
+PANES = ("run-log", "run-config", "run-posters")
+
 
 class RunScreen(DashboardScreen[None]):
-    """Log or config of `run`; follows it as it goes on."""
+    """Log, config or posters of `run`; follows it as it goes on."""
 
     BINDINGS = bindings("run")
     HELP_REGIONS = ("run", "log")
@@ -37,6 +44,7 @@ class RunScreen(DashboardScreen[None]):
         super().__init__(context)
         self.run = run
         self.other: RunView | None = None
+        self._sheets: tempfile.TemporaryDirectory[str] | None = None
         self.folder = context.setup.runs / run.name
         self.log_view = LogView(self.theme, LogReader(self.folder / layout.LOG))
 
@@ -48,6 +56,8 @@ class RunScreen(DashboardScreen[None]):
                 yield self.log_view
             with VerticalScroll(id="run-config"):
                 yield Static(id="run-settings", markup=False)
+            with VerticalScroll(id="run-posters"):
+                yield Static(id="run-notable", markup=False)
         yield KeyBar(self.theme)
 
     def on_mount(self) -> None:
@@ -140,9 +150,39 @@ class RunScreen(DashboardScreen[None]):
 
     def action_switch(self) -> None:
         switcher = self.query_one(ContentSwitcher)
-        is_log = switcher.current == "run-log"
-        switcher.current = "run-config" if is_log else "run-log"
-        (self.query_one("#run-config") if is_log else self.log_view).focus()
+        following = PANES[(PANES.index(switcher.current or PANES[0]) + 1) % len(PANES)]
+        switcher.current = following
+        if following == "run-posters":
+            self._show_posters()
+        is_log = following == "run-log"
+        (self.log_view if is_log else self.query_one(f"#{following}")).focus()
+
+    def _show_posters(self) -> None:
+        text = Text(no_wrap=True)
+        for style, line in list_lines(read_poster_list(self.context.setup.runs, self.run.name)):
+            text.append(f" {to_single_line(line, 400)}\n", style=self.theme[style])
+        self.query_one("#run-notable", Static).update(text)
+
+    def action_pictures(self) -> None:
+        """Show the listed posters as pictures, where the terminal can."""
+        from postertui.report.poster_pixels import write_contact_sheet
+
+        listed = read_poster_list(self.context.setup.runs, self.run.name)
+        if listed.predictions is None:
+            self.context.shell.say(listed.problem, "warning")
+            return
+        if self._sheets is None:
+            self._sheets = tempfile.TemporaryDirectory(prefix="postertui-")
+        sheet = Path(self._sheets.name) / "posters.png"
+        try:
+            write_contact_sheet(self.context.setup.runs, listed.predictions, sheet)
+            self.context.shell.open_preview([sheet])
+        except (UserError, OSError) as error:
+            self.context.shell.say(to_single_line(str(error), 200), "warning")
+
+    def on_unmount(self) -> None:
+        if self._sheets is not None:
+            self._sheets.cleanup()
 
     def action_search(self) -> None:
         def search(text: str | None) -> None:

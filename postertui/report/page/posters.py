@@ -8,14 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 from PIL import Image
 
-from postertui.data.dataset import Dataset
 from postertui.predictions.loading import RunPredictions, load_run
-from postertui.predictions.notable import COUNT, TITLES, NotablePoster, notable_posters
-from postertui.runs.spec import read_spec, run_folder
+from postertui.predictions.notable import COUNT, TITLES, NotablePoster
+from postertui.report.poster_pixels import Pixels, poster_pixels
 from postertui.system.errors import UserError
 
 #: Bytes that all thumbnails of a page may take, embedded.
@@ -101,26 +99,11 @@ def _first_with_predictions(runs_folder: Path, runs: Iterable[str]) -> RunPredic
 
 
 def _pictures(runs_folder: Path, run: RunPredictions) -> list[tuple[NotablePoster, str]]:
-    """The run's notable posters with their pictures. Raises `UserError` where there are none."""
-    spec = read_spec(run_folder(runs_folder, run.run))
-    dataset = Dataset.open(Path(spec.data))
-    if dataset.fingerprint != spec.data_fingerprint:
-        raise UserError(f"{spec.data}: other data than the run was trained on")
-    rows = {
-        d: {int(i): n for n, i in reversed([*enumerate(dataset.ids(d))])} for d in spec.test_cohorts
-    }
-    pictures = []
-    for poster in notable_posters(run):
-        row = rows.get(poster.cohort, {}).get(poster.poster)
-        if row is None:
-            raise UserError(f"{spec.data}: has no poster {poster.poster}")
-        pictures.append((poster, _embed(np.asarray(dataset.images(poster.cohort)[row]))))
-    return pictures
+    """The run's notable posters with their pictures. Raises `UserError` as `poster_pixels` does."""
+    return [(poster, _embed(pixels)) for poster, pixels in poster_pixels(runs_folder, run)]
 
 
-def _embed(pixels: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> str:
-    if pixels.dtype != np.uint8:  # the pair of 2017 has 0..1
-        pixels = (pixels * 255).round().clip(0, 255).astype(np.uint8)
+def _embed(pixels: Pixels) -> str:
     image = Image.fromarray(pixels)
     image.thumbnail((SIDE, SIDE))
     data = io.BytesIO()

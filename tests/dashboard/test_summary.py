@@ -72,6 +72,16 @@ def test_a_longer_and_a_failed_run_have_verdicts_of_their_own(study: MadeRuns) -
     assert (of_variant.epoch, of_variant.seeds) == (10, 3)
 
 
+def test_what_compare_leaves_out_has_no_difference(study: MadeRuns) -> None:
+    study.add("Comedy", "bce", epochs=10, state="done", dead=True)
+    study.add("Drama", "bce", epochs=7, state="failed")
+    table, runs = read(study)
+    matrix = make_matrix(summarize(table), runs, "f")
+    assert ("Comedy", "bce") not in matrix.summary.differences
+    assert matrix.cell("Comedy", "bce")[0] == ("dead", "failed")
+    assert matrix.cell("Drama", "bce") == (("–", "dim"), ("✗", "failed"))
+
+
 def test_without_a_reference_it_says_so(tmp_path: Path) -> None:
     made = MadeRuns(tmp_path / "runs")
     for variant in ("no-reg", "bce"):

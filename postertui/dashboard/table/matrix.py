@@ -23,6 +23,7 @@ Text = tuple[str, str]
 Setting = tuple[str, str]  # genre, variant
 
 _STYLES = {"better": "above", "worse": "below", "undecided": "text"}
+_GOING_ON = ("running", "interrupted")
 #: States in the order in which one speaks for a cell without values.
 _STATES = ("running", "queued", "interrupted", "failed", "cancelled", "done")
 
@@ -58,9 +59,12 @@ class Matrix:
         return ("–", "dim"), mark
 
     def live_difference(self, genre: str, variant: str) -> tuple[float, int] | None:
-        """The difference of means at the last epoch that both sides have, and that epoch."""
+        """The difference of means at the last epoch that both sides have, and that epoch.
+
+        Of runs that still go on alone: why ended ones are not compared is the analysis' verdict.
+        """
         own, reference = (self.runs.get((genre, v), ()) for v in (variant, REFERENCE))
-        if not own or not reference:
+        if not own or not reference or not any(r.state in _GOING_ON for r in own):
             return None
         epoch = min(max(r.epoch for r in own), max(r.epoch for r in reference))
         means = []

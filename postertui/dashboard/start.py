@@ -51,6 +51,8 @@ def make_app(setup: Setup, options: ViewOptions, config: UserConfig) -> Dashboar
     """The app, and this process made ready for it."""
     # Read when textual is imported. Animations are noise on a slow link.
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    # Read when polars is imported: what an analysis has freed goes back to the system at once.
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
     # Keys come before the threads that read and assess.
     sys.setswitchinterval(0.001)
     gc.disable()

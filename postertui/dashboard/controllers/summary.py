@@ -72,6 +72,7 @@ class SummaryController:
         begun = time.monotonic()
         try:
             summary = summarize(self._context.feed.table(), metric)
+            self._context.feed.release_memory()
         except Exception as error:
             # Without an analysis the rest of the dashboard goes on; the log has the traceback.
             summary = StudySummary(problem=f"no analysis: {log_traceback(error)}")

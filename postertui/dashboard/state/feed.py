@@ -6,6 +6,8 @@ has gathered with `drain`.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -121,6 +123,13 @@ class RunFeed:
         """Note why the folder cannot be read; whether that is new."""
         is_new, self.error = error != self.error, error
         return is_new
+
+    def release_memory(self) -> None:
+        """Give back to the system what an analysis of the table has freed."""
+        with self._reading:
+            self.store.release_pages()
+        with contextlib.suppress(OSError, AttributeError):  # Not every C library has it.
+            ctypes.CDLL(None).malloc_trim(0)
 
     def _loop(self) -> None:
         first = True

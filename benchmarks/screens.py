@@ -95,14 +95,16 @@ async def shoot(name: str, size: tuple[int, int], keys: tuple[str, ...], **optio
 
 #: Name, size, keys, options of the view.
 SCREENS: tuple[tuple[str, tuple[int, int], tuple[str, ...], dict[str, object]], ...] = (
-    ("dashboard", LARGE, (), {}),
-    ("dashboard-80x24", SMALL, (), {}),
+    ("summary", LARGE, ("down", "right"), {}),
+    ("summary-80x24", SMALL, ("down", "right"), {}),
+    ("dashboard", LARGE, (), {"layout": "both"}),
+    ("dashboard-80x24", SMALL, (), {"layout": "both"}),
     ("overlay", LARGE, (), {"mode": "overlay", "layout": "grid"}),
-    ("cell", LARGE, ("tab", "enter"), {}),
+    ("cell", LARGE, ("tab", "enter"), {"layout": "both"}),
     ("devices", LARGE, ("d",), {}),
     ("launching-80x24", SMALL, ("n",), {}),
     ("variant-80x24", SMALL, ("n", "n"), {}),
-    ("run-80x24", SMALL, ("enter",), {"filter": "state:failed"}),
+    ("run-80x24", SMALL, ("enter",), {"filter": "state:failed", "layout": "both"}),
     ("light", LARGE, ("T",), {}),
 )
 

@@ -57,5 +57,6 @@ def test_plain_text_is_ascii_and_as_wide(text: str) -> None:
 
 def test_plain_marks_stay_apart() -> None:
     assert to_ascii("▸✓✗–▲△▽") == ">+x-^~v"
+    assert to_ascii("▁▃▅▇█Δ") == "_-+O#d"
     assert to_ascii("╭─╮│") == "+-+|"
     assert to_ascii("café") == "cafe"

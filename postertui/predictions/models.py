@@ -11,7 +11,10 @@ from typing import Any
 
 import msgspec
 
+from postertui.predictions.columns import score_columns
+from postertui.predictions.loading import split_cohorts
 from postertui.predictions.scores import PUBLISHED_THRESHOLD
+from postertui.predictions.table import read_predictions
 from postertui.runs import layout
 from postertui.runs.spec import RunSpec
 from postertui.runs.store import Run, Store
@@ -58,6 +61,8 @@ def as_model(run: Run, folder: Path) -> TrainedModel | None:
     except msgspec.ValidationError:
         return None
     scores = _scores_at(run, weights.epoch)
+    if weights.epoch != run.epoch:
+        scores |= _scores_of_best(folder, run.spec)
     on_test = math.isnan(scores["val_ap"])
     return TrainedModel(
         run.name,
@@ -140,3 +145,20 @@ def _scores_at(run: Run, epoch: int) -> dict[str, float]:
     event: dict[str, Any] = next((e for e in run.epochs if e["epoch"] == epoch), {})
     values = {name: event.get(name) for name in ("threshold", "val_ap", "test_ap")}
     return {name: math.nan if value is None else float(value) for name, value in values.items()}
+
+
+def _scores_of_best(folder: Path, spec: RunSpec) -> dict[str, float]:
+    """The scores of the best epoch's weights, which the history has of the last epoch only."""
+    try:
+        predictions = split_cohorts(folder.name, spec, read_predictions(folder))
+    except UserError:
+        return {}
+    test, validation = predictions.test, predictions.validation
+    if test.best_probabilities is None:
+        return {}
+    of_validation = None
+    if validation is not None and validation.best_probabilities is not None:
+        of_validation = validation.labels, validation.best_probabilities
+    scores = score_columns((test.labels, test.best_probabilities), of_validation)
+    values = {name: scores[name] for name in ("threshold", "val_ap", "test_ap")}
+    return {name: math.nan if value is None else value for name, value in values.items()}

@@ -8,6 +8,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -162,3 +163,29 @@ def test_a_run_that_is_not_done_is_no_model(runs: Path, built: Dataset) -> None:
     with EventWriter(runs / spec.run / layout.EVENTS) as events:
         events.append("requeue")
     assert spec.run not in {model.run for model in trained_models(open_store(runs))}
+
+
+def test_the_threshold_of_the_best_epochs_weights_is_their_own(
+    tmp_path: Path, built: Dataset
+) -> None:
+    """The history has the last epoch's threshold; weights that were restored need another."""
+    from postertui.cli.selection import open_store
+    from postertui.predictions.models import trained_models
+    from postertui.predictions.table import Predictions, write_predictions
+    from postertui.runs.events import EventWriter
+
+    spec = write_model(tmp_path, built, "Comedy", scores={"threshold": 0.9})
+    with EventWriter(tmp_path / spec.run / layout.EVENTS) as events:
+        end = dict(events.events[-1])
+        events.append("requeue")
+        events.append("start", from_epoch=2, pid=1, started=1, boot="x", host="x", device="cpu")
+        events.append("epoch", epoch=2, threshold=0.9, seconds=1.0)
+        events.append("end", status="done", weights=end["weights"])
+    labels = np.array([0, 1, 0, 1], np.uint8)
+    last = np.array([0.1, 0.9, 0.1, 0.9], np.float32)
+    best = np.array([0.1, 0.3, 0.1, 0.3], np.float32)
+    cohorts = np.array([1, 1, 2, 2], np.uint8)
+    predictions = Predictions(np.arange(4), cohorts, labels, last, best)
+    write_predictions(tmp_path / spec.run, predictions)
+    [model] = trained_models(open_store(tmp_path))
+    assert model.threshold == pytest.approx(0.2)

@@ -141,3 +141,26 @@ def test_a_model_that_cannot_be_used_is_one_clear_line(
     info = write_weights(tmp_path / spec.run, spec.digest, 1, arrays)
     with pytest.raises(UserError, match="of another network"):
         infer([ModelRequest(model.folder, spec, info.digest, built.side)], files)
+
+
+def test_probabilities_are_those_that_training_kept(
+    tmp_path: Path, built: Dataset, posters: Path
+) -> None:
+    """A run is trained on cohort 0; predict gives cohort 2 what the run's predictions say."""
+    from postertui.predictions.table import read_predictions
+    from postertui.runs.spec import write_spec
+    from postertui.training.trainer import Trainer
+    from tests.support.training_data import make_spec
+
+    spec = make_spec(built, "Drama", fc1=16, fc2=8, epochs=2, seed=3)
+    write_spec(tmp_path, spec)
+    *_, last = Trainer().epochs(spec)
+    assert last.write_results is not None
+    fields = last.write_results(tmp_path / spec.run)
+    model = ModelRequest(str(tmp_path / spec.run), spec, fields["weights"]["digest"], built.side)
+    kept = read_predictions(tmp_path / spec.run).of_cohorts([2])
+    files = {int(path.stem): path for path in image_files(posters)}
+    probabilities, _, _ = infer([model], [files[i] for i in kept.ids.tolist()])
+    assert len(kept) == 20
+    assert np.abs(probabilities[0] - kept.probabilities).max() < 1e-5
+    assert fields["predict_seconds"] > 0

@@ -17,7 +17,7 @@ from postertui.system.crash_log import log_traceback
 DELAY, SHARE = 0.1, 0.2
 #: The same where runs are only on their way to the common epoch: the matrix shows their epochs
 #: without it.
-ROUTINE_DELAY, ROUTINE_SHARE = 5.0, 0.02
+ROUTINE_DELAY, ROUTINE_SHARE = 15.0, 0.01
 
 
 class SummaryController:
@@ -36,10 +36,9 @@ class SummaryController:
 
     def runs_updated(self, updates: RunUpdates, *, structural: bool) -> None:
         """Analyse the table again: runs came, went or trained on."""
-        common = self._model.summary.epoch
+        # While all of them train, the common epoch moves with every tick: that waits.
         is_urgent = structural or any(
-            run.state not in ("running", "queued") or run.epoch == common
-            for run in updates.changed.values()
+            run.state not in ("running", "queued") for run in updates.changed.values()
         )
         if is_urgent or updates.changed:
             self._request(is_urgent=is_urgent)

@@ -318,8 +318,10 @@ class GridCanvas(LineWidget):
         if regions:
             self.refresh(*regions)
         if regions and not self._dirty_cells and self.lines:
-            self.lines[0] = self._line(0)
-            self.refresh(Region(0, 0, self.size.width, 1))
+            header = self._line(0)
+            if header != self.lines[0]:
+                self.lines[0] = header
+                self.refresh(Region(0, 0, self.size.width, 1))
         if self.viewport.selected_key in keys:
             self._redraw_readout()
 

@@ -54,7 +54,7 @@ def test_a_folder_without_logs(tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / f"{number}.jpg").touch()
     said = mistake("import", tmp_path, "--runs", tmp_path / "runs")
-    assert "none of its 3 files is a log of 2017" in said
+    assert "none of its 3 files holds a history" in said
     assert not (tmp_path / "runs").exists()
 
 

@@ -4,7 +4,9 @@ Training again says how much of a difference is luck of the training; whether ot
 say the same is another question, and its error is often as large. The posters of the test cohort
 are resampled, the same for all models and genres, and every score is computed anew (B. Efron and
 R. Tibshirani, "An Introduction to the Bootstrap", 1993). A poster is drawn Poisson(1) times, which
-for hundreds of posters is drawing with replacement, and needs no more than a matrix product.
+for hundreds of posters is drawing with replacement, and needs no more than a matrix product: all
+metrics are ratios of sums over posters. A true positive's sum needs the weights of the genre's
+positives only, and a sum that all models share is taken once.
 """
 
 from __future__ import annotations
@@ -101,20 +103,24 @@ def resample_posters(
         if not any(model.ids is own or np.array_equal(model.ids, own) for own in distinct):
             distinct.append(model.ids)
     ids = np.unique(np.concatenate(distinct))
-    tops = np.empty((ids.size, len(models)), dtype=np.float32)
+    tops = np.empty((len(models), ids.size), dtype=np.float32)
     bottoms = np.empty_like(tops)
     for k, model in enumerate(models):
         terms = _terms(metric, model)
         if np.array_equal(model.ids, ids):
-            tops[:, k], bottoms[:, k] = terms
+            tops[k], bottoms[k] = terms
             continue
         places = np.searchsorted(ids, model.ids)
-        tops[:, k], bottoms[:, k] = (np.bincount(places, t, minlength=ids.size) for t in terms)
-    drawn = _resampled_ratios(tops, bottoms, resamples, np.random.default_rng(seed))
+        tops[k], bottoms[k] = (np.bincount(places, t, minlength=ids.size) for t in terms)
+    groups = [
+        [k for k, model in enumerate(models) if model.genre == genre]
+        for genre in dict.fromkeys(model.genre for model in models)
+    ]
+    drawn = _resampled_ratios(tops, bottoms, groups, resamples, np.random.default_rng(seed))
     settings: dict[tuple[str, str], list[int]] = {}
     for k, model in enumerate(models):
         settings.setdefault((model.name, model.genre), []).append(k)
-    scores = {key: drawn[:, columns].mean(axis=1) for key, columns in settings.items()}
+    scores = {key: drawn[rows].mean(axis=0) for key, rows in settings.items()}
     return PosterErrors(scores, ids.size, {})
 
 
@@ -135,20 +141,42 @@ def _terms(metric: str, model: ModelPredictions) -> tuple[Float32s, Float32s]:
 
 
 def _resampled_ratios(
-    tops: Float32s, bottoms: Float32s, resamples: int, rng: np.random.Generator
+    tops: Float32s,
+    bottoms: Float32s,
+    groups: Sequence[Sequence[int]],
+    resamples: int,
+    rng: np.random.Generator,
 ) -> Floats:
-    """Ratios of weighted sums, (resamples, models), for Poisson(1) weights of the posters."""
-    both = np.hstack([tops, bottoms])
+    """Ratios of weighted sums, (models, resamples), for Poisson(1) weights of the posters.
+
+    Parameters
+    ----------
+    tops, bottoms
+        Each poster's part of the two sums, (models, posters).
+    groups
+        Rows of models whose tops are zero for the same posters: those of one genre.
+    """
+    shared = bool((bottoms == bottoms[0]).all())
+    divisors = bottoms[:1] if shared else bottoms
+    blocks = []
+    for rows in groups:
+        own = tops[rows]
+        posters = np.flatnonzero(own.any(axis=0))
+        blocks.append((rows, posters, np.ascontiguousarray(own[:, posters])))
     quantiles = _poisson_by_quantile()
-    ratios = np.empty((resamples, tops.shape[1]))
+    size = tops.shape[1]
+    ratios = np.empty((len(tops), resamples))
     for start in range(0, resamples, _CHUNK):
         count = min(_CHUNK, resamples - start)
-        draws = np.frombuffer(rng.bytes(2 * count * len(tops)), dtype=np.uint16)
-        sums = quantiles[draws].reshape(count, len(tops)) @ both
-        top, bottom = sums[:, : tops.shape[1]], sums[:, tops.shape[1] :]
-        ratios[start : start + count] = np.divide(
-            top, bottom, out=np.zeros_like(top), where=bottom > 0
-        )
+        draws = np.frombuffer(rng.bytes(2 * count * size), dtype=np.uint16)
+        weights = quantiles[draws].reshape(size, count)
+        bottom = divisors @ weights
+        for rows, posters, own in blocks:
+            top = own @ (weights if posters.size == size else weights[posters])
+            below = bottom if shared else bottom[rows]
+            ratios[rows, start : start + count] = np.divide(
+                top, below, out=np.zeros_like(top), where=below > 0
+            )
     return ratios
 
 

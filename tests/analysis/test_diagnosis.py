@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from postertui.analysis.diagnosis import RunFinding, diagnose_table
+from postertui.analysis.diagnosis import diagnose_table
+from postertui.analysis.findings import RunFinding
 from postertui.analysis.undefined import undefined_causes
 from postertui.analysis.values import dead_rows
 from tests.support.analysis_tables import history, needs_published, published, stack
@@ -175,9 +176,29 @@ def test_every_run_of_the_published_table_that_dies_is_found() -> None:
     assert "always-yes" in decay["kind"].to_list()
 
 
-@pytest.mark.parametrize(("seeds", "correlation"), [(1, 0.0), (3, 0.0), (3, 0.8), (5, 0.8)])
+@pytest.mark.parametrize(
+    ("seeds", "correlation"), [(1, 0.0), (1, 0.8), (2, 0.8), (3, 0.0), (3, 0.8), (5, 0.8)]
+)
 def test_flat_curves_are_rarely_called_a_trend(seeds: int, correlation: float) -> None:
     assert false_alarms(seeds, correlation, 200).mean <= 0.06
+
+
+def test_two_seeds_have_one_trend_of_their_mean() -> None:
+    fall = np.concatenate([np.linspace(0.2, 0.4, 5), np.linspace(0.39, 0.25, 7)])
+    gain = np.linspace(0.3, 0.8, 12).tolist()
+    table = stack(
+        *(
+            history(
+                "base", "Horror", s, epochs=12, train_fscore_soft=gain,
+                test_fscore_soft=(fall + jitter(s)).tolist(),
+            )
+            for s in range(2)
+        )
+    )  # fmt: skip
+    found = diagnose_table(table)
+    assert found["kind"].to_list() == ["overfitting"] * 2
+    assert found["line"].n_unique() == 1
+    assert "2 seeds" in found["line"][0]
 
 
 def test_a_fall_that_each_seed_hides_is_seen_in_all_together() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from postertui.analysis.diagnosis import KINDS, diagnose_table
+from postertui.analysis.diagnosis import diagnose_table
+from postertui.analysis.findings import KINDS
 from postertui.analysis.tables.section import Column, Section, text
 from postertui.analysis.undefined import undefined_causes
 from postertui.analysis.values import dead_rows
@@ -18,7 +19,7 @@ def diagnosis_section(table: pl.DataFrame) -> Section:
     findings = every.with_columns(runs=pl.col("run").n_unique().over(setting)).unique(
         setting, keep="first", maintain_order=True
     )
-    counts = dict(findings["kind"].value_counts().iter_rows())
+    counts = dict(every.group_by("kind").agg(pl.col("run").n_unique()).iter_rows())
     total, well = table["run"].n_unique(), table["run"].n_unique() - every["run"].n_unique()
     dead = table.filter(dead_rows(table)).height
     summary = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if kind in counts)

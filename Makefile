@@ -1,7 +1,7 @@
 # make demo    train a few small models on made-up posters and watch them
 # make setup   .venv with everything that development needs
 # make test    all tests but those of test-cluster
-# make fast    the tests that take seconds: under a minute on two idle cores; it says what it leaves out
+# make fast    the tests that start no processes: under a minute on two cores; it says what it leaves out
 # make places  the dashboard's and the safety tests from three places where checkouts have failed
 # make picture draw docs/rooms.svg, the picture of the imports
 # make test-cluster    faults on a real Ray cluster of three nodes: minutes, and an idle machine;
@@ -29,7 +29,7 @@ test-cluster: $(VENV)/.dev
 	$(BIN)/python -m pytest -m cluster -k "$(ONLY)"
 
 fast: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" -q
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not process" -q
 
 places: $(VENV)/.dev
 	PYTHON=$(BIN)/python tests/places.sh

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -12,8 +14,20 @@ from hypothesis import settings
 settings.register_profile("postertui", deadline=None)
 settings.load_profile("postertui")
 
+#: Folders whose tests start processes, an app or TensorFlow: seconds each, minutes together.
+PROCESS_FOLDERS = {"cli", "dashboard", "e2e", "ray", "supervisor", "training"}
+
+ROOT = Path(__file__).parent
+
 _STARTED = time.monotonic()
 _left_out: set[str] = set()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if PROCESS_FOLDERS & set(item.path.relative_to(ROOT).parts):
+            item.add_marker("process")
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
@@ -36,9 +50,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was left out, so that `make fast` is not taken for `make test`."""
     if not _left_out:
         return
-    files = sorted({name.partition("::")[0] for name in _left_out})
+    folders = Counter(name.removeprefix("tests/").partition("/")[0] for name in _left_out)
+    parts = ", ".join(f"{count} of {folder}" for folder, count in folders.most_common())
     seconds = time.monotonic() - _STARTED
-    terminalreporter.write_line(
-        f"{seconds:.0f} s; left out {len(_left_out)} tests in {len(files)} files "
-        "(slow or of a cluster; `make test` and `make test-cluster` run them)"
-    )
+    terminalreporter.write_line(f"{seconds:.0f} s; left out {len(_left_out)} tests: {parts}")

@@ -18,6 +18,7 @@ from postertui.dashboard.launching.choices import LaunchChoices, open_choices
 from postertui.dashboard.launching.draft import LaunchDraft
 from postertui.dashboard.launching.preview import LaunchPreview, Line, describe, preview_launch
 from postertui.dashboard.screens.base import DashboardScreen
+from postertui.dashboard.text_width import shorten_middle
 from postertui.dashboard.widgets.key_bar import KeyBar
 from postertui.dashboard.widgets.launch_form import LaunchForm
 from postertui.system.errors import UserError
@@ -128,6 +129,8 @@ class LaunchScreen(DashboardScreen[str | None]):
                 text.append(part, style=self.theme[style])
         self.query_one("#launch-plan", Static).update(text)
         below = self.query_one("#launch-problem", Static)
+        # Three rows; what is wrong stands at the end of a message, behind a path of any length.
+        problem = shorten_middle(problem, max(40, 2 * self.size.width))
         below.update(" " + problem if problem else "")
         below.set_class(wrong, "wrong")
 

@@ -92,7 +92,10 @@ def test_what_the_form_shows_it_reads_back(data: st.DataObject) -> None:
         case "int":
             value: Any = data.draw(st.integers(int(field.minimum or 0), int(field.maximum or 999)))
         case "float":
-            value = data.draw(st.floats(min_value=1e-300, max_value=1e300))
+            low, high = max(field.minimum or 0, 1e-300), min(field.maximum or 1e300, 1e300)
+            value = data.draw(st.floats(low, high))
+        case "bool":
+            value = data.draw(st.booleans())
         case "choice":
             value = data.draw(st.sampled_from(field.choices))
         case "schedule":

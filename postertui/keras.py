@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import warnings
 from typing import Any
 
 import keras
@@ -79,4 +80,11 @@ def _scalars(logs: dict[str, Any]) -> dict[str, Any]:
             count *= int(length)
         if count == 1:
             scalars[name] = keras.ops.convert_to_numpy(value).reshape(()) if shape else value
+        else:
+            warnings.warn(
+                f"postertui: the metric {name!r} has {count} numbers and is not recorded; one of "
+                'each class needs an average, such as F1Score(average="macro")',
+                RuntimeWarning,
+                stacklevel=2,
+            )
     return scalars

@@ -35,6 +35,7 @@ def undefined_line(table: pl.DataFrame) -> str:
     reasons = {
         "dead": "because the model is dead",
         "empty batch": "because a batch of the test cohort has no positive",
+        "not recorded": "because the program that trained did not record it",
         "unexplained": "for no reason that the table shows",
     }
     parts = [f"{count:,} {reasons[cause]}" for cause, count in causes.iter_rows()]

@@ -6,6 +6,7 @@ import polars as pl
 
 from postertui.analysis.cohorts import batch_size
 from postertui.analysis.values import dead_rows
+from postertui.history.schema import UNKNOWN_SETTING
 
 
 def undefined_causes(table: pl.DataFrame, metric: str = "test_fscore") -> pl.DataFrame:
@@ -13,14 +14,18 @@ def undefined_causes(table: pl.DataFrame, metric: str = "test_fscore") -> pl.Dat
 
     `dead`: the model is. `empty batch`: a live model's test F is undefined where a batch of the
     cohort has no positive; the cohort's batches are the same for all runs of one genre and batch
-    size, so it must then be undefined in all their live epochs. `unexplained`: it is not.
+    size, so it must then be undefined in all their live epochs. `not recorded`: no epoch of a
+    history of another program has it. `unexplained`: none of these.
     """
     undefined = pl.col(metric).is_null() | pl.col(metric).is_nan()
     rows = table.with_columns(_batch=batch_size(table), _dead=dead_rows(table))
     always = (undefined | pl.col("_dead")).all().over("genre", "_batch")
+    is_foreign = pl.col("Regularizer").eq_missing(UNKNOWN_SETTING)
     cause = (
         pl.when("_dead")
         .then(pl.lit("dead"))
+        .when(is_foreign & undefined.all().over("run"))
+        .then(pl.lit("not recorded"))
         .when(always)
         .then(pl.lit("empty batch"))
         .otherwise(pl.lit("unexplained"))

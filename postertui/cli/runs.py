@@ -111,7 +111,7 @@ def run_lines(runs: Sequence[Run]) -> Iterator[str]:
     scores = f"{'TEST F':>6}  {'AP':>5}"
     yield f"{'STATE':<11}  {'EPOCH':>9}  {scores}  {'RUN':<{width}}  REASON".rstrip()
     for run in runs:
-        total = run.spec.variant.epochs if run.spec else "?"
+        total = (run.spec.variant.epochs if run.spec else 0) or "?"
         fscore = run.newest("test_fscore_soft")
         if fscore is None:
             fscore = run.newest("test_fscore")

@@ -20,11 +20,12 @@ Ids = NDArray[np.int64]
 _NAMES = (
     "id", "imdbid", "tconst", "imdb", "tmdbid", "tmdb", "movieid", "filmid", "posterid",
     "imdbtitleid", "titleid", "filename", "file", "image", "imagename", "imagepath",
-    "imagefile", "poster", "path",
+    "imagefile", "poster", "path", "movieimdblink", "imdblink", "imdburl",
 )  # fmt: skip
 
 _PLAIN = re.compile(r"(?:tt)?(\d{1,18})", re.ASCII | re.IGNORECASE)
 _IMDB = re.compile(r"(?<![A-Za-z0-9])tt(\d{5,18})(?![0-9])", re.ASCII | re.IGNORECASE)
+_PAGE = r"^\s*https?://[^/]*(?:imdb|themoviedb)[^/]*/(?:[^?#]*/)?(?:title|movie)/((?:tt)?\d+)"
 _DIGITS = re.compile(r"\d+", re.ASCII)
 
 #: Suffixes of image files, in any case.
@@ -55,8 +56,11 @@ def is_plain_stem(stem: str) -> bool:
 def parse_ids(texts: pl.Series) -> pl.Series:
     """Ids as int64 (n,), null where a text is none.
 
-    Understood are `862`, `862.0`, `tt0114709` and names of files such as `posters/862.jpg`.
+    Understood are `862`, `862.0`, `tt0114709`, names of files such as `posters/862.jpg`, and the
+    addresses of IMDb's and TMDB's pages of films.
     """
+    page = texts.str.extract(_PAGE)
+    texts = page.zip_with(page.is_not_null(), texts)
     base = texts.str.strip_chars().str.replace(r"^.*[/\\]", "")
     suffixes = "|".join(re.escape(suffix) for suffix in IMAGE_SUFFIXES)
     is_file = base.str.contains(f"(?i)(?:{suffixes})$").fill_null(value=False)

@@ -46,7 +46,8 @@ _GLOBAL: dict[str, str] = {
     "seconds": "seconds",
 }
 
-_SIDES = {
+#: What programs call a cohort, and what the history table does.
+SIDES = {
     "train": "train",
     "training": "train",
     "tr": "train",
@@ -75,10 +76,10 @@ def plain_name(name: str) -> str:
 def split_side(name: str) -> tuple[str, str]:
     """The cohort that a plain name begins or ends with, or an empty string, and the rest."""
     words = name.removeprefix("epoch_").split("_")
-    if len(words) > 1 and words[0] in _SIDES:
-        return _SIDES[words[0]], "_".join(words[1:]).removeprefix("epoch_")
-    if len(words) > 1 and words[-1] in _SIDES:
-        return _SIDES[words[-1]], "_".join(words[:-1])
+    if len(words) > 1 and words[0] in SIDES:
+        return SIDES[words[0]], "_".join(words[1:]).removeprefix("epoch_")
+    if len(words) > 1 and words[-1] in SIDES:
+        return SIDES[words[-1]], "_".join(words[:-1])
     return "", "_".join(words)
 
 
@@ -158,7 +159,7 @@ def split_outputs(names: Iterable[str]) -> Mapping[str, dict[str, str]]:
     outputs = {
         name.removesuffix("_loss")
         for name in base
-        if name.endswith("_loss") and name.removesuffix("_loss") not in _SIDES
+        if name.endswith("_loss") and name.removesuffix("_loss") not in SIDES
     }
     found: dict[str, dict[str, str]] = {output: {} for output in sorted(outputs)}
     for name in names:

@@ -114,7 +114,9 @@ def _check_name(path: Path) -> None:
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     if not is_parquet:
-        raise UserError(f"{path}: not a history table; one is a .tsv, .csv or .parquet file")
+        raise UserError(
+            f"{path}: not a history table; one is a .tsv, .csv, .jsonl or .parquet file"
+        )
 
 
 def _latest_attempts(table: pl.DataFrame) -> pl.DataFrame:

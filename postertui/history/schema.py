@@ -116,18 +116,26 @@ def normalise(table: pl.DataFrame) -> pl.DataFrame:
     return table.select(columns)
 
 
+#: `Regularizer` of a history whose settings nothing says: one of another program.
+UNKNOWN_SETTING = "unknown"
+
+
 def with_base_rates(table: pl.DataFrame) -> pl.DataFrame:
-    """`table` with base rates that it lacks taken from the 2017 study, where it had the genre."""
+    """`table` with base rates that it lacks taken from the 2017 study, where it had the genre.
+
+    Histories of other programs keep theirs missing: a genre of the same name is of other posters.
+    """
     rates = pl.DataFrame(
         [(g, train, test) for g, (train, test) in BASE_RATES.items()],
         schema={"genre": pl.String, "_train": pl.Float64, "_test": pl.Float64},
         orient="row",
     )
+    is_ours = pl.col("Regularizer").ne_missing(UNKNOWN_SETTING)
     return (
         table.join(rates, on="genre", how="left", maintain_order="left")
         .with_columns(
-            pl.col("train_base_rate").fill_null(pl.col("_train")),
-            pl.col("test_base_rate").fill_null(pl.col("_test")),
+            pl.col("train_base_rate").fill_null(pl.when(is_ours).then("_train")),
+            pl.col("test_base_rate").fill_null(pl.when(is_ours).then("_test")),
         )
         .drop("_train", "_test")
     )

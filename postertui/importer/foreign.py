@@ -10,14 +10,11 @@ from pathlib import Path
 import polars as pl
 
 from postertui.history.metric_names import map_names, split_outputs
-from postertui.history.schema import EXTRA_NAME, MAX_EPOCH, SCHEMA
+from postertui.history.schema import EXTRA_NAME, MAX_EPOCH, SCHEMA, UNKNOWN_SETTING
 from postertui.importer.mapping import FileMapping
 from postertui.published.log_names import LogName
 from postertui.published.unreadable import UnreadableLogError
 from postertui.runs.store import METRICS
-
-#: `Regularizer` of a history whose settings nothing says.
-UNKNOWN_SETTING = "unknown"
 
 #: More metrics than this are no history's.
 MAX_METRICS = 500
@@ -31,6 +28,7 @@ class ForeignHistory:
     the file or folder that it came from, `what` that and what else tells it from others there.
     Genre, variant and seed are those that the file gives. `name` is the setting in a file name of
     2017, `counts` the final confusion counts of such a log, `problem` why the name has none.
+    `unused` are names in the file whose values are no numbers.
     """
 
     path: Path
@@ -43,6 +41,7 @@ class ForeignHistory:
     name: LogName | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     problem: str = ""
+    unused: Sequence[str] = ()
 
 
 def to_frames(
@@ -64,7 +63,7 @@ def to_frames(
     )
     if not outputs:
         frame, unused = _frame(history, mapping, explicit, {n: n for n in history.metrics})
-        return [frame], unused
+        return [frame], [*unused, *history.unused]
     frames = []
     used: set[str] = set()
     for output, metrics in outputs.items():
@@ -80,7 +79,7 @@ def to_frames(
         )
         frames.append(_frame(single, mapping, explicit, part)[0])
         used |= part.keys()
-    return frames, [name for name in history.metrics if name not in used]
+    return frames, [*(name for name in history.metrics if name not in used), *history.unused]
 
 
 def _frame(

@@ -38,9 +38,15 @@ def read_keras_history(path: Path) -> ForeignHistory:
         problem = str(error)
     counts: dict[str, int] = {}
     if is_json:
-        metrics = json_metrics(text)
+        lists = _json_lists(text)
     else:
-        metrics, counts = parse_log(text)
+        text = _TENSOR.sub(r"\1", text)
+        end = _end_of_dictionary(text)
+        lists, counts = _parse_dictionary(text[:end]), _counts(text, end)
+    metrics = metric_lists(lists)
+    unused = [
+        key for key, values in lists.items() if isinstance(values, list) and key not in metrics
+    ]
     epochs = [int(e) for e in metrics.pop("epoch", [])]
     count = len(next(iter(metrics.values()), []))
     if len(epochs) != count or epochs != sorted(set(epochs)):
@@ -48,7 +54,14 @@ def read_keras_history(path: Path) -> ForeignHistory:
     elif epochs and epochs[0] == 0:
         epochs = [e + 1 for e in epochs]
     return ForeignHistory(
-        path, printable(path), epochs, metrics, name=name, counts=counts, problem=problem
+        path,
+        printable(path),
+        epochs,
+        metrics,
+        name=name,
+        counts=counts,
+        problem=problem,
+        unused=unused,
     )
 
 
@@ -66,6 +79,10 @@ def parse_log(text: str) -> tuple[dict[str, list[float]], dict[str, int]]:
 
 def json_metrics(text: str) -> dict[str, list[float]]:
     """Metrics by epoch from JSON: lists by name, or one object an epoch. Raises as `parse_log`."""
+    return metric_lists(_json_lists(text))
+
+
+def _json_lists(text: str) -> dict[Any, Any]:
     try:
         value = json.loads(text)
     except RecursionError:
@@ -76,11 +93,28 @@ def json_metrics(text: str) -> dict[str, list[float]]:
         if isinstance(value, dict) and isinstance(value.get(key), dict | list):
             value = value[key]
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        names = dict.fromkeys(name for item in value for name in item)
-        value = {name: [item.get(name) for item in value] for name in names}
+        items = _one_object_an_epoch(value)
+        names = dict.fromkeys(name for item in items for name in item)
+        value = {name: [item.get(name) for item in items] for name in names}
     if not isinstance(value, dict):
         raise UnreadableLogError("not a history: neither lists by name nor an object an epoch")
-    return metric_lists(value)
+    return value
+
+
+def _one_object_an_epoch(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The objects of each epoch as one; what several of them say is as the last one says.
+
+    Hugging Face's trainer writes an object at each step that it logs and one at each evaluation,
+    with epochs that are fractions.
+    """
+    merged: dict[int, dict[str, Any]] = {}
+    for item in items:
+        epoch = item.get("epoch")
+        if not isinstance(epoch, int | float) or not 0 <= epoch < 2**53:
+            return items
+        whole = math.ceil(epoch)
+        merged.setdefault(whole, {}).update({**item, "epoch": whole})
+    return list(merged.values())
 
 
 def metric_lists(history: Mapping[Any, Any]) -> dict[str, list[float]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from postertui.history.metric_names import SIDES, split_side
 from postertui.importer.foreign import MAX_METRICS, ForeignHistory, printable
 from postertui.importer.mapping import FileMapping
 from postertui.published.log_names import LogName, parse_name
@@ -23,6 +24,8 @@ _EPOCH = ("epoch", "_epoch", "trainer/epoch", "epochs")
 _STEP = ("step", "_step", "global_step", "trainer/global_step", "iteration")
 _RUN = ("run_id", "run id", "run", "run_name", "run name", "run_uuid", "name")
 _KEY = ("key", "metric", "metric_name", "tag")
+#: Columns that say which cohort a row is of, as `_SIDES` of the names of metrics do.
+_COHORT = ("data", "split", "phase", "cohort", "subset", "partition", "stage", "set", "mode")
 _VALUE = ("value", "metric_value")
 _NO_METRICS = (
     "_runtime", "_timestamp", "timestamp", "time", "wall time", "wall_time", "created_at", "date",
@@ -38,6 +41,8 @@ def read_metrics_table(table: Table, mapping: FileMapping) -> list[ForeignHistor
 
     Raises `UnreadableLogError` where it has none.
     """
+    if not len(table.columns):
+        raise UnreadableLogError("has no row below its header")
     columns = {name.strip().lower(): name for name in reversed(table.names)}
     if mapping.columns.get("epoch") is None and _first(columns, _KEY) and _first(columns, _VALUE):
         return list(_long_histories(table, columns))
@@ -58,11 +63,18 @@ def _wide_histories(
     run_name = _first(columns, _RUN)
     labels = {c: mapping.columns.get(c) or columns.get(c) for c in ("genre", "variant", "seed")}
     given = [name for name in (run_name, *labels.values()) if name in table.columns.columns]
+    cohorts = _cohorts(table, columns)
     used = {counter, *given, *(columns.get(name) for name in _NO_METRICS)}
     metrics: dict[str, list[float]] = {}
+    unused: list[str] = []
     for name in table.names:
-        if name not in used and (values := _numbers(table, name)) is not None:
-            metrics[name] = values
+        if name in used:
+            continue
+        if (values := _numbers(table, name)) is None:
+            if not (cohorts and name.strip().lower() in _COHORT):
+                unused.append(name)
+            continue
+        metrics |= _by_cohort(name, values, cohorts)
         if len(metrics) > MAX_METRICS:
             raise UnreadableLogError(f"has more than {MAX_METRICS} metrics")
     if not metrics:
@@ -88,6 +100,7 @@ def _wide_histories(
                 seed=_whole(said.get(labels["seed"])),
                 name=setting if not given else None,
                 problem="" if setting else "its name fits none of the rules for logs of 2017",
+                unused=unused,
             )
 
 
@@ -103,6 +116,8 @@ def _long_histories(table: Table, columns: Mapping[str, str]) -> Iterator[Foreig
     if numbers is None:
         raise UnreadableLogError(f"its column `{value}` has no numbers")
     names = table.text(key).to_list()
+    if cohorts := _cohorts(table, columns):
+        names = [n and f"{cohort}_{n}" for n, cohort in zip(names, cohorts, strict=True)]
     runs = table.text(run).to_list() if run else [None] * len(names)
     found: dict[str | None, dict[str, dict[int, float]]] = {}
     for row, (name, number) in enumerate(zip(names, numbers, strict=True)):
@@ -147,6 +162,33 @@ def history_of_series(
         metrics=metrics,
         variant=variant,
     )
+
+
+def _cohorts(table: Table, columns: Mapping[str, str]) -> list[str] | None:
+    """Which cohort each row is of, where a column says so."""
+    for wanted in _COHORT:
+        if (name := columns.get(wanted)) is None:
+            continue
+        texts = table.text(name)
+        known = texts.str.to_lowercase().replace_strict(SIDES, default=None)
+        if len(texts) and not known.null_count():
+            return known.to_list()
+    return None
+
+
+def _by_cohort(
+    name: str, values: list[float], cohorts: Sequence[str] | None
+) -> dict[str, list[float]]:
+    """The metric of each cohort, undefined in the rows of the others."""
+    if cohorts is None or split_side(name)[0] or name.strip().lower() in ("lr", "learning_rate"):
+        return {name: values}
+    return {
+        f"{cohort}_{name}": [
+            value if other == cohort else math.nan
+            for value, other in zip(values, cohorts, strict=True)
+        ]
+        for cohort in dict.fromkeys(cohorts)
+    }
 
 
 def _first(columns: Mapping[str, str], names: Sequence[str]) -> str | None:

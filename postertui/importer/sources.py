@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ class HistorySource:
 
 
 #: Files of a folder that may hold histories.
-_HISTORY_SUFFIXES = (".txt", ".json", ".csv", ".tsv")
+_HISTORY_SUFFIXES = (".txt", ".log", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 
 
 def read_source(path: Path, mapping: HistoryMapping, encoding: str | None = None) -> HistorySource:
@@ -59,7 +60,7 @@ def read_source(path: Path, mapping: HistoryMapping, encoding: str | None = None
         return _read_folder(path, mapping, encoding)
     if is_event_file(path.name):
         return _read_files(path, [path], mapping, encoding)
-    if path.suffix.lower() == ".json" or is_log_name(path.name):
+    if is_keras_history(path):
         return _read_files(path, [path], mapping, encoding)
     table = open_table(path, encoding)
     if is_history(table):
@@ -118,7 +119,7 @@ def _read_files(
                 continue
             if not _may_be_history(file.name):
                 raise UnreadableLogError("its name fits none of the rules for histories")
-            if file.suffix.lower() in (".json", ".txt"):
+            if is_keras_history(file):
                 histories.append(read_keras_history(file))
                 continue
             table = open_table(file, encoding)
@@ -199,3 +200,18 @@ def _may_be_history(name: str) -> bool:
 def is_log_name(name: str) -> bool:
     """Whether a file may be meant as a printed history."""
     return name.lower().endswith(".txt") and "history" in name
+
+
+def is_keras_history(path: Path) -> bool:
+    """Whether a file is meant as a `History`: by its name, or as a dictionary begins it."""
+    suffix = path.suffix.lower()
+    if suffix == ".json" or is_log_name(path.name):
+        return True
+    if suffix in PACKED_SUFFIXES or suffix in (".jsonl", ".ndjson"):
+        return False
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            start: bytes = file.read(256)
+    except OSError:
+        return False
+    return start.removeprefix(BOM_UTF8).lstrip().startswith((b"{", b"[{"))

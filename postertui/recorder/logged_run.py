@@ -17,7 +17,13 @@ import msgspec
 
 from postertui.data.weights import Weights
 from postertui.history.metric_names import Validation, map_names
-from postertui.recorder.settings import find_interrupted, make_variant, to_number
+from postertui.recorder.settings import (
+    find_interrupted,
+    make_variant,
+    to_name,
+    to_numbers,
+    to_whole,
+)
 from postertui.runs import layout
 from postertui.runs.bounds import MAX_NUMBER
 from postertui.runs.epoch_line import METRICS
@@ -34,7 +40,8 @@ from postertui.system.version import __version__
 #: Names in a dictionary of metrics that are no metrics.
 _NO_METRICS = ("epoch", "step", "global_step", "batch", "size")
 
-#: `Regularizer` of a run whose settings are not known.
+#: `Regularizer` of a run whose settings are not known; `postertui.history.schema` has it too, which
+#: would load a table library into the script.
 UNKNOWN_SETTING = "unknown"
 
 _MAX_EXTRA = 200
@@ -101,11 +108,12 @@ class LoggedRun:
         if validation not in ("test", "val"):
             raise UserError(f'validation: "test" or "val", not {validation!r}')
         folder = Path(runs)
+        epochs = None if epochs is None else to_whole("epochs", epochs, lowest=1)
         spec = RunSpec(
-            variant=make_variant(variant, epochs, hyperparameters or {}),
-            genre=genre,
-            seed=seed,
-            study=study,
+            variant=make_variant(to_name("variant", variant), epochs, hyperparameters or {}),
+            genre=to_name("genre", genre),
+            seed=to_whole("seed", seed, lowest=0),
+            study=to_name("study", study),
             data="",
             data_fingerprint=f"{EXTERNAL_DATA}{secrets.token_hex(12)}",
             weights=Weights("random", "external"),
@@ -164,8 +172,8 @@ class LoggedRun:
         ----------
         metrics
             Name to number, as Keras calls them (`loss`, `val_f1_score`) or as you like
-            (`train/loss`, `grad_norm`). NaN and infinities are undefined. On a full disk the epoch
-            is lost with a warning, and training goes on.
+            (`train/loss`, `grad_norm`). NaN, infinities and None are undefined.
+            On a full disk the epoch is lost with a warning, and training goes on.
         epoch
             Its number, from 1; the next one by itself. A number that was recorded before replaces
             that epoch and all after it.
@@ -180,8 +188,8 @@ class LoggedRun:
         if number < 1:
             raise ValueError(f"epochs count from 1, not {number}")
         values = {
-            name: to_number(name, value)
-            for name, value in metrics.items()
+            name: number
+            for name, number in to_numbers(metrics).items()
             if name.lower() not in _NO_METRICS
         }
         now = time.monotonic()

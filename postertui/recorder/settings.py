@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from postertui.runs.lock import is_locked
 from postertui.runs.spec import RunSpec, list_runs, read_spec
 from postertui.study import Variant, check_variant
 from postertui.system.errors import UserError
+from postertui.system.text import strip_control_chars
 
 
 def make_variant(name: str, epochs: int | None, hyperparameters: Mapping[str, Any]) -> Variant:
@@ -57,9 +60,47 @@ def find_interrupted(folder: Path, spec: RunSpec) -> Path | None:
     return max(found)[1] if found else None
 
 
+def to_name(what: str, value: Any) -> str:
+    """`value` as a name that is shown. Raises `UserError` where it is none."""
+    if not isinstance(value, str):
+        raise UserError(f"{what}: a text, not {value!r:.40}")
+    name = " ".join(strip_control_chars(value).split())
+    if not name:
+        raise UserError(f"{what}: is empty")
+    return name
+
+
+def to_whole(what: str, value: Any, *, lowest: int) -> int:
+    """`value` as a whole number, Python's or NumPy's. Raises `UserError` where it is none."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise UserError(f"{what}: a whole number, not {value!r:.40}") from None
+    if number < lowest:
+        raise UserError(f"{what}: at least {lowest}, not {number}")
+    return number
+
+
+def to_numbers(metrics: Any) -> dict[str, float]:
+    """Metrics by name as floats. Raises `TypeError` where they are none."""
+    if not isinstance(metrics, Mapping):
+        raise TypeError(f"metrics are a dictionary of names and numbers, not {metrics!r:.40}")
+    numbers = {}
+    for name, value in metrics.items():
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a metric is a text, not {name!r:.40}")
+        numbers[name] = to_number(name, value)
+    return numbers
+
+
 def to_number(name: str, value: Any) -> float:
-    """`value` as a float: numbers of Python, NumPy and any framework's tensors of one element."""
-    if isinstance(value, str | bytes) or value is None:
+    """`value` as a float: numbers of Python, NumPy and any framework's tensors of one element.
+
+    None is undefined: a script that validates every other epoch has no number for the rest.
+    """
+    if value is None:
+        return math.nan
+    if isinstance(value, str | bytes):
         raise TypeError(f"the metric {name!r} is no number: {value!r:.40}")
     try:
         return float(value.item() if hasattr(value, "item") else value)

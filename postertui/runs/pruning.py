@@ -20,7 +20,10 @@ def prunable_files(run_folder: Path, kinds: Collection[Kind]) -> Iterator[tuple[
 
 
 def kept_bytes(runs_folder: Path, runs: Iterable[str]) -> dict[str, int]:
-    """Bytes of weights and predictions, by run; runs that cannot be looked at are left out."""
+    """Bytes of weights and predictions, by run; empty where no run keeps any.
+
+    Runs that cannot be looked at are left out.
+    """
     sizes = {}
     for run in runs:
         try:
@@ -28,7 +31,7 @@ def kept_bytes(runs_folder: Path, runs: Iterable[str]) -> dict[str, int]:
             sizes[run] = sum(size for _, size in files)
         except OSError:
             continue
-    return sizes
+    return sizes if any(sizes.values()) else {}
 
 
 def kind_of(name: str) -> Kind | None:

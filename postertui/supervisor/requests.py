@@ -95,6 +95,8 @@ def resume_runs(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
     """Take back `pause_runs`. Call `ensure_supervisor` afterwards."""
 
     def request(path: Path) -> Outcome:
+        if _is_external(path):
+            return "external"
         if not is_run_paused(path):
             return "unchanged"
         (path / layout.PAUSED).unlink(missing_ok=True)

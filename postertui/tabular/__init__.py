@@ -5,6 +5,7 @@ Everything tabular that a user brings is read here: labels, details, histories.
 - `decoding`: from a file, packed or not, in any encoding, to UTF-8
 - `dialect`: separator and header
 - `parsing`: from text to columns of strings
+- `records`: JSON's objects, and lists in Parquet, as columns of text
 - `table`: the columns, their types, where a value stands
 - `reading`: all of it
 """

@@ -18,7 +18,7 @@ from postertui.system.errors import UserError
 #: More than this, unpacked, is no table that fits into memory.
 MAX_BYTES = 2 << 30
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".tab", ".data")
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".tab", ".data", ".jsonl", ".ndjson")
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zip")
 
 _OPENERS: dict[bytes, Callable[[IO[bytes]], Any]] = {

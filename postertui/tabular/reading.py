@@ -15,11 +15,12 @@ from postertui.system.text import pluralize
 from postertui.tabular.decoding import decode, read_bytes
 from postertui.tabular.dialect import Dialect, detect_dialect
 from postertui.tabular.parsing import ParsedText, parse_text
+from postertui.tabular.records import nested_as_text, parse_records
 from postertui.tabular.table import Table
 
 
 def read_tabular(path: Path, encoding: str | None = None) -> Table:
-    """The table in a text or Parquet file.
+    """The table in a text, JSON or Parquet file.
 
     Text is taken with tabs, commas, semicolons, bars or blanks between its fields, with any line
     end, in UTF-8, UTF-16 or the `encoding` that is named, packed or not. Raises `UserError`
@@ -34,6 +35,9 @@ def read_tabular(path: Path, encoding: str | None = None) -> Table:
 def parse_table(path: Path, data: bytes, encoding: str | None = None) -> Table:
     """The table in the bytes of a text file; `path` is for messages. Raises `UserError`."""
     data, used = decode(path, data, encoding)
+    if (records := parse_records(data)) is not None:
+        columns, lines = records
+        return Table(path, columns, encoding=used, lines=lines)
     dialect = detect_dialect(path, data)
     parsed = parse_text(path, data, dialect)
     kept, sections = _split_at_headers(parsed, dialect)
@@ -75,7 +79,10 @@ def _split_at_headers(
 def _read_parquet(path: Path, data: bytes) -> pl.DataFrame:
     try:
         with discard_native_stderr():
-            return pl.read_parquet(io.BytesIO(data), hive_partitioning=False)
+            frame = pl.read_parquet(io.BytesIO(data), hive_partitioning=False)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{path}: not a whole Parquet file: {reason}") from None
+    return frame.with_columns(
+        nested_as_text(column) for column in frame if column.dtype.is_nested()
+    )

@@ -179,3 +179,44 @@ def test_what_is_written_is_read(
     assert as_dict(labels) == {
         i: sorted(names, key=labels.genres.index) for i, names in enumerate(sets)
     }
+
+
+def test_lists_in_parquet_and_json(tmp_path: Path) -> None:
+    """As data sets of Hugging Face have them, and what pandas writes."""
+    frame = pl.DataFrame({"id": list(RIGHT), "genres": list(RIGHT.values())})
+    frame.write_parquet(tmp_path / "a.parquet")
+    objects = frame.with_columns(
+        pl.col("genres").list.eval(pl.struct(pl.element().alias("name"), id=pl.lit(3)))
+    )
+    objects.write_parquet(tmp_path / "b.parquet")
+    pictures = frame.select(
+        "genres", image=pl.struct(bytes=pl.lit(b"\xff"), path=pl.format("{}.jpg", "id"))
+    )
+    pictures.write_parquet(tmp_path / "c.parquet")
+    frame.write_json(tmp_path / "d.json")
+    frame.write_ndjson(tmp_path / "e.jsonl")
+    by_index = {c: {str(i): v for i, v in enumerate(frame[c].to_list())} for c in frame.columns}
+    (tmp_path / "f.json").write_text(json.dumps(by_index))
+    for path in sorted(tmp_path.iterdir()):
+        assert as_dict(PosterLabels(path)) == RIGHT, path
+
+
+def test_a_row_for_each_genre(tmp_path: Path) -> None:
+    rows = "".join(f"{i},{g}\n" for i, genres in RIGHT.items() for g in genres or [""])
+    labels = read(tmp_path, "movie_id,genre\n" + rows)
+    assert as_dict(labels) == RIGHT
+    assert labels.summary.joined == "rows"
+    assert any("1 of 3 ids have several rows" in note for note in labels.summary.notes)
+    # A single mistake among many is none.
+    many = "".join(f"{i},Drama\n" for i in range(1, 30)) + "3,Comedy\n"
+    assert read(tmp_path, "movie_id,genre\n" + many).summary.left_out
+
+
+def test_addresses_of_pages_are_ids() -> None:
+    texts = [
+        "http://www.imdb.com/title/tt0499549/?ref_=fn_tt_tt_1",
+        "https://m.imdb.com/title/tt0499549",
+        "https://www.themoviedb.org/movie/862-toy-story",
+        "http://example.org/title/tt0499549/",
+    ]
+    assert parse_ids(pl.Series(texts)).to_list() == [499549, 499549, 862, None]

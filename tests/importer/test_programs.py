@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_a_history_without_a_setting_in_its_name(tmp_path: Path) -> None:
     row = table.row(0, named=True)
     assert (row["genre"], row["name"], row["variant"], row["seed"]) == ("War", "mine", "mine", 4)
     assert (row["Regularizer"], row["FC1"]) == ("unknown", 0)
-    assert row["train_base_rate"] is not None
+    assert row["train_base_rate"] is None  # that of 2017 is of other posters
     assert any("--validation val" in note for note in report.notes)
     again = import_paths([tmp_path / "in"], tmp_path / "runs", mapping=HistoryMapping(genre="War"))
     assert len(again.added) == 1
@@ -221,3 +222,61 @@ def test_metrics_of_other_programs_come_back(tmp_path: Path) -> None:
     assert read_table(tmp_path / "again").equals(read_table(tmp_path / "runs"))
     report = import_paths([tmp_path / "t.tsv"], tmp_path / "runs")
     assert (report.added, report.existing) == ([], 1)
+
+
+def test_a_printed_history_needs_no_certain_name(tmp_path: Path) -> None:
+    """A file on its own and in a folder, beside other texts, one of which holds nothing."""
+    rows = '"genre" "variant" "epoch" "test_fscore"\n"1" "War" "mine" 1 0.5\n'
+    alone, _ = load(tmp_path / "alone", {"fit.log": KERAS_3}, genre="War")
+    assert alone["train_fscore"].to_list() == [0.1, 0.2]
+    files = {"comedy.txt": KERAS_3, "r.txt": rows, "README.txt": "hello\n"}
+    table, report = load(tmp_path / "folder", files, genre="War")
+    assert sorted(table["test_fscore"]) == [0.1, 0.15, 0.5]
+    assert [Path(s.what).name for s in report.skipped] == ["README.txt"]
+
+
+def test_a_column_that_says_the_cohort(tmp_path: Path) -> None:
+    """A row for each phase, as PyTorch's scripts have it, and R's `as.data.frame(history)`."""
+    wide = (
+        "epoch,phase,loss,acc,lr\n0,train,.9,.1,.01\n0,val,1,.2,.01\n"
+        "1,train,.8,.3,.1\n1,val,.7,.4,.1\n"
+    )
+    table, _ = load(tmp_path / "wide", {"a.csv": wide}, genre="War")
+    assert table["train_loss"].to_list() == [0.9, 0.8]
+    assert table["test_loss"].to_list() == [1.0, 0.7]
+    assert table["test_accuracy"].to_list() == [0.2, 0.4]
+    assert table["learning_rate"].to_list() == [0.01, 0.1]
+    long = (
+        '"","metric","value","epoch","data"\n"1","loss",.9,1,"training"\n'
+        '"2","loss",.7,1,"validation"\n'
+    )
+    table, _ = load(tmp_path / "long", {"a.csv": long}, genre="War")
+    assert (table["train_loss"].to_list(), table["test_loss"].to_list()) == ([0.9], [0.7])
+
+
+def test_objects_of_one_epoch_are_one_epoch(tmp_path: Path) -> None:
+    """Hugging Face's `trainer_state.json`, and metrics as JSON Lines."""
+    entries = [
+        {"epoch": 0.5, "loss": 0.9},
+        {"epoch": 1.0, "loss": 0.8},
+        {"epoch": 1.0, "eval_loss": 0.7, "eval_f1": 0.3},
+        {"epoch": 2.0, "loss": 0.6},
+        {"epoch": 2.0, "eval_loss": 0.5, "eval_f1": 0.4},
+    ]
+    state = json.dumps({"global_step": 20, "log_history": entries})
+    table, _ = load(tmp_path / "hf", {"trainer_state.json": state}, genre="War")
+    assert table["epoch"].to_list() == [1, 2]
+    assert table["train_loss"].to_list() == [0.8, 0.6]
+    assert table["test_fscore"].to_list() == [0.3, 0.4]
+    lines = "".join(json.dumps({"epoch": e, "val_f1": e / 4}) + "\n" for e in range(3))
+    table, _ = load(tmp_path / "lines", {"m.jsonl": lines}, genre="War")
+    assert table["test_fscore"].to_list() == [0.0, 0.25, 0.5]
+
+
+def test_what_is_no_number_is_named(tmp_path: Path) -> None:
+    vector = KERAS_3.replace("'f1_score': [0.1, 0.2]", "'f1_score': [[0.1, 0.2], [0.3, 0.4]]")
+    table, report = load(tmp_path / "a", {"a.txt": vector}, genre="War")
+    assert table["train_fscore"].null_count() == 2
+    assert any("not used: `f1_score`" in note for note in report.notes)
+    _, report = load(tmp_path / "b", {"a.csv": "epoch,loss,clock\n0,.5,00:10\n"}, genre="War")
+    assert any("not used: `clock`" in note for note in report.notes)

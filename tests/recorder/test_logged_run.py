@@ -193,7 +193,7 @@ def test_what_an_epoch_may_say(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"hyperparameters": {"wings": 2}}, "hyperparameters: no `wings`; there are batch_size"),
+        ({"hyperparameters": {"wings": 2}}, "hyperparameters: no `wings`; there are .*batch_size"),
         ({"hyperparameters": {"batch_size": -2}}, "batch_size"),
         ({"validation": "both"}, 'validation: "test" or "val", not'),
     ],
@@ -244,3 +244,41 @@ def test_sigterm_leaves_an_interrupted_run(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, tmp_path], check=False, capture_output=True)
     assert done.returncode == -signal.SIGTERM
     assert only_run(tmp_path).state == "interrupted"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"genre": ""},
+        {"genre": None},
+        {"variant": " "},
+        {"variant": 3},
+        {"seed": "x"},
+        {"seed": -1},
+        {"seed": 0.5},
+        {"epochs": 0},
+    ],
+)
+def test_a_setting_that_is_none_leaves_no_run(tmp_path: Path, wrong: dict[str, object]) -> None:
+    [name] = wrong
+    with pytest.raises(UserError, match=f"^{name}: "):
+        postertui.log_run(**{"genre": "War", "runs": tmp_path / "runs", **wrong})  # type: ignore[arg-type]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_metric_of_no_value_and_names_of_no_text(tmp_path: Path) -> None:
+    with postertui.log_run("War", runs=tmp_path) as run:
+        run.epoch({"loss": 0.5, "val_loss": None})
+        with pytest.raises(TypeError, match="a dictionary of names and numbers"):
+            run.epoch([0.5])  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="name of a metric is a text, not 1"):
+            run.epoch({1: 0.5})  # type: ignore[dict-item]
+    store = Store(tmp_path)
+    store.refresh()
+    [logged] = store.runs.values()
+    assert logged.epochs.array("train_loss").tolist() == [0.5]
+    assert math.isnan(logged.epochs.array("test_loss")[0])
+    listed = command("runs", "--runs", tmp_path)
+    assert "1/?" in listed.stdout
+    resumed = command("resume", run.name, "--runs", tmp_path)
+    assert "written by a program of" in resumed.stdout + resumed.stderr

@@ -21,7 +21,7 @@ _NO_GENRE = ("(no genres listed)", "none", "unknown genre", "-", "[]", "{}", "[n
 
 _SEPARATORS = "|;,"
 #: How genres may be joined beside a separator: lists, one genre a cell, a column each.
-_LIST, _SINGLE, _COLUMNS = "list", "none", ""
+_LIST, ONE_A_CELL, ONE_A_ROW, _COLUMNS = "list", "none", "rows", ""
 
 _FLAGS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1, "f": 0, "t": 1}
 
@@ -39,7 +39,8 @@ class GenreCells:
 
     `genres` are the names in order; `members` one row (row, genre) for each genre of a row, by
     index. `columns` are the table's that were used, `joined` how the names are joined: a separator,
-    `list`, `none` for one genre a cell, empty for a column each. `notes` are for people.
+    `list`, `none` for one genre a cell, `rows` for a row each, empty for a column
+    each. `notes` are for people.
     """
 
     genres: tuple[str, ...]
@@ -96,7 +97,12 @@ def check_genres(path: object, cells: GenreCells, posters: int) -> None:
 
 def describe_joining(joined: str) -> str:
     """How genres are joined, for people."""
-    names = {_LIST: "as lists", _SINGLE: "one a cell", _COLUMNS: "a column each"}
+    names = {
+        _LIST: "as lists",
+        ONE_A_CELL: "one a cell",
+        ONE_A_ROW: "a row each",
+        _COLUMNS: "a column each",
+    }
     return names.get(joined, f"joined by '{joined}'")
 
 
@@ -180,7 +186,7 @@ def _from_joined(table: Table, column: str, joined_by: str | None) -> GenreCells
         for row in rows:
             if (text := texts[row]) not in parsed:
                 parsed[text] = parse_list(text, f"{table.where(row)}, column `{column[:40]}`")
-    elif joined == _SINGLE:
+    elif joined == ONE_A_CELL:
         parsed = {text: [text] for text in unique}
     else:
         parsed = {text: text.split(joined) for text in unique}
@@ -230,7 +236,7 @@ def _decide_separator(table: Table, texts: pl.Series, joined_by: str | None) -> 
     best = max(counts, key=lambda s: counts[s])
     if counts[best]:
         return best
-    return "/" if present.str.contains("/", literal=True).any() else _SINGLE
+    return "/" if present.str.contains("/", literal=True).any() else ONE_A_CELL
 
 
 def _check_mixed(table: Table, texts: pl.Series, genres: Sequence[str], joined: str) -> None:

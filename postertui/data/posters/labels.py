@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +10,22 @@ import polars as pl
 from numpy.typing import NDArray
 
 from postertui.data.ids import Ids, find_id_column
-from postertui.data.posters.genres import GenreCells, check_genres, read_genres
+from postertui.data.posters.genres import (
+    ONE_A_CELL,
+    ONE_A_ROW,
+    GenreCells,
+    check_genres,
+    read_genres,
+)
 from postertui.system.errors import UserError
 from postertui.tabular import Table, read_tabular
 from postertui.tabular.dialect import SEPARATOR_NAMES
 
 #: Rows that are shown as they were read.
 _SAMPLE = 5
+
+#: Where more ids than this share have rows that differ, a row says one of its poster's genres.
+_MAX_CONTRADICTING = 0.1
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,9 @@ class PosterLabels:
         if not cells.genres:
             raise UserError(f"{path}: names no genre in {', '.join(cells.columns)[:80]}")
         sets = _genre_sets(cells, len(table.columns))
+        if cells.joined == ONE_A_CELL and (many := _many_rows_an_id(column.ids, sets)):
+            sets = _united(column.ids, sets)
+            cells = replace(cells, joined=ONE_A_ROW, notes=(*cells.notes, many))
         rows, left_out, repeated = _one_row_each(table, column.name, column.ids, sets)
         if left_out and options.strict:
             raise UserError(f"{left_out[0][0]}: {left_out[0][1]}")
@@ -102,13 +114,13 @@ class PosterLabels:
         )
         self.summary = LabelSummary(
             rows=len(table.columns),
-            encoding=table.encoding or "parquet",
+            encoding=table.encoding or "Parquet",
             separator=SEPARATOR_NAMES.get(table.separator, table.separator),
             id_column=column.name,
             genre_columns=cells.columns,
             joined=cells.joined,
             ignored=tuple(n for n in table.names if n not in (column.name, *cells.columns)),
-            repeated=repeated,
+            repeated=0 if cells.joined == ONE_A_ROW else repeated,
             left_out=tuple(left_out),
             counts=tuple(zip(self.genres, counts.tolist(), strict=True)),
             sample=tuple(
@@ -135,6 +147,27 @@ def _genre_sets(cells: GenreCells, rows: int) -> list[tuple[int, ...]]:
         key = tuple(genres)
         sets[row] = interned.setdefault(key, key)
     return sets
+
+
+def _many_rows_an_id(ids: pl.Series, sets: list[tuple[int, ...]]) -> str:
+    """What is to be said of a table with a row for each genre of a poster; empty for others.
+
+    That is one in which more ids than a mistake would explain have rows of different genres.
+    """
+    frame = pl.DataFrame({"id": ids, "genre": [s[0] if s else None for s in sets]})
+    genres = frame.drop_nulls().group_by("id").agg(pl.col("genre").n_unique())["genre"]
+    several = int((genres > 1).sum())
+    if several <= _MAX_CONTRADICTING * len(genres):
+        return ""
+    return f"{several} of {len(genres)} ids have several rows, one for each genre"
+
+
+def _united(ids: pl.Series, sets: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """For each row the genres of all rows of its id."""
+    of_id: dict[int, set[int]] = {}
+    for value, genres in zip(ids, sets, strict=True):
+        of_id.setdefault(value, set()).update(genres)
+    return [tuple(sorted(of_id[value])) for value in ids]
 
 
 def _one_row_each(

@@ -67,7 +67,7 @@ def _runs(table: pl.DataFrame) -> Iterator[_Run]:
     metrics = {
         name: table[name].cast(pl.Float64).fill_null(math.nan).to_numpy()
         for name in table.columns
-        if name.startswith(("train_", "test_"))
+        if name.startswith(("train_", "test_")) and table.schema[name] != pl.String
     }
     epochs, dead = table["epoch"].to_numpy(), table["_dead"].to_numpy()
     heads = table.group_by("run", maintain_order=True).agg(

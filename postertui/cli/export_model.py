@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from postertui.cli.options import PATH, json_option, print_json, runs_option
+from postertui.cli.options import PATH, check_out, json_option, print_json, runs_option
 from postertui.cli.selection import check_exists, open_store
 from postertui.system.errors import UserError
 
@@ -35,6 +35,7 @@ def export_model_command(
     if target.is_dir():
         raise UserError(f"{target}: is a folder; name a file")
     check_exists(runs)
+    check_out(target, runs, "-o")
     models = output_names(named_models(trained_models(open_store(runs)), names))
     export_models(models, target, data)
     facts = [

@@ -53,10 +53,10 @@ from_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def check_out(out: Path, runs: Path) -> None:
+def check_out(out: Path, runs: Path, option: str = "--out") -> None:
     """Raise `UserError` where output would lie in the runs folder, among the runs."""
     if out.resolve().is_relative_to(runs.resolve()):
-        raise UserError(f"--out {out}: lies in the runs folder {runs}; name another folder")
+        raise UserError(f"{option} {out}: lies in the runs folder {runs}; name another folder")
 
 
 def print_json(document: Any) -> None:

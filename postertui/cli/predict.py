@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from postertui.cli.formats import Format, format_option, json_rows, print_sections
-from postertui.cli.options import PATH, runs_option
+from postertui.cli.options import PATH, check_out, runs_option
 from postertui.cli.selection import check_exists, open_store
 from postertui.cli.streams import say, styled
 from postertui.history.spreadsheets import spreadsheet_safe
@@ -60,6 +60,7 @@ def predict_command(
     if sum((bool(names), variant is not None, best)) > 1:
         raise click.UsageError("--run, --variant and --best exclude each other")
     if target is not None:
+        check_out(target, runs, "-o")
         check_target(target)
     models = choose_models(runs, names, variant, genres)
     images = list(find_images(paths))

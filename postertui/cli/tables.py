@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from postertui.cli.analysis_options import matching
-from postertui.cli.options import PATH, from_option, json_option, print_json, runs_option
+from postertui.cli.options import (
+    PATH,
+    check_out,
+    from_option,
+    json_option,
+    print_json,
+    runs_option,
+)
 from postertui.cli.reading import read_history
 from postertui.system.errors import UserError
 from postertui.system.text import pluralize, strip_control_chars
@@ -110,6 +117,7 @@ def export_command(
     from postertui.history.wide import write_wide
     from postertui.history.writing import check_target, write_table
 
+    check_out(output, runs, "-o")
     if wide and tensorboard:
         raise click.UsageError("--wide is a table and --tensorboard none; give one")
     if wide and output.suffix.lower() not in (".csv", ".tsv"):

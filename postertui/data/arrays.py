@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postertui.system.errors import UserError
+from postertui.system.regular_files import check_is_file
 
 
 def open_array(path: Path) -> NDArray[Any]:
@@ -17,6 +18,7 @@ def open_array(path: Path) -> NDArray[Any]:
     Raises `UserError` where the file is missing, unreadable or not whole.
     """
     try:
+        check_is_file(path)
         return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
     except FileNotFoundError:
         raise UserError(f"{path}: is missing; build the data again") from None

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from postertui.system.errors import UserError
+from postertui.system.regular_files import check_is_file
 
 DESCRIPTION = "dataset.json"
 DATASET_FORMAT = 1
@@ -37,6 +38,7 @@ def read_description(folder: Path) -> DatasetInfo:
     """The description of the data folder. Raises `UserError` where it is missing or damaged."""
     file = folder / DESCRIPTION
     try:
+        check_is_file(file)
         info = msgspec.json.decode(file.read_bytes(), type=DatasetInfo)
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}") from None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from postertui.runs.lock import is_locked
 from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
 from postertui.system.finding import Finding
+from postertui.system.regular_files import check_regular
 from postertui.system.text import pluralize, strip_control_chars, to_single_line
 
 if TYPE_CHECKING:
@@ -95,7 +98,24 @@ def check_runs(store: Store, *, repair: bool = False) -> Iterator[Finding]:
     for run in damaged:
         problem = to_single_line(run.damage or "")
         yield _move_or_report(store.folder, store.folder / run.name, problem, repair)
+    yield from _check_kinds(store)
     yield from _check_results(store)
+
+
+def _check_kinds(store: Store) -> Iterator[Finding]:
+    """Files of readable runs that are no regular files and that no command opens."""
+    for run in sorted(store.runs.values(), key=lambda run: run.name):
+        if run.damage is not None:
+            continue
+        with contextlib.suppress(OSError), os.scandir(store.folder / run.name) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if not layout.is_run_file(entry.name):
+                    continue
+                try:
+                    check_regular(entry.stat(follow_symlinks=False), Path(entry.path))
+                except OSError as error:
+                    problem = to_single_line(f"{entry.path}: {error.strerror}")
+                    yield Finding("runs", "wrong", problem, "remove it")
 
 
 def _check_results(store: Store) -> Iterator[Finding]:
@@ -108,9 +128,11 @@ def _check_results(store: Store) -> Iterator[Finding]:
         for name in layout.RESULTS:
             path = store.folder / run.name / name
             with contextlib.suppress(OSError):
-                size = path.stat().st_size
-                sizes[name] += size
-                if path.is_file() and not _is_complete(path, size, run.end or {}):
+                status = path.lstat()
+                if not stat.S_ISREG(status.st_mode):
+                    continue
+                sizes[name] += status.st_size
+                if not _is_complete(path, status.st_size, run.end or {}):
                     damaged.append(f"{run.name}/{name}")
     if any(sizes.values()):
         parts = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sizes.items())
@@ -162,6 +184,8 @@ def move_aside(runs: Path, path: Path) -> Path:
     """Move `path` into `runs/.damaged`, where nothing reads it; its new path. Raises `OSError`."""
     folder = runs / layout.DAMAGED
     folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, f"{folder} is a link, which is not followed")
     target, number = folder / path.name, 1
     while target.exists() or target.is_symlink():
         number += 1

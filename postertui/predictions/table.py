@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from postertui.runs import layout
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
+from postertui.system.regular_files import MAX_RESULT_BYTES, read_regular
 
 if TYPE_CHECKING:
     import polars as pl
@@ -110,7 +111,7 @@ def read_predictions(run_folder: Path) -> Predictions:
 
     path = predictions_path(run_folder)
     try:
-        data = path.read_bytes()
+        data = read_regular(path, MAX_RESULT_BYTES)
     except FileNotFoundError:
         raise UserError(
             f"{path}: no predictions were kept of this run; train it again, or choose one that "

@@ -102,3 +102,11 @@ def draft_epoch(name: str) -> int | None:
 def is_checkpoint_file(name: str) -> bool:
     """Whether `name` is a checkpoint, a draft of one, or one that is being written."""
     return name == CHECKPOINT or name.startswith(f"{CHECKPOINT}.")
+
+
+_RUN_FILES = {SPEC, EVENTS, LOG, LOCK, CANCEL, PAUSED, PRIORITY, CLUSTER, *RESULTS}
+
+
+def is_run_file(name: str) -> bool:
+    """Whether postertui itself gives a file of a run this name."""
+    return name in _RUN_FILES or is_checkpoint_file(name)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from postertui.runs import layout
 from postertui.runs.lock import RunLock
+from postertui.system.regular_files import UnusableFileError
 
 
 class Outcome(NamedTuple):
@@ -30,9 +31,8 @@ def remove(folder: Path, runs: Iterable[str]) -> Outcome:
     target.mkdir(mode=0o700, parents=True)
     outcome = Outcome([], [])
     for run in runs:
-        with contextlib.suppress(FileNotFoundError), RunLock(folder / run) as lock:
-            if lock.acquire():
-                (folder / run).rename(target / run)
+        with contextlib.suppress(FileNotFoundError):
+            if _move_unused(folder / run, target / run):
                 outcome.moved.append(run)
             else:
                 outcome.left.append(run)
@@ -41,13 +41,26 @@ def remove(folder: Path, runs: Iterable[str]) -> Outcome:
     return outcome
 
 
+def _move_unused(run_folder: Path, target: Path) -> bool:
+    """Move a run's folder unless a job is training it; whether it was moved."""
+    try:
+        with RunLock(run_folder) as lock:
+            if not lock.acquire():
+                return False
+            run_folder.rename(target)
+    except UnusableFileError:
+        # No job can train a run whose lock is no file.
+        run_folder.rename(target)
+    return True
+
+
 def undo(folder: Path) -> Outcome:
     """Bring the runs of the newest removal back. Raises `OSError`."""
     outcome = Outcome([], [])
-    removals = _removals(folder)
+    removals = [removal for removal in _removals(folder) if _runs_of(removal)]
     if not removals:
         return outcome
-    for path in sorted(removals[-1].iterdir()):
+    for path in _runs_of(removals[-1]):
         try:
             # A folder that is not empty is not replaced.
             path.rename(folder / path.name)
@@ -57,13 +70,14 @@ def undo(folder: Path) -> Outcome:
                 raise
             outcome.left.append(path.name)
     if not outcome.left:
-        removals[-1].rmdir()
+        with contextlib.suppress(OSError):
+            removals[-1].rmdir()
     return outcome
 
 
 def removed_runs(folder: Path) -> list[str]:
     """The names of all runs that could be brought back."""
-    return [path.name for removal in _removals(folder) for path in sorted(removal.iterdir())]
+    return [path.name for removal in _removals(folder) for path in _runs_of(removal)]
 
 
 def empty(folder: Path) -> None:
@@ -73,7 +87,21 @@ def empty(folder: Path) -> None:
 
 
 def _removals(folder: Path) -> list[Path]:
+    removed = folder / layout.REMOVED
+    if removed.is_symlink():
+        raise UnusableFileError(errno.ELOOP, "is a link, which is not followed", str(removed))
     with contextlib.suppress(FileNotFoundError):
-        found = [p for p in (folder / layout.REMOVED).iterdir() if p.name.isdecimal()]
+        found = [p for p in removed.iterdir() if p.name.isdecimal()]
         return sorted(found, key=lambda path: int(path.name))
     return []
+
+
+def _runs_of(removal: Path) -> list[Path]:
+    """The folders of runs in a removal; nothing else in it is moved to where runs are."""
+    if not _is_folder(removal):
+        return []
+    return [p for p in sorted(removal.iterdir()) if not p.name.startswith(".") and _is_folder(p)]
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()

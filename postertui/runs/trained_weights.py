@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from postertui.runs import layout
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
+from postertui.system.regular_files import MAX_RESULT_BYTES, read_regular
 
 FORMAT = 1
 
@@ -94,7 +95,7 @@ def read_weights(run_folder: Path, spec_digest: str, file_digest: str) -> Traine
     """
     path = run_folder / layout.WEIGHTS
     try:
-        data = path.read_bytes()
+        data = read_regular(path, MAX_RESULT_BYTES)
     except FileNotFoundError:
         raise UserError(
             f"{path}: no weights were kept of this run; train it again with --keep-weights all",

@@ -23,6 +23,7 @@ from postertui.runs.bounds import (
     AttemptNumber,
     Count,
     EpochNumber,
+    Number,
     Text,
     Time,
 )
@@ -53,12 +54,20 @@ class _Features(_AnyEvent):
     total: Count = 0
 
 
+class _KeptWeights(msgspec.Struct):
+    digest: Text
+    bytes: Count
+    epoch: EpochNumber
+
+
 class _End(_AnyEvent):
     status: Literal["done", "failed", "cancelled", "interrupted"] = "failed"
     reason: Text | None = None
     fault: bool | None = None
     cause: Text | None = None
     log: list[Text] | None = None
+    weights: _KeptWeights | None = None
+    predict_seconds: Number | None = None
 
 
 _TYPES: dict[str, Any] = {"start": _Start, "features": _Features, "end": _End}

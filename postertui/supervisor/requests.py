@@ -33,7 +33,7 @@ from postertui.supervisor.unattended import unattended_message
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
 from postertui.system.locks import is_held
-from postertui.system.regular_files import touch_regular
+from postertui.system.regular_files import UnusableFileError, touch_regular
 from postertui.system.sharing import explain_denied
 
 #: What became of a request for one run. `requested`: its job will act on it.
@@ -253,9 +253,7 @@ def _each(
             continue
         try:
             with _os_errors_explained(path):
-                outcomes[run] = request(path)
-        except DamagedEventsError as error:
-            outcomes[run] = "newer" if error.is_newer else "damaged"
+                outcomes[run] = _outcome(path, request)
         except UserError as error:
             # The other runs first: one that cannot be written keeps none of them waiting.
             problems.append(error)
@@ -263,6 +261,15 @@ def _each(
     if problems:
         raise problems[0]
     return outcomes
+
+
+def _outcome(path: Path, request: Callable[[Path], Outcome]) -> Outcome:
+    try:
+        return request(path)
+    except DamagedEventsError as error:
+        return "newer" if error.is_newer else "damaged"
+    except (UnusableFileError, IsADirectoryError):
+        return "damaged"
 
 
 def _cancel(path: Path) -> Outcome:

@@ -24,6 +24,13 @@ T = TypeVar("T")
 #: A JSON file that is larger is refused unread.
 MAX_JSON_BYTES = 1 << 20
 
+#: Predictions or weights that are larger are refused unread.
+MAX_RESULT_BYTES = 8 << 30
+
+
+class UnusableFileError(OSError):
+    """What is at the path is not a regular file of the user or the folder's owner, or too large."""
+
 
 def open_regular(path: Path, flags: int) -> int:
     """Open a regular file and return its descriptor; a new one is as private as its folder.
@@ -37,6 +44,8 @@ def open_regular(path: Path, flags: int) -> int:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise _refused(errno.ELOOP, "is a link, which is not followed", path) from None
+        if error.errno == errno.EISDIR:
+            raise _refused(errno.EISDIR, os.strerror(errno.EISDIR), path) from None
         if error.errno == errno.ENXIO:
             raise _refused(errno.ENXIO, "is not a regular file", path) from None
         raise
@@ -79,6 +88,18 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
     return data
 
 
+def check_is_file(path: Path) -> None:
+    """Raise `OSError` where `path`, or what it links to, is a pipe, a device or a folder.
+
+    For the user's own files, which may be links: opening a pipe waits without end.
+    """
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise _refused(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(status.st_mode):
+        raise _refused(errno.ENXIO, "is not a regular file", path)
+
+
 def touch_regular(path: Path) -> None:
     """Make an empty file, or leave the regular one that is there. Raises `OSError`."""
     os.close(open_regular(path, os.O_WRONLY | os.O_CREAT))
@@ -100,5 +121,5 @@ def read_json(path: Path, model: type[T], what: str) -> T:
         raise UserError(f"{path}: not {what}: {describe_error(error)}") from None
 
 
-def _refused(number: int, reason: str, path: Path) -> OSError:
-    return OSError(number, reason, os.fspath(path))
+def _refused(number: int, reason: str, path: Path) -> UnusableFileError:
+    return UnusableFileError(number, reason, os.fspath(path))

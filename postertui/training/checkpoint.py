@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postertui.system.errors import UserError
+from postertui.system.regular_files import open_regular
 from postertui.system.text import describe_error
 from postertui.training.learning_rate import RateState
 
@@ -58,7 +60,8 @@ def load_checkpoint(
     Raises `UserError` where it is damaged or of another run, whatever its bytes are.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        fd = open_regular(path, os.O_RDONLY)
+        with os.fdopen(fd, "rb") as file, np.load(file, allow_pickle=False) as stored:
             file_format, epoch, updates = (int(x) for x in stored["format"])
             if file_format != FORMAT:
                 raise UserError(

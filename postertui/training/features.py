@@ -28,6 +28,7 @@ from postertui.data.weights import Weights
 from postertui.study import ALL_LAYERS
 from postertui.system.atomic_files import sync, write_atomic
 from postertui.system.errors import UserError
+from postertui.system.regular_files import check_is_file
 from postertui.training import backbones
 from postertui.training.backend import graph, to_device, to_host
 from postertui.training.vgg16 import frozen_network, load_convolutions
@@ -81,6 +82,7 @@ class FeatureCache:
     def seconds_per_poster(self) -> float | None:
         """How long a poster took when its features were computed; None where that is unknown."""
         try:
+            check_is_file(self.folder / _SECONDS)
             return float((self.folder / _SECONDS).read_text())
         except (OSError, ValueError):
             return None
@@ -123,6 +125,7 @@ class FeatureCache:
         path = self._path(cohort)
         expected = (self._dataset.rows([cohort]), *self.row_shape)
         try:
+            check_is_file(path)
             features = np.load(path, mmap_mode="r", allow_pickle=False)
             if features.shape != expected or features.dtype != np.float32:
                 problem = f"has the shape {features.shape}, not {expected}"

@@ -66,3 +66,47 @@ def test_undo_replaces_nothing_and_empty_is_for_good(tmp_path: Path) -> None:
     assert not (made.folder / ".removed").exists()
     assert listed(made.folder) == [name]
     assert postertui("rm", *where).returncode == 2
+
+
+def test_runs_whose_locks_are_no_files_are_removed_with_the_others(tmp_path: Path) -> None:
+    made = MadeRuns(tmp_path / "runs")
+    names = [made.add(genre, epochs=1, state="done") for genre in ("Comedy", "Drama", "Horror")]
+    lock = made.folder / names[0] / "lock"
+    lock.unlink(missing_ok=True)
+    lock.symlink_to(tmp_path / "outside")
+    result = postertui("rm", "--all", "--yes", "--runs", made.folder)
+    assert result.returncode == 0, result.stderr
+    assert "removed 3 runs" in result.stderr
+    assert not (tmp_path / "outside").exists()
+
+
+def test_only_runs_are_brought_back(tmp_path: Path) -> None:
+    made = MadeRuns(tmp_path / "runs")
+    name = made.add("Comedy", epochs=1, state="done")
+    assert postertui("rm", name, "--yes", "--runs", made.folder).returncode == 0
+    removal = made.folder / ".removed" / "1"
+    (removal / ".settings.json").write_text('{"on": "ray:elsewhere.example"}')
+    (removal / "link--base--s0--00000000").symlink_to(tmp_path)
+    (made.folder / ".removed" / "7").write_text("not a removal")
+    result = postertui("rm", "--undo", "--runs", made.folder)
+    assert "brought back 1 run" in result.stderr
+    assert listed(made.folder) == [name]
+    assert not (made.folder / ".settings.json").exists()
+    assert not (made.folder / "link--base--s0--00000000").is_symlink()
+
+
+def test_nothing_is_removed_to_or_moved_aside_to_where_a_link_leads(tmp_path: Path) -> None:
+    made = MadeRuns(tmp_path / "runs")
+    made.add("Comedy", epochs=1, state="done")
+    (made.folder / "damaged--base--s0--00000000").mkdir()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for name in (".removed", ".damaged"):
+        (made.folder / name).symlink_to(outside)
+    where = ("--runs", made.folder)
+    removed = postertui("rm", "--all", "--yes", *where)
+    assert removed.returncode == 1
+    assert ".removed: is a link, which is not followed" in removed.stderr
+    repaired = postertui("doctor", "--repair", *where)
+    assert "is a link, which is not followed" in repaired.stdout
+    assert list(outside.iterdir()) == []

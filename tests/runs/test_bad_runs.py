@@ -23,14 +23,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from postertui.cli import cli
+from postertui.dashboard.monitoring.log_reader import LogReader
+from postertui.dashboard.state.feed import RunFeed
 from postertui.dashboard.state.run_view import view_of
+from postertui.data.arrays import open_array
+from postertui.data.description import read_description
 from postertui.doctor import examine
 from postertui.history.from_runs import history_table
+from postertui.predictions.table import read_predictions
 from postertui.runs import layout
 from postertui.runs.events import encode_event
 from postertui.runs.store import Store
+from postertui.runs.trained_weights import read_weights
 from postertui.supervisor import requests
 from postertui.supervisor.service import Supervisor
+from postertui.system.errors import UserError
+from postertui.training.checkpoint import load_checkpoint
 from tests.support.supervisor import make_spec, queue
 from tests.support.thread_schedules import ThreadJobs
 
@@ -48,7 +56,7 @@ NASTY: list[Any] = [
 
 FILES = [
     layout.SPEC, layout.EVENTS, layout.LOCK, layout.LOG, layout.CANCEL, layout.PAUSED,
-    layout.PRIORITY, layout.CHECKPOINT,
+    layout.PRIORITY, layout.CHECKPOINT, layout.CLUSTER, *layout.RESULTS,
 ]  # fmt: skip
 KINDS = ["pipe", "folder", "link", "loop", "empty", "zeros", "rubbish", "deep", "long line"]
 
@@ -126,12 +134,15 @@ def assert_only_one_is_bad(folder: Path, good: str, bad: str) -> str | None:
             assert "unexpected" not in result.output, result.output
         found = [f for f in examine(folder, folder.parent / "none") if f.area == "runs"]
         told = " ".join(f.text for f in found if f.status in ("wrong", "note"))
-        assert (damage is None) == (bad not in told), told
+        irregular = any(not p.is_file() or p.is_symlink() for p in (folder / bad).iterdir())
+        assert (damage is None and not irregular) == (bad not in told), told
 
         supervisor = Supervisor(folder, ThreadJobs(folder, [], capacity=0))
         supervisor.scan()
         assert good in supervisor._waiting
         assert supervisor.step(0)
+        for ask in (requests.pause_runs, requests.resume_runs, requests.retry):
+            assert ask(folder, [bad, good])[good] in ("done", "unchanged")
         outcome = requests.cancel(folder, [good])
         assert outcome == {good: "done"}
     return damage
@@ -162,6 +173,122 @@ def test_values_of_events(data: st.DataObject) -> None:
             put(events, where, value, remove=len(where) > 1 and data.draw(st.booleans()))
         (folder / bad / layout.EVENTS).write_text("".join(dump(e) + "\n" for e in events))
         assert_only_one_is_bad(folder, good, bad)
+
+
+END_OF_DONE_RUN: dict[str, Any] = {
+    "seq": 4, "attempt": 1, "time": 4.0, "event": "end", "status": "done", "predict_seconds": 0.5,
+    "weights": {"digest": "0" * 64, "bytes": 100, "epoch": 1}, "of the future": {"a": [1]},
+}  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(where=st.sampled_from(sorted(paths_in(END_OF_DONE_RUN), key=str)), value=st.data())
+def test_end_of_a_done_run_with_the_cache(where: tuple[Any, ...], value: st.DataObject) -> None:
+    with two_runs() as (folder, good, bad), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("postertui.runs.store.reader.SAVE_AFTER_RUNS", 1)
+        end = copy.deepcopy(END_OF_DONE_RUN)
+        put(end, where, value.draw(st.sampled_from(NASTY)), remove=False)
+        with (folder / bad / layout.EVENTS).open("a") as file:
+            file.write(dump(end) + "\n")
+        fresh = Store(folder)
+        fresh.refresh()
+        cached = Store(folder)
+        cached.refresh()
+        for store in (fresh, cached):
+            assert store.runs.keys() == {good, bad}
+            run = store.runs[bad]
+            json.dumps(run.record())
+            assert (
+                run.damage is not None
+                or run.state in ("done", "failed", "queued")
+                or (end["status"] != "done" or end["event"] != "end")
+            )
+        assert fresh.runs[bad].damage == cached.runs[bad].damage
+        assert_only_one_is_bad(folder, good, bad)
+
+
+def test_cache_that_fails_stops_no_reading(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(*_: object) -> None:
+        raise OverflowError("unforeseen")
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr("postertui.runs.store.reader.SAVE_AFTER_RUNS", 1)
+    monkeypatch.setattr("postertui.runs.store.cache.Cache.save", fail)
+    with two_runs() as (folder, good, bad):
+        with (folder / bad / layout.EVENTS).open("a") as file:
+            file.write(dump(END_OF_DONE_RUN) + "\n")
+        store = Store(folder)
+        assert store.refresh() == {good, bad}
+        assert store.runs[bad].state == "done"
+
+
+def test_what_a_failed_reading_found_is_reported_later(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with two_runs() as (folder, good, bad):
+        feed = RunFeed(folder, lambda: None)
+        refresh = feed.store.refresh
+
+        def fail_after_reading(patience: float) -> set[str]:
+            refresh(patience)
+            raise RuntimeError("unforeseen")
+
+        monkeypatch.setattr(feed.store, "refresh", fail_after_reading)
+        assert feed.read()
+        assert "unforeseen" in (feed.error or "")
+        monkeypatch.setattr(feed.store, "refresh", refresh)
+        assert feed.read()
+        assert feed.error is None
+        assert feed.drain().changed.keys() == {good, bad}
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link", "loop", "device"])
+@pytest.mark.parametrize("name", layout.RESULTS)
+def test_results_of_a_done_run_that_are_no_files(name: str, kind: str) -> None:
+    with two_runs() as (folder, _, bad):
+        path = folder / bad / name
+        if kind == "device":
+            path.symlink_to("/dev/zero")
+        else:
+            spoil_file(path, kind)
+        with pytest.raises(UserError, match=r"link|not a regular file|directory"):
+            if name == layout.PREDICTIONS:
+                read_predictions(folder / bad)
+            else:
+                read_weights(folder / bad, "", "")
+        found = [f.text for f in examine(folder, folder.parent / "none") if f.status == "wrong"]
+        assert any(str(path) in text for text in found)
+
+
+def test_checkpoint_and_log_that_are_pipes_are_not_waited_for() -> None:
+    with two_runs() as (folder, _, bad):
+        for name in (layout.CHECKPOINT, layout.LOG):
+            spoil_file(folder / bad / name, "pipe")
+        with pytest.raises(UserError, match="not a regular file"):
+            load_checkpoint(folder / bad / layout.CHECKPOINT, "")
+        reader = LogReader(folder / bad / layout.LOG)
+        reader.read()
+        assert reader.missing
+
+
+def test_data_that_are_pipes_are_not_waited_for(tmp_path: Path) -> None:
+    for name in ("dataset.json", "images-0.npy"):
+        os.mkfifo(tmp_path / name)
+    with pytest.raises(UserError, match="not a regular file"):
+        read_description(tmp_path)
+    with pytest.raises(UserError, match="not a regular file"):
+        open_array(tmp_path / "images-0.npy")
+
+
+def test_output_among_the_runs_is_refused() -> None:
+    with two_runs() as (folder, good, _):
+        for command in (["export"], ["predict", "x.png"], ["export-model", good]):
+            target = folder / good / f"predictions{'.keras' if len(command[0]) > 7 else '.csv'}"
+            result = CliRunner().invoke(cli, [*command, "-o", str(target), "--runs", str(folder)])
+            assert isinstance(result.exception, UserError), result.output
+            assert "lies in the runs folder" in str(result.exception)
+            assert not target.exists()
 
 
 def spoil_file(path: Path, kind: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from postertui.system.regular_files import open_regular
 from postertui.system.text import to_single_line
 
 #: How much of a long log is kept in memory, from its end.
@@ -33,8 +35,8 @@ class LogReader:
     def read(self) -> bool:
         """Read on; whether anything is new. A file that was replaced is read from its start."""
         try:
-            with self.path.open("rb") as file:
-                stat = self.path.stat()
+            with os.fdopen(open_regular(self.path, os.O_RDONLY), "rb") as file:
+                stat = os.fstat(file.fileno())
                 if stat.st_ino != self._inode or stat.st_size < self._offset:
                     self._inode, self._offset, self._rest = stat.st_ino, 0, b""
                     self.lines.clear()

@@ -65,6 +65,7 @@ class RunFeed:
         self._period = period
         self._pending = RunUpdates()
         self._open: set[str] = set()
+        self._reported: set[str] = set()
         self._lock = threading.Lock()
         self._reading = threading.Lock()
         self._wake = threading.Event()
@@ -103,12 +104,16 @@ class RunFeed:
             with self._reading:
                 names = self.store.refresh(self._patience if patience is None else patience)
             recovered, self.error = self.error is not None, None
+            if recovered:
+                # What the failed readings changed was not reported.
+                names = names | self.store.runs.keys() | self._reported
         except OSError as error:
             return self._set_error(f"{error.filename or self.store.folder}: {error.strerror}")
         except Exception as error:
             # The thread goes on: a dashboard that stands still must say so.
             return self._set_error(log_traceback(error))
         views = {n: view_of(run) for n in names if (run := self.store.runs.get(n)) is not None}
+        self._reported = (self._reported - names) | views.keys()
         self._open -= names
         self._open |= {n for n, view in views.items() if view.state in ("running", "queued")}
         with self._lock:

@@ -212,13 +212,13 @@ class Cache:
             entry = cached.get(run.name)
             if entry is not None and entry.identity == identity:
                 kept.append(entry)
-            elif run.spec is not None:
+            elif run.spec is not None and _is_encodable(run):
                 fresh.append((run, identity, lines))
         held = sum(entry.rows for entry in kept)
         path = self._folder / self._index.epochs
         # Another program may have replaced the index, or most rows may be of runs that changed.
         if not self._is_current() or 2 * held < self._index.total:
-            fresh = [r for r in runs if r[0].spec is not None]
+            fresh = [r for r in runs if r[0].spec is not None and _is_encodable(r[0])]
             path = self._folder / f"epochs-{secrets.token_hex(8)}"
             index = _Index(VERSION, path.name, 0, [], [])
         else:
@@ -245,6 +245,15 @@ class Cache:
             return False
         mine = self._index
         return (stored.version, stored.epochs, stored.total) == (VERSION, mine.epochs, mine.total)
+
+
+def _is_encodable(run: Run) -> bool:
+    """Whether the cache can hold what the run's events say in fields that this version ignores."""
+    try:
+        msgspec.msgpack.encode(run.lifecycle)
+    except (OverflowError, ValueError, RecursionError, msgspec.MsgspecError):
+        return False
+    return True
 
 
 def _append(path: Path, index: _Index, fresh: list[tuple[Run, Identity, int]]) -> None:

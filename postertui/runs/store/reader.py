@@ -291,11 +291,17 @@ class Store:
         self._fresh = 0
         if self._cache is None:
             return
-        self._cache.save(
+        closed = [
             (run, self._identities[name], self._lines[name])
             for name, run in self.runs.items()
             if run.damage is None and not run.is_newer and run.is_closed and self._is_whole(name)
-        )
+        ]
+        try:
+            self._cache.save(closed)
+        except Exception as error:
+            # Unforeseen, but of the cache alone: the runs have been read, and are read without it.
+            log_traceback(error)
+            self._cache = None
 
     def _is_whole(self, name: str) -> bool:
         return name in self._lines and self._identities[name].events[1] == self._sizes[name]

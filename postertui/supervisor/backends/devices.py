@@ -16,6 +16,7 @@ from postertui.system.cgroups import usable_cores, usable_memory
 from postertui.system.errors import UserError
 from postertui.system.gpus import GpuInventory, hides_all, read_gpus, resolve_visible_devices
 from postertui.system.processes import boot_id
+from postertui.system.regular_files import MAX_JSON_BYTES, read_regular
 from postertui.training.accelerators import FrameworkReport, ask_framework
 
 #: More jobs on a core only take turns.
@@ -182,8 +183,8 @@ def _framework_report(
     path = None if runs is None else runs / layout.DEVICE_REPORT
     if path is not None:
         try:
-            kept = msgspec.json.decode(path.read_bytes(), type=_KeptReport)
-        except (OSError, msgspec.MsgspecError):
+            kept = msgspec.json.decode(read_regular(path, MAX_JSON_BYTES), type=_KeptReport)
+        except (OSError, ValueError, RecursionError):
             kept = None
         if kept is not None and kept.key == key:
             return kept.report

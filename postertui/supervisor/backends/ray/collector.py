@@ -28,6 +28,7 @@ from postertui.supervisor.backends.ray.event_lines import (
     parse_lines,
 )
 from postertui.system.atomic_files import write_atomic
+from postertui.system.regular_files import MAX_JSON_BYTES, read_regular
 
 #: How many files are synced at a time.
 WRITERS = 8
@@ -188,7 +189,9 @@ def submitted_runs(folder: Path) -> dict[str, str]:
     studies = {}
     for run in list_runs(folder):
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            studies[run] = (folder / run / layout.CLUSTER).read_text().strip()
+            studies[run] = (
+                read_regular(folder / run / layout.CLUSTER, MAX_JSON_BYTES).decode().strip()
+            )
     return studies
 
 

@@ -50,7 +50,7 @@ def fill_features(dataset: Dataset, first: int) -> None:
     rng = np.random.default_rng(first)
     tile = np.maximum(rng.standard_normal((1000, *cache.row_shape), dtype=np.float32), 0)
     for cohort in dataset.cohorts:
-        write_repeated(cache.folder / f"{cohort}.npy", tile, dataset.rows([cohort]))
+        write_repeated(cache.folder / f"{cohort}.npy", tile, dataset.posters([cohort]))
 
 
 def write_repeated(path: Path, tile: Any, count: int) -> None:

@@ -49,7 +49,6 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.
 @click.option(
     "--side", type=click.IntRange(8, 512), default=48, show_default=True, help="Pixels a side."
 )
-@click.option("--mirror", is_flag=True, help="Add each poster's mirror image to its cohort.")
 @click.option("--dry-run", is_flag=True, help="Print what would be read; build nothing.")
 @click.option("--encoding", help="The encoding of the labels, where it is not Unicode: cp1252 …")
 @click.option("--id-column", metavar="NAME", help="The column with the ids.")
@@ -63,7 +62,6 @@ def build_command(
     posters: Path,
     labels: Path,
     side: int,
-    mirror: bool,
     dry_run: bool,
     data: Path,
     as_json: bool,
@@ -104,7 +102,6 @@ def build_command(
             labels,
             data,
             side=side,
-            mirror=mirror,
             options=wanted,
             progress=progress,
             announce=lambda inputs: click.echo(describe_inputs(inputs), err=True),
@@ -156,7 +153,6 @@ def summary(dataset: Dataset) -> dict[str, Any]:
     return {
         "path": str(dataset.path),
         "side": dataset.side,
-        "mirror": dataset.mirror,
         "fingerprint": dataset.fingerprint,
         "posters": dataset.posters(dataset.cohorts),
         "cohorts": {str(d): dataset.posters([d]) for d in dataset.cohorts},
@@ -176,8 +172,7 @@ def _describe(dataset: Dataset) -> str:
     rare = set(dataset.rare_genres())
     lines = [
         f"{dataset.path}: {dataset.posters(digits):,} posters of {dataset.side} by {dataset.side} "
-        f"pixels, {len(digits)} cohorts, {len(dataset.genres)} genres"
-        + (", each with its mirror image" if dataset.mirror else ""),
+        f"pixels, {len(digits)} cohorts, {len(dataset.genres)} genres",
         "",
     ]
     header = ["cohort", *map(str, digits), "all", "always-yes F"]

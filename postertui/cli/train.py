@@ -146,6 +146,7 @@ def train_command(
         keep_weights=keep_weights,  # type: ignore[arg-type]
         mode=mode,  # type: ignore[arg-type]
         all_genres=all_genres,
+        announce=say,
     )
     say_plan(plan, retry=retry_ended)
     if not plan.specs:

@@ -1,7 +1,7 @@
 """Pretrained networks of `keras.applications`, described without importing Keras.
 
-Keras is asked by a subprocess (`postertui.training.backbones`), once per version and network; the
-answer is kept in the user's cache folder.
+Keras is asked by a subprocess (`postertui.training.backbones`), for all networks that are needed at
+once; the answers are kept in the user's cache folder, by Keras' version.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import importlib.metadata
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -55,46 +56,65 @@ class Backbone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct):
-    """What the subprocess prints: a description, or why there is none."""
+    """What the subprocess prints of each network: a description, or why there is none."""
 
     backbone: Backbone | None = None
     error: str = ""
 
 
-def describe_backbone(name: str) -> Backbone:
-    """The backbone called `name`. Raises `UserError` where Keras has none of that name."""
+def describe_backbones(
+    names: Iterable[str], announce: Callable[[str], None] | None = None
+) -> dict[str, Backbone]:
+    """The backbones called `names`. Raises `UserError` where Keras has none of such a name.
+
+    `announce` is called with one line before Keras is asked, which takes some seconds.
+    """
+    wanted = list(dict.fromkeys(names))
     try:
         version = importlib.metadata.version("keras")
     except importlib.metadata.PackageNotFoundError:
-        raise UserError(f"network {name}: needs Keras: pip install 'postertui[train]'") from None
-    path = user_folder("CACHE") / "postertui" / f"backbone-{version}-{name}.json"
+        raise UserError(
+            f"network {', '.join(wanted)}: needs Keras: pip install 'postertui[train]'"
+        ) from None
+    folder = user_folder("CACHE") / "postertui"
+    paths = {name: folder / f"backbone-{version}-{name}.json" for name in wanted}
+    backbones = {name: cached for name in wanted if (cached := _read_cached(paths[name], name))}
+    if missing := [name for name in wanted if name not in backbones]:
+        if announce:
+            announce(f"Asking Keras about {', '.join(missing)} (once; some seconds) …")
+        for backbone in _ask_keras(missing):
+            backbones[backbone.name] = backbone
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                write_atomic(paths[backbone.name], msgspec.json.encode(backbone))
+            except OSError:
+                pass  # It is asked for again next time.
+    return backbones
+
+
+def _read_cached(path: Path, name: str) -> Backbone | None:
     try:
         backbone = msgspec.json.decode(path.read_bytes(), type=Backbone)
-        if backbone.format == FORMAT and backbone.name == name:
-            return backbone
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        pass
-    backbone = _ask_keras(name)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, msgspec.json.encode(backbone))
-    except OSError:
-        pass  # It is asked for again next time.
-    return backbone
+        return None
+    return backbone if backbone.format == FORMAT and backbone.name == name else None
 
 
-def _ask_keras(name: str) -> Backbone:
-    command = [sys.executable, "-m", "postertui.training.backbones", name]
+def _ask_keras(names: list[str]) -> list[Backbone]:
+    command = [sys.executable, "-m", "postertui.training.backbones", *names]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
     result = subprocess.run(command, capture_output=True, env=environment, check=False)
     try:
-        answer = msgspec.json.decode(result.stdout.splitlines()[-1], type=Answer)
+        answers = msgspec.json.decode(result.stdout.splitlines()[-1], type=list[Answer])
     except (IndexError, msgspec.MsgspecError):
         last = (result.stderr.decode(errors="replace").splitlines() or ["no output"])[-1]
-        raise UserError(f"network {name}: Keras cannot be asked: {last}") from None
-    if answer.backbone is None:
-        raise UserError(f"network {name}: {answer.error}")
-    return answer.backbone
+        raise UserError(f"network {', '.join(names)}: Keras cannot be asked: {last}") from None
+    backbones = []
+    for name, answer in zip(names, answers, strict=True):
+        if answer.backbone is None:
+            raise UserError(f"network {name}: {answer.error}")
+        backbones.append(answer.backbone)
+    return backbones
 
 
 def check_side(backbone: Backbone, side: int) -> None:

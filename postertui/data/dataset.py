@@ -7,9 +7,6 @@ A data folder as `postertui data build` makes it:
     labels-<d>.npy uint8 (n, genres), 0 or 1
     ids-<d>.npy    int64 (n,), ascending
 
-Built with `--mirror`, a cohort's mirrored copies follow its posters, in the same order and under
-the same ids: rows 0 to n-1 are the posters, rows n to 2n-1 their mirror images.
-
 A folder with the pair of 2017, `img_rgb_color_<d>x.npy` (float64 in 0..1) and
 `genre_cohorts_<d>x.npy` (n, genres), is read as it is.
 """
@@ -43,7 +40,7 @@ class Dataset:
     What is read is checked against the digests of its description, where it has any.
 
     `path` the folder, `genres` their names in the labels' order, `side` of an image in pixels,
-    `cohorts` the digits there are, `mirror` whether mirrored copies follow each cohort's posters.
+    `cohorts` the digits there are.
     """
 
     def __init__(self, folder: OpenFolder, info: DatasetInfo, names: _FileNames) -> None:
@@ -53,7 +50,6 @@ class Dataset:
         self._checked_labels = info.source.get("digest") != digests.DIGEST
         self.genres = info.genres
         self.side = info.side
-        self.mirror = info.mirror
         self.cohorts = tuple(sorted(int(d) for d in info.cohorts))
         self.source = info.source
         self._info = info
@@ -174,12 +170,8 @@ class Dataset:
             genres = ", ".join(self.genres)
             raise UserError(f"{self.path}: no genre `{genre}`; there are {genres}") from None
 
-    def rows(self, cohorts: Iterable[int]) -> int:
-        """How many rows of images `cohorts` have together, mirrored copies included."""
-        return sum(self._cohort(d).rows for d in cohorts)
-
     def posters(self, cohorts: Iterable[int]) -> int:
-        """How many posters `cohorts` have together, mirrored copies not counted."""
+        """How many posters `cohorts` have together."""
         return sum(self._cohort(d).posters for d in cohorts)
 
     def base_rate(self, genre: str, cohorts: Iterable[int]) -> float:
@@ -211,9 +203,9 @@ class Dataset:
             labels, ids = map(self._open, names)
             info = self._cohort(digit)
             label_digest = digests.rows_digest(labels)
-            own_ids = np.asarray(ids[: info.posters], dtype=np.int64)
+            own_ids = np.asarray(ids, dtype=np.int64)
             cohorts.append(digests.CohortDigests(digit, info.images_digest, label_digest, own_ids))
-        found = digests.fingerprint(self.genres, self.side, mirror=self.mirror, cohorts=cohorts)
+        found = digests.fingerprint(self.genres, self.side, cohorts)
         if found != self._info.fingerprint:
             raise self._damaged("labels or ids")
 

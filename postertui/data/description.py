@@ -15,7 +15,7 @@ DATASET_FORMAT = 1
 
 
 class CohortInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One cohort's size and digest. `rows` counts mirrored copies, `posters` does not."""
+    """One cohort's size and digest. `rows` equals `posters`; readers of before expect it."""
 
     posters: int
     rows: int
@@ -23,7 +23,10 @@ class CohortInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DatasetInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of `dataset.json`."""
+    """The content of `dataset.json`.
+
+    `mirror`: earlier versions could add mirror images to all cohorts, which is refused by now.
+    """
 
     format: int = DATASET_FORMAT
     genres: tuple[str, ...]
@@ -46,6 +49,11 @@ def read_description(folder: Path) -> DatasetInfo:
         raise UserError(f"{file}: not a data set's description: {error}") from None
     if info.format > DATASET_FORMAT:
         raise UserError(f"{file}: written by a newer postertui (format {info.format}); upgrade")
+    if info.mirror:
+        raise UserError(
+            f"{file}: built with --mirror, which also doubled the test cohort; build the data "
+            'again without it and mirror in training alone: augment = "mirror" in a variant'
+        )
     if not all(re.fullmatch(r"\d", d) for d in info.cohorts):
         raise UserError(f"{file}: a cohort is a digit, not {', '.join(info.cohorts)}")
     return info

@@ -17,7 +17,7 @@ _BLOCK_BYTES = 16 << 20
 
 
 class CohortDigests(NamedTuple):
-    """What the fingerprint says of one cohort; `ids` are those of its posters, without copies."""
+    """What the fingerprint says of one cohort; `ids` are those of its posters."""
 
     digit: int
     images: str
@@ -35,11 +35,10 @@ def rows_digest(rows: NDArray[Any]) -> str:
     return digest.hexdigest()[:32]
 
 
-def fingerprint(
-    genres: tuple[str, ...], side: int, *, mirror: bool, cohorts: Iterable[CohortDigests]
-) -> str:
+def fingerprint(genres: tuple[str, ...], side: int, cohorts: Iterable[CohortDigests]) -> str:
     """A digest of a whole data folder: equal for equal images, labels, genres and ids."""
-    digest = hashlib.sha256(repr((genres, side, mirror)).encode())
+    # False: without mirror images, which earlier versions could add to a cohort.
+    digest = hashlib.sha256(repr((genres, side, False)).encode())
     for cohort in cohorts:
         digest.update(f"{cohort.digit} {cohort.images} {cohort.labels} ".encode())
         digest.update(cohort.ids.tobytes())

@@ -36,7 +36,8 @@ def notable_posters(run: RunPredictions, count: int = COUNT) -> list[NotablePost
     """At most `count` test posters of each kind, the most notable first; none of a dead model.
 
     Surest are the false decisions that are farthest from the run's threshold, least sure the
-    posters nearest to it. Of a poster and its mirror image there is one.
+    posters nearest to it. Of rows with one id there is the first: data
+    of earlier versions may have had mirror images.
     """
     if run.is_dead:
         return []

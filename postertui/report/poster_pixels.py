@@ -33,8 +33,7 @@ def poster_pixels(runs_folder: Path, run: RunPredictions) -> list[tuple[NotableP
     for poster in notable_posters(run):
         if poster.cohort not in rows:
             ids = dataset.ids(poster.cohort).tolist()
-            # Of a poster and its mirror image, which have one id, the poster comes first.
-            rows[poster.cohort] = {i: row for row, i in reversed([*enumerate(ids)])}
+            rows[poster.cohort] = {i: row for row, i in enumerate(ids)}
         row = rows[poster.cohort].get(poster.poster)
         if row is None:
             raise UserError(f"{spec.data}: has no poster {poster.poster}")

@@ -10,7 +10,7 @@ import itertools
 import os
 import platform
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ import msgspec
 from postertui.data.backbones import (
     check_layers,
     check_side,
-    describe_backbone,
+    describe_backbones,
     resolve_backbone_weights,
 )
 from postertui.data.weights import Weights
@@ -78,6 +78,7 @@ def plan(
     mode: Mode | None = None,
     all_genres: bool = False,
     now: float | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> TrainingPlan:
     """The runs of `study`, narrowed and changed by the other arguments; nothing is written.
 
@@ -85,7 +86,8 @@ def plan(
     `genres` are names or globs; a genre that is named is kept however rare. `states` are the runs
     that there are. In the plan, `open` runs are queued, running or interrupted, and `ended` ones
     failed or cancelled. With `rotations`, the same runs are asked for again with the cohorts' roles
-    moved on by one cohort each time (see `rotate_cohorts`). Raises `UserError` for a variant, genre
+    moved on by one cohort each time (see `rotate_cohorts`). `announce` is called with a line where
+    something takes some seconds. Raises `UserError` for a variant, genre
     or cohort that is not there.
     """
     train = tuple(study.train_cohorts if train_cohorts is None else train_cohorts)
@@ -103,7 +105,7 @@ def plan(
         for genre in kept
         for fold, cohorts in enumerate(folds)
     }
-    weights_of = _backbone_weights(chosen, weights, dataset.side)
+    weights_of = _backbone_weights(chosen, weights, dataset.side, announce)
     versions = current_versions()
     created = time.time() if now is None else now
     specs: dict[str, RunSpec] = {}
@@ -296,7 +298,10 @@ def _plain(name: str) -> str:
 
 
 def _backbone_weights(
-    variants: Iterable[Variant], weights: Weights, side: int
+    variants: Iterable[Variant],
+    weights: Weights,
+    side: int,
+    announce: Callable[[str], None] | None,
 ) -> dict[str, Weights]:
     """The weights of each network of `variants`.
 
@@ -304,11 +309,11 @@ def _backbone_weights(
     `UserError` for a network or a layer that Keras has not, or images that are too small.
     """
     chosen = {"vgg16": weights, "scratch": weights}
-    for variant in variants:
+    described = [v for v in variants if v.network not in ("vgg16", "scratch") or v.train_from]
+    backbones = describe_backbones((v.network for v in described), announce) if described else {}
+    for variant in described:
         name = variant.network
-        if name == "scratch" or (name == "vgg16" and not variant.train_from):
-            continue
-        backbone = describe_backbone(name)
+        backbone = backbones[name]
         check_side(backbone, side)
         check_layers(backbone, variant.name, variant.train_from, variant.trainable_layers)
         if name not in chosen:

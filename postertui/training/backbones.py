@@ -1,9 +1,9 @@
 """Networks of `keras.applications` as backbones: registry, weights, where to cut them.
 
-    python -m postertui.training.backbones NAME
+    python -m postertui.training.backbones NAME…
 
-prints a `postertui.data.backbones.Answer`. VGG16 has a module of its own, `vgg16`: 2017's layer
-numbers, its plain 0..1 preprocessing and its fast layers for the CPU.
+prints a list of `postertui.data.backbones.Answer`. VGG16 has a module of its own, `vgg16`: 2017's
+layer numbers, its plain 0..1 preprocessing and its fast layers for the CPU.
 """
 
 from __future__ import annotations
@@ -68,24 +68,23 @@ def preprocess(name: str, x: Tensor) -> Tensor:
 def describe(name: str) -> Backbone:
     """The network's least side, layers, and ImageNet weights. Raises `UserError`."""
     function = find(name)
+    files: list[tuple[str, str, str]] = []
+
+    def record_file(fname: str, origin: str, *_: Any, **options: Any) -> str:
+        files.append((fname, origin, options.get("file_hash") or options.get("md5_hash") or ""))
+        return fname
+
+    # Some networks have ImageNet weights for ImageNet's own side alone.
     side = _min_side(function)
-    network = build(name, max(side, 32))
-
-    class _CapturedError(Exception):
-        pass
-
-    def capture(fname: str, origin: str, *_: Any, **options: Any) -> None:
-        file_hash = options.get("file_hash") or options.get("md5_hash") or ""
-        raise _CapturedError(fname, origin, file_hash)
-
-    with mock.patch.object(file_utils, "get_file", capture):
-        try:
-            # At ImageNet's own side, which some networks insist on.
-            shape = None if name.startswith("nasnet") else (max(side, 96), max(side, 96), 3)
-            function(weights="imagenet", include_top=False, input_shape=shape)
-            file, url, file_hash = "", "", ""
-        except _CapturedError as captured:
-            file, url, file_hash = captured.args
+    shape = None if name.startswith("nasnet") else (max(side, 96), max(side, 96), 3)
+    keras.utils.clear_session()  # Layers that Keras numbers are numbered from 1 again.
+    with (
+        mock.patch.object(file_utils, "get_file", record_file),
+        mock.patch.object(keras.Model, "load_weights"),
+        _without_initial_values(),
+    ):
+        network = function(weights="imagenet", include_top=False, input_shape=shape)
+    file, url, file_hash = files[-1] if files else ("", "", "")
     return Backbone(
         name=name,
         title=function.__name__,
@@ -97,10 +96,16 @@ def describe(name: str) -> Backbone:
     )
 
 
+def _without_initial_values() -> keras.StatelessScope:
+    """Variables made in this context are not drawn, which is most of the time of a build."""
+    return keras.StatelessScope(initialize_variables=False)
+
+
 def _min_side(function: Callable[..., keras.Model]) -> int:
     """Keras checks the side before it builds, and its message has the least one."""
     try:
-        function(weights=None, include_top=False, input_shape=(1, 1, 3))
+        with _without_initial_values():
+            function(weights=None, include_top=False, input_shape=(1, 1, 3))
     except ValueError as error:
         if match := _MIN_SIDE.search(str(error)):
             return int(match[1])
@@ -246,12 +251,14 @@ class Tail(layers.Layer):  # type: ignore[misc]
 
 
 def main() -> None:
-    """Describe the network on the command line."""
-    try:
-        answer = Answer(backbone=describe(sys.argv[1]))
-    except UserError as error:
-        answer = Answer(error=str(error))
-    sys.stdout.buffer.write(b"\n" + msgspec.json.encode(answer) + b"\n")
+    """Describe the networks on the command line."""
+    answers = []
+    for name in sys.argv[1:]:
+        try:
+            answers.append(Answer(backbone=describe(name)))
+        except UserError as error:
+            answers.append(Answer(error=str(error)))
+    sys.stdout.buffer.write(b"\n" + msgspec.json.encode(answers) + b"\n")
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ class FeatureCache:
     def _read(self, cohort: int, log_problem: bool = False) -> NDArray[np.float32] | None:
         """The cohort's features, or None where they are missing or damaged."""
         path = self._path(cohort)
-        expected = (self._dataset.rows([cohort]), *self.row_shape)
+        expected = (self._dataset.posters([cohort]), *self.row_shape)
         try:
             check_is_file(path)
             features = np.load(path, mmap_mode="r", allow_pickle=False)

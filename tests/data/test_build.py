@@ -52,14 +52,19 @@ def test_joined_and_separate_genres_give_the_same_labels(tmp_path: Path) -> None
     assert "4 posters of 16 by 16 pixels, 2 cohorts, 2 genres" in shown.stdout
 
 
-def test_mirrored_copies_follow(tmp_path: Path) -> None:
-    assert build(tmp_path, GOOD, "--mirror").returncode == 0
-    dataset = Dataset.open(tmp_path / "data")
-    images = np.asarray(dataset.images(2))
-    assert (dataset.posters([2]), dataset.rows([2])) == (2, 4)
-    assert np.array_equal(images[2:], images[:2, :, ::-1])
-    assert not np.array_equal(images[2:], images[:2])
-    assert dataset.ids(2).tolist() == [102, 112, 102, 112]
+def test_a_folder_with_mirror_images_of_before_is_refused(tmp_path: Path) -> None:
+    assert build(tmp_path, GOOD).returncode == 0
+    description = tmp_path / "data" / "dataset.json"
+    fields = json.loads(description.read_text())
+    description.write_text(json.dumps(fields | {"mirror": True}))
+    shown = postertui("data", "show", "--data", tmp_path / "data")
+    assert shown.returncode == 2
+    assert shown.stderr.count("\n") == 1
+    assert str(description) in shown.stderr
+    assert 'augment = "mirror"' in shown.stderr
+    assert build(tmp_path, GOOD, "--mirror").returncode == 2, "the option is gone"
+    assert build(tmp_path, GOOD).returncode == 0, "built again, the folder is replaced"
+    assert Dataset.open(tmp_path / "data").posters([2]) == 2
 
 
 def test_what_cannot_be_used_is_named_and_left_out(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def write_data(folder: Path, seed: int, rows: int = 20) -> None:
         genres=GENRES,
         side=8,
         cohorts=cohorts,
-        fingerprint=fingerprint(GENRES, 8, mirror=False, cohorts=digests),
+        fingerprint=fingerprint(GENRES, 8, digests),
         source={"digest": DIGEST},
     )
     (folder / "dataset.json").write_bytes(msgspec.json.encode(info))

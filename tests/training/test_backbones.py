@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from postertui.data.backbones import check_layers, check_side, describe_backbone
+from postertui.data.backbones import check_layers, check_side, describe_backbones
 from postertui.data.dataset import Dataset
 from postertui.data.weights import Weights
 from postertui.study import Variant
@@ -51,20 +51,28 @@ def test_the_registry_is_keras_own() -> None:
 
 
 @pytest.mark.slow
-def test_a_description_comes_from_keras_once(
+def test_keras_is_asked_once_about_all_networks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    inception = describe_backbone("inceptionv3")
+    asked: list[str] = []
+    names = ["inceptionv3", NAME, "inceptionv3"]
+    described = describe_backbones(names, asked.append)
+    assert asked == [f"Asking Keras about inceptionv3, {NAME} (once; some seconds) …"]
+    inception = described["inceptionv3"]
     assert (inception.title, inception.min_side) == ("InceptionV3", 75)
+    assert inception.weights_url.endswith(inception.weights_file)
     assert inception.weights_file.endswith("notop.h5")
+    assert inception.weights_hash
     assert {"conv2d", "mixed10"} <= set(inception.layers)
+    assert described[NAME].layers == backbones.layer_names(NAME, 96)
     with pytest.raises(UserError, match="InceptionV3 needs 75 pixels; the data has 48"):
         check_side(inception, 48)
     with pytest.raises(UserError, match="no layer mixed11; close: mixed1"):
         check_layers(inception, "mine", "mixed11", 0)
     monkeypatch.setattr("postertui.data.backbones._ask_keras", None)
-    assert describe_backbone("inceptionv3") == inception
+    assert describe_backbones(names, asked.append) == described
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("name", [NAME, pytest.param("resnet50", marks=pytest.mark.slow)])

@@ -64,7 +64,6 @@ def build_dataset(
     target: Path,
     *,
     side: int = 48,
-    mirror: bool = False,
     options: LabelOptions | None = None,
     progress: Progress | None = None,
     announce: Callable[[PosterInputs], None] | None = None,
@@ -72,8 +71,8 @@ def build_dataset(
     """Build the data folder `target` from the posters below a folder and a table of labels.
 
     `progress` is called with how many posters are done and how many there are, `announce` once
-    with what was read, before the first poster is decoded. With `mirror`, each cohort's mirrored
-    copies follow its posters. The old folder stays until the new one is whole. Memory does not
+    with what was read, before the first poster is decoded. The old folder
+    stays until the new one is whole. Memory does not
     grow with the posters, but for their labels and some 40 bytes of each. Raises `UserError` where
     an input cannot be used.
     """
@@ -89,17 +88,13 @@ def build_dataset(
             indices = wanted[files.ids[wanted] % 10 == digit]
             with _RowWriter(draft / f"images-{digit}.npy", (side, side, 3)) as images:
                 ids = decoder.write(indices, images)
-                if mirror:
-                    images.append_mirrored()
             if not len(ids):
                 (draft / f"images-{digit}.npy").unlink()
                 continue
-            copies = 2 if mirror else 1
-            np.save(draft / f"ids-{digit}.npy", np.tile(ids, copies))
+            np.save(draft / f"ids-{digit}.npy", ids)
             with _RowWriter(draft / f"labels-{digit}.npy", (len(table.genres),)) as rows:
-                for _ in range(copies):
-                    for start in range(0, len(ids), _LABEL_BLOCK):
-                        rows.append(table.matrix(ids[start : start + _LABEL_BLOCK]))
+                for start in range(0, len(ids), _LABEL_BLOCK):
+                    rows.append(table.matrix(ids[start : start + _LABEL_BLOCK]))
             cohorts[str(digit)] = CohortInfo(len(ids), images.rows, images.hexdigest)
             digests.append(CohortDigests(digit, images.hexdigest, rows.hexdigest, ids))
         if not cohorts:
@@ -119,9 +114,8 @@ def build_dataset(
         info = DatasetInfo(
             genres=table.genres,
             side=side,
-            mirror=mirror,
             cohorts=cohorts,
-            fingerprint=fingerprint(table.genres, side, mirror=mirror, cohorts=digests),
+            fingerprint=fingerprint(table.genres, side, digests),
             source={
                 "posters": str(posters.resolve()),
                 "labels": str(labels.resolve()),
@@ -213,7 +207,7 @@ class _RowWriter:
     """
 
     def __init__(self, path: Path, row_shape: tuple[int, ...]) -> None:
-        self._file = path.open("w+b")
+        self._file = path.open("wb")
         self._row_shape = row_shape
         self._digest = hashlib.sha256()
         self.rows = 0
@@ -232,16 +226,6 @@ class _RowWriter:
         self._file.write(data.data)
         self._digest.update(data.data)
         self.rows += len(data)
-
-    def append_mirrored(self) -> None:
-        """Append what was written so far once more, left and right exchanged."""
-        size = int(np.prod(self._row_shape))
-        for start in range(0, count := self.rows, 1024):
-            rows = min(1024, count - start)
-            self._file.seek(self._start + start * size)
-            block = np.frombuffer(self._file.read(rows * size), np.uint8)
-            self._file.seek(0, os.SEEK_END)
-            self.append(block.reshape(rows, *self._row_shape)[:, :, ::-1])
 
     def _write_header(self) -> None:
         self._file.seek(0)

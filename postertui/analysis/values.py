@@ -301,7 +301,8 @@ def rule_line(table: pl.DataFrame, rule: str | int, metric: str = "") -> str:
         text = f"at epoch {epoch}, the last that most runs reached"
         if early.height:
             ends = early["epoch"].to_list()
-            text += f" ({early.height} that stopped early at their end, {min(ends)} to {max(ends)})"
+            last = f"{min(ends)}" if min(ends) == max(ends) else f"{min(ends)} to {max(ends)}"
+            text += f" ({early.height} that stopped early at their end, {last})"
         return text
     if rule == "best" and metric and not chosen_on_test(table, metric, rule):
         return _BEST_ON_VALIDATION

@@ -98,9 +98,15 @@ def find_id_column(table: Table, posters: Ids | None = None, name: str | None = 
         return IdColumn(name, parse_ids(table.text(name)))
     candidates = [IdColumn(c, parse_ids(table.text(c))) for c in _candidates(table)]
     if not candidates:
+        headless = bool(table.names) and not parse_ids(pl.Series(table.names[:1])).has_nulls()
         raise UserError(
             f"{table.path}: no column of ids, such as id, imdb_id, movieId or filename, only "
-            f"{describe_names(table.names)}; name it with --id-column"
+            f"{describe_names(table.names)}; "
+            + (
+                "the first line must name the columns: write id,genres above it"
+                if headless
+                else "name it with --id-column"
+            )
         )
     if posters is None:
         return candidates[0]

@@ -47,9 +47,9 @@ def read_keras_history(path: Path) -> ForeignHistory:
     unused = [
         key for key, values in lists.items() if isinstance(values, list) and key not in metrics
     ]
-    epochs = [int(e) for e in metrics.pop("epoch", [])]
+    epochs = [-1 if math.isnan(e) else int(e) for e in metrics.pop("epoch", [])]
     count = len(next(iter(metrics.values()), []))
-    if len(epochs) != count or epochs != sorted(set(epochs)):
+    if len(epochs) != count or epochs != sorted(set(epochs)) or min(epochs, default=0) < 0:
         epochs = list(range(1, count + 1))
     elif epochs and epochs[0] == 0:
         epochs = [e + 1 for e in epochs]
@@ -107,11 +107,13 @@ def _one_object_an_epoch(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     Hugging Face's trainer writes an object at each step that it logs and one at each evaluation,
     with epochs that are fractions.
     """
+    if not any("epoch" in item for item in items):
+        return items
     merged: dict[int, dict[str, Any]] = {}
-    for item in items:
+    for number, item in enumerate(items, 1):
         epoch = item.get("epoch")
         if not isinstance(epoch, int | float) or not 0 <= epoch < 2**53:
-            return items
+            raise UnreadableLogError(f"object {number} has no epoch, as others have")
         whole = math.ceil(epoch)
         merged.setdefault(whole, {}).update({**item, "epoch": whole})
     return list(merged.values())

@@ -34,6 +34,7 @@ from postertui.runs.spec import EXTERNAL_DATA, RunSpec, write_spec
 from postertui.system.atomic_files import sync
 from postertui.system.errors import UserError
 from postertui.system.processes import Process
+from postertui.system.regular_files import open_regular
 from postertui.system.text import strip_control_chars
 from postertui.system.version import __version__
 
@@ -279,11 +280,7 @@ class LoggedRun:
     def _log(self, line: str) -> None:
         stamp = time.strftime("%Y-%m-%d %H:%M:%S%z")
         with contextlib.suppress(OSError):
-            fd = os.open(
-                self.folder / layout.LOG,
-                os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC,
-                0o600,
-            )
+            fd = open_regular(self.folder / layout.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             with os.fdopen(fd, "ab") as log:
                 log.write(f"{stamp} {strip_control_chars(line)}\n".encode(errors="replace"))
 

@@ -121,7 +121,7 @@ def test_a_run_that_stopped_early_is_at_its_end_at_the_last_epoch() -> None:
     values = {row["run"]: row for row in run_values(table, METRIC).iter_rows(named=True)}
     ends = {row["name"]: (row["state"], row["epoch"]) for row in values.values()}
     assert ends == {"base": ("ok", 10), "stops": ("ok", 6), "broke off": ("short", None)}
-    assert "1 that stopped early at their end, 6 to 6" in rule_line(table, "last")
+    assert "1 that stopped early at their end, 6)" in rule_line(table, "last")
     # Where all stopped early, each is at its own end.
     early = stack(
         *(soft("base", "Comedy", s, 0.3, epochs=4 + s, stopped_early=True) for s in range(3))

@@ -220,3 +220,8 @@ def test_addresses_of_pages_are_ids() -> None:
         "http://example.org/title/tt0499549/",
     ]
     assert parse_ids(pl.Series(texts)).to_list() == [499549, 499549, 862, None]
+
+
+def test_a_table_without_a_header_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="first line must name the columns"):
+        read(tmp_path, "114700,Drama\n114701,Comedy\n")

@@ -166,7 +166,7 @@ def test_every_command_filters_by_state(runs: Path, tmp_path: Path) -> None:
     assert compared.returncode == 0, compared.stderr
     [row] = json.loads(compared.stdout)["variants"]
     # Those of Drama and Horror go on, at epoch 6; the dead one ended at epoch 4.
-    assert (row["name"], row["short"]) == ("l2-1e-4", 1)
+    assert (row["name"], row["dead"], row["short"]) == ("l2-1e-4", 1, 0)
     drawn = postertui(
         "report", *query, "--compare", "Regularizer", "--runs", runs, "--out", tmp_path, "--json"
     )

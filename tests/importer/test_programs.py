@@ -280,3 +280,20 @@ def test_what_is_no_number_is_named(tmp_path: Path) -> None:
     assert any("not used: `f1_score`" in note for note in report.notes)
     _, report = load(tmp_path / "b", {"a.csv": "epoch,loss,clock\n0,.5,00:10\n"}, genre="War")
     assert any("not used: `clock`" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("epoch", [None, "two", -1, float("nan"), float("inf"), [3]])
+def test_an_object_whose_epoch_is_none_is_skipped(tmp_path: Path, epoch: object) -> None:
+    text = json.dumps([{"epoch": 1, "loss": 0.5}, {"epoch": epoch, "loss": 0.4}])
+    (tmp_path / "a.json").write_text(text)
+    report = import_paths(
+        [tmp_path / "a.json"], tmp_path / "runs", mapping=HistoryMapping(genre="War")
+    )
+    assert [s.reason for s in report.skipped] == ["object 2 has no epoch, as others have"]
+
+
+@pytest.mark.parametrize("epochs", ["[0, nan]", "[-3, 1]", "[1, 1]", "[2, 1]"])
+def test_epochs_that_count_nothing_are_numbered(tmp_path: Path, epochs: str) -> None:
+    text = f"{{'epoch': {epochs}, 'loss': [0.5, 0.4]}}"
+    table, _ = load(tmp_path, {"a.txt": text}, genre="War")
+    assert table["epoch"].to_list() == [1, 2]

@@ -23,6 +23,7 @@ from postertui.runs.spec import read_spec
 from postertui.runs.store import Run, Store
 from postertui.supervisor import requests
 from postertui.system.errors import UserError
+from postertui.system.sharing import share_with_group
 from tests.support.analysis_runs import postertui as command
 
 #: Writes an epoch for each line of its input, and says so.
@@ -282,3 +283,12 @@ def test_a_metric_of_no_value_and_names_of_no_text(tmp_path: Path) -> None:
     assert "1/?" in listed.stdout
     resumed = command("resume", run.name, "--runs", tmp_path)
     assert "written by a program of" in resumed.stdout + resumed.stderr
+
+
+def test_in_a_shared_folder_the_group_may_use_the_run(tmp_path: Path) -> None:
+    share_with_group(tmp_path / "shared")
+    for runs, mode in ((tmp_path / "shared", 0o060), (tmp_path / "private", 0)):
+        with postertui.log_run("War", runs=runs) as run:
+            run.epoch({"loss": 0.5})
+        modes = {path.name: path.stat().st_mode & 0o077 for path in (runs / run.name).iterdir()}
+        assert modes == dict.fromkeys(("run.json", "events.jsonl", "log.txt", "lock"), mode)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from postertui.cli.options import json_option, print_json, runs_option
 from postertui.cli.selection import open_store, query_argument, select
 from postertui.cli.streams import say
 from postertui.system.errors import UserError
+from postertui.system.sharing import describe_os_error
 from postertui.system.text import pluralize
 
 
@@ -74,7 +76,7 @@ def prune_command(
         try:
             size_freed = pruning.prune_run(runs / name, kinds)
         except OSError as error:
-            raise UserError(f"{error.filename}: {error.strerror}", exit_code=1) from None
+            raise UserError(describe_os_error(error, runs, os.W_OK), exit_code=1) from None
         if size_freed is not None:
             freed[name] = size_freed
     say(f"Freed {megabytes(sum(freed.values()))} of {pluralize(len(freed), 'run')}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,13 @@ from postertui.system.text import pluralize
 
 if TYPE_CHECKING:
     from postertui.history.selection import History
+
+#: Why runs are left out, for people.
+_LEFT_OUT: Mapping[str, str] = {
+    "damaged": "damaged",
+    "unreadable": "another account's",
+    "newer": "made by a newer version of postertui",
+}
 
 
 def read_history(place: Path) -> History:
@@ -27,11 +35,11 @@ def read_history(place: Path) -> History:
             f"{place}: no such file or folder; name runs with --runs, or a table with --from"
         )
     history = open_history(place)
-    if history.damaged:
+    if history.left_out:
+        total = pluralize(sum(history.left_out.values()), "run")
+        parts = ", ".join(f"{count} {_LEFT_OUT[why]}" for why, count in history.left_out.items())
         click.echo(
-            f"postertui: {place}: left out {pluralize(history.damaged, 'damaged run')}; "
-            "`postertui doctor` says what is wrong",
-            err=True,
+            f"postertui: {place}: left out {total}: {parts}; `postertui doctor` says more", err=True
         )
     if history.table.is_empty():
         raise UserError(f"{place}: no finished epoch yet", exit_code=3)

@@ -12,6 +12,7 @@ import click
 from postertui.cli.options import json_option, print_json, runs_option
 from postertui.cli.selection import check_exists, open_store, query_argument, select
 from postertui.cli.streams import say
+from postertui.system.sharing import explain_unwritable
 from postertui.system.text import pluralize
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _SAID = {
     "unreadable": "another account's (`postertui doctor`)",
     "newer": "made by a newer version of postertui",
     "missing": "not there",
+    "denied": "this account may not change",
     "external": "written by a program of their own: start that again",
 }
 
@@ -160,4 +162,9 @@ def _request(
     counts = Counter({"done": done, **_SAID}[outcome] for outcome in outcomes.values())
     parts = ", ".join(f"{count} {what}" for what, count in counts.most_common())
     say(f"{pluralize(len(found), 'run')}: {parts}")
-    return 1 if {"damaged", "unreadable", "newer", "missing"} & set(outcomes.values()) else 0
+    denied = [name for name, outcome in outcomes.items() if outcome == "denied"]
+    if denied and (reason := explain_unwritable(folder / denied[0])):
+        say(reason)
+    return (
+        1 if {"damaged", "unreadable", "newer", "missing", "denied"} & set(outcomes.values()) else 0
+    )

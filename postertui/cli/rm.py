@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from postertui.cli.options import json_option, print_json, runs_option
 from postertui.cli.selection import check_exists, open_store, query_argument, select
 from postertui.cli.streams import say
 from postertui.system.errors import UserError
+from postertui.system.sharing import describe_os_error
 from postertui.system.text import pluralize
 
 
@@ -59,7 +61,7 @@ def rm_command(
                 return 0
             outcome, done = removal.remove(runs, chosen), "removed"
     except OSError as error:
-        raise UserError(f"{error.filename}: {error.strerror}", exit_code=1) from None
+        raise UserError(describe_os_error(error, runs, os.W_OK), exit_code=1) from None
     requests.notify(runs)
     if as_json:
         print_json(outcome._asdict())

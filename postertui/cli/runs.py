@@ -128,10 +128,8 @@ def _shown_score(value: float | None) -> str:
 
 def shown_state(run: Run) -> str:
     """The run's state, or what hides it: unreadable, damaged, newer, cancelling, paused."""
-    if run.is_unreadable:
-        return "unreadable"
-    if run.damage is not None:
-        return "newer" if run.is_newer else "damaged"
+    if run.problem is not None:
+        return run.problem
     if run.cancelling and not run.is_closed:
         return "cancelling"
     if run.paused and run.state in ("queued", "interrupted"):

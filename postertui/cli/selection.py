@@ -10,6 +10,7 @@ import click
 
 from postertui.system.errors import UserError
 from postertui.system.gc_pause import gc_paused
+from postertui.system.sharing import describe_os_error
 
 if TYPE_CHECKING:
     from postertui.runs.store import Run, Store
@@ -26,7 +27,7 @@ def open_store(folder: Path) -> Store:
         with gc_paused(freeze=True):
             store.refresh()
     except OSError as error:
-        raise UserError(f"{error.filename or folder}: {error.strerror}") from None
+        raise UserError(describe_os_error(error, folder)) from None
     return store
 
 

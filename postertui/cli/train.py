@@ -122,10 +122,11 @@ def train_command(
         return 0
     from postertui.cli.selection import open_store
     from postertui.data.dataset import Dataset
+    from postertui.data.feature_key import FEATURES
     from postertui.data.weights import resolve_weights
     from postertui.supervisor import plan as launch
     from postertui.supervisor import requests
-    from postertui.system.sharing import share_with_group
+    from postertui.system.sharing import share_contents, share_with_group
 
     study.select(variants)  # a slip in a name is said before weights are fetched
     dataset = Dataset.open(data)
@@ -149,18 +150,22 @@ def train_command(
         announce=say,
     )
     say_plan(plan, retry=retry_ended)
+    say_problems(plan, store)
     if not plan.specs:
         raise UserError("no run matches; `postertui data show` lists the genres", exit_code=3)
+    again = plan.ended if retry_ended else ()
+    gpu = study.gpu if gpu is None else gpu
     if dry_run:
+        if plan.missing or plan.open or again:
+            say_obstacles(store, on, gpu, device)
         say_duration(plan, store, jobs or 1)
         _print_json(plan, as_json)
         return 0
-    again = plan.ended if retry_ended else ()
     if plan.missing or plan.open or again:
-        gpu = study.gpu if gpu is None else gpu
         on, request = check_place(runs, on, gpu, device)
         if study.share == "group":
             share_with_group(runs)
+            share_contents(data / FEATURES, runs)
         launch.queue(runs, plan.missing)
         requests.retry(runs, [spec.run for spec in again])
         started = requests.ensure_supervisor(
@@ -215,6 +220,20 @@ def check_place(
     address = parse_address(where)
     say(check_before_training(runs, address, gpu))
     return address.text, None
+
+
+def say_obstacles(store: Store, on: str | None, gpu: float | None, device: str | None) -> None:
+    """What keeps runs from being trained at once, or where one expects it.
+
+    Raises `UserError` where training here would be refused. A cluster is not asked.
+    """
+    from postertui.supervisor import folder, requests
+
+    if (on or folder.read_settings(store.folder).on or "here") == "here":
+        check_device(store.folder, gpu, device)
+    open_runs = sum(run.is_waiting for run in store.runs.values())
+    if waiting := requests.status(store.folder, open_runs).waiting:
+        say(f"Waiting: {waiting}")
 
 
 def check_device(runs: Path, gpu: float | None, device: str | None) -> DeviceRequest | None:
@@ -287,6 +306,16 @@ def say_plan(plan: TrainingPlan, *, retry: bool) -> None:
         say(note)
     if plan.ended and not retry:
         say("Those that failed or were cancelled are left alone; --retry queues them again.")
+
+
+def say_problems(plan: TrainingPlan, store: Store) -> None:
+    """Which of the plan's runs are there and cannot be read, so that --retry does not help."""
+    names = [spec.run for spec in plan.ended if store.runs[spec.run].problem is not None]
+    if names:
+        say(
+            f"{len(names)} of them cannot be read: {store.runs[names[0]].damage}; "
+            "`postertui doctor` says more"
+        )
 
 
 def say_duration(plan: TrainingPlan, store: Store, jobs: int) -> None:

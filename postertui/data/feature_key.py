@@ -10,6 +10,9 @@ from postertui.data.weights import Weights
 if TYPE_CHECKING:
     from postertui.data.dataset import Dataset
 
+#: The folder of cached features in a data folder.
+FEATURES = "features"
+
 #: Conversion of pixels to inputs; part of the key.
 PREPROCESSING = "rgb/255"
 

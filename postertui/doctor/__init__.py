@@ -17,6 +17,7 @@ from postertui.doctor.folders import check_data, check_folder
 from postertui.doctor.machine import check_devices, check_session, check_versions, check_weights
 from postertui.doctor.runs import check_leftovers, check_processes, check_runs
 from postertui.system.finding import Finding, Status
+from postertui.system.sharing import describe_os_error
 
 __all__ = ["Finding", "Status", "examine"]
 
@@ -36,9 +37,7 @@ def examine(runs: Path, data: Path, *, repair: bool = False) -> Iterator[Finding
         try:
             store.refresh()
         except OSError as error:
-            yield Finding(
-                "runs", "wrong", f"{error.filename or runs}: {error.strerror}", "mend its mode"
-            )
+            yield Finding("runs", "wrong", describe_os_error(error, runs), "mend its mode")
             return
         yield from check_processes(store, repair=repair)
         yield from check_runs(store, repair=repair)

@@ -13,7 +13,7 @@ from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
 from postertui.system.finding import Finding
 from postertui.system.locks import FileLock
-from postertui.system.sharing import is_shared, owner_of
+from postertui.system.sharing import describe_os_error, is_shared, owner_of
 
 #: File systems that are reached over a network.
 NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "beegfs", "gpfs")
@@ -67,7 +67,7 @@ def check_folder(runs: Path) -> Iterator[Finding]:
         yield Finding(
             "runs",
             "wrong",
-            f"{runs}: cannot be written: {error.strerror}",
+            f"cannot be written: {describe_os_error(error, runs, os.W_OK)}",
             "mend its owner, mode or disk, or choose another with --runs",
         )
         return

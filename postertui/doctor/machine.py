@@ -39,7 +39,7 @@ def check_devices() -> Iterator[Finding]:
     try:
         choice = find_devices(None, os.environ)
     except UserError as error:
-        yield Finding("devices", "wrong", str(error), "mend that, or train with --device cpu")
+        yield Finding("devices", "wrong", str(error))
         return
     for warning in choice.warnings:
         yield Finding("devices", "wrong", warning, "mend that, or train with --device cpu")

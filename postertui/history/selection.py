@@ -7,6 +7,7 @@ its rows, with the defaults that `postertui import` would give them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from postertui.filters import Record, check_fields, parse
 from postertui.system.errors import UserError
+from postertui.system.sharing import describe_os_error
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from postertui.runs.store.run import RunProblem
     from postertui.study import Variant
 
 #: Filter fields that a table has no column for.
@@ -29,14 +32,14 @@ class History:
     """A history table, the variants in it by name, and the records of its runs by name.
 
     `records` holds every run of the folder (see `Run.record`), also those without an epoch; it is
-    None for a table from a file. `damaged` counts the runs that could not be read. `folder` is the
-    runs folder, where it is the history of one.
+    None for a table from a file. `left_out` counts the runs that could not be read, by why.
+    `folder` is the runs folder, where it is the history of one.
     """
 
     table: pl.DataFrame
     variants: Mapping[str, Variant] = field(default_factory=dict)
     records: Mapping[str, Record] | None = None
-    damaged: int = 0
+    left_out: Mapping[RunProblem, int] = field(default_factory=dict)
     folder: Path | None = None
 
     @property
@@ -85,13 +88,13 @@ def open_history(place: Path) -> History:
     try:
         store.refresh()
     except OSError as error:
-        raise UserError(f"{error.filename or place}: {error.strerror}") from None
+        raise UserError(describe_os_error(error, place)) from None
     specs = (run.spec for run in store.runs.values())
     return History(
         history_table(store.runs.values()),
         {spec.variant.name: spec.variant for spec in specs if spec is not None},
         {name: run.record() for name, run in store.runs.items()},
-        sum(run.damage is not None for run in store.runs.values()),
+        Counter(run.problem for run in store.runs.values() if run.problem is not None),
         place,
     )
 

@@ -49,10 +49,16 @@ def ignored_settings(
         if name == "--device" and not device_given:
             continue
         if wanted.get(name) != in_use.get(name):
-            lines.append(f"{_show(name, wanted)} does not count: {_show(name, in_use)} does")
+            lines.append(_describe_difference(name, wanted.get(name), in_use.get(name)))
     return lines
 
 
-def _show(name: str, settings: Mapping[str, str]) -> str:
+def _describe_difference(name: str, wanted: str | None, in_use: str | None) -> str:
     separator = " " if name in (PYTHON, "--device") else "="
-    return f"{name}{separator}{settings[name]}" if name in settings else f"no {name}"
+    if wanted is None:
+        return f"the supervisor at work goes by {name}{separator}{in_use}, which is not set here"
+    if in_use is None:
+        at_work = f"was started without {name}"
+    else:
+        at_work = f"goes by {name}{separator}{in_use}"
+    return f"{name}{separator}{wanted} does not count: the supervisor at work {at_work}"

@@ -28,6 +28,7 @@ from postertui.runs.lifecycle import State
 from postertui.runs.spec import RunSpec, write_spec
 from postertui.study import KeepWeights, Mode, Study, Variant, overlapping_cohorts
 from postertui.system.errors import UserError
+from postertui.system.sharing import describe_os_error
 from postertui.system.version import __version__
 
 if TYPE_CHECKING:
@@ -180,7 +181,8 @@ def queue(folder: Path, specs: Iterable[RunSpec]) -> int:
     try:
         return sum([write_spec(folder, spec) for spec in specs])
     except OSError as error:
-        raise UserError(f"{folder}: cannot queue runs: {error.strerror}", exit_code=1) from None
+        reason = describe_os_error(error, folder, os.W_OK)
+        raise UserError(f"cannot queue runs: {reason}", exit_code=1) from None
 
 
 def check_trainable() -> None:

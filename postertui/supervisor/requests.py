@@ -34,12 +34,14 @@ from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
 from postertui.system.locks import is_held
 from postertui.system.regular_files import UnusableFileError, touch_regular
-from postertui.system.sharing import explain_denied
+from postertui.system.sharing import describe_os_error
 
 #: What became of a request for one run. `requested`: its job will act on it.
 #: `external`: a program of its own trains the run, and only that can start it.
 #: `newer`: a newer version of postertui made the run, which has to do it.
-Outcome = Literal["done", "requested", "unchanged", "damaged", "newer", "missing", "external"]
+Outcome = Literal[
+    "done", "requested", "unchanged", "damaged", "newer", "missing", "external", "denied"
+]
 
 #: Below this, a disk counts as full for the banner.
 LOW_SPACE_BYTES = 1 << 20
@@ -270,6 +272,8 @@ def _outcome(path: Path, request: Callable[[Path], Outcome]) -> Outcome:
         return "newer" if error.is_newer else "damaged"
     except (UnusableFileError, IsADirectoryError):
         return "damaged"
+    except PermissionError:
+        return "denied"
 
 
 def _cancel(path: Path) -> Outcome:
@@ -303,6 +307,9 @@ def _retry(path: Path) -> Outcome:
 
     if _is_external(path):
         return "external"
+    # Looked at first: what needs no change may be another account's, and takes no lock.
+    if requeue(read_lifecycle(path)) is None:
+        return "unchanged"
     appended = append_under_lock(path, requeue)
     if appended:
         (path / layout.PAUSED).unlink(missing_ok=True)
@@ -334,12 +341,7 @@ def _os_errors_explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = Path(error.filename or path)
-        text = f"{where}: {error.strerror}"
-        for denied in (where, where.parent):
-            if isinstance(error, PermissionError) and (why := explain_denied(denied, os.W_OK)):
-                raise UserError(f"{text}: {why}", exit_code=1) from None
-        raise UserError(text, exit_code=1) from None
+        raise UserError(describe_os_error(error, path, os.W_OK), exit_code=1) from None
 
 
 __all__ = [

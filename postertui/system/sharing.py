@@ -7,6 +7,7 @@ rights then; in any other folder it is its owner's alone.
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import pwd
@@ -66,6 +67,24 @@ def share_with_group(folder: Path) -> None:
         ) from None
 
 
+def share_contents(folder: Path, group_of: Path) -> None:
+    """Share `folder`, made where it can be, and all in it with the group that `group_of` has.
+
+    What belongs to another account, or cannot be changed, stays as it is.
+    """
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        group = group_of.stat().st_gid
+        for path in (folder, *sorted(folder.rglob("*"))):
+            with contextlib.suppress(OSError):
+                status = path.lstat()
+                is_folder = stat.S_ISDIR(status.st_mode)
+                if not is_folder and not stat.S_ISREG(status.st_mode):
+                    continue
+                os.chown(path, -1, group)
+                path.chmod(stat.S_IMODE(status.st_mode) | (0o2770 if is_folder else 0o660))
+
+
 def explain_denied(path: Path, need: int = os.R_OK) -> str:
     """Whose `path` is and how to get at it; empty where this account may use it or owns it.
 
@@ -85,6 +104,29 @@ def explain_denied(path: Path, need: int = os.R_OK) -> str:
         f"{path} belongs to {owner_of(status)} (mode {mode:03o}); "
         f"`sudo chown -R {me} {path}` makes it yours"
     )
+
+
+def describe_os_error(error: OSError, path: Path, need: int = os.R_OK) -> str:
+    """What went wrong with which file, in a line; for another account's also how to get at it.
+
+    `path` counts where the error names no file; `need` is what for, as for `os.access`.
+    """
+    where = Path(os.fsdecode(error.filename)) if error.filename else path
+    text = f"{where}: {error.strerror}"
+    if isinstance(error, PermissionError):
+        for denied in (where, where.parent, path):
+            if reason := explain_denied(denied, need):
+                return f"{text}: {reason}"
+    return text
+
+
+def explain_unwritable(folder: Path) -> str:
+    """Whose `folder`, or the first file in it that this account may not write, is; or empty."""
+    try:
+        paths = (folder, *sorted(folder.iterdir()))
+    except OSError:
+        paths = (folder,)
+    return next(filter(None, (explain_denied(path, os.W_OK) for path in paths)), "")
 
 
 def owner_of(status: os.stat_result) -> str:

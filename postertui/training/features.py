@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postertui.data.dataset import Dataset
-from postertui.data.feature_key import feature_key
+from postertui.data.feature_key import FEATURES, feature_key
 from postertui.data.weights import Weights
 from postertui.study import ALL_LAYERS
 from postertui.system.atomic_files import sync, write_atomic
@@ -64,7 +64,7 @@ class FeatureCache:
         self._dataset = dataset
         self._weights = weights
         self._first = first
-        base = dataset.path / "features" if root is None else root
+        base = dataset.path / FEATURES if root is None else root
         self._mirrored = mirrored
         self._network = network
         self.folder = base / feature_key(

@@ -92,6 +92,22 @@ def test_gpu_that_is_not_used_is_a_warning_and_the_cpu_is_said(place: Path) -> N
     assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4} attempt 1 on cpu", log)
 
 
+def test_dry_run_says_what_training_would_run_into(place: Path) -> None:
+    refused = train(place, "--dry-run", "--device", "gpu")
+    assert refused.returncode == 2
+    assert "was asked for and cannot be used: Blind does not see it" in refused.stderr
+    planned = train(place, "--dry-run")
+    assert planned.returncode == 0
+    assert "Warning: gpu:0: not used, jobs train on the CPU: Blind" in planned.stderr
+    assert not (place / "runs").exists()
+    queue(place / "runs", make_spec())
+    waiting = train(place, "--dry-run", "--device", "cpu")
+    assert (
+        "Waiting: 1 run waits and no supervisor is at work; `postertui resume` goes on"
+        in waiting.stderr
+    )
+
+
 def test_second_train_is_told_what_does_not_count(place: Path) -> None:
     first = train(place, "--detach", "--epochs", "400", CHEAP_SECONDS="0.05")
     assert first.returncode == 0, first.stderr
@@ -99,8 +115,8 @@ def test_second_train_is_told_what_does_not_count(place: Path) -> None:
         wait_for(lambda: requests.status(place / "runs").job_settings, "the supervisor's settings")
         second = train(place, "--detach", "--genre", "Drama", POSTERTUI_JOB_MEMORY_MB="3000")
         assert (
-            "POSTERTUI_JOB_MEMORY_MB=3000 does not count: no POSTERTUI_JOB_MEMORY_MB does"
-            in second.stderr
+            "POSTERTUI_JOB_MEMORY_MB=3000 does not count: the supervisor at work was started "
+            "without POSTERTUI_JOB_MEMORY_MB" in second.stderr
         )
         assert "`postertui pause`, and once nothing runs, the same command" in second.stderr
         listed = subprocess.run(

@@ -225,7 +225,7 @@ def test_what_cannot_be_trained_is_one_line_and_leaves_nothing(
     assert not runs.exists()
 
 
-def test_work_that_no_supervisor_can_do_is_given_up(folder: Path, data: Path) -> None:
+def test_run_that_cannot_be_read_is_not_merely_failed(folder: Path, data: Path) -> None:
     asked = train(folder, data, "--variant", "base", "--genre", "Comedy", "--epochs", "3")
     names = json.loads(run([*asked, "--dry-run", "--json"]).stdout)["missing"]
     requests.pause(folder)
@@ -234,5 +234,8 @@ def test_work_that_no_supervisor_can_do_is_given_up(folder: Path, data: Path) ->
     requests.resume(folder)
     result = run(asked)
     assert result.returncode == 1
-    assert "the supervisor ends at once" in result.stderr.splitlines()[-1]
-    assert "Is a directory" in (folder / ".supervisor.log").read_text()
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(
+        f"1 of them cannot be read: {folder / names[0] / 'lock'}: Is a directory"
+    )
+    assert last.endswith("`postertui doctor` says more")

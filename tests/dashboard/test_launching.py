@@ -38,8 +38,10 @@ from postertui.data.synthetic import make_posters
 from postertui.data.weights import resolve_weights
 from postertui.runs.store import Store
 from postertui.study import Variant, check_variant, describe_fields, load_study
-from postertui.supervisor import requests
+from postertui.supervisor import job_settings, requests
+from postertui.supervisor.folder import Status
 from postertui.system.errors import UserError
+from postertui.system.processes import Process
 from tests.support.dashboard_driver import LARGE, SMALL, Driver, both_sizes, dashboard
 
 MILESTONE = load_study("milestone4")
@@ -234,6 +236,26 @@ async def form(d: Driver) -> LaunchScreen:
 async def use_random_weights(d: Driver, screen: LaunchScreen) -> None:
     screen.query_one("#weights", Input).value = "random"
     await d.until(lambda: screen.planned is not None, "the plan")
+
+
+@both_sizes
+async def test_it_says_which_settings_a_supervisor_at_work_does_not_go_by(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    runs = tmp_path / "runs"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    monkeypatch.delenv("POSTERTUI_JOB_MEMORY_MB", raising=False)
+    in_use = job_settings.job_settings(None) | {"CUDA_VISIBLE_DEVICES": "0"}
+    at_work = Status(running=True, process=Process.current(), job_settings=in_use)
+    monkeypatch.setattr(requests, "status", lambda *_, **__: at_work)
+    async with dashboard(runs, size, data=data, study="demo") as d:
+        screen = await form(d)
+        await use_random_weights(d, screen)
+        await d.shows("CUDA_VISIBLE_DEVICES=1 does not count")
+        await d.shows("CUDA_VISIBLE_DEVICES=0")
+        await d.shows("To have others count")
+        await d.shows("resume`.")
 
 
 @both_sizes

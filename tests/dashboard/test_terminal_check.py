@@ -131,3 +131,17 @@ def test_a_terminal_of_another_encoding_gets_ascii(runs: Path, tmp_path: Path) -
         drawn = "".join(screen.splitlines()[1:])
         assert not re.search(r"[^\x00-\x7f]", drawn), drawn
         terminal.press("q")
+
+
+@pytest.mark.slow
+@needs_tmux
+def test_a_variable_of_python_s_streams_does_not_change_what_is_drawn(
+    runs: Path, tmp_path: Path
+) -> None:
+    with Terminal(tmp_path, environment={"PYTHONIOENCODING": "latin-1"}) as terminal:
+        terminal.type(f"{sys.executable} -m postertui --runs {runs.name}")
+        terminal.press("Enter")
+        screen = terminal.wait_for(is_drawn)
+        assert "\\u" not in screen
+        assert re.search(r"[\u2500-\u28ff]", screen), screen
+        terminal.press("q")

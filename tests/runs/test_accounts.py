@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from postertui.runs import layout
+from postertui.runs.events import EventWriter
 from postertui.runs.store import Store
 from postertui.study.files import load_study
+from postertui.supervisor import requests
 from postertui.system.errors import UserError
 from postertui.system.sharing import is_shared, share_with_group
 from tests.support.poster_data import make_data
@@ -83,6 +86,10 @@ def test_unreadable_run_is_not_damaged_and_the_others_go_on(place: Path) -> None
     assert "1 of 2 runs can be read" in examined.stdout
     assert (place / "runs" / hidden).exists()
     assert not (place / "runs" / ".damaged").exists()
+    # What reads leaves it out for what it is.
+    compared = run_as(BOB, place, "compare")
+    assert "left out 1 run: 1 another account's" in compared.stderr
+    assert "damaged" not in compared.stderr
     cancelled = run_as(BOB, place, "cancel", "--all")
     assert "1 another account's (`postertui doctor`)" in cancelled.stderr
     assert "1 cancelled" in cancelled.stderr
@@ -124,6 +131,71 @@ def test_folder_of_another_account_says_the_command_that_mends_it(place: Path) -
     [line] = result.stderr.strip().splitlines()
     assert line.startswith("postertui: runs/.paused: Permission denied: runs belongs to root:root")
     assert line.endswith("(mode 755); `sudo chown -R 54322 runs` makes it yours")
+
+
+@pytest.mark.parametrize(
+    ("mode", "command", "denied"),
+    [
+        (0o700, ["runs"], "runs"),
+        (0o700, ["export", "-o", "t.csv"], "runs"),
+        (0o700, ["cancel", "--all"], "runs"),
+        (0o700, ["doctor"], "runs"),
+        (0o755, ["train", "--genre", "Drama", "--weights", "random"], "runs"),
+        (0o755, ["rm", "--all", "--yes"], "runs"),
+    ],
+)
+def test_every_command_names_owner_mode_and_way_out(
+    place: Path, mode: int, command: list[str], denied: str
+) -> None:
+    queue(place / "runs", make_spec())
+    for each in (place / "runs").rglob("*"):
+        each.chmod(0o755 if each.is_dir() else 0o644)
+    (place / "runs").chmod(mode)
+    result = run_as(BOB, place, *command)
+    assert result.returncode in (1, 2)
+    why = f"{denied} belongs to root:root (mode {mode:o})"
+    assert f"{why}; `sudo chown -R 54322 {denied}` makes it yours" in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_retry_goes_on_with_what_this_account_may_change(place: Path) -> None:
+    runs = place / "runs"
+    theirs, done, mine = queue(runs, *(make_spec(g) for g in ("Comedy", "Drama", "Horror")))
+    requests.cancel(runs, [theirs, mine])
+    with EventWriter(runs / done / layout.EVENTS) as writer:
+        writer.append("end", status="done", reason=None)
+    for each in runs.rglob("*"):
+        each.chmod(0o755 if each.is_dir() else 0o644)
+    for each in (runs / mine, *(runs / mine).iterdir(), *runs.glob(".*")):
+        os.chown(each, BOB, LAB)
+    runs.chmod(0o777)
+    result = run_as(BOB, place, "retry", "--all", "--no-start")
+    assert result.returncode == 1
+    first, why = result.stderr.strip().splitlines()
+    assert sorted(first.removeprefix("3 runs: ").split(", ")) == [
+        "1 as they were",
+        "1 queued",
+        "1 this account may not change",
+    ]
+    assert why.startswith(f"runs/{theirs} belongs to root:root (mode 755); `sudo chown")
+
+
+def test_features_are_shared_with_the_runs_group(place: Path) -> None:
+    old = place / "data" / "features" / "0123" / "0.npy"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"")
+    for each in (old.parent.parent, old.parent, old):
+        os.chown(each, ALICE, ALICE)
+        each.chmod(0o700 if each.is_dir() else 0o600)
+    runs = place / "runs"
+    runs.mkdir()
+    os.chown(runs, ALICE, LAB)
+    train = ("train", "--study", "lab.toml", "--weights", "random", "--jobs", "1")
+    result = run_as(ALICE, place, *train, "--genre", "Comedy")
+    assert result.returncode == 0, result.stderr
+    for path in (old.parent.parent, old.parent):
+        assert (path.stat().st_gid, path.stat().st_mode & 0o7777) == (LAB, 0o2770)
+    assert (old.stat().st_gid, old.stat().st_mode & 0o777) == (LAB, 0o660)
 
 
 def test_only_the_owner_can_share(tmp_path: Path) -> None:

@@ -11,6 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from postertui.cli import cli
+from postertui.dashboard.monitoring.machine_monitor import MachineMonitor
+from postertui.dashboard.state.feed import RunFeed
+from postertui.dashboard.state.status_line import outlook_text
+from postertui.dashboard.state.view_model import ViewModel
 from postertui.doctor.runs import check_processes
 from postertui.runs import layout
 from postertui.runs.store import Store
@@ -74,6 +78,19 @@ def test_queue_without_any_supervisor(folder: Path) -> None:
     )
 
 
+def test_dashboard_says_it_in_the_same_words(folder: Path) -> None:
+    queue(folder, make_spec())
+    feed = RunFeed(folder, lambda: None)
+    feed.read()
+    monitor = MachineMonitor(folder, lambda _: None, count_waiting=feed.count_waiting)
+    machine = monitor.sample()
+    assert said_everywhere(folder) == f"Waiting: {machine.status.waiting}"
+    model = ViewModel()
+    model.machine = machine
+    shown = outlook_text(None, None, idle=model.idle_message)
+    assert str(machine.status.waiting) in "".join(text for text, _ in shown)
+
+
 def test_restarted_machine(folder: Path) -> None:
     queue(folder, make_spec())
     from postertui.system.processes import Process
@@ -130,9 +147,11 @@ def test_settings_that_do_not_count_are_told(folder: Path, monkeypatch: pytest.M
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
         lines = requests.ignored_settings(folder, device="cpu")
         assert lines[:3] == [
-            "CUDA_VISIBLE_DEVICES= does not count: no CUDA_VISIBLE_DEVICES does",
-            "POSTERTUI_JOB_MEMORY_MB=9000 does not count: POSTERTUI_JOB_MEMORY_MB=4000 does",
-            "--device cpu does not count: no --device does",
+            "CUDA_VISIBLE_DEVICES= does not count: the supervisor at work was started without "
+            "CUDA_VISIBLE_DEVICES",
+            "POSTERTUI_JOB_MEMORY_MB=9000 does not count: the supervisor at work goes by "
+            "POSTERTUI_JOB_MEMORY_MB=4000",
+            "--device cpu does not count: the supervisor at work was started without --device",
         ]
         assert f"(pid {supervisor_of(folder).pid})" in lines[3]
         told = " ".join(finding.text for finding in check_processes(read_store(folder)))

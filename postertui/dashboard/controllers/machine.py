@@ -22,6 +22,7 @@ class MachineController:
         self._monitor = MachineMonitor(
             context.setup.runs,
             lambda machine: context.shell.from_thread(self._changed, machine),
+            count_waiting=context.feed.count_waiting,
         )
 
     def start(self) -> None:

@@ -28,18 +28,24 @@ class Machine:
 
 
 class MachineMonitor:
-    """Samples every `period` seconds until `stop`; `on_change` is called from the thread."""
+    """Samples every `period` seconds until `stop`; `on_change` is called from the thread.
+
+    `count_waiting` is how many runs wait for a supervisor, by the runs that were read; without it,
+    as many as the last supervisor left behind.
+    """
 
     def __init__(
         self,
         folder: Path,
         on_change: Callable[[Machine], object],
         *,
+        count_waiting: Callable[[], int] | None = None,
         sampler: Callable[[], DeviceSampler] = DeviceSampler,
         period: float = PERIOD,
     ) -> None:
         self._folder = folder
         self._on_change = on_change
+        self._count_waiting = count_waiting
         self._make_sampler = sampler
         self._sampler: DeviceSampler | None = None
         self._period = period
@@ -68,7 +74,11 @@ class MachineMonitor:
         from postertui.supervisor import requests
 
         try:
-            status, paused = requests.status(self._folder), requests.is_paused(self._folder)
+            waiting = None
+            if self._count_waiting is not None and not requests.has_supervisor(self._folder):
+                waiting = self._count_waiting()
+            status = requests.status(self._folder, waiting)
+            paused = requests.is_paused(self._folder)
         except (UserError, OSError):
             from postertui.supervisor.folder import Status
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,22 +105,26 @@ class LaunchScreen(DashboardScreen[str | None]):
         try:
             weights = choices.planned_weights(draft.weights)
             planned = preview_launch(draft, choices.dataset, weights, self._runs(), choices.slots)
+            ignored = self.context.control.ignored_settings()
         except (UserError, OSError) as error:
             self.app.call_from_thread(self._say_plan, (), to_single_line(error))
             return
-        self.app.call_from_thread(self._show, draft, planned)
+        self.app.call_from_thread(self._show, draft, planned, ignored)
 
-    def _show(self, draft: LaunchDraft, planned: LaunchPreview) -> None:
+    def _show(self, draft: LaunchDraft, planned: LaunchPreview, ignored: Sequence[str]) -> None:
         try:
             if self.form.draft() != draft:
                 return  # The form has gone on; its own plan is on the way.
         except ValueError:
             return
         self.planned = planned
-        note = ""
+        # What helps comes first, for the last of many settings may have no room.
+        notes = [*ignored[-1:], *ignored[:-1]]
         if self.choices is not None and self.choices.needs_download(draft.weights):
-            note = "ImageNet's weights are not on this machine: starting downloads them (59 MB)"
-        self._say_plan(describe(planned), note, wrong=False)
+            notes.insert(
+                0, "ImageNet's weights are not on this machine: starting downloads them (59 MB)"
+            )
+        self._say_plan(describe(planned), "\n".join(notes), wrong=False)
 
     def _say_plan(self, lines: tuple[Line, ...], problem: str, *, wrong: bool = True) -> None:
         text = Text(no_wrap=True)
@@ -129,9 +134,10 @@ class LaunchScreen(DashboardScreen[str | None]):
                 text.append(part, style=self.theme[style])
         self.query_one("#launch-plan", Static).update(text)
         below = self.query_one("#launch-problem", Static)
-        # Three rows; what is wrong stands at the end of a message, behind a path of any length.
-        problem = shorten_middle(problem, max(40, 2 * self.size.width))
-        below.update(" " + problem if problem else "")
+        # What is wrong stands at the end of a message, behind a path of any length.
+        most = max(40, 3 * self.size.width)
+        rows = [" " + shorten_middle(line, most) for line in problem.splitlines()]
+        below.update("\n".join(rows))
         below.set_class(wrong, "wrong")
 
     # Acting

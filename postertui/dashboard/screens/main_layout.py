@@ -36,6 +36,9 @@ from postertui.system.text import to_single_line
 #: Below this many columns the table keeps to its most important columns.
 NARROW = 110
 
+#: What the first line says of an idle queue where the whole message has no room.
+NO_SUPERVISOR = "no supervisor: r starts one"
+
 #: Options that change only the order of the table, and those that hide and show regions.
 TABLE_OPTIONS = {"sort", "reverse", "group"}
 LAYOUT_OPTIONS = {"devices"}
@@ -256,10 +259,12 @@ class MainLayout(DashboardScreen[None]):
             marked=len(model.marked),
             hidden=hidden,
         )
-        right = outlook_text(*model.outlook(), paused=model.is_paused, idle=model.is_idle)
-        if setup.notice:
-            right = ((f" {setup.notice} ", "accent"), *right)
-        self.top.show(left, right)
+        notice = ((f" {setup.notice} ", "accent"),) if setup.notice else ()
+        right, narrow = (
+            notice + outlook_text(*model.outlook(), paused=model.is_paused, idle=idle)
+            for idle in (model.idle_message, NO_SUPERVISOR if model.idle_message else "")
+        )
+        self.top.show(left, right, narrow)
         if model.filter_error:
             self.bar.show_result(model.filter_error, wrong=True)
         elif len(model.shown) == len(model.runs):

@@ -20,6 +20,7 @@ from postertui.history.from_runs import history_table
 from postertui.runs.store import Run, Store
 from postertui.system.crash_log import log_traceback
 from postertui.system.gc_pause import gc_paused
+from postertui.system.sharing import describe_os_error
 
 if TYPE_CHECKING:
     import polars as pl
@@ -98,6 +99,10 @@ class RunFeed:
             self.store.release_pages()
         return table
 
+    def count_waiting(self) -> int:
+        """How many runs wait for a supervisor; from any thread."""
+        return sum(run.is_waiting for run in tuple(self.store.runs.values()))
+
     def read(self, patience: float | None = None) -> bool:
         """Read once; whether anything changed, be it a new `error` or its end."""
         try:
@@ -108,7 +113,7 @@ class RunFeed:
                 # What the failed readings changed was not reported.
                 names = names | self.store.runs.keys() | self._reported
         except OSError as error:
-            return self._set_error(f"{error.filename or self.store.folder}: {error.strerror}")
+            return self._set_error(describe_os_error(error, self.store.folder))
         except Exception as error:
             # The thread goes on: a dashboard that stands still must say so.
             return self._set_error(log_traceback(error))

@@ -73,6 +73,12 @@ class RunControl:
         self._remember(f"start of {pluralize(len(names), 'run')}", cancel, names)
         return f"queued {pluralize(len(names), 'run')} (u undoes)"
 
+    def ignored_settings(self) -> list[str]:
+        """What of this process's settings a supervisor at work does not go by, a line each."""
+        from postertui.supervisor import requests
+
+        return requests.ignored_settings(self.folder)
+
     def cancel(self, runs: Sequence[str]) -> str:
         """End these runs; what they trained stays."""
         client = self._client()

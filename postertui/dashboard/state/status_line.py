@@ -41,9 +41,12 @@ def outlook_text(
     epochs_per_second: float | None,
     *,
     paused: bool = False,
-    idle: bool = False,
+    idle: str = "",
 ) -> tuple[Text, ...]:
-    """How long the queue will take, how fast it goes, and why it does not."""
+    """How long the queue will take, how fast it goes, and why it does not.
+
+    `idle` says that no supervisor is at work.
+    """
     parts: list[Text] = []
     if epochs_per_second:
         parts.append((f" {throughput(epochs_per_second)} ", "dim"))
@@ -52,7 +55,7 @@ def outlook_text(
     if paused:
         parts.append((" paused ", "interrupted"))
     elif idle:
-        parts.append((" no supervisor: r starts one ", "interrupted"))
+        parts.append((f" {to_single_line(idle, 200)} ", "interrupted"))
     return tuple(parts)
 
 

@@ -174,10 +174,11 @@ class ViewModel:
         return self.machine is not None and self.machine.paused
 
     @property
-    def is_idle(self) -> bool:
-        """Whether runs wait and no supervisor works on them."""
-        waiting = any(run.state == "queued" for run in self.runs.values())
-        return waiting and self.machine is not None and not self.machine.status.running
+    def idle_message(self) -> str:
+        """That runs wait and no supervisor works on them, in the words of every command."""
+        if self.machine is None or self.machine.status.running or self.machine.paused:
+            return ""
+        return self.machine.status.waiting or ""
 
     def outlook(self) -> tuple[float | None, float | None]:
         """Seconds until the queue is empty, and epochs a second; None where unknown."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import select
@@ -26,8 +27,12 @@ _PLACE = re.compile(rb"\x1b\[\d+;(\d+)R")
 def draw_on_standard_output() -> None:
     """Have textual draw on standard output, a terminal, where standard error is none.
 
-    Textual draws on standard error, which `postertui 2>file` sends elsewhere.
+    Textual draws on standard error, which `postertui 2>file` sends elsewhere. What it writes is
+    UTF-8, whatever Python's own variables (PYTHONIOENCODING) say of the streams: what the terminal
+    can show is for `shows_utf8` to find out.
     """
+    if isinstance(sys.__stderr__, io.TextIOWrapper) and sys.__stderr__.isatty():
+        sys.__stderr__.reconfigure(encoding="utf-8", errors="replace")
     if sys.__stderr__ is None or not sys.__stderr__.isatty():
         sys.__stderr__ = os.fdopen(  # type: ignore[misc]
             os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace"

@@ -18,7 +18,10 @@ Text = tuple[str, str]
 
 
 class TopBar(Widget):
-    """Left what is shown, right what the machine does; the right gives way first."""
+    """Left what is shown, right what the machine does; the right gives way first.
+
+    Where not all of the right has room, `narrow` stands in for it.
+    """
 
     can_focus = False
 
@@ -27,11 +30,14 @@ class TopBar(Widget):
         self.theme = theme
         self._left: tuple[Text, ...] = ()
         self._right: tuple[Text, ...] = ()
+        self._narrow: tuple[Text, ...] = ()
         self._line: Strip | None = None
 
-    def show(self, left: tuple[Text, ...], right: tuple[Text, ...]) -> None:
-        if (left, right) != (self._left, self._right):
-            self._left, self._right = left, right
+    def show(
+        self, left: tuple[Text, ...], right: tuple[Text, ...], narrow: tuple[Text, ...] = ()
+    ) -> None:
+        if (left, right, narrow) != (self._left, self._right, self._narrow):
+            self._left, self._right, self._narrow = left, right, narrow
             self.redraw()
 
     def redraw(self) -> None:
@@ -58,6 +64,8 @@ class TopBar(Widget):
             fitting.pop(1)
         left = sum(len(t) for t, _ in fitting)
         right = list(self._right)
+        if self._narrow and left + sum(len(t) for t, _ in right) + 1 > width:
+            right = list(self._narrow)
         while right and left + sum(len(t) for t, _ in right) + 1 > width:
             right.pop(0)
         gap = max(0, width - left - sum(len(t) for t, _ in right))

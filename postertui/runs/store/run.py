@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,6 +33,10 @@ SETTINGS: dict[str, Callable[[RunSpec], Any]] = {
     "test_base_rate": lambda spec: spec.test_base_rate,
     "val_base_rate": lambda spec: spec.val_base_rate,
 }
+
+
+#: Another account's, made by a newer version of postertui, or not whole.
+RunProblem = Literal["unreadable", "newer", "damaged"]
 
 
 @dataclass(slots=True)
@@ -65,6 +69,15 @@ class Run:
         if self.damage is not None:
             return "failed"
         return self.lifecycle.state(locked=self.locked)
+
+    @property
+    def problem(self) -> RunProblem | None:
+        """What keeps the run from being read in full; None for a run without fault."""
+        if self.is_unreadable:
+            return "unreadable"
+        if self.damage is None:
+            return None
+        return "newer" if self.is_newer else "damaged"
 
     @property
     def is_closed(self) -> bool:

@@ -148,6 +148,7 @@ def _why_unusable(framework: FrameworkReport) -> str:
 
 
 def _refusal(wanted: str, reason: str) -> UserError:
+    reason = reason.removeprefix(f"{wanted}: ")
     return UserError(f"{wanted} was asked for and cannot be used: {reason}; --device cpu goes on")
 
 

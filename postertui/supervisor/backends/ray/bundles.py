@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from postertui.data.dataset import Dataset
-from postertui.data.feature_key import feature_key
+from postertui.data.feature_key import FEATURES, feature_key
 from postertui.runs.spec import RunSpec
 from postertui.study import ALL_LAYERS
 from postertui.supervisor.backends.ray.link import Link
@@ -93,7 +93,7 @@ def bundle_files(spec: RunSpec) -> Iterator[tuple[str, Path | bytes]]:
         yield f"ids-{digit}.npy", npy_bytes(dataset.ids(digit))
     if not needs_images(spec):
         key = feature_key(dataset, spec.weights, ALL_LAYERS)
-        features = {d: dataset.path / "features" / key / f"{d}.npy" for d in cohorts}
+        features = {d: dataset.path / FEATURES / key / f"{d}.npy" for d in cohorts}
         if all(path.is_file() for path in features.values()):
             for digit, path in features.items():
                 yield f"features/{key}/{digit}.npy", path

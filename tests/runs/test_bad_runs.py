@@ -353,7 +353,10 @@ def test_cases(name: str, tmp_path: Path) -> None:
 
 NEWER_SPECS: dict[str, dict[str, Any]] = {
     "format": {"v": 2},
-    "unknown hyper-parameter": {"versions": {"postertui": "99.0"}, "variant": {"dropout": 0.5}},
+    "unknown hyper-parameter": {
+        "versions": {"postertui": "99.0"},
+        "variant": {"of_a_later_version": 0.5},
+    },
     "other type": {"versions": {"postertui": "0.2.0"}, "seed": "twelve"},
 }
 

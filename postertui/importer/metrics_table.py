@@ -60,6 +60,8 @@ def _wide_histories(
     counter = epoch_name or _first(columns, _STEP)
     if counter is not None and counter not in table.columns.columns:
         raise UnreadableLogError(f"has no column `{counter[:40]}` for the epochs")
+    if counter is None and any(name.startswith(("metrics.", "params.")) for name in columns):
+        raise UnreadableLogError("has a row a run and no epochs; export the metrics' history")
     run_name = _first(columns, _RUN)
     labels = {c: mapping.columns.get(c) or columns.get(c) for c in ("genre", "variant", "seed")}
     given = [name for name in (run_name, *labels.values()) if name in table.columns.columns]

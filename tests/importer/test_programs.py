@@ -297,3 +297,11 @@ def test_epochs_that_count_nothing_are_numbered(tmp_path: Path, epochs: str) -> 
     text = f"{{'epoch': {epochs}, 'loss': [0.5, 0.4]}}"
     table, _ = load(tmp_path, {"a.txt": text}, genre="War")
     assert table["epoch"].to_list() == [1, 2]
+
+
+def test_a_table_of_runs_is_no_history(tmp_path: Path) -> None:
+    """What `mlflow.search_runs` returns has each metric's last value only."""
+    path = tmp_path / "runs.csv"
+    path.write_text("run_id,status,metrics.loss,params.lr\n0a,FINISHED,.2,.1\n")
+    with pytest.raises(UserError, match="has a row a run and no epochs"):
+        import_paths([path], tmp_path / "runs", mapping=HistoryMapping(genre="War"))

@@ -19,7 +19,12 @@ from ray import exceptions
 
 from postertui.supervisor.backends.ray import agent_pool
 from postertui.supervisor.backends.ray.agent_pool import ROOM_PATIENCE, AgentPool
-from postertui.supervisor.backends.ray.driver import KEEP_ALIVE_EMPTY, KEEP_ALIVE_WITH_RUNS, Driver
+from postertui.supervisor.backends.ray.driver import (
+    FROZEN_AFTER,
+    KEEP_ALIVE_EMPTY,
+    KEEP_ALIVE_WITH_RUNS,
+    Driver,
+)
 from postertui.supervisor.backends.ray.gpu_shares import GpuShares
 from postertui.supervisor.backends.ray.scheduler import Scheduler
 from tests.support.ray_messages import join, submit
@@ -49,6 +54,26 @@ def test_with_runs_the_driver_waits_for_its_client_for_days(clock: list[float]) 
     assert driver.scheduler.runs[run].agent == "agent"
     clock[0] += KEEP_ALIVE_WITH_RUNS
     assert driver._is_finished()
+
+
+def test_after_a_gap_in_its_own_clock_every_agent_has_its_whole_patience(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    driver = Driver("study", b"key")
+    monkeypatch.setattr(driver._pool, "adjust", lambda _now: None)
+    run = submit(driver.scheduler, make_spec())
+    join(driver.scheduler, "agent", now=clock[0])
+    driver._work(clock[0])
+    for _ in range(3):
+        clock[0] += 10 * driver._silence  # frozen, with what the agent sent meanwhile unread
+        driver._work(clock[0])
+        assert driver.scheduler.runs[run].agent == "agent"
+    for _ in range(int(driver._silence / (FROZEN_AFTER / 2)) + 1):
+        assert "agent" in driver.scheduler.agents
+        clock[0] += FROZEN_AFTER / 2  # at work, and the agent is silent
+        driver._work(clock[0])
+    assert "agent" not in driver.scheduler.agents
+    assert driver.scheduler.runs[run].agent is None
 
 
 def test_without_runs_it_stays_a_little_while(clock: list[float]) -> None:

@@ -161,3 +161,17 @@ def test_what_another_shape_needs_is_no_growth(
     supervisor.run()
     supervisor.finish()
     assert len({events_of(folder, name)[0]["pid"] for name in names}) == 1
+
+
+@pytest.mark.parametrize(
+    ("cores", "memory", "gpus", "most"),
+    [(2, 64 << 30, 0, 16), (64, 1 << 30, 0, 3), (64, 0, 0, 1), (2, 64 << 30, 4, 16), (1, 0, 3, 3)],
+)
+def test_jobs_are_no_more_than_the_machine_can_hold(
+    monkeypatch: pytest.MonkeyPatch, cores: int, memory: int, gpus: int, most: int
+) -> None:
+    monkeypatch.setattr(devices, "usable_cores", lambda _root: cores)
+    monkeypatch.setattr(devices, "usable_memory", lambda _root: memory)
+    slots = make_slots(10_000, tuple(f"gpu:{n}" for n in range(gpus)))
+    assert len(slots) == most
+    assert len(set(slots)) == most

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,11 +35,12 @@ from tests.support.supervisor import (
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one megabyte."""
+def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A file system of one megabyte, or as the test's parameter has it."""
     place = tmp_path / "disk"
     place.mkdir()
-    options = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", str(place)]
+    size = getattr(request, "param", "size=1m")
+    options = ["mount", "-t", "tmpfs", "-o", f"{size},mode=700", "tmpfs", str(place)]
     if os.geteuid() != 0 or subprocess.run(options, capture_output=True, check=False).returncode:
         pytest.skip("mounting a file system needs root")
     try:
@@ -75,6 +78,33 @@ def test_full_disk_makes_the_queue_wait_and_damages_nothing(
         pace(folder, 0)
         wait_until_over(runs)
         assert all(epochs_told(runs, name) >= told[name] for name in names)
+        assert_as_if_undisturbed(runs, tmp_path, *specs)
+    finally:
+        requests.stop_supervisor(runs, patience=30)
+
+
+@pytest.mark.parametrize("small_disk", ["size=20m,nr_inodes=200"], indirect=True)
+def test_no_inodes_left_makes_the_queue_wait_as_no_room_left(
+    folder: Path, small_disk: Path, tmp_path: Path
+) -> None:
+    pace(folder, 0.05)
+    runs = small_disk / "runs"
+    specs = [make_spec(genre, epochs=150) for genre in ("Comedy", "Drama")]
+    names = queue(runs, *specs)
+    requests.ensure_supervisor(runs, jobs=1)
+    try:
+        wait_for(lambda: epochs_told(runs, names[0]) >= 5)
+        ballast = small_disk / "ballast"
+        ballast.mkdir()
+        for number in range(os.statvfs(small_disk).f_favail):
+            with contextlib.suppress(OSError):
+                (ballast / str(number)).touch()
+        wait_for(lambda: "no room left" in (requests.status(runs).waiting or ""), "the banner")
+        assert all(run.damage is None for run in read(runs).values())
+        assert is_held(runs / layout.SUPERVISOR_LOCK), "the supervisor waits for room"
+        shutil.rmtree(ballast)
+        pace(folder, 0)
+        wait_until_over(runs)
         assert_as_if_undisturbed(runs, tmp_path, *specs)
     finally:
         requests.stop_supervisor(runs, patience=30)

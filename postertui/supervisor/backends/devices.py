@@ -217,11 +217,12 @@ def _report_key(environment: Mapping[str, str], inventory: GpuInventory) -> tupl
 def make_slots(jobs: int | None, gpus: tuple[str, ...] = ()) -> list[Slot]:
     """`jobs` at a time on each GPU (default 1), or on the CPU (default `default_cpu_jobs`).
 
-    Never more than `max_jobs`.
+    Never more than `max_jobs` in all, but at least one on each GPU.
     """
     most = max_jobs()
     if gpus:
-        return [Slot(device, number) for number in range(min(jobs or 1, most)) for device in gpus]
+        on_each = max(1, min(jobs or 1, most // len(gpus)))
+        return [Slot(device, number) for number in range(on_each) for device in gpus]
     return [Slot("cpu", number) for number in range(min(jobs or default_cpu_jobs(), most))]
 
 

@@ -34,6 +34,10 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert loaded_by("import postertui") == set()
 
 
+def test_the_dashboard_starts_without_the_analysis() -> None:
+    assert loaded_by("import postertui.dashboard.app") == {"textual"}
+
+
 def test_help_loads_nothing_heavy() -> None:
     assert loaded_by(run_cli("--help")) == set()
 

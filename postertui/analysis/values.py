@@ -136,7 +136,10 @@ def run_values(table: pl.DataFrame, metric: str, rule: str | int = "last") -> pl
     copies = repeated_histories(table)
     if copies.height:
         table = table.filter(~pl.col("run").is_in(copies["run"].to_list()))
-    table = with_keys(table)
+    chosen_by = _validation_column(table, metric)
+    needed = {metric, chosen_by, *_ROW_COLUMNS}
+    # Sorting and joining all columns of a large table would take its memory several times.
+    table = with_keys(table.select(name for name in table.columns if name in needed))
     rows = table.select(
         *_RUN_KEYS,
         "epoch",
@@ -183,6 +186,12 @@ def run_values(table: pl.DataFrame, metric: str, rule: str | int = "last") -> pl
 
 
 _RUN_KEYS = ("name", "genre", "seed", "fold", "replicate", "run")
+_CONFUSION = ("test_tp", "test_fp", "test_fn", "test_tn")
+#: What a row's value and state depend on, besides the metric.
+_ROW_COLUMNS = (
+    *KEYS, "epoch", "train_cohorts", "test_cohorts", "dead", "test_accuracy", "stopped_early",
+    *_CONFUSION,
+)  # fmt: skip
 
 
 def _chosen_by(table: pl.DataFrame, metric: str) -> pl.Expr:
@@ -211,10 +220,9 @@ def chosen_on_test(table: pl.DataFrame, metric: str, rule: str | int) -> bool:
 
 def _collapsed(table: pl.DataFrame) -> pl.Expr:
     """Whether a row's model gives one answer for every test poster, from the confusion counts."""
-    cells = ("test_tp", "test_fp", "test_fn", "test_tn")
-    if not set(cells) <= set(table.columns):
+    if not set(_CONFUSION) <= set(table.columns):
         return pl.lit(value=False)
-    tp, fp, fn, tn = map(pl.col, cells)
+    tp, fp, fn, tn = map(pl.col, _CONFUSION)
     return ((tp + fp == 0) | (fn + tn == 0)).fill_null(value=False)
 
 

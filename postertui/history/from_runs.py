@@ -27,7 +27,6 @@ def history_table(runs: Iterable[Run]) -> pl.DataFrame:
         schema={name: SCHEMA[name] for name in run_columns(chosen[0])},
     )
     blocks = [run.buffer.rows() for run in chosen]
-    rows = np.concatenate(blocks)
     of_run = np.repeat(np.arange(len(chosen), dtype=np.uint32), [len(b) for b in blocks])
     repeated = constants[of_run]
     columns: list[pl.Series] = []
@@ -35,10 +34,12 @@ def history_table(runs: Iterable[Run]) -> pl.DataFrame:
         if name in constants.columns:
             columns.append(repeated[name])
         elif name in COLUMNS:
-            values = np.ascontiguousarray(rows[:, COLUMNS.index(name)])
+            # A column at a time: the rows of thousands of runs twice are a hundred megabytes.
+            index = COLUMNS.index(name)
+            values = np.concatenate([block[:, index] for block in blocks])
             columns.append(pl.Series(name, values).fill_nan(None).cast(kind))
         else:
-            columns.append(pl.Series(name, [None], dtype=kind).new_from_index(0, len(rows)))
+            columns.append(pl.Series(name, [None], dtype=kind).new_from_index(0, len(of_run)))
     return pl.DataFrame([*columns, *_extra_columns(chosen)])
 
 

@@ -66,10 +66,11 @@ class Panel:
         """
         test = [c.y for c in self.curves if c.side == "test"] or [c.y for c in self.curves]
         values = np.concatenate(test) if test else np.empty(0)
-        values = values[np.isfinite(values)]
+        values = np.sort(values[np.isfinite(values)])
         if values.size > 10:
-            low, high = np.quantile(values, TYPICAL)
-            values = values[(values >= low) & (values <= high)]
+            # As values between two quantiles, which take twenty times as long at every tick.
+            low, high = (share * (values.size - 1) for share in TYPICAL)
+            values = values[math.ceil(low - 1e-9) : math.floor(high + 1e-9) + 1]
         return (*_ends(values), *self._levels)
 
     @property
@@ -78,8 +79,8 @@ class Panel:
 
     def count_outside(self, scale: Range) -> int:
         """How many values of test curves are outside of `scale`."""
-        curves = (c.y[np.isfinite(c.y)] for c in self.curves if c.side == "test")
-        return sum(int(((y < scale.low) | (y > scale.high)).sum()) for y in curves)
+        curves = (c.y for c in self.curves if c.side == "test")
+        return sum(int(np.count_nonzero((y < scale.low) | (y > scale.high))) for y in curves)
 
 
 #: The share of the values between which an axis goes unless the whole range is asked for.

@@ -12,11 +12,13 @@ from postertui.dashboard.state.feed import RunUpdates
 from postertui.dashboard.state.summary import StudySummary, summarize
 from postertui.system.crash_log import log_traceback
 
+#: How long the first analysis waits for the first picture, and looks whether all runs are read.
+FIRST_DELAY = 0.5
 #: Seconds from a change that can alter a verdict to the analysis, and the most of the time that
 #: analyses take.
 DELAY, SHARE = 0.1, 0.2
-#: The same where runs are only on their way to the common epoch: the matrix shows their epochs
-#: without it.
+#: The same where no run has ended and where runs are only on their way to the common epoch: the
+#: matrix shows their epochs without it.
 ROUTINE_DELAY, ROUTINE_SHARE = 15.0, 0.01
 
 
@@ -37,15 +39,23 @@ class SummaryController:
     def runs_updated(self, updates: RunUpdates, *, structural: bool) -> None:
         """Analyse the table again: runs came, went or trained on."""
         # While all of them train, the common epoch moves with every tick: that waits.
-        is_urgent = structural or any(
-            run.state not in ("running", "queued") for run in updates.changed.values()
-        )
-        if is_urgent or updates.changed:
-            self._request(is_urgent=is_urgent)
+        has_ended = any(not run.is_live for run in updates.changed.values())
+        is_urgent = has_ended or (structural and self._has_ended_run)
+        if is_urgent or structural or updates.changed:
+            self._request(is_urgent=is_urgent or (structural and self._is_on_screen))
+
+    @property
+    def _has_ended_run(self) -> bool:
+        return any(not run.is_live for run in self._model.runs.values())
+
+    @property
+    def _is_on_screen(self) -> bool:
+        return self._model.options.layout == "summary"
 
     def options_changed(self, options: AbstractSet[str]) -> None:
-        """Analyse another metric where the view has one."""
-        if "metric" in options:
+        """Analyse at once for another metric, and when the summary is opened."""
+        opened = "layout" in options and self._is_on_screen and (self._is_stale or self._is_first)
+        if opened or "metric" in options:
             self._request(is_urgent=True)
 
     def _request(self, *, is_urgent: bool) -> None:
@@ -57,11 +67,15 @@ class SummaryController:
         if self._timer is not None:
             self._timer.stop()
         delay, share = (DELAY, SHARE) if self._is_urgent else (ROUTINE_DELAY, ROUTINE_SHARE)
-        pause = max(delay, self._seconds * (1 / share - 1))
+        pause = max(FIRST_DELAY if self._is_first else 0.0, delay, self._seconds * (1 / share - 1))
         self._timer = self._shell.later(pause, self._start)
 
     def _start(self) -> None:
         self._timer = None
+        if not self._context.feed.store.is_complete:
+            # Reading comes first; an analysis of a part of the runs would hold it up.
+            self._timer = self._shell.later(FIRST_DELAY, self._start)
+            return
         self._is_busy = True
         self._is_stale = self._is_urgent = False
         metric = self._model.options.metric

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postertui.dashboard.state.run_view import RunView, view_of
-from postertui.history.from_runs import history_table
 from postertui.runs.store import Run, Store
 from postertui.system.crash_log import log_traceback
 from postertui.system.gc_pause import gc_paused
@@ -92,6 +91,9 @@ class RunFeed:
 
     def table(self, keep: Callable[[Run], bool] | None = None) -> pl.DataFrame:
         """The history table of all runs, or of those that `keep` accepts; call it in a thread."""
+        # Polars takes long to import, and a study without an analysis goes without it.
+        from postertui.history.from_runs import history_table
+
         with self._reading:
             chosen = [r for r in self.store.runs.values() if keep is None or keep(r)]
             table = history_table(chosen)

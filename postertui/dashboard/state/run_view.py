@@ -84,6 +84,11 @@ class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
         return f"RunView({self.name}, {self.state}, {self.epoch}/{self.epochs})"
 
     @property
+    def is_live(self) -> bool:
+        """Whether the run trains or waits for its turn."""
+        return self.state in ("running", "queued")
+
+    @property
     def seconds(self) -> float | None:
         """The median of the epochs' seconds."""
         if self._seconds is msgspec.UNSET:

@@ -36,8 +36,11 @@ class LineWidget(Widget):
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines as they are: Textual would style every segment once more."""
         strips = [self.render_line(y) for y in crop.line_range]
-        for change in self.get_line_filters():
-            strips = [strip.apply_filter(change, self.background_colors[1]) for strip in strips]
-        if crop.column_span == (0, self.size.width):
-            return strips
-        return [strip.crop(*crop.column_span) for strip in strips]
+        # Before the filters: most of what is sent is a few characters of a line.
+        if crop.column_span != (0, self.size.width):
+            strips = [strip.crop(*crop.column_span) for strip in strips]
+        if filters := self.get_line_filters():
+            background = self.background_colors[1]
+            for line_filter in filters:
+                strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        return strips

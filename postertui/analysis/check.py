@@ -1,8 +1,7 @@
 """Whether a variant got worse than in a reference table: the check of continuous integration.
 
 It fails closed: what the reference had and the table lacks is a failure with a name, unless it is
-allowed. The null hypothesis is that both tables are of one and the same training, so the runs of a
-setting have one variance on both sides. Where the seeds of both sides match, their runs are pairs.
+allowed.
 """
 
 from __future__ import annotations
@@ -16,11 +15,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from postertui.analysis.contrasts import SeedKey, runs_by_setting
+from postertui.analysis.check_errors import (
+    CheckedSetting,
+    add_variances,
+    error_by_seed,
+    noise_of_both,
+)
+from postertui.analysis.check_rows import AGAINST_SCHEMA, ALL, add_lost, blank_row
+from postertui.analysis.contrasts import runs_by_setting
 from postertui.analysis.noise import (
-    MIN_NOISE_DF,
     Noise,
-    estimate_noise,
     find_equal_variants,
     replicable,
 )
@@ -33,31 +37,8 @@ from postertui.analysis.values import (
     resolve_rule,
     run_values,
 )
-from postertui.analysis.variances import moderate_table
 from postertui.analysis.verdicts import ALPHA, MIN_DF, SMALLEST_ERROR
 from postertui.system.errors import UserError
-
-AGAINST_SCHEMA = {
-    "name": pl.String,
-    "genre": pl.String,
-    "runs": pl.Int64,
-    "baseline": pl.Float64,
-    "now": pl.Float64,
-    "difference": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-    "p": pl.Float64,
-    "p_adjusted": pl.Float64,
-    "paired": pl.Boolean,
-    "failed": pl.Boolean,
-    "allowed": pl.Boolean,
-    "why": pl.String,
-}
-
-#: The genre of a row that stands for all of a variant's genres.
-ALL = "(all)"
-#: Runs in these states have no value; a setting may not have more of them than before.
-_LOST_STATES = {"dead": "died", "undefined": "have no defined value", "short": "ended early"}
 
 
 @dataclass(frozen=True)
@@ -85,37 +66,6 @@ class Allowed:
     def covers(self, name: str, genre: str) -> bool:
         setting = (name.casefold(), f"{name}/{genre}".casefold())
         return any(fnmatchcase(s, p.casefold()) for p in self.patterns for s in setting)
-
-
-@dataclass
-class _Pair:
-    """A setting in both tables: its runs by seed, and the variance of one run."""
-
-    name: str
-    genre: str
-    now: Mapping[SeedKey, float]
-    then: Mapping[SeedKey, float]
-    own: float = 0.0
-    own_df: float = 0.0
-    variance: float = math.nan
-    df: float = 0.0
-
-    @property
-    def is_paired(self) -> bool:
-        return self.now.keys() == self.then.keys()
-
-    @property
-    def differences(self) -> dict[SeedKey, float]:
-        return {key: self.now[key] - self.then[key] for key in self.now}
-
-    @property
-    def difference(self) -> float:
-        return float(np.mean(list(self.now.values())) - np.mean(list(self.then.values())))
-
-    @property
-    def factor(self) -> float:
-        """The variance of `difference` in units of one run's."""
-        return 1 / len(self.now) + 1 / len(self.then)
 
 
 def check_against(
@@ -159,7 +109,7 @@ def check_against(
     keys = ["name", "genre"]
     if now.join(then, on=keys, how="semi").is_empty():
         raise UserError("the two tables share no variant and genre", exit_code=3)
-    noise = _noise_of_both(now, then, find_equal_variants(baseline))
+    noise = noise_of_both(now, then, find_equal_variants(baseline))
     shared = genres_share_seeds(baseline) or genres_share_seeds(table)
     chosen = None if settings is None else set(settings)
     rows, settings_paired = _assessed_rows(now, then, noise, shared_seeds=shared, chosen=chosen)
@@ -168,11 +118,11 @@ def check_against(
     has_error = any(row["_df"] for row in rows)
     if margin is None and rows and not has_error and any(row["difference"] for row in rows):
         raise UserError(
-            "no noise to compare with: no setting was trained twice in either table; "
+            "no noise to compare with: no setting has enough runs that differ in either table; "
             "train more seeds or give a number, e.g. --margin 0.02"
         )
     _add_verdicts(rows, margin, sign)
-    rows = _add_lost(rows, now, then)
+    rows = add_lost(rows, now, then)
     for row in rows:
         genre = "*" if row["genre"] == ALL else row["genre"]
         is_missing = row["why"].startswith("missing")
@@ -211,31 +161,13 @@ def check_values(
 
     None where the noise is unknown. For simulations; it knows no allowed or missing settings.
     """
-    noise = _noise_of_both(now, then, equal)
+    noise = noise_of_both(now, then, equal)
     rows, _ = _assessed_rows(now, then, noise, shared_seeds=shared_seeds)
     if not any(row["_df"] for row in rows):
         return None
     _add_verdicts(rows, None, sign)
     return pl.DataFrame(
         [{k: row[k] for k in AGAINST_SCHEMA} for row in rows], schema=AGAINST_SCHEMA
-    )
-
-
-def _noise_of_both(now: pl.DataFrame, then: pl.DataFrame, equal: Mapping[str, str]) -> Noise:
-    """The noise within the settings of either table, never between them.
-
-    A run that is in both tables, number for number, counts once. Variants that are the same under
-    two names count within one table only.
-    """
-    keys = ["name", "genre", "value"]
-    sides = [then.with_columns(side=pl.lit("then")), now.with_columns(side=pl.lit("now"))]
-    both = pl.concat(sides, how="diagonal").unique(keys, keep="first", maintain_order=True)
-    within = both.with_columns(genre=pl.col("genre") + "\n" + pl.col("side"))
-    noise = estimate_noise(within, {})
-    if noise.is_known:
-        return noise
-    return next(
-        (n for n in (estimate_noise(side, dict(equal)) for side in sides) if n.is_known), noise
     )
 
 
@@ -253,10 +185,10 @@ def _assessed_rows(
         pl.concat([replicable(v).select("name", "genre") for v in (now, then)]).unique().iter_rows()
     )
     pairs = [
-        _Pair(name, genre, runs_now[name, genre], runs_then[name, genre])
+        CheckedSetting(name, genre, runs_now[name, genre], runs_then[name, genre])
         for name, genre in sorted(runs_now.keys() & runs_then.keys())
     ]
-    _add_variances(pairs, spread, noise)
+    add_variances(pairs, spread, noise, shared_seeds=shared_seeds)
     if chosen is not None:
         pairs = [pair for pair in pairs if (pair.name, pair.genre) in chosen]
     rows = [_setting_row(pair) for pair in pairs]
@@ -267,53 +199,8 @@ def _assessed_rows(
     return rows, sum(pair.is_paired and len(pair.now) > 1 for pair in pairs)
 
 
-def _add_variances(pairs: Sequence[_Pair], spread: set[tuple[str, str]], noise: Noise) -> None:
-    """Each setting's variance of one run, moderated over variants and genres."""
-    names = sorted({pair.name for pair in pairs})
-    genres = sorted({pair.genre for pair in pairs})
-    own, own_df = np.zeros((len(names), len(genres))), np.zeros((len(names), len(genres)))
-    for pair in pairs:
-        if (pair.name, pair.genre) not in spread:
-            continue
-        if pair.is_paired:
-            d = np.array(list(pair.differences.values()))
-            if len(d) > 1 and d.any():  # the same numbers again are one run, not two
-                pair.own, pair.own_df = float(d.var(ddof=1)) / 2, len(d) - 1
-        else:
-            sides = [np.array(list(side.values())) for side in (pair.now, pair.then)]
-            pair.own_df = sum(len(side) - 1 for side in sides)
-            if pair.own_df:
-                ss = sum(float(((side - side.mean()) ** 2).sum()) for side in sides)
-                pair.own = ss / pair.own_df
-        place = names.index(pair.name), genres.index(pair.genre)
-        own[place], own_df[place] = pair.own, pair.own_df
-    if own_df.sum() >= MIN_NOISE_DF:
-        table = moderate_table(own, own_df)
-        for pair in pairs:
-            place = names.index(pair.name), genres.index(pair.genre)
-            pair.variance, pair.df = table.moderated(*place)
-            if min(len(pair.now), len(pair.then)) == 1:
-                # One outlier is not averaged out, so runs that happen to agree do not narrow it.
-                pair.variance = max(pair.variance, float(table.prior[place]))
-    elif noise.is_known:
-        for pair in pairs:
-            pair.variance, pair.df = noise.variance(pair.genre, pair.name)
-
-
-def _blank_row(name: str, genre: str) -> dict[str, Any]:
-    return dict.fromkeys(AGAINST_SCHEMA) | {
-        "name": name,
-        "genre": genre,
-        "failed": False,
-        "allowed": False,
-        "why": "",
-        "_variance": math.nan,
-        "_df": 0.0,
-    }
-
-
-def _setting_row(pair: _Pair) -> dict[str, Any]:
-    return _blank_row(pair.name, pair.genre) | {
+def _setting_row(pair: CheckedSetting) -> dict[str, Any]:
+    return blank_row(pair.name, pair.genre) | {
         "runs": len(pair.now),
         "baseline": float(np.mean(list(pair.then.values()))),
         "now": float(np.mean(list(pair.now.values()))),
@@ -324,7 +211,7 @@ def _setting_row(pair: _Pair) -> dict[str, Any]:
     }
 
 
-def _variant_row(pairs: Sequence[_Pair], *, shared_seeds: bool) -> dict[str, Any]:
+def _variant_row(pairs: Sequence[CheckedSetting], *, shared_seeds: bool) -> dict[str, Any]:
     """The mean over a variant's genres, with the error of its own settings."""
     terms = np.array(
         [
@@ -338,11 +225,11 @@ def _variant_row(pairs: Sequence[_Pair], *, shared_seeds: bool) -> dict[str, Any
     if (terms[:, 1] > 0).all():
         variance = float(terms[:, 0].sum()) / len(pairs) ** 2
         df = welch_df(terms[:, 0], terms[:, 1])
-        by_seed = _error_by_seed(pairs) if shared_seeds else None
+        by_seed = error_by_seed(pairs) if shared_seeds else None
         if by_seed is not None:
             variance, df = by_seed
     cells = [_setting_row(pair) for pair in pairs]
-    return _blank_row(pairs[0].name, ALL) | {
+    return blank_row(pairs[0].name, ALL) | {
         "runs": sum(len(pair.now) for pair in pairs),
         "baseline": float(np.mean([cell["baseline"] for cell in cells])),
         "now": float(np.mean([cell["now"] for cell in cells])),
@@ -351,30 +238,6 @@ def _variant_row(pairs: Sequence[_Pair], *, shared_seeds: bool) -> dict[str, Any
         "_variance": variance,
         "_df": df,
     }
-
-
-def _error_by_seed(pairs: Sequence[_Pair]) -> tuple[float, float] | None:
-    """The variance of a variant's mean difference from means over genres, seed by seed.
-
-    With its degrees of freedom; None where genres do not have the same seeds, or one each.
-    Student's t holds then, however seeds move all genres together.
-    """
-    samples = (
-        [[pair.differences for pair in pairs]]
-        if all(pair.is_paired for pair in pairs)
-        else [[pair.now for pair in pairs], [pair.then for pair in pairs]]
-    )
-    means = []
-    for sample in samples:
-        seeds = set(sample[0])
-        if any(set(genre) != seeds for genre in sample):
-            return None
-        means.append(np.array([np.mean([g[seed] for g in sample]) for seed in sorted(seeds)]))
-    df = sum(len(side) - 1 for side in means)
-    if df == 0:
-        return None
-    ss = sum(float(((side - side.mean()) ** 2).sum()) for side in means)
-    return ss / df * sum(1 / len(side) for side in means), float(df)
 
 
 def _add_verdicts(rows: Sequence[dict[str, Any]], margin: float | None, sign: float) -> None:
@@ -399,44 +262,9 @@ def _add_verdicts(rows: Sequence[dict[str, Any]], margin: float | None, sign: fl
             row |= {"failed": True, "why": f"worse by {loss:.4f}, beyond noise"}
 
 
-def _add_lost(
-    rows: Sequence[dict[str, Any]], now: pl.DataFrame, then: pl.DataFrame
-) -> list[dict[str, Any]]:
-    """The rows, and those of settings that are missing or of which more runs have no value."""
-    by_setting = {(row["name"], row["genre"]): row for row in rows}
-    present, before = _states(now), _states(then)
-    for setting, counts in before.items():
-        name, genre = setting
-        if not counts.get("ok"):
-            continue  # the reference has nothing to compare with
-        row = by_setting.get(setting)
-        if row is None:
-            row = by_setting[setting] = _blank_row(name, genre)
-        if setting not in present:
-            row |= {"failed": True, "runs": 0, "why": "missing: no run of it"}
-            continue
-        total, total_before = sum(present[setting].values()), sum(counts.values())
-        for state, words in _LOST_STATES.items():
-            lost, lost_before = present[setting].get(state, 0), counts.get(state, 0)
-            if lost / total > lost_before / total_before:
-                why = f"{lost} of {total} runs {words}, {lost_before} of {total_before} before"
-                row["failed"] = True
-                row["why"] = f"{row['why']}; {why}".removeprefix("; ")
-        if row["runs"] is None:
-            row["runs"] = 0
-    return list(by_setting.values())
-
-
 def _is_setting(chosen: Collection[tuple[str, str]]) -> pl.Expr:
     frame = pl.DataFrame(sorted(chosen), schema=["name", "genre"], orient="row")
     return pl.struct("name", "genre").is_in(frame.to_struct().implode())
-
-
-def _states(values: pl.DataFrame) -> dict[tuple[str, str], dict[str, int]]:
-    states: dict[tuple[str, str], dict[str, int]] = {}
-    for name, genre, state, count in values.group_by("name", "genre", "state").len().iter_rows():
-        states.setdefault((name, genre), {})[state] = count
-    return states
 
 
 def _notes(

@@ -34,14 +34,22 @@ together, by Holm's procedure unless asked otherwise. Intervals are not correcte
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from postertui.analysis.cohorts import cohort_facts
+from postertui.analysis.comparison_errors import (
+    ENOUGH_ROTATIONS,
+    Over,
+    combine_errors,
+    posters_tested_per_trained,
+    rotation_error,
+    usable_df,
+)
+from postertui.analysis.comparison_notes import ENOUGH_GENRES, equal_note, unit_notes, with_reasons
 from postertui.analysis.contrasts import (
     CellContrast,
     RowContrast,
@@ -62,20 +70,11 @@ from postertui.analysis.values import (
 )
 from postertui.analysis.verdicts import (
     CORRECTIONS,
-    MIN_DF,
-    THIN_MIN_DF,
     Correction,
     interval_and_p,
     with_verdicts,
 )
 from postertui.system.errors import UserError
-
-__all__ = ["CELL_SCHEMA", "ENOUGH_GENRES", "ROW_SCHEMA", "Comparison", "compare"]
-
-Over = Literal["auto", "runs", "posters", "both", "rotations", "genres"]
-
-#: From this many rotations on, they can be a sample.
-ENOUGH_ROTATIONS = 3
 
 #: What an interval rests on, by what was asked.
 UNITS = {
@@ -84,9 +83,6 @@ UNITS = {
     "both": "runs and posters",
     "rotations": "rotations",
 }
-
-#: From this many genres on, the genres can be a sample.
-ENOUGH_GENRES = 5
 
 CELL_SCHEMA = {
     "name": pl.String,
@@ -199,9 +195,10 @@ def compare(
     )
     rows = rows.with_columns(
         note=pl.struct("name", "reference").map_elements(
-            lambda row: _equal_note(row["name"], row["reference"], equal), return_dtype=pl.String
+            lambda row: equal_note(row["name"], row["reference"], equal), return_dtype=pl.String
         )
     ).select(*ROW_SCHEMA)
+    rows = with_reasons(rows, values)
     notes = (
         f"{metric} {rule_line(compared, rule, metric)}.",
         *repetition_notes(table),
@@ -210,7 +207,7 @@ def compare(
         "corrected."
         if len(chosen) > 1
         else "One comparison: nothing to correct for.",
-        *_unit_notes(rows),
+        *unit_notes(rows),
     )
     return Comparison(metric, rule, rows, cells, noise, correction, notes)
 
@@ -293,26 +290,6 @@ def compare_values(
     return rows.sort(order, descending=True, nulls_last=True, maintain_order=True), cells
 
 
-def posters_tested_per_trained(table: pl.DataFrame) -> float:
-    """Test posters by training posters, from counts, else from the number of cohorts; 1 unknown."""
-    facts = cohort_facts(table).drop_nulls(["train_posters", "test_posters"])
-    if facts.height:
-        return float(facts["test_posters"].sum()) / float(facts["train_posters"].sum())
-    if not {"train_cohorts", "test_cohorts"} <= set(table.columns):
-        return 1.0
-    digits = table.select(
-        test=pl.col("test_cohorts").str.len_chars().mean(),
-        train=pl.col("train_cohorts").str.len_chars().mean(),
-    ).row(0)
-    return digits[0] / digits[1] if digits[0] and digits[1] else 1.0
-
-
-def _equal_note(name: str, reference: str, equal: Mapping[str, str]) -> str:
-    if equal.get(name) != equal.get(reference):
-        return ""
-    return f"the same setting as {reference}: what it differs by is noise"
-
-
 def _cell_record(
     row: RowContrast,
     cell: CellContrast,
@@ -323,7 +300,7 @@ def _cell_record(
     of_posters = math.nan
     if posters is not None:
         of_posters = posters.cell(row.name, row.reference, cell.genre)
-    error = combine_errors(over, (math.sqrt(cell.variance), _usable_df(cell)), of_posters)
+    error = combine_errors(over, (math.sqrt(cell.variance), usable_df(cell)), of_posters)
     if over == "rotations":
         error = rotation_error([cell], test_share)
     return {
@@ -343,52 +320,6 @@ def default_over(values: pl.DataFrame, noise: Noise) -> Over:
     if "fold" in values.columns and values["fold"].n_unique() >= ENOUGH_ROTATIONS:
         return "rotations"
     return "runs" if noise.is_known else "genres"
-
-
-def rotation_error(cells: Sequence[CellContrast], test_share: float) -> tuple[float, float]:
-    """The error of a mean difference over rotations and its degrees of freedom (Nadeau, Bengio).
-
-    0 degrees where the two sides do not have the same runs, or there are fewer than
-    `ENOUGH_ROTATIONS`.
-    """
-    by_fold: dict[str, list[float]] = {}
-    for cell in cells:
-        if cell.differences is None:
-            return math.nan, 0.0
-        for (_, fold, _), difference in cell.differences.items():
-            by_fold.setdefault(fold, []).append(difference)
-    means = [float(np.mean(own)) for own in by_fold.values()]
-    if len(means) < ENOUGH_ROTATIONS:
-        return math.nan, 0.0
-    variance = float(np.var(means, ddof=1))
-    return math.sqrt((1 / len(means) + test_share) * variance), len(means) - 1.0
-
-
-def combine_errors(
-    over: Over, of_runs: tuple[float, float], of_posters: float
-) -> tuple[float, float]:
-    """The standard error and degrees of freedom that `over` asks for, from those of both sources.
-
-    Degrees are 0 where a source is unknown. That of posters is as good as known.
-    """
-    if over not in ("posters", "both"):
-        return of_runs
-    if math.isnan(of_posters):
-        return math.nan, 0.0
-    if over == "posters":
-        return of_posters, math.inf
-    error, df = of_runs
-    if not df > 0 or math.isnan(error):
-        return math.nan, 0.0
-    total = math.hypot(error, of_posters)
-    # Satterthwaite: only the part of the runs has few degrees of freedom.
-    return total, df * (total / error) ** 4 if error > 0 else math.inf
-
-
-def _usable_df(cell: CellContrast) -> float:
-    """A cell's degrees of freedom; 0 where its own samples of one degree need more beside them."""
-    is_thin = any(df < MIN_DF for _, df in cell.terms)
-    return 0.0 if is_thin and cell.df < THIN_MIN_DF else cell.df
 
 
 def _mean_difference(
@@ -416,36 +347,3 @@ def _mean_difference(
     error = interval_and_p(row.difference, *combine_errors(over, of_runs, of_posters))
     unit = "" if math.isnan(error["p"]) else UNITS[over]
     return result | {"unit": unit} | error
-
-
-def _unit_notes(rows: pl.DataFrame) -> list[str]:
-    units = set(rows["unit"].to_list())
-    notes = []
-    if "runs" in units:
-        notes.append(
-            "Intervals: 95 %, from the noise between runs; they hold for these genres and this "
-            "test cohort."
-        )
-    if "rotations" in units:
-        notes.append(
-            "Intervals: 95 %, over rotations of the cohorts, corrected for overlapping training "
-            "sets (Nadeau and Bengio); they hold for these genres and other posters."
-        )
-    if "posters" in units:
-        notes.append(
-            "Intervals: 95 %, from a paired bootstrap over posters; they hold for these trained "
-            "models."
-        )
-    if "runs and posters" in units:
-        notes.append(
-            "Intervals: 95 %, from the noise between runs and a paired bootstrap over posters "
-            "together; they hold for these genres."
-        )
-    if "genres" in units:
-        notes.append("Intervals: 95 %, Student's paired t over genres.")
-    if "" in units:
-        notes.append(
-            f"Too little data where no verdict is given: train more seeds (--seeds 3), or "
-            f"{ENOUGH_GENRES} genres or more."
-        )
-    return notes

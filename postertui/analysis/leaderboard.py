@@ -56,6 +56,10 @@ OVERALL_SCHEMA = {
 }
 
 
+#: A residual variance below this is rounding: the additive model says nothing about errors.
+_EXACT = 1e-12
+
+
 @dataclass(frozen=True)
 class Leaderboard:
     """`genres` has one row per genre and variant (`SCHEMA`), `overall` one per variant.
@@ -114,7 +118,25 @@ def leaderboard(
         notes.append("Nothing is marked as best: without the noise no lead can be told from luck.")
     elif not is_marked:
         notes.append("Nothing is marked as best: the epochs were chosen on the test cohort.")
+    notes += _unranked_note(values)
     return Leaderboard(metric, pl.DataFrame(rows, schema=SCHEMA), overall, noise, tuple(notes))
+
+
+def _unranked_note(values: pl.DataFrame) -> list[str]:
+    """A sentence about variants that have no run with a value."""
+    counts = (
+        values.filter(~(pl.col("state") == "ok").any().over("name"))
+        .group_by("name", "state")
+        .len()
+        .sort("name", "state")
+    )
+    if counts.is_empty():
+        return []
+    unranked = [
+        f"{name} ({', '.join(f'{row[2]} {row[1]}' for row in own.iter_rows())})"
+        for (name,), own in counts.group_by("name", maintain_order=True)
+    ]
+    return [f"Not ranked, without a run that has a value: {', '.join(unranked)}."]
 
 
 def _ties(
@@ -218,7 +240,7 @@ def _overall(cells: pl.DataFrame, noise: Noise, sign: float) -> pl.DataFrame:
 def _half_widths(weights: Floats, noises: Floats, residual: float, df: int) -> Floats:
     """Half the 95 % interval of each row of `weights` times the cells' means; NaN if unknown."""
     from_residuals = np.full(len(weights), math.nan)
-    if df > 0:
+    if df > 0 and residual > _EXACT:
         spread = np.sqrt(residual * (weights**2).sum(axis=1))
         from_residuals = t_quantile(1 - ALPHA / 2, df) * spread
     from_noise = np.full(len(weights), math.nan)

@@ -81,7 +81,10 @@ class Noise:
     def line(self) -> str:
         """The noise in one sentence."""
         if not self.is_known:
-            return "Noise: unknown. No setting was trained twice; train more seeds (--seeds 3)."
+            return (
+                "Noise: unknown. No setting has enough runs that differ; train more seeds "
+                "(--seeds 3)."
+            )
         what = (
             "seeds of the same setting"
             if self.source == "replicates"

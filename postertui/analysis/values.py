@@ -229,8 +229,8 @@ def _collapsed(table: pl.DataFrame) -> pl.Expr:
 def repeated_histories(table: pl.DataFrame) -> pl.DataFrame:
     """Histories that are copies of another one of their setting, number for number: `run copy_of`.
 
-    Equal are all metrics of all epochs, whatever the runs and seeds are called. A history without
-    any defined metric is no copy of another one.
+    Equal are all metrics of all epochs, whatever the runs and seeds are called. A history that is
+    dead from its first epoch is no copy of one with another seed: it has no numbers that differ.
     """
     metrics = [
         name
@@ -247,13 +247,23 @@ def repeated_histories(table: pl.DataFrame) -> pl.DataFrame:
             "name",
             "genre",
             defined=pl.any_horizontal(pl.col(name).is_not_null() for name in metrics),
+            lives=~dead_rows(table),
+            seed=pl.col("seed").fill_null(DEFAULTS["seed"]),
             digest=pl.struct("epoch", *metrics).hash(),
         )
         .group_by("run", maintain_order=True)
-        .agg(pl.first("name", "genre"), pl.any("defined"), pl.len(), pl.sum("digest"))
+        .agg(
+            pl.first("name", "genre", "seed"),
+            pl.any("defined", "lives"),
+            pl.len(),
+            pl.sum("digest"),
+        )
         .filter("defined")
     )
-    runs = runs.with_columns(copy_of=pl.col("run").first().over("name", "genre", "len", "digest"))
+    runs = runs.with_columns(told_by=pl.when("lives").then(None).otherwise("seed"))
+    runs = runs.with_columns(
+        copy_of=pl.col("run").first().over("name", "genre", "len", "digest", "told_by")
+    )
     return runs.filter(pl.col("run") != pl.col("copy_of")).select("run", "copy_of")
 
 

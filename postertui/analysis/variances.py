@@ -53,7 +53,9 @@ class VarianceTable:
         return float((df * own + prior_df * self.prior[row, column]) / total), float(total)
 
 
-def moderate_table(own: Floats, own_df: Floats, row_correlation: float = 0.0) -> VarianceTable:
+def moderate_table(
+    own: Floats, own_df: Floats, row_correlation: float = 0.0, column_correlation: float = 0.0
+) -> VarianceTable:
     """Fit `variance = row factor · column factor` and how far settings scatter around it.
 
     Parameters
@@ -85,6 +87,9 @@ def moderate_table(own: Floats, own_df: Floats, row_correlation: float = 0.0) ->
     if row_correlation:
         samples = np.maximum(used.sum(axis=0), 1)
         column_df = column_df / (1 + (samples - 1) * row_correlation)
+    if column_correlation:
+        samples = np.maximum(used.sum(axis=1), 1)
+        row_df = row_df / (1 + (samples - 1) * column_correlation)
     total_df = own_df.sum()
     known = _factor_df(row_df[:, None], column_df[None, :], total_df)
     parameters = int((row_df > 0).sum() + (column_df > 0).sum()) - 1

@@ -23,7 +23,8 @@ from postertui.cli.poster_errors import load_models, mcnemar_of_pairs, poster_er
 if TYPE_CHECKING:
     import polars as pl
 
-    from postertui.analysis.compare import Comparison, Over
+    from postertui.analysis.compare import Comparison
+    from postertui.analysis.comparison_errors import Over
     from postertui.analysis.verdicts import Correction
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from scipy import stats
 
-from postertui.analysis.compare import ENOUGH_GENRES, compare, posters_tested_per_trained
+from postertui.analysis.compare import compare
+from postertui.analysis.comparison_errors import posters_tested_per_trained
+from postertui.analysis.comparison_notes import ENOUGH_GENRES
 from postertui.system.errors import UserError
 from tests.support.analysis_tables import (
     history,
@@ -358,3 +361,27 @@ def test_rotations_are_a_sample_of_other_posters_with_nadeau_and_bengios_correct
     assert result.noise.sd == pytest.approx(0.01, rel=0.3)
     assert not any("Several histories" in note for note in result.notes)
     assert compare(rotated(0.02, 2), metric=METRIC).rows["unit"][0] == "runs"
+
+
+def test_where_no_genre_can_be_compared_the_reason_is_said_and_no_seeds_are_asked_for() -> None:
+    dead: dict[str, Any] = {"test_fscore_soft": None, "test_accuracy": 0.0}
+    base = [history("base", "Comedy", s, **dead) for s in range(3)]
+    base += [soft("base", "Drama", s, 0.3 + 0.01 * s) for s in range(3)]
+    others = [soft("b", "Comedy", s, 0.3 + 0.012 * s) for s in range(3)]
+    others += [soft("c", "War", s, 0.3 + 0.011 * s) for s in range(3)]
+    result = compare(stack(*base, *others), metric=METRIC)
+    notes = dict(result.rows.select("name", "note").iter_rows())
+    assert notes == {
+        "b": "base is dead in all genres in common",
+        "c": "no genre in common with base",
+    }
+    assert not any("train more seeds" in note for note in result.notes)
+
+
+def test_seeds_that_died_at_once_are_counted_each_though_their_histories_are_equal() -> None:
+    dead: dict[str, Any] = {"test_fscore_soft": None, "test_accuracy": 0.0}
+    live = [soft("base", "Comedy", s, 0.3 + 0.01 * s) for s in range(3)]
+    gone = [history("b", "Comedy", s, **dead) for s in range(3)]
+    result = compare(stack(*live, *gone), metric=METRIC)
+    assert result.rows["dead"].to_list() == [3]
+    assert not any("number for number" in note for note in result.notes)

@@ -8,6 +8,7 @@ import pytest
 
 from postertui.analysis.compare import compare
 from postertui.analysis.leaderboard import lead_line, leaderboard
+from postertui.analysis.tables.leaderboard import leaderboard_sections
 from tests.support.analysis_tables import (
     history,
     needs_published,
@@ -130,3 +131,17 @@ def test_the_published_winners_lead_by_three_thousandths_and_none_stands_alone()
     assert float(np.median(leads)) == pytest.approx(0.0031, abs=0.00005)
     assert f"{np.median(leads):.4f}" in lead_line(board)
     assert "0 of 10 genres have a lone winner" in lead_line(board)
+
+
+def test_equal_numbers_have_no_interval_and_what_cannot_be_ranked_is_named() -> None:
+    equal = [soft(n, g, 0, v) for n, v in (("base", 0.3), ("a", 0.31)) for g in GENRES]
+    dead = [
+        history("b", g, s, test_fscore_soft=None, test_accuracy=0.0)
+        for g in GENRES[:2]
+        for s in range(2)
+    ]
+    board = leaderboard(stack(*equal, *dead))
+    assert board.overall["low"].null_count() == board.overall.height == 2
+    assert "Not ranked, without a run that has a value: b (4 dead)." in board.notes
+    stars = [note for section in leaderboard_sections(board) for note in section.notes]
+    assert not any(note.startswith("*") for note in stars)

@@ -34,7 +34,7 @@ def leaderboard_sections(board: Leaderboard, top: int | None = None) -> list[Sec
                 *certainty,
                 Column("genres", text("genres"), right=True),
             ],
-            [*board.notes, "* the best, or not to be told from it.", lead_line(board)],
+            [*board.notes, *_star_note(board), lead_line(board)],
         ),
         Section(
             "genres",
@@ -48,6 +48,11 @@ def leaderboard_sections(board: Leaderboard, top: int | None = None) -> list[Sec
             ],
         ),
     ]
+
+
+def _star_note(board: Leaderboard) -> list[str]:
+    has_star = board.overall["best"].any() or board.genres["best"].any()
+    return ["* the best, or not to be told from it."] if has_star else []
 
 
 def _mean_and_sd(row: Mapping[str, Any]) -> str:

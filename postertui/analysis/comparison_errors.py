@@ -1,0 +1,79 @@
+"""The standard errors of a comparison, by the question that is asked of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from postertui.analysis.cohorts import cohort_facts
+from postertui.analysis.contrasts import CellContrast
+from postertui.analysis.verdicts import MIN_DF, THIN_MIN_DF
+
+Over = Literal["auto", "runs", "posters", "both", "rotations", "genres"]
+
+#: From this many rotations on, they can be a sample.
+ENOUGH_ROTATIONS = 3
+
+
+def rotation_error(cells: Sequence[CellContrast], test_share: float) -> tuple[float, float]:
+    """The error of a mean difference over rotations and its degrees of freedom (Nadeau, Bengio).
+
+    0 degrees where the two sides do not have the same runs, or there are fewer than
+    `ENOUGH_ROTATIONS`.
+    """
+    by_fold: dict[str, list[float]] = {}
+    for cell in cells:
+        if cell.differences is None:
+            return math.nan, 0.0
+        for (_, fold, _), difference in cell.differences.items():
+            by_fold.setdefault(fold, []).append(difference)
+    means = [float(np.mean(own)) for own in by_fold.values()]
+    if len(means) < ENOUGH_ROTATIONS:
+        return math.nan, 0.0
+    variance = float(np.var(means, ddof=1))
+    return math.sqrt((1 / len(means) + test_share) * variance), len(means) - 1.0
+
+
+def combine_errors(
+    over: Over, of_runs: tuple[float, float], of_posters: float
+) -> tuple[float, float]:
+    """The standard error and degrees of freedom that `over` asks for, from those of both sources.
+
+    Degrees are 0 where a source is unknown. That of posters is as good as known.
+    """
+    if over not in ("posters", "both"):
+        return of_runs
+    if math.isnan(of_posters):
+        return math.nan, 0.0
+    if over == "posters":
+        return of_posters, math.inf
+    error, df = of_runs
+    if not df > 0 or math.isnan(error):
+        return math.nan, 0.0
+    total = math.hypot(error, of_posters)
+    # Satterthwaite: only the part of the runs has few degrees of freedom.
+    return total, df * (total / error) ** 4 if error > 0 else math.inf
+
+
+def usable_df(cell: CellContrast) -> float:
+    """A cell's degrees of freedom; 0 where its own samples of one degree need more beside them."""
+    is_thin = any(df < MIN_DF for _, df in cell.terms)
+    return 0.0 if is_thin and cell.df < THIN_MIN_DF else cell.df
+
+
+def posters_tested_per_trained(table: pl.DataFrame) -> float:
+    """Test posters by training posters, from counts, else from the number of cohorts; 1 unknown."""
+    facts = cohort_facts(table).drop_nulls(["train_posters", "test_posters"])
+    if facts.height:
+        return float(facts["test_posters"].sum()) / float(facts["train_posters"].sum())
+    if not {"train_cohorts", "test_cohorts"} <= set(table.columns):
+        return 1.0
+    digits = table.select(
+        test=pl.col("test_cohorts").str.len_chars().mean(),
+        train=pl.col("train_cohorts").str.len_chars().mean(),
+    ).row(0)
+    return digits[0] / digits[1] if digits[0] and digits[1] else 1.0

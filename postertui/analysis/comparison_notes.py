@@ -1,0 +1,85 @@
+"""What has to be said beside the rows of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+#: From this many genres on, the genres can be a sample.
+ENOUGH_GENRES = 5
+
+
+def equal_note(name: str, reference: str, equal: Mapping[str, str]) -> str:
+    if equal.get(name) != equal.get(reference):
+        return ""
+    return f"the same setting as {reference}: what it differs by is noise"
+
+
+def with_reasons(rows: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
+    """`rows`, with why two variants could not be compared in any genre in `note`."""
+    states: dict[str, dict[str, set[str]]] = {}
+    for name, genre, state in values.select("name", "genre", "state").unique().iter_rows():
+        states.setdefault(name, {}).setdefault(genre, set()).add(state)
+
+    def reason(row: dict[str, Any]) -> str:
+        if row["genres"]:
+            return str(row["note"])
+        own, other = states.get(row["name"], {}), states.get(row["reference"], {})
+        common = sorted(own.keys() & other.keys())
+        if not common:
+            return f"no genre in common with {row['reference']}"
+        parts = []
+        for name, genres in ((row["name"], own), (row["reference"], other)):
+            lost = [genre for genre in common if "ok" not in genres[genre]]
+            kinds = sorted({state for genre in lost for state in genres[genre]})
+            if lost:
+                where = "all genres in common" if len(lost) == len(common) else ", ".join(lost)
+                parts.append(f"{name} is {' or '.join(kinds)} in {where}")
+        return "; ".join(parts)
+
+    return rows.with_columns(
+        note=pl.struct("name", "reference", "genres", "note").map_elements(
+            reason, return_dtype=pl.String
+        )
+    )
+
+
+def unit_notes(rows: pl.DataFrame) -> list[str]:
+    units = set(rows["unit"].to_list())
+    notes = []
+    if "runs" in units:
+        notes.append(
+            "Intervals: 95 %, from the noise between runs; they hold for these genres and this "
+            "test cohort."
+        )
+    if "rotations" in units:
+        notes.append(
+            "Intervals: 95 %, over rotations of the cohorts, corrected for overlapping training "
+            "sets (Nadeau and Bengio); they hold for these genres and other posters."
+        )
+    if "posters" in units:
+        notes.append(
+            "Intervals: 95 %, from a paired bootstrap over posters; they hold for these trained "
+            "models."
+        )
+    if "runs and posters" in units:
+        notes.append(
+            "Intervals: 95 %, from the noise between runs and a paired bootstrap over posters "
+            "together; they hold for these genres."
+        )
+    if "genres" in units:
+        notes.append("Intervals: 95 %, Student's paired t over genres.")
+    unsure = rows.filter((pl.col("unit") == "") & (pl.col("genres") > 0))
+    if unsure.height:
+        notes.append(
+            f"Too little data where no verdict is given: train more seeds (--seeds 3), or "
+            f"{ENOUGH_GENRES} genres or more."
+        )
+    if rows.filter(pl.col("genres") == 0).height:
+        notes.append(
+            "No difference where the two have no genre in which both have a value: see the note; "
+            "more seeds would not help."
+        )
+    return notes

@@ -71,7 +71,10 @@ def recipe_of(kind: Kind, variants: str) -> BlendRecipe:
 
 
 def blend_runs(recipe: BlendRecipe, runs: Sequence[RunPredictions]) -> list[BlendedRun]:
-    """The ensembles of every genre and seed for which each variant has a living run.
+    """The ensembles of every genre, seed and rotation for which each variant has a living run.
+
+    Rotations have members of their own, so no test poster was seen by any member. Runs of which the
+    cohorts' roles differ otherwise are of other posters.
 
     Raises
     ------
@@ -111,7 +114,14 @@ def history_rows(blended: Iterable[BlendedRun], table: pl.DataFrame) -> pl.DataF
         if members.is_empty():
             continue
         last = members.sort("epoch").row(-1, named=True)
-        kept = ("Regularizer", "FC1", "FC2", "epoch", "study", "test_base_rate", "train_base_rate")
+        kept = [
+            name
+            for name in (
+                "Regularizer", "FC1", "FC2", "epoch", "study", "test_base_rate", "train_base_rate",
+                "train_cohorts", "val_cohorts", "test_cohorts", "random_key",
+            )
+            if name in last
+        ]  # fmt: skip
         rows.append(
             {name: last[name] for name in kept}
             | {"genre": run.genre, "variant": run.variant, "name": run.variant, "run": run.run}

@@ -21,9 +21,17 @@ from postertui.cli.selection import check_exists
     show_default=True,
     help="So many of each kind.",
 )
+@click.option(
+    "--unseen",
+    is_flag=True,
+    help="Take the runs of one variant and genre together, over rotations and seeds: each poster "
+    "has the mean probability of those that never saw it.",
+)
 @runs_option
 @format_option
-def posters_command(names: tuple[str, ...], count: int, runs: Path, output: Format) -> int:
+def posters_command(
+    names: tuple[str, ...], count: int, unseen: bool, runs: Path, output: Format
+) -> int:
     """List the test posters to look at: the surest mistakes of both kinds, and the least sure.
 
     `postertui report --html` shows them as thumbnails.
@@ -31,9 +39,16 @@ def posters_command(names: tuple[str, ...], count: int, runs: Path, output: Form
     from postertui.analysis.tables.notable import notable_section
     from postertui.predictions.loading import load_run
     from postertui.predictions.notable import notable_posters
+    from postertui.predictions.out_of_fold import merge_runs
 
     check_exists(runs)
     predictions = [load_run(runs, name) for name in dict.fromkeys(names)]
+    if unseen:
+        settings = dict.fromkeys((run.variant, run.genre) for run in predictions)
+        predictions = [
+            merge_runs([run for run in predictions if (run.variant, run.genre) == setting])
+            for setting in settings
+        ]
     sections = [notable_section(run, notable_posters(run, count)) for run in predictions]
     if len(sections) > 1:
         sections = [

@@ -28,6 +28,11 @@ class RunPredictions:
     test: Predictions
 
     @property
+    def test_cohorts(self) -> tuple[int, ...]:
+        """The cohorts of the test posters, by which rotations differ."""
+        return tuple(np.unique(self.test.cohorts).tolist())
+
+    @property
     def is_dead(self) -> bool:
         """Whether a probability is NaN: then the model's weights are."""
         return bool(np.isnan(self.test.probabilities).any())

@@ -146,3 +146,16 @@ def test_dead_runs_and_missing_seeds_are_left_out(runs: Sequence[RunPredictions]
     left = blend_runs(recipe_of("average", "*"), dead_too)
     assert len(left) == 3
     assert isinstance(history_rows([], pl.DataFrame()), pl.DataFrame)
+
+
+def test_each_rotation_has_an_ensemble_of_its_own(
+    folder: Path, runs: Sequence[RunPredictions]
+) -> None:
+    """Members of one seed that tested on other posters are not mixed up, in whatever order."""
+    turned = [replace(run, validation=run.test, test=run.validation) for run in runs]  # type: ignore[arg-type]
+    blended = blend_runs(recipe_of("average", "base,bce"), [*turned, *reversed(runs)])
+    own = {(b.predictions.genre, b.predictions.seed, b.predictions.test_cohorts) for b in blended}
+    assert len(blended) == len(own) == 8
+    assert len({b.predictions.run for b in blended}) == 8
+    rows = history_rows(blended, open_history(folder).table)
+    assert rows["run"].n_unique() == 8

@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -19,8 +20,9 @@ from postertui.cli import cli
 from postertui.data.dataset import Dataset
 from postertui.predictions.loading import RunPredictions, load_run
 from postertui.predictions.notable import NotablePoster, notable_posters
-from postertui.predictions.table import Predictions, write_predictions
+from postertui.predictions.table import Predictions, read_predictions, write_predictions
 from postertui.report.page.posters import BUDGET
+from postertui.runs.spec import read_spec, write_spec
 from tests.support.predictions import write_predicted_runs
 from tests.support.trained_models import build_data, write_many_sizes, write_model
 
@@ -91,6 +93,18 @@ def test_the_command_lists_them(tmp_path: Path) -> None:
         io.StringIO(run_cli("posters", "--run", name, "--runs", tmp_path, "--format", "csv"))
     )
     assert csv.height == 36
+
+
+def test_rotations_are_listed_together(tmp_path: Path) -> None:
+    [name] = write_predicted_runs(tmp_path, seeds=1, genres=("Drama",), variants={"base": 0.1})
+    spec = msgspec.structs.replace(read_spec(tmp_path / name), test_cohorts=(1,), val_cohorts=(2,))
+    assert write_spec(tmp_path, spec)
+    assert spec.run != name
+    write_predictions(tmp_path / spec.run, read_predictions(tmp_path / name))
+    words = ("posters", "--run", name, "--run", spec.run, "--runs", tmp_path, "--json", "--unseen")
+    rows = json.loads(run_cli(*words))["posters"]
+    assert {row["cohort"] for row in rows} == {1, 2}
+    assert len(rows) == 36
 
 
 @pytest.fixture

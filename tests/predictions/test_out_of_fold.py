@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from postertui.predictions.out_of_fold import merge_unseen
+from postertui.predictions.loading import RunPredictions
+from postertui.predictions.out_of_fold import merge_runs, merge_unseen
 from postertui.predictions.table import Predictions
 
 
@@ -24,3 +26,21 @@ def test_rotations_and_seeds_give_each_poster_one_probability() -> None:
     np.testing.assert_allclose(by_cohort[3], 0.3, rtol=1e-6)
     assert (merged.labels == (merged.ids % 3 == 0)).all()
     assert len(merge_unseen([])) == 0
+
+
+def test_runs_of_rotations_become_one_that_saw_none_of_its_posters() -> None:
+    def run(cohort: int, shift: float, variant: str = "base") -> RunPredictions:
+        validation = rotation(cohort + 1, shift)
+        return RunPredictions(
+            f"{variant}{cohort}", variant, "Drama", 0, validation, rotation(cohort, shift)
+        )
+
+    dead = run(4, float("nan"))
+    merged = merge_runs([run(2, 0.0), run(3, 0.1), dead])
+    assert merged.test_cohorts == (2, 3)
+    assert merged.run == "base2"
+    assert not merged.is_dead
+    assert merged.validation is not None
+    assert set(merged.validation.cohorts.tolist()) == {3, 4}
+    with pytest.raises(ValueError, match="one variant and genre"):
+        merge_runs([run(2, 0.0), run(3, 0.1, "bce")])

@@ -13,6 +13,7 @@ from PIL import Image
 
 from postertui.predictions.loading import RunPredictions, load_run
 from postertui.predictions.notable import COUNT, TITLES, NotablePoster
+from postertui.predictions.out_of_fold import merge_runs
 from postertui.report.poster_pixels import Pixels, poster_pixels
 from postertui.system.errors import UserError
 
@@ -52,10 +53,14 @@ def poster_galleries(runs_folder: Path, table: pl.DataFrame) -> tuple[list[Galle
     """
     found: list[tuple[RunPredictions, list[tuple[NotablePoster, str]]]] = []
     notes: list[str] = []
+    rotated = False
     for genre, runs in _by_quality(table).items():
         run = _first_with_predictions(runs_folder, runs)
         if run is None:
             continue
+        rotations = _rotations_of(runs_folder, run, table)
+        rotated = rotated or len(rotations) > 1
+        run = merge_runs(rotations)
         try:
             found.append((run, _pictures(runs_folder, run)))
         except UserError as error:
@@ -75,6 +80,10 @@ def poster_galleries(runs_folder: Path, table: pl.DataFrame) -> tuple[list[Galle
             "Test posters as each genre's best model on validation sees them: its surest mistakes "
             "and the posters nearest to its threshold.",
         )
+        if rotated:
+            notes.insert(
+                1, "Where its cohorts were rotated, each poster by the models that never saw it."
+            )
     return [gallery for gallery in galleries if gallery.thumbnails], notes
 
 
@@ -96,6 +105,27 @@ def _first_with_predictions(runs_folder: Path, runs: Iterable[str]) -> RunPredic
         if not run.is_dead:
             return run
     return None
+
+
+def _rotations_of(
+    runs_folder: Path, run: RunPredictions, table: pl.DataFrame
+) -> list[RunPredictions]:
+    """The run, and those of its setting and seed that tested on other cohorts."""
+    same = table.filter(
+        (pl.col("name") == run.variant)
+        & (pl.col("genre") == run.genre)
+        & (pl.col("seed") == run.seed)
+        & (pl.col("run") != run.run)
+    )
+    rotations = {run.test_cohorts: run}
+    for name in same["run"].unique(maintain_order=True):
+        try:
+            other = load_run(runs_folder, name)
+        except UserError:
+            continue  # pruned or damaged; `postertui doctor` tells
+        if not other.is_dead:
+            rotations.setdefault(other.test_cohorts, other)
+    return list(rotations.values())
 
 
 def _pictures(runs_folder: Path, run: RunPredictions) -> list[tuple[NotablePoster, str]]:

@@ -91,18 +91,18 @@ def moderate_table(
         samples = np.maximum(used.sum(axis=1), 1)
         row_df = row_df / (1 + (samples - 1) * column_correlation)
     total_df = own_df.sum()
-    known = _factor_df(row_df[:, None], column_df[None, :], total_df)
+    factor_df = _factor_df(row_df[:, None], column_df[None, :], total_df)
     parameters = int((row_df > 0).sum() + (column_df > 0).sum()) - 1
     residual = residual_prior_df(sample[used] / prior[used], own_df[used], parameters)
     # A scatter of few settings is itself uncertain: the prior is worth no more than they are.
     settings = float(used.sum()) - parameters
-    known = np.minimum(known, max(settings, 0.0) + own_df)
+    factor_df = np.minimum(factor_df, max(settings, 0.0) + own_df)
     if math.isinf(residual):
         # The two factors explain it all, and the setting's own sample is part of their fit.
         # That it does is itself an estimate, which costs a part of it.
-        prior_df = _TRUSTED * np.maximum(known - own_df, 0.0)
+        prior_df = _TRUSTED * np.maximum(factor_df - own_df, 0.0)
     else:
-        prior_df = 1 / (1 / max(residual, 1e-9) + 1 / np.maximum(known, 1e-9))
+        prior_df = 1 / (1 / max(residual, 1e-9) + 1 / np.maximum(factor_df, 1e-9))
     return VarianceTable(own, own_df, prior, prior_df)
 
 
@@ -110,11 +110,11 @@ def _moderate_row(own: Floats, own_df: Floats, sample: Floats) -> VarianceTable:
     """The same where one row alone has samples: a common prior for its columns."""
     used = own_df > 0
     prior, prior_df = squeeze_variances(sample[used], own_df[used])
-    known = np.minimum(own_df.sum(), used.sum() - 1 + own_df)
+    factor_df = np.minimum(own_df.sum(), used.sum() - 1 + own_df)
     if math.isinf(prior_df):
-        degrees = np.maximum(known - own_df, 0.0)
+        degrees = np.maximum(factor_df - own_df, 0.0)
     else:
-        degrees = 1 / (1 / max(prior_df, 1e-9) + 1 / np.maximum(known, 1e-9))
+        degrees = 1 / (1 / max(prior_df, 1e-9) + 1 / np.maximum(factor_df, 1e-9))
     return VarianceTable(own, own_df, np.full_like(own, prior), degrees)
 
 

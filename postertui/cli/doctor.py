@@ -30,8 +30,8 @@ def doctor_command(repair: bool, on: str | None, runs: Path, data: Path, as_json
         from postertui.supervisor.backends.ray import checks
         from postertui.supervisor.backends.ray.address import parse_address
 
-        there = checks.check_cluster_nodes(parse_address(on), runs, data)
-        examined = itertools.chain(examined, there)
+        cluster_findings = checks.check_cluster_nodes(parse_address(on), runs, data)
+        examined = itertools.chain(examined, cluster_findings)
     findings = []
     for finding in examined:
         findings.append(finding)

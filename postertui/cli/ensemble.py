@@ -65,10 +65,10 @@ def ensemble_command(
     predictions = predictions_of(history, table)
     sections = []
     for recipe in recipes:
-        found = blend_sections(recipe, blend_runs(recipe, predictions))
+        blends = blend_sections(recipe, blend_runs(recipe, predictions))
         if len(recipes) > 1:
-            found = [replace(s, key=f"{recipe.kind}_{s.key}") for s in found]
-        sections += found
+            blends = [replace(s, key=f"{recipe.kind}_{s.key}") for s in blends]
+        sections += blends
     print_sections(sections, output)
 
 

@@ -84,13 +84,13 @@ def specs_of(place: Path, table: pl.DataFrame) -> list[RunSpec]:
 
     if not place.is_dir():
         return []
-    found = []
+    specs = []
     for name in table["run"].unique().sort():
         try:
-            found.append(read_spec(run_folder(place, name)))
+            specs.append(read_spec(run_folder(place, name)))
         except (UserError, OSError):
             continue  # a run that was deleted just now
-    return found
+    return specs
 
 
 def as_page_figure(drawn: DrawnFigure) -> PageFigure:

@@ -109,8 +109,10 @@ def choose_models(
     wanted = {genre.lower() for genre in genres}
     missing = wanted - {model.genre.lower() for model in chosen}
     if missing:
-        there = ", ".join(sorted({model.genre for model in chosen}))
-        raise UserError(f"--genre {min(missing)}: no model of it; there are {there}", exit_code=3)
+        available = ", ".join(sorted({model.genre for model in chosen}))
+        raise UserError(
+            f"--genre {min(missing)}: no model of it; there are {available}", exit_code=3
+        )
     return [model for model in chosen if not wanted or model.genre.lower() in wanted]
 
 
@@ -127,15 +129,15 @@ def find_images(paths: Sequence[Path]) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             continue
-        found = sorted(
+        files = sorted(
             Path(folder, name)
             for folder, _, names in os.walk(path)
             for name in names
             if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
         )
-        if not found:
+        if not files:
             raise UserError(f"{path}: no image in it ({', '.join(IMAGE_SUFFIXES)})", exit_code=3)
-        yield from found
+        yield from files
 
 
 @contextmanager

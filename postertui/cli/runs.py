@@ -39,19 +39,19 @@ def runs_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
     from postertui.supervisor import requests
 
     store = open_store(runs)
-    found = select(store, query)
+    matching = select(store, query)
     if as_json:
         records = [
             run.record()
             | {"damage": run.damage, "paused": run.paused, "cancelling": run.cancelling}
-            for run in found
+            for run in matching
         ]
         print_json(records)
         return 0
-    click.echo("\n".join(run_lines(found)))
-    counts = Counter(shown_state(run) for run in found)
+    click.echo("\n".join(run_lines(matching)))
+    counts = Counter(shown_state(run) for run in matching)
     parts = ", ".join(f"{count} {state}" for state, count in counts.most_common())
-    say(f"{pluralize(len(found), 'run')}: {parts}")
+    say(f"{pluralize(len(matching), 'run')}: {parts}")
     open_runs = sum(run.is_waiting for run in store.runs.values())
     status = requests.status(runs, open_runs=open_runs)
     if status.warning:
@@ -71,11 +71,11 @@ def log_command(query: tuple[str, ...], lines: int | None, follow: bool, runs: P
     if not query:
         raise click.UsageError("which run? Name one, or give a filter")
     store = open_store(runs)
-    found = select(store, query)
-    if follow and len(found) > 1:
-        raise click.UsageError(f"--follow takes one run; {len(found)} match")
-    for number, run in enumerate(found):
-        if len(found) > 1:
+    matching = select(store, query)
+    if follow and len(matching) > 1:
+        raise click.UsageError(f"--follow takes one run; {len(matching)} match")
+    for number, run in enumerate(matching):
+        if len(matching) > 1:
             click.echo(f"{chr(10) * bool(number)}==> {run.name} <==")
         file = _open_log(runs / run.name / layout.LOG, even_empty=follow)
         if file is None:
@@ -142,8 +142,8 @@ def _last(file: BinaryIO, lines: int | None) -> list[str]:
     from postertui.system.text import strip_control_chars
 
     text = strip_control_chars(file.read().decode("utf-8", "replace"))
-    found = text.splitlines()
-    return found if lines is None else found[len(found) - min(lines, len(found)) :]
+    matching = text.splitlines()
+    return matching if lines is None else matching[len(matching) - min(lines, len(matching)) :]
 
 
 def _follow(store: Store, name: str, file: BinaryIO) -> None:

@@ -43,17 +43,17 @@ def select(store: Store, query: Sequence[str], *, everything: bool = False) -> l
     if query and all(word in store.runs for word in query):
         return [store.runs[word] for word in dict.fromkeys(query)]
     if everything or not query:
-        found = list(store.runs.values())
+        matching = list(store.runs.values())
     else:
         names = {run.spec.variant.name for run in store.runs.values() if run.spec is not None}
         parsed = filters.parse(" ".join(query), names)
         records = {name: run.record() for name, run in store.runs.items()}
         filters.check_fields(parsed, records.values())
-        found = [run for name, run in store.runs.items() if parsed.matches(records[name])]
-    if not found:
+        matching = [run for name, run in store.runs.items() if parsed.matches(records[name])]
+    if not matching:
         what = f"no run matches `{' '.join(query)}`" if query else "there are no runs"
         raise UserError(f"{store.folder}: {what}", exit_code=3)
-    return sorted(found, key=_order)
+    return sorted(matching, key=_order)
 
 
 def check_exists(folder: Path) -> None:

@@ -23,7 +23,7 @@ _REFUSALS = {
 
 
 class ReaderGoneError(Exception):
-    """Whoever read standard output has enough, as in `postertui runs | head`."""
+    """The reader of standard output has closed it, as in `postertui runs | head`."""
 
 
 def prepare_streams() -> None:
@@ -47,7 +47,7 @@ def prepare_streams() -> None:
 class CleanStream(io.TextIOWrapper):
     """Standard output or error, through which no text can control the terminal.
 
-    Names, reasons and messages come from files that anybody may have written: whatever prints
+    Names, reasons and messages come from files of unknown origin: whatever prints
     them, control characters and escape sequences end here. `styled` is for what the program
     itself colours or draws over.
     """

@@ -283,7 +283,7 @@ def list_variants(study: Study, globs: tuple[str, ...], *, as_json: bool) -> Non
             for key, value in values.items()
             if key not in ("name", "family") and value != base.get(key)
         ]
-        what = ", ".join(changed) or "the home base"
+        what = ", ".join(changed) or "the base variant"
         click.echo(f"{variant.name:<{width}}  {what}")
 
 

@@ -80,12 +80,12 @@ def choose_variants(source: FigureSource, patterns: Iterable[str]) -> list[str]:
     chosen: set[str] = set()
     for pattern in patterns:
         wanted = pattern.lower()
-        found = {n for n in families if fnmatchcase(n.lower(), wanted)}
-        found = found or {n for n, f in families.items() if fnmatchcase(f.lower(), wanted)}
-        if not found:
+        matches = {n for n in families if fnmatchcase(n.lower(), wanted)}
+        matches = matches or {n for n, f in families.items() if fnmatchcase(f.lower(), wanted)}
+        if not matches:
             names = ", ".join(sort_values(families))
             raise UserError(f"--variant {pattern}: no such run; there are {names}", exit_code=3)
-        chosen |= found
+        chosen |= matches
     return sort_values(chosen)
 
 

@@ -85,13 +85,13 @@ def versions() -> Mapping[str, str]:
     """The versions that a figure's appearance depends on."""
     from postertui.system.version import __version__
 
-    found = {"postertui": __version__}
+    recorded = {"postertui": __version__}
     for name in _LIBRARIES:
         try:
-            found[name] = version(name)
+            recorded[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "?"
-    return found
+            recorded[name] = "?"
+    return recorded
 
 
 @cache
@@ -117,8 +117,8 @@ def read_digest(data: bytes) -> str | None:
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return _png_text(data).get("Digest")
     is_whole = data.rstrip().endswith((b"</svg>", b"%%EOF"))
-    found = _DIGEST.search(data)
-    return found[1].decode() if found and is_whole else None
+    digest = _DIGEST.search(data)
+    return digest[1].decode() if digest and is_whole else None
 
 
 def _png_text(data: bytes) -> dict[str, str]:

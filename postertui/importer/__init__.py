@@ -59,8 +59,8 @@ def import_paths(
     folder that cannot be used is skipped.
     """
     report = ImportReport()
-    said = mapping or HistoryMapping()
-    sources = [read_source(path, said, encoding) for path in paths]
+    columns = mapping or HistoryMapping()
+    sources = [read_source(path, columns, encoding) for path in paths]
     for source in sources:
         report.skipped += source.skipped
         report.notes += source.notes

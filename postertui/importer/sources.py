@@ -152,7 +152,7 @@ def _combine(
     notes: Sequence[str] = (),
 ) -> HistorySource:
     """One table of all histories of a path, and what is to be said about them."""
-    left_out, said = list(skipped), list(notes)
+    left_out, all_notes = list(skipped), list(notes)
     frames: list[pl.DataFrame] = []
     unused: dict[str, None] = {}
     validated = 0
@@ -172,11 +172,11 @@ def _combine(
     repeated = [h.what for h in histories if h.name is not None and h.name.more]
     if repeated:
         shown = ", ".join(repeated[:3]) + (" …" if len(repeated) > 3 else "")
-        said.append(f"{path}: {len(repeated)} are repeated runs by their names: {shown}")
+        all_notes.append(f"{path}: {len(repeated)} are repeated runs by their names: {shown}")
     if unused:
-        said.append(f"{path}: not used: {describe_names(list(unused), 8)}")
+        all_notes.append(f"{path}: not used: {describe_names(list(unused), 8)}")
     if validated and not mapping.validation:
-        said.append(
+        all_notes.append(
             f"{path}: metrics called val_… are taken for the test cohort's; --validation val keeps "
             "them as they are"
         )
@@ -187,7 +187,7 @@ def _combine(
         loaded = [with_base_rates(item.table) for item in tables]
         table = normalise(pl.concat([table, *loaded], how="diagonal"))
         named = frozenset().union(*(item.given_runs for item in tables))
-    return HistorySource(path, table, named, skipped=tuple(left_out), notes=tuple(said))
+    return HistorySource(path, table, named, skipped=tuple(left_out), notes=tuple(all_notes))
 
 
 def _may_be_history(name: str) -> bool:

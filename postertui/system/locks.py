@@ -70,10 +70,10 @@ class FileLock:
 
 def _is_file_at(fd: int, path: Path) -> bool:
     try:
-        there = path.stat(follow_symlinks=False)
+        at_path = path.stat(follow_symlinks=False)
     except OSError:
         return False
-    return os.path.samestat(os.fstat(fd), there)
+    return os.path.samestat(os.fstat(fd), at_path)
 
 
 _held: set[int] = set()

@@ -37,10 +37,10 @@ def kills_user_processes(root: Path = Path("/")) -> bool:
     ordered = [names[name] for name in sorted(names)]
     for path in (root / "etc/systemd/logind.conf", *ordered):
         try:
-            found = _SETTING.findall(path.read_text(errors="replace"))
+            settings = _SETTING.findall(path.read_text(errors="replace"))
         except OSError:
             continue
-        value = found[-1] if found else value
+        value = settings[-1] if settings else value
     return value.lower() in ("yes", "true", "on", "1")
 
 

@@ -52,7 +52,7 @@ def restrict_umask(folder: Path) -> None:
 def share_with_group(folder: Path) -> None:
     """Share `folder`, which is made where it is missing, with its group.
 
-    Raises `UserError` where it belongs to somebody else, with the command that its owner can give.
+    Raises `UserError` where it belongs to another user, with the command that its owner can give.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if is_shared(folder):

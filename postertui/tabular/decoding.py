@@ -119,14 +119,14 @@ def decode(path: Path, data: bytes, encoding: str | None = None) -> tuple[bytes,
             data = codec.decode(data)[0].removeprefix("\ufeff").encode()
     except UnicodeDecodeError as error:
         line = codec.decode(data[: error.start], "replace")[0].count("\n") + 1
-        found = data[error.start : error.start + 1].hex()
+        byte = data[error.start : error.start + 1].hex()
         hint = (
             "name the right one"
             if encoding
             else "save it as UTF-8, or name its encoding with --encoding, such as cp1252"
         )
         raise UserError(
-            f"{path}, line {line}: not {name.upper()} text (byte 0x{found}); {hint}"
+            f"{path}, line {line}: not {name.upper()} text (byte 0x{byte}); {hint}"
         ) from None
     except UnicodeError as error:
         raise UserError(f"{path}: not {name.upper()} text ({_one_line(error)})") from None

@@ -70,9 +70,9 @@ def _count_regular(body: bytes, dialect: Dialect) -> int | None:
     ends = np.flatnonzero(data == ord("\n"))
     if not body.endswith(b"\n"):
         ends = np.append(ends, len(body))
-    found = np.searchsorted(np.flatnonzero(data == ord(dialect.separator)), ends)
+    counts = np.searchsorted(np.flatnonzero(data == ord(dialect.separator)), ends)
     longest = int(np.diff(ends, prepend=-1).max())
-    is_regular = bool((np.diff(found, prepend=0) == separators).all()) and longest <= MAX_FIELD
+    is_regular = bool((np.diff(counts, prepend=0) == separators).all()) and longest <= MAX_FIELD
     return len(ends) if is_regular else None
 
 

@@ -130,7 +130,7 @@ def cache_key(threads: int) -> str:
 
 
 def is_private(folder: Path) -> bool:
-    """Whether nobody but this user can write to the folder."""
+    """Whether only this user can write to the folder."""
     status = folder.stat()
     return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 

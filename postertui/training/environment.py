@@ -19,6 +19,20 @@ def threads() -> int:
     return int(read_number("POSTERTUI_THREADS", 1, minimum=1))
 
 
+def hide_unused_packages() -> None:
+    """Let packages that Keras imports where it finds them count as not installed.
+
+    Their import takes as long as all the rest of Keras', and matplotlib leaves a folder behind
+    where there is no home to write to. For the main module of a process of its own only: nothing
+    else in the process can import them afterwards.
+    """
+    unused = ["matplotlib", "pandas", "sklearn"]
+    if os.environ["KERAS_BACKEND"] == "tensorflow":
+        unused.append("scipy")  # which JAX needs
+    for name in unused:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+
+
 def prepare() -> None:
     """Set backend, thread count and logging; variables that are set already keep their values."""
     count = threads()
@@ -35,6 +49,3 @@ def prepare() -> None:
     if home_folder() is None:
         # Keras would make a folder called `~`; below a device it can make none.
         os.environ.setdefault("KERAS_HOME", f"{os.devnull}/keras")
-    # Keras imports it for galleries of images, which takes a second, and without a home to write
-    # to leaves a folder behind. As None it counts as not installed.
-    sys.modules.setdefault("matplotlib", None)  # type: ignore[arg-type]

@@ -23,7 +23,8 @@ from postertui.predictions.inference import Message, ModelRequest
 from postertui.runs.trained_weights import read_weights
 from postertui.study import ALL_LAYERS, Variant
 from postertui.system.errors import UserError
-from postertui.training.inference import UNUSED_BY_KERAS, first_layer, send
+from postertui.training.environment import hide_unused_packages
+from postertui.training.inference import first_layer, send
 
 if TYPE_CHECKING:
     from postertui.training.backend import Tensor
@@ -153,7 +154,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.modules.update(dict.fromkeys(UNUSED_BY_KERAS))  # type: ignore[arg-type]
+    hide_unused_packages()
     main()
     # Not a plain exit: the frameworks' threads may hang in their destructors.
     os._exit(0)

@@ -25,15 +25,13 @@ from postertui.predictions.inference import InferenceRequest, Message, ModelRequ
 from postertui.runs.trained_weights import read_weights
 from postertui.study import Variant
 from postertui.system.errors import UserError
+from postertui.training.environment import hide_unused_packages
 
 if TYPE_CHECKING:
     from postertui.training.backend import Tensor
 
 #: So many posters at a time: as many as feature extraction takes.
 BATCH = 256
-
-#: Keras imports these where it finds them, which takes as long as all the rest of its import.
-UNUSED_BY_KERAS = ("pandas", "scipy", "sklearn", "matplotlib")
 
 Features = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -129,8 +127,8 @@ def infer(
         for columns, pixels, refused in _read_ahead(images, side):
             unreadable |= refused
             if columns:
-                found = heads.probabilities(extract(pixels))
-                probabilities[np.ix_(places, columns)] = found[:, : len(columns)]
+                outputs = heads.probabilities(extract(pixels))
+                probabilities[np.ix_(places, columns)] = outputs[:, : len(columns)]
             done += len(columns) + len(refused)
             report_progress(done, total)
     return probabilities, unreadable
@@ -223,7 +221,7 @@ def _report_progress(done: int, total: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.modules.update(dict.fromkeys(UNUSED_BY_KERAS))  # type: ignore[arg-type]
+    hide_unused_packages()
     main()
     # Not a plain exit: the frameworks' threads may hang in their destructors.
     os._exit(0)

@@ -62,14 +62,14 @@ async def test_cancelling_asks_where_work_would_be_lost(
 ) -> None:
     async with dashboard(made.folder, size, filter="comedy no-reg") as d:
         run = find(d, "Comedy", "no-reg")
-        wish = made.folder / run.name
-        before = {p.name for p in wish.iterdir()}
+        run_folder = made.folder / run.name
+        before = {p.name for p in run_folder.iterdir()}
         await d.press("x")
         await d.shows("Cancel Comedy · no-reg?")
         await d.press("n")
-        assert {p.name for p in wish.iterdir()} == before
+        assert {p.name for p in run_folder.iterdir()} == before
         await d.press("x", "y")
-        await d.until(lambda: {p.name for p in wish.iterdir()} != before, "the request")
+        await d.until(lambda: {p.name for p in run_folder.iterdir()} != before, "the request")
 
 
 async def test_a_queued_run_is_cancelled_retried_and_undone(

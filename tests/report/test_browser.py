@@ -1,4 +1,4 @@
-"""The page in a real Chromium: it renders, sorts, filters, and can be used by anybody."""
+"""The page in a real Chromium: it renders, sorts, filters, and is accessible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in `runs/` is data: nobody else's business, and never code."""
+"""What is in `runs/` is data: private to its user, and never code."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def test_list_shows_every_variant_and_what_it_changes_without_any_data() -> None
     listed = CliRunner().invoke(train_command, ["--list"], catch_exceptions=False)
     lines = dict(line.split(maxsplit=1) for line in listed.stdout.splitlines())
     assert list(lines) == list(load_study("milestone4").variants)
-    assert lines["base"] == "the home base"
+    assert lines["base"] == "the base variant"
     assert lines["l2-1e-3"] == "regularizer=l2, strength=0.001"
     assert "learning_rate=0.1, schedule=decay" in lines["lr-decay"]
 

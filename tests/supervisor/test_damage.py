@@ -164,7 +164,7 @@ def test_removing_the_whole_folder_ends_everything(folder: Path) -> None:
     wait_until_trained(folder, name)
 
     def remove() -> bool:
-        shutil.rmtree(folder, ignore_errors=True)  # in which somebody may be writing just now
+        shutil.rmtree(folder, ignore_errors=True)  # in which a job may be writing just now
         return not folder.exists()
 
     wait_for(remove, "the folder's end")

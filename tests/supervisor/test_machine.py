@@ -215,7 +215,7 @@ class RunsFolder(RuleBasedStateMachine):
         return self.reader.runs[name].state
 
     def _settle_everything(self) -> None:
-        """Nobody asks or kills any more: every run comes to its true end."""
+        """No more requests or kills: every run comes to its true end."""
         requests.resume(self.folder)
         requests.resume_runs(self.folder, NAMES)
         for _ in range(1000):

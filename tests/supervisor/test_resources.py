@@ -136,7 +136,7 @@ def test_run_that_lacks_device_memory_is_tried_once_more_alone(
     assert (lost["status"], lost["cause"]) == ("interrupted", "device-memory")
     assert done["status"] == "done"
     assert_as_if_undisturbed(folder, tmp_path, big, *others)
-    # While it had the device to itself nobody else was trained.
+    # While it had the device to itself no other run was trained.
     begin = next(e["time"] for e in events_of(folder, big.run) if e["attempt"] == 2)
     for spec in others:
         for event in events_of(folder, spec.run):

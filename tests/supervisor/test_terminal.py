@@ -61,7 +61,7 @@ def test_runs_go_on_without_the_client(folder: Path, tmp_path: Path, fault: str)
         os.killpg(pid, signal.SIGHUP)
     elif fault == "kill -9":
         os.kill(pid, signal.SIGKILL)
-    os.close(terminal)  # the kernel hangs up on whoever still has this terminal
+    os.close(terminal)  # the kernel hangs up on every process that still has this terminal
     _, status = os.waitpid(pid, 0)
     assert os.WTERMSIG(status) == (signal.SIGKILL if fault == "kill -9" else signal.SIGHUP)
     assert read(folder)[names[0]].state == "running"

@@ -5,7 +5,7 @@ kill -9 at random moments. New runs are queued as others end, the dead are repla
 again. In the end every run must be done and its history equal, to the bit, to one that
 was trained undisturbed.
 
-`lost`      epochs that somebody has read and that are not in the end's history, or differ in it
+`lost`      epochs that a reader has seen and that are not in the end's history, or differ in it
 `doubled`   epochs told twice without a start in between, or event numbers that repeat
 `stuck`     runs that never came to be done, locks still held and processes still alive
 """
@@ -87,7 +87,7 @@ class Outcome:
 
 
 class Chaos:
-    """A runs folder below `root` on which somebody kills `kills` processes."""
+    """A runs folder below `root` on which `kills` processes are killed."""
 
     def __init__(self, root: Path, kills: int, seed: int) -> None:
         self._folder = root / "runs"
@@ -149,7 +149,7 @@ class Chaos:
             client.kill()
             client.wait()
             self.outcome.kills["client"] += 1
-        # Whether or not it came to it: anybody may ask for the same again.
+        # Whether or not it came to it: the same may be asked for again.
         queue(self._folder, [spec(self._asked - 2), spec(self._asked - 1)])
 
     def _jobs(self) -> Iterator[Process]:
@@ -167,7 +167,7 @@ class Chaos:
             return []
 
     def _remember(self) -> None:
-        """What anybody can read now has to be there for ever."""
+        """What can be read now has to stay readable."""
         for path in self._folder.glob("*/events.jsonl"):
             data = path.read_bytes()
             self._read[path.parent.name] = data[: data.rfind(b"\n") + 1]

@@ -96,7 +96,7 @@ class CheapTrainer:
             yield CheapEpoch(epoch, metrics, state, write)
 
     def _note(self, name: str, otherwise: float) -> float:
-        """The number that somebody has left in the notes, if any."""
+        """The number left in the notes, if any."""
         with contextlib.suppress(OSError, ValueError):
             if self._notes is not None:
                 return float((self._notes / name).read_text())

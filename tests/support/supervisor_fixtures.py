@@ -12,7 +12,7 @@ from tests.support.supervisor import cheap_environment, end_processes
 
 @pytest.fixture
 def cheap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Whoever is started from here trains cheaply; where trainers leave word for each other."""
+    """Processes started from here train cheaply; the folder where trainers leave notes."""
     for name, value in cheap_environment().items():
         monkeypatch.setenv(name, value)
     notes = tmp_path / "notes"

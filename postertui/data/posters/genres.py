@@ -152,8 +152,8 @@ def _flags_are_genres(
         joined = _from_joined(table, text, joined_by)
     except UserError:
         return True
-    known = {name.casefold() for name in joined.genres}
-    return 2 * sum(clean_name(flag).casefold() in known for flag in flags) > len(flags)
+    genre_names = {name.casefold() for name in joined.genres}
+    return 2 * sum(clean_name(flag).casefold() in genre_names for flag in flags) > len(flags)
 
 
 def _from_flags(flags: dict[str, pl.Series]) -> GenreCells:
@@ -241,11 +241,15 @@ def _decide_separator(table: Table, texts: pl.Series, joined_by: str | None) -> 
 
 def _check_mixed(table: Table, texts: pl.Series, genres: Sequence[str], joined: str) -> None:
     """Raise `UserError` where a genre is others joined in another way than most."""
-    known = {genre.casefold() for genre in genres}
+    genre_names = {genre.casefold() for genre in genres}
     for genre in genres:
         for separator in "|;,":
             parts = [part.strip().casefold() for part in genre.split(separator)]
-            if separator != joined and len(parts) > 1 and all(part in known for part in parts):
+            if (
+                separator != joined
+                and len(parts) > 1
+                and all(part in genre_names for part in parts)
+            ):
                 row = texts.str.contains(genre, literal=True).fill_null(value=False).arg_true()
                 where = table.where(row[0]) if len(row) else str(table.path)
                 raise UserError(

@@ -119,11 +119,11 @@ def _walk(root: Path) -> list[tuple[str, list[str], set[str]]]:
     def raise_user_error(error: OSError) -> None:
         raise UserError(f"{error.filename}: {error.strerror}")
 
-    found = []
+    folders = []
     for folder, _, names in os.walk(root, onerror=raise_user_error):
         if names:
-            found.append((folder, sorted(names), _special_files(folder)))
-    return found
+            folders.append((folder, sorted(names), _special_files(folder)))
+    return folders
 
 
 def _special_files(folder: str) -> set[str]:

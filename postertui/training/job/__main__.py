@@ -37,6 +37,7 @@ def main() -> int:
     restrict_umask(Path(runs))
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
+    environment.hide_unused_packages()
     listener = StopListener()
     if arguments.socket is not None:
         return serve(arguments.socket, listener)

@@ -76,9 +76,9 @@ def version_differences(ours: dict[str, str], theirs: dict[str, str]) -> str:
     """What differs, as a text; empty where nothing does. Python's patch version may differ."""
     differing = []
     for name in COMPARED:
-        here, there = ours.get(name), theirs.get(name)
+        own, other = ours.get(name), theirs.get(name)
         if name == "python":
-            here, there = (".".join((v or "").split(".")[:2]) for v in (here, there))
-        if name in ours and here != there:
-            differing.append(f"{name} {there or 'is missing'} (here {here})")
+            own, other = (".".join((v or "").split(".")[:2]) for v in (own, other))
+        if name in ours and own != other:
+            differing.append(f"{name} {other or 'is missing'} (here {own})")
     return ", ".join(differing)

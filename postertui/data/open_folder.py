@@ -31,5 +31,18 @@ class OpenFolder:
         try:
             yield
         except UserError as error:
+            if self._is_replaced():
+                raise UserError(
+                    f"{self.path}: the data was built anew or moved since it was opened; "
+                    "queue what was to read it again",
+                    exit_code=error.exit_code,
+                ) from None
             text = str(error).replace(os.fspath(self.place), os.fspath(self.path))
             raise UserError(text, exit_code=error.exit_code) from None
+
+    def _is_replaced(self) -> bool:
+        """Whether another folder, or none, lies at `path` now."""
+        try:
+            return not os.path.samestat(os.fstat(self._fd), self.path.stat())
+        except OSError:
+            return True

@@ -73,6 +73,8 @@ def test_open_data_is_never_mixed_with_its_successor(
             values = read(data)
         except UserError as error:
             assert str(target) in str(error), "the message names the folder as the user does"
+            assert "built anew or moved since it was opened" in str(error)
+            assert "missing" not in str(error), "the new folder has every file"
             assert name != "labels" or name not in kept
         else:
             assert np.array_equal(values, read(same)), f"{name} of the folder that was opened"

@@ -107,11 +107,12 @@ def choose_models(
         if len(models) > len(chosen) and (line := choice_line(chosen)):
             say(line)
     wanted = {genre.lower() for genre in genres}
-    missing = wanted - {model.genre.lower() for model in chosen}
+    available = {model.genre.lower() for model in chosen}
+    missing = [genre for genre in genres if genre.lower() not in available]
     if missing:
-        available = ", ".join(sorted({model.genre for model in chosen}))
+        names_available = ", ".join(sorted({model.genre for model in chosen}))
         raise UserError(
-            f"--genre {min(missing)}: no model of it; there are {available}", exit_code=3
+            f"--genre {missing[0]}: no model of it; there are {names_available}", exit_code=3
         )
     return [model for model in chosen if not wanted or model.genre.lower() in wanted]
 

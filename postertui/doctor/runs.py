@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from postertui.predictions.table import is_as_recorded, recorded_info
 from postertui.runs import layout
 from postertui.runs.lock import is_locked
 from postertui.system.atomic_files import DRAFT_PREFIX
@@ -144,11 +145,15 @@ def _check_results(store: Store) -> Iterator[Finding]:
 
 
 def _is_complete(path: Path, size: int, end: dict[str, object]) -> bool:
-    """Whether a result has its size and signature; its content is checked when it is read."""
-    with path.open("rb") as file:
-        if path.name == layout.PREDICTIONS:
-            file.seek(max(size - 4, 0))
-            return file.read(4) == b"PAR1"
+    """Whether predictions are those that the run wrote, and weights have their size.
+
+    Predictions of an older version, which recorded no digest, only have their signature checked;
+    the content of weights is checked when it is read.
+    """
+    if path.name == layout.PREDICTIONS:
+        data = path.read_bytes()
+        info = recorded_info(end)
+        return data[-4:] == b"PAR1" if info is None else is_as_recorded(data, info)
     weights = end.get("weights")
     return not isinstance(weights, dict) or weights.get("bytes", size) == size
 

@@ -84,7 +84,7 @@ def choose_variants(source: FigureSource, patterns: Iterable[str]) -> list[str]:
         matches = matches or {n for n, f in families.items() if fnmatchcase(f.lower(), wanted)}
         if not matches:
             names = ", ".join(sort_values(families))
-            raise UserError(f"--variant {pattern}: no such run; there are {names}", exit_code=3)
+            raise UserError(f"--variant {pattern}: no run of it; there are {names}", exit_code=3)
         chosen |= matches
     return sort_values(chosen)
 

@@ -58,9 +58,15 @@ def load_run(runs_folder: Path, run: str) -> RunPredictions:
     Raises
     ------
     UserError
-        As `read_predictions`; also where no prediction is of a test poster of the run.
+        As `read_predictions`; also where there is no such run (exit code 3), and where no
+        prediction is of a test poster of the run.
     """
     folder = run_folder(runs_folder, run)
+    if not folder.is_dir():
+        raise UserError(
+            f"run {run}: there is none in {runs_folder}; `postertui runs` lists the runs",
+            exit_code=3,
+        )
     return split_cohorts(run, read_spec(folder), read_predictions(folder))
 
 

@@ -5,20 +5,27 @@
 One row per poster in the order of the data folder, cohort after cohort. `probability` is that of
 the weights after the last epoch; `probability_best` that of the epoch with the best validation
 loss, where the run kept it. Copies of the mirrored posters have their poster's id.
+
+The run's `end` event holds `"predictions": {"digest": sha256 of the file, "bytes": …}`; runs of
+older versions lack it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from postertui.runs import layout
+from postertui.runs.events import DamagedEventsError, Event
+from postertui.runs.lifecycle import read_lifecycle
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
 from postertui.system.regular_files import MAX_RESULT_BYTES, read_regular
@@ -29,6 +36,13 @@ if TYPE_CHECKING:
 Probabilities = NDArray[np.float32]
 
 _DTYPES = {"id": np.int64, "cohort": np.uint8, "label": np.uint8, "probability": np.float32}
+
+
+class PredictionsInfo(msgspec.Struct, frozen=True):
+    """The field `predictions` of an `end` event."""
+
+    digest: str
+    bytes: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,11 +105,26 @@ def predictions_path(run_folder: Path) -> Path:
     return run_folder / layout.PREDICTIONS
 
 
-def write_predictions(run_folder: Path, predictions: Predictions) -> None:
+def write_predictions(run_folder: Path, predictions: Predictions) -> PredictionsInfo:
     """Write a run's predictions, whole and on the disk or not at all. Raises `OSError`."""
-    data = io.BytesIO()
-    predictions.frame().write_parquet(data, compression="zstd")
-    write_atomic(predictions_path(run_folder), data.getvalue(), durable=True)
+    buffer = io.BytesIO()
+    predictions.frame().write_parquet(buffer, compression="zstd")
+    data = buffer.getvalue()
+    write_atomic(predictions_path(run_folder), data, durable=True)
+    return PredictionsInfo(hashlib.sha256(data).hexdigest(), len(data))
+
+
+def recorded_info(end: Event | None) -> PredictionsInfo | None:
+    """What a run's `end` event says of its predictions; None where it says nothing."""
+    try:
+        return msgspec.convert((end or {}).get("predictions"), PredictionsInfo)
+    except msgspec.ValidationError:
+        return None
+
+
+def is_as_recorded(data: bytes, info: PredictionsInfo) -> bool:
+    """Whether `data` is the file that the run wrote."""
+    return len(data) == info.bytes and hashlib.sha256(data).hexdigest() == info.digest
 
 
 def read_predictions(run_folder: Path) -> Predictions:
@@ -105,7 +134,7 @@ def read_predictions(run_folder: Path) -> Predictions:
     ------
     UserError
         If there are none (exit code 3: the run is old, imported, or they were pruned), or the file
-        is damaged.
+        is damaged, changed, or of another run.
     """
     import polars as pl
 
@@ -114,14 +143,18 @@ def read_predictions(run_folder: Path) -> Predictions:
         data = read_regular(path, MAX_RESULT_BYTES)
     except FileNotFoundError:
         raise UserError(
-            f"{path}: no predictions were kept of this run; train it again, or choose one that "
-            "has them",
+            f"{path}: no predictions were kept of this run; choose one that has them, or train "
+            f"it again: {_HOW_TO_TRAIN_AGAIN}",
             exit_code=3,
         ) from None
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     if len(data) < 12 or data[-4:] != b"PAR1":  # polars' reader would panic, and say so
         raise UserError(f"{path}: not a whole Parquet file; {_MEND}")
+    # Bits that have flipped can make polars abort the whole process, so they are looked for first.
+    info = _read_recorded_info(run_folder)
+    if info is not None and not is_as_recorded(data, info):
+        raise UserError(f"{path}: not the file that the run wrote (its digest differs); {_MEND}")
     try:
         return _from_frame(pl.read_parquet(io.BytesIO(data)))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError) as error:
@@ -129,7 +162,20 @@ def read_predictions(run_folder: Path) -> Predictions:
         raise UserError(f"{path}: not a run's predictions ({reason}); {_MEND}") from None
 
 
-_MEND = "delete it and train the run again"
+_HOW_TO_TRAIN_AGAIN = "`postertui rm` the run, then `postertui train`"
+
+_MEND = f"delete it to do without, or train the run again ({_HOW_TO_TRAIN_AGAIN})"
+
+
+def _read_recorded_info(run_folder: Path) -> PredictionsInfo | None:
+    """Raises `UserError` where the run's events cannot be read."""
+    path = run_folder / layout.EVENTS
+    try:
+        return recorded_info(read_lifecycle(run_folder).end)
+    except DamagedEventsError as error:
+        raise UserError(f"{path}: damaged: {error}; see `postertui doctor`") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
 
 
 def _from_frame(frame: pl.DataFrame) -> Predictions:

@@ -67,5 +67,5 @@ def _choose_genres(source: FigureSource, genres: Sequence[str]) -> tuple[str, ..
     for genre in genres:
         if genre.lower() not in spelling:
             names = ", ".join(sorted(spelling.values()))
-            raise UserError(f"--genre {genre}: no such run; there are {names}", exit_code=3)
+            raise UserError(f"--genre {genre}: no run of it; there are {names}", exit_code=3)
     return tuple(spelling[g.lower()] for g in genres)

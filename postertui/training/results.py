@@ -64,12 +64,13 @@ class RunResults:
     def write(self, run_folder: Path) -> dict[str, Any]:
         """Write predictions and weights; the fields of the run's `end` event.
 
-        They are `weights` where those are kept, and `predict_seconds` for 1,000 posters.
+        They are `predictions`, `weights` where those are kept, and `predict_seconds` for 1,000
+        posters.
         Raises `OSError`. A file is complete or not there.
         """
-        write_predictions(run_folder, self._predictions())
+        predictions = write_predictions(run_folder, self._predictions())
         final = self.best if self.best is not None and self.spec.variant.restore_best else self.last
-        fields: dict[str, Any] = {}
+        fields: dict[str, Any] = {"predictions": msgspec.to_builtins(predictions)}
         if self.seconds_per_poster is not None:
             fields["predict_seconds"] = 1000 * self.seconds_per_poster
         if not self._keeps(final.weights):

@@ -171,7 +171,7 @@ def test_formats_sizes_and_looks_are_options(tmp_path: Path) -> None:
         (["--width", "0"], "width and height are 1 to 200 inches, not 0", 2),
         (["--width", "nan"], "width and height are 1 to 200 inches, not nan", 2),
         (["--strict-published", "--metric", "loss"], "leave out --palette", 2),
-        (["--variant", "nothing"], "--variant nothing: no such run; there are base", 3),
+        (["--variant", "nothing"], "--variant nothing: no run of it; there are base", 3),
         (["genre:nothing"], "no run with a finished epoch matches `genre:nothing`", 3),
     ],
 )

@@ -206,10 +206,11 @@ def test_strict_published_has_none(runs: Runs) -> None:
 
 
 def test_a_truncated_file_is_one_line(tmp_path: Path) -> None:
-    [run] = write_predicted_runs(tmp_path, seeds=1, genres=("Drama",), variants={"base": 0.1})
-    path = predictions_path(tmp_path / run)
+    runs = tmp_path / "runs"
+    [run] = write_predicted_runs(runs, seeds=1, genres=("Drama",), variants={"base": 0.1})
+    path = predictions_path(runs / run)
     path.write_bytes(path.read_bytes()[:-100])
-    code, message = call("report", "--runs", tmp_path, "--out", tmp_path / "out", "--figure", "roc")
+    code, message = call("report", "--runs", runs, "--out", tmp_path / "out", "--figure", "roc")
     assert code == 2
     assert message.startswith(f"{path}: not a whole Parquet file")
     assert not (tmp_path / "out" / "roc.png").exists()

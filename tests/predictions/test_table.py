@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -16,6 +20,8 @@ from postertui.predictions.table import (
     read_predictions,
     write_predictions,
 )
+from postertui.runs import layout
+from postertui.runs.events import EventWriter
 from postertui.system.errors import UserError
 from tests.support.predictions import make_predictions
 
@@ -101,3 +107,67 @@ def test_no_predictions(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no predictions were kept") as error:
         read_predictions(tmp_path)
     assert error.value.exit_code == 3
+
+
+def write_finished_run(folder: Path, predictions: Predictions) -> None:
+    """Predictions, and the `end` event that records their digest."""
+    folder.mkdir()
+    info = write_predictions(folder, predictions)
+    with EventWriter(folder / layout.EVENTS) as events:
+        events.attempt = 1
+        events.append("start", from_epoch=1)
+        events.append("end", status="done", predictions=msgspec.to_builtins(info))
+
+
+def test_flipped_bits_are_one_clear_line_and_never_the_end_of_the_process(tmp_path: Path) -> None:
+    """In a process of its own: polars aborts on some of these files."""
+    write_finished_run(tmp_path / "run", make_predictions(300))
+    script = """
+        import random, sys
+        from pathlib import Path
+        from postertui.predictions.table import predictions_path, read_predictions
+        from postertui.system.errors import UserError
+
+        folder = Path(sys.argv[1])
+        path = predictions_path(folder)
+        whole = path.read_bytes()
+        read_predictions(folder)
+        generator = random.Random(2017)
+        bits = {*range(8 * len(whole) - 3200, 8 * len(whole))}
+        bits |= {generator.randrange(8 * len(whole)) for _ in range(1000)}
+        for bit in sorted(bits):
+            flipped = bytearray(whole)
+            flipped[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(flipped)
+            try:
+                read_predictions(folder)
+            except UserError as error:
+                assert str(error).startswith(str(path)) and "\\n" not in str(error), error
+            else:
+                sys.exit(f"bit {bit} was read")
+        print(len(bits))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert int(done.stdout) > 4000
+
+
+def test_predictions_of_another_run(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    write_finished_run(one, make_predictions(30))
+    write_finished_run(other, make_predictions(30, seed=2))
+    predictions_path(one).write_bytes(predictions_path(other).read_bytes())
+    with pytest.raises(UserError, match="not the file that the run wrote"):
+        read_predictions(one)
+
+
+def test_a_run_that_is_trained_again_is_not_held_against_its_old_end(tmp_path: Path) -> None:
+    write_finished_run(tmp_path / "run", make_predictions(30))
+    with EventWriter(tmp_path / "run" / layout.EVENTS) as events:
+        events.append("requeue")
+    again = make_predictions(30, seed=2)
+    write_predictions(tmp_path / "run", again)
+    read = read_predictions(tmp_path / "run")
+    assert np.array_equal(read.probabilities, again.probabilities)

@@ -189,11 +189,12 @@ def _write_results(
     ids = np.arange(len(y)) * 10 + 2
     cohorts = np.full(len(y), 2, np.uint8)
     labels, probabilities = y.astype(np.uint8), p.astype(np.float32)
-    write_predictions(folder, Predictions(ids, cohorts, labels, probabilities))
+    predictions = write_predictions(folder, Predictions(ids, cohorts, labels, probabilities))
+    fields = {"predictions": msgspec.to_builtins(predictions)}
     if spec.keep_weights == "none":
-        return {}
+        return fields
     info = write_weights(folder, spec.digest, epoch, {"output/kernel": weights})
-    return {"weights": msgspec.to_builtins(info)}
+    return fields | {"weights": msgspec.to_builtins(info)}
 
 
 def _predict(x: Vector, weights: Vector) -> Vector:

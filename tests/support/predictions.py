@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+import msgspec
 import numpy as np
 
 from postertui.data.weights import Weights
@@ -70,7 +71,7 @@ def write_predicted_runs(
         names.append(spec.run)
         if not validate:
             predictions = test
-        write_predictions(folder / spec.run, predictions)
+        info = write_predictions(folder / spec.run, predictions)
         scores = score_columns(
             (test.labels, test.probabilities),
             (validation.labels, validation.probabilities) if validate else None,
@@ -86,5 +87,5 @@ def write_predicted_runs(
             events.append("start", from_epoch=1, pid=1, started=1, boot="x", host="x", device="cpu")
             for epoch in (1, 2):
                 events.append("epoch", epoch=epoch, **metrics, **scores)
-            events.append("end", status="done")
+            events.append("end", status="done", predictions=msgspec.to_builtins(info))
     return names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from postertui.data.dataset import Dataset
-from postertui.predictions.table import Predictions, read_predictions
+from postertui.predictions.table import Predictions, predictions_path, read_predictions
 from postertui.runs.epoch_line import SCORES, VALIDATION
 from postertui.runs.spec import RunSpec
 from postertui.runs.trained_weights import read_weights
@@ -67,6 +68,11 @@ def test_predictions_of_every_poster_and_the_weights_that_made_them(
     spec = make_spec(data, epochs=3, batch_size=64, val_cohorts=(1,))
     epochs, fields = finish(spec, tmp_path / "run", warm)
     predictions = read_predictions(tmp_path / "run")
+    written = predictions_path(tmp_path / "run").read_bytes()
+    assert fields["predictions"] == {
+        "digest": hashlib.sha256(written).hexdigest(),
+        "bytes": len(written),
+    }
     assert predictions.ids.tolist() == [*data.ids(1), *data.ids(2)]
     assert predictions.cohorts.tolist() == [1] * 90 + [2] * 130
     assert predictions.labels.tolist() == data.genre_labels("Comedy", (1, 2)).tolist()

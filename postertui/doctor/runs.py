@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from postertui.predictions.table import is_as_recorded, recorded_info
 from postertui.runs import layout
 from postertui.runs.lock import is_locked
+from postertui.runs.pruning import HOW_TO_RESTORE
 from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
 from postertui.system.finding import Finding
@@ -139,9 +140,7 @@ def _check_results(store: Store) -> Iterator[Finding]:
         parts = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sizes.items())
         yield Finding("runs", "ok", f"kept of done runs: {parts}")
     for name in sorted(damaged):
-        yield Finding(
-            "runs", "wrong", f"{store.folder / name}: damaged", "delete it, or retry the run"
-        )
+        yield Finding("runs", "wrong", f"{store.folder / name}: damaged", HOW_TO_RESTORE)
 
 
 def _is_complete(path: Path, size: int, end: dict[str, object]) -> bool:

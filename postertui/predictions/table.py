@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from postertui.runs import layout
 from postertui.runs.events import DamagedEventsError, Event
 from postertui.runs.lifecycle import read_lifecycle
+from postertui.runs.pruning import HOW_TO_RESTORE
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
 from postertui.system.regular_files import MAX_RESULT_BYTES, read_regular
@@ -144,27 +145,24 @@ def read_predictions(run_folder: Path) -> Predictions:
     except FileNotFoundError:
         raise UserError(
             f"{path}: no predictions were kept of this run; choose one that has them, or train "
-            f"it again: {_HOW_TO_TRAIN_AGAIN}",
+            "it again: `postertui rm` it, then `postertui train`",
             exit_code=3,
         ) from None
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     if len(data) < 12 or data[-4:] != b"PAR1":  # polars' reader would panic, and say so
-        raise UserError(f"{path}: not a whole Parquet file; {_MEND}")
+        raise UserError(f"{path}: not a whole Parquet file; {HOW_TO_RESTORE}")
     # Bits that have flipped can make polars abort the whole process, so they are looked for first.
     info = _read_recorded_info(run_folder)
     if info is not None and not is_as_recorded(data, info):
-        raise UserError(f"{path}: not the file that the run wrote (its digest differs); {_MEND}")
+        raise UserError(
+            f"{path}: not the file that the run wrote (its digest differs); {HOW_TO_RESTORE}"
+        )
     try:
         return _from_frame(pl.read_parquet(io.BytesIO(data)))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{path}: not a run's predictions ({reason}); {_MEND}") from None
-
-
-_HOW_TO_TRAIN_AGAIN = "`postertui rm` the run, then `postertui train`"
-
-_MEND = f"delete it to do without, or train the run again ({_HOW_TO_TRAIN_AGAIN})"
+        raise UserError(f"{path}: not a run's predictions ({reason}); {HOW_TO_RESTORE}") from None
 
 
 def _read_recorded_info(run_folder: Path) -> PredictionsInfo | None:

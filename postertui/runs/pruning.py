@@ -11,6 +11,11 @@ from postertui.runs.lock import RunLock
 
 Kind = Literal["weights", "predictions", "checkpoints"]
 
+#: What mends a damaged result of a done run, which is not retried.
+HOW_TO_RESTORE = (
+    "delete it to do without, or train the run again: `postertui rm` it, then `postertui train`"
+)
+
 
 def prunable_files(run_folder: Path, kinds: Collection[Kind]) -> Iterator[tuple[Path, int]]:
     """The run's files of `kinds`, and their sizes in bytes. Raises `OSError`."""

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postertui.runs import layout
+from postertui.runs.pruning import HOW_TO_RESTORE
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
 from postertui.system.regular_files import MAX_RESULT_BYTES, read_regular
@@ -105,16 +106,16 @@ def read_weights(run_folder: Path, spec_digest: str, file_digest: str) -> Traine
         raise UserError(f"{path}: {error.strerror}") from None
     if hashlib.sha256(data).hexdigest() != file_digest:
         raise UserError(
-            f"{path}: not the file that the run wrote (its digest differs); retry the run"
+            f"{path}: not the file that the run wrote (its digest differs); {HOW_TO_RESTORE}"
         )
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             meta = msgspec.json.decode(stored["meta"].tobytes(), type=_Meta)
             arrays = {name: stored[name] for name in stored.files if name != "meta"}
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile, msgspec.MsgspecError) as error:
-        raise UserError(f"{path}: damaged weights ({error}); retry the run") from None
+        raise UserError(f"{path}: damaged weights ({error}); {HOW_TO_RESTORE}") from None
     if meta.format != FORMAT:
         raise UserError(f"{path}: weights of format {meta.format}, not {FORMAT}; upgrade postertui")
     if meta.spec != spec_digest:
-        raise UserError(f"{path}: weights of another run; retry the run")
+        raise UserError(f"{path}: weights of another run; {HOW_TO_RESTORE}")
     return TrainedWeights(arrays, meta.epoch)

@@ -22,6 +22,7 @@ from postertui.data.posters.images import (
     read_image,
 )
 from postertui.predictions.inference import InferenceRequest, Message, ModelRequest
+from postertui.runs.pruning import HOW_TO_RESTORE
 from postertui.runs.trained_weights import read_weights
 from postertui.study import Variant
 from postertui.system.errors import UserError
@@ -67,7 +68,7 @@ class Heads:
         shapes = [array.shape for array in trained.arrays.values()]
         if shapes != expected:
             raise UserError(
-                f"{folder}: its weights are of another network than its spec's; retry the run"
+                f"{folder}: its weights are of another network than its spec's; {HOW_TO_RESTORE}"
             )
         return compute, [to_device(array) for array in trained.arrays.values()]
 

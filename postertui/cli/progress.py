@@ -17,7 +17,7 @@ from postertui.runs import layout
 from postertui.runs.lifecycle import CLOSED_STATES
 from postertui.supervisor import requests
 from postertui.system.errors import UserError
-from postertui.system.text import strip_control_chars
+from postertui.system.text import pluralize, strip_control_chars
 
 if TYPE_CHECKING:
     from postertui.runs.lifecycle import State
@@ -118,7 +118,7 @@ def _stop(store: Store, names: Sequence[str], *, started: bool) -> int:
 
 def _summary(store: Store, names: Sequence[str], ended: Counter[State]) -> None:
     parts = ", ".join(f"{count} {state}" for state, count in ended.most_common())
-    say(f"Trained {len(names)} runs: {parts}.")
+    say(f"Trained {pluralize(len(names), 'run')}: {parts}.")
     for name in names:
         run = store.runs.get(name)
         if run is not None and run.state != "done":

@@ -47,3 +47,14 @@ def test_a_table_without_decisions_has_what_it_has(tmp_path: Path) -> None:
     section = quality_section(table)
     assert section.frame["micro_f1"].null_count() == 2
     assert "AP" not in [column.heading for column in section.columns]
+
+
+@pytest.mark.parametrize("validate", [True, False])
+def test_the_note_names_the_chosen_threshold_only_beside_its_column(
+    tmp_path: Path, validate: bool
+) -> None:
+    write_predicted_runs(tmp_path, seeds=1, validate=validate)
+    section = quality_section(open_history(tmp_path).table)
+    has_column = any(column.heading == "F chosen" for column in section.columns)
+    assert has_column is validate
+    assert ("F chosen" in " ".join(section.notes)) is validate

@@ -44,7 +44,7 @@ def test_foreground_trains_to_the_end_and_leaves_no_process(tmp_path: Path) -> N
     make_data(tmp_path / "data")
     result = as_first_process(tmp_path, "--foreground")
     assert result.returncode == 0, result.stderr
-    assert "Trained 1 runs: 1 done." in result.stderr
+    assert "Trained 1 run: 1 done." in result.stderr
     store = Store(tmp_path / "runs", cache=False)
     store.refresh()
     assert [run.state for run in store.runs.values()] == ["done"]

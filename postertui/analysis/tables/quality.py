@@ -44,9 +44,11 @@ def quality_section(
         columns.append(Column("s/1,000", number("predict_seconds", 1), right=True))
     if frame["kept_bytes"].null_count() < frame.height:
         columns.append(Column("kept", _size("kept_bytes"), right=True))
+    has_threshold = frame["test_fscore_threshold"].null_count() < frame.height
+    chosen = ", `F chosen` at the threshold chosen on validation" if has_threshold else ""
     notes = [
         "Means over genres at each run's last epoch, on test; macro-F1, micro-F1, precision and "
-        "recall at .5, `F chosen` at the threshold chosen on validation.",
+        f"recall at .5{chosen}.",
         "Costs are of one run: seconds to train, seconds for 1,000 posters, bytes kept.",
     ]
     return Section("quality", "Quality and cost", frame, columns, notes)

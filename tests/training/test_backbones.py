@@ -104,7 +104,12 @@ def test_a_cut_is_where_one_tensor_goes_through() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"trainable_layers": 3}, {"train_from": "Conv_1"}, {"trainable_layers": 8}]
+    "fields",
+    [
+        {"train_from": "Conv_1"},
+        pytest.param({"trainable_layers": 3}, marks=pytest.mark.slow),
+        pytest.param({"trainable_layers": 8}, marks=pytest.mark.slow),
+    ],
 )
 def test_the_last_layers_train_and_the_rest_stays(
     fields: dict[str, Any], data: Dataset, warm: Trainer, tmp_path: Path

@@ -126,6 +126,8 @@ class Trainer:
             else load_checkpoint(resume, spec.digest, network.shapes)
         )
         first_epoch, updates, rate_state = checkpoint[1] + 1, *checkpoint[2:4]
+        if rate_state.stopped:
+            return  # it had stopped early; no epoch follows
         state = State(*(tuple(map(to_device, arrays)) for arrays in checkpoint[4:7]))
         best_weights = tuple(map(to_device, checkpoint.best))
         del checkpoint  # frees the host's copy of the state

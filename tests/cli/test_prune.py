@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -39,7 +40,7 @@ def specs(tmp_path: Path) -> list[RunSpec]:
         with EventWriter(folder / "events.jsonl") as writer:
             writer.append("start", from_epoch=1)
             writer.append("epoch", epoch=1, train_loss=0.5)
-            writer.append("end", status="done", weights={"digest": info.digest})
+            writer.append("end", status="done", weights=msgspec.to_builtins(info))
     return made
 
 

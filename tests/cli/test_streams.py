@@ -107,7 +107,7 @@ def test_damaged_runs_are_counted_where_they_are_left_out(tmp_path: Path) -> Non
     done = postertui("diagnose", "--runs", made.folder)
     assert done.returncode == 0
     assert done.stderr == (
-        f"postertui: {made.folder}: left out 1 damaged run; `postertui doctor` says what is wrong\n"
+        f"postertui: {made.folder}: left out 1 run: 1 damaged; `postertui doctor` says more\n"
     )
 
 
@@ -140,7 +140,7 @@ def test_what_the_machine_refuses_is_one_line(tmp_path: Path) -> None:
     )
     assert refused("doctor", *where) == ""
     (run / "run.json").chmod(0)
-    assert "left out 1 damaged run;" in refused("compare", *where)
+    assert "left out 1 run: 1 damaged;" in refused("compare", *where)
     made.folder.chmod(0)
     for command in ("runs", "compare", "report"):
         [line] = refused(command, *where).splitlines()

@@ -329,9 +329,13 @@ async def test_a_variant_is_made_from_another_and_saved(
         await d.press("down", "n")
         editor = d.app.screen
         assert isinstance(editor, VariantScreen) and editor.start.name == "no-reg"
-        for field in FIELDS:
-            assert field.replace("_", " ") in d.text, f"{field} is out of sight"
         await d.shows("give it a name")
+        name = editor.focused
+        for field in FIELDS:
+            editor.query_one(f"#field-{field}").focus()
+            await d.shows(field.replace("_", " "))
+        assert name is not None
+        name.focus()
         await d.write("wide")
         await d.shows("as it stands it trains just what no-reg does")
         editor.query_one("#field-fc1", Input).value = "lots"

@@ -81,7 +81,7 @@ def test_a_run_that_fails_says_so_and_its_log_why(folder: Path) -> None:
     queue(runs, make_spec("raise"), make_spec("Comedy", seed=1, epochs=3))
     with Terminal(folder, width=160, height=48, environment=environment) as terminal:
         terminal.run("postertui")
-        terminal.wait_for("no supervisor: r starts one")
+        terminal.wait_for("no supervisor is at work")
         terminal.press("r")
         terminal.wait_for("raise · base failed")
         terminal.wait_for("1 failed")

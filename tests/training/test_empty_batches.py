@@ -74,8 +74,9 @@ def test_sound_moves_nothing_at_an_empty_batch() -> None:
         batches(plan),
         only_first.hyper(class_weights(y)),
     )
+    # XLA may round a loop of one batch otherwise; each of nine updates would move by 1e-3.
     for ours, theirs in zip(small.weights, only_first.weights, strict=True):
-        assert np.array_equal(ours, theirs)
+        assert np.abs(ours - theirs).max() < 1e-4
 
 
 def test_a_test_cohort_with_one_empty_batch_has_no_published_f() -> None:

@@ -189,7 +189,7 @@ def _quoted(value: str) -> str:
 
 def _selects(text: str, trained: list[RunView], shown: Mapping[str, RunView]) -> bool:
     try:
-        parsed: Filter = parse(text)
+        parsed: Filter = parse(text, {str(run.record.get("name")) for run in trained})
     except FilterError:
         return False
     return all(parsed.matches(_in_table(run)) == (run.name in shown) for run in trained)

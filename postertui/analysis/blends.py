@@ -152,14 +152,14 @@ def scores_of(run: RunPredictions) -> dict[str, float | int | None]:
 
 def _matching(pattern: str, runs: Sequence[RunPredictions]) -> set[str]:
     names = {run.variant for run in runs}
-    found = {name for name in names if fnmatchcase(name.lower(), pattern.lower())}
-    if not found:
+    matching = {name for name in names if fnmatchcase(name.lower(), pattern.lower())}
+    if not matching:
         raise UserError(
             f"variant {pattern}: no run of it has predictions; variants that have: "
             f"{', '.join(sorted(names)) or 'none'}",
             exit_code=3,
         )
-    return found
+    return matching
 
 
 def _blend(

@@ -198,13 +198,13 @@ def row_error(
         ]
     ratios = [seed_ratio(sample) if shared_seeds else None for sample in samples]
     # The side with one seed cannot show what its seed does to all genres; the other one does.
-    known = [ratio for ratio in ratios if ratio is not None]
+    estimated = [ratio for ratio in ratios if ratio is not None]
     variances, dfs = [], []
     for side, ratio in zip(sides, ratios, strict=True):
         terms, term_dfs = np.array(side, dtype=float).reshape(-1, 2).T
         variance, df = float(terms.sum()) * share, welch_df(terms, term_dfs)
-        if known:
-            factor, df = ratio or known[0]
+        if estimated:
+            factor, df = ratio or estimated[0]
             variance *= factor
         variances.append(variance)
         dfs.append(df)

@@ -228,10 +228,13 @@ def _overall(cells: pl.DataFrame, noise: Noise, sign: float) -> pl.DataFrame:
     rows = []
     for rank, i in enumerate(order.tolist(), 1):
         mean, half = float(means[i]), float(halves[i])
-        known = not math.isnan(half)
+        has_interval = not math.isnan(half)
         rows.append(
             {"name": names[i], "mean": mean, "genres": counts[names[i]], "rank": rank}
-            | {"low": mean - half if known else None, "high": mean + half if known else None}
+            | {
+                "low": mean - half if has_interval else None,
+                "high": mean + half if has_interval else None,
+            }
             | {"best": False, "behind": sign * (leader - mean)}
         )
     return pl.DataFrame(rows, schema=OVERALL_SCHEMA)

@@ -99,13 +99,13 @@ def detectable_difference(
 
 def genre_variances(noise: Noise, genres: Sequence[str]) -> dict[str, float]:
     """One run's variance in each genre, the mean over variants; genres without any are left out."""
-    found = {}
+    by_genre = {}
     for genre in genres:
-        known = [noise.variance(genre, name) for name in noise.names or ("",)]
-        variances = [variance for variance, df in known if df > 0]
+        estimates = [noise.variance(genre, name) for name in noise.names or ("",)]
+        variances = [variance for variance, df in estimates if df > 0]
         if variances:
-            found[genre] = float(np.mean(variances))
-    return found
+            by_genre[genre] = float(np.mean(variances))
+    return by_genre
 
 
 def plan_seeds(

@@ -105,8 +105,12 @@ def check_metric(table: pl.DataFrame, metric: str) -> None:
     """Raise `UserError` unless `metric` is a number column of the table."""
     if metric in table.columns and table.schema[metric].is_numeric():
         return
-    numbers = [c for c in table.columns if c.startswith(("test_", "train_"))]
-    raise UserError(f"no metric {metric!r} in the table; it has {', '.join(numbers)}")
+    metrics = [
+        name
+        for name, kind in table.schema.items()
+        if kind.is_numeric() and name.startswith(("test_", "val_", "train_"))
+    ]
+    raise UserError(f"no metric {metric!r} in the table; it has {', '.join(metrics)}")
 
 
 def run_values(table: pl.DataFrame, metric: str, rule: str | int = "last") -> pl.DataFrame:

@@ -83,12 +83,12 @@ def compare_command(
     chosen, table = matching(history, query), history.table
     metric = chosen_metric(table, metric)
     errors, tests = None, {}
-    told: list[str] = []
+    reading_notes: list[str] = []
     if over in ("posters", "both"):
         compared = {*chosen["name"].unique().to_list(), *([] if all_pairs else [against])}
         models = load_models(history, compared)
         errors, text = poster_errors(history, run_values(table, metric, rule), models, metric)
-        told.append(text)
+        reading_notes.append(text)
         tests = {} if all_pairs else mcnemar_of_pairs(models, against)
     result = compare(
         without_unchosen(table, chosen, None if all_pairs else against),
@@ -104,7 +104,7 @@ def compare_command(
     context = [lead_line(leaderboard(table, metric, rule)), dead_line(table)]
     if not all_pairs and metric.startswith("test_fscore"):
         context.append(baselines_line(table, metric, against, rule))
-    result = replace(result, notes=(*result.notes, *told, *filter(None, context)))
+    result = replace(result, notes=(*result.notes, *reading_notes, *filter(None, context)))
     sections = comparison_sections(result, by_genre)
     if tests and by_genre:
         sections.append(mcnemar_section(tests, against))

@@ -78,8 +78,8 @@ def plan_command(
         raise UserError(f"nothing to plan with. {noise.line}", exit_code=3)
     variants = chosen["name"].n_unique()
     question = Question(detect, power, comparisons or max(1, variants - 1))
-    known = chosen.drop_nulls("seconds").group_by("run").agg(pl.sum("seconds"))
-    seconds = known["seconds"].median()
+    run_seconds = chosen.drop_nulls("seconds").group_by("run").agg(pl.sum("seconds"))
+    seconds = run_seconds["seconds"].median()
     rows = plan_seeds(
         noise,
         chosen["genre"].unique().sort().to_list(),

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from statistics import median_high
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -165,16 +166,16 @@ def newest_f(run: Run) -> str:
     if rate:
         from postertui.data.dataset import always_yes_f
 
-        text += f" (always yes {always_yes_f(rate):.3f})"
+        text += f" (always-yes {always_yes_f(rate):.3f})"
     return text
 
 
 def seconds_left(runs: Sequence[Run], slots: int) -> float | None:
     """How long the runs that have no end still take, by the epochs seen so far."""
-    known = [s for r in runs if (s := r.seconds_per_epoch) is not None]
-    if not known:
+    paces = [s for r in runs if (s := r.seconds_per_epoch) is not None]
+    if not paces:
         return None
-    typical = sorted(known)[len(known) // 2]
+    typical = median_high(paces)
     left = 0.0
     for run in runs:
         if run.state not in CLOSED_STATES and run.spec is not None:

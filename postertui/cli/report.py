@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     multiple=True,
     default=("stratified",),
     show_default=True,
-    help="stratified (the base rate), always (always yes), none; joined by commas.",
+    help="stratified (the base rate), always (the always-yes F), none; joined by commas.",
 )
 @click.option("--metric", default="fscore", show_default=True, help="fscore_soft, accuracy, loss …")
 @click.option("--seed-lines", is_flag=True, help="Single seeds as thin lines behind their mean.")

@@ -152,16 +152,16 @@ def _request(
     """Ask for something for each of the runs and say what became of it; the exit code."""
     if bool(query) == everything:
         raise click.UsageError("which runs? Name some, give a filter, or say --all")
-    found = select(open_store(folder), query, everything=everything)
-    damaged = [run.name for run in found if run.damage is not None]
+    chosen = select(open_store(folder), query, everything=everything)
+    damaged = [run.name for run in chosen if run.damage is not None]
     outcomes: dict[str, Any] = dict.fromkeys(damaged, "damaged")
-    outcomes |= {run.name: "unreadable" for run in found if run.is_unreadable}
-    outcomes |= request(folder, [run.name for run in found if run.damage is None])
+    outcomes |= {run.name: "unreadable" for run in chosen if run.is_unreadable}
+    outcomes |= request(folder, [run.name for run in chosen if run.damage is None])
     if as_json:
         print_json(outcomes)
     counts = Counter({"done": done, **_SAID}[outcome] for outcome in outcomes.values())
     parts = ", ".join(f"{count} {what}" for what, count in counts.most_common())
-    say(f"{pluralize(len(found), 'run')}: {parts}")
+    say(f"{pluralize(len(chosen), 'run')}: {parts}")
     denied = [name for name, outcome in outcomes.items() if outcome == "denied"]
     if denied and (reason := explain_unwritable(folder / denied[0])):
         say(reason)

@@ -58,7 +58,7 @@ def import_command(
     encoding: str | None,
     runs: Path,
     as_json: bool,
-    **said: Any,
+    **settings: Any,
 ) -> int:
     """Read histories of any training program into runs.
 
@@ -71,7 +71,7 @@ def import_command(
     from postertui.importer import import_paths
     from postertui.importer.mapping import parse_columns, read_mapping
 
-    mapping = read_mapping(mapping_file, {**said, "columns": parse_columns(columns)})
+    mapping = read_mapping(mapping_file, {**settings, "columns": parse_columns(columns)})
     report = import_paths(paths, runs, mapping=mapping, encoding=encoding)
     _say(report.notes)
     skipped = [f"skipped {s.what}: {s.reason}" for s in report.skipped]

@@ -205,8 +205,8 @@ class Dataset:
             label_digest = digests.rows_digest(labels)
             own_ids = np.asarray(ids, dtype=np.int64)
             cohorts.append(digests.CohortDigests(digit, info.images_digest, label_digest, own_ids))
-        found = digests.fingerprint(self.genres, self.side, cohorts)
-        if found != self._info.fingerprint:
+        fingerprint = digests.fingerprint(self.genres, self.side, cohorts)
+        if fingerprint != self._info.fingerprint:
             raise self._damaged("labels or ids")
 
     def _open(self, name: str) -> NDArray[Any]:

@@ -44,8 +44,8 @@ def check_devices() -> Iterator[Finding]:
     for warning in choice.warnings:
         yield Finding("devices", "wrong", warning, "mend that, or train with --device cpu")
     if choice.devices:
-        known = {f"gpu:{gpu.index}": gpu.describe() for gpu in read_gpus().gpus}
-        used = ", ".join(known.get(device, device) for device in choice.devices)
+        descriptions = {f"gpu:{gpu.index}": gpu.describe() for gpu in read_gpus().gpus}
+        used = ", ".join(descriptions.get(device, device) for device in choice.devices)
         yield Finding("devices", "ok", used)
     elif not choice.warnings and not choice.hidden:
         yield Finding("devices", "ok", "no GPU: jobs train on the CPU")

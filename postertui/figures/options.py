@@ -73,13 +73,13 @@ class FigureOptions:
         """Raise `UserError` where a table with `columns` does not have the metric."""
         names = set(columns)
         if f"test_{self.metric}" not in names:
-            others = sorted(
-                name.removeprefix("test_")
-                for name in names
-                if name.startswith("test_") and name.removeprefix("test_") not in METRIC_LABELS
+            in_table = {name.removeprefix("test_") for name in names if name.startswith("test_")}
+            labelled = [metric for metric in METRIC_LABELS if metric in in_table]
+            others = sorted(in_table - METRIC_LABELS.keys() - {"base_rate", "cohorts"})
+            metrics = ", ".join([*labelled, *others[:12]])
+            raise UserError(
+                f"metric `{self.metric}`: the table has no test_{self.metric}; it has {metrics}"
             )
-            known = ", ".join([*METRIC_LABELS, *others[:12]])
-            raise UserError(f"metric `{self.metric}`: the table has no test_{self.metric}; {known}")
 
     @property
     def is_fscore(self) -> bool:

@@ -161,12 +161,12 @@ def split_outputs(names: Iterable[str]) -> Mapping[str, dict[str, str]]:
         for name in base
         if name.endswith("_loss") and name.removesuffix("_loss") not in SIDES
     }
-    found: dict[str, dict[str, str]] = {output: {} for output in sorted(outputs)}
+    by_output: dict[str, dict[str, str]] = {output: {} for output in sorted(outputs)}
     for name in names:
         side = "val_" if name.startswith("val_") else ""
         metric = name.removeprefix("val_")
         matching = [o for o in outputs if metric.startswith(f"{o}_")]
         if matching:
             output = max(matching, key=len)
-            found[output][name] = side + metric.removeprefix(f"{output}_")
-    return {output: metrics for output, metrics in found.items() if metrics} if outputs else {}
+            by_output[output][name] = side + metric.removeprefix(f"{output}_")
+    return {output: metrics for output, metrics in by_output.items() if metrics} if outputs else {}

@@ -176,8 +176,8 @@ def _end_of_dictionary(text: str) -> int:
     if not text.lstrip().startswith("{"):
         raise UnreadableLogError("line 1: does not begin with a dictionary")
     depth, quote = 0, ""
-    for found in re.finditer(r"""[][{}()'"]|\\.""", text):
-        mark = found[0]
+    for match in re.finditer(r"""[][{}()'"]|\\.""", text):
+        mark = match[0]
         if quote:
             quote = "" if mark == quote else quote
         elif mark in "'\"":
@@ -187,7 +187,7 @@ def _end_of_dictionary(text: str) -> int:
         elif mark in "]})":
             depth -= 1
             if depth == 0:
-                return found.end()
+                return match.end()
     raise UnreadableLogError("cut off: its dictionary is not closed")
 
 
@@ -211,10 +211,10 @@ def _counts(text: str, start: int) -> dict[str, int]:
         line = raw.strip()
         if not line or _SCORES.fullmatch(line):
             continue
-        found = _COUNTS.fullmatch(line)
-        if found is None or not sides:
+        match = _COUNTS.fullmatch(line)
+        if match is None or not sides:
             shown = f"`{line[:40]}`" if line.isprintable() else "it"
             raise UnreadableLogError(f"line {number}: {shown} is not confusion counts")
         side = sides.pop()
-        counts |= {f"{side}_{c}": int(v) for c, v in zip(_CELLS, found.groups(), strict=True)}
+        counts |= {f"{side}_{c}": int(v) for c, v in zip(_CELLS, match.groups(), strict=True)}
     return counts

@@ -89,17 +89,18 @@ def _wide_histories(
         groups.setdefault(tuple(key), []).append(row)
     setting = _name_of(table)
     for key, rows in groups.items():
-        said: dict[str | None, object] = dict(zip(given, key, strict=True))
+        settings: dict[str | None, object] = dict(zip(given, key, strict=True))
         for fit in _fits(rows, steps, sections, is_epoch=epoch_name is not None):
             epochs, merged = _merge(fit, steps, metrics)
             yield ForeignHistory(
                 path=table.path,
-                what=printable(table.path) + (f", {said[run_name]}" if run_name in said else ""),
+                what=printable(table.path)
+                + (f", {settings[run_name]}" if run_name in settings else ""),
                 epochs=_from_one(epochs, is_epoch=epoch_name is not None),
                 metrics=merged,
-                genre=_text(said.get(labels["genre"])),
-                variant=_text(said.get(labels["variant"])) or _text(said.get(run_name)),
-                seed=_whole(said.get(labels["seed"])),
+                genre=_text(settings.get(labels["genre"])),
+                variant=_text(settings.get(labels["variant"])) or _text(settings.get(run_name)),
+                seed=_whole(settings.get(labels["seed"])),
                 name=setting if not given else None,
                 problem="" if setting else "its name fits none of the rules for logs of 2017",
                 unused=unused,
@@ -121,11 +122,11 @@ def _long_histories(table: Table, columns: Mapping[str, str]) -> Iterator[Foreig
     if cohorts := _cohorts(table, columns):
         names = [n and f"{cohort}_{n}" for n, cohort in zip(names, cohorts, strict=True)]
     runs = table.text(run).to_list() if run else [None] * len(names)
-    found: dict[str | None, dict[str, dict[int, float]]] = {}
+    histories: dict[str | None, dict[str, dict[int, float]]] = {}
     for row, (name, number) in enumerate(zip(names, numbers, strict=True)):
         if name is not None:
-            found.setdefault(runs[row], {}).setdefault(name, {})[steps[row]] = number
-    for label, metrics in found.items():
+            histories.setdefault(runs[row], {}).setdefault(name, {})[steps[row]] = number
+    for label, metrics in histories.items():
         yield history_of_series(table.path, metrics, label)
 
 
@@ -134,13 +135,13 @@ def _chart_histories(
 ) -> Iterator[ForeignHistory]:
     """A column for each run and metric, as W&B exports a chart."""
     steps = _steps(table, _first(columns, _STEP))
-    found: dict[str, dict[str, dict[int, float]]] = {}
+    histories: dict[str, dict[str, dict[int, float]]] = {}
     for name, match in charts.items():
         numbers = None if match["bound"] else _numbers(table, name)
         if numbers is not None:
             points = {s: v for s, v in zip(steps, numbers, strict=True) if not math.isnan(v)}
-            found.setdefault(match["run"], {})[match["metric"]] = points
-    for run, metrics in found.items():
+            histories.setdefault(match["run"], {})[match["metric"]] = points
+    for run, metrics in histories.items():
         yield history_of_series(table.path, metrics, run)
 
 
@@ -172,9 +173,9 @@ def _cohorts(table: Table, columns: Mapping[str, str]) -> list[str] | None:
         if (name := columns.get(wanted)) is None:
             continue
         texts = table.text(name)
-        known = texts.str.to_lowercase().replace_strict(SIDES, default=None)
-        if len(texts) and not known.null_count():
-            return known.to_list()
+        sides = texts.str.to_lowercase().replace_strict(SIDES, default=None)
+        if len(texts) and not sides.null_count():
+            return sides.to_list()
     return None
 
 

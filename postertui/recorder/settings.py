@@ -26,9 +26,11 @@ def make_variant(name: str, epochs: int | None, hyperparameters: Mapping[str, An
     )
     if not hyperparameters:
         return base
-    known = set(Variant.__struct_fields__) - {"name", "family", "epochs", "schedule"}
-    if unknown := [key for key in hyperparameters if key not in known]:
-        raise UserError(f"hyperparameters: no `{unknown[0]}`; there are {', '.join(sorted(known))}")
+    fields = set(Variant.__struct_fields__) - {"name", "family", "epochs", "schedule"}
+    if unknown := [key for key in hyperparameters if key not in fields]:
+        raise UserError(
+            f"hyperparameters: no `{unknown[0]}`; there are {', '.join(sorted(fields))}"
+        )
     try:
         checked = check_variant(name, dict(hyperparameters), Variant(name="base"))
     except ValueError as error:
@@ -42,7 +44,7 @@ def find_interrupted(folder: Path, spec: RunSpec) -> Path | None:
     if not folder.is_dir():
         return None
     prefix = spec.run.rpartition("--")[0]
-    found: list[tuple[float, Path]] = []
+    candidates: list[tuple[float, Path]] = []
     for name in list_runs(folder):
         if not name.startswith(prefix):
             continue
@@ -56,8 +58,8 @@ def find_interrupted(folder: Path, spec: RunSpec) -> Path | None:
             spec.genre, spec.variant.name, spec.seed,
         )  # fmt: skip
         if same and other.is_external and is_open:
-            found.append((other.created, path))
-    return max(found)[1] if found else None
+            candidates.append((other.created, path))
+    return max(candidates)[1] if candidates else None
 
 
 def to_name(what: str, value: Any) -> str:

@@ -29,7 +29,7 @@ def poster_pixels(runs_folder: Path, run: RunPredictions) -> list[tuple[NotableP
     if dataset.fingerprint != spec.data_fingerprint:
         raise UserError(f"{spec.data}: other data than the run was trained on")
     rows: dict[int, dict[int, int]] = {}
-    found = []
+    pictures = []
     for poster in notable_posters(run):
         if poster.cohort not in rows:
             ids = dataset.ids(poster.cohort).tolist()
@@ -37,8 +37,8 @@ def poster_pixels(runs_folder: Path, run: RunPredictions) -> list[tuple[NotableP
         row = rows[poster.cohort].get(poster.poster)
         if row is None:
             raise UserError(f"{spec.data}: has no poster {poster.poster}")
-        found.append((poster, _as_bytes(np.asarray(dataset.images(poster.cohort)[row]))))
-    return found
+        pictures.append((poster, _as_bytes(np.asarray(dataset.images(poster.cohort)[row]))))
+    return pictures
 
 
 def write_contact_sheet(runs_folder: Path, run: RunPredictions, target: Path) -> None:

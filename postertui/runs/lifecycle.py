@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from socket import gethostname
+from statistics import median_high
 from typing import Literal, Self
 
 from postertui.runs import layout
@@ -154,12 +155,12 @@ def effective_epochs(events: Iterable[Event]) -> list[Event]:
 
 def median_epoch_seconds(events: Iterable[Event]) -> float | None:
     """The (upper) median of the epochs' seconds; None where none says."""
-    seconds = sorted(
+    seconds = [
         event["seconds"]
         for event in events
         if event["event"] == "epoch" and isinstance(event.get("seconds"), int | float)
-    )
-    return seconds[len(seconds) // 2] if seconds else None
+    ]
+    return median_high(seconds) if seconds else None
 
 
 def machine_restarted(start: Event | None) -> bool:

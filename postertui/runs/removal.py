@@ -91,8 +91,8 @@ def _removals(folder: Path) -> list[Path]:
     if removed.is_symlink():
         raise UnusableFileError(errno.ELOOP, "is a link, which is not followed", str(removed))
     with contextlib.suppress(FileNotFoundError):
-        found = [p for p in removed.iterdir() if p.name.isdecimal()]
-        return sorted(found, key=lambda path: int(path.name))
+        batches = [p for p in removed.iterdir() if p.name.isdecimal()]
+        return sorted(batches, key=lambda path: int(path.name))
     return []
 
 

@@ -20,11 +20,11 @@ from postertui.system.user_folders import user_folder
 
 def remember_cluster(address: str) -> None:
     """Note that the user has named `address`. Raises `OSError`."""
-    known = _read()
-    if address not in known:
+    addresses = _read()
+    if address not in addresses:
         path = _path()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_atomic(path, msgspec.json.encode(sorted({*known, address})) + b"\n")
+        write_atomic(path, msgspec.json.encode(sorted({*addresses, address})) + b"\n")
 
 
 def check_known(folder: Path, address: str) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median_high
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -208,8 +209,8 @@ def estimate_seconds(specs: Iterable[RunSpec], runs: Iterable[Run], jobs: int) -
             past.setdefault(_shape(run.spec.variant), []).append(seconds)
     if not past:
         return None
-    typical = {shape: _median(values) for shape, values in past.items()}
-    fallback = _median(list(typical.values()))
+    typical = {shape: median_high(values) for shape, values in past.items()}
+    fallback = median_high(typical.values())
     total = sum(s.variant.epochs * typical.get(_shape(s.variant), fallback) for s in specs)
     return total / max(1, jobs)
 
@@ -249,10 +250,6 @@ def _shape(variant: Variant) -> str:
         variant.batch_size,
     )
     return "/".join(map(str, parts))
-
-
-def _median(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
 
 
 def _chosen_variants(study: Study, variants: Sequence[str | Variant]) -> list[Variant]:

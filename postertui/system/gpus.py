@@ -203,8 +203,8 @@ def _why_invalid(entry: str, gpus: tuple[Gpu, ...]) -> str:
     if not gpus:
         return "this machine has no GPU that the driver lists"
     if entry.isdecimal():
-        there = "only GPU 0" if len(gpus) == 1 else f"GPUs 0 to {len(gpus) - 1}"
-        return f"there is no GPU {entry}, there is {there}".replace("is GPUs", "are GPUs")
+        available = "only GPU 0" if len(gpus) == 1 else f"GPUs 0 to {len(gpus) - 1}"
+        return f"there is no GPU {entry}, there is {available}".replace("is GPUs", "are GPUs")
     if entry.startswith(("GPU-", "MIG-")):
         return f"no device, or more than one, has a UUID that begins with {entry}"
     return f"{entry!r} is neither a number nor a UUID (GPU-… or MIG-…)"

@@ -79,8 +79,8 @@ _COMPLAINTS = (
 def find_complaint(printed: str) -> str:
     """The framework's own reason for having no GPU, from what it printed."""
     for pattern, text in _COMPLAINTS:
-        if found := pattern.search(printed):
-            return text.format(" ".join(found[1].split())[:200])
+        if match := pattern.search(printed):
+            return text.format(" ".join(match[1].split())[:200])
     return ""
 
 

@@ -167,7 +167,7 @@ def test_formats_sizes_and_looks_are_options(tmp_path: Path) -> None:
         (["--format", "gif"], "format `gif`: there are png, svg, pdf", 2),
         (["--palette", "viridis"], "palette `viridis`: there are hue, okabe-ito", 2),
         (["--baseline", "often"], "baseline `often`: there are stratified, always", 2),
-        (["--metric", "lift"], "metric `lift`: the table has no test_lift; fscore", 2),
+        (["--metric", "lift"], "metric `lift`: the table has no test_lift; it has fscore", 2),
         (["--width", "0"], "width and height are 1 to 200 inches, not 0", 2),
         (["--width", "nan"], "width and height are 1 to 200 inches, not nan", 2),
         (["--strict-published", "--metric", "loss"], "leave out --palette", 2),

@@ -36,8 +36,10 @@ class Range:
     def fractions(self, values: Floats) -> Floats:
         """`fraction` of each of `values`."""
         if self.log:
-            known = np.where(values > 0, values, np.nan)
-            return np.asarray((np.log(known) - math.log(self.low)) / math.log(self.high / self.low))
+            positive = np.where(values > 0, values, np.nan)
+            return np.asarray(
+                (np.log(positive) - math.log(self.low)) / math.log(self.high / self.low)
+            )
         return np.asarray((values - self.low) / (self.high - self.low))
 
     def value(self, fraction: float) -> float:

@@ -58,11 +58,11 @@ class HelpScreen(ModalScreen[None]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         words = event.value.lower().split()
-        found = [
+        sections = [
             (title, [e for e in lines if all(w in f"{title} {' '.join(e)}".lower() for w in words)])
             for title, lines in self._sections
         ]
-        self._fill([(title, lines) for title, lines in found if lines])
+        self._fill([(title, lines) for title, lines in sections if lines])
 
     def on_input_submitted(self) -> None:
         self.query_one("#help-text").focus()

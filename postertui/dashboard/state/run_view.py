@@ -92,9 +92,7 @@ class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
     def seconds(self) -> float | None:
         """The median of the epochs' seconds."""
         if self._seconds is msgspec.UNSET:
-            taken = self.history.array("seconds")
-            measured = np.sort(taken[~np.isnan(taken)])
-            median = float(measured[len(measured) // 2]) if len(measured) else None
+            median = self.history.median_seconds()
             msgspec.structs.force_setattr(self, "_seconds", median)
             return median
         return self._seconds

@@ -195,8 +195,8 @@ class ViewModel:
         values: dict[str, set[str]] = {}
         for name in texts:
             if name in FIELDS:
-                found = {run.record.get(name) for run in self.runs.values()}
-                values[name] = {to_single_line(value) for value in found if value}
+                held = {run.record.get(name) for run in self.runs.values()}
+                values[name] = {to_single_line(value) for value in held if value}
         values["tag"] = {tag for run in self.runs.values() for tag in run.tags}
         values["dead"] = {"yes", "no"}
         return values

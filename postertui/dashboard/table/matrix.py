@@ -171,9 +171,9 @@ def make_matrix(
     rates = {genre: members[0].test_base_rate or 0.0 for (genre, _), members in settings.items()}
     present = set(rates)
     defined = set(summary.genres)
-    known = (*summary.genres, *summary.undefined_genres)
-    order = [g for g in known if g in present]
-    order += sorted(present - set(known), key=lambda g: (-rates[g], natural_key(g)))
+    ranked = (*summary.genres, *summary.undefined_genres)
+    order = [g for g in ranked if g in present]
+    order += sorted(present - set(ranked), key=lambda g: (-rates[g], natural_key(g)))
     hidden = () if all_genres else tuple(
         g for g in order if g not in defined and g in summary.undefined_genres
     )  # fmt: skip

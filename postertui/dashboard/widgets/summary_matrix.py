@@ -272,7 +272,9 @@ class SummaryMatrix(LineWidget, can_focus=True):
         words = " ".join(
             f"{base[v]}{BASELINE_MARKS[v]}" for v in ("above", "unclear", "below") if base[v]
         )
-        head = fit(" better▲ worse▼", self._genre_width + 2 + _BASELINE) + " " + words
+        width = self._genre_width + 2 + _BASELINE
+        label = " better▲ worse▼"
+        head = fit(label if len(label) <= width else " ▲ ▼", width) + " " + words
         line: list[Text] = [(fit(head, self._fixed_width), "dim")]
         for variant in shown:
             better, worse = self.matrix.counts(variant)

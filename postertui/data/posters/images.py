@@ -37,27 +37,17 @@ def read_image(path: Path, side: int) -> NDArray[np.uint8]:
     Of an animation it is the first frame. Raises `UnreadableImageError` for a file that is damaged,
     too large, or of none of `FORMATS`.
     """
-    try:
-        with Image.open(path, formats=_installed_formats()) as image:
-            image.draft("RGB", (2 * side, 2 * side))
-            if image.width * image.height > MAX_PIXELS:
-                raise UnreadableImageError(f"too large: {image.width} by {image.height} pixels")
-            if "exif" in image.info:
-                ImageOps.exif_transpose(image, in_place=True)
-            small = _to_rgb(image).resize((side, side), Image.Resampling.LANCZOS)
-            return np.asarray(small)
-    except UnreadableImageError:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
-        raise UnreadableImageError("too large") from None
-    except UnidentifiedImageError:
-        raise UnreadableImageError("not an image, or of a format that cannot be read") from None
-    except OSError as error:
-        raise UnreadableImageError(error.strerror or _describe(error)) from None
-    except Exception as error:
-        # Pillow's decoders raise whatever a damaged file leads them to; one bad poster must not
-        # end the build of thousands.
-        raise UnreadableImageError(_describe(error)) from None
+    with (
+        _explain_decoder_errors(),
+        Image.open(path, formats=_installed_formats()) as image,
+    ):
+        image.draft("RGB", (2 * side, 2 * side))
+        if image.width * image.height > MAX_PIXELS:
+            raise UnreadableImageError(f"too large: {image.width} by {image.height} pixels")
+        if "exif" in image.info:
+            ImageOps.exif_transpose(image, in_place=True)
+        small = _to_rgb(image).resize((side, side), Image.Resampling.LANCZOS)
+        return np.asarray(small)
 
 
 @cache
@@ -69,14 +59,26 @@ def _installed_formats() -> tuple[str, ...]:
 
 def check_header(path: Path) -> None:
     """Raise `UnreadableImageError` where the file does not begin as an image of `FORMATS` does."""
+    with _explain_decoder_errors(), Image.open(path, formats=_installed_formats()):
+        pass
+
+
+@contextmanager
+def _explain_decoder_errors() -> Iterator[None]:
+    """Whatever opening or decoding a file raises, as `UnreadableImageError`."""
     try:
-        with Image.open(path, formats=_installed_formats()):
-            pass
+        yield
+    except UnreadableImageError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
+        raise UnreadableImageError("too large") from None
     except UnidentifiedImageError:
         raise UnreadableImageError("not an image, or of a format that cannot be read") from None
     except OSError as error:
         raise UnreadableImageError(error.strerror or _describe(error)) from None
     except Exception as error:
+        # Pillow's decoders raise whatever a damaged file leads them to; one bad poster must not
+        # end the build of thousands.
         raise UnreadableImageError(_describe(error)) from None
 
 

@@ -65,16 +65,16 @@ def render_html(page: Page) -> str:
 def _rows(section: Section) -> list[list[tuple[str, str]]]:
     """The cells of a table as pairs of text and class."""
     sides = ["n" if column.right else "" for column in section.columns]
-    found = []
+    rows = []
     for row in section.frame.iter_rows(named=True):
         texts = [clean(column.cell(row)) for column in section.columns]
-        found.append(
+        rows.append(
             [
                 (text, f"{side} {_kind(text)}".strip())
                 for text, side in zip(texts, sides, strict=True)
             ]
         )
-    return found
+    return rows
 
 
 def _kind(text: str) -> str:

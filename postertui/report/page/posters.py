@@ -51,7 +51,7 @@ def poster_galleries(runs_folder: Path, table: pl.DataFrame) -> tuple[list[Galle
     `COUNT`. Runs without predictions are passed over; where the data folder is gone or has
     changed, a sentence says so.
     """
-    found: list[tuple[RunPredictions, list[tuple[NotablePoster, str]]]] = []
+    pictures_by_run: list[tuple[RunPredictions, list[tuple[NotablePoster, str]]]] = []
     notes: list[str] = []
     rotated = False
     for genre, runs in _by_quality(table).items():
@@ -62,16 +62,16 @@ def poster_galleries(runs_folder: Path, table: pl.DataFrame) -> tuple[list[Galle
         rotated = rotated or len(rotations) > 1
         run = merge_runs(rotations)
         try:
-            found.append((run, _pictures(runs_folder, run)))
+            pictures_by_run.append((run, _pictures(runs_folder, run)))
         except UserError as error:
             notes.append(f"{genre}: no thumbnails: {error}.")
-    count = _affordable(found)
+    count = _affordable(pictures_by_run)
     galleries = [
         Gallery(
             f"{run.genre}: {TITLES[kind].lower()} ({run.run})",
             [_thumbnail(run, *p) for p in pictures if p[0].kind == kind][:count],
         )
-        for run, pictures in found
+        for run, pictures in pictures_by_run
         for kind in TITLES
     ]
     if galleries:
@@ -142,13 +142,13 @@ def _embed(pixels: Pixels) -> str:
 
 
 def _affordable(
-    found: Sequence[tuple[RunPredictions, Sequence[tuple[NotablePoster, str]]]],
+    pictures_by_run: Sequence[tuple[RunPredictions, Sequence[tuple[NotablePoster, str]]]],
 ) -> int:
     """How many posters of each kind stay within the budget."""
     for count in range(COUNT, 0, -1):
         total = sum(
             len(address)
-            for _, pictures in found
+            for _, pictures in pictures_by_run
             for kind in TITLES
             for _, address in [p for p in pictures if p[0].kind == kind][:count]
         )

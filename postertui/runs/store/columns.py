@@ -60,11 +60,17 @@ class Epochs(Sequence[Event]):
         return self._event(self._rows[index].tolist(), self._known()) | self._extra_at(index)
 
     def __iter__(self) -> Iterator[Event]:
-        known = self._known()
+        defined = self._known()
         return (
-            self._event(row, known) | self._extra_at(index)
+            self._event(row, defined) | self._extra_at(index)
             for index, row in enumerate(self._rows.tolist())
         )
+
+    def median_seconds(self) -> float | None:
+        """The (upper) median of the epochs' seconds; None where none says."""
+        seconds = self.array("seconds")
+        defined = np.sort(seconds[~np.isnan(seconds)])
+        return float(defined[len(defined) // 2]) if len(defined) else None
 
     def array(self, name: str) -> Rows:
         """The column `name`, NaN where undefined. Raises `KeyError` for one that is none."""
@@ -122,8 +128,8 @@ class Epochs(Sequence[Event]):
     def _known(self) -> list[tuple[int, str]]:
         return [(i, COLUMNS[i]) for i in np.flatnonzero(self._defined()).tolist()]
 
-    def _event(self, row: list[float], known: list[tuple[int, str]]) -> Event:
-        event: Event = {name: _python(name, row[i]) for i, name in known}
+    def _event(self, row: list[float], defined: list[tuple[int, str]]) -> Event:
+        event: Event = {name: _python(name, row[i]) for i, name in defined}
         event["event"] = "epoch"
         return event
 

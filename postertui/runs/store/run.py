@@ -139,9 +139,7 @@ class Run:
     @property
     def seconds_per_epoch(self) -> float | None:
         """The median of the epochs' seconds."""
-        seconds = self.buffer.view().array("seconds")
-        defined = np.sort(seconds[~np.isnan(seconds)])
-        return float(defined[len(defined) // 2]) if len(defined) else None
+        return self.buffer.view().median_seconds()
 
     def record(self) -> dict[str, Any]:
         """The run as a flat record, for filters, tables and `--json`: settings, state, newest."""

@@ -130,8 +130,8 @@ def choose_devices(
     if reason:
         if is_asked:
             raise _refusal(wanted, reason)
-        there = ", ".join(gpu.describe() for gpu in inventory.gpus) or "a GPU"
-        warning = f"{there}: not used, jobs train on the CPU: {reason}"
+        gpu_names = ", ".join(gpu.describe() for gpu in inventory.gpus) or "a GPU"
+        warning = f"{gpu_names}: not used, jobs train on the CPU: {reason}"
         return DeviceChoice(warnings=(warning,), hidden=named.hidden)
     notes = (named.note,) if named.note else ()
     return DeviceChoice(named.devices, notes, named.hidden, is_asked)

@@ -174,10 +174,10 @@ class NodeAgent:
                 case _:
                     pass
 
-    def _train(self, message: TrainRun, known: bytes) -> None:
+    def _train(self, message: TrainRun, head_lines: bytes) -> None:
         run = message.run
         try:
-            self._current = self._prepare(message, known)
+            self._current = self._prepare(message, head_lines)
         except (UserError, ValueError) as error:
             self._link.send(RunEnded(run, "lost", str(error)))
             self._link.send(AgentReady())
@@ -190,7 +190,7 @@ class NodeAgent:
         else:
             self._jobs.submit(run)
 
-    def _prepare(self, message: TrainRun, known: bytes) -> _CurrentRun:
+    def _prepare(self, message: TrainRun, head_lines: bytes) -> _CurrentRun:
         """Make the run's folder and data ready. Raises `UserError`, `ValueError`, `OSError`."""
         checkpoint, self._received_checkpoint = self._received_checkpoint, None
         folder = run_folder(self._runs, message.run)
@@ -202,7 +202,7 @@ class NodeAgent:
         if checkpoint is not None and checkpoint[0] != message.checkpoint:
             checkpoint = None
         kill_owner(folder, STOP_PATIENCE)
-        offset = node_folder.prepare_run_folder(folder, spec, parse_lines(known), checkpoint)
+        offset = node_folder.prepare_run_folder(folder, spec, parse_lines(head_lines), checkpoint)
         log = folder / layout.LOG
         log_size = log.stat().st_size if log.exists() else 0
         now = time.monotonic()

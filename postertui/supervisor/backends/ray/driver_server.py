@@ -248,12 +248,12 @@ class DriverServer:
             case _:
                 pass
 
-    def _send_run(self, agent: str, message: messages.TrainRun, known: bytes) -> None:
+    def _send_run(self, agent: str, message: messages.TrainRun, head_lines: bytes) -> None:
         """Send a run after the checkpoint that it may continue from."""
         for epoch, content in read_checkpoint(self._storage.checkpoints(message.run)):
             self.send(agent, messages.CheckpointData(message.run, epoch), content)
             message = msgspec.structs.replace(message, checkpoint=epoch)
-        self.send(agent, message, known)
+        self.send(agent, message, head_lines)
 
     # Files
 

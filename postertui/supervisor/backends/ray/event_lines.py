@@ -66,9 +66,9 @@ def parse_lines(data: bytes) -> list[EventLine]:
         raise ValueError(f"not an event: {error}") from None
 
 
-def newer_lines(known: EventLine | None, lines: list[EventLine]) -> list[EventLine]:
+def newer_lines(newest: EventLine | None, lines: list[EventLine]) -> list[EventLine]:
     """Those of `lines`, in order, that come after `known` and after each other."""
-    position = known.header.position if known else (-1, -1)
+    position = newest.header.position if newest else (-1, -1)
     fresh = []
     for line in lines:
         if line.header.position > position:

@@ -33,7 +33,10 @@ def local_lines(folder: Path) -> list[EventLine]:
 
 
 def prepare_run_folder(
-    folder: Path, spec: RunSpec, known: list[EventLine], checkpoint: tuple[int, bytes] | None = None
+    folder: Path,
+    spec: RunSpec,
+    head_lines: list[EventLine],
+    checkpoint: tuple[int, bytes] | None = None,
 ) -> int:
     """Make the folder ready for training.
 
@@ -67,10 +70,10 @@ def prepare_run_folder(
         (folder / request).unlink(missing_ok=True)
     events = folder / layout.EVENTS
     local = local_lines(folder)
-    if extends(local, known):
+    if extends(local, head_lines):
         write_atomic(events, join_lines(local), durable=True)
-    elif local and extends(known, local):
-        write_atomic(events, join_lines(local) + join_lines(known[len(local) :]), durable=True)
+    elif local and extends(head_lines, local):
+        write_atomic(events, join_lines(local) + join_lines(head_lines[len(local) :]), durable=True)
     else:
         for path in folder.glob(f"{layout.CHECKPOINT}*"):
             path.unlink()
@@ -79,12 +82,12 @@ def prepare_run_folder(
                 folder / layout.checkpoint_draft(checkpoint[0]), checkpoint[1], durable=True
             )
         kept_epoch = None if checkpoint is None else checkpoint[0]
-        history = b"".join(_without_checkpoint(line, kept_epoch) for line in known)
+        history = b"".join(_without_checkpoint(line, kept_epoch) for line in head_lines)
         write_atomic(events, history, durable=True)
         local = []
     write_atomic(folder / layout.SPEC, msgspec.json.encode(spec) + b"\n", durable=True)
-    if extends(local, known):
-        return len(join_lines(local[: len(known)]))
+    if extends(local, head_lines):
+        return len(join_lines(local[: len(head_lines)]))
     return events.stat().st_size
 
 

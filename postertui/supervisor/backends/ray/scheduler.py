@@ -72,9 +72,9 @@ class Scheduler:
 
     # Messages from the client
 
-    def submit(self, message: SubmitRun, known: bytes) -> None:
+    def submit(self, message: SubmitRun, client_lines: bytes) -> None:
         """Queue a run; for one that is here already, send the client what it lacks."""
-        lines = parse_lines(known)
+        lines = parse_lines(client_lines)
         run = self.runs.get(message.run)
         if run is None:
             spec = msgspec.json.decode(message.spec, type=RunSpec)
@@ -93,7 +93,7 @@ class Scheduler:
         else:
             # The client's files have another history, and they are the source of truth.
             self.forget(message.run)
-            self.submit(message, known)
+            self.submit(message, client_lines)
             return
         if run.log:
             self._to_client(LogText(message.run), run.log)

@@ -26,7 +26,9 @@ _left_out: set[str] = set()
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if PROCESS_FOLDERS & set(item.path.relative_to(ROOT).parts):
+        module = item.getparent(pytest.Module)
+        starts_processes = module is not None and hasattr(module.obj, "subprocess")
+        if starts_processes or PROCESS_FOLDERS & set(item.path.relative_to(ROOT).parts):
             item.add_marker("process")
 
 

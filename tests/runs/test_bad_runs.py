@@ -148,6 +148,7 @@ def assert_only_one_is_bad(folder: Path, good: str, bad: str) -> str | None:
     return damage
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_values_of_a_spec(data: st.DataObject) -> None:
@@ -162,6 +163,7 @@ def test_values_of_a_spec(data: st.DataObject) -> None:
         assert_only_one_is_bad(folder, good, bad)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_values_of_events(data: st.DataObject) -> None:
@@ -181,6 +183,7 @@ END_OF_DONE_RUN: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(where=st.sampled_from(sorted(paths_in(END_OF_DONE_RUN), key=str)), value=st.data())
 def test_end_of_a_done_run_with_the_cache(where: tuple[Any, ...], value: st.DataObject) -> None:

@@ -196,11 +196,11 @@ def set_pace(seconds: float) -> None:
 
 def spans(folder: Path) -> dict[int, list[tuple[float, float]]]:
     """Start and end of each run, by the job that trained it."""
-    found = defaultdict(list)
+    durations = defaultdict(list)
     for name in read(folder):
         events = events_of(folder, name)
-        found[events[0]["pid"]].append((events[0]["time"], events[-1]["time"]))
-    return found
+        durations[events[0]["pid"]].append((events[0]["time"], events[-1]["time"]))
+    return durations
 
 
 def seconds_per_run(folder: Path) -> float:
@@ -280,15 +280,15 @@ def flood(folder: Path) -> tuple[float, float]:
     talkers = context.Process(target=talk, args=(port, key), daemon=True)
     talkers.start()
     began = relayed = 0.0
-    seen = 0
-    while seen < FLOOD:
+    count = 0
+    while count < FLOOD:
         frame = client.receive(60)
         assert frame is not None, "the driver has gone"
         while frame is not None:
             message, blob = frame
             if isinstance(message, EventLines):
                 began = began or time.monotonic()
-                seen += blob.count(b"\n")
+                count += blob.count(b"\n")
                 collector.add_lines(message.run, blob)
             frame = client.receive()
         relayed = time.monotonic()

@@ -86,13 +86,13 @@ def watch_live(
                 ticks = (ended - begun) / TICK
                 used, written = cpu_ - cpu, terminal.total - sent
                 terminal.close()
-                told = json.loads(out.read_text())
-                lags = [lag for when, lag in told["lags"] if begun <= when <= ended]
+                probe_record = json.loads(out.read_text())
+                lags = [lag for when, lag in probe_record["lags"] if begun <= when <= ended]
                 answers = []
-                counts = [count for _, count in told["keys"]]
+                counts = [count for _, count in probe_record["keys"]]
                 for when, count in zip_longest(pressed, counts):
-                    there = None if count is None else terminal.arrival_of(count)
-                    answers.append(there - when if there is not None else math.inf)
+                    arrival = None if count is None else terminal.arrival_of(count)
+                    answers.append(arrival - when if arrival is not None else math.inf)
         finally:
             live.close()
             out.unlink(missing_ok=True)
@@ -163,19 +163,19 @@ def many_runs() -> list[Result]:
         write_runs(folder, 5000, 20)
         command = [sys.executable, "-m", "postertui", "--runs", str(folder)]
         home = {"XDG_STATE_HOME": place, "XDG_CONFIG_HOME": place}
-        found, whole, memory = [], [], []
+        first_paints, whole, memory = [], [], []
         for _ in range(4):
             with Terminal(command, environment=home) as terminal:
                 terminal.expect("Action")
-                found.append(terminal.wait() - terminal.started)
+                first_paints.append(terminal.wait() - terminal.started)
                 frame = terminal.arrived[0][0] - terminal.started
                 time.sleep(3)
-                whole.append(rest_after(terminal, found[-1]))
+                whole.append(rest_after(terminal, first_paints[-1]))
                 before, begun = terminal.cpu_seconds(), time.monotonic()
                 time.sleep(8)
                 idle = (terminal.cpu_seconds() - before) / (time.monotonic() - begun)
                 memory.append(terminal.memory())
-        first, *again = found
+        first, *again = first_paints
         warm = statistics.median(again)
     return [
         Result("5,000 runs: on the screen", f"{warm:.2f} s", "< 1 s", warm < 1),

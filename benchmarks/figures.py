@@ -77,8 +77,8 @@ def find_r() -> str | None:
     """The versions of R and ggplot2; None without either."""
     if shutil.which("Rscript") is None:
         return None
-    asked = "cat(R.version.string, 'ggplot2', format(packageVersion('ggplot2')))"
-    done = subprocess.run(["Rscript", "-e", asked], capture_output=True, text=True, check=False)
+    command = "cat(R.version.string, 'ggplot2', format(packageVersion('ggplot2')))"
+    done = subprocess.run(["Rscript", "-e", command], capture_output=True, text=True, check=False)
     return done.stdout if done.returncode == 0 else None
 
 
@@ -141,8 +141,8 @@ def hold_against_r(table: Path, folder: Path) -> None:
     history = postertui.read_table(table)
     for name in figure_names():
         record, marks = read_reference(folder, name)
-        found = differences(postertui.draw(name, history, strict=True), record, marks)
-        verdict = f"{len(found)} differences: {found[0]}" if found else "equal"
+        unlike = differences(postertui.draw(name, history, strict=True), record, marks)
+        verdict = f"{len(unlike)} differences: {unlike[0]}" if unlike else "equal"
         print(f"{name:22}{len(record['panels']):4} panels {len(marks):6} marks  {verdict}")
 
 

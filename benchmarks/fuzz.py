@@ -28,8 +28,8 @@ def main() -> int:
         print(f"failed; the file is in {folder}", file=sys.stderr)
         raise
     shutil.rmtree(folder)
-    told = ", ".join(f"{what} {number}" for what, number in sorted(counts.items()))
-    print(f"{options.files} files in {time.monotonic() - began:.1f} s: {told}")
+    counts_text = ", ".join(f"{what} {number}" for what, number in sorted(counts.items()))
+    print(f"{options.files} files in {time.monotonic() - began:.1f} s: {counts_text}")
     print(f"slowest {slowest:.3f} s; no traceback, nothing run, every imported run readable")
     return 0
 

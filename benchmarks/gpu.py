@@ -316,10 +316,10 @@ def lines_of(name: str, found: Measured, others: dict[str, Measured]) -> list[st
     """The measurement in words."""
     match name:
         case "device":
-            seen = ", ".join(found["accelerators"]) or f"no accelerator ({found['reason']})"
+            accelerators = ", ".join(found["accelerators"]) or f"no accelerator ({found['reason']})"
             driver = f", driver {found['driver']}" if found["driver"] else ""
             return [
-                f"{found['framework']}: {seen}",
+                f"{found['framework']}: {accelerators}",
                 f"NVML: {', '.join(found['nvml']) or 'no GPU'}{driver}",
                 f"matrix product, float32: {found['teraflops']:.1f} TFLOP/s",
             ]
@@ -381,8 +381,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--one", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.one:
-        found = MEASUREMENTS[given.one](given.data, Scale(quick=given.quick))
-        print(json.dumps(found))
+        measured = MEASUREMENTS[given.one](given.data, Scale(quick=given.quick))
+        print(json.dumps(measured))
         return 0
     if unknown := set(given.names) - MEASUREMENTS.keys():
         parser.error(f"no measurement {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}")

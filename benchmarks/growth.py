@@ -72,12 +72,12 @@ def main() -> int:
     costs: dict[str, list[Cost]] = {}
     with tempfile.TemporaryDirectory(prefix="growth-") as temporary:
         for size in [0] if arguments.folder else sizes:
-            made = arguments.folder or Path(temporary) / f"made-{size}"
+            runs_folder = arguments.folder or Path(temporary) / f"made-{size}"
             if not arguments.folder:
-                write_runs(made, size, arguments.epochs)
-            for row, cost in measure(made, Path(temporary), checkouts, arguments.only):
+                write_runs(runs_folder, size, arguments.epochs)
+            for row, cost in measure(runs_folder, Path(temporary), checkouts, arguments.only):
                 costs.setdefault(row, []).append(cost)
-                print(f"{size or made.name:>8} {row:28} {cost}", flush=True)
+                print(f"{size or runs_folder.name:>8} {row:28} {cost}", flush=True)
     if len(sizes) > 1 and not arguments.folder:
         print(f"\nexponent of growth from {sizes[0]} to {sizes[-1]} runs")
         for row, found in costs.items():

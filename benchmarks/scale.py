@@ -108,7 +108,7 @@ def measure_supervisor(folder: Path) -> None:
     supervisor = psutil.Process(pid)
     before, began = supervisor.cpu_times(), time.monotonic()
     delays: list[float] = []
-    seen = store.runs[run.run].epoch
+    count = store.runs[run.run].epoch
     refreshing = 0.0
     while time.monotonic() - began < WATCHED:
         time.sleep(LOOK)
@@ -117,9 +117,9 @@ def measure_supervisor(folder: Path) -> None:
         refreshing += time.monotonic() - look
         now = time.time()
         epochs = store.runs[run.run].epochs
-        for epoch in epochs[seen:]:
+        for epoch in epochs[count:]:
             delays.append(now - epoch["time"])
-        seen = len(epochs)
+        count = len(epochs)
     elapsed, after = time.monotonic() - began, supervisor.cpu_times()
     used = (after.user + after.system - before.user - before.system) / elapsed
     memory = supervisor.memory_info().rss

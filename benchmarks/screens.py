@@ -42,13 +42,13 @@ ArithmeticError: the loss is not finite
 
 def study_in_training(folder: Path) -> MadeRuns:
     """Six genres of four variants: most are done, some run, one has failed, the rest wait."""
-    made = MadeRuns(folder)
+    made_runs = MadeRuns(folder)
     for number, genre in enumerate(GENRES):
         for place, variant in enumerate(VARIANTS):
             order = number * len(VARIANTS) + place
             if (genre, variant) == ("Drama", "l2-1e-2"):
                 log = LOG_OF_A_FAILURE
-                made.add(
+                made_runs.add(
                     genre,
                     variant,
                     epochs=3,
@@ -57,12 +57,14 @@ def study_in_training(folder: Path) -> MadeRuns:
                     log=log,
                 )
             elif order < 15:
-                made.add(genre, variant, epochs=10, state="done", gaps=(4,) if order == 5 else ())
+                made_runs.add(
+                    genre, variant, epochs=10, state="done", gaps=(4,) if order == 5 else ()
+                )
             elif order < 19:
-                made.add(genre, variant, epochs=19 - order + 3, state="running")
+                made_runs.add(genre, variant, epochs=19 - order + 3, state="running")
             else:
-                made.add(genre, variant)
-    return made
+                made_runs.add(genre, variant)
+    return made_runs
 
 
 @contextlib.contextmanager
@@ -115,8 +117,8 @@ def main() -> int:
     os.environ["TEXTUAL_ANIMATIONS"] = "none"
     with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
         os.environ["XDG_STATE_HOME"] = os.environ["XDG_CONFIG_HOME"] = place
-        made = make_posters(Path("posters"), 40)
-        build_dataset(made.posters, made.labels, Path("data"))
+        posters = make_posters(Path("posters"), 40)
+        build_dataset(posters.posters, posters.labels, Path("data"))
         runs = study_in_training(Path("runs"))
         with at_work(Path("runs")):
             for name, size, keys, options in SCREENS:

@@ -92,8 +92,8 @@ def detectable_difference(
         return None
     for _ in range(30):
         middle = (low + high) / 2
-        seen = power_of(Question(middle, power, comparisons), variances, seeds) >= power
-        low, high = (low, middle) if seen else (middle, high)
+        sufficient = power_of(Question(middle, power, comparisons), variances, seeds) >= power
+        low, high = (low, middle) if sufficient else (middle, high)
     return high
 
 

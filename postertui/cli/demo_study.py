@@ -54,10 +54,10 @@ def make_data(folders: DemoFolders, progress: Progress) -> Dataset:
     if folders.root.is_dir() and any(folders.root.iterdir()) and not folders.posters.is_dir():
         raise UserError(f"{folders.root}: not a demo's folder; choose another with --folder")
     try:
-        made = make_posters(folders.posters, POSTERS_PER_COHORT)
+        posters = make_posters(folders.posters, POSTERS_PER_COHORT)
     except OSError as error:
         raise UserError(f"{error.filename or folders.root}: {error.strerror}") from None
-    build_dataset(made.posters, made.labels, folders.data, progress=progress)
+    build_dataset(posters.posters, posters.labels, folders.data, progress=progress)
     return Dataset.open(folders.data)
 
 

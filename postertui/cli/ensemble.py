@@ -55,8 +55,8 @@ def ensemble_command(
     from postertui.analysis.tables.blends import blend_sections
     from postertui.analysis.tables.ensemble import ensemble_sections
 
-    asked = {"average": average, "greedy": greedy, "stack": stack}
-    recipes = [recipe_of(kind, text) for kind, text in asked.items() if text is not None]  # type: ignore[arg-type]
+    methods = {"average": average, "greedy": greedy, "stack": stack}
+    recipes = [recipe_of(kind, text) for kind, text in methods.items() if text is not None]  # type: ignore[arg-type]
     history = load(source, runs)
     table = matching(history, query)
     if not recipes:
@@ -99,8 +99,10 @@ def add_ensembles(history: History, ensembles: Sequence[str]) -> History:
     records = history.records
     if records is not None:
         # Filters see an ensemble as a run that is done.
-        made = {row["run"]: _record(row) for part in rows for row in part.iter_rows(named=True)}
-        records = {**records, **made}
+        records_by_run = {
+            row["run"]: _record(row) for part in rows for row in part.iter_rows(named=True)
+        }
+        records = {**records, **records_by_run}
     return replace(history, table=table, records=records)
 
 

@@ -79,11 +79,11 @@ def _watch(store: Store, names: Sequence[str], view: View, *, keep: bool) -> Non
         if changed & wanted:
             starts = 0
         runs = [store.runs[n] for n in names if n in store.runs]
-        left = [r for r in runs if r.state not in CLOSED_STATES]
+        unfinished = [r for r in runs if r.state not in CLOSED_STATES]
         open_runs = sum(run.is_waiting for run in store.runs.values())
         status = requests.status(store.folder, open_runs=open_runs)
         view.show(runs, changed & wanted, status.waiting)
-        if all(r.paused and r.state != "running" for r in left):
+        if all(r.paused and r.state != "running" for r in unfinished):
             return
         if not status.running and not requests.is_paused(store.folder):
             if starts == MOST_STARTS:
@@ -103,16 +103,16 @@ def _stop(store: Store, names: Sequence[str], *, started: bool) -> int:
     say("Stopping; the epochs in progress are dropped …")
     stopped = requests.stop_supervisor(store.folder)
     store.refresh()
-    left = [n for n in names if n in store.runs and store.runs[n].state not in CLOSED_STATES]
+    unfinished = [n for n in names if n in store.runs and store.runs[n].state not in CLOSED_STATES]
     if not stopped:
         say("The supervisor still has something to finish; it ends by itself.")
-    say(f"{len(left)} of {len(names)} runs unfinished:")
-    for name in left[:10]:
+    say(f"{len(unfinished)} of {len(names)} runs unfinished:")
+    for name in unfinished[:10]:
         run = store.runs[name]
         of = run.spec.variant.epochs if run.spec else "?"
         say(f"  {name}  {run.state}, {run.epoch} of {of} epochs")
-    if len(left) > 10:
-        say(f"  … and {len(left) - 10} more (`postertui runs`)")
+    if len(unfinished) > 10:
+        say(f"  … and {len(unfinished) - 10} more (`postertui runs`)")
     say("The same command goes on from there.")
     return 130
 
@@ -176,12 +176,12 @@ def seconds_left(runs: Sequence[Run], slots: int) -> float | None:
     if not paces:
         return None
     typical = median_high(paces)
-    left = 0.0
+    remaining = 0.0
     for run in runs:
         if run.state not in CLOSED_STATES and run.spec is not None:
             epochs = max(0, run.spec.variant.epochs - run.epoch)
-            left += epochs * (run.seconds_per_epoch or typical)
-    return left / max(1, slots)
+            remaining += epochs * (run.seconds_per_epoch or typical)
+    return remaining / max(1, slots)
 
 
 class _Lines:
@@ -253,9 +253,9 @@ class _Bars:
         done = sum(r.state in CLOSED_STATES for r in runs)
         waiting = len(runs) - done - len(running)
         parts = [f"{len(running)} running, {waiting} left"]
-        left = seconds_left(runs, len(running) or 1)
-        if left and done < len(runs):
-            parts.append(f"{format_seconds(left)} to go")
+        remaining = seconds_left(runs, len(running) or 1)
+        if remaining and done < len(runs):
+            parts.append(f"{format_seconds(remaining)} to go")
         if note:
             parts.append(note)
         self._progress.update(self._all, total=len(runs), completed=done, note=" · ".join(parts))

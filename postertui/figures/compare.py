@@ -106,11 +106,11 @@ def draw_comparison(
     values than fit beside each other. `name` is the picture's name instead of the columns' or
     variants'. Raises `UserError` (exit code 3) where nothing is left.
     """
-    asked = " + ".join(columns)
+    columns_text = " + ".join(columns)
     table = source.with_settings(list(columns))
     table = table.filter(pl.col("name").is_in(_comparable(source, columns, variants, options)))
     if table.is_empty():
-        raise UserError(f"--compare {asked}: no run to compare", exit_code=3)
+        raise UserError(f"--compare {columns_text}: no run to compare", exit_code=3)
     if options.strict and "variant" in columns:
         table = table.filter(
             (pl.col("FC1") == source.base.fc1) & (pl.col("FC2") == source.base.fc2)
@@ -128,11 +128,11 @@ def draw_comparison(
         table, note = _compared_genres(table, source)
         notes += note
     elif set(columns) != {"FC1", "FC2"}:
-        table = common_genres(f"--compare {asked}", source, table)
+        table = common_genres(f"--compare {columns_text}", source, table)
     if options.strict:
         table = table.filter(pl.col("epoch") <= LAST_EPOCH)
     if table.is_empty():
-        raise UserError(f"--compare {asked}: no run of those genres", exit_code=3)
+        raise UserError(f"--compare {columns_text}: no run of those genres", exit_code=3)
     if usual in figure_names():
         usual = f"compare-{usual}"
     name = name or usual

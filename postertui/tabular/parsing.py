@@ -81,15 +81,15 @@ def _parse_irregular(path: Path, body: bytes, dialect: Dialect) -> ParsedText:
     raw = body.split(b"\n")
     separators = len(dialect.names) - 1
     mark = dialect.separator.encode()
-    wanted = [bool(line.strip(b" \t")) for line in raw]
+    has_text = [bool(line.strip(b" \t")) for line in raw]
     is_plain = all(
-        line.count(mark) == separators for line, kept in zip(raw, wanted, strict=True) if kept
+        line.count(mark) == separators for line, kept in zip(raw, has_text, strict=True) if kept
     )
     if not is_plain and b'"' not in body:
         _raise_for_width(path, raw, dialect)
     if is_plain and max(map(len, raw), default=0) <= MAX_FIELD:
-        lines = np.flatnonzero(wanted).astype(np.int64) + dialect.line
-        kept_lines = (line for line, kept in zip(raw, wanted, strict=True) if kept)
+        lines = np.flatnonzero(has_text).astype(np.int64) + dialect.line
+        kept_lines = (line for line, kept in zip(raw, has_text, strict=True) if kept)
         return _split(path, b"\n".join(kept_lines), lines, dialect)
     return _read_records(path, body, dialect)
 

@@ -105,8 +105,8 @@ def report_here() -> FrameworkReport:
     """Ask the framework in this process, which imports it."""
     if trainer := os.environ.get("POSTERTUI_TRAINER"):
         module, _, name = trainer.partition(":")
-        made = getattr(importlib.import_module(module), name)()
-        return FrameworkReport(framework=name, accelerators=accelerators_of(made))
+        devices = getattr(importlib.import_module(module), name)()
+        return FrameworkReport(framework=name, accelerators=accelerators_of(devices))
     from postertui.training import environment
 
     environment.prepare()

@@ -82,11 +82,11 @@ def test_above_below_and_unclear() -> None:
     values = {"good": 0.56, "level": 0.335, "bad": 0.16}
     cells = {"good": good, "level": level, "bad": bad}
     table = stack(*(counted(n, "Comedy", 0, v, cells[n]) for n, v in values.items()))
-    found = margins(table, METRIC)
-    verdicts = dict(found.select("name", "verdict").iter_rows())
+    rows = margins(table, METRIC)
+    verdicts = dict(rows.select("name", "verdict").iter_rows())
     assert verdicts == {"good": "above", "level": "unclear", "bad": "below"}
-    assert found["baseline"].unique().to_list() == [pytest.approx(1 / 3)]
-    row = found.row(by_predicate=pl.col("name") == "good", named=True)
+    assert rows["baseline"].unique().to_list() == [pytest.approx(1 / 3)]
+    row = rows.row(by_predicate=pl.col("name") == "good", named=True)
     half = 1.959964 * margin_error(*good)
     assert (row["low"], row["high"]) == pytest.approx((row["margin"] - half, row["margin"] + half))
 
@@ -126,8 +126,8 @@ def test_a_genre_is_above_only_where_its_best_model_is_clearly_so() -> None:
         ("a", "War", -0.10, -0.15, -0.05, "below"),
         ("b", "War", -0.10, -0.15, -0.05, "below"),
     ]
-    found = genre_verdicts(pl.DataFrame(rows, schema=schema, orient="row"))
-    assert dict(found.select("genre", "verdict").iter_rows()) == {
+    verdicts = genre_verdicts(pl.DataFrame(rows, schema=schema, orient="row"))
+    assert dict(verdicts.select("genre", "verdict").iter_rows()) == {
         "Comedy": "above",
         "Drama": "unclear",
         "War": "below",

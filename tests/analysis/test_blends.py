@@ -143,8 +143,8 @@ def test_dead_runs_and_missing_seeds_are_left_out(runs: Sequence[RunPredictions]
     killed = next(r for r in runs if (r.genre, r.seed) == ("Drama", 1))
     dead = replace(killed, test=replace(killed.test, probabilities=nan))
     dead_too = [dead if run is killed else run for run in runs]
-    left = blend_runs(recipe_of("average", "*"), dead_too)
-    assert len(left) == 3
+    blends = blend_runs(recipe_of("average", "*"), dead_too)
+    assert len(blends) == 3
     assert isinstance(history_rows([], pl.DataFrame()), pl.DataFrame)
 
 

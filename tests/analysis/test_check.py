@@ -201,8 +201,8 @@ TABLE = stack(
 def test_requirements(
     requirement: str, genres: tuple[str, ...], names: tuple[str, ...], failed: set[tuple[str, str]]
 ) -> None:
-    found = check_requirement(TABLE, requirement, genres=genres, names=names)
-    assert set(found.filter(pl.col("failed")).select("name", "genre").iter_rows()) == failed
+    result = check_requirement(TABLE, requirement, genres=genres, names=names)
+    assert set(result.filter(pl.col("failed")).select("name", "genre").iter_rows()) == failed
 
 
 def test_an_undefined_metric_meets_nothing() -> None:

@@ -270,8 +270,8 @@ def test_runs_without_a_common_seed_meet_in_order() -> None:
 def test_all_pairs() -> None:
     table = stack(seeds(0.0), soft("c", "Comedy", 0, 0.3))
     rows = compare(table, metric=METRIC, against=None).rows
-    found = {frozenset(pair) for pair in rows.select("name", "reference").iter_rows()}
-    assert found == {frozenset(p) for p in (("base", "other"), ("base", "c"), ("other", "c"))}
+    pairs = {frozenset(pair) for pair in rows.select("name", "reference").iter_rows()}
+    assert pairs == {frozenset(p) for p in (("base", "other"), ("base", "c"), ("other", "c"))}
 
 
 def test_unknown_variants_are_named() -> None:

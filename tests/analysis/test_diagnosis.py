@@ -91,9 +91,9 @@ def test_an_accuracy_that_passes_through_the_base_rate_is_no_collapse() -> None:
 
 def test_overfitting_since_the_test_curve_turned() -> None:
     peak = np.concatenate([np.linspace(0.2, 0.4, 5), np.linspace(0.39, 0.25, 7)]) + jitter()
-    found = kinds(curve(peak))
-    assert list(found) == ["overfitting"]
-    assert 5 <= found["overfitting"] <= 7
+    findings = kinds(curve(peak))
+    assert list(findings) == ["overfitting"]
+    assert 5 <= findings["overfitting"] <= 7
     assert kinds(curve(peak, train_fscore_soft=np.linspace(0.6, 0.3, 12).tolist())) == {}
 
 
@@ -142,9 +142,9 @@ def test_findings_of_a_table_are_in_order_and_whole() -> None:
     table = stack(
         history("b", "War", dead=True), history("a", "War", dead=True), history("c", "Crime")
     )
-    found = diagnose_table(table)
-    assert found["name"].to_list() == ["a", "b"]
-    assert found.null_count().sum_horizontal().item() == 0
+    findings = diagnose_table(table)
+    assert findings["name"].to_list() == ["a", "b"]
+    assert findings.null_count().sum_horizontal().item() == 0
     assert diagnose_table(table.clear()).is_empty()
 
 
@@ -168,10 +168,10 @@ def test_the_published_table_has_799_dead_rows_and_no_unexplained_undefined_f() 
 def test_every_run_of_the_published_table_that_dies_is_found() -> None:
     table = published()
     died = table.filter(pl.col("test_accuracy") == 0)
-    found = diagnose_table(table).filter(pl.col("kind") == "dead")
-    assert set(found["run"]) == set(died["run"])
+    findings = diagnose_table(table).filter(pl.col("kind") == "dead")
+    assert set(findings["run"]) == set(died["run"])
     first = dict(died.group_by("run").agg(pl.min("epoch")).iter_rows())
-    assert dict(found.select("run", "since_epoch").iter_rows()) == first
+    assert dict(findings.select("run", "since_epoch").iter_rows()) == first
     decay = diagnose_table(table.filter(pl.col("name") == "lr-decay"))
     assert "always-yes" in decay["kind"].to_list()
 
@@ -195,10 +195,10 @@ def test_two_seeds_have_one_trend_of_their_mean() -> None:
             for s in range(2)
         )
     )  # fmt: skip
-    found = diagnose_table(table)
-    assert found["kind"].to_list() == ["overfitting"] * 2
-    assert found["line"].n_unique() == 1
-    assert "2 seeds" in found["line"][0]
+    findings = diagnose_table(table)
+    assert findings["kind"].to_list() == ["overfitting"] * 2
+    assert findings["line"].n_unique() == 1
+    assert "2 seeds" in findings["line"][0]
 
 
 def test_a_fall_that_each_seed_hides_is_seen_in_all_together() -> None:
@@ -214,9 +214,9 @@ def test_a_fall_that_each_seed_hides_is_seen_in_all_together() -> None:
             for s in range(8)
         )
     )  # fmt: skip
-    found = diagnose_table(table)
-    assert found["kind"].to_list() == ["overfitting"] * 8
-    assert "8 seeds" in found["line"][0]
+    findings = diagnose_table(table)
+    assert findings["kind"].to_list() == ["overfitting"] * 8
+    assert "8 seeds" in findings["line"][0]
 
 
 def test_constant_curves_and_perfect_models_have_no_trend() -> None:

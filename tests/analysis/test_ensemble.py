@@ -40,8 +40,8 @@ TABLE = stack(
 
 
 def test_each_genre_gets_the_variant_with_the_best_training_f() -> None:
-    found = ensemble(TABLE)
-    assert dict(found.choices.select("genre", "name").iter_rows()) == {
+    result = ensemble(TABLE)
+    assert dict(result.choices.select("genre", "name").iter_rows()) == {
         "Comedy": "big",
         "Drama": "base",
     }
@@ -77,8 +77,8 @@ def test_choosing_by_the_test_cohort_is_refused() -> None:
 
 def test_genres_without_a_test_f_are_left_out_and_named() -> None:
     table = stack(TABLE, history("base", "War", test_fscore=None))
-    found = ensemble(table)
-    assert any("War" in note for note in found.notes)
+    result = ensemble(table)
+    assert any("War" in note for note in result.notes)
     with pytest.raises(UserError, match="no genre has both") as error:
         ensemble(history("base", "War", test_fscore=None))
     assert error.value.exit_code == 3
@@ -102,14 +102,14 @@ def test_no_classifier_has_such_an_f_and_accuracy() -> None:
 def test_the_published_ensemble() -> None:
     """From the file alone: each genre's best train F at epoch 10 among runs with a test F."""
     best: dict[str, tuple[float, float]] = defaultdict(lambda: (-1.0, 0.0))
-    seen = defaultdict(list)
+    probabilities = defaultdict(list)
     with PUBLISHED.open() as lines:
         for row in csv.DictReader(lines, delimiter="\t"):
             setting = (row["variant"], row["Regularizer"], row["FC1"], row["FC2"], row["genre"])
             f, train = float(row["test_fscore"]), float(row["train_fscore"])
             if row["epoch"] == "10" and float(row["test_accuracy"]) > 0:
-                seen[setting].append((train, f))
-    for setting, runs in seen.items():
+                probabilities[setting].append((train, f))
+    for setting, runs in probabilities.items():
         train, f = (sum(values) / len(values) for values in zip(*runs, strict=True))
         if not math.isnan(train) and not math.isnan(f):
             best[setting[4]] = max(best[setting[4]], (train, f))

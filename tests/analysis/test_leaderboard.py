@@ -109,8 +109,8 @@ def test_overall_is_the_least_squares_fit_of_variant_plus_genre() -> None:
     ).astype(float)
     beta, *_ = np.linalg.lstsq(design, cells["mean"].to_numpy(), rcond=None)
     expected = beta[: len(names)] + beta[len(names) :].sum() / len(GENRES)
-    found = dict(board.overall.select("name", "mean").iter_rows())
-    assert [found[n] for n in names] == pytest.approx(expected.tolist())
+    means = dict(board.overall.select("name", "mean").iter_rows())
+    assert [means[n] for n in names] == pytest.approx(expected.tolist())
 
 
 def test_a_table_without_the_metric_has_an_empty_board() -> None:

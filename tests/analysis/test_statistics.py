@@ -78,10 +78,10 @@ def test_squeezing_finds_the_prior_that_variances_were_drawn_from() -> None:
     rng = np.random.default_rng(1)
     n, df, prior, prior_df = 20_000, 4.0, 2.5, 8.0
     true = prior * prior_df / rng.chisquare(prior_df, n)
-    seen = true * rng.chisquare(df, n) / df
-    found, found_df = s.squeeze_variances(seen, np.full(n, df))
-    assert found == pytest.approx(prior, rel=0.03)
-    assert found_df == pytest.approx(prior_df, rel=0.1)
+    variances = true * rng.chisquare(df, n) / df
+    prior_variance, estimated_df = s.squeeze_variances(variances, np.full(n, df))
+    assert prior_variance == pytest.approx(prior, rel=0.03)
+    assert estimated_df == pytest.approx(prior_df, rel=0.1)
 
 
 def test_equal_variances_are_pooled() -> None:

@@ -46,9 +46,9 @@ def test_the_same_and_better_pass(tables: tuple[Path, Path]) -> None:
 def test_a_margin_in_numbers_and_json(tables: tuple[Path, Path]) -> None:
     baseline, now = tables
     done = postertui("check", "--from", now, "--against", baseline, "--margin", "0.1", "--json")
-    found = json.loads(done.stdout)
-    assert (done.returncode, found["failures"]) == (0, 0)
-    assert len(found["against"]) == 10
+    result = json.loads(done.stdout)
+    assert (done.returncode, result["failures"]) == (0, 0)
+    assert len(result["against"]) == 10
 
 
 def test_requirements(tables: tuple[Path, Path]) -> None:

@@ -30,13 +30,13 @@ def test_a_table_for_people(study: Path) -> None:
 
 
 def test_json_says_all_of_it(study: Path) -> None:
-    found = json.loads(postertui("compare", "--from", study, "--by-genre", "--json").stdout)
-    assert found["metric"] == "test_fscore_soft"
-    assert found["noise"]["source"] == "replicates"
-    assert found["noise"]["degrees_of_freedom"] == 2 * len(GENRES) * 2
-    assert [row["verdict"] for row in found["variants"]] == ["better"]
-    assert [row["genre"] for row in found["genres"]] == list(GENRES)
-    assert any("at epoch 5" in note for note in found["notes"])
+    rows = json.loads(postertui("compare", "--from", study, "--by-genre", "--json").stdout)
+    assert rows["metric"] == "test_fscore_soft"
+    assert rows["noise"]["source"] == "replicates"
+    assert rows["noise"]["degrees_of_freedom"] == 2 * len(GENRES) * 2
+    assert [row["verdict"] for row in rows["variants"]] == ["better"]
+    assert [row["genre"] for row in rows["genres"]] == list(GENRES)
+    assert any("at epoch 5" in note for note in rows["notes"])
 
 
 def test_csv_and_markdown(study: Path) -> None:

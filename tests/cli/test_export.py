@@ -83,7 +83,7 @@ def test_r_reads_the_same_numbers(runs: Path, tmp_path: Path) -> None:
         'cat(names(t)[1:12], "\\n"); cat(class(t$test_fscore), class(t$epoch), nrow(t), "\\n");'
         'cat(sprintf("%.17g", sum(t$train_loss[!is.na(t$train_loss)])))'
     )
-    said = subprocess.run(
+    result = subprocess.run(
         ["Rscript", "--vanilla", "-e", code],
         capture_output=True,
         text=True,
@@ -91,10 +91,10 @@ def test_r_reads_the_same_numbers(runs: Path, tmp_path: Path) -> None:
         timeout=120,
     ).stdout.split("\n")
     table = read_table(runs)
-    assert said[0].split() == list(PUBLISHED_SCHEMA)
-    assert said[1].split() == ["numeric", "integer", str(table.height)]
+    assert result[0].split() == list(PUBLISHED_SCHEMA)
+    assert result[1].split() == ["numeric", "integer", str(table.height)]
     loss = table["train_loss"].drop_nulls()
-    assert float(said[2]) == pytest.approx(float(loss.cast(pl.Float64).sum()), rel=1e-12)
+    assert float(result[2]) == pytest.approx(float(loss.cast(pl.Float64).sum()), rel=1e-12)
 
 
 def test_a_wide_table_has_a_row_a_run_and_no_formula(runs: Path, tmp_path: Path) -> None:

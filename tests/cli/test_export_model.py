@@ -95,9 +95,10 @@ def test_several_runs_are_named_outputs_of_one_model_on_either_backend(
     for backend in ("tensorflow", "jax"):
         if find_spec(backend) is None:
             continue
-        found = use(target, files, backend, tmp_path)
+        probabilities = use(target, files, backend, tmp_path)
         differences = {
-            (file, genre): abs(found[file][genre] - p) for (file, genre), p in expected.items()
+            (file, genre): abs(probabilities[file][genre] - p)
+            for (file, genre), p in expected.items()
         }
         assert len(differences) == 18
         # Without resizing the arithmetic is the same; resizing is the same but for rounding.
@@ -115,8 +116,8 @@ def test_one_run_is_a_plain_output(tmp_path: Path, built: Dataset) -> None:
     assert f"Comedy: {spec.run}, threshold 0.500" in result.stdout
     white = tmp_path / "white.png"
     Image.fromarray(np.full((70, 41, 3), 255, np.uint8)).save(white)
-    found = use(target, [white], "tensorflow", tmp_path)
-    assert 0 <= found[str(white)] <= 1  # type: ignore[operator]
+    probabilities = use(target, [white], "tensorflow", tmp_path)
+    assert 0 <= probabilities[str(white)] <= 1  # type: ignore[operator]
 
 
 def test_mistakes_leave_nothing_behind(tmp_path: Path, built: Dataset) -> None:

@@ -22,8 +22,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_leaderboard_marks_the_best_and_its_ties(study: Path) -> None:
-    found = json.loads(postertui("leaderboard", "--from", study, "--json").stdout)
-    assert [(row["name"], row["best"]) for row in found["overall"]] == [
+    overall = json.loads(postertui("leaderboard", "--from", study, "--json").stdout)
+    assert [(row["name"], row["best"]) for row in overall["overall"]] == [
         ("other", True),
         ("base", False),
     ]
@@ -54,9 +54,9 @@ def test_diagnosis_explains_and_advises(tmp_path: Path) -> None:
 
 
 def test_the_ensemble(study: Path) -> None:
-    found = json.loads(postertui("ensemble", "--from", study, "--json").stdout)
-    assert [row["name"] for row in found["choices"]] == ["other"] * len(GENRES)
-    assert found["totals"][0]["macro_f1"] == pytest.approx(found["totals"][1]["macro_f1"])
+    rows = json.loads(postertui("ensemble", "--from", study, "--json").stdout)
+    assert [row["name"] for row in rows["choices"]] == ["other"] * len(GENRES)
+    assert rows["totals"][0]["macro_f1"] == pytest.approx(rows["totals"][1]["macro_f1"])
     refused = postertui("ensemble", "--from", study, "--epoch", "best")
     assert (refused.returncode, refused.stdout) == (2, "")
 
@@ -69,9 +69,9 @@ def test_a_runs_folder_that_is_not_there(tmp_path: Path) -> None:
 
 @needs_published
 def test_the_published_table_is_explained() -> None:
-    found = json.loads(postertui("diagnose", "--from", PUBLISHED, "--json").stdout)
-    assert "799 of 4,280 epochs come from dead models." in found["notes"]
-    causes = {row["cause"]: row["epochs"] for row in found["undefined"]}
+    rows = json.loads(postertui("diagnose", "--from", PUBLISHED, "--json").stdout)
+    assert "799 of 4,280 epochs come from dead models." in rows["notes"]
+    causes = {row["cause"]: row["epochs"] for row in rows["undefined"]}
     assert sum(causes.values()) == 1540
     assert set(causes) == {"dead", "empty batch"}
 

@@ -24,8 +24,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     for command, code in (("runs", 3), ("pause", 3), ("resume", 3), ("report", 2), ("compare", 2)):
-        said = mistake(command, "--runs", runs, code=code)
-        assert said.startswith(f"{runs}: no such f")
+        message = mistake(command, "--runs", runs, code=code)
+        assert message.startswith(f"{runs}: no such f")
     assert not runs.exists()
 
 
@@ -53,14 +53,16 @@ def test_a_table_that_cannot_be_written(
 def test_a_folder_without_logs(tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / f"{number}.jpg").touch()
-    said = mistake("import", tmp_path, "--runs", tmp_path / "runs")
-    assert "none of its 3 files holds a history" in said
+    message = mistake("import", tmp_path, "--runs", tmp_path / "runs")
+    assert "none of its 3 files holds a history" in message
     assert not (tmp_path / "runs").exists()
 
 
 def test_a_page_that_could_not_show_its_figures(study: Path, tmp_path: Path) -> None:
-    said = mistake("report", "--from", study, "--html", "--format", "pdf", "--out", tmp_path / "r")
-    assert "add --format png" in said
+    message = mistake(
+        "report", "--from", study, "--html", "--format", "pdf", "--out", tmp_path / "r"
+    )
+    assert "add --format png" in message
     assert not (tmp_path / "r").exists()
 
 

@@ -22,8 +22,8 @@ from tests.support.supervisor import make_spec
 @pytest.fixture
 def specs(tmp_path: Path) -> list[RunSpec]:
     """A done Comedy and a done Drama with weights and predictions."""
-    made = [make_spec("Comedy"), make_spec("Drama")]
-    for spec in made:
+    specs = [make_spec("Comedy"), make_spec("Drama")]
+    for spec in specs:
         write_spec(tmp_path, spec)
         folder = tmp_path / spec.run
         info = write_weights(folder, spec.digest, 1, {"fc1/kernel": np.ones((100, 100))})
@@ -41,7 +41,7 @@ def specs(tmp_path: Path) -> list[RunSpec]:
             writer.append("start", from_epoch=1)
             writer.append("epoch", epoch=1, train_loss=0.5)
             writer.append("end", status="done", weights=msgspec.to_builtins(info))
-    return made
+    return specs
 
 
 def prune(folder: Path, *arguments: str) -> Result:
@@ -57,8 +57,8 @@ def files(folder: Path, spec: RunSpec) -> set[str]:
 def test_only_what_was_asked_for_goes(tmp_path: Path, specs: list[RunSpec]) -> None:
     comedy, drama = specs
     size = (tmp_path / comedy.run / "weights.npz").stat().st_size
-    shown = prune(tmp_path, "genre:comedy", "--weights", "--dry-run")
-    assert f"weights of 1 run: {size / 1e6:.1f} MB" in shown.stderr
+    preview = prune(tmp_path, "genre:comedy", "--weights", "--dry-run")
+    assert f"weights of 1 run: {size / 1e6:.1f} MB" in preview.stderr
     assert "weights.npz" in files(tmp_path, comedy)
     assert prune(tmp_path, "genre:comedy", "--weights", "--yes").exception is None
     history = {"run.json", "events.jsonl"}

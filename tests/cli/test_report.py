@@ -226,19 +226,19 @@ def test_all_fifteen_are_drawn_of_the_published_table(tmp_path: Path) -> None:
     done = run("--all", "--strict-published", "--from", tmp_path / "runs.parquet", "--out", out)
     assert (done.returncode, done.stderr) == (0, "")
     assert {path.stem for path in out.glob("*.png")} == set(FIGURES) - NOT_OF_2017
-    said = {
+    messages = {
         "base": "80 Test undefined, 5 Train isolated, 33 Train undefined",
         "fc": "480 Test undefined, 34 Train isolated, 169 Train undefined",
         "scratch": "20 Test undefined, 6 Train beyond the limits",
         "long-run": "100 Test undefined",
     }
-    for name, counts in said.items():
+    for name, counts in messages.items():
         assert f"{out}/{name}.png\n  not drawn: {counts}" in done.stdout
 
 
 def test_a_comparison_is_called_as_asked(tmp_path: Path) -> None:
-    wanted = ["--compare", "Regularizer", "--genre", "Comedy", "--from", str(MADE)]
-    done = call(*wanted, "--out", tmp_path, "--dpi", "60", "--name", "comedy-regularizers")
+    arguments = ["--compare", "Regularizer", "--genre", "Comedy", "--from", str(MADE)]
+    done = call(*arguments, "--out", tmp_path, "--dpi", "60", "--name", "comedy-regularizers")
     assert done.return_value == 0
     assert {path.name for path in tmp_path.iterdir()} == {
         "comedy-regularizers.csv", "comedy-regularizers.png",

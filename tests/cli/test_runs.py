@@ -52,12 +52,12 @@ def test_listing_shows_state_epochs_f_and_reason(folder: Path, two: tuple[str, s
     assert code == 0
     head, *lines = out.splitlines()
     assert head.split() == ["STATE", "EPOCH", "TEST", "F", "AP", "RUN", "REASON"]
-    found = {line.split()[4]: line.split() for line in lines}
-    assert set(found) == {*two, failed}
-    assert found[two[0]][:2] == ["done", "5/5"]
-    assert 0 < float(found[two[0]][2]) < 1
-    assert found[failed][:2] == ["failed", "2/5"]
-    assert "the third epoch is one too many" in " ".join(found[failed])
+    rows = {line.split()[4]: line.split() for line in lines}
+    assert set(rows) == {*two, failed}
+    assert rows[two[0]][:2] == ["done", "5/5"]
+    assert 0 < float(rows[two[0]][2]) < 1
+    assert rows[failed][:2] == ["failed", "2/5"]
+    assert "the third epoch is one too many" in " ".join(rows[failed])
     assert err.strip() == "3 runs: 2 done, 1 failed"
 
     code, out, err = call("runs", "--runs", str(folder), "genre:comedy", "or", "state:failed")

@@ -101,20 +101,22 @@ def test_a_wrong_command_line_is_one_line(words: str, says: str) -> None:
 
 
 def test_damaged_runs_are_counted_where_they_are_left_out(tmp_path: Path) -> None:
-    made = MadeRuns(tmp_path / "runs")
-    made.add("Comedy", "base", epochs=3, state="done")
-    (made.folder / made.add("Drama", "base", epochs=3, state="done") / "run.json").write_text("{")
-    done = postertui("diagnose", "--runs", made.folder)
+    made_runs = MadeRuns(tmp_path / "runs")
+    made_runs.add("Comedy", "base", epochs=3, state="done")
+    (
+        made_runs.folder / made_runs.add("Drama", "base", epochs=3, state="done") / "run.json"
+    ).write_text("{")
+    done = postertui("diagnose", "--runs", made_runs.folder)
     assert done.returncode == 0
     assert done.stderr == (
-        f"postertui: {made.folder}: left out 1 run: 1 damaged; `postertui doctor` says more\n"
+        f"postertui: {made_runs.folder}: left out 1 run: 1 damaged; `postertui doctor` says more\n"
     )
 
 
 def test_what_the_machine_refuses_is_one_line(tmp_path: Path) -> None:
     """As a user who may not read the runs, nor write where the table should go."""
-    made = MadeRuns(tmp_path / "runs")
-    run = made.folder / made.add("Comedy", "base", epochs=3, state="done")
+    made_runs = MadeRuns(tmp_path / "runs")
+    run = made_runs.folder / made_runs.add("Comedy", "base", epochs=3, state="done")
     (tmp_path / "state").mkdir()
     (tmp_path / "out").mkdir(mode=0o500)
 
@@ -131,21 +133,21 @@ def test_what_the_machine_refuses_is_one_line(tmp_path: Path) -> None:
         assert not list((tmp_path / "state").iterdir())
         return done.stderr
 
-    where = ("--runs", made.folder)
+    where = ("--runs", made_runs.folder)
     assert "t.tsv: Permission denied" in refused("export", *where, "-o", tmp_path / "out" / "t.tsv")
     assert "Permission denied" in refused("report", *where, "--out", tmp_path / "out" / "reports")
-    (made.folder / ".supervisor.lock").touch(mode=0)
+    (made_runs.folder / ".supervisor.lock").touch(mode=0)
     assert refused("runs", *where).splitlines()[-1] == (
-        f"postertui: {made.folder / '.supervisor.lock'}: Permission denied"
+        f"postertui: {made_runs.folder / '.supervisor.lock'}: Permission denied"
     )
     assert refused("doctor", *where) == ""
     (run / "run.json").chmod(0)
     assert "left out 1 run: 1 damaged;" in refused("compare", *where)
-    made.folder.chmod(0)
+    made_runs.folder.chmod(0)
     for command in ("runs", "compare", "report"):
         [line] = refused(command, *where).splitlines()
-        assert line == f"postertui: {made.folder}: Permission denied"
-    made.folder.chmod(0o700)
+        assert line == f"postertui: {made_runs.folder}: Permission denied"
+    made_runs.folder.chmod(0o700)
 
 
 def unprivileged() -> list[str]:

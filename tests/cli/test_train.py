@@ -65,8 +65,8 @@ def test_trains_what_is_missing_and_then_has_nothing_to_do(folder: Path, data: P
 
 
 def test_a_slip_in_a_name_is_said_before_weights_are_looked_for(folder: Path, data: Path) -> None:
-    asked = train(folder, data, "--weights", "nowhere.h5", "--variant", "bas")
-    result = run(asked)
+    command = train(folder, data, "--weights", "nowhere.h5", "--variant", "bas")
+    result = run(command)
     assert result.returncode == 2
     assert result.stderr == (
         'postertui: study milestone4: no variant is called "bas"; close: base\n'
@@ -75,14 +75,14 @@ def test_a_slip_in_a_name_is_said_before_weights_are_looked_for(folder: Path, da
 
 def test_detach_returns_at_once_and_train_again_attaches(folder: Path, data: Path) -> None:
     pace(folder, 0.05)
-    asked = train(folder, data, *TWO, "--epochs", "150", "--jobs", "2")
-    detached = run([*asked, "--detach", "--json"])
+    command = train(folder, data, *TWO, "--epochs", "150", "--jobs", "2")
+    detached = run([*command, "--detach", "--json"])
     assert detached.returncode == 0, detached.stderr
     names = json.loads(detached.stdout)["missing"]
     assert len(names) == 2
     wait_for(lambda: all(epochs_told(folder, name) for name in names))
     assert set(states(folder).values()) == {"running"}
-    client = subprocess.Popen(asked, stderr=subprocess.PIPE, text=True)
+    client = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert client.stderr is not None
     plan = client.stderr.readline()
     pace(folder, 0)
@@ -99,17 +99,17 @@ def test_closed_terminal_changes_nothing_and_another_one_takes_over(
     folder: Path, data: Path
 ) -> None:
     pace(folder, 0.05)
-    asked = train(folder, data, *TWO, "--epochs", "150", "--jobs", "2")
+    command = train(folder, data, *TWO, "--epochs", "150", "--jobs", "2")
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execv(sys.executable, asked)
+        os.execv(sys.executable, command)
     while len(states(folder)) < 2 or not all(epochs_told(folder, n) for n in states(folder)):
         os.read(terminal, 1000)
     os.close(terminal)
     os.waitpid(pid, 0)
     assert set(states(folder).values()) == {"running"}
     pace(folder, 0)
-    second = run(asked)
+    second = run(command)
     assert second.returncode == 0, second.stderr
     assert all(r.attempt == 1 for r in read(folder).values())
 
@@ -119,8 +119,8 @@ def test_ctrl_c_stops_and_says_what_is_unfinished_and_how_to_go_on(
     folder: Path, data: Path, number: signal.Signals
 ) -> None:
     pace(folder, 0.05)
-    asked = train(folder, data, *TWO, "--seeds", "2", "--epochs", "150", "--jobs", "2")
-    client = subprocess.Popen(asked, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    command = train(folder, data, *TWO, "--seeds", "2", "--epochs", "150", "--jobs", "2")
+    client = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     wait_for(lambda: sum(epochs_told(folder, name) >= 5 for name in states(folder)) == 2)
     client.send_signal(number)
     _, said = client.communicate(timeout=60)
@@ -132,7 +132,7 @@ def test_ctrl_c_stops_and_says_what_is_unfinished_and_how_to_go_on(
     assert said.endswith("The same command goes on from there.\n")
     assert not processes_of(folder)
     pace(folder, 0)
-    assert run(asked).returncode == 0
+    assert run(command).returncode == 0
     calm = folder.parent / "calm"
     assert run(train(calm, data, *TWO, "--seeds", "2", "--epochs", "150")).returncode == 0
     undisturbed = read(calm)
@@ -142,9 +142,9 @@ def test_ctrl_c_stops_and_says_what_is_unfinished_and_how_to_go_on(
 
 def test_ctrl_c_of_one_that_only_watches_leaves_the_runs_alone(folder: Path, data: Path) -> None:
     pace(folder, 0.05)
-    asked = train(folder, data, *TWO, "--epochs", "600", "--jobs", "2")
-    assert run([*asked, "--detach"]).returncode == 0
-    client = subprocess.Popen(asked, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    command = train(folder, data, *TWO, "--epochs", "600", "--jobs", "2")
+    assert run([*command, "--detach"]).returncode == 0
+    client = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert client.stderr is not None
     assert "2 under way" in client.stderr.readline()
     assert "started" in client.stderr.readline()
@@ -158,8 +158,8 @@ def test_ctrl_c_of_one_that_only_watches_leaves_the_runs_alone(folder: Path, dat
 
 def test_supervisor_that_dies_is_replaced_while_somebody_watches(folder: Path, data: Path) -> None:
     pace(folder, 0.05)
-    asked = train(folder, data, *TWO, "--seeds", "2", "--epochs", "150", "--jobs", "1")
-    client = subprocess.Popen(asked, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    command = train(folder, data, *TWO, "--seeds", "2", "--epochs", "150", "--jobs", "1")
+    client = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     wait_for(lambda: any(epochs_told(folder, name) for name in states(folder)))
     process = requests.status(folder).process
     assert process is not None
@@ -171,26 +171,26 @@ def test_supervisor_that_dies_is_replaced_while_somebody_watches(folder: Path, d
 
 
 def test_failed_run_is_told_and_left_alone_until_asked_for(folder: Path, data: Path) -> None:
-    asked = train(folder, data, "--variant", "base", "--genre", "raise", "--genre", "Comedy")
-    first = run([*asked, "--epochs", "3"])
+    command = train(folder, data, "--variant", "base", "--genre", "raise", "--genre", "Comedy")
+    first = run([*command, "--epochs", "3"])
     assert first.returncode == 1
     assert "Trained 2 runs: " in first.stderr
     assert "failed: ValueError: the third epoch is one too many" in first.stderr
     assert "\x1b" not in first.stderr
-    second = run([*asked, "--epochs", "3"])
+    second = run([*command, "--epochs", "3"])
     assert second.returncode == 1
     assert "--retry queues them again" in second.stderr
     [name] = [n for n, r in read(folder).items() if r.state == "failed"]
     assert read(folder)[name].attempt == 1
-    third = run([*asked, "--epochs", "3", "--retry"])
+    third = run([*command, "--epochs", "3", "--retry"])
     assert third.returncode == 1
     assert read(folder)[name].attempt == 2
 
 
 def test_paused_queue_is_followed_until_somebody_resumes(folder: Path, data: Path) -> None:
     requests.pause(folder)
-    asked = train(folder, data, *TWO, "--epochs", "3")
-    client = subprocess.Popen(asked, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    command = train(folder, data, *TWO, "--epochs", "3")
+    client = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert client.stderr is not None
     while "paused; `postertui resume` goes on" not in client.stderr.readline():
         assert client.poll() is None
@@ -226,13 +226,13 @@ def test_what_cannot_be_trained_is_one_line_and_leaves_nothing(
 
 
 def test_run_that_cannot_be_read_is_not_merely_failed(folder: Path, data: Path) -> None:
-    asked = train(folder, data, "--variant", "base", "--genre", "Comedy", "--epochs", "3")
-    names = json.loads(run([*asked, "--dry-run", "--json"]).stdout)["missing"]
+    command = train(folder, data, "--variant", "base", "--genre", "Comedy", "--epochs", "3")
+    names = json.loads(run([*command, "--dry-run", "--json"]).stdout)["missing"]
     requests.pause(folder)
-    assert run([*asked, "--detach"]).returncode == 0
+    assert run([*command, "--detach"]).returncode == 0
     (folder / names[0] / "lock").mkdir()
     requests.resume(folder)
-    result = run(asked)
+    result = run(command)
     assert result.returncode == 1
     last = result.stderr.splitlines()[-1]
     assert last.startswith(

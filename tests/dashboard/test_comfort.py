@@ -33,11 +33,11 @@ from tests.support.dashboard_runs import MadeRuns
 async def test_help_lists_every_key(made: MadeRuns, size: tuple[int, int]) -> None:
     async with dashboard(made.folder, size) as d:
         await d.press("question_mark")
-        seen = "\n".join(str(part.render()) for part in d.app.screen.query(Static))
+        text = "\n".join(str(part.render()) for part in d.app.screen.query(Static))
         for screen in (type(d.app.main), CellScreen, RunScreen, LaunchScreen):
             for binding in screen.BINDINGS:
-                assert binding.description in seen, binding  # type: ignore[union-attr]
-                assert binding.id in seen, binding  # type: ignore[union-attr, operator]
+                assert binding.description in text, binding  # type: ignore[union-attr]
+                assert binding.id in text, binding  # type: ignore[union-attr, operator]
         await d.shows("everywhere")
         await d.press("end")
         await d.shows("as anywhere")
@@ -229,8 +229,8 @@ async def test_without_runs_and_without_data(tmp_path: Path, size: tuple[int, in
         assert "postertui data build" in d.text
         for key in ("f", "m", "s", "g", "a", "x", "r", "p", "space", "o", "down", "tab", "enter"):
             await d.press(key)
-        made = MadeRuns(tmp_path / "runs")
-        made.add("Comedy", epochs=2, state="done")
+        made_runs = MadeRuns(tmp_path / "runs")
+        made_runs.add("Comedy", epochs=2, state="done")
         await d.shows("2/10")
 
 
@@ -260,15 +260,17 @@ async def test_a_folder_that_cannot_be_read_is_said(tmp_path: Path) -> None:
 async def test_hostile_names_are_text_and_break_no_layout(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    made = MadeRuns(tmp_path / "runs")
+    made_runs = MadeRuns(tmp_path / "runs")
     base = load_study("milestone4").variants["base"]
     for name in (
         "\x1b[31mred\x1b]0;title\x07", "[bold]markup[/bold][/]", "\u202eevil\u2066", "中" * 40,
         "x" * 10_000, "a\nb\tc", "\u0301" * 50, "🎬🎬", "\x9b5nC1",
     ):  # fmt: skip
         variant = msgspec.structs.replace(base, name=f"v{len(name)}", family=name)
-        run = made.add(name[:150] if "x" * 200 in name else name, variant, epochs=3, state="done")
-        (made.folder / run / "log.txt").write_bytes((name * 3).encode() + b"\xff\xfe\n")
+        run = made_runs.add(
+            name[:150] if "x" * 200 in name else name, variant, epochs=3, state="done"
+        )
+        (made_runs.folder / run / "log.txt").write_bytes((name * 3).encode() + b"\xff\xfe\n")
     async with dashboard(tmp_path / "runs", size) as d:
         for keys in ((), ("f",), ("g",), ("v", "v", "v"), ("tab", "enter"), ("escape", "c"),
                      ("escape", "tab", "enter")):  # fmt: skip

@@ -57,10 +57,10 @@ def test_the_filter_gives_the_report_exactly_the_shown_runs(
 ) -> None:
     model, _ = model_of(made, text, without=without)
     words = arguments(model)
-    said = "" if words[0].startswith("--") else words[0]
-    drawn = set(open_history(made.folder).select(said).table["run"])
+    filter_text = "" if words[0].startswith("--") else words[0]
+    drawn = set(open_history(made.folder).select(filter_text).table["run"])
     assert drawn == {run.name for run in model.shown.values() if run.epoch}
-    assert ("run:" in said) is names
+    assert ("run:" in filter_text) is names
 
 
 def test_pinned_runs_are_drawn_too(made: MadeRuns) -> None:
@@ -91,22 +91,22 @@ def name_of(model: ViewModel) -> str:
 
 
 def test_files_are_called_after_what_they_show(tmp_path: Path) -> None:
-    made = MadeRuns(tmp_path / "runs")
+    made_runs = MadeRuns(tmp_path / "runs")
     genres = ("Comedy", "Drama", "Horror", "Sci-Fi")
     for genre in genres:
         for seed in (0, 1):
             for variant in ("base", "no-reg", "l2-1e-4", "bce"):
-                made.add(genre, variant, epochs=2, seed=seed, state="done")
+                made_runs.add(genre, variant, epochs=2, seed=seed, state="done")
     views = {
         "": "4-variants-4-genres-f",
         "genre:sci-fi": "4-variants-sci-fi-f",
         "variant:base,bce genre:comedy,drama": "base-bce-comedy-drama-f",
     }
     for text, name in views.items():
-        assert name_of(model_of(made, text)[0]) == name
-    assert name_of(model_of(made, "", metric="accuracy")[0]) == "4-variants-4-genres-accuracy"
+        assert name_of(model_of(made_runs, text)[0]) == name
+    assert name_of(model_of(made_runs, "", metric="accuracy")[0]) == "4-variants-4-genres-accuracy"
     # Two views of the same variants and genres are two files.
-    one, other = (name_of(model_of(made, f"seed={seed}")[0]) for seed in (0, 1))
+    one, other = (name_of(model_of(made_runs, f"seed={seed}")[0]) for seed in (0, 1))
     assert one != other
     assert one.rsplit("-", 1)[0] == other.rsplit("-", 1)[0] == "4-variants-4-genres-f"
 

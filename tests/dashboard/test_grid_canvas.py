@@ -16,37 +16,37 @@ from tests.support.dashboard_runs import MadeRuns
 async def test_in_the_smallest_slices_the_same_comes_out(
     made: MadeRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = []
+    cells_drawn = []
     for seconds in (60.0, 0.0):
         monkeypatch.setattr(grid_canvas, "SLICE", seconds)
         async with dashboard(made.folder, LARGE, read_only=True) as d:
             await d.press("tab", "down", "right", "left_square_bracket")
-            seen.append(d.lines)
-    assert seen[0] == seen[1]
+            cells_drawn.append(d.lines)
+    assert cells_drawn[0] == cells_drawn[1]
 
 
 async def test_cells_out_of_sight_count_for_the_shared_axis(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(grid_canvas, "SLICE", 0.0)
-    made = MadeRuns(tmp_path / "runs")
+    made_runs = MadeRuns(tmp_path / "runs")
     genres = [f"Genre{i:02}" for i in range(20)]
     for genre in genres:
-        made.add(genre, epochs=3, state="done", level=0.1)
-    last = made.add("Zebra", epochs=3, state="running", level=0.1)
-    async with dashboard(made.folder, SMALL) as d:
+        made_runs.add(genre, epochs=3, state="done", level=0.1)
+    last = made_runs.add("Zebra", epochs=3, state="running", level=0.1)
+    async with dashboard(made_runs.folder, SMALL) as d:
         await d.press("f")  # overlaid cells share one axis
         grid = d.app.main.grid
         assert ("Zebra", "") not in grid.viewport.visible_keys()
         before, drawn = grid.scale.high, d.lines
-        made.epoch(last, 4, level=0.9)
+        made_runs.epoch(last, 4, level=0.9)
         await d.until(lambda: grid.scale.high > before and not grid.is_at_work, "a wider axis")
         first = grid.viewport.top + grid.region.y + 1
         assert d.lines[first] != drawn[first], "the cells in sight kept their axis"
         await d.press("tab", *["pagedown"] * 10)
         assert grid.viewport.selected_key == ("Zebra", "")
         assert sum(0x2800 < ord(c) < 0x2900 for c in d.text) > 20
-    made.close()
+    made_runs.close()
 
 
 async def test_drawing_waits_while_a_key_does_but_not_for_ever(
@@ -76,11 +76,11 @@ async def start_over(d: Driver) -> None:
 async def test_a_key_waits_until_something_is_shown(made: MadeRuns) -> None:
     async with dashboard(made.folder) as d:
         waited = []
-        shown = d.app._display
+        display = d.app._display
 
         def note(*what: object) -> None:
             waited.append(d.app.has_pending_key)
-            shown(*what)  # type: ignore[arg-type]
+            display(*what)  # type: ignore[arg-type]
             waited.append(d.app.has_pending_key)
 
         d.app._display = note  # type: ignore[method-assign,assignment]

@@ -52,8 +52,8 @@ FIELDS = {field.name: field for field in describe_fields()}
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder of three genres."""
     folder = tmp_path_factory.mktemp("made")
-    made = make_posters(folder / "posters", 20)
-    build_dataset(made.posters, made.labels, folder / "data")
+    posters = make_posters(folder / "posters", 20)
+    build_dataset(posters.posters, posters.labels, folder / "data")
     return folder / "data"
 
 
@@ -129,8 +129,8 @@ def test_a_wrong_value_is_named_with_what_is_allowed(field: str, text: str, says
 def test_a_new_variant_is_new() -> None:
     base, known = MILESTONE.base, MILESTONE.variants
     wide = start_texts(base) | {"fc1": "512"}
-    made = make_variant("wide", wide, base, known)
-    assert (made.name, made.family, made.fc1) == ("wide", "wide", 512)
+    variant = make_variant("wide", wide, base, known)
+    assert (variant.name, variant.family, variant.fc1) == ("wide", "wide", 512)
     with pytest.raises(ValueError, match="there is a variant l2-1e-4 already"):
         make_variant("l2-1e-4", wide, base, known)
     same = start_texts(base) | {"regularizer": "l2", "strength": "1e-4"}
@@ -151,8 +151,8 @@ def test_what_a_variant_changes_is_said() -> None:
 def test_studies_are_the_built_in_ones_and_the_files_here(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('name = "mine"\n')
     (tmp_path / "pyproject.toml").write_text("[project]\n")
-    found = find_studies(tmp_path, "milestone4")
-    assert list(found) == ["milestone4", "demo", "ideas", "mine.toml"]
+    studies = find_studies(tmp_path, "milestone4")
+    assert list(studies) == ["milestone4", "demo", "ideas", "mine.toml"]
     with pytest.raises(UserError, match="unknown key"):
         find_studies(tmp_path, str(tmp_path / "pyproject.toml"))
 
@@ -197,29 +197,29 @@ def test_the_preview_counts_what_is_there_and_how_long_the_rest_takes(
     assert "2 to start of 2 runs" in words(new)
     assert "no finished epoch yet" in words(new)
 
-    made = MadeRuns(tmp_path / "runs")
-    launch.queue(made.folder, new.starting)
+    made_runs = MadeRuns(tmp_path / "runs")
+    launch.queue(made_runs.folder, new.starting)
     done, failed = (spec.run for spec in new.starting)
-    made.event(done, "start", 1.0, device="cpu", from_epoch=1)
+    made_runs.event(done, "start", 1.0, device="cpu", from_epoch=1)
     for epoch in range(1, 5):
-        made.epoch(done, epoch)  # 1.4 seconds each
-    made.end(done, "done")
-    made.event(failed, "start", 1.0, device="cpu", from_epoch=1)
-    made.end(failed, "failed", "killed")
-    store = Store(made.folder)
+        made_runs.epoch(done, epoch)  # 1.4 seconds each
+    made_runs.end(done, "done")
+    made_runs.event(failed, "start", 1.0, device="cpu", from_epoch=1)
+    made_runs.end(failed, "failed", "killed")
+    store = Store(made_runs.folder)
     store.refresh()
 
     again = LaunchDraft(study, (base,), ("Comedy", "Drama"), LaunchNumbers(1, epochs=4), again=True)
-    left = preview_launch(again, dataset, weights, store.runs, 2)
-    assert [spec.run for spec in left.starting] == [failed]
-    assert "1 to start of 2 runs  1 done  1 to train again" in words(left)
+    unfinished = preview_launch(again, dataset, weights, store.runs, 2)
+    assert [spec.run for spec in unfinished.starting] == [failed]
+    assert "1 to start of 2 runs  1 done  1 to train again" in words(unfinished)
     kept = preview_launch(draft, dataset, weights, store.runs, 2)
     assert "0 to start" in words(kept) and "1 failed or cancelled" in words(kept)
     more = LaunchDraft(study, (base,), ("Comedy", "Drama"), LaunchNumbers(3, epochs=4, jobs=4))
-    found = preview_launch(more, dataset, weights, store.runs, 2)
-    assert len(found.starting) == 4
-    assert found.seconds == pytest.approx(4 * 4 * 1.4 / 4)
-    assert "about 5.6s by past runs, 4 at a time" in words(found)
+    preview = preview_launch(more, dataset, weights, store.runs, 2)
+    assert len(preview.starting) == 4
+    assert preview.seconds == pytest.approx(4 * 4 * 1.4 / 4)
+    assert "about 5.6s by past runs, 4 at a time" in words(preview)
 
 
 # The screen

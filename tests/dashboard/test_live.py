@@ -81,9 +81,9 @@ def test_the_thread_announces_and_stops(made: MadeRuns) -> None:
 
 
 def test_strings_of_a_run_are_clean_and_the_record_is_as_it_is(tmp_path: Path) -> None:
-    made = MadeRuns(tmp_path / "runs")
-    made.add("Com\x1b[31medy", state="failed", epochs=1, reason="bad\x07\nthing")
-    (run,) = views(made)
+    made_runs = MadeRuns(tmp_path / "runs")
+    made_runs.add("Com\x1b[31medy", state="failed", epochs=1, reason="bad\x07\nthing")
+    (run,) = views(made_runs)
     assert run.genre == "Comedy"
     assert run.reason == "bad\N{REPLACEMENT CHARACTER} thing"
     assert run.record["genre"] == "Com\x1b[31medy"
@@ -115,9 +115,9 @@ def test_reading_thread_that_fails_says_so_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    made = MadeRuns(tmp_path / "runs")
-    made.add("Comedy", state="done", epochs=1)
-    feed = RunFeed(made.folder, lambda: None)
+    made_runs = MadeRuns(tmp_path / "runs")
+    made_runs.add("Comedy", state="done", epochs=1)
+    feed = RunFeed(made_runs.folder, lambda: None)
 
     def fail(_patience: float) -> set[str]:
         raise error

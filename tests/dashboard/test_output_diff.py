@@ -72,18 +72,18 @@ class Terminal:
 
     def looks(self) -> list[list[PlotSettings]]:
         """What a person sees: of a blank without underline or reverse only the background."""
-        seen = []
+        backgrounds = []
         for line in self.cells:
-            seen.append([
+            backgrounds.append([
                 (c, s if c != " " or re.search(r"(^|;)[47](;|$)", s) else _background(s))
                 for c, s in line
             ])  # fmt: skip
-        return seen
+        return backgrounds
 
 
 def _background(style: str) -> str:
-    found = re.search(r"48;2;\d+;\d+;\d+", style)
-    return found[0] if found else ""
+    colour = re.search(r"48;2;\d+;\d+;\d+", style)
+    return colour[0] if colour else ""
 
 
 @st.composite

@@ -230,17 +230,17 @@ def test_a_range_is_typical_of_the_test_curves_and_says_what_it_cuts() -> None:
 
 
 def test_x_goes_to_what_was_reached(tmp_path: Path) -> None:
-    made = MadeRuns(tmp_path / "runs")
-    made.add("Comedy", epochs=10, state="done")
-    runs = {r.variant: r for r in views(made)}
+    made_runs = MadeRuns(tmp_path / "runs")
+    made_runs.add("Comedy", epochs=10, state="done")
+    runs = {r.variant: r for r in views(made_runs)}
     assert reached_epoch(runs["base"]) == 10
-    made.add("Comedy", "no-reg", epochs=3, state="running")
-    made.add("Comedy", "bce")
-    runs = {r.variant: r for r in views(made)}
+    made_runs.add("Comedy", "no-reg", epochs=3, state="running")
+    made_runs.add("Comedy", "bce")
+    runs = {r.variant: r for r in views(made_runs)}
     assert reached_epoch(runs["no-reg"]) == 10
     assert reached_epoch(runs["bce"]) == 0
     assert common_reached_epoch(runs.values()) == 10
-    made.close()
+    made_runs.close()
 
 
 def test_a_logarithmic_range_leaves_out_what_has_no_place() -> None:

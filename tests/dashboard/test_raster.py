@@ -21,10 +21,10 @@ def test_nan_is_a_gap() -> None:
     raster = Raster(20, 4)
     y = np.array([0.5, 0.5, 0.5, NAN, NAN, NAN, 0.5, 0.5, 0.5])
     raster.curve(np.linspace(0, 1, 9), y, 0)
-    seen = columns_of(raster, 0)
-    assert {0, 1, 2, 3, 4} <= seen
-    assert {15, 16, 17, 18, 19} <= seen
-    assert not seen & {7, 8, 9, 10, 11, 12}
+    drawn_columns = columns_of(raster, 0)
+    assert {0, 1, 2, 3, 4} <= drawn_columns
+    assert {15, 16, 17, 18, 19} <= drawn_columns
+    assert not drawn_columns & {7, 8, 9, 10, 11, 12}
 
 
 def test_a_point_between_gaps_is_a_dot() -> None:

@@ -28,13 +28,13 @@ GENRES = ("Comedy", "Drama", "Horror", "Romance", "Thriller")
 @pytest.fixture
 def study(tmp_path: Path) -> MadeRuns:
     """Five genres of four variants with three seeds each; `l2-1e-2` is far worse."""
-    made = MadeRuns(tmp_path / "runs")
+    made_runs = MadeRuns(tmp_path / "runs")
     for genre in GENRES:
         for variant in VARIANTS:
             for seed in (0, 1, 2):
                 level = 0.15 if variant == "l2-1e-2" else 0.5
-                made.add(genre, variant, seed=seed, epochs=10, state="done", level=level)
-    return made
+                made_runs.add(genre, variant, seed=seed, epochs=10, state="done", level=level)
+    return made_runs
 
 
 def read(made: MadeRuns) -> tuple[pl.DataFrame, list[RunView]]:
@@ -83,10 +83,10 @@ def test_what_compare_leaves_out_has_no_difference(study: MadeRuns) -> None:
 
 
 def test_without_a_reference_it_says_so(tmp_path: Path) -> None:
-    made = MadeRuns(tmp_path / "runs")
+    made_runs = MadeRuns(tmp_path / "runs")
     for variant in ("no-reg", "bce"):
-        made.add("Comedy", variant, epochs=3, state="done")
-    table, runs = read(made)
+        made_runs.add("Comedy", variant, epochs=3, state="done")
+    table, runs = read(made_runs)
     summary = summarize(table)
     assert "base" in summary.problem
     assert make_matrix(summary, runs, "f").variants == ("bce", "no-reg")
@@ -154,11 +154,11 @@ async def test_the_first_screen_answers(study: MadeRuns, size: tuple[int, int]) 
 
 
 async def test_a_young_study_opens_with_curves(tmp_path: Path) -> None:
-    made = MadeRuns(tmp_path / "runs")
-    made.add("Comedy", epochs=3, state="running")
-    async with dashboard(made.folder, SMALL, layout="auto") as d:
+    made_runs = MadeRuns(tmp_path / "runs")
+    made_runs.add("Comedy", epochs=3, state="running")
+    async with dashboard(made_runs.folder, SMALL, layout="auto") as d:
         await d.until(lambda: d.app.model.options.layout == "both", "curves")
-    made.close()
+    made_runs.close()
 
 
 async def test_marks_are_the_analysis_own_everywhere(study: MadeRuns) -> None:

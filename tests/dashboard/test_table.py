@@ -22,9 +22,9 @@ from tests.support.dashboard_runs import MadeRuns, milestone
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Iterator[list[RunView]]:
-    made = milestone(tmp_path / "runs")
-    yield read(made)
-    made.close()
+    made_runs = milestone(tmp_path / "runs")
+    yield read(made_runs)
+    made_runs.close()
 
 
 def read(made: MadeRuns) -> list[RunView]:
@@ -66,9 +66,9 @@ def test_any_column_sorts_and_undefined_comes_last(
     rows = ordered(runs, ViewOptions(sort=column, reverse=reverse), frozenset())
     assert len(rows) == len(runs)
     keys = [BY_ID[column].key(row) for row in rows if isinstance(row, RunView)]
-    known = [k for k in keys if not (isinstance(k, tuple) and k[:1] == (True,))]
-    assert known == sorted(known, reverse=reverse)  # type: ignore[type-var]
-    assert keys[: len(known)] == known
+    defined_keys = [k for k in keys if not (isinstance(k, tuple) and k[:1] == (True,))]
+    assert defined_keys == sorted(defined_keys, reverse=reverse)  # type: ignore[type-var]
+    assert keys[: len(defined_keys)] == defined_keys
 
 
 def test_pinned_runs_are_on_top(runs: list[RunView]) -> None:
@@ -105,12 +105,14 @@ def test_columns_fit_and_the_most_important_stay(runs: list[RunView], width: int
 
 
 def test_verdict_and_reason_are_below_the_table(tmp_path: Path) -> None:
-    made = MadeRuns(tmp_path / "runs")
-    good = made.add("Comedy", epochs=8, level=0.9)
+    made_runs = MadeRuns(tmp_path / "runs")
+    good = made_runs.add("Comedy", epochs=8, level=0.9)
     for seed in (1, 2):
-        made.add("Comedy", epochs=8, level=0.9, seed=seed)
-    dead = made.add("Drama", "no-reg", epochs=6, dead=True, state="failed", reason="out of memory")
-    store = Store(made.folder, cache=False)
+        made_runs.add("Comedy", epochs=8, level=0.9, seed=seed)
+    dead = made_runs.add(
+        "Drama", "no-reg", epochs=6, dead=True, state="failed", reason="out of memory"
+    )
+    store = Store(made_runs.folder, cache=False)
     store.refresh()
     table = history_table(store.runs.values())
     margin = summarize(table).margin_of(good, "Comedy", "base")

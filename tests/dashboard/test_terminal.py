@@ -85,12 +85,12 @@ HOSTILE = "evil\x1b]0;stolen title\x07\x1b[31mred\x1b[2J\u202e[bold]x[/bold]\x9b
 def test_no_sequence_of_a_name_or_a_log_reaches_the_terminal(
     tmp_path: Path, columns: int, rows: int
 ) -> None:
-    made = MadeRuns(tmp_path / "runs")
-    made.add(
+    made_runs = MadeRuns(tmp_path / "runs")
+    made_runs.add(
         HOSTILE, epochs=3, state="failed", reason=HOSTILE,
         log=f"first\n{HOSTILE}\n{'y' * 10_000}\nValueError: {HOSTILE}\n",
     )  # fmt: skip
-    with running(made.folder, columns, rows) as (terminal, program):
+    with running(made_runs.folder, columns, rows) as (terminal, program):
         terminal.until(b"3/10")
         terminal.press(b"\r")
         terminal.until(b"ValueError")
@@ -121,23 +121,23 @@ def test_a_wrong_option_is_one_line_and_leaves_the_terminal_alone(tmp_path: Path
 
 
 def test_ctrl_c_and_a_termination_end_it_cleanly(tmp_path: Path) -> None:
-    made = MadeRuns(tmp_path / "runs")
-    made.add(epochs=2, state="done")
-    with running(made.folder, 80, 24) as (terminal, program):
+    made_runs = MadeRuns(tmp_path / "runs")
+    made_runs.add(epochs=2, state="done")
+    with running(made_runs.folder, 80, 24) as (terminal, program):
         terminal.until(b"2/10")
         terminal.press(b"\x03")
         assert wait(terminal, program) == 0
-    with running(made.folder, 80, 24) as (terminal, program):
+    with running(made_runs.folder, 80, 24) as (terminal, program):
         terminal.until(b"2/10")
         program.send_signal(signal.SIGTERM)
         assert wait(terminal, program) in (0, 143, -signal.SIGTERM)
 
 
 def test_it_ends_with_its_terminal_though_no_signal_tells_it(tmp_path: Path) -> None:
-    made = MadeRuns(tmp_path / "runs")
-    made.add(epochs=2, state="done")
+    made_runs = MadeRuns(tmp_path / "runs")
+    made_runs.add(epochs=2, state="done")
     # Not its controlling terminal, so that nothing is sent: as under `make demo` in a lost session.
-    with running(made.folder, 80, 24) as (terminal, program):
+    with running(made_runs.folder, 80, 24) as (terminal, program):
         terminal.until(b"2/10")
         terminal.close()
         assert program.wait(PATIENCE) == -signal.SIGHUP

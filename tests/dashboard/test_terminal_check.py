@@ -71,10 +71,10 @@ def test_a_terminal_whose_locale_says_nothing_is_asked(answer: bytes, shown: str
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Iterator[Path]:
-    made = MadeRuns(tmp_path / "runs")
-    made.add("Comedy", epochs=10, state="done")
-    yield made.folder
-    made.close()
+    made_runs = MadeRuns(tmp_path / "runs")
+    made_runs.add("Comedy", epochs=10, state="done")
+    yield made_runs.folder
+    made_runs.close()
 
 
 def is_drawn(screen: str) -> bool:

@@ -22,8 +22,8 @@ HOSTILE = st.text(
 
 @given(HOSTILE)
 def test_no_control_character_survives(text: str) -> None:
-    shown = to_single_line(text)
-    assert not [c for c in shown if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
+    line = to_single_line(text)
+    assert not [c for c in line if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
     kept = strip_control_chars(text)
     assert not [c for c in kept if unicodedata.category(c) == "Cc" and c not in "\n\t"]
 

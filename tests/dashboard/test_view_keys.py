@@ -219,12 +219,12 @@ async def test_a_cell_full_screen(made: MadeRuns, size: tuple[int, int]) -> None
 async def test_eighteen_by_seven_cells_are_paged(tmp_path: Path) -> None:
     from postertui.published.facts import BASE_RATES
 
-    made = MadeRuns(tmp_path / "runs")
+    made_runs = MadeRuns(tmp_path / "runs")
     variants = ("base", "no-reg", "l2-1e-2", "l2-1e-3", "l2-1e-4", "l2-1e-5", "l2-1e-6")
     for genre in BASE_RATES:
         for variant in variants:
-            made.add(genre, variant, epochs=1, state="done")
-    async with dashboard(made.folder, SMALL) as d:
+            made_runs.add(genre, variant, epochs=1, state="done")
+    async with dashboard(made_runs.folder, SMALL) as d:
         grid = d.app.main.grid
         assert grid.viewport.cells == (18, 7)
         await d.press("z", "home")

@@ -85,11 +85,11 @@ def test_the_last_error_and_searching() -> None:
 def test_the_difference_of_two_runs_comes_first(made: MadeRuns) -> None:
     one = made.add("Western", "base")
     other = made.add("Western", "l2-1e-4", seed=1)
-    found = config_lines(read_spec(made.folder / one), read_spec(made.folder / other))
-    differing = [e.key for e in found if e.differs]
+    lines = config_lines(read_spec(made.folder / one), read_spec(made.folder / other))
+    differing = [e.key for e in lines if e.differs]
     assert set(differing) == {"name", "family", "regularizer", "strength", "seed"}
-    assert [e.key for e in found[: len(differing)]] == differing
-    assert {"fc1", "genre", "weights.kind"} <= {e.key for e in found if not e.differs}
+    assert [e.key for e in lines[: len(differing)]] == differing
+    assert {"fc1", "genre", "weights.kind"} <= {e.key for e in lines if not e.differs}
 
 
 # The machine
@@ -189,30 +189,32 @@ def views(made: MadeRuns) -> dict[str, RunView]:
 
 
 def test_failures_and_a_studys_end_are_news_once(tmp_path: Path) -> None:
-    made = MadeRuns(tmp_path / "runs")
-    one, other = made.add("Comedy", state="running", epochs=2), made.add("Drama")
-    before = views(made)
+    made_runs = MadeRuns(tmp_path / "runs")
+    one, other = made_runs.add("Comedy", state="running", epochs=2), made_runs.add("Drama")
+    before = views(made_runs)
     assert find_announcements({}, before) == []
-    made.end(one, "failed", "killed by SIGKILL")
-    middle = views(made)
-    told = find_announcements(before, {one: middle[one]})
-    assert [(h.text, h.failed) for h in told] == [("Comedy · base failed: killed by SIGKILL", True)]
+    made_runs.end(one, "failed", "killed by SIGKILL")
+    middle = views(made_runs)
+    announcements = find_announcements(before, {one: middle[one]})
+    assert [(h.text, h.failed) for h in announcements] == [
+        ("Comedy · base failed: killed by SIGKILL", True)
+    ]
     assert find_announcements(middle, {one: middle[one]}) == []
-    made.event(other, "start", 1.0, device="cpu", from_epoch=1)
-    made.end(other, "done")
-    after = views(made)
+    made_runs.event(other, "start", 1.0, device="cpu", from_epoch=1)
+    made_runs.end(other, "done")
+    after = views(made_runs)
     (ended,) = find_announcements(middle, {other: after[other]})
     assert (ended.text, ended.failed) == ("milestone4 has ended: 1 done, 1 failed", True)
 
 
 def test_many_failures_are_one_message(tmp_path: Path) -> None:
-    made = MadeRuns(tmp_path / "runs")
-    made.add("Western")
-    names = [made.add("Comedy", seed=n, state="running", epochs=1) for n in range(5)]
-    before = views(made)
+    made_runs = MadeRuns(tmp_path / "runs")
+    made_runs.add("Western")
+    names = [made_runs.add("Comedy", seed=n, state="running", epochs=1) for n in range(5)]
+    before = views(made_runs)
     for name in names:
-        made.end(name, "failed", "x")
-    after = views(made)
+        made_runs.end(name, "failed", "x")
+    after = views(made_runs)
     assert [h.text for h in find_announcements(before, {n: after[n] for n in names})] == [
         "5 runs failed"
     ]
@@ -314,8 +316,8 @@ async def test_a_failure_is_a_toast_a_bell_and_the_users_command(
     config.parent.mkdir(parents=True)
     script = tmp_path / "told.py"
     script.write_text("import sys; open(sys.argv[1], 'a').write(sys.argv[2])")
-    said = tmp_path / "said"
-    command = shlex.join([sys.executable, str(script), str(said)])
+    output_file = tmp_path / "said"
+    command = shlex.join([sys.executable, str(script), str(output_file)])
     config.write_text(f"on_end = {json.dumps(command, ensure_ascii=False)}\n")
     running = next(p.name for p in made.folder.iterdir() if p.name.startswith("horror--l2"))
     rung: list[bool] = []
@@ -323,6 +325,6 @@ async def test_a_failure_is_a_toast_a_bell_and_the_users_command(
         monkeypatch.setattr(d.app, "bell", lambda: rung.append(True))
         made.end(running, "failed", "out of memory")
         await d.shows("Horror · l2-1e-4 failed")
-        await d.until(lambda: said.exists() and said.read_text(), "the command run")
+        await d.until(lambda: output_file.exists() and output_file.read_text(), "the command run")
         assert rung == [True]
-    assert said.read_text() == "Horror · l2-1e-4 failed: out of memory"
+    assert output_file.read_text() == "Horror · l2-1e-4 failed: out of memory"

@@ -48,8 +48,8 @@ def test_joined_and_separate_genres_give_the_same_labels(tmp_path: Path) -> None
     build(tmp_path, "Comedy,id,Drama\n1,100,0\n1,102,1\n0,110,0\n0,112,1\n", "--side", "16")
     again = Dataset.open(tmp_path / "data")
     assert again.fingerprint == dataset.fingerprint
-    shown = postertui("data", "show", "--data", tmp_path / "data")
-    assert "4 posters of 16 by 16 pixels, 2 cohorts, 2 genres" in shown.stdout
+    output = postertui("data", "show", "--data", tmp_path / "data")
+    assert "4 posters of 16 by 16 pixels, 2 cohorts, 2 genres" in output.stdout
 
 
 def test_a_folder_with_mirror_images_of_before_is_refused(tmp_path: Path) -> None:
@@ -57,11 +57,11 @@ def test_a_folder_with_mirror_images_of_before_is_refused(tmp_path: Path) -> Non
     description = tmp_path / "data" / "dataset.json"
     fields = json.loads(description.read_text())
     description.write_text(json.dumps(fields | {"mirror": True}))
-    shown = postertui("data", "show", "--data", tmp_path / "data")
-    assert shown.returncode == 2
-    assert shown.stderr.count("\n") == 1
-    assert str(description) in shown.stderr
-    assert 'augment = "mirror"' in shown.stderr
+    output = postertui("data", "show", "--data", tmp_path / "data")
+    assert output.returncode == 2
+    assert output.stderr.count("\n") == 1
+    assert str(description) in output.stderr
+    assert 'augment = "mirror"' in output.stderr
     assert build(tmp_path, GOOD, "--mirror").returncode == 2, "the option is gone"
     assert build(tmp_path, GOOD).returncode == 0, "built again, the folder is replaced"
     assert Dataset.open(tmp_path / "data").posters([2]) == 2
@@ -202,10 +202,10 @@ def test_an_empty_folder_of_posters_is_one_line(tmp_path: Path) -> None:
 def test_an_interrupted_build_leaves_the_old_data(number: int, tmp_path: Path) -> None:
     build(tmp_path, GOOD)
     old = Dataset.open(tmp_path / "data").fingerprint
-    made = make_posters(tmp_path / "many", n_per_cohort=300)
+    posters = make_posters(tmp_path / "many", n_per_cohort=300)
     command = [
-        sys.executable, "-m", "postertui", "data", "build", "--posters", str(made.posters),
-        "--labels", str(made.labels), "--data", str(tmp_path / "data"),
+        sys.executable, "-m", "postertui", "data", "build", "--posters", str(posters.posters),
+        "--labels", str(posters.labels), "--data", str(tmp_path / "data"),
     ]  # fmt: skip
     job = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     patience = time.monotonic() + 60
@@ -216,7 +216,7 @@ def test_an_interrupted_build_leaves_the_old_data(number: int, tmp_path: Path) -
     dataset = Dataset.open(tmp_path / "data")
     assert dataset.fingerprint == old or dataset.posters(dataset.cohorts) == 600
     assert dataset.labels(2).any()
-    build_dataset(made.posters, made.labels, tmp_path / "data")
+    build_dataset(posters.posters, posters.labels, tmp_path / "data")
     assert Dataset.open(tmp_path / "data").posters([0, 2]) == 600
     assert not list(tmp_path.glob(".data.building-*"))
 
@@ -237,8 +237,8 @@ def test_the_pair_of_2017_is_read_as_it_is(tmp_path: Path) -> None:
 
 
 def test_made_up_posters_look_like_their_genres(tmp_path: Path) -> None:
-    made = make_posters(tmp_path, n_per_cohort=200, cohorts=(0,))
-    build_dataset(made.posters, made.labels, tmp_path / "data")
+    posters = make_posters(tmp_path, n_per_cohort=200, cohorts=(0,))
+    build_dataset(posters.posters, posters.labels, tmp_path / "data")
     dataset = Dataset.open(tmp_path / "data")
     brightness = np.asarray(dataset.images(0)).mean(axis=(1, 2, 3))
     horror = dataset.genre_labels("Horror", [0]).astype(bool)

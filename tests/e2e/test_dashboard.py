@@ -19,8 +19,8 @@ pytestmark = [pytest.mark.slow, needs_tmux]
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """Where the terminal starts: a data folder, and whatever works on `runs` ended afterwards."""
-    made = make_posters(tmp_path / "posters", 12)
-    build_dataset(made.posters, made.labels, tmp_path / "data")
+    posters = make_posters(tmp_path / "posters", 12)
+    build_dataset(posters.posters, posters.labels, tmp_path / "data")
     yield tmp_path
     if (tmp_path / "runs").exists():
         assert requests.stop_supervisor(tmp_path / "runs", patience=60)

@@ -267,8 +267,8 @@ def drawn_marks(picture: Picture) -> list[tuple[int, int, float]]:
 def test_the_sidecar_holds_exactly_the_marks_that_are_drawn(
     name: str, strict: bool, tmp_path: Path
 ) -> None:
-    wanted = ReportRequest(figures=(name,), options=FigureOptions(strict=strict))
-    ((picture, _),), _ = prepare_pictures(History(made()), wanted)
+    request = ReportRequest(figures=(name,), options=FigureOptions(strict=strict))
+    ((picture, _),), _ = prepare_pictures(History(made()), request)
     (tmp_path / "marks.csv").write_bytes(csv_bytes(picture))
     with (tmp_path / "marks.csv").open(newline="") as lines:
         rows = list(csv.DictReader(lines))
@@ -339,10 +339,10 @@ def test_an_empty_table_has_nothing_to_draw() -> None:
 
 @needs_published
 def test_the_l1_figure_is_also_a_comparison() -> None:
-    wanted = ReportRequest(
+    request = ReportRequest(
         compare=("Regularizer",), variants=("no-reg", "l1-*"), options=FigureOptions(strict=True)
     )
-    ((comparison, _),), _ = prepare_pictures(History(published()), wanted)
+    ((comparison, _),), _ = prepare_pictures(History(published()), request)
     ((figure, _),), _ = prepare_pictures(
         History(published()), ReportRequest(figures=("l1",), options=FigureOptions(strict=True))
     )

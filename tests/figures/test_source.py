@@ -19,9 +19,9 @@ def test_two_words_for_one_strength_are_one_panel() -> None:
     )
     assert set(mixed.filter(name="l1-0")["Regularizer"]) == {"L1=0", "L1=0e"}
     assert open_source(mixed).table.equals(open_source(made()).table)
-    wanted = ReportRequest(compare=("Regularizer",), options=FigureOptions(strict=True))
-    ((picture, _),), _ = prepare_pictures(History(mixed), wanted)
-    ((published, _),), _ = prepare_pictures(History(made()), wanted)
+    request = ReportRequest(compare=("Regularizer",), options=FigureOptions(strict=True))
+    ((picture, _),), _ = prepare_pictures(History(mixed), request)
+    ((published, _),), _ = prepare_pictures(History(made()), request)
     assert picture.marks().equals(published.marks())
 
 

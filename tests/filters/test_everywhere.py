@@ -113,12 +113,12 @@ def test_of_a_folder_of_its_table_and_on_the_screen(
     folder: tuple[dict[str, Run], History], text: str
 ) -> None:
     runs, history = folder
-    wanted = listed(runs, text)
-    assert set(history.select(text).table["run"]) == wanted
+    expected = listed(runs, text)
+    assert set(history.select(text).table["run"]) == expected
     matches = parse(text, variant_names(runs)).matches
-    assert {name for name, run in runs.items() if matches(view_of(run).record)} == wanted
+    assert {name for name, run in runs.items() if matches(view_of(run).record)} == expected
     if not parse(text).fields & set(RUN_ONLY_FIELDS):
-        assert set(History(history.table).select(text).table["run"]) == wanted
+        assert set(History(history.table).select(text).table["run"]) == expected
 
 
 @settings(deadline=None, max_examples=150)
@@ -145,8 +145,8 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> tuple[History, History
 
 
 def test_what_a_table_does_not_say_is_refused(imported: tuple[History, History]) -> None:
-    said = {name.lower() for name in SCHEMA} | {"family"}
-    assert set(RUN_ONLY_FIELDS) == set(FIELDS) - said
+    documented = {name.lower() for name in SCHEMA} | {"family"}
+    assert set(RUN_ONLY_FIELDS) == set(FIELDS) - documented
     for name in RUN_ONLY_FIELDS:
         with pytest.raises(UserError, match=f"`{name}`.*--runs"):
             imported[0].select(f"comedy or not {name}:1")
@@ -155,12 +155,12 @@ def test_what_a_table_does_not_say_is_refused(imported: tuple[History, History])
 @pytest.mark.slow
 def test_every_command_filters_by_state(runs: Path, tmp_path: Path) -> None:
     query = ["state:done", "variant:base,l2-*"]
-    wanted = listed(trained(runs), " ".join(query))
+    expected = listed(trained(runs), " ".join(query))
     in_list = json.loads(postertui("runs", *query, "--runs", runs, "--json").stdout)
-    assert {run["run"] for run in in_list} == wanted
+    assert {run["run"] for run in in_list} == expected
     table = tmp_path / "t.parquet"
     postertui("export", *query, "--runs", runs, "-o", table)
-    assert set(pl.read_parquet(table)["run"]) == wanted
+    assert set(pl.read_parquet(table)["run"]) == expected
 
     compared = postertui("compare", *query, "--runs", runs, "--json")
     assert compared.returncode == 0, compared.stderr

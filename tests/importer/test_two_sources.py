@@ -125,9 +125,9 @@ def test_any_pieces_in_any_order(
         assert not import_paths([folder / f"{number}.csv"], folder / "runs").skipped
         for i in chosen:
             wanted[settings_[i]] = wanted.get(settings_[i], False) or bool(has_counts)
-    found = counts_by_genre(folder / "runs")
+    counts = counts_by_genre(folder / "runs")
     full = counts_by_genre(folder / "whole")
-    assert found == {
+    assert counts == {
         key: full[key] if has_counts else [None] * 3 for key, has_counts in wanted.items()
     }
 

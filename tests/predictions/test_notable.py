@@ -144,9 +144,9 @@ def test_the_page_shows_them_as_thumbnails(pictured: tuple[Path, Dataset], tmp_p
     assert 0 < sum(len(picture) for picture, *_ in pictures) < BUDGET
     rows = {int(i): n for n, i in enumerate(data.ids(2))}
     for picture, poster, isnt, genre in pictures:
-        shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB"))
+        pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB"))
         original = data.images(2)[rows[int(poster)]]
-        assert np.abs(shown.astype(int) - original.astype(int)).mean() < 12
+        assert np.abs(pixels.astype(int) - original.astype(int)).mean() < 12
         label = data.genre_labels(genre, (2,))[rows[int(poster)]]
         assert bool(label) != bool(isnt)
     assert "In the HTML page only: the posters." in (out / "report.md").read_text()

@@ -43,10 +43,15 @@ HOME = "L1=1e-5"
 def test_every_rule(
     name: str, genre: str, family: str, label: str, sizes: tuple[int, int] | None
 ) -> None:
-    found = parse_name(name)
-    assert (found.genre, found.family, found.regularizer, found.more) == (genre, family, label, "")
+    parsed = parse_name(name)
+    assert (parsed.genre, parsed.family, parsed.regularizer, parsed.more) == (
+        genre,
+        family,
+        label,
+        "",
+    )
     if sizes:
-        assert (found.fc1, found.fc2) == sizes
+        assert (parsed.fc1, parsed.fc2) == sizes
 
 
 @pytest.mark.parametrize(
@@ -58,11 +63,11 @@ def test_every_rule(
     ],
 )
 def test_a_repeated_run_is_of_the_same_setting(name: str) -> None:
-    found = parse_name(name)
-    assert found.more
-    assert found == LogName("Comedy", "base", HOME, 256, 256, more=found.more)
-    regularized = parse_name(f"model-1-256-256-l2_1_0e_05-{found.more}-history.txt")
-    assert (regularized.regularizer, regularized.more) == ("L2=1e-5", found.more)
+    parsed = parse_name(name)
+    assert parsed.more
+    assert parsed == LogName("Comedy", "base", HOME, 256, 256, more=parsed.more)
+    regularized = parse_name(f"model-1-256-256-l2_1_0e_05-{parsed.more}-history.txt")
+    assert (regularized.regularizer, regularized.more) == ("L2=1e-5", parsed.more)
 
 
 @pytest.mark.parametrize(

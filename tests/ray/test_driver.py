@@ -114,8 +114,8 @@ class MadeUpRay:
 
     def on_their_way(self) -> list[float]:
         """The shares of a GPU of tasks that were not cancelled."""
-        asked = zip(self.asked, self.futures, strict=True)
-        return [given["num_gpus"] for given, future in asked if not future.done()]
+        requests = zip(self.asked, self.futures, strict=True)
+        return [given["num_gpus"] for given, future in requests if not future.done()]
 
 
 @contextlib.asynccontextmanager

@@ -64,17 +64,17 @@ def test_what_answers_the_driver_s_welcome_reaches_it_however_early(
 
     def answer(frame: Frame | None) -> Any:
         if frame is not None and isinstance(frame[0], Welcome):
-            there.send(CancelRun("run"))
+            connection.send(CancelRun("run"))
 
     monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
     monkeypatch.setattr(driver_connection, "RayJobsApi", FakeJobs)
     monkeypatch.setattr(driver_connection, "Link", SlowLink)
     served = Served(lambda: drive)
     FakeJobs.port_of_driver = served.port
-    there = DriverConnection(Address("127.0.0.1", 1), "owner", "study", answer)
+    connection = DriverConnection(Address("127.0.0.1", 1), "owner", "study", answer)
     try:
         assert isinstance(heard.get(timeout=60), ClientHello)
         assert heard.get(timeout=60) == CancelRun("run")
     finally:
-        there.stop()
+        connection.stop()
         served.stop()

@@ -178,14 +178,14 @@ def test_cancel_in_mid_epoch_leaves_no_process(scene: Scene) -> None:
 
 def members(group: int) -> list[int]:
     """The processes of a process group that are no zombies."""
-    found = []
+    runs_found = []
     for process in psutil.process_iter():
         try:
             if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process.pid)
+                runs_found.append(process.pid)
         except (OSError, psutil.Error):
             continue
-    return found
+    return runs_found
 
 
 def all_done_there(scene: Scene, names: list[str]) -> bool:

@@ -41,11 +41,11 @@ def test_the_cluster_file_is_what_ray_takes(cluster_file: dict[str, Any]) -> Non
 
 def commands(program: str) -> list[list[str]]:
     """The words after each mention of the program in what is to be typed."""
-    found = []
+    examples = []
     for line in "\n".join([*blocks("sh"), *blocks("yaml")]).splitlines():
         for text in re.findall(rf"(?:^|[\s'])(?<!-){program} ([a-z][^'&;#]*)", line):
-            found.append(shlex.split(text))
-    return found
+            examples.append(shlex.split(text))
+    return examples
 
 
 def check(group: click.Group, words: list[str]) -> None:

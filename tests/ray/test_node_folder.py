@@ -44,9 +44,9 @@ def test_own_history_that_continues_stays_with_its_checkpoint(run: Path) -> None
 def test_own_history_that_stops_earlier_is_completed(run: Path) -> None:
     (run / "events.jsonl").write_bytes(history(1, 0, 1))
     (run / "checkpoint").write_bytes(b"state")
-    known = history(1, 0, 1) + event(1, 2, "end", status="interrupted")
-    assert prepare(run, known) == b""
-    assert (run / "events.jsonl").read_bytes() == known
+    own_events = history(1, 0, 1) + event(1, 2, "end", status="interrupted")
+    assert prepare(run, own_events) == b""
+    assert (run / "events.jsonl").read_bytes() == own_events
     assert (run / "checkpoint").exists()
 
 
@@ -59,21 +59,21 @@ def test_another_history_goes_and_with_it_its_checkpoint(run: Path) -> None:
 
 
 def test_training_continues_from_the_drivers_checkpoint(run: Path) -> None:
-    known = event(1, 0, "start", from_epoch=1) + b"".join(
+    own_events = event(1, 0, "start", from_epoch=1) + b"".join(
         event(1, epoch, epoch=epoch, checkpoint=True) for epoch in (1, 2, 3)
     )
-    prepare(run, known, (2, b"state after 2"))
+    prepare(run, own_events, (2, b"state after 2"))
     path, epoch = checkpoints.recover(run, events_of(run.parent, run.name))
     assert epoch == 2
     assert path is not None
     assert path.read_bytes() == b"state after 2"
     # To everybody else it is the same history still.
-    assert prepare(run, known + history(1, 4)) == b""
+    assert prepare(run, own_events + history(1, 4)) == b""
 
 
 def test_without_a_kept_checkpoint_the_run_starts_over(run: Path) -> None:
-    known = event(1, 0, "start", from_epoch=1) + event(1, 1, epoch=1, checkpoint=True)
-    prepare(run, known)
+    own_events = event(1, 0, "start", from_epoch=1) + event(1, 1, epoch=1, checkpoint=True)
+    prepare(run, own_events)
     assert checkpoints.recover(run, events_of(run.parent, run.name)) == (None, 0)
 
 

@@ -307,10 +307,10 @@ def test_lines_only_grow_and_none_is_sent_twice(
                 )
                 scheduler.mark_ready(agent, clock)
             case "lines" if agent in scheduler.agents and scheduler.runs[run].agent == agent:
-                known = [msgspec.json.decode(line) for line in disks[agent]]
-                attempt = max((e["attempt"] for e in known), default=0)
-                begins = not known or known[-1]["time"] < scheduler.agents[agent].last_message
-                line = event(attempt + begins, len(known), time=clock)
+                written = [msgspec.json.decode(line) for line in disks[agent]]
+                attempt = max((e["attempt"] for e in written), default=0)
+                begins = not written or written[-1]["time"] < scheduler.agents[agent].last_message
+                line = event(attempt + begins, len(written), time=clock)
                 disks[agent].append(line)
                 # Some of what is on the disk never gets through.
                 if number % 2:

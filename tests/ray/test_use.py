@@ -47,8 +47,8 @@ def test_doctor_shows_the_nodes_and_train_refuses_one_that_differs(
     before = drivers(cluster)
 
     def findings() -> list[dict[str, Any]]:
-        found = json.loads(postertui("doctor", "--on", cluster.address, *where, "--json").stdout)
-        return [f for f in found if f["area"] == "cluster"]
+        findings = json.loads(postertui("doctor", "--on", cluster.address, *where, "--json").stdout)
+        return [f for f in findings if f["area"] == "cluster"]
 
     ray, *nodes = findings()
     assert ray["status"] == "ok"
@@ -149,11 +149,11 @@ def test_four_quarters_of_a_gpu_are_four_runs_on_it(scene: Scene, tmp_path: Path
     scene.go(gpu=0.25)
     scene.wait_for_epochs(names, 1)
     jobs = [psutil.Process(job_of(scene.folder, name).pid).environ() for name in names]
-    seen = collections.Counter(job["CUDA_VISIBLE_DEVICES"] for job in jobs)
-    assert sorted(seen.values()) == [1, 4]
-    assert set(seen) == {"0", "1"}
+    device_counts = collections.Counter(job["CUDA_VISIBLE_DEVICES"] for job in jobs)
+    assert sorted(device_counts.values()) == [1, 4]
+    assert set(device_counts) == {"0", "1"}
     devices = [events_of(scene.folder, name)[0]["device"] for name in names]
-    assert collections.Counter(devices) == {f"gpu:{n}": count for n, count in seen.items()}
+    assert collections.Counter(devices) == {f"gpu:{n}": count for n, count in device_counts.items()}
     scene.let_go()
     scene.assert_intact(names)
 
@@ -196,10 +196,10 @@ def test_features_reach_each_node_once_and_a_shared_path_is_used(
         scene.wait_for_epochs(names, 1)
         homes = [scene.node_of(name).home for name in names]
         assert set(homes) == {node.home for node in nodes}
-        there = [next(h.rglob(f"{n}/run.json")) for h, n in zip(homes, names, strict=True)]
+        run_files = [next(h.rglob(f"{n}/run.json")) for h, n in zip(homes, names, strict=True)]
         scene.let_go()
         scene.assert_intact(names)
-        return [msgspec.json.decode(path.read_bytes(), type=RunSpec) for path in there]
+        return [msgspec.json.decode(path.read_bytes(), type=RunSpec) for path in run_files]
 
     name = bundles.bundle_name(spec)
     before = [set(bundles_of(node)) for node in nodes]
@@ -228,16 +228,16 @@ def test_real_training_has_the_same_history_to_the_bit_as_on_one_machine(
     """
     pytest.importorskip("tensorflow")
     client = scene.cluster.client
-    made = make_posters(client / "made", 48)
-    build_dataset(made.posters, made.labels, client / "here", progress=lambda *_: None)
+    posters = make_posters(client / "made", 48)
+    build_dataset(posters.posters, posters.labels, client / "here", progress=lambda *_: None)
     shutil.copytree(client / "here", client / "there")
     monkeypatch.setenv("POSTERTUI_TRAINER", "postertui.training.trainer:Trainer")
     train = ["train", "--variant", "base", "--genre", "Comedy", "--epochs", 2]
     train += ["--weights", "random", "--all-genres"]
-    here = ["--data", client / "here", "--runs", client / "trained-here", "--jobs", 1]
-    assert postertui(*train, *here).return_value == 0
-    there = ["--data", client / "there", "--runs", client / "trained-there"]
-    assert postertui(*train, *there, "--on", scene.cluster.address).return_value == 0
+    local_folders = ["--data", client / "here", "--runs", client / "trained-here", "--jobs", 1]
+    assert postertui(*train, *local_folders).return_value == 0
+    cluster_folders = ["--data", client / "there", "--runs", client / "trained-there"]
+    assert postertui(*train, *cluster_folders, "--on", scene.cluster.address).return_value == 0
     [(name, run)] = read(client / "trained-here").items()
     assert len(history(run)) == 2
     assert history(read(client / "trained-there")[name]) == history(run)

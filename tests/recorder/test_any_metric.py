@@ -28,8 +28,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_is_filtered(runs: Path) -> None:
-    found = postertui("runs", "test_auc>0.7", "--runs", runs, "--json")
-    assert found.stdout.count('"name": "mine"') == 6
+    listing = postertui("runs", "test_auc>0.7", "--runs", runs, "--json")
+    assert listing.stdout.count('"name": "mine"') == 6
     wrong = postertui("runs", "test_auk>0.7", "--runs", runs)
     assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
     assert "unknown field `test_auk`" in wrong.stderr

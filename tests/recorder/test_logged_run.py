@@ -126,8 +126,8 @@ def test_a_killed_script_is_interrupted_and_never_queued(tmp_path: Path) -> None
     assert run.state == "interrupted"
     assert requests.retry(tmp_path, [run.name]) == {run.name: "external"}
     assert requests.pause_runs(tmp_path, [run.name]) == {run.name: "external"}
-    shown = command("retry", run.name, "--runs", tmp_path, "--no-start")
-    assert "written by a program of their own: start that again" in shown.stdout + shown.stderr
+    answer = command("retry", run.name, "--runs", tmp_path, "--no-start")
+    assert "written by a program of their own: start that again" in answer.stdout + answer.stderr
     assert requests.cancel(tmp_path, [run.name]) == {run.name: "done"}
     assert only_run(tmp_path).state == "cancelled"
 

@@ -82,14 +82,14 @@ def read_log(browser: Chrome, kind: str) -> list[dict[str, Any]]:
 
 
 def table(page: Chrome, chapter: str, caption: str) -> WebElement:
-    found = page.execute_script(
+    requests = page.execute_script(
         "return [...document.querySelectorAll(`section[aria-labelledby='${arguments[0]}'] table`)]"
         ".find(t => t.caption.textContent.startsWith(arguments[1]))",
         chapter,
         caption,
     )
-    assert found is not None
-    return found  # type: ignore[no-any-return]
+    assert requests is not None
+    return requests  # type: ignore[no-any-return]
 
 
 def column(page: Chrome, of: WebElement, number: int) -> list[str]:
@@ -116,11 +116,11 @@ def axe(page: Chrome) -> list[dict[str, Any]]:
     if package is None or package.origin is None:
         pytest.skip("needs axe-core-python")
     page.execute_script((Path(package.origin).parent / "axe.min.js").read_text("utf-8"))
-    found = page.execute_async_script("axe.run(document).then(arguments[0])")
+    result = page.execute_async_script("axe.run(document).then(arguments[0])")
     # Had it not run, there would be nothing wrong either.
-    assert len(found["passes"]) > 20
+    assert len(result["passes"]) > 20
     return [
-        {"rule": v["id"], "nodes": [n["html"] for n in v["nodes"]]} for v in found["violations"]
+        {"rule": v["id"], "nodes": [n["html"] for n in v["nodes"]]} for v in result["violations"]
     ]
 
 
@@ -129,13 +129,13 @@ def test_it_renders_and_asks_nobody_for_anything(page: Chrome, address: str) -> 
     widths = page.execute_script("return [...document.images].map(i => i.naturalWidth)")
     assert widths == [640, 640]
     events = [json.loads(entry["message"])["message"] for entry in read_log(page, "performance")]
-    asked = [
+    requests = [
         event["params"]["request"]["url"]
         for event in events
         if event["method"] == "Network.requestWillBeSent"
     ]
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
-    assert {url for url in asked if url.startswith("file:")} <= {address}
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+    assert {url for url in requests if url.startswith("file:")} <= {address}
     cells = column(page, table(page, "settings", "Variants"), 0)
     assert NASTY in cells
 
@@ -247,11 +247,11 @@ def test_a_phone_scrolls_tables_and_not_the_page(page: Chrome) -> None:
 
 def test_it_prints(page: Chrome) -> None:
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    shown = page.execute_script(
+    visible = page.execute_script(
         "return ['nav', '.filter', 'table', 'img'].map("
         "s => getComputedStyle(document.querySelector(s)).display !== 'none')"
     )
-    assert shown == [False, False, True, True]
+    assert visible == [False, False, True, True]
     clipped = page.execute_script(
         "return [...document.querySelectorAll('.scroll')]"
         ".some(e => getComputedStyle(e).overflowX !== 'visible')"

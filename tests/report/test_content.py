@@ -95,14 +95,14 @@ def test_provenance_of_trained_runs() -> None:
         test_base_rate=0.2,
         versions={"tensorflow": "2.21.0"},
     )
-    found = dict(provenance(study(), origin="runs", specs=[spec, spec], commands=["c"]))
-    assert found["Data"] == "fingerprint f1n9e7"
-    assert found["Weights"] == "imagenet, digest d19e57"
-    assert found["Cohorts"] == "train 0, test 2"
-    assert found["Trained with"] == "tensorflow 2.21.0"
-    assert "polars " in found["This page"]
-    assert found["Command"] == "c"
-    assert not any("secret" in text for text in found.values())
+    provenance_lines = dict(provenance(study(), origin="runs", specs=[spec, spec], commands=["c"]))
+    assert provenance_lines["Data"] == "fingerprint f1n9e7"
+    assert provenance_lines["Weights"] == "imagenet, digest d19e57"
+    assert provenance_lines["Cohorts"] == "train 0, test 2"
+    assert provenance_lines["Trained with"] == "tensorflow 2.21.0"
+    assert "polars " in provenance_lines["This page"]
+    assert provenance_lines["Command"] == "c"
+    assert not any("secret" in text for text in provenance_lines.values())
 
 
 def test_the_digest_is_of_the_rows_and_not_of_their_order() -> None:
@@ -119,7 +119,7 @@ def test_names_from_the_table_stay_as_they_are() -> None:
 @needs_published
 def test_the_published_table_has_every_chapter_without_confusion_counts() -> None:
     page = build_page(published(), title="model_perf.tsv")
-    said = " ".join(page.summary)
+    summary = " ".join(page.summary)
     for fact in (
         "799 of 4,280 epochs (18.7 %)",
         "1,540 of 4,280 epochs have no test_fscore",
@@ -128,7 +128,7 @@ def test_the_published_table_has_every_chapter_without_confusion_counts() -> Non
         "none better, 10 worse",
         "macro-F1 of 0.1443",
     ):
-        assert fact in said
+        assert fact in summary
     assert "implied by accuracy" in chapter(page, "ensemble").tables[0].notes[-1]
 
 

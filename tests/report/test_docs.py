@@ -14,5 +14,5 @@ DOCS = Path(__file__).parents[2] / "docs/comparisons.md"
 def test_the_numbers_of_the_docs() -> None:
     text = DOCS.read_text()
     part = text.partition("## What they say about the published table")[2].partition("\n## ")[0]
-    said = [line[2:] for line in part.splitlines() if line.startswith("- ")]
-    assert said == list(build_page(published(), title="model_perf.tsv").summary)
+    listed = [line[2:] for line in part.splitlines() if line.startswith("- ")]
+    assert listed == list(build_page(published(), title="model_perf.tsv").summary)

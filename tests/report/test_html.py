@@ -112,13 +112,13 @@ def test_the_same_table_gives_the_same_bytes(tmp_path: Path, html: str) -> None:
 
 def test_figures_are_embedded_pixel_by_pixel(tmp_path: Path) -> None:
     for figure in figures(tmp_path):
-        found = embed(figure.image)
-        data = base64.b64decode(found.address.removeprefix("data:image/webp;base64,"))
+        embedded = embed(figure.image)
+        data = base64.b64decode(embedded.address.removeprefix("data:image/webp;base64,"))
         with Image.open(io.BytesIO(data)) as image, Image.open(figure.image) as drawn:
             paper = Image.new("RGBA", drawn.size, "white")
             paper.alpha_composite(drawn)
             assert image.convert("RGB").tobytes() == paper.convert("RGB").tobytes()
-            assert image.size == (found.width, found.height)
+            assert image.size == (embedded.width, embedded.height)
 
 
 def test_svg_is_embedded_as_it_is(tmp_path: Path) -> None:

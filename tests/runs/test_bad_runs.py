@@ -132,10 +132,10 @@ def assert_only_one_is_bad(folder: Path, good: str, bad: str) -> str | None:
             assert result.exception is None or isinstance(result.exception, SystemExit | Exception)
             assert "Traceback" not in result.output
             assert "unexpected" not in result.output, result.output
-        found = [f for f in examine(folder, folder.parent / "none") if f.area == "runs"]
-        told = " ".join(f.text for f in found if f.status in ("wrong", "note"))
+        findings = [f for f in examine(folder, folder.parent / "none") if f.area == "runs"]
+        finding_texts = " ".join(f.text for f in findings if f.status in ("wrong", "note"))
         irregular = any(not p.is_file() or p.is_symlink() for p in (folder / bad).iterdir())
-        assert (damage is None and not irregular) == (bad not in told), told
+        assert (damage is None and not irregular) == (bad not in finding_texts), finding_texts
 
         supervisor = Supervisor(folder, ThreadJobs(folder, [], capacity=0))
         supervisor.scan()
@@ -260,8 +260,10 @@ def test_results_of_a_done_run_that_are_no_files(name: str, kind: str) -> None:
                 read_predictions(folder / bad)
             else:
                 read_weights(folder / bad, "", "")
-        found = [f.text for f in examine(folder, folder.parent / "none") if f.status == "wrong"]
-        assert any(str(path) in text for text in found)
+        wrong_texts = [
+            f.text for f in examine(folder, folder.parent / "none") if f.status == "wrong"
+        ]
+        assert any(str(path) in text for text in wrong_texts)
 
 
 def test_checkpoint_and_log_that_are_pipes_are_not_waited_for() -> None:

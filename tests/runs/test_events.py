@@ -56,9 +56,9 @@ def test_torn_tail_is_left_and_everything_before_it_is_read(
         for n, (kind, f) in enumerate(events)
     ]
     data = b"".join(lines)[:cut]
-    found, size = parse_events(data)
+    parsed_events, size = parse_events(data)
     whole = [n for n in range(len(lines)) if len(b"".join(lines[: n + 1])) <= len(data)]
-    assert [e["seq"] for e in found] == whole
+    assert [e["seq"] for e in parsed_events] == whole
     assert size == len(b"".join(lines[: len(whole)]))
 
 

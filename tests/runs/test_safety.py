@@ -146,14 +146,14 @@ def test_the_package_has_nothing_that_could_execute_or_unpickle() -> None:
     forbidden |= {f"import {m}" for m in ("pickle", "marshal", "shelve", "dill", "cloudpickle")}
     # Figures are sent to processes of our own making; nothing there reads a file.
     between_processes = {"figures/render_pool.py"}
-    found = [
+    unsafe_calls = [
         f"{path.relative_to(PACKAGE)}:{line} {what}"
         for path in PACKAGE.rglob("*.py")
         if str(path.relative_to(PACKAGE)) not in between_processes
         for line, what in calls(ast.parse(path.read_text()))
         if what in forbidden or what.endswith("shell=True")
     ]
-    assert found == []
+    assert unsafe_calls == []
 
 
 @pytest.fixture(scope="module")

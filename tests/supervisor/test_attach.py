@@ -30,13 +30,13 @@ def terminal(tmp_path: Path, name: str) -> Terminal:
 
 
 def dashboards(folder: Path) -> list[psutil.Process]:
-    found = []
+    keyboards = []
     for process in processes_of(folder):
         with contextlib.suppress(psutil.Error):  # gone, or about to be
             words = process.cmdline()
             if "--runs" in words and "train" not in words:
-                found.append(process)
-    return found
+                keyboards.append(process)
+    return keyboards
 
 
 def same_state(screen: str) -> bool:
@@ -60,18 +60,18 @@ def test_dashboards_come_and_go_while_runs_go_on(
             each.run("postertui", *where)
         for each in (b, c):
             each.wait_for(same_state)
-        seen = b.screen()
-        b.wait_for(lambda screen: screen != seen)  # live from there
+        screen_text = b.screen()
+        b.wait_for(lambda screen: screen != screen_text)  # live from there
         either, _ = dashboards(folder)
         os.kill(either.pid, signal.SIGKILL)
         wait_for(lambda: len(dashboards(folder)) == 1)
         for each in (b, c):
             each.press("q")
         wait_for(lambda: not dashboards(folder))
-    told = {name: epochs_told(folder, name) for name, state in states(folder).items()}
-    running = [name for name, count in told.items() if count]
-    wait_for(lambda: all(epochs_told(folder, name) > told[name] for name in running))
-    requests.cancel(folder, list(told))
+    epochs = {name: epochs_told(folder, name) for name, state in states(folder).items()}
+    running = [name for name, count in epochs.items() if count]
+    wait_for(lambda: all(epochs_told(folder, name) > epochs[name] for name in running))
+    requests.cancel(folder, list(epochs))
     wait_until_over(folder)
     assert set(states(folder).values()) == {"cancelled"}
     assert all(read(folder)[name].attempt == 1 for name in running)

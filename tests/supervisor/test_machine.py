@@ -186,8 +186,8 @@ class RunsFolder(RuleBasedStateMachine):
         self.reader.refresh()
         fresh = Store(self.folder, cache=False)
         fresh.refresh()
-        seen = {name: _shown(run) for name, run in self.reader.runs.items()}
-        assert seen == {name: _shown(run) for name, run in fresh.runs.items()}
+        states_shown = {name: _shown(run) for name, run in self.reader.runs.items()}
+        assert states_shown == {name: _shown(run) for name, run in fresh.runs.items()}
 
     @invariant()
     def nothing_told_is_taken_back(self) -> None:
@@ -242,8 +242,8 @@ class RunsFolder(RuleBasedStateMachine):
             assert self.kills >= MAX_ATTEMPTS
         if run.state == "done":
             assert history(run) == self.calm[name]
-            left = {path.name for path in (self.folder / name).iterdir()}
-            assert left <= DONE | {"priority"}
+            remaining_files = {path.name for path in (self.folder / name).iterdir()}
+            assert remaining_files <= DONE | {"priority"}
         assert not (self.folder / name / "cancel").exists()
         newest = [e for e in events_of(self.folder, name) if e["event"] == "end"]
         assert newest[-1]["status"] == run.state

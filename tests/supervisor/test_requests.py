@@ -89,11 +89,11 @@ def test_of_cancel_and_finish_the_first_wins(folder: Path) -> None:
     stop = threading.Event()
 
     def cancel_what_finishes() -> None:
-        left = list(names)
-        while left and not stop.is_set():
-            for name in [n for n in left if epochs_told(folder, n)]:
+        unfinished = list(names)
+        while unfinished and not stop.is_set():
+            for name in [n for n in unfinished if epochs_told(folder, n)]:
                 requests.cancel(folder, [name])
-                left.remove(name)
+                unfinished.remove(name)
 
     thread = threading.Thread(target=cancel_what_finishes)
     thread.start()
@@ -131,8 +131,8 @@ def test_retry_keeps_what_earlier_attempts_wrote(folder: Path, tmp_path: Path) -
     queue(folder, failed, well)
     train_all(folder)
     before = (folder / failed.run / "events.jsonl").read_bytes()
-    asked = requests.retry(folder, [failed.run, well.run])
-    assert asked == {failed.run: "done", well.run: "unchanged"}
+    request = requests.retry(folder, [failed.run, well.run])
+    assert request == {failed.run: "done", well.run: "unchanged"}
     assert requests.retry(folder, [failed.run]) == {failed.run: "unchanged"}
     assert states(folder)[failed.run] == "queued"
     train_all(folder)
@@ -200,22 +200,22 @@ def test_paused_runs_wait_and_lose_nothing(folder: Path, tmp_path: Path) -> None
     running, waiting, other = queue(folder, *specs)
     requests.ensure_supervisor(folder, jobs=1)
     wait_until_trained(folder, running, 3)
-    asked = requests.pause_runs(folder, [running, waiting])
-    assert asked == {running: "requested", waiting: "done"}
+    request = requests.pause_runs(folder, [running, waiting])
+    assert request == {running: "requested", waiting: "done"}
     wait_for(lambda: ends(folder, running))
     pace(folder, 0)
     wait_until_over(folder)
     assert states(folder) == {running: "interrupted", waiting: "queued", other: "done"}
     assert ends(folder, running)[0]["reason"] == "paused"
     assert last_word(folder, running) == "interrupted: paused"
-    told = epochs_told(folder, running)
+    epochs = epochs_told(folder, running)
     assert requests.resume_runs(folder, [running, waiting]) == {running: "done", waiting: "done"}
     assert requests.resume_runs(folder, [running]) == {running: "unchanged"}
     train_all(folder)
     assert_as_if_undisturbed(folder, tmp_path, *specs)
     # The epoch in which it was paused had its checkpoint: nothing was trained twice.
     [_, again] = [e for e in events_of(folder, running) if e["event"] == "start"]
-    assert again["from_epoch"] == told + 1
+    assert again["from_epoch"] == epochs + 1
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_stopping_drops_the_epoch_in_progress_and_keeps_the_rest(
     requests.ensure_supervisor(folder, jobs=2)
     for name in names[:2]:
         wait_until_trained(folder, name, 4)
-    told = {name: epochs_told(folder, name) for name in names}
+    epochs = {name: epochs_told(folder, name) for name in names}
     assert requests.stop_supervisor(folder, patience=60)
     assert requests.stop_supervisor(folder)
     assert_nothing_left(folder)
@@ -269,7 +269,7 @@ def test_stopping_drops_the_epoch_in_progress_and_keeps_the_rest(
         [end] = ends(folder, name)
         assert end["reason"].startswith("stopped")
         assert not end.get("fault")
-        assert epochs_told(folder, name) >= told[name]
+        assert epochs_told(folder, name) >= epochs[name]
     pace(folder, 0)
     train_all(folder)
     assert_as_if_undisturbed(folder, tmp_path, *specs)

@@ -71,13 +71,13 @@ def test_full_disk_makes_the_queue_wait_and_damages_nothing(
         ballast = fill(small_disk)
         wait_for(lambda: "no room left" in (requests.status(runs).waiting or ""), "the banner")
         wait_for(lambda: not any(s == "running" for s in states(runs).values()))
-        told = {name: epochs_told(runs, name) for name in names}
+        epochs = {name: epochs_told(runs, name) for name in names}
         assert all(run.damage is None for run in read(runs).values())
         assert is_held(runs / layout.SUPERVISOR_LOCK), "the supervisor waits for room"
         ballast.unlink()
         pace(folder, 0)
         wait_until_over(runs)
-        assert all(epochs_told(runs, name) >= told[name] for name in names)
+        assert all(epochs_told(runs, name) >= epochs[name] for name in names)
         assert_as_if_undisturbed(runs, tmp_path, *specs)
     finally:
         requests.stop_supervisor(runs, patience=30)

@@ -70,8 +70,8 @@ def test_torn_tail_is_dropped_wherever_it_was_torn(folder: Path, tmp_path: Path)
         copy = tmp_path / f"torn-{number}"
         shutil.copytree(folder / name, copy / name)
         (copy / name / "events.jsonl").write_bytes(whole[:cut])
-        told = epochs_told(copy, name)
-        assert read(copy)[name].epoch == told
+        epochs = epochs_told(copy, name)
+        assert read(copy)[name].epoch == epochs
         jobs.append((copy, start_job(copy, name)))
     for copy, job in jobs:
         _, said = job.communicate(timeout=60)
@@ -117,7 +117,7 @@ def test_checkpoint_newer_or_older_than_the_events_is_not_believed(
     events = events_of(folder, name)
     newest = max(e["epoch"] for e in events if e.get("checkpoint"))
     lines = (run / "events.jsonl").read_text().splitlines(keepends=True)
-    told = [json.loads(line) for line in lines]
+    event_records = [json.loads(line) for line in lines]
 
     # The draft of an epoch that was told has still the draft's name: it is taken.
     untaken = tmp_path / "untaken"
@@ -134,7 +134,7 @@ def test_checkpoint_newer_or_older_than_the_events_is_not_believed(
     shutil.copytree(run, ahead / name)
     keep = [
         line
-        for line, event in zip(lines, told, strict=True)
+        for line, event in zip(lines, event_records, strict=True)
         if event["event"] == "start" or event.get("epoch", newest) < newest
     ]
     keep = [line.replace(',"checkpoint":true', "") for line in keep]

@@ -44,9 +44,9 @@ def client_on_a_terminal(folder: Path) -> tuple[int, int]:
     if pid == 0:
         os.chdir(ROOT)
         os.execv(sys.executable, [sys.executable, "-c", CLIENT, str(folder)])
-    seen = b""
-    while b"started" not in seen:
-        seen += os.read(terminal, 1000)
+    output = b""
+    while b"started" not in output:
+        output += os.read(terminal, 1000)
     return pid, terminal
 
 

@@ -87,8 +87,8 @@ def test_dashboard_says_it_in_the_same_words(folder: Path) -> None:
     assert said_everywhere(folder) == f"Waiting: {machine.status.waiting}"
     model = ViewModel()
     model.machine = machine
-    shown = outlook_text(None, None, idle=model.idle_message)
-    assert str(machine.status.waiting) in "".join(text for text, _ in shown)
+    outlook = outlook_text(None, None, idle=model.idle_message)
+    assert str(machine.status.waiting) in "".join(text for text, _ in outlook)
 
 
 def test_restarted_machine(folder: Path) -> None:
@@ -154,9 +154,9 @@ def test_settings_that_do_not_count_are_told(folder: Path, monkeypatch: pytest.M
             "--device cpu does not count: the supervisor at work was started without --device",
         ]
         assert f"(pid {supervisor_of(folder).pid})" in lines[3]
-        told = " ".join(finding.text for finding in check_processes(read_store(folder)))
-        assert "the supervisor goes by: 1 runs at a time" in told
-        assert "4000 MB for each job" in told
+        findings = " ".join(finding.text for finding in check_processes(read_store(folder)))
+        assert "the supervisor goes by: 1 runs at a time" in findings
+        assert "4000 MB for each job" in findings
         # What makes them count: pause, the end of what runs, resume.
         requests.pause(folder)
         pace(folder, 0)

@@ -140,21 +140,21 @@ def simulate(scenario: Scenario, repeats: int, seed: int = 0) -> dict[str, Rate]
         noise = estimate_noise(values, {})
         rows, cells = compare_values(values, chosen, noise, shared_seeds=shared)
         p = rows["p"].to_numpy()
-        known = ~np.isnan(p)
-        rates["row FP"].add(float((p[known] < NOMINAL).mean()) if known.any() else math.nan)
+        defined = ~np.isnan(p)
+        rates["row FP"].add(float((p[defined] < NOMINAL).mean()) if defined.any() else math.nan)
         worst = float(rows.filter(pl.col("name") == chosen[-1][0])["p"].to_list()[0])
         rates["worst row"].add(math.nan if math.isnan(worst) else float(worst < NOMINAL))
-        if known.any():
+        if defined.any():
             rates["any row"].add(float(rows["verdict"].is_in(["better", "worse"]).any()))
-            low, high = rows["low"].to_numpy()[known], rows["high"].to_numpy()[known]
+            low, high = rows["low"].to_numpy()[defined], rows["high"].to_numpy()[defined]
             rates["coverage"].add(float(((low <= 0) & (high >= 0)).mean()))
             other = frame(scenario.draw(rng, LIFT))
             rows, _ = compare_values(other, chosen, estimate_noise(other, {}), shared_seeds=shared)
             p = rows["p"].to_numpy()
             rates["power"].add(float((p[~np.isnan(p)] < NOMINAL).mean()))
         p = cells["p"].to_numpy()
-        known = ~np.isnan(p)
-        rates["cell FP"].add(float((p[known] < NOMINAL).mean()) if known.any() else math.nan)
+        defined = ~np.isnan(p)
+        rates["cell FP"].add(float((p[defined] < NOMINAL).mean()) if defined.any() else math.nan)
         again = frame(scenario.draw(rng), first_seed=100)
         report = check_values(again, values, {}, shared_seeds=shared)
         if report is not None:
@@ -197,9 +197,9 @@ def real_splits(
             p = p[~np.isnan(p)]
             rates[key].add(float((p < NOMINAL).mean()) if p.size else math.nan)
         low, high = rows["low"].to_numpy(), rows["high"].to_numpy()
-        known = ~np.isnan(low)
-        if known.any():
-            rates["coverage"].add(float(((low <= 0) & (high >= 0))[known].mean()))
+        defined = ~np.isnan(low)
+        if defined.any():
+            rates["coverage"].add(float(((low <= 0) & (high >= 0))[defined].mean()))
     return rates
 
 
@@ -236,9 +236,9 @@ def false_alarms(
             }
         )
     )
-    found = diagnose_table(table).filter(pl.col("kind").is_in(["overfitting", "improving"]))
+    findings = diagnose_table(table).filter(pl.col("kind").is_in(["overfitting", "improving"]))
     rate = Rate()
-    flagged = set(found["name"].to_list())
+    flagged = set(findings["name"].to_list())
     for setting in range(repeats):
         rate.add(float(f"v{setting}" in flagged))
     return rate

@@ -135,16 +135,16 @@ class MadeRuns:
 
 def milestone(folder: Path) -> MadeRuns:
     """A study in mid-training: three genres of three variants, in every state."""
-    made = MadeRuns(folder)
+    made_runs = MadeRuns(folder)
     for genre in ("Comedy", "Horror", "Drama"):
-        made.add(genre, "base", epochs=10, state="done")
-        made.add(
+        made_runs.add(genre, "base", epochs=10, state="done")
+        made_runs.add(
             genre,
             "l2-1e-4",
             epochs=10 if genre == "Comedy" else 6,
             state="done" if genre == "Comedy" else "running",
         )
-    made.add("Comedy", "no-reg", epochs=7, state="running", gaps=(4,))
-    made.add("Horror", "no-reg", epochs=3, state="failed", reason="killed by SIGKILL")
-    made.add("Drama", "no-reg")
-    return made
+    made_runs.add("Comedy", "no-reg", epochs=7, state="running", gaps=(4,))
+    made_runs.add("Horror", "no-reg", epochs=3, state="failed", reason="killed by SIGKILL")
+    made_runs.add("Drama", "no-reg")
+    return made_runs

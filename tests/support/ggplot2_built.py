@@ -50,8 +50,8 @@ def differences(
     """Where what plotnine builds of `plot` is not what ggplot2 built. Empty: they are equal."""
     built = build(plot)
     jittered = any(mark["geom"] == "point" for mark in marks)
-    found = list(_unlike(_describe(built), _expected(record), "", jittered))
-    return found + list(_unlike_marks(built, marks, jittered))
+    differences = list(_unlike(_describe(built), _expected(record), "", jittered))
+    return differences + list(_unlike_marks(built, marks, jittered))
 
 
 def _describe(built: Any) -> dict[str, Any]:
@@ -167,20 +167,20 @@ def _unlike_marks(built: Any, marks: list[dict[str, str]], jittered: bool) -> It
         yield f"{len(layers)} layers"
         return
     for number, layer in enumerate(layers, 1):
-        wanted = [mark for mark in marks if mark["layer"] == str(number)]
-        wanted.sort(key=lambda mark: int(mark["PANEL"]))
+        expected_marks = [mark for mark in marks if mark["layer"] == str(number)]
+        expected_marks.sort(key=lambda mark: int(mark["PANEL"]))
         geom = type(layer.geom).__name__.removeprefix("geom_")
         data: pd.DataFrame = layer.data.sort_values("PANEL", kind="stable")
-        if geom != wanted[0]["geom"] or len(data) != len(wanted):
-            there = f"{len(wanted)} of {wanted[0]['geom']}"
-            yield f"layer {number}: {len(data)} marks of {geom} for {there}"
+        if geom != expected_marks[0]["geom"] or len(data) != len(expected_marks):
+            expected_text = f"{len(expected_marks)} of {expected_marks[0]['geom']}"
+            yield f"layer {number}: {len(data)} marks of {geom} for {expected_text}"
             continue
         columns = {name: data[name].tolist() for name in data.columns}
-        for place, mark in enumerate(wanted):
-            found = {name: values[place] for name, values in columns.items()}
+        for place, mark in enumerate(expected_marks):
+            actual = {name: values[place] for name, values in columns.items()}
             yield from (
                 f"layer {number} mark {place}: {text}"
-                for text in _unlike_mark(found, mark, geom, jittered)
+                for text in _unlike_mark(actual, mark, geom, jittered)
             )
 
 

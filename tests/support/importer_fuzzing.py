@@ -194,10 +194,10 @@ def check_against_csv(path: Path) -> None:
     if table.separator != "," or table.lines is None or table.sections is not None:
         return
     width = table.columns.width
-    wanted = [row for row in rows if any(cell.strip() for cell in row)]
-    if not wanted:
+    filled_rows = [row for row in rows if any(cell.strip() for cell in row)]
+    if not filled_rows:
         return
-    header, body = wanted[0], wanted[1:]
+    header, body = filled_rows[0], filled_rows[1:]
     if len(header) != width or any(len(row) != width for row in body):
         return  # the header is one field short or long, as R has it
     cells = [[cell or "" for cell in row] for row in table.columns.rows()]

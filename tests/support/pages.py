@@ -35,15 +35,15 @@ def study() -> pl.DataFrame:
 def figures(folder: Path) -> list[PageFigure]:
     """Two images: one on white, one with nothing behind it."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = []
+    problems = []
     for name, colour in (("base", (255, 255, 255, 255)), ("l1", (0, 0, 0, 0))):
         image = Image.new("RGBA", (640, 300), colour)
         image.paste((200, 30, 30, 255), (20, 20, 320, 200))
         image.save(folder / f"{name}.png")
-        found.append(
+        problems.append(
             PageFigure(name, f"A <b>{name}</b>", folder / f"{name}.png", folder / f"{name}.csv")
         )
-    return found
+    return problems
 
 
 def make_page(folder: Path) -> Page:

@@ -86,13 +86,13 @@ class Node:
 
     def processes(self) -> list[psutil.Process]:
         """Every process that has this node's header in its environment."""
-        found = []
+        pids = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
                 if process.environ().get(TAG) == self.tag:
                     # Some of Ray's write their title over their environment.
-                    found += [process, *process.children(recursive=True)]
-        return list(dict.fromkeys(found))
+                    pids += [process, *process.children(recursive=True)]
+        return list(dict.fromkeys(pids))
 
     def signal(self, number: signal.Signals) -> None:
         for process in self.processes():
@@ -187,14 +187,14 @@ class LocalCluster:
 
     def working(self, what: str = "postertui.") -> list[psutil.Process]:
         """Our processes on the cluster: those whose command line names a module of ours."""
-        found = []
+        pids = []
         for node in self.nodes:
             for process in node.processes():
                 with contextlib.suppress(psutil.Error):
                     zombie = process.status() == psutil.STATUS_ZOMBIE
                     if not zombie and any(w.startswith(what) for w in process.cmdline()):
-                        found.append(process)
-        return found
+                        pids.append(process)
+        return pids
 
     def stop(self) -> None:
         self.kill_all()

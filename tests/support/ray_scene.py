@@ -159,10 +159,10 @@ class Scene:
         self.wait_until_over()
         for name in names:
             assert not is_locked(self.folder / name)
-            left = {"cluster", "cancel", "paused"} & {
+            leftovers = {"cluster", "cancel", "paused"} & {
                 p.name for p in (self.folder / name).iterdir()
             }
-            assert not left
+            assert not leftovers
         wait_for(self.groups_are_empty, "the jobs' process groups to be empty")
 
     def groups_are_empty(self) -> bool:

@@ -63,13 +63,13 @@ def places(graph: Graph) -> dict[str, tuple[float, float]]:
     arrows = without_implied(graph)
     found: dict[str, tuple[float, float]] = {}
     for height in sorted(rows):
-        wanted = {
+        drawn_arrows = {
             room: sum(found[other][0] for other in arrows[room]) / len(arrows[room])
             if arrows[room]
             else WIDTH / 2
             for room in rows[height]
         }
-        ordered = sorted(rows[height], key=lambda room: (wanted[room], room))
+        ordered = sorted(rows[height], key=lambda room: (drawn_arrows[room], room))
         y = MARGIN + BOX_HEIGHT / 2 + (max(rows) - height) * ROW
         for number, room in enumerate(ordered):
             # Rows of one room alternate sides, so that arrows past them stay visible.

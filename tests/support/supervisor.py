@@ -192,16 +192,16 @@ def start_job(folder: Path, run: str, **environment: str) -> subprocess.Popen[st
 
 def end_processes(folder: Path) -> None:
     """End whatever a test that failed has left working on the folder."""
-    left = processes_of(folder)
-    for process in left:
+    processes = processes_of(folder)
+    for process in processes:
         with contextlib.suppress(psutil.Error, OSError):
             os.kill(process.pid, signal.SIGKILL)
-    psutil.wait_procs(left, timeout=10)
+    psutil.wait_procs(processes, timeout=10)
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:
     """Every process whose command line or environment names the folder, zombies included."""
-    found = []
+    pids = []
     for process in psutil.process_iter():
         if process.pid == os.getpid():
             continue
@@ -210,8 +210,8 @@ def processes_of(folder: Path) -> list[psutil.Process]:
         except psutil.Error:
             continue
         if any(str(folder) in word for word in words):
-            found.append(process)
-    return found
+            pids.append(process)
+    return pids
 
 
 # What must be true

@@ -54,7 +54,7 @@ def fill_features(dataset: Dataset, first: int = ALL_LAYERS) -> dict[int, NDArra
     """
     cache = FeatureCache(dataset, RANDOM, first)
     cache.folder.mkdir(parents=True, exist_ok=True)
-    made = {}
+    weights = {}
     for cohort in dataset.cohorts:
         rng = np.random.default_rng([cohort, first])
         labels = dataset.labels(cohort)
@@ -63,9 +63,9 @@ def fill_features(dataset: Dataset, first: int = ALL_LAYERS) -> dict[int, NDArra
             features[..., column::64] += 0.5 * labels[:, column].reshape(
                 -1, *[1] * (features.ndim - 1)
             )
-        made[cohort] = np.maximum(features, 0)
-        np.save(cache.folder / f"{cohort}.npy", made[cohort])
-    return made
+        weights[cohort] = np.maximum(features, 0)
+        np.save(cache.folder / f"{cohort}.npy", weights[cohort])
+    return weights
 
 
 def make_spec(dataset: Dataset, genre: str = "Comedy", **more: Any) -> RunSpec:

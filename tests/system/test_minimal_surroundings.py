@@ -75,9 +75,9 @@ def test_command_works_or_says_one_line(
 @pytest.mark.slow
 def test_training_and_drawing_leave_nothing_but_their_folders(place: Path) -> None:
     pytest.importorskip("tensorflow")
-    made = make_posters(place / "posters", 60)
+    posters = make_posters(place / "posters", 60)
     shutil.rmtree(place / "data")
-    build = ("data", "build", "--posters", str(made.posters), "--labels", str(made.labels))
+    build = ("data", "build", "--posters", str(posters.posters), "--labels", str(posters.labels))
     result = bare(place, "-m", "postertui", *build)
     assert result.returncode == 0, result.stderr
     shutil.rmtree(place / "posters")
@@ -87,8 +87,8 @@ def test_training_and_drawing_leave_nothing_but_their_folders(place: Path) -> No
     assert "Traceback" not in result.stderr
     result = bare(place, "-m", "postertui", "export", "-o", "table.tsv")
     assert result.returncode == 0, result.stderr
-    left = {path.name for path in place.iterdir()}
-    assert left <= {"data", "runs", "reports", "table.tsv"}, left
+    remaining_files = {path.name for path in place.iterdir()}
+    assert remaining_files <= {"data", "runs", "reports", "table.tsv"}, remaining_files
 
 
 CRASH = "import sys; from postertui.system.crash_log import log_traceback as log; {}"

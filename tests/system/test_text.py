@@ -15,10 +15,10 @@ alphabet = st.one_of(st.characters(codec="utf-8"), st.sampled_from("\x1b\x9b\x07
 
 @given(st.text(alphabet, max_size=100))
 def test_nothing_is_left_that_a_terminal_acts_on(text: str) -> None:
-    made = strip_control_chars(text)
-    assert not any(unicodedata.category(c) == "Cc" and c not in "\n\t" for c in made)
-    assert not any(c in made for c in "\u061c\u200e\u200f\u202a\u202e\u2066\u2069")
-    assert strip_control_chars(made) == made
+    line = strip_control_chars(text)
+    assert not any(unicodedata.category(c) == "Cc" and c not in "\n\t" for c in line)
+    assert not any(c in line for c in "\u061c\u200e\u200f\u202a\u202e\u2066\u2069")
+    assert strip_control_chars(line) == line
 
 
 @given(st.text(st.characters(categories=("L", "N", "P", "S", "Zs"), codec="utf-8"), max_size=60))

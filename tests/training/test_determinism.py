@@ -106,16 +106,18 @@ def test_early_stopping_ends_a_run_also_when_it_is_resumed(
 ) -> None:
     # A rate this large gets nowhere after its first epochs.
     spec = make_spec(data, epochs=60, batch_size=64, early_stopping=2, learning_rate=0.1)
-    ran = []
+    processes = []
     for result in warm.epochs(spec):
         result.save(tmp_path / f"{result.epoch}")
-        ran.append(without_time(result.metrics))
-    assert 3 <= len(ran) < 60
-    losses = [float(epoch["test_loss"]) for epoch in ran]
+        processes.append(without_time(result.metrics))
+    assert 3 <= len(processes) < 60
+    losses = [float(epoch["test_loss"]) for epoch in processes]
     assert min(losses) == losses[-3]
-    resumed = [without_time(e.metrics) for e in warm.epochs(spec, tmp_path / f"{len(ran) - 1}")]
-    assert resumed == ran[-1:]
-    assert list(warm.epochs(spec, tmp_path / f"{len(ran)}")) == []
+    resumed = [
+        without_time(e.metrics) for e in warm.epochs(spec, tmp_path / f"{len(processes) - 1}")
+    ]
+    assert resumed == processes[-1:]
+    assert list(warm.epochs(spec, tmp_path / f"{len(processes)}")) == []
 
 
 def test_anothers_or_a_damaged_checkpoint_is_refused(

@@ -37,21 +37,21 @@ def test_features_are_the_frozen_networks_outputs_row_for_row(
     data = two_cohorts(tmp_path / "data")
     heard: list[tuple[int, int, int]] = []
     cache = FeatureCache(data, RANDOM, 19)
-    found = cache.load((0, 2), lambda *progress: heard.append(progress))
+    features = cache.load((0, 2), lambda *progress: heard.append(progress))
     assert heard == [(0, 8, 10), (0, 10, 10), (2, 6, 6)]
     part = frozen_network(32, 19, random_convolutions())
-    for cohort, values in zip((0, 2), found, strict=True):
+    for cohort, values in zip((0, 2), features, strict=True):
         images = np.asarray(data.images(cohort)) / np.float32(255)
         np.testing.assert_allclose(values, np.asarray(part(images)), rtol=1e-4, atol=1e-5)
     # Posters keep their differences through thirteen random layers.
-    assert np.asarray(found[0]).std(axis=0).max() > 0.01
+    assert np.asarray(features[0]).std(axis=0).max() > 0.01
 
     heard.clear()
     again = FeatureCache(data, RANDOM, 19).load((0, 2), lambda *p: heard.append(p))
     assert heard == []
-    assert np.array_equal(again[0], found[0])
+    assert np.array_equal(again[0], features[0])
 
-    whole = np.array(found[0])
+    whole = np.array(features[0])
     path = cache.folder / "0.npy"
     path.write_bytes(path.read_bytes()[:-100])
     with caplog.at_level(logging.WARNING):
@@ -118,13 +118,13 @@ def test_the_shape_that_is_expected_is_the_frozen_parts(side: int, first: int) -
 @pytest.mark.parametrize("part", [slice(-64, None), slice(200, 300), slice(200, None)])
 def test_damaged_features_are_noticed(tmp_path: Path, part: slice) -> None:
     data = make_dataset(tmp_path / "data", rows={0: 9, 2: 9}, positives={"Comedy": {0: 3, 2: 3}})
-    made = fill_features(data)
+    feature_cache = fill_features(data)
     cache = FeatureCache(data, RANDOM, ALL_LAYERS)
     path = cache.folder / "0.npy"
-    features.append_checksum(path, made[0])
+    features.append_checksum(path, feature_cache[0])
     stored = cache._read(0)
     assert stored is not None
-    assert np.array_equal(stored, made[0])
+    assert np.array_equal(stored, feature_cache[0])
     content = bytearray(path.read_bytes())
     content[part] = bytes(len(content[part]))
     path.write_bytes(content)

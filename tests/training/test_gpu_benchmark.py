@@ -25,9 +25,9 @@ def test_quick_measurements_on_this_machine(tmp_path: Path) -> None:
         check=False,
     )
     assert result.returncode == 0, result.stderr[-2000:]
-    found = json.loads(numbers.read_text())
-    assert list(found) == names
-    assert found["device"]["accelerators"] == []
-    assert found["batched"]["runs"] == 12
-    assert found["memory"] == {"skipped": "no accelerator, so none to fill"}
+    results = json.loads(numbers.read_text())
+    assert list(results) == names
+    assert results["device"]["accelerators"] == []
+    assert results["batched"]["runs"] == 12
+    assert results["memory"] == {"skipped": "no accelerator, so none to fill"}
     assert "no accelerator" in result.stdout

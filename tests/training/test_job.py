@@ -85,10 +85,10 @@ def test_bad_runs_end_by_themselves_and_the_others_go_on(data: Dataset, tmp_path
     assert "2.npy is incomplete; it is computed again" in logs
     # What a person reads who follows a run by its log.
     [log] = [path.read_text() for path in runs.glob("comedy--*/log.txt")]
-    told = [line for line in log.splitlines() if line.startswith("epoch ")]
+    epoch_lines = [line for line in log.splitlines() if line.startswith("epoch ")]
     [*_, last] = [event for event in comedy if event["event"] == "epoch"]
-    assert [line.split()[1] for line in told] == ["1/2", "2/2"]
-    assert f"test loss {last['test_loss']:.4f} F {last['test_fscore_soft']:.4f}" in told[1]
+    assert [line.split()[1] for line in epoch_lines] == ["1/2", "2/2"]
+    assert f"test loss {last['test_loss']:.4f} F {last['test_fscore_soft']:.4f}" in epoch_lines[1]
     assert "attempt 1 on cpu: Comedy, base, seed 0, from epoch 1 of 2" in log
     assert log.endswith(" done\n")
     [log] = [path.read_text() for path in runs.glob("nothing--*/log.txt")]

@@ -52,43 +52,43 @@ F1, F3 = 2 * 1.3 / (2.0 + 2), 2 * 0.3 / (1.1 + 1)
 
 
 def test_sound_averages_over_the_batches_that_have_positives_by_size() -> None:
-    found = metrics()
-    assert found["test_fscore"] == pytest.approx((4 * F1 + 2 * F3) / 6)
+    values = metrics()
+    assert values["test_fscore"] == pytest.approx((4 * F1 + 2 * F3) / 6)
     losses = (1 - F1) * 2 + 0.25, (1 - F3) * 2.5 + 0.25
-    assert found["test_loss"] == pytest.approx((4 * losses[0] + 2 * losses[1]) / 6)
+    assert values["test_loss"] == pytest.approx((4 * losses[0] + 2 * losses[1]) / 6)
 
 
 def test_published_has_no_f_score_and_no_loss_where_one_batch_has_no_positive() -> None:
-    found = metrics("published")
-    assert math.isnan(found["test_fscore"])
-    assert math.isnan(found["test_loss"])
+    values = metrics("published")
+    assert math.isnan(values["test_fscore"])
+    assert math.isnan(values["test_loss"])
 
 
 @pytest.mark.parametrize("mode", ["sound", "published"])
 def test_accuracy_and_pooled_metrics_are_of_the_whole_cohort_in_both_modes(mode: str) -> None:
-    found = metrics(mode)
-    assert found["test_accuracy"] == pytest.approx(5 / 10)
-    counts = [found[f"test_{name}"] for name in ("tp", "fp", "fn", "tn")]
+    values = metrics(mode)
+    assert values["test_accuracy"] == pytest.approx(5 / 10)
+    counts = [values[f"test_{name}"] for name in ("tp", "fp", "fn", "tn")]
     assert counts == [1, 3, 2, 4]
     assert all(type(count) is int for count in counts)
-    assert found["test_fscore_soft"] == pytest.approx(2 * 1.6 / (4.4 + 3))
-    assert found["test_fscore_hard"] == pytest.approx(2 * 1 / (4 + 3))
+    assert values["test_fscore_soft"] == pytest.approx(2 * 1.6 / (4.4 + 3))
+    assert values["test_fscore_hard"] == pytest.approx(2 * 1 / (4 + 3))
 
 
 @pytest.mark.parametrize("mode", ["sound", "published"])
 def test_cross_entropy_is_defined_in_a_batch_without_positives(mode: str) -> None:
-    found = metrics(mode, "bce")
+    values = metrics(mode, "bce")
     entropies = table()[:, SUMS.index("cross_entropy")]
     expected = np.average(entropies / SIZES + 0.25, weights=SIZES)
-    assert found["test_loss"] == pytest.approx(expected)
+    assert values["test_loss"] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("mode", ["sound", "published"])
 def test_a_dead_models_decisions_are_never_right_and_its_pooled_metrics_undefined(
     mode: str,
 ) -> None:
-    found = metrics(mode, p=[np.full(4, np.nan), np.full(4, np.nan), np.full(2, np.nan)])
-    assert found["test_accuracy"] == 0
-    assert math.isnan(found["test_fscore"])
+    values = metrics(mode, p=[np.full(4, np.nan), np.full(4, np.nan), np.full(2, np.nan)])
+    assert values["test_accuracy"] == 0
+    assert math.isnan(values["test_fscore"])
     names = ("fscore_soft", "fscore_hard", "tp", "fp", "fn", "tn")
-    assert [found[f"test_{name}"] for name in names] == [None] * 6
+    assert [values[f"test_{name}"] for name in names] == [None] * 6

@@ -21,12 +21,12 @@ from postertui.system.errors import UserError
 
 def small_numbers() -> Convolutions:
     """VGG16's shapes; each array holds one number, so that a mix-up shows."""
-    made, channels = {}, 3
+    kernels, channels = {}, 3
     for number, (name, filters) in enumerate(CONVOLUTIONS):
         kernel = np.full((3, 3, channels, filters), number, np.float32)
-        made[name] = kernel, np.full(filters, -number, np.float32)
+        kernels[name] = kernel, np.full(filters, -number, np.float32)
         channels = filters
-    return made
+    return kernels
 
 
 def write_keras3(path: Path, convolutions: Convolutions) -> None:
@@ -55,10 +55,10 @@ def write_notop(path: Path, convolutions: Convolutions) -> None:
 def test_both_forms_are_read_in_the_networks_order(write: object, tmp_path: Path) -> None:
     assert callable(write)
     write(tmp_path / "vgg16.weights.h5", small_numbers())
-    found = read_convolutions(tmp_path / "vgg16.weights.h5")
-    assert [float(kernel.flat[0]) for kernel, _ in found.values()] == list(range(13))
-    assert [float(bias[0]) for _, bias in found.values()] == [-n for n in range(13)]
-    assert list(found) == [name for name, _ in CONVOLUTIONS]
+    weights = read_convolutions(tmp_path / "vgg16.weights.h5")
+    assert [float(kernel.flat[0]) for kernel, _ in weights.values()] == list(range(13))
+    assert [float(bias[0]) for _, bias in weights.values()] == [-n for n in range(13)]
+    assert list(weights) == [name for name, _ in CONVOLUTIONS]
 
 
 def test_weights_of_another_network_are_one_clear_line(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ class PanelCache:
     def __getitem__(self, key: Key) -> Panel:
         runs = self.members(key)
         source = (*runs, self.arrangement.groups, *panel_options(self.options))
-        made = self._made.get(key)
-        if made is None or made[0] != source:
+        entry = self._made.get(key)
+        if entry is None or entry[0] != source:
             panel = panel_of(runs, self.arrangement.groups, self.options)
-            made = self._made[key] = (source, panel)
-        return made[1]
+            entry = self._made[key] = (source, panel)
+        return entry[1]

@@ -99,7 +99,7 @@ class VariantScreen(ModalScreen[Variant | None]):
         """Say what the variant would be, or what is still wrong with it."""
         say = self.query_one("#variant-say", Static)
         try:
-            made = self._made()
+            variant = self._made()
         except ValueError as error:
             nothing_yet = not self._named and not check_texts(self.texts, self.start)[1]
             say.set_class(not nothing_yet, "wrong")
@@ -107,7 +107,7 @@ class VariantScreen(ModalScreen[Variant | None]):
                        else to_single_line(error, 300))  # fmt: skip
             return
         say.set_class(False, "wrong")
-        say.update(f"{made.name}: {to_single_line(what_differs(made, self.study.base), 200)}")
+        say.update(f"{variant.name}: {to_single_line(what_differs(variant, self.study.base), 200)}")
 
     @property
     def _named(self) -> str:
@@ -120,16 +120,16 @@ class VariantScreen(ModalScreen[Variant | None]):
         say = self.query_one("#variant-say", Static)
         target = self.query_one("#variant-file", Input).value.strip()
         try:
-            made = self._made()
+            variant = self._made()
             if not target:
                 raise ValueError("save to: name a study's file")
-            save_variant(Path(target).expanduser(), made)
+            save_variant(Path(target).expanduser(), variant)
         except (ValueError, UserError, OSError) as error:
             say.set_class(True, "wrong")
             say.update(to_single_line(error, 300))
             return
-        self.app.notify(f"saved {made.name} to {to_single_line(target, 100)}", markup=False)
-        self.dismiss(made)
+        self.app.notify(f"saved {variant.name} to {to_single_line(target, 100)}", markup=False)
+        self.dismiss(variant)
 
     def action_close(self) -> None:
         self.dismiss(None)

@@ -95,8 +95,8 @@ def usual_weights(runs: Iterable[Run]) -> str:
 
 
 def _newest(runs: Iterable[Run]) -> Run | None:
-    made = [run for run in runs if run.spec is not None and run.spec.created]
-    return max(made, key=lambda run: run.spec.created if run.spec else 0.0, default=None)
+    dated_runs = [run for run in runs if run.spec is not None and run.spec.created]
+    return max(dated_runs, key=lambda run: run.spec.created if run.spec else 0.0, default=None)
 
 
 def what_differs(variant: Variant, base: Variant) -> str:

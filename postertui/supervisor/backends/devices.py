@@ -189,10 +189,10 @@ def _framework_report(
             kept = None
         if kept is not None and kept.key == key:
             return kept.report
-    asked = dict(environment) | {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    variables = dict(environment) | {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
     for name, value in FRAMEWORK_DEFAULTS.items():
-        asked.setdefault(name, value)
-    report = ask_framework(asked)
+        variables.setdefault(name, value)
+    report = ask_framework(variables)
     if path is not None and report.accelerators is not None and path.parent.is_dir():
         # Where it cannot be kept, the framework is asked again next time.
         with contextlib.suppress(OSError):

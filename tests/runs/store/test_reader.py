@@ -97,8 +97,8 @@ def test_reading_bit_by_bit_is_reading_at_once(
         run = store.runs[name]
         assert [int(e) for e in run.epochs.array("epoch")] == list(expected)
         for metric in ("train_loss", "test_fscore", "test_tp"):
-            wanted = [f.get(metric) for f in expected.values()]
-            finite = [None if v is None or not math.isfinite(v) else v for v in wanted]
+            expected_values = [f.get(metric) for f in expected.values()]
+            finite = [None if v is None or not math.isfinite(v) else v for v in expected_values]
             assert run.epochs.values(metric) == finite
 
 
@@ -201,12 +201,12 @@ def many(tmp_path: Path) -> Path:
 
 
 def test_remembered_runs_are_as_if_read(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = fresh(many)
+    expected = fresh(many)
     with monkeypatch.context() as patch:
         patch.setattr("postertui.runs.store.reader.apply_lines", _refuse)
         store = Store(many)
         store.refresh()
-    assert shown_all(store) == wanted
+    assert shown_all(store) == expected
     assert history_table(store.runs.values()).equals(_table(many))
 
 
@@ -253,11 +253,11 @@ def test_damaged_memory_is_only_a_miss(many: Path, file: str, damage: str) -> No
 def test_memory_that_is_replaced_under_a_reader_stays_readable(many: Path) -> None:
     first = Store(many)
     first.refresh()
-    wanted = shown_all(first)
+    expected = shown_all(first)
     shutil.rmtree(many / ".cache")
     other = Store(many)
     other.refresh()
-    assert shown_all(first) == wanted == shown_all(other)
+    assert shown_all(first) == expected == shown_all(other)
 
 
 def test_two_readers_at_once_may_both_remember(many: Path) -> None:

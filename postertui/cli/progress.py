@@ -83,7 +83,7 @@ def _watch(store: Store, names: Sequence[str], view: View, *, keep: bool) -> Non
         open_runs = sum(run.is_waiting for run in store.runs.values())
         status = requests.status(store.folder, open_runs=open_runs)
         view.show(runs, changed & wanted, status.waiting)
-        if all(r.paused and r.state != "running" for r in unfinished):
+        if all(r.held and r.state != "running" for r in unfinished):
             return
         if not status.running and not requests.is_paused(store.folder):
             if starts == MOST_STARTS:
@@ -124,11 +124,11 @@ def _summary(store: Store, names: Sequence[str], ended: Counter[State]) -> None:
         run = store.runs.get(name)
         if run is not None and run.state != "done":
             why = (
-                "paused; `postertui resume` goes on"
-                if run.paused
+                "`postertui resume RUN` releases it"
+                if run.held
                 else strip_control_chars(run.reason or "")
             )
-            say(f"  {name}  {run.state}: {why}")
+            say(f"  {name}  {run.standing}: {why}")
 
 
 @contextmanager

@@ -78,13 +78,13 @@ def retry_command(
 def pause_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
     """Start no further run until `resume`; what runs goes on to its end.
 
-    With runs or a filter: pause only those. Of them, a running one stops after its epoch and
-    keeps what it trained.
+    With runs or a filter: hold only those, until `resume` releases them. Of them, a running one
+    stops after its epoch and keeps what it trained.
     """
     from postertui.supervisor import requests
 
     if query:
-        return _request(runs, query, False, as_json, "paused", requests.pause_runs)
+        return _request(runs, query, False, as_json, "held", requests.pause_runs)
     check_exists(runs)
     requests.pause(runs)
     say("Paused: no further run starts; `postertui resume` goes on.")
@@ -99,12 +99,12 @@ def pause_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
 @runs_option
 @json_option
 def resume_command(query: tuple[str, ...], on: str | None, runs: Path, as_json: bool) -> int:
-    """Go on after `pause`, with everything or only some runs; finish what was interrupted."""
+    """Go on after `pause`, or release only some runs; finish what was interrupted."""
     from postertui.supervisor import requests
 
     code = 0
     if query:
-        code = _request(runs, query, False, as_json, "resumed", requests.resume_runs)
+        code = _request(runs, query, False, as_json, "released", requests.resume_runs)
     else:
         check_exists(runs)
         requests.resume(runs)

@@ -42,14 +42,13 @@ def runs_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
     matching = select(store, query)
     if as_json:
         records = [
-            run.record()
-            | {"damage": run.damage, "paused": run.paused, "cancelling": run.cancelling}
+            run.record() | {"damage": run.damage, "paused": run.held, "cancelling": run.cancelling}
             for run in matching
         ]
         print_json(records)
         return 0
     click.echo("\n".join(run_lines(matching)))
-    counts = Counter(shown_state(run) for run in matching)
+    counts = Counter(run.standing for run in matching)
     parts = ", ".join(f"{count} {state}" for state, count in counts.most_common())
     say(f"{pluralize(len(matching), 'run')}: {parts}")
     open_runs = sum(run.is_waiting for run in store.runs.values())
@@ -119,22 +118,11 @@ def run_lines(runs: Sequence[Run]) -> Iterator[str]:
         reason = " ".join(strip_control_chars(run.reason or "").split())
         epochs = f"{run.epoch}/{total}"
         name = strip_control_chars(run.name)
-        yield f"{shown_state(run):<11}  {epochs:>9}  {scores}  {name:<{width}}  {reason}".rstrip()
+        yield f"{run.standing:<11}  {epochs:>9}  {scores}  {name:<{width}}  {reason}".rstrip()
 
 
 def _shown_score(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def shown_state(run: Run) -> str:
-    """The run's state, or what hides it: unreadable, damaged, newer, cancelling, paused."""
-    if run.problem is not None:
-        return run.problem
-    if run.cancelling and not run.is_closed:
-        return "cancelling"
-    if run.paused and run.state in ("queued", "interrupted"):
-        return "paused"
-    return run.state
 
 
 def _last(file: BinaryIO, lines: int | None) -> list[str]:

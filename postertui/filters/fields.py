@@ -10,7 +10,7 @@ FIELDS: dict[str, str] = {
     "variant": "the variant's name, or its family",
     "name": "the variant's own name",
     "family": "what the published table calls variant",
-    "state": "queued running done failed cancelled interrupted",
+    "state": "queued running held interrupted done failed cancelled",
     "study": "the study that asked for the run",
     "run": "the run's name",
     "seed": "the seed",

@@ -21,7 +21,17 @@ ORDER: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">="
 def any_field(word: str) -> Predicate:
     """Records of which some text contains `word`, which may be a glob."""
     pattern = _glob(word, contains=True)
-    texts = ("genre", "variant", "family", "regularizer", "state", "study", "run", "tag")
+    texts = (
+        "genre",
+        "variant",
+        "family",
+        "regularizer",
+        "state",
+        "standing",
+        "study",
+        "run",
+        "tag",
+    )
     if not set(word) & {"*", "?"}:
         # A tenth of a pattern's time; with each letter that is typed, all runs are looked at.
         contained = word.lower()
@@ -54,7 +64,8 @@ def equal(
         by_name = equal("name", ",".join(named), glob=glob)
         by_family = equal("family", ",".join(families), glob=glob)
         return lambda record: by_name(record) or by_family(record)
-    fields = (field,)
+    # A held run is queued or interrupted, too.
+    fields = ("state", "standing") if field == "state" else (field,)
     patterns = [_glob(v, contains=False) if glob else v.lower() for v in wanted]
     numbers = [n for n in map(as_number, wanted) if n is not None]
 

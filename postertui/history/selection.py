@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from postertui.study import Variant
 
 #: Filter fields that a table has no column for.
-RUN_ONLY_FIELDS = ("state", "mode", "epochs", "device", "host", "tag")
+RUN_ONLY_FIELDS = ("state", "standing", "mode", "epochs", "device", "host", "tag")
 
 
 @dataclass(frozen=True)

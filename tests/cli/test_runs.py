@@ -148,10 +148,10 @@ def test_pause_and_resume_of_the_queue(folder: Path) -> None:
 
 def test_pause_and_resume_of_some_runs(folder: Path, two: tuple[str, str]) -> None:
     where = ("--runs", str(folder))
-    assert call("pause", "genre:comedy", *where)[2] == "1 run: 1 paused\n"
+    assert call("pause", "genre:comedy", *where)[2] == "1 run: 1 held\n"
     train_all(folder)
     assert states(folder) == {two[0]: "queued", two[1]: "done"}
-    assert call("runs", *where)[1].splitlines()[1].split()[0] == "paused"
+    assert call("runs", *where)[1].splitlines()[1].split()[0] == "held"
     assert call("resume", two[0], *where)[0] == 0
     wait_until_over(folder)
     assert states(folder)[two[0]] == "done"

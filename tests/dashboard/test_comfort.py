@@ -334,7 +334,7 @@ async def test_marks_are_counted_and_hidden_ones_do_not_act(made: MadeRuns) -> N
         await d.write("genre:horror")
         await d.press("enter")
         assert "2 marked (2 hidden)" in d.lines[0]
-        assert d.app.main.target_runs() == []
+        assert not d.app.main.targets().runs
         # Esc clears the marks, then the filter.
         await d.press("escape")
         assert "marked" not in d.lines[0]

@@ -94,15 +94,15 @@ def test_held_runs_wait_go_on_and_each_is_undone(
     def held() -> list[bool]:
         return [(made.folder / name / "paused").exists() for name in (one, two)]
 
-    assert "1 run will wait" in panel.toggle_hold([one])
+    assert "held 1 run" in panel.toggle_hold([one])
     assert held() == [True, False]
-    assert "1 run will wait" in panel.toggle_hold([one, two])
+    assert "held 1 run" in panel.toggle_hold([one, two])
     assert held() == [True, True]
     panel.undo()
     assert held() == [True, False]
     panel.toggle_hold([two])
     before = len(started)
-    assert "2 runs may go on" in panel.toggle_hold([one, two])
+    assert "released 2 runs" in panel.toggle_hold([one, two])
     assert held() == [False, False]
     assert len(started) > before
     panel.undo()
@@ -125,7 +125,8 @@ def test_a_launch_queues_missing_runs_and_ended_ones_again(
     elsewhere = MadeRuns(tmp_path / "elsewhere")
     new = elsewhere.add("Drama")
     missing, ended = read_spec(elsewhere.folder / new), read_spec(made.folder / failed)
-    assert control[0].launch([missing], again=[ended], jobs=3) == "queued 2 runs (u undoes)"
+    done = control[0].launch([missing], again=[ended], jobs=3)
+    assert done == "queued Drama · base and 1 more (u undoes)"
     assert states(made.folder) == {failed: "queued", new: "queued"}
     assert control[1] == [3]
     control[0].undo()

@@ -276,7 +276,7 @@ async def test_it_says_how_many_runs_and_starts_just_those(
         await d.shows("2 to start of 2 runs")
         await d.press("ctrl+s")
         await d.until(lambda: d.app.screen is d.app.main, "the form closed")
-        await d.shows("queued 2 runs (u undoes)")
+        await d.shows("queued Comedy · base and 1 more (u undoes)")
         await d.until(lambda: d.shown == {"Comedy base", "Comedy no-reg"}, "the runs")
         assert started == [None]
         await d.press("u")

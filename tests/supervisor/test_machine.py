@@ -265,7 +265,7 @@ def calm_histories() -> dict[str, list[tuple[float | None, ...]]]:
 
 def _shown(run: Run) -> tuple[object, ...]:
     reason = run.reason
-    return run.state, run.attempt, run.cancelling, run.paused, reason, run.damage, history(run)
+    return run.state, run.attempt, run.cancelling, run.held, reason, run.damage, history(run)
 
 
 @pytest.mark.slow

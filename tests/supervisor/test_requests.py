@@ -194,7 +194,7 @@ def test_pause_starts_nothing_more_and_lets_go_on_what_runs(folder: Path, tmp_pa
     assert_as_if_undisturbed(folder, tmp_path, *specs)
 
 
-def test_paused_runs_wait_and_lose_nothing(folder: Path, tmp_path: Path) -> None:
+def test_held_runs_wait_and_lose_nothing(folder: Path, tmp_path: Path) -> None:
     pace(folder, 0.05)
     specs = [make_spec(genre, epochs=100) for genre in ("A", "B", "C")]
     running, waiting, other = queue(folder, *specs)
@@ -206,14 +206,14 @@ def test_paused_runs_wait_and_lose_nothing(folder: Path, tmp_path: Path) -> None
     pace(folder, 0)
     wait_until_over(folder)
     assert states(folder) == {running: "interrupted", waiting: "queued", other: "done"}
-    assert ends(folder, running)[0]["reason"] == "paused"
-    assert last_word(folder, running) == "interrupted: paused"
+    assert ends(folder, running)[0]["reason"] == "held"
+    assert last_word(folder, running) == "interrupted: held"
     epochs = epochs_told(folder, running)
     assert requests.resume_runs(folder, [running, waiting]) == {running: "done", waiting: "done"}
     assert requests.resume_runs(folder, [running]) == {running: "unchanged"}
     train_all(folder)
     assert_as_if_undisturbed(folder, tmp_path, *specs)
-    # The epoch in which it was paused had its checkpoint: nothing was trained twice.
+    # The epoch after which it was held had its checkpoint: nothing was trained twice.
     [_, again] = [e for e in events_of(folder, running) if e["event"] == "start"]
     assert again["from_epoch"] == epochs + 1
 

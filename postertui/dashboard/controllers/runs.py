@@ -8,16 +8,17 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from postertui.dashboard.context import Context
-from postertui.dashboard.dialogs.confirm import ConfirmScreen
+from postertui.dashboard.dialogs.confirm import Answer, ConfirmScreen
 from postertui.dashboard.dialogs.prompt import PromptScreen
 from postertui.dashboard.state.run_control import ReadOnlyError
 from postertui.dashboard.state.run_view import RunView
+from postertui.dashboard.state.targets import Targets
 from postertui.runs.notes import Note, change_notes, parse_tags
 from postertui.system.errors import UserError
-from postertui.system.text import pluralize, to_single_line
+from postertui.system.text import to_single_line
 
 OPEN_STATES = ("running", "queued", "interrupted")
-Runs = Sequence[RunView]
+RETRIED_STATES = ("queued", "interrupted", "failed", "cancelled")
 
 
 class RunController:
@@ -33,8 +34,11 @@ class RunController:
 
     # Marks, pins, notes
 
-    def toggle_mark(self, run: RunView) -> None:
-        self._model.marked ^= {run.name}
+    def toggle_marks(self, runs: Sequence[RunView]) -> None:
+        """Mark the runs, or none of them where all are marked."""
+        names = {run.name for run in runs}
+        marked = self._model.marked
+        self._model.marked = marked - names if names <= marked else marked | names
         self._shell.marks_changed()
 
     def toggle_all_marks(self) -> None:
@@ -46,30 +50,32 @@ class RunController:
         self._model.marked.clear()
         self._shell.marks_changed()
 
-    def toggle_pin(self, runs: Runs) -> None:
-        names = {r.name for r in runs}
+    def toggle_pin(self, targets: Targets) -> None:
+        names = set(targets.names)
         pinned = not names <= self._model.pinned
         self._model.pinned = self._model.pinned | names if pinned else self._model.pinned - names
         self._model.select()
         self._shell.selection_changed()
         if not self._control.read_only:
-            self._change_notes(runs, lambda note: replace(note, pinned=pinned))
+            self._change_notes(targets, lambda note: replace(note, pinned=pinned))
 
-    def ask_note(self, runs: Runs) -> None:
-        if not self._can_change(runs):
+    def ask_note(self, targets: Targets) -> None:
+        if not self._can_change(targets):
             return
-        texts = {r.note for r in runs}
+        texts = {r.note for r in targets.runs}
         shared = texts.pop() if len(texts) == 1 else ""
 
         def apply(text: str | None) -> None:
             if text is not None:
-                self._change_notes(runs, lambda note: replace(note, text=text.strip()))
+                self._change_notes(targets, lambda note: replace(note, text=text.strip()))
 
-        self._shell.ask(PromptScreen(f"Note on {describe(runs)}", shared, "one line"), apply)
+        title = f"Note on {self._describe(targets)}"
+        self._shell.ask(PromptScreen(title, shared, "one line"), apply)
 
-    def ask_tags(self, runs: Runs) -> None:
-        if not self._can_change(runs):
+    def ask_tags(self, targets: Targets) -> None:
+        if not self._can_change(targets):
             return
+        runs = targets.runs
         shared = [t for t in runs[0].tags if all(t in r.tags for r in runs)]
         hint = "words; filter with tag:word"
 
@@ -82,66 +88,99 @@ class RunController:
                 own = (tag for tag in note.tags if tag not in shared)
                 return replace(note, tags=tuple(dict.fromkeys((*own, *typed))))
 
-            self._change_notes(runs, retag)
+            self._change_notes(targets, retag)
 
-        self._shell.ask(PromptScreen(f"Tags of {describe(runs)}", " ".join(shared), hint), apply)
+        title = f"Tags of {self._describe(targets)}"
+        self._shell.ask(PromptScreen(title, " ".join(shared), hint), apply)
 
-    def _can_change(self, runs: Runs) -> bool:
+    def _can_change(self, targets: Targets) -> bool:
         if self._control.read_only:
             self._shell.say(str(ReadOnlyError()), "warning")
             return False
-        return bool(runs)
+        return bool(targets.runs)
 
-    def _change_notes(self, runs: Runs, change: Callable[[Note], Note]) -> None:
-        """Change the notes of `runs` on disk, in a thread."""
+    def _change_notes(self, targets: Targets, change: Callable[[Note], Note]) -> None:
+        """Change the notes of the runs on disk, in a thread."""
+        names = targets.names
 
         def write() -> str:
-            change_notes(self._control.folder, [r.name for r in runs], change)
+            change_notes(self._control.folder, names, change)
             return ""
 
         self._request(write)
 
     # Requests
 
-    def cancel(self, runs: Runs) -> None:
-        runs = [r for r in runs if r.state in OPEN_STATES]
-        if not runs:
+    def cancel(self, targets: Targets) -> None:
+        """Cancel what has not ended; asks first where work or a run out of sight is at stake."""
+        targets = targets.in_states(OPEN_STATES)
+        if not targets.runs:
             self._shell.say("nothing to cancel here: only running and queued runs can be")
             return
-        names = [r.name for r in runs]
+        training = [r for r in targets.runs if r.state == "running"]
+        waiting = [r.name for r in targets.runs if r.state != "running"]
 
-        def cancel(confirmed: bool | None) -> None:
-            if confirmed:
+        def cancel(answer: Answer | None) -> None:
+            names = {"yes": targets.names, "narrower": waiting}.get(answer or "no")
+            if names:
                 self._request(lambda: self._control.cancel(names))
 
-        if any(r.state == "running" for r in runs) and not self._control.read_only:
-            detail = "What is trained stays; retry goes on from the last finished epoch."
-            self._shell.ask(ConfirmScreen(f"Cancel {describe(runs)}?", "Cancel", detail), cancel)
-        else:
-            cancel(True)
+        if not (training or targets.unseen) or self._control.read_only:
+            cancel("yes")
+            return
+        details = [_unseen_line(targets)] if targets.unseen else []
+        if training:
+            details.append("What is trained stays; retry goes on from the last finished epoch.")
+        if training and waiting:
+            details.insert(0, f"{len(training)} running, {len(waiting)} waiting.")
+        yes = "Cancel all" if training and waiting else "Cancel"
+        narrower = f"Only the {len(waiting)} waiting" if training and waiting else ""
+        question = f"Cancel {self._describe(targets)}?"
+        self._shell.ask(ConfirmScreen(question, yes, "\n".join(details), narrower), cancel)
 
-    def retry(self, runs: Runs) -> None:
-        names = [r.name for r in runs if r.state not in ("running", "done")]
-        if not names:
+    def retry(self, targets: Targets) -> None:
+        targets = targets.in_states(RETRIED_STATES)
+        if not targets.runs:
             self._shell.say(
                 "nothing to start here: only runs that wait or ended before they were done"
             )
             return
-        self._request(lambda: self._control.retry(names))
+        names = targets.names
+        self._confirm("Retry", targets, lambda: self._control.retry(names))
 
-    def raise_priority(self, runs: Runs, by: int) -> None:
-        names = [r.name for r in runs if r.state in OPEN_STATES]
-        if not names:
+    def raise_priority(self, targets: Targets, by: int) -> None:
+        targets = targets.in_states(OPEN_STATES)
+        if not targets.runs:
             self._shell.say("only runs that wait can be raised and lowered")
             return
-        self._request(lambda: self._control.raise_priority(names, by))
+        names = targets.names
+        verb = "Raise" if by > 0 else "Lower"
+        self._confirm(verb, targets, lambda: self._control.raise_priority(names, by))
 
-    def toggle_hold(self, runs: Runs) -> None:
-        names = [r.name for r in runs if r.state in OPEN_STATES]
-        if not names:
-            self._shell.say("nothing to hold here: only running and queued runs can wait")
+    def toggle_hold(self, targets: Targets) -> None:
+        targets = targets.in_states(OPEN_STATES)
+        if not targets.runs:
+            self._shell.say("nothing to hold here: only running and queued runs can be held")
             return
-        self._request(lambda: self._control.toggle_hold(names))
+        names = targets.names
+        verb = "Release" if all(r.standing == "held" for r in targets.runs) else "Hold"
+        self._confirm(verb, targets, lambda: self._control.toggle_hold(names))
+
+    def _confirm(self, verb: str, targets: Targets, request: Callable[[], str]) -> None:
+        """Make the request; where some of its runs are not on the screen, ask first."""
+
+        def answered(answer: Answer | None) -> None:
+            if answer == "yes":
+                self._request(request)
+
+        if not targets.unseen or self._control.read_only:
+            answered("yes")
+            return
+        question = f"{verb} {self._describe(targets)}?"
+        self._shell.ask(ConfirmScreen(question, verb, _unseen_line(targets)), answered)
+
+    def _describe(self, targets: Targets) -> str:
+        return self._model.describe_runs(targets.names)
 
     def toggle_pause(self) -> None:
         self._request(self._control.toggle_pause)
@@ -167,8 +206,8 @@ class RunController:
         self._shell.in_thread(work, "requests")
 
 
-def describe(runs: Runs) -> str:
-    """The runs in words: one by genre and variant, several by their number."""
-    if len(runs) == 1:
-        return f"{runs[0].genre} · {runs[0].variant}"
-    return pluralize(len(runs), "run")
+def _unseen_line(targets: Targets) -> str:
+    """How many of the runs cannot be seen where the question is asked."""
+    if len(targets.runs) == 1:
+        return "It is not on the screen."
+    return f"{targets.unseen} of the {len(targets.runs)} runs are not on the screen."

@@ -23,6 +23,7 @@ from postertui.dashboard.state.feed import RunUpdates
 from postertui.dashboard.state.metrics import label_of
 from postertui.dashboard.state.persistence import load_filters
 from postertui.dashboard.state.run_view import RunView
+from postertui.dashboard.state.targets import Targets
 from postertui.dashboard.state.view_options import COMPARED
 from postertui.dashboard.table.columns import COLUMNS
 from postertui.dashboard.widgets.chart_grid import ChartGrid
@@ -63,18 +64,18 @@ class MainScreen(MainLayout):
             "main.other": self._focus_other,
             "main.back": self._clear_transient,
             "run.launch": self.context.shell.open_launch_form,
-            "run.cancel": lambda: runs.cancel(self.target_runs()),
-            "run.retry": lambda: runs.retry(self.target_runs()),
+            "run.cancel": lambda: runs.cancel(self.targets()),
+            "run.retry": lambda: runs.retry(self.targets()),
             "run.undo": runs.undo,
             "run.pause": runs.toggle_pause,
-            "run.hold": lambda: runs.toggle_hold(self.target_runs()),
-            "run.raise": lambda: runs.raise_priority(self.target_runs(), 1),
-            "run.lower": lambda: runs.raise_priority(self.target_runs(), -1),
+            "run.hold": lambda: runs.toggle_hold(self.targets()),
+            "run.raise": lambda: runs.raise_priority(self.targets(), 1),
+            "run.lower": lambda: runs.raise_priority(self.targets(), -1),
             "run.mark": self._toggle_mark,
             "run.mark-all": runs.toggle_all_marks,
-            "run.pin": lambda: runs.toggle_pin(self.target_runs()),
-            "run.tags": lambda: runs.ask_tags(self.target_runs()),
-            "run.note": lambda: runs.ask_note(self.target_runs()),
+            "run.pin": lambda: runs.toggle_pin(self.targets()),
+            "run.tags": lambda: runs.ask_tags(self.targets()),
+            "run.note": lambda: runs.ask_note(self.targets()),
             "view.summary": lambda: view.set(layout="summary"),
             "view.curves": view.show_curves,
             "view.runs": lambda: view.set(layout="table"),
@@ -117,22 +118,42 @@ class MainScreen(MainLayout):
             return False  # there, a slash is a letter
         return super().check_action(action, parameters)
 
-    def target_runs(self) -> list[RunView]:
-        """The marked runs that are shown, or else those under the cursor."""
+    def targets(self) -> Targets:
+        """The marked runs that the filter shows, or else those under the cursor."""
+        in_sight = self._names_in_sight
         marked = [run for run in self.model.marked_runs if run.name in self.model.shown]
         if hidden := len(self.model.marked) - len(marked):
             self.context.shell.say(
                 f"{pluralize(hidden, 'marked run')} hidden by the filter, left alone", "warning"
             )
-        return marked or ([] if hidden else self._current_runs)
+        return Targets(marked or ([] if hidden else self._current_runs), in_sight)
 
     @property
     def _current_runs(self) -> list[RunView]:
-        """The run under the table's cursor, or those of the cell under the summary's."""
+        """The run under the table's cursor, or those of the chosen cell."""
         if self.matrix.is_on_screen:
             return self.matrix.current_runs
+        if self.grid.has_focus:
+            return self._selected_cell
         current = self.table.current
         return [current] if current is not None else []
+
+    @property
+    def _selected_cell(self) -> list[RunView]:
+        """The runs of the grid's chosen cell."""
+        names = self.model.arrangement.members.get(self.grid.viewport.selected_key or ("", ""), ())
+        return [self.model.runs[name] for name in names]
+
+    @property
+    def _names_in_sight(self) -> set[str]:
+        """The names of the runs whose row or cell is on the screen."""
+        if self.matrix.is_on_screen:
+            return self.matrix.names_in_sight
+        names = self.table.names_in_sight if self.table.is_on_screen else set()
+        if self.grid.is_on_screen:
+            members = self.model.arrangement.members
+            names.update(*(members.get(key, ()) for key in self.grid.viewport.visible_keys()))
+        return names
 
     def runs_updated(self, updates: RunUpdates, *, structural: bool) -> None:
         super().runs_updated(updates, structural=structural)
@@ -257,12 +278,21 @@ class MainScreen(MainLayout):
     # Moving about
 
     def _toggle_mark(self) -> None:
-        if (run := self.table.current) is not None:
-            self._controllers.runs.toggle_mark(run)
+        """Mark what is under the cursor, and go on to what is below."""
+        runs = self._controllers.runs
+        if self.matrix.is_on_screen:
+            runs.toggle_marks(self.matrix.runs_to_mark)
+            self.matrix.action_move(1, 0)
+        elif self.grid.has_focus:
+            runs.toggle_marks(self._selected_cell)
+        elif (run := self.table.current) is not None:
+            runs.toggle_marks([run])
             self.table.action_move(1)
 
     def _figure_runs(self) -> dict[str, RunView]:
-        """The runs on the screen; of the summary, its genre's under the cursor."""
+        """The marked runs; without marks those shown, or of the summary its genre's."""
+        if self.model.marked:
+            return {run.name: run for run in self.targets().runs}
         current = self.matrix.current
         if not self.matrix.is_on_screen or current is None:
             return self.model.shown

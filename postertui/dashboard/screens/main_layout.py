@@ -146,7 +146,10 @@ class MainLayout(DashboardScreen[None]):
         self.show_all()
 
     def marks_changed(self) -> None:
-        self.show_table()
+        if self._is_summary:
+            self._show_summary()
+        else:
+            self.show_table()
         self.show_status()
 
     def assessment_ready(self, assessment: Assessment) -> None:
@@ -196,6 +199,7 @@ class MainLayout(DashboardScreen[None]):
             model.options.metric,
             all_genres=model.options.undefined_genres,
         )
+        self.matrix.marked = model.marked
         self.matrix.loading_text = "no run matches" if model.runs else "reading the runs …"
         before = self.matrix.natural_height
         self.matrix.show(matrix)

@@ -77,7 +77,7 @@ class RunScreen(DashboardScreen[None]):
         run = self.run
         head = Text(no_wrap=True)
         head.append(f" {run.genre} · {run.variant} ", style=self.theme["selected"])
-        head.append(f"  {run.state}", style=self.theme[run.state])
+        head.append(f"  {run.standing}", style=self.theme[run.standing])
         head.append(f"  epoch {run.epoch}/{run.epochs}", style=self.theme["text"])
         head.append(
             f"  test F {score(run.newest())}, best {score(run.best())}",

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from postertui.runs.spec import read_spec, run_folder
+from postertui.runs.state_words import QUEUE_PAUSED
 from postertui.system.errors import UserError
-from postertui.system.text import pluralize
+from postertui.system.text import pluralize, to_single_line
 
 if TYPE_CHECKING:
     from postertui.runs.spec import RunSpec
@@ -70,8 +71,9 @@ class RunControl:
         def cancel() -> None:
             client.cancel(self.folder, names)
 
-        self._remember(f"start of {pluralize(len(names), 'run')}", cancel, names)
-        return f"queued {pluralize(len(names), 'run')} (u undoes)"
+        what = describe_specs([*missing, *again])
+        self._remember(f"start of {what}", cancel, names)
+        return f"queued {what} (u undoes)"
 
     def ignored_settings(self) -> list[str]:
         """What of this process's settings a supervisor at work does not go by, a line each."""
@@ -84,10 +86,11 @@ class RunControl:
         client = self._client()
         outcomes = client.cancel(self.folder, runs)
         affected = [name for name, outcome in outcomes.items() if outcome in ("done", "requested")]
-        self._remember(
-            f"cancel of {pluralize(len(affected), 'run')}", lambda: self._revive(affected), affected
-        )
-        return f"cancelled {pluralize(len(affected), 'run')} (u undoes)"
+        if not affected:
+            return f"nothing cancelled: {self._describe(runs)} had ended"
+        what = self._describe(affected)
+        self._remember(f"cancel of {what}", lambda: self._revive(affected), affected)
+        return f"cancelled {what} (u undoes)"
 
     def retry(self, runs: Sequence[str]) -> str:
         """Queue these runs again, and have what is queued worked on."""
@@ -100,8 +103,9 @@ class RunControl:
         def cancel() -> None:
             self._client().cancel(self.folder, affected)
 
-        self._remember(f"retry of {pluralize(len(affected), 'run')}", cancel, affected)
-        return f"queued {pluralize(len(affected), 'run')} (u undoes)"
+        what = self._describe(affected)
+        self._remember(f"retry of {what}", cancel, affected)
+        return f"queued {what} (u undoes)"
 
     def _is_external(self, run: str) -> bool:
         """Whether a program of its own trains the run."""
@@ -141,13 +145,14 @@ class RunControl:
             for name, value in before.items():
                 client.set_priority(self.folder, [name], value)
 
-        self._remember("change of priority", back, list(runs))
+        what = self._describe(runs)
+        self._remember(f"change of priority of {what}", back, list(runs))
         new = {value + by for value in before.values()}
         level = f"{new.pop():+d}" if len(new) == 1 else ("higher" if by > 0 else "lower")
-        return f"priority of {pluralize(len(runs), 'run')} is now {level}"
+        return f"priority of {what} is now {level}"
 
     def toggle_hold(self, runs: Sequence[str]) -> str:
-        """Let these runs wait, after their epoch in progress; or go on, where all of them wait."""
+        """Hold these runs, after their epoch in progress; release them where all are held."""
         client = self._client()
 
         def hold(names: Sequence[str]) -> list[str]:
@@ -159,11 +164,13 @@ class RunControl:
             client.ensure_supervisor(self.folder)
 
         if held := hold(runs):
-            self._remember(f"hold of {pluralize(len(held), 'run')}", lambda: release(held), held)
-            return f"{pluralize(len(held), 'run')} will wait (h lets them go on)"
+            what = self._describe(held)
+            self._remember(f"hold of {what}", lambda: release(held), held)
+            return f"held {what} (h releases)"
         release(runs)
-        self._remember(f"release of {pluralize(len(runs), 'run')}", lambda: hold(runs), runs)
-        return f"{pluralize(len(runs), 'run')} may go on"
+        what = self._describe(runs)
+        self._remember(f"release of {what}", lambda: hold(runs), runs)
+        return f"released {what}"
 
     def toggle_pause(self) -> str:
         """Start no further run, or go on."""
@@ -180,7 +187,7 @@ class RunControl:
             client.ensure_supervisor(self.folder)
 
         self._remember("pause", resume)
-        return "the queue is paused: what runs goes on to its end, nothing new starts"
+        return f"the queue is {QUEUE_PAUSED}: what runs goes on to its end, nothing new starts"
 
     def undo(self) -> str:
         """Take back the newest request."""
@@ -217,3 +224,16 @@ class RunControl:
         from postertui.supervisor import requests
 
         return requests
+
+
+def describe_specs(specs: Sequence[RunSpec]) -> str:
+    """Runs that may not be there yet, in words: the first one's name, and how many more."""
+    if not specs:
+        return pluralize(0, "run")
+    return describe_first(specs[0].genre, specs[0].variant.name, len(specs))
+
+
+def describe_first(genre: str, variant: str, count: int) -> str:
+    """`Comedy · base`, or `Comedy · base and 2 more` where there are three."""
+    more = f" and {count - 1} more" if count > 1 else ""
+    return to_single_line(f"{genre} · {variant}{more}", 120)

@@ -50,13 +50,15 @@ class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
     """One run at one moment.
 
     `name` is the folder's name and `record` what filters see, both as they are on disk; every
-    other string has been cleaned for the screen.
+    other string has been cleaned for the screen. `standing` is the state in the word that is shown
+    (see `postertui.runs.state_words`).
     """
 
     name: str
     record: Mapping[str, Any]
     history: Epochs
     state: str
+    standing: str
     genre: str
     variant: str
     family: str
@@ -159,15 +161,14 @@ def view_of(run: Run) -> RunView:
         record=Record(standing, spec, epochs),
         history=epochs,
         state=state,
+        standing=standing["standing"],
         genre=to_single_line(spec.genre if spec else "?"),
         variant=to_single_line(spec.variant.name if spec else run.name),
         family=to_single_line(spec.variant.family if spec else "?"),
         regularizer=to_single_line((spec.label or spec.variant.regularizer_label) if spec else "?"),
         study=to_single_line(spec.study if spec else "?"),
         device=to_single_line(standing["device"] or ""),
-        reason=to_single_line(
-            standing["reason"] or ("held: h lets it go on" if run.paused else "")
-        ),
+        reason=to_single_line(standing["reason"] or ""),
         seed=spec.seed if spec else 0,
         epoch=epoch,
         epochs=spec.variant.epochs if spec else 0,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from postertui.dashboard.number_format import duration, throughput
+from postertui.runs.state_words import QUEUE_PAUSED
 from postertui.system.text import to_single_line
 
 if TYPE_CHECKING:
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
 
 Text = tuple[str, str]
 
-_ORDER = ("running", "queued", "done", "failed", "interrupted", "cancelled")
+#: Words for runs that the first line counts where there are some, in this order.
+_ORDER = ("running", "cancelling", "queued", "held", "done", "failed", "damaged", "unreadable",
+          "newer", "interrupted", "cancelled")  # fmt: skip
+_COLOURED = ("running", "held", "failed", "damaged", "interrupted")
 
 
 def state_text(
@@ -25,7 +29,7 @@ def state_text(
         return (*parts, (" reading runs …", "dim"))
     for state in _ORDER:
         if counts.get(state):
-            style = state if state in ("running", "failed", "interrupted") else "text"
+            style = state if state in _COLOURED else "text"
             parts.append((f" {counts[state]}", style))
             parts.append((f" {state} ", "dim"))
     if not any(counts.values()):
@@ -53,7 +57,7 @@ def outlook_text(
     if remaining is not None:
         parts.append((f" {duration(remaining)} left ", "text"))
     if paused:
-        parts.append((" paused ", "interrupted"))
+        parts.append((f" {QUEUE_PAUSED} ", "held"))
     elif idle:
         parts.append((f" {to_single_line(idle, 200)} ", "interrupted"))
     return tuple(parts)
@@ -81,7 +85,7 @@ def queue_text(
     if remaining is not None:
         parts.append((f"  {duration(remaining)} left", "text"))
     if paused:
-        parts.append(("  paused", "interrupted"))
+        parts.append((f"  {QUEUE_PAUSED}", "held"))
     elif status.waiting:
         parts.append((f"  {to_single_line(status.waiting, 120)}", "interrupted"))
     if status.warning:

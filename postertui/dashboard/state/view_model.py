@@ -14,6 +14,7 @@ from postertui.dashboard.state.arrangement import Arrangement, arrange
 from postertui.dashboard.state.assessment import Assessment
 from postertui.dashboard.state.feed import RunUpdates
 from postertui.dashboard.state.pace import PaceMeter
+from postertui.dashboard.state.run_control import describe_first
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.summary import Margin, StudySummary
 from postertui.dashboard.state.view_options import ViewOptions
@@ -154,18 +155,17 @@ class ViewModel:
         first = self.runs.get(names[0]) if names else None
         if first is None:
             return pluralize(len(names), "run")
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        return f"{first.genre} · {first.variant}{more}"
+        return describe_first(first.genre, first.variant, len(names))
 
     @property
     def marked_runs(self) -> list[RunView]:
         return [run for name in self.marked if (run := self.runs.get(name)) is not None]
 
     def counts(self, runs: Iterable[RunView] | None = None) -> dict[str, int]:
-        """How many runs are in each state."""
+        """How many runs stand how, by the words of `STATE_WORDS`."""
         counts = dict.fromkeys(("running", "queued", "done", "failed", "interrupted"), 0)
         for run in self.runs.values() if runs is None else runs:
-            counts[run.state] = counts.get(run.state, 0) + 1
+            counts[run.standing] = counts.get(run.standing, 0) + 1
         return counts
 
     @property

@@ -11,6 +11,7 @@ from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.table.marks import BASELINE_MARKS, STATE_MARKS
 from postertui.dashboard.table.sparkline import sparkline
 from postertui.dashboard.text_width import cells
+from postertui.runs.state_words import STATE_WORDS
 
 Text = tuple[str, str]
 
@@ -78,7 +79,7 @@ def _number(value: float | None) -> tuple[bool, float]:
     return (value is None, value if value is not None else 0.0)
 
 
-_STATES = ("running", "queued", "interrupted", "failed", "cancelled", "done")
+_STATES = (*STATE_WORDS,)
 
 COLUMNS: tuple[Column, ...] = (
     Column(
@@ -86,9 +87,9 @@ COLUMNS: tuple[Column, ...] = (
         "",
         1,
         1,
-        lambda r: (STATE_MARKS.get(r.state, "?"), "interrupted" if r.cancelling else r.state),
-        lambda r: _STATES.index(r.state) if r.state in _STATES else 9,
-        help="▸ running · queued ✓ done ✗ failed – cancelled ! interrupted",
+        lambda r: (STATE_MARKS.get(r.standing, "?"), r.standing),
+        lambda r: _STATES.index(r.standing),
+        help=" ".join(f"{mark} {word}" for word, mark in STATE_MARKS.items()),
     ),
     Column(
         "genre",

@@ -5,10 +5,12 @@ from __future__ import annotations
 STATE_MARKS = {
     "running": "▸",
     "queued": "·",
+    "held": "=",
     "done": "✓",
     "failed": "✗",
     "cancelled": "–",
     "interrupted": "!",
+    "cancelling": "×",
 }
 #: F against its baseline: beyond noise above or below it, within noise, or without a baseline.
 BASELINE_MARKS = {"above": "▲", "unclear": "?", "below": "▼", "": " "}

@@ -17,6 +17,7 @@ from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.summary import REFERENCE, Difference, Margin, StudySummary
 from postertui.dashboard.table.marks import DIFFERENCE_MARKS, STATE_MARKS
 from postertui.dashboard.text_width import cut_middle
+from postertui.runs.state_words import STATE_WORDS
 from postertui.system.text import pluralize
 
 Text = tuple[str, str]
@@ -25,7 +26,7 @@ Setting = tuple[str, str]  # genre, variant
 _STYLES = {"better": "above", "worse": "below", "undecided": "text"}
 _GOING_ON = ("running", "interrupted")
 #: States in the order in which one speaks for a cell without values.
-_STATES = ("running", "queued", "interrupted", "failed", "cancelled", "done")
+_STATES = (*STATE_WORDS,)
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class Matrix:
         if not runs:
             return ("", "faint"), (" ", "faint")
         live = self.live_difference(genre, variant)
-        state = min((r.state for r in runs), key=_STATES.index)
-        mark = (STATE_MARKS[state] if state != "done" else " ", state)
+        state = min((r.standing for r in runs), key=_STATES.index)
+        mark = (STATE_MARKS.get(state, "?") if state != "done" else " ", state)
         if live is not None:
             return (thousandths(live[0]), "dim"), mark
         if any(r.dead for r in runs):

@@ -195,6 +195,11 @@ class ThemeStyles(dict[str, Style]):
             "failed": Style(color=p.below, bold=True),
             "cancelled": Style(color=p.dim),
             "interrupted": Style(color=p.between),
+            "held": Style(color=p.between),
+            "cancelling": Style(color=p.between),
+            "damaged": Style(color=p.below, bold=True),
+            "unreadable": Style(color=p.below),
+            "newer": Style(color=p.between),
         }
         return fixed.get(name, Style(color=p.text))
 

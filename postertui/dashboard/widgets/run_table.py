@@ -77,6 +77,13 @@ class RunTable(ScrollView, can_focus=True):
         return row if isinstance(row, RunView) else None
 
     @property
+    def names_in_sight(self) -> set[str]:
+        """The names of the runs whose rows are on the screen."""
+        top = round(self.scroll_offset.y)
+        rows = self.rows[top : top + max(0, self.size.height - 1)]
+        return {row.name for row in rows if isinstance(row, RunView)}
+
+    @property
     def cursor_row(self) -> TableRow | None:
         return self.rows[self._at] if self._at < len(self.rows) else None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 from textual import events
 from textual.geometry import Region
 from textual.message import Message
@@ -48,6 +50,7 @@ class SummaryMatrix(LineWidget, can_focus=True):
         self.loading_text = "reading the runs …"
         self._genre = ""
         self._variant = REFERENCE
+        self.marked: AbstractSet[str] = frozenset()
         self._was_moved = False
         self._top = self._left = 0
 
@@ -66,6 +69,20 @@ class SummaryMatrix(LineWidget, can_focus=True):
     def current_runs(self) -> list[RunView]:
         """The runs of the cell under the cursor."""
         return list(self.matrix.runs.get(self.current or ("", ""), ()))
+
+    @property
+    def runs_to_mark(self) -> list[RunView]:
+        """The runs that a mark is for: of the cell, or at the reference of the whole genre."""
+        if self._variant != REFERENCE:
+            return self.current_runs
+        return [r for (g, _), runs in self.matrix.runs.items() if g == self._genre for r in runs]
+
+    @property
+    def names_in_sight(self) -> set[str]:
+        """The names of the runs whose cells are on the screen."""
+        columns = (REFERENCE, *self.matrix.variants[self._left : self._left + self._across])
+        cells = ((genre, v) for genre in self._visible_genres for v in columns)
+        return {run.name for cell in cells for run in self.matrix.runs.get(cell, ())}
 
     def show(self, matrix: Matrix) -> None:
         """Show `matrix`; the cursor stays on its genre and variant."""
@@ -244,7 +261,7 @@ class SummaryMatrix(LineWidget, can_focus=True):
         spark = sparkline(runs[0].values("test", matrix.metric), _SPARK - 1) if runs else ""
         name = cut_middle(genre, self._genre_width).ljust(self._genre_width)
         parts: list[Text] = [
-            (" ", "blank"),
+            (self._mark(genre, REFERENCE), "accent"),
             (name + " ", "accent" if here else "text"),
             (
                 fit(score(baseline) if baseline is not None else "", _BASELINE - 1, right=True),
@@ -261,11 +278,17 @@ class SummaryMatrix(LineWidget, can_focus=True):
         for variant in shown:
             (text, style), (mark, mark_style) = matrix.cell(genre, variant)
             number = fit(text, self._cell_width - 2, right=True)
+            selected = (self._mark(genre, variant), "accent")
             if here and variant == self._variant:
-                parts += [(number + mark, cursor), (" ", "blank")]
+                parts += [(number + mark, cursor), selected]
             else:
-                parts += [(number, style), (mark, mark_style), (" ", "blank")]
+                parts += [(number, style), (mark, mark_style), selected]
         return parts
+
+    def _mark(self, genre: str, variant: str) -> str:
+        """`●` where a run of the cell is marked."""
+        runs = self.matrix.runs.get((genre, variant), ())
+        return "●" if any(run.name in self.marked for run in runs) else " "
 
     def _counts(self, shown: tuple[str, ...]) -> list[Text]:
         base = self.matrix.baseline_counts()

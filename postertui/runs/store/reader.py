@@ -178,7 +178,7 @@ class Store:
             # Unforeseen, but of this run alone: all others are shown.
             damage = f"{self.folder / name}: {log_traceback(error)}"
         run = self.runs.setdefault(name, Run(name, None))
-        run.damage, run.locked, run.cancelling, run.paused = damage, False, False, False
+        run.damage, run.locked, run.cancelling, run.held = damage, False, False, False
         self._explain_denied(run)
         # With no file's identity, the run is read anew at each refresh.
         self._identities[name] = _UNREADABLE
@@ -197,9 +197,9 @@ class Store:
         is_open = not run.is_closed
         locked = is_open and is_locked(self.folder / name)
         cancelling = is_open and os.path.exists(f"{self._root}/{name}/{layout.CANCEL}")  # noqa: PTH110
-        paused = is_open and os.path.exists(f"{self._root}/{name}/{layout.PAUSED}")  # noqa: PTH110
-        changed |= (locked, cancelling, paused) != (run.locked, run.cancelling, run.paused)
-        run.locked, run.cancelling, run.paused = locked, cancelling, paused
+        held = is_open and os.path.exists(f"{self._root}/{name}/{layout.PAUSED}")  # noqa: PTH110
+        changed |= (locked, cancelling, held) != (run.locked, run.cancelling, run.held)
+        run.locked, run.cancelling, run.held = locked, cancelling, held
         return changed
 
     def _identify(self, name: str) -> Identity:

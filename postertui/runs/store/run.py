@@ -13,6 +13,7 @@ from postertui.runs.events import Event
 from postertui.runs.lifecycle import RunLifecycle, State, first_replaced_epoch
 from postertui.runs.notes import Note
 from postertui.runs.spec import RunSpec
+from postertui.runs.state_words import state_word
 from postertui.runs.store.columns import EpochBuffer, Epochs, Rows
 
 #: What a run's record says of its spec.
@@ -45,7 +46,7 @@ class Run:
 
     `damage` says what is wrong with the run's files; such a run is shown but not trained.
     `features` is the newest such event; `changed` is when the newest event was written;
-    `cancelling` says that the run was asked to end, `paused` to wait. `is_newer`: a newer version
+    `cancelling` says that the run was asked to end, `held` to wait. `is_newer`: a newer version
     of postertui made the run; only what this version can read of it is here. `is_unreadable`:
     another account's, and this one may not read it.
     """
@@ -56,7 +57,7 @@ class Run:
     features: Event | None = None
     locked: bool = False
     cancelling: bool = False
-    paused: bool = False
+    held: bool = False
     damage: str | None = None
     is_newer: bool = False
     is_unreadable: bool = False
@@ -80,6 +81,13 @@ class Run:
         return "newer" if self.is_newer else "damaged"
 
     @property
+    def standing(self) -> str:
+        """How the run stands, in a word of `STATE_WORDS`."""
+        return state_word(
+            self.state, problem=self.problem, cancelling=self.cancelling, held=self.held
+        )
+
+    @property
     def is_closed(self) -> bool:
         """Whether nothing more happens to the run unless it is queued again."""
         return self.damage is not None or self.lifecycle.is_closed
@@ -89,7 +97,7 @@ class Run:
         """Whether the run waits for a supervisor to give it to a job."""
         is_ours = self.spec is None or not self.spec.is_external
         is_open = self.state in ("queued", "interrupted")
-        return is_ours and self.damage is None and not self.paused and is_open
+        return is_ours and self.damage is None and not self.held and is_open
 
     @property
     def start(self) -> Event | None:
@@ -156,6 +164,7 @@ class Run:
         return {
             "run": self.name,
             "state": self.state,
+            "standing": self.standing,
             "attempt": self.attempt,
             "reason": self.reason,
             "epoch": self.epoch,

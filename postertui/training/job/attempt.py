@@ -177,7 +177,7 @@ class Attempt:
             if self._listener.cancelled.is_set():
                 return self._end("cancelled", "cancelled")
             if pausing:
-                return self._end("interrupted", "paused", fault=False)
+                return self._end("interrupted", "held", fault=False)
         return self._end("done", **results)
 
     def _epochs(

@@ -41,7 +41,7 @@ def epoch_line(epoch: int, epochs: int, metrics: Mapping[str, Any]) -> str:
 
 
 def end_line(status: str, reason: str) -> str:
-    """How the attempt ended, and why where that adds something: `interrupted: paused`."""
+    """How the attempt ended, and why where that adds something: `interrupted: held`."""
     return f"{status}: {reason}" if reason not in ("", status) else status
 
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from postertui.data.arrays import BROKEN_ARRAY_ERRORS
 from postertui.data.dataset import Dataset
 from postertui.data.feature_key import FEATURES, feature_key
 from postertui.data.weights import Weights
@@ -136,7 +137,7 @@ class FeatureCache:
                 return features  # type: ignore[no-any-return]
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, EOFError, SyntaxError, TypeError):
+        except (OSError, *BROKEN_ARRAY_ERRORS):
             problem = "is incomplete"
         if log_problem:
             log.warning("%s %s; it is computed again", path, problem)

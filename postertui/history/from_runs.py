@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,18 @@ import polars as pl
 
 from postertui.history.schema import SCHEMA
 from postertui.runs.epoch_line import COLUMNS
+from postertui.runs.store.columns import Rows
 from postertui.runs.store.run import Run
 
 
-def history_table(runs: Iterable[Run]) -> pl.DataFrame:
+def history_table(
+    runs: Iterable[Run], rows_of: Callable[[Run], Rows] | None = None
+) -> pl.DataFrame:
     """One row per finished epoch of each run, in the order of (variant, genre, seed, epoch).
 
     The columns are those of `SCHEMA`, then the metrics beyond them that any of the runs has.
+    `rows_of` gives the epochs of a run to include, by default all; a run with metrics beyond
+    `COLUMNS` must have all of them.
     """
     chosen = [run for run in runs if run.spec is not None and run.epoch]
     if not chosen:
@@ -26,7 +31,7 @@ def history_table(runs: Iterable[Run]) -> pl.DataFrame:
         [run_columns(run) for run in chosen],
         schema={name: SCHEMA[name] for name in run_columns(chosen[0])},
     )
-    blocks = [run.buffer.rows() for run in chosen]
+    blocks = [run.buffer.rows() if rows_of is None else rows_of(run) for run in chosen]
     of_run = np.repeat(np.arange(len(chosen), dtype=np.uint32), [len(b) for b in blocks])
     repeated = constants[of_run]
     columns: list[pl.Series] = []
@@ -40,17 +45,17 @@ def history_table(runs: Iterable[Run]) -> pl.DataFrame:
             columns.append(pl.Series(name, values).fill_nan(None).cast(kind))
         else:
             columns.append(pl.Series(name, [None], dtype=kind).new_from_index(0, len(of_run)))
-    return pl.DataFrame([*columns, *_extra_columns(chosen)])
+    return pl.DataFrame([*columns, *_extra_columns(chosen, [len(b) for b in blocks])])
 
 
-def _extra_columns(runs: Sequence[Run]) -> list[pl.Series]:
-    """The metrics that only some programs record, null for the other runs."""
+def _extra_columns(runs: Sequence[Run], lengths: Sequence[int]) -> list[pl.Series]:
+    """The metrics that only some programs record, null for the other runs, of so many rows each."""
     views = [run.epochs for run in runs]
     columns = []
     for name in dict.fromkeys(name for view in views for name in view.extra_names):
         parts = [
-            view.array(name) if name in view.extra_names else np.full(len(view), np.nan)
-            for view in views
+            view.array(name) if name in view.extra_names else np.full(length, np.nan)
+            for view, length in zip(views, lengths, strict=True)
         ]
         columns.append(pl.Series(name, np.concatenate(parts)).fill_nan(None))
     return columns

@@ -63,7 +63,7 @@ class AssessmentController:
     def _assess(self, name: str, genre: object, request: int) -> None:
         # An assessment is not worth the dashboard: where it fails, there is none.
         with contextlib.suppress(Exception):
-            table = self._context.feed.table(lambda r: r.spec is not None and r.spec.genre == genre)
+            table = self._context.feed.genre_table(genre)
             assessment = assess(table, name)
             if request == self._newest_request:
                 self._shell.from_thread(self._ready, assessment)

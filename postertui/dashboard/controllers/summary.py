@@ -84,7 +84,7 @@ class SummaryController:
     def _analyse(self, metric: str) -> None:
         begun = time.monotonic()
         try:
-            summary = summarize(self._context.feed.table(), metric)
+            summary = summarize(self._context.feed.study_table(), metric)
             self._context.feed.release_memory()
         except Exception as error:
             # Without an analysis the rest of the dashboard goes on; the log has the traceback.

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postertui.dashboard.state.run_view import RunView, view_of
-from postertui.runs.store import Run, Store
+from postertui.runs.store import Store
 from postertui.system.crash_log import log_traceback
 from postertui.system.gc_pause import gc_paused
 from postertui.system.sharing import describe_os_error
@@ -24,9 +24,13 @@ from postertui.system.sharing import describe_os_error
 if TYPE_CHECKING:
     import polars as pl
 
+    from postertui.analysis.condensed import CondensedHistory
 
 #: With nothing at work, the folder is looked at so many times less often.
 IDLE = 2
+
+#: Pages of runs that have been read are given back after so many runs.
+RELEASE_AFTER = 500
 
 #: How much longer each report of a first reading takes than the one before.
 PATIENCE_GROWTH = 1.6
@@ -69,6 +73,7 @@ class RunFeed:
         self._lock = threading.Lock()
         self._reading = threading.Lock()
         self._wake = threading.Event()
+        self._condensed: CondensedHistory | None = None
         self._stopped = False
         self._thread = threading.Thread(target=self._loop, name="runs", daemon=True)
 
@@ -89,14 +94,22 @@ class RunFeed:
             updates, self._pending = self._pending, RunUpdates()
         return updates
 
-    def table(self, keep: Callable[[Run], bool] | None = None) -> pl.DataFrame:
-        """The history table of all runs, or of those that `keep` accepts; call it in a thread."""
+    def genre_table(self, genre: object) -> pl.DataFrame:
+        """The history table of a genre's runs; call it in a thread."""
         # Polars takes long to import, and a study without an analysis goes without it.
         from postertui.history.from_runs import history_table
 
         with self._reading:
-            chosen = [r for r in self.store.runs.values() if keep is None or keep(r)]
-            table = history_table(chosen)
+            runs = self.store.runs.values()
+            return history_table(r for r in runs if r.spec is not None and r.spec.genre == genre)
+
+    def study_table(self) -> pl.DataFrame:
+        """The condensed history table of all runs; call it in a thread."""
+        from postertui.analysis.condensed import CondensedHistory
+
+        with self._reading:
+            self._condensed = self._condensed or CondensedHistory()
+            table = self._condensed.table(list(self.store.runs.values()), self.store.release_pages)
             # What is done with the table wants room.
             self.store.release_pages()
         return table
@@ -119,7 +132,12 @@ class RunFeed:
         except Exception as error:
             # The thread goes on: a dashboard that stands still must say so.
             return self._set_error(log_traceback(error))
-        views = {n: view_of(run) for n in names if (run := self.store.runs.get(n)) is not None}
+        views: dict[str, RunView] = {}
+        for number, name in enumerate(names, 1):
+            if (run := self.store.runs.get(name)) is not None:
+                views[name] = view_of(run)
+            if number % RELEASE_AFTER == 0:
+                self.store.release_pages()
         self._reported = (self._reported - names) | views.keys()
         self._open -= names
         self._open |= {n for n, view in views.items() if view.state in ("running", "queued")}

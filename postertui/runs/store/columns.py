@@ -145,11 +145,13 @@ def _python(name: str, value: float) -> Any:
 class EpochBuffer:
     """Rows that grow. What was given out as `Epochs` before never changes."""
 
-    __slots__ = ("_extra", "_rows", "_used")
+    __slots__ = ("_extra", "_rows", "_used", "last_epoch")
 
     def __init__(self, rows: Rows | None = None, extra: Sequence[Extra] | None = None) -> None:
         self._rows = np.empty((0, len(COLUMNS))) if rows is None else rows
         self._used = len(self._rows)
+        #: The newest epoch; kept, because looking at it brings a cached run's pages into memory.
+        self.last_epoch = self._find_last_epoch()
         self._extra: list[Extra] | None = None if extra is None else list(extra)
 
     def view(self) -> Epochs:
@@ -166,8 +168,7 @@ class EpochBuffer:
     def __len__(self) -> int:
         return self._used
 
-    @property
-    def last_epoch(self) -> int:
+    def _find_last_epoch(self) -> int:
         return int(self._rows[self._used - 1, _EPOCH]) if self._used else 0
 
     def drop_from(self, epoch: int) -> None:
@@ -178,6 +179,7 @@ class EpochBuffer:
         # A copy, since a view may still show the rows that go.
         self._rows = self._rows[:keep].copy()
         self._used = keep
+        self.last_epoch = self._find_last_epoch()
         self._extra = None if self._extra is None else self._extra[:keep]
 
     def extend(self, rows: Rows, extra: Sequence[Extra] | None = None) -> None:
@@ -201,3 +203,4 @@ class EpochBuffer:
             self._rows = grown
         self._rows[self._used : need] = rows
         self._used = need
+        self.last_epoch = self._find_last_epoch()

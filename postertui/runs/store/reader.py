@@ -126,6 +126,8 @@ class Store:
             self._unread.remove(name)
             self._refresh_run(name)
             changed.add(name)
+            if number % BATCH == BATCH - 1:
+                self.release_pages()
         return changed
 
     def _list_folder(self) -> set[str]:

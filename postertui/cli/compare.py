@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +20,6 @@ from postertui.cli.formats import Format, format_option, print_sections
 from postertui.cli.poster_errors import load_models, mcnemar_of_pairs, poster_errors
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from postertui.analysis.compare import Comparison
     from postertui.analysis.comparison_errors import Over
     from postertui.analysis.verdicts import Correction
@@ -73,9 +70,7 @@ def compare_command(
     variant that they are compared with always stays. The mean difference comes with a 95 %
     interval, and a verdict after correcting for the number of comparisons.
     """
-    from postertui.analysis.compare import compare
-    from postertui.analysis.leaderboard import lead_line, leaderboard
-    from postertui.analysis.summary import baselines_line, dead_line
+    from postertui.analysis.tables.answers import comparison_of_chosen
     from postertui.analysis.tables.comparison import comparison_sections, mcnemar_section
     from postertui.analysis.values import run_values
 
@@ -90,47 +85,21 @@ def compare_command(
         errors, text = poster_errors(history, run_values(table, metric, rule), models, metric)
         reading_notes.append(text)
         tests = {} if all_pairs else mcnemar_of_pairs(models, against)
-    result = compare(
-        without_unchosen(table, chosen, None if all_pairs else against),
-        names=chosen["name"].unique().sort().to_list(),
-        genres=chosen["genre"].unique().to_list(),
+    result = comparison_of_chosen(
+        table,
+        chosen,
+        metric,
         against=None if all_pairs else against,
-        metric=metric,
         rule=rule,
         correction=correction,
         over=over,
         posters=errors,
+        notes=reading_notes,
     )
-    context = [lead_line(leaderboard(table, metric, rule)), dead_line(table)]
-    if not all_pairs and metric.startswith("test_fscore"):
-        context.append(baselines_line(table, metric, against, rule))
-    result = replace(result, notes=(*result.notes, *reading_notes, *filter(None, context)))
     sections = comparison_sections(result, by_genre)
     if tests and by_genre:
         sections.append(mcnemar_section(tests, against))
     print_sections(sections, output, comparison_facts(result))
-
-
-def without_unchosen(
-    table: pl.DataFrame, chosen: pl.DataFrame, reference: str | None
-) -> pl.DataFrame:
-    """The table without the runs that would be compared and were not chosen.
-
-    The reference stays in a genre where none of its runs was chosen; so does all that is not
-    compared, since the noise may have to come from it.
-    """
-    import polars as pl
-
-    settings = chosen.select("name", "genre").unique().with_columns(_chosen=True)
-    table = table.join(settings, on=["name", "genre"], how="left", maintain_order="left")
-    is_compared = (
-        pl.col("name").is_in(chosen["name"].unique().to_list())
-        & pl.col("genre").is_in(chosen["genre"].unique().to_list())
-        & pl.col("name").ne_missing(pl.lit(reference))
-    )
-    is_chosen = pl.col("run").is_in(chosen["run"].unique().to_list())
-    is_rival = is_compared | pl.col("_chosen").is_not_null()
-    return table.filter(is_chosen | ~is_rival).drop("_chosen")
 
 
 def comparison_facts(result: Comparison) -> dict[str, Any]:

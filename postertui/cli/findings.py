@@ -56,18 +56,19 @@ def leaderboard_command(
 
     Below stands what each variant's models are worth by other scores, and what they cost.
     """
-    import polars as pl
-
-    from postertui.analysis.leaderboard import leaderboard
-    from postertui.analysis.tables.leaderboard import leaderboard_sections
-    from postertui.analysis.tables.quality import quality_section
+    from postertui.analysis.tables.answers import leaderboard_of_chosen
 
     history = add_ensembles(load(source, runs), ensembles)
-    chosen = matching(history, query)["run"].unique().to_list()
-    board = leaderboard(history.table, chosen_metric(history.table, metric), rule, runs=chosen)
-    sections = leaderboard_sections(board, top)
-    table = history.table.filter(pl.col("run").is_in(chosen))
-    print_sections([*sections, quality_section(table, history.records, sizes_of(history))], output)
+    sections = leaderboard_of_chosen(
+        history.table,
+        matching(history, query),
+        chosen_metric(history.table, metric),
+        rule=rule,
+        top=top,
+        records=history.records,
+        kept_bytes=sizes_of(history),
+    )
+    print_sections(sections, output)
 
 
 def sizes_of(history: History) -> dict[str, int]:

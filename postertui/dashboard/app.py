@@ -37,6 +37,7 @@ from postertui.dashboard.state.feed import RunFeed
 from postertui.dashboard.state.persistence import UserConfig, save_view
 from postertui.dashboard.state.run_control import RunControl
 from postertui.dashboard.state.run_view import RunView
+from postertui.dashboard.state.targets import Subject
 from postertui.dashboard.state.view_model import ViewModel
 from postertui.dashboard.state.view_options import ViewOptions
 from postertui.dashboard.terminal.ascii import AsciiFilter
@@ -186,6 +187,11 @@ class DashboardApp(App[None]):
         from postertui.dashboard.screens.cell import CellScreen
 
         self.push_screen(CellScreen(self.context, self.controllers, key, epoch))
+
+    def open_analysis(self, question: str, subject: Subject) -> None:
+        from postertui.dashboard.screens.analysis import AnalysisScreen
+
+        self.push_screen(AnalysisScreen(self.context, question, subject))
 
     def open_launch_form(self) -> None:
         from postertui.dashboard.screens.launch import LaunchScreen

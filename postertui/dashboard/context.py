@@ -18,6 +18,7 @@ from postertui.dashboard.state.feed import RunFeed
 from postertui.dashboard.state.persistence import UserConfig
 from postertui.dashboard.state.run_control import RunControl
 from postertui.dashboard.state.run_view import RunView
+from postertui.dashboard.state.targets import Subject
 from postertui.dashboard.state.view_model import ViewModel
 from postertui.dashboard.terminal.theme import ThemeStyles
 
@@ -57,6 +58,9 @@ class Shell(Protocol):
 
     def open_cell(self, key: Key, epoch: int | None) -> None:
         """Show the cell `key` on the whole screen."""
+
+    def open_analysis(self, question: str, subject: Subject) -> None:
+        """Show what the command `question` (compare, leaderboard, bars) says of `subject`."""
 
     def open_launch_form(self) -> None:
         """Show the form that starts runs."""

@@ -12,7 +12,8 @@ from postertui.dashboard.table.marks import BASELINE_MARKS, STATE_MARKS
 Section = tuple[str, Sequence[tuple[str, ...]]]
 
 #: What `?` shows on the main screen, in this order.
-_MAIN = ("main", "runs", "watch", "view", "summary", "table", "grid", "cell", "run", "launch")
+_MAIN = ("main", "runs", "watch", "view", "summary", "table", "grid", "cell", "analysis", "run",
+         "launch")  # fmt: skip
 
 
 def help_sections(

@@ -23,7 +23,7 @@ from postertui.dashboard.state.feed import RunUpdates
 from postertui.dashboard.state.metrics import label_of
 from postertui.dashboard.state.persistence import load_filters
 from postertui.dashboard.state.run_view import RunView
-from postertui.dashboard.state.targets import Targets
+from postertui.dashboard.state.targets import Subject, Targets
 from postertui.dashboard.state.view_options import COMPARED
 from postertui.dashboard.table.columns import COLUMNS
 from postertui.dashboard.widgets.chart_grid import ChartGrid
@@ -80,6 +80,10 @@ class MainScreen(MainLayout):
             "view.curves": view.show_curves,
             "view.runs": lambda: view.set(layout="table"),
             "view.undefined-genres": partial(view.toggle, "undefined_genres"),
+            **{
+                f"view.analysis-{question}": partial(self._open_analysis, question)
+                for question in ("compare", "leaderboard", "bars")
+            },
             "view.metric": partial(view.step_metric, 1),
             "view.metric-back": partial(view.step_metric, -1),
             "view.overlay": view.toggle_overlay,
@@ -297,6 +301,16 @@ class MainScreen(MainLayout):
         if not self.matrix.is_on_screen or current is None:
             return self.model.shown
         return {n: r for n, r in self.model.shown.items() if r.genre == current[0]}
+
+    def _open_analysis(self, question: str) -> None:
+        """Show what a command says of the runs on the screen."""
+        key = self.matrix.current if self.matrix.is_on_screen else None
+        if key is None and self.grid.has_focus and self.grid.viewport.selected_key is not None:
+            key = (self.grid.viewport.selected_key[0], "")
+        if key is None and (run := self.table.current) is not None:
+            key = (run.genre, run.variant)
+        genre, variant = key or ("", "")
+        self.context.shell.open_analysis(question, Subject(dict(self.model.shown), genre, variant))
 
     def _change_columns(self, by: int) -> None:
         self._controllers.view.set(columns=max(1, self.grid.viewport.tiling.across + by))

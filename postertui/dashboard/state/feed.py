@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from postertui.dashboard.state.run_view import RunView, view_of
 from postertui.runs.store import Store
@@ -113,6 +113,11 @@ class RunFeed:
             # What is done with the table wants room.
             self.store.release_pages()
         return table
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        """Every run's flat record by its name, as filters see it; call it in a thread."""
+        with self._reading:
+            return {name: run.record() for name, run in self.store.runs.items()}
 
     def count_waiting(self) -> int:
         """How many runs wait for a supervisor; from any thread."""

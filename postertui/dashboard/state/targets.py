@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
@@ -28,3 +28,15 @@ class Targets:
     def in_states(self, states: Collection[str]) -> Targets:
         """Those whose state is one of `states`."""
         return replace(self, runs=[run for run in self.runs if run.state in states])
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a question is about: the shown runs by name, and genre and variant under the cursor.
+
+    Genre and variant are empty where nothing is under it.
+    """
+
+    runs: Mapping[str, RunView]
+    genre: str = ""
+    variant: str = ""

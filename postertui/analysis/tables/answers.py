@@ -1,0 +1,120 @@
+"""What `compare`, `leaderboard` and `bars` answer, for the commands and the dashboard's screens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from postertui.analysis.compare import Comparison, compare
+from postertui.analysis.leaderboard import lead_line, leaderboard
+from postertui.analysis.summary import baselines_line, dead_line
+from postertui.analysis.tables.baselines import baselines_section
+from postertui.analysis.tables.comparison import comparison_sections
+from postertui.analysis.tables.leaderboard import leaderboard_sections
+from postertui.analysis.tables.quality import quality_section
+from postertui.analysis.tables.section import Section
+
+if TYPE_CHECKING:
+    from postertui.analysis.comparison_errors import Over
+    from postertui.analysis.posters import PosterErrors
+    from postertui.analysis.verdicts import Correction
+    from postertui.filters import Record
+
+#: A question's name is its command's.
+QUESTIONS = ("compare", "leaderboard", "bars")
+
+
+def comparison_of_chosen(
+    table: pl.DataFrame,
+    chosen: pl.DataFrame,
+    metric: str,
+    *,
+    against: str | None = "base",
+    rule: str | int = "last",
+    correction: Correction = "holm",
+    over: Over = "auto",
+    posters: PosterErrors | None = None,
+    notes: Sequence[str] = (),
+) -> Comparison:
+    """The variants of the `chosen` rows of `table` against `against`, or each pair where None.
+
+    `notes` come before those on the whole table: how close its winners are, how much of it is
+    dead, and how the reference stands against its baselines.
+    """
+    result = compare(
+        without_unchosen(table, chosen, against),
+        names=chosen["name"].unique().sort().to_list(),
+        genres=chosen["genre"].unique().to_list(),
+        against=against,
+        metric=metric,
+        rule=rule,
+        correction=correction,
+        over=over,
+        posters=posters,
+    )
+    context = [lead_line(leaderboard(table, metric, rule)), dead_line(table)]
+    if against is not None and metric.startswith("test_fscore"):
+        context.append(baselines_line(table, metric, against, rule))
+    return replace(result, notes=(*result.notes, *notes, *filter(None, context)))
+
+
+def leaderboard_of_chosen(
+    table: pl.DataFrame,
+    chosen: pl.DataFrame,
+    metric: str,
+    *,
+    rule: str | int = "last",
+    top: int | None = None,
+    records: Mapping[str, Record] | None = None,
+    kept_bytes: Mapping[str, int] | None = None,
+) -> list[Section]:
+    """The variants of the `chosen` rows of `table`, ranked, and what their models are worth."""
+    runs = chosen["run"].unique().to_list()
+    sections = leaderboard_sections(leaderboard(table, metric, rule, runs=runs), top)
+    quality = quality_section(table.filter(pl.col("run").is_in(runs)), records, kept_bytes)
+    return [*sections, quality]
+
+
+def answer(
+    question: str,
+    table: pl.DataFrame,
+    chosen: pl.DataFrame,
+    metric: str,
+    *,
+    variant: str = "base",
+    records: Mapping[str, Record] | None = None,
+    kept_bytes: Mapping[str, int] | None = None,
+) -> list[Section]:
+    """What the command `question` prints of the `chosen` rows, by its own defaults.
+
+    `variant` is whose margins `bars` shows.
+    """
+    if question == "compare":
+        return comparison_sections(comparison_of_chosen(table, chosen, metric), by_genre=False)
+    if question == "leaderboard":
+        return leaderboard_of_chosen(table, chosen, metric, records=records, kept_bytes=kept_bytes)
+    runs = chosen["run"].unique().to_list()
+    return [baselines_section(table, metric, "last", variant, runs)]
+
+
+def without_unchosen(
+    table: pl.DataFrame, chosen: pl.DataFrame, reference: str | None
+) -> pl.DataFrame:
+    """The table without the runs that would be compared and were not chosen.
+
+    The reference stays in a genre where none of its runs was chosen; so does all that is not
+    compared, since the noise may have to come from it.
+    """
+    settings = chosen.select("name", "genre").unique().with_columns(_chosen=True)
+    table = table.join(settings, on=["name", "genre"], how="left", maintain_order="left")
+    is_compared = (
+        pl.col("name").is_in(chosen["name"].unique().to_list())
+        & pl.col("genre").is_in(chosen["genre"].unique().to_list())
+        & pl.col("name").ne_missing(pl.lit(reference))
+    )
+    is_chosen = pl.col("run").is_in(chosen["run"].unique().to_list())
+    is_rival = is_compared | pl.col("_chosen").is_not_null()
+    return table.filter(is_chosen | ~is_rival).drop("_chosen")

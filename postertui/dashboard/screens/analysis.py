@@ -126,7 +126,7 @@ class AnalysisScreen(DashboardScreen[None]):
         from postertui.runs.pruning import kept_bytes
 
         feed = self.context.feed
-        table = with_base_rates(feed.table())
+        table = with_base_rates(feed.full_table())
         chosen = table.filter(pl.col("run").is_in(list(names)))
         if chosen.is_empty():
             raise UserError("no run on the screen has finished an epoch")

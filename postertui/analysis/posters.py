@@ -204,28 +204,3 @@ def errors_from_counts(table: pl.DataFrame, values: pl.DataFrame) -> PosterError
         for name, genre, value, tp, fp, fn in means.iter_rows()
     }
     return PosterErrors({}, 0, {k: v for k, v in variances.items() if not math.isnan(v)})
-
-
-@dataclass(frozen=True)
-class McNemar:
-    """Two models' decisions on the same posters: how often only one of them is right.
-
-    `p` is exact and two-sided (Q. McNemar, Psychometrika 12, 1947, as a binomial test).
-    """
-
-    only_first: int
-    only_second: int
-    p: float
-
-
-def mcnemar(a: ModelPredictions, b: ModelPredictions) -> McNemar:
-    """McNemar's test of two models of one genre, on the posters that both have."""
-    from scipy.special import bdtr
-
-    _, in_a, in_b = np.intersect1d(a.ids, b.ids, return_indices=True)
-    right_a = (a.probabilities >= a.threshold)[in_a] == a.labels[in_a].astype(bool)
-    right_b = (b.probabilities >= b.threshold)[in_b] == b.labels[in_b].astype(bool)
-    first, second = int((right_a & ~right_b).sum()), int((~right_a & right_b).sum())
-    total = first + second
-    p = 1.0 if total == 0 else min(1.0, 2 * float(bdtr(min(first, second), total, 0.5)))
-    return McNemar(first, second, p)

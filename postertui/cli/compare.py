@@ -17,7 +17,7 @@ from postertui.cli.analysis_options import (
 )
 from postertui.cli.ensemble import add_ensembles, ensemble_option
 from postertui.cli.formats import Format, format_option, print_sections
-from postertui.cli.poster_errors import load_models, mcnemar_of_pairs, poster_errors
+from postertui.cli.poster_errors import load_models, poster_errors
 
 if TYPE_CHECKING:
     from postertui.analysis.compare import Comparison
@@ -70,26 +70,35 @@ def compare_command(
     variant that they are compared with always stays. The mean difference comes with a 95 %
     interval, and a verdict after correcting for the number of comparisons.
     """
-    from postertui.analysis.tables.answers import comparison_of_chosen
+    import polars as pl
+
+    from postertui.analysis.mcnemar import mcnemar_by_genre
+    from postertui.analysis.tables.answers import comparison_of_chosen, without_unchosen
     from postertui.analysis.tables.comparison import comparison_sections, mcnemar_section
     from postertui.analysis.values import run_values
 
     history = add_ensembles(load(source, runs), ensembles)
     chosen, table = matching(history, query), history.table
     metric = chosen_metric(table, metric)
+    reference = None if all_pairs else against
     errors, tests = None, {}
     reading_notes: list[str] = []
     if over in ("posters", "both"):
-        compared = {*chosen["name"].unique().to_list(), *([] if all_pairs else [against])}
-        models = load_models(history, compared)
-        errors, text = poster_errors(history, run_values(table, metric, rule), models, metric)
+        compared = without_unchosen(table, chosen, reference)
+        values = run_values(compared, metric, rule).filter(
+            pl.col("name").is_in([*chosen["name"].unique(), reference])
+            & pl.col("genre").is_in(chosen["genre"].unique().to_list())
+            & (pl.col("state") == "ok")
+        )
+        models = load_models(history.folder, values["run"])
+        errors, text = poster_errors(table, values, models, metric)
         reading_notes.append(text)
-        tests = {} if all_pairs else mcnemar_of_pairs(models, against)
+        tests = {} if reference is None else mcnemar_by_genre(models, reference)
     result = comparison_of_chosen(
         table,
         chosen,
         metric,
-        against=None if all_pairs else against,
+        against=reference,
         rule=rule,
         correction=correction,
         over=over,

@@ -15,7 +15,6 @@ from postertui.analysis.posters import (
     METRICS_OF_POSTERS,
     ModelPredictions,
     errors_from_counts,
-    mcnemar,
     resample_posters,
 )
 from postertui.analysis.values import run_values
@@ -120,17 +119,6 @@ def test_errors_of_runs_and_posters_add_up() -> None:
     total = math.hypot(of_posters, of_runs)
     df = 5 * (total / of_runs) ** 4
     assert half_width("both") == pytest.approx(stats.t.ppf(0.975, df) * total)
-
-
-def test_mcnemar_is_scipys_binomial_test() -> None:
-    rng = np.random.default_rng(5)
-    a, b = predictions("a", 0.25, rng), predictions("b", 0.15, rng)
-    test = mcnemar(a, b)
-    right = [(m.probabilities >= 0.5) == m.labels.astype(bool) for m in (a, b)]
-    only = int((right[0] & ~right[1]).sum()), int((~right[0] & right[1]).sum())
-    assert (test.only_first, test.only_second) == only
-    assert test.p == pytest.approx(stats.binomtest(only[0], sum(only)).pvalue)
-    assert mcnemar(a, a).p == 1
 
 
 def test_counts_give_an_error_where_no_predictions_were_kept() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from postertui.analysis.compare import Comparison
-from postertui.analysis.posters import McNemar
+from postertui.analysis.mcnemar import McNemar
 from postertui.analysis.tables.section import Column, Section, interval, number, p_value, text
 
 
@@ -61,24 +61,28 @@ def comparison_sections(result: Comparison, by_genre: bool) -> list[Section]:
 
 
 def mcnemar_section(tests: Mapping[tuple[str, str], McNemar], reference: str) -> Section:
-    """McNemar's tests of single runs against the reference's run of the same seed."""
+    """McNemar's tests of variants against the reference, genre by genre."""
     rows = [
-        {"name": name, "genre": genre, "only_first": t.only_first, "only_second": t.only_second}
-        | {"p": t.p}
+        {"name": name, "genre": genre, "posters": t.posters, "rotations": t.rotations}
+        | {"only_first": t.only_first, "only_second": t.only_second, "p": t.p}
         for (name, genre), t in tests.items()
     ]
+    runs = "One run of each, of the lowest common seed"
+    if any(t.rotations > 1 for t in tests.values()):
+        runs += " of each rotation; a poster in several is decided by its mean probability"
     return Section(
         "mcnemar",
-        f"McNemar: posters that only one of two runs gets right, against {reference}",
+        f"McNemar: posters that only one of two models gets right, against {reference}",
         pl.DataFrame(rows),
         [
             Column("variant", text("name")),
             Column("genre", text("genre")),
+            Column("posters", text("posters"), right=True),
             Column("only variant", text("only_first"), right=True),
             Column(f"only {reference}", text("only_second"), right=True),
             Column("p", p_value("p"), right=True),
         ],
-        ["One run of each, of the lowest common seed, at threshold .5; p is not corrected."],
+        [f"{runs}. At threshold .5; p is not corrected."],
     )
 
 

@@ -28,7 +28,7 @@ from postertui.analysis.noise import (
     find_equal_variants,
     replicable,
 )
-from postertui.analysis.statistics import holm, t_p_value, t_quantile, t_ratio, welch_df
+from postertui.analysis.statistics import holm, sum_of_variances, t_p_value, t_quantile, t_ratio
 from postertui.analysis.values import (
     check_metric,
     genres_share_seeds,
@@ -213,18 +213,15 @@ def _setting_row(pair: CheckedSetting) -> dict[str, Any]:
 
 def _variant_row(pairs: Sequence[CheckedSetting], *, shared_seeds: bool) -> dict[str, Any]:
     """The mean over a variant's genres, with the error of its own settings."""
-    terms = np.array(
-        [
-            (pair.own * pair.factor, pair.own_df)
-            if pair.own_df
-            else (pair.variance * pair.factor, pair.df)
-            for pair in pairs
-        ]
-    )
+    moderated = [(pair.variance * pair.factor, pair.df) for pair in pairs]
+    own = [
+        (pair.own * pair.factor, pair.own_df) if pair.own_df else term
+        for pair, term in zip(pairs, moderated, strict=True)
+    ]
     variance, df = math.nan, 0.0
-    if (terms[:, 1] > 0).all():
-        variance = float(terms[:, 0].sum()) / len(pairs) ** 2
-        df = welch_df(terms[:, 0], terms[:, 1])
+    if all(own_df > 0 for _, own_df in own):
+        variance, df = sum_of_variances(own, moderated)
+        variance /= len(pairs) ** 2
         by_seed = error_by_seed(pairs) if shared_seeds else None
         if by_seed is not None:
             variance, df = by_seed

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from postertui.analysis.contrasts import SeedKey
+from postertui.analysis.contrasts import SeedKey, seed_correlation
 from postertui.analysis.noise import MIN_NOISE_DF, Noise, estimate_noise
-from postertui.analysis.statistics import Floats
+from postertui.analysis.seed_clusters import Sample, clustered_error
 from postertui.analysis.variances import moderate_table
 
 
@@ -106,7 +106,7 @@ def add_variances(
         place = names.index(pair.name), genres.index(pair.genre)
         own[place], own_df[place] = pair.own, pair.own_df
     if own_df.sum() >= MIN_NOISE_DF:
-        correlation = _seed_correlation(pairs) if shared_seeds else 0.0
+        correlation = _correlation(pairs) if shared_seeds else 0.0
         # Squares of numbers with correlation r correlate by r².
         table = moderate_table(own, own_df, column_correlation=correlation**2)
         for pair in pairs:
@@ -121,23 +121,21 @@ def add_variances(
 
 
 def error_by_seed(pairs: Sequence[CheckedSetting]) -> tuple[float, float] | None:
-    """The variance of a variant's mean difference from means over genres, seed by seed.
+    """The variance of a variant's mean difference, by what seeds do to all its genres together.
 
-    With its degrees of freedom; None where genres do not have the same seeds, or one each.
-    Student's t holds then, however seeds move all genres together.
+    With its degrees of freedom; None where no genre has two runs. Where genres have the same seeds
+    it is Student's t on the means per seed.
     """
-    samples = _samples(pairs)
-    means = []
-    for sample in samples:
-        seeds = set(sample[0])
-        if any(set(genre) != seeds for genre in sample):
-            return None
-        means.append(np.array([np.mean([g[seed] for g in sample]) for seed in sorted(seeds)]))
-    df = sum(len(side) - 1 for side in means)
-    if df == 0:
-        return None
-    ss = sum(float(((side - side.mean()) ** 2).sum()) for side in means)
-    return ss / df * sum(1 / len(side) for side in means), float(df)
+    weighted = degrees = share = 0.0
+    for sample in _samples(pairs):
+        share += float(np.mean([1 / len(genre) for genre in sample]))
+        spread = [genre for genre in sample if len(genre) > 1]
+        error = clustered_error([Sample(1 / len(spread), dict(genre)) for genre in spread])
+        if error is not None:
+            per_seed = error.variance / float(np.mean([1 / len(genre) for genre in spread]))
+            weighted += per_seed * error.df
+            degrees += error.df
+    return (weighted / degrees * share, degrees) if degrees else None
 
 
 def _samples(pairs: Sequence[CheckedSetting]) -> list[list[Mapping[SeedKey, float]]]:
@@ -147,20 +145,8 @@ def _samples(pairs: Sequence[CheckedSetting]) -> list[list[Mapping[SeedKey, floa
     return [[pair.now for pair in pairs], [pair.then for pair in pairs]]
 
 
-def _seed_correlation(pairs: Sequence[CheckedSetting]) -> float:
-    """How strongly runs of one variant and seed and different genres correlate, 0 to 1.
-
-    Over all variants: the sum of covariances by that of products of standard deviations.
-    """
-    covariances = products = 0.0
-    for name in {pair.name for pair in pairs}:
-        for sample in _samples([pair for pair in pairs if pair.name == name]):
-            seeds = sorted(frozenset.intersection(*(frozenset(genre) for genre in sample)))
-            if len(sample) < 2 or len(seeds) < 2:
-                continue
-            matrix: Floats = np.array([[genre[seed] for seed in seeds] for genre in sample])
-            spreads = matrix.std(axis=1, ddof=1)
-            own = float((spreads**2).sum())
-            covariances += float(matrix.sum(axis=0).var(ddof=1)) - own
-            products += float(spreads.sum()) ** 2 - own
-    return min(max(covariances / products, 0.0), 1.0) if products > 0 else 0.0
+def _correlation(pairs: Sequence[CheckedSetting]) -> float:
+    by_variant: dict[str, list[CheckedSetting]] = {}
+    for pair in pairs:
+        by_variant.setdefault(pair.name, []).append(pair)
+    return seed_correlation(sample for own in by_variant.values() for sample in _samples(own))

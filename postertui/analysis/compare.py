@@ -47,14 +47,20 @@ from postertui.analysis.comparison_errors import (
     combine_errors,
     posters_tested_per_trained,
     rotation_error,
+    row_error,
     usable_df,
 )
-from postertui.analysis.comparison_notes import ENOUGH_GENRES, equal_note, unit_notes, with_reasons
+from postertui.analysis.comparison_notes import (
+    ENOUGH_GENRES,
+    equal_note,
+    lost_run_notes,
+    unit_notes,
+    with_reasons,
+)
 from postertui.analysis.contrasts import (
     CellContrast,
     RowContrast,
     contrast_rows,
-    row_error,
     runs_by_setting,
 )
 from postertui.analysis.noise import Noise, estimate_noise, find_equal_variants
@@ -208,6 +214,7 @@ def compare(
         if len(chosen) > 1
         else "One comparison: nothing to correct for.",
         *unit_notes(rows),
+        *lost_run_notes(values.filter(pl.col("name").is_in(involved))),
     )
     return Comparison(metric, rule, rows, cells, noise, correction, notes)
 
@@ -243,7 +250,7 @@ def compare_values(
     """
     if over == "auto":
         over = default_over(values, noise)
-    contrasts = contrast_rows(values, chosen, noise)
+    contrasts = contrast_rows(values, chosen, noise, shared_seeds=shared_seeds)
     cells = with_verdicts(
         pl.DataFrame(
             [

@@ -10,13 +10,47 @@ import numpy as np
 import polars as pl
 
 from postertui.analysis.cohorts import cohort_facts
-from postertui.analysis.contrasts import CellContrast
+from postertui.analysis.contrasts import CellContrast, RowContrast, SettingRuns
+from postertui.analysis.noise import Noise
+from postertui.analysis.seed_clusters import shared_seed_error
+from postertui.analysis.statistics import sum_of_variances
 from postertui.analysis.verdicts import MIN_DF, THIN_MIN_DF
 
 Over = Literal["auto", "runs", "posters", "both", "rotations", "genres"]
 
 #: From this many rotations on, they can be a sample.
 ENOUGH_ROTATIONS = 3
+
+
+def row_error(
+    row: RowContrast, runs: SettingRuns, noise: Noise, *, shared_seeds: bool
+) -> tuple[float, float]:
+    """The standard error of a row's mean difference and its degrees of freedom, 0 if unknown.
+
+    Parameters
+    ----------
+    runs
+        `runs_by_setting` of the table.
+    shared_seeds
+        Whether runs of one seed and different genres may share random numbers. Then a seed moves
+        all genres of a variant together (`shared_seed_error`).
+
+    Notes
+    -----
+    The genres are taken as given. Their cells' own variances add up, whatever their sizes; no
+    other variant's runs enter, unless a cell has no replicates.
+    """
+    if not row.cells or not all(df > 0 for cell in row.cells for _, df in cell.terms):
+        return math.nan, 0.0
+    error = shared_seed_error(row, runs, noise) if shared_seeds and len(row.cells) > 1 else None
+    if error is None:
+        own = [term for cell in row.cells for term in cell.terms]
+        variance, df = sum_of_variances(own, [t for cell in row.cells for t in cell.moderated])
+        error = variance / len(row.cells) ** 2, df
+    variance, df = error
+    if noise.source == "known-equal variants":
+        df = min(df, noise.df)
+    return math.sqrt(variance), df
 
 
 def rotation_error(cells: Sequence[CellContrast], test_share: float) -> tuple[float, float]:

@@ -46,6 +46,27 @@ def with_reasons(rows: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def lost_run_notes(values: pl.DataFrame) -> list[str]:
+    """A sentence about settings of which some runs have a value and others have none."""
+    settings = (
+        values.group_by("name", "genre")
+        .agg(pl.len(), lost=pl.col("state").ne("ok").sum())
+        .filter(pl.col("lost").is_between(1, pl.col("len") - 1))
+        .sort("name", "genre")
+    )
+    if settings.is_empty():
+        return []
+    named = [
+        f"{name} in {genre} (without {lost} of {total})"
+        for name, genre, total, lost in settings.head(5).iter_rows()
+    ]
+    more = f" and {settings.height - 5} more" if settings.height > 5 else ""
+    return [
+        f"Means are over the runs that are left where some are dead, undefined or short: "
+        f"{', '.join(named)}{more}."
+    ]
+
+
 def unit_notes(rows: pl.DataFrame) -> list[str]:
     units = set(rows["unit"].to_list())
     notes = []

@@ -8,14 +8,14 @@ both runs cancels. Otherwise the spreads of the two sides add up.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
 from postertui.analysis.noise import Noise, replicable
-from postertui.analysis.statistics import Floats, welch_df
+from postertui.analysis.statistics import Floats, satterthwaite_df
 from postertui.analysis.variances import moderate_table
 
 #: A run of a setting: its seed, its fold (the cohorts that trained and tested), and its number
@@ -40,6 +40,8 @@ class CellContrast:
     terms
         Variances whose sum is that of `difference`, from the cell's own runs where they have
         replicates, each with its degrees of freedom.
+    moderated
+        The same, moderated over the table.
     variance, df
         The moderated variance of `difference` and its degrees of freedom, 0 where unknown.
     """
@@ -50,6 +52,7 @@ class CellContrast:
     reference_value: float
     differences: Mapping[SeedKey, float] | None
     terms: list[tuple[float, float]] = field(default_factory=list)
+    moderated: list[tuple[float, float]] = field(default_factory=list)
     variance: float = math.nan
     df: float = 0.0
 
@@ -82,7 +85,11 @@ def runs_by_setting(values: pl.DataFrame) -> dict[tuple[str, str], dict[SeedKey,
 
 
 def contrast_rows(
-    values: pl.DataFrame, chosen: Sequence[tuple[str, str]], noise: Noise
+    values: pl.DataFrame,
+    chosen: Sequence[tuple[str, str]],
+    noise: Noise,
+    *,
+    shared_seeds: bool = False,
 ) -> list[RowContrast]:
     """Each chosen pair of variants, genre by genre, with errors from `noise` and from pairs.
 
@@ -94,6 +101,9 @@ def contrast_rows(
         Pairs of (name, reference).
     noise
         The noise of the whole table (`estimate_noise`).
+    shared_seeds
+        Whether runs of one seed and different genres may share random numbers: then a variant's
+        genres say less about its variance than as many independent samples.
     """
     runs = runs_by_setting(values)
     spread = set(replicable(values).select("name", "genre").unique().iter_rows())
@@ -102,7 +112,7 @@ def contrast_rows(
         genres = sorted({g for n, g in runs if n == name} & {g for n, g in runs if n == reference})
         cells = [_contrast(runs[name, g], runs[reference, g], g) for g in genres]
         rows.append(RowContrast(name, reference, cells))
-    _add_paired_variances(rows, spread)
+    _add_paired_variances(rows, spread, shared_seeds=shared_seeds)
     for row in rows:
         for cell in row.cells:
             if not cell.terms:
@@ -121,7 +131,9 @@ def _contrast(a: Mapping[SeedKey, float], b: Mapping[SeedKey, float], genre: str
     )
 
 
-def _add_paired_variances(rows: Sequence[RowContrast], spread: set[tuple[str, str]]) -> None:
+def _add_paired_variances(
+    rows: Sequence[RowContrast], spread: set[tuple[str, str]], *, shared_seeds: bool
+) -> None:
     """The variances of cells whose seeds match, moderated over rows and genres."""
     genres = sorted({cell.genre for row in rows for cell in row.cells})
     own, own_df = np.zeros((len(rows), len(genres))), np.zeros((len(rows), len(genres)))
@@ -139,97 +151,61 @@ def _add_paired_variances(rows: Sequence[RowContrast], spread: set[tuple[str, st
             paired.append((i, j, cell))
     if not paired:
         return
-    table = moderate_table(own, own_df, _SHARED_REFERENCE)
+    correlation = 0.0
+    if shared_seeds:
+        correlation = seed_correlation(
+            [cell.differences for cell in row.cells if cell.differences] for row in rows
+        )
+    # Squares of numbers with correlation r correlate by r².
+    table = moderate_table(own, own_df, _SHARED_REFERENCE, correlation**2)
     for i, j, cell in paired:
         variance, cell.df = table.moderated(i, j)
         cell.variance = variance / cell.pairs
         cell.terms = [(own[i, j] / cell.pairs, own_df[i, j])]
+        cell.moderated = [(cell.variance, cell.df)]
+
+
+def seed_correlation(groups: Iterable[Sequence[Mapping[SeedKey, float]]]) -> float:
+    """How strongly values of one seed and different genres correlate, 0 to 1.
+
+    Parameters
+    ----------
+    groups
+        Of each variant, its genres' values by seed.
+
+    Returns
+    -------
+    float
+        Over all groups, the sum of covariances by that of products of standard deviations.
+    """
+    covariances = products = 0.0
+    for group in groups:
+        if len(group) < 2:
+            continue
+        seeds = sorted(frozenset.intersection(*(frozenset(genre) for genre in group)))
+        if len(seeds) < 2:
+            continue
+        matrix: Floats = np.array([[genre[seed] for seed in seeds] for genre in group])
+        spreads = matrix.std(axis=1, ddof=1)
+        own = float((spreads**2).sum())
+        covariances += float(matrix.sum(axis=0).var(ddof=1)) - own
+        products += float(spreads.sum()) ** 2 - own
+    return min(max(covariances / products, 0.0), 1.0) if products > 0 else 0.0
 
 
 def _add_variances(cell: CellContrast, row: RowContrast, runs: SettingRuns, noise: Noise) -> None:
     """The variance of a cell whose seeds do not match, or that has one run a side."""
-    moderated = []
     for name in (row.name, row.reference):
         n = len(runs[name, cell.genre])
         variance, df = noise.variance(cell.genre, name)
-        moderated.append((variance / n, df))
+        cell.moderated.append((variance / n, df))
         own, own_df = noise.own(cell.genre, name)
-        cell.terms.append((own / n, own_df) if own_df > 0 else moderated[-1])
-    variances, dfs = np.array(moderated).T
-    if (dfs > 0).all():
-        cell.variance = float(variances.sum())
-        cell.df = welch_df(variances, dfs)
-        if noise.source != "replicates":
-            cell.df = min(cell.df, noise.df)
-
-
-def row_error(
-    row: RowContrast, runs: SettingRuns, noise: Noise, *, shared_seeds: bool
-) -> tuple[float, float]:
-    """The standard error of a row's mean difference and its degrees of freedom, 0 if unknown.
-
-    Parameters
-    ----------
-    runs
-        `runs_by_setting` of the table.
-    shared_seeds
-        Whether runs of one seed and different genres may share random numbers. Then means over
-        genres are compared seed by seed, since a seed moves all genres of a variant together.
-
-    Notes
-    -----
-    The genres are taken as given. Their cells' own variances add up, whatever their sizes; no
-    other variant's runs enter, unless a cell has no replicates.
-    """
-    if not row.cells or not all(df > 0 for cell in row.cells for _, df in cell.terms):
-        return math.nan, 0.0
-    share = 1 / len(row.cells) ** 2
-    if all(cell.differences is not None and len(cell.terms) == 1 for cell in row.cells):
-        sides = [[cell.terms[0] for cell in row.cells]]
-        samples = [[cell.differences or {} for cell in row.cells]]
-    else:
-        # A cell of pairs among cells without has its whole variance on the first side.
-        sides = [
-            [cell.terms[0] for cell in row.cells],
-            [cell.terms[1] for cell in row.cells if len(cell.terms) > 1],
-        ]
-        samples = [
-            [runs[name, cell.genre] for cell in row.cells] for name in (row.name, row.reference)
-        ]
-    ratios = [seed_ratio(sample) if shared_seeds else None for sample in samples]
-    # The side with one seed cannot show what its seed does to all genres; the other one does.
-    estimated = [ratio for ratio in ratios if ratio is not None]
-    variances, dfs = [], []
-    for side, ratio in zip(sides, ratios, strict=True):
-        terms, term_dfs = np.array(side, dtype=float).reshape(-1, 2).T
-        variance, df = float(terms.sum()) * share, welch_df(terms, term_dfs)
-        if estimated:
-            factor, df = ratio or estimated[0]
-            variance *= factor
-        variances.append(variance)
-        dfs.append(df)
-    df = welch_df(np.array(variances), np.array(dfs))
-    if noise.source == "known-equal variants":
-        df = min(df, noise.df)
-    return math.sqrt(sum(variances)), df
-
-
-def seed_ratio(genres: Sequence[Mapping[SeedKey, float]]) -> tuple[float, float] | None:
-    """Variance of means over genres, seed by seed, over what independent genres would give.
-
-    Returns
-    -------
-    tuple of float or None
-        The ratio and its degrees of freedom, from the seeds that all genres have; None where
-        those are fewer than two or there is one genre: nothing is shared that could be seen.
-    """
-    if len(genres) < 2:
-        return None
-    seeds = sorted(frozenset.intersection(*(frozenset(genre) for genre in genres)))
-    if len(seeds) < 2:
-        return None
-    matrix: Floats = np.array([[genre[seed] for seed in seeds] for genre in genres])
-    independent = float(matrix.var(axis=1, ddof=1).sum()) / len(genres) ** 2
-    if independent == 0:
-        return None
-    return float(matrix.mean(axis=0).var(ddof=1)) / independent, len(seeds) - 1.0
+        cell.terms.append((own / n, own_df) if own_df > 0 else cell.moderated[-1])
+    variances, dfs = np.array(cell.moderated).T
+    if not (dfs > 0).all():
+        return
+    cell.variance, cell.df = float(variances.sum()), satterthwaite_df(variances, dfs)
+    if noise.source != "replicates":
+        # Both sides have one and the same estimate.
+        cell.df = float(dfs.min())
+        cell.terms = cell.moderated = [(cell.variance, cell.df)]

@@ -14,7 +14,8 @@ Floats = npt.NDArray[np.float64]
 _EXACT_FLIPS = 14
 _RANDOM_FLIPS = 20_000
 
-_ENOUGH_SINGLE_DF = 6
+#: Samples of one degree of freedom each need so many among them, or Student's t does not hold.
+_ENOUGH_THIN = 6
 
 
 def t_quantile(probability: float, df: float) -> float:
@@ -127,17 +128,39 @@ def welch_df(terms: Floats, dfs: Floats) -> float:
 
     Between the formula of F. E. Satterthwaite (Biometrics 2, 1946), which is conservative since
     squares of estimates are too large, and the one of B. L. Welch (Biometrika 34, 1947), which
-    allows for that in full and errs to the other side where variances differ. Samples of one
-    degree of freedom each need six together, or the t distribution does not hold.
+    allows for that in full and errs to the other side where variances differ.
     """
     used = (terms > 0) & (dfs > 0)
     terms, dfs = terms[used], dfs[used]
-    if not terms.size:
-        return 0.0
-    if dfs.min() < 2 and dfs.size > 1 and dfs.sum() < _ENOUGH_SINGLE_DF:
+    if not terms.size or (terms.size > 1 and 0 < (dfs < 2).sum() < _ENOUGH_THIN):
         return 0.0
     df = float(terms.sum() ** 2 / (terms**2 / (dfs + 1)).sum()) - 1
     return float(min(max(df, dfs.min()), dfs.sum()))
+
+
+def satterthwaite_df(terms: Floats, dfs: Floats) -> float:
+    """The same by Satterthwaite's formula, for few terms, whose sizes say little."""
+    used = (terms > 0) & (dfs > 0)
+    terms, dfs = terms[used], dfs[used]
+    return float(terms.sum() ** 2 / (terms**2 / dfs).sum()) if terms.size else 0.0
+
+
+def sum_of_variances(
+    own: Sequence[tuple[float, float]], moderated: Sequence[tuple[float, float]]
+) -> tuple[float, float]:
+    """The sum of independent variances and its degrees of freedom, 0 where they are too few.
+
+    Parameters
+    ----------
+    own, moderated
+        Each term from its own sample, and moderated by the others; with degrees of freedom. A few
+        own samples of one degree would spoil the sum: there the moderated ones count.
+    """
+    terms, dfs = np.array(own, dtype=float).T
+    thin = dfs < 2
+    if 0 < thin.sum() < _ENOUGH_THIN and not thin.all():
+        terms[thin], dfs[thin] = np.array(moderated, dtype=float)[thin].T
+    return float(terms.sum()), welch_df(terms, dfs)
 
 
 def squeeze_variances(variances: Floats, dfs: Floats) -> tuple[float, float]:

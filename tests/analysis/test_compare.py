@@ -77,6 +77,36 @@ def test_where_genres_share_seeds_the_means_of_seeds_are_compared() -> None:
     assert (row["low"], row["high"]) == pytest.approx(tuple(test.confidence_interval()))
 
 
+def without_run(table: pl.DataFrame, name: str, genre: str, seed: int) -> pl.DataFrame:
+    """The table with that run dead from its first epoch."""
+    run = (pl.col("name") == name) & (pl.col("genre") == genre) & (pl.col("seed") == seed)
+    return table.with_columns(dead=run, **{METRIC: pl.when(~run).then(METRIC)})
+
+
+def test_a_dead_run_leaves_a_verdict_where_genres_share_seeds() -> None:
+    table = seeds(0.02, noise=0.002, n=3).with_columns(random_key=pl.lit("seed"))
+    whole = compare(table, metric=METRIC, over="runs")
+    result = compare(without_run(table, "other", "Drama", 1), metric=METRIC, over="runs")
+    row = result.rows.row(0, named=True)
+    assert row["verdict"] == "better"
+    # Eight genres, three seeds: 2 · t · sqrt(2 · .002² / 24), or a few times less by luck.
+    assert 0.0005 < row["high"] - row["low"] < 0.01
+    assert [n for n in result.notes if "that are left" in n] == [
+        "Means are over the runs that are left where some are dead, undefined or short: "
+        "other in Drama (without 1 of 3)."
+    ]
+    assert not any("that are left" in n for n in whole.notes)
+
+
+def test_a_setting_with_one_run_left_still_counts_in_the_mean() -> None:
+    table = seeds(0.02, noise=0.002, n=3).with_columns(random_key=pl.lit("seed"))
+    for seed in (0, 1):
+        run = (pl.col("name") == "other") & (pl.col("genre") == "Drama") & (pl.col("seed") == seed)
+        table = table.filter(~run)
+    row = compare(table, metric=METRIC, over="runs").rows.row(0, named=True)
+    assert (row["genres"], row["verdict"]) == (8, "better")
+
+
 def test_unbalanced_seeds_all_count() -> None:
     table = seeds(0.02, n=6)
     fewer = table.filter((pl.col("name") == "base") | (pl.col("seed") < 2))

@@ -40,6 +40,10 @@ class Scenario:
         weights. `all`: runs of one seed are, over variants and genres.
     correlation
         How strongly.
+    lost
+        How many runs of the last variant, and of the reference, died; at random.
+    reference_seeds
+        How many seeds the reference has, where it has others than the variants.
     """
 
     variants: int
@@ -49,6 +53,8 @@ class Scenario:
     noisy: float = 1.0
     shared_by: str = ""
     correlation: float = 0.5
+    lost: int = 0
+    reference_seeds: int = 0
 
     @property
     def label(self) -> str:
@@ -56,11 +62,18 @@ class Scenario:
         kind = kind or (f"genres x{self.genre_spread:g}" if self.genre_spread != 1 else "equal")
         if self.shared_by:
             kind = f"seeds shared by {self.shared_by}"
+        if self.lost:
+            kind += f", {self.lost} lost"
+        if self.reference_seeds:
+            kind += f", {self.reference_seeds} of base"
         return f"{self.variants:>2} variants {self.genres:>2} genres {self.seeds} seeds, {kind}"
 
     def draw(self, rng: np.random.Generator, lift: float = 0.0) -> Floats:
-        """Values of shape (variants, genres, seeds); all variants but the first have `lift`."""
-        shape = (self.variants, self.genres, self.seeds)
+        """Values of shape (variants, genres, seeds); all variants but the first have `lift`.
+
+        NaN where there is no run, or a dead one.
+        """
+        shape = (self.variants, self.genres, max(self.seeds, self.reference_seeds))
         spread = np.geomspace(1, self.genre_spread, self.genres) if self.genres > 1 else np.ones(1)
         sd = SD * np.outer(
             np.where(np.arange(self.variants) == self.variants - 1, self.noisy, 1), spread
@@ -69,13 +82,25 @@ class Scenario:
         if self.shared_by == "genre":
             common = rng.standard_normal((1, *shape[1:]))
         elif self.shared_by == "all":
-            common = rng.standard_normal((self.variants, 1, self.seeds))
+            common = rng.standard_normal((self.variants, 1, shape[2]))
         else:
             common = np.zeros(shape)
         rho = self.correlation if self.shared_by else 0.0
         values = 0.3 + sd[:, :, None] * (math.sqrt(1 - rho) * noise + math.sqrt(rho) * common)
         values[1:] += lift
+        if self.reference_seeds:
+            values[0, :, self.reference_seeds :] = math.nan
+            values[1:, :, self.seeds :] = math.nan
+        for variant, seeds in ((0, self.reference_seeds or self.seeds), (-1, self.seeds)):
+            for run in rng.choice(self.genres * seeds, self.lost, replace=False):
+                values[variant, run // seeds, run % seeds] = math.nan
         return values
+
+    def study(
+        self, rng: np.random.Generator, lift: float = 0.0, first_seed: int = 0
+    ) -> pl.DataFrame:
+        """The same as `run_values` gives the numbers of a table."""
+        return frame(self.draw(rng, lift), first_seed)
 
 
 @dataclass
@@ -117,7 +142,11 @@ def frame(values: Floats, first_seed: int = 0) -> pl.DataFrame:
             "replicate": np.zeros(values.size, dtype=np.int64),
             "value": values.ravel(),
         }
-    ).with_columns(state=pl.lit("ok"), collapsed=False)
+    ).with_columns(
+        pl.col("value").fill_nan(None),
+        state=pl.when(pl.col("value").is_nan()).then(pl.lit("dead")).otherwise(pl.lit("ok")),
+        collapsed=False,
+    )
 
 
 NAMES = ("row FP", "worst row", "any row", "cell FP", "coverage", "power", "check", "checked")
@@ -136,7 +165,7 @@ def simulate(scenario: Scenario, repeats: int, seed: int = 0) -> dict[str, Rate]
     chosen = [(f"v{i:02}", "v00") for i in range(1, scenario.variants)]
     shared = scenario.shared_by == "all"
     for _ in range(repeats):
-        values = frame(scenario.draw(rng))
+        values = scenario.study(rng)
         noise = estimate_noise(values, {})
         rows, cells = compare_values(values, chosen, noise, shared_seeds=shared)
         p = rows["p"].to_numpy()
@@ -148,14 +177,15 @@ def simulate(scenario: Scenario, repeats: int, seed: int = 0) -> dict[str, Rate]
             rates["any row"].add(float(rows["verdict"].is_in(["better", "worse"]).any()))
             low, high = rows["low"].to_numpy()[defined], rows["high"].to_numpy()[defined]
             rates["coverage"].add(float(((low <= 0) & (high >= 0)).mean()))
-            other = frame(scenario.draw(rng, LIFT))
+            other = scenario.study(rng, LIFT)
             rows, _ = compare_values(other, chosen, estimate_noise(other, {}), shared_seeds=shared)
             p = rows["p"].to_numpy()
-            rates["power"].add(float((p[~np.isnan(p)] < NOMINAL).mean()))
+            p = p[~np.isnan(p)]
+            rates["power"].add(float((p < NOMINAL).mean()) if p.size else math.nan)
         p = cells["p"].to_numpy()
         defined = ~np.isnan(p)
         rates["cell FP"].add(float((p[defined] < NOMINAL).mean()) if defined.any() else math.nan)
-        again = frame(scenario.draw(rng), first_seed=100)
+        again = scenario.study(rng, first_seed=100)
         report = check_values(again, values, {}, shared_seeds=shared)
         if report is not None:
             rates["checked"].add(1.0)

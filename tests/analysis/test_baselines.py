@@ -20,7 +20,8 @@ from postertui.analysis.baselines import (
     rate_interval,
 )
 from postertui.data.dataset import always_yes_f
-from tests.support.analysis_tables import history, needs_published, published, soft, stack
+from tests.support.analysis_tables import history, soft, stack
+from tests.support.study_2017 import Study2017, every_study
 
 METRIC = "test_fscore_soft"
 
@@ -140,9 +141,9 @@ def test_an_unknown_base_rate_gives_no_bar_and_no_crash() -> None:
     assert margins(table, "test_fscore").is_empty()
 
 
-@needs_published
-def test_the_published_drama_is_at_its_bar() -> None:
-    table = published()
+@every_study
+def test_drama_of_2017_is_at_its_bar(study_2017: Study2017) -> None:
+    table = study_2017.table()
     drama = baselines(table, "test_fscore").row(by_predicate=pl.col("genre") == "Drama", named=True)
     assert drama["always_yes"] == pytest.approx(2 * 0.28077225 / 1.28077225)
     assert drama["always_yes"] == pytest.approx(0.438, abs=0.0005)
@@ -150,14 +151,14 @@ def test_the_published_drama_is_at_its_bar() -> None:
     own = margins(table, "test_fscore").filter(
         (pl.col("name") == "base") & (pl.col("genre") == "Drama")
     )
-    assert own["value"].item() == pytest.approx(0.437, abs=0.0005)
+    assert f"{own['value'].item():.4f}" == study_2017.drama[0]
     assert own["verdict"].item() == "unclear"
 
 
-@needs_published
-def test_the_measured_bar_is_what_collapsed_runs_reached() -> None:
+@every_study
+def test_the_measured_bar_is_what_collapsed_runs_reached(study_2017: Study2017) -> None:
     """By hand: Drama runs whose accuracies are the base rates of both cohorts."""
-    table = published()
+    table = study_2017.table()
     yes = table.filter(
         (pl.col("genre") == "Drama")
         & ((pl.col("test_accuracy") - 0.28077225).abs() < 1e-5)

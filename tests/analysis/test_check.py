@@ -16,13 +16,12 @@ from postertui.analysis.requirements import check_requirement
 from postertui.system.errors import UserError
 from tests.support.analysis_tables import (
     history,
-    needs_published,
-    published,
     soft,
     soft_runs,
     stack,
 )
 from tests.support.calibration import Scenario, frame
+from tests.support.study_2017 import Study2017, every_study
 
 METRIC = "test_fscore_soft"
 GENRES = ("Comedy", "Drama", "Horror", "War")
@@ -226,9 +225,11 @@ def test_requirements_that_cannot_be_checked(
     assert error.value.exit_code == code
 
 
-@needs_published
-def test_the_published_table_is_no_worse_than_itself_and_worse_than_a_better_one() -> None:
-    table = published()
+@every_study
+def test_a_table_of_2017_is_no_worse_than_itself_and_worse_than_a_better_one(
+    study_2017: Study2017,
+) -> None:
+    table = study_2017.table()
     assert not check_against(table, table, metric="test_fscore").failed
     better = table.with_columns(pl.col("test_fscore") + 0.08)
     report = check_against(table, better, metric="test_fscore")

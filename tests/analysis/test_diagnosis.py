@@ -13,8 +13,9 @@ from postertui.analysis.diagnosis import diagnose_table
 from postertui.analysis.findings import RunFinding
 from postertui.analysis.undefined import undefined_causes
 from postertui.analysis.values import dead_rows
-from tests.support.analysis_tables import history, needs_published, published, stack
+from tests.support.analysis_tables import history, stack
 from tests.support.calibration import false_alarms
+from tests.support.study_2017 import Study2017, every_study
 
 
 def jitter(seed: int = 0, epochs: int = 12, sd: float = 0.003) -> np.ndarray[Any, Any]:
@@ -148,15 +149,15 @@ def test_findings_of_a_table_are_in_order_and_whole() -> None:
     assert diagnose_table(table.clear()).is_empty()
 
 
-@needs_published
-def test_the_published_table_has_799_dead_rows_and_no_unexplained_undefined_f() -> None:
+@every_study
+def test_a_table_of_2017_has_no_unexplained_undefined_f(study_2017: Study2017) -> None:
     """Counted from the file: test accuracy exactly 0, and test_fscore NaN."""
-    table = published()
-    assert (table["test_accuracy"] == 0).sum() == 799
-    assert table.filter(dead_rows(table)).height == 799
-    assert table["test_fscore"].null_count() == 1540
+    table = study_2017.table()
+    assert (table["test_accuracy"] == 0).sum() == study_2017.dead_epochs
+    assert table.filter(dead_rows(table)).height == study_2017.dead_epochs
+    assert table["test_fscore"].null_count() == study_2017.undefined_epochs
     causes = Counter(undefined_causes(table)["cause"].to_list())
-    assert causes.total() == 1540
+    assert causes.total() == study_2017.undefined_epochs
     assert causes["unexplained"] == 0
     assert (
         causes["dead"]
@@ -164,9 +165,9 @@ def test_the_published_table_has_799_dead_rows_and_no_unexplained_undefined_f() 
     )
 
 
-@needs_published
-def test_every_run_of_the_published_table_that_dies_is_found() -> None:
-    table = published()
+@every_study
+def test_every_run_of_2017_that_dies_is_found(study_2017: Study2017) -> None:
+    table = study_2017.table()
     died = table.filter(pl.col("test_accuracy") == 0)
     findings = diagnose_table(table).filter(pl.col("kind") == "dead")
     assert set(findings["run"]) == set(died["run"])

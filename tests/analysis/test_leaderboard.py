@@ -11,12 +11,11 @@ from postertui.analysis.leaderboard import lead_line, leaderboard
 from postertui.analysis.tables.leaderboard import leaderboard_sections
 from tests.support.analysis_tables import (
     history,
-    needs_published,
-    published,
     soft,
     soft_runs,
     stack,
 )
+from tests.support.study_2017 import Study2017, every_study
 
 GENRES = ("Comedy", "Drama", "Horror", "War")
 
@@ -118,9 +117,11 @@ def test_a_table_without_the_metric_has_an_empty_board() -> None:
     assert (board.genres.height, board.overall.height, lead_line(board)) == (0, 0, "")
 
 
-@needs_published
-def test_the_published_winners_lead_by_three_thousandths_and_none_stands_alone() -> None:
-    table = published()
+@every_study
+def test_the_winners_of_2017_lead_by_thousandths_and_none_stands_alone(
+    study_2017: Study2017,
+) -> None:
+    table = study_2017.table()
     last = table.filter((pl.col("epoch") == 10) & (pl.col("test_accuracy") > 0))
     means = last.drop_nulls("test_fscore").group_by("genre", "name").agg(pl.mean("test_fscore"))
     leads = []
@@ -128,7 +129,7 @@ def test_the_published_winners_lead_by_three_thousandths_and_none_stands_alone()
         best = sorted(genre["test_fscore"], reverse=True)
         leads.append(best[0] - best[1])
     board = leaderboard(table)
-    assert float(np.median(leads)) == pytest.approx(0.0031, abs=0.00005)
+    assert float(np.median(leads)) == pytest.approx(float(study_2017.lead), abs=0.00005)
     assert f"{np.median(leads):.4f}" in lead_line(board)
     assert "0 of 10 genres have a lone winner" in lead_line(board)
 

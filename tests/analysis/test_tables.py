@@ -29,7 +29,8 @@ from postertui.analysis.tables.section import (
     p_value,
     text,
 )
-from tests.support.analysis_tables import history, needs_published, published, stack
+from tests.support.analysis_tables import history, stack
+from tests.support.study_2017 import Study2017, every_study
 
 
 def test_cells() -> None:
@@ -88,15 +89,15 @@ def test_lines_of_a_table_without_trouble() -> None:
     assert listed([str(k) for k in range(14)]).endswith("11 and 2 more")
 
 
-@needs_published
-def test_what_the_published_table_says() -> None:
-    table = published()
-    assert dead_line(table) == (
-        "799 of 4,280 epochs (18.7 %) come from dead models, in 85 of 383 runs."
-    )
-    assert undefined_line(table).startswith("1,540 of 4,280 epochs have no test_fscore: ")
-    assert "Drama (0.4366, always-yes 0.4384)" in baselines_line(table, "test_fscore", "base")
-    assert "macro-F1 of 0.1443 over 10 genres" in ensemble_line(ensemble(table))
+@every_study
+def test_what_a_table_of_2017_says(study_2017: Study2017) -> None:
+    table = study_2017.table()
+    runs = f"in {study_2017.dead_runs} of {study_2017.runs} runs."
+    assert dead_line(table) == f"{study_2017.dead_line}, {runs}"
+    assert undefined_line(table).startswith(f"{study_2017.undefined_line}: ")
+    assert study_2017.drama_line in baselines_line(table, "test_fscore", "base")
+    macro_f1 = f"macro-F1 of {study_2017.macro_f1} over 10 genres"
+    assert macro_f1 in ensemble_line(ensemble(table))
 
 
 def test_mean_and_spread_in_words() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.analysis_runs import GENRES, postertui, write_study
-from tests.support.analysis_tables import PUBLISHED, needs_published
+from tests.support.study_2017 import Study2017, every_study
 
 
 @pytest.fixture(scope="module")
@@ -88,16 +88,16 @@ def test_errors_are_one_line(study: Path, words: list[str], code: int, says: str
     assert "Traceback" not in done.stderr
 
 
-@needs_published
-def test_the_facts_of_the_published_table() -> None:
-    done = postertui("compare", "--from", PUBLISHED)
+@every_study
+def test_the_facts_of_a_table_of_2017(study_2017: Study2017) -> None:
+    done = postertui("compare", "--from", study_2017.table_path)
     assert done.returncode == 0
     for fact in (
-        "base = reduce-lr = reduce-lr-100: 0.0087",
-        "The median lead of a winner is 0.0031",
+        f"base = reduce-lr = reduce-lr-100: {study_2017.base_noise}",
+        f"The median lead of a winner is {study_2017.lead}",
         "0 of 10 genres have a lone winner",
-        "799 of 4,280 epochs (18.7 %) come from dead models, in 85 of 383 runs.",
-        "Drama (0.4366, always-yes 0.4384)",
+        f"{study_2017.dead_line}, in {study_2017.dead_runs} of {study_2017.runs} runs.",
+        study_2017.drama_line,
     ):
         assert fact in done.stdout
     assert " better " not in done.stdout.split("test_fscore at epoch")[0].replace(

@@ -13,7 +13,8 @@ import pytest
 from postertui.analysis.tables.section import Column, Section
 from postertui.cli.formats import print_sections
 from tests.support.analysis_runs import GENRES, postertui, write_study
-from tests.support.analysis_tables import PUBLISHED, history, needs_published, stack
+from tests.support.analysis_tables import history, stack
+from tests.support.study_2017 import Study2017, every_study
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +68,13 @@ def test_a_runs_folder_that_is_not_there(tmp_path: Path) -> None:
     assert "no such file or folder; name runs with --runs" in done.stderr
 
 
-@needs_published
-def test_the_published_table_is_explained() -> None:
-    rows = json.loads(postertui("diagnose", "--from", PUBLISHED, "--json").stdout)
-    assert "799 of 4,280 epochs come from dead models." in rows["notes"]
+@every_study
+def test_a_table_of_2017_is_explained(study_2017: Study2017) -> None:
+    rows = json.loads(postertui("diagnose", "--from", study_2017.table_path, "--json").stdout)
+    dead, epochs = study_2017.dead_epochs, study_2017.epochs
+    assert f"{dead:,} of {epochs:,} epochs come from dead models." in rows["notes"]
     causes = {row["cause"]: row["epochs"] for row in rows["undefined"]}
-    assert sum(causes.values()) == 1540
+    assert sum(causes.values()) == study_2017.undefined_epochs
     assert set(causes) == {"dead", "empty batch"}
 
 

@@ -13,9 +13,8 @@ from postertui.history.from_runs import history_table
 from postertui.history.schema import PUBLISHED_SCHEMA
 from postertui.runs.store import Store
 from tests.support.analysis_runs import postertui
-from tests.support.logs_2017 import SHARED, log_text, needs_shared, write_logs
-
-PUBLISHED = SHARED / "published" / "model_perf.tsv"
+from tests.support.logs_2017 import log_text, write_logs
+from tests.support.study_2017 import Study2017, every_study
 
 
 def test_logs_become_runs_and_bad_files_are_named(tmp_path: Path) -> None:
@@ -53,27 +52,32 @@ def test_logs_become_runs_and_bad_files_are_named(tmp_path: Path) -> None:
     assert (report["added"], report["there"], len(report["skipped"])) == ([], 4, 2)
 
 
-@needs_shared
-def test_the_published_table_and_logs(tmp_path: Path) -> None:
-    runs = tmp_path / "runs"
-    done = postertui("import", PUBLISHED, "--runs", runs)
+@every_study
+def test_the_table_and_logs_of_2017(study_2017: Study2017, tmp_path: Path) -> None:
+    runs, table = tmp_path / "runs", study_2017.table_path
+    done = postertui("import", table, "--runs", runs)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"383 runs added to {runs}\n"
+    assert done.stdout == f"{study_2017.runs} runs added to {runs}\n"
     columns = list(PUBLISHED_SCHEMA)
-    original, imported = read_table(PUBLISHED), read_table(runs)
+    original, imported = read_table(table), read_table(runs)
     assert imported.select(columns).sort(columns).equals(original.select(columns).sort(columns))
-    logs = postertui("import", SHARED / "history-logs", PUBLISHED, "--runs", runs)
-    assert logs.stdout == f"0 runs added to {runs}, 447 there already (64 completed)\n"
-    assert "64 existing runs lacked train_tp" in logs.stderr
-    assert logs.returncode == 0
+    done = postertui("import", study_2017.logs_path, table, "--runs", runs)
+    logs = study_2017.logs
+    existing = study_2017.runs + logs
+    assert done.stdout == f"0 runs added to {runs}, {existing} there already ({logs} completed)\n"
+    assert f"{logs} existing runs lacked train_tp" in done.stderr
+    assert done.returncode == 0
 
 
-@needs_shared
+@every_study
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["compare", "leaderboard"])
-def test_the_analysis_sees_no_difference(command: str, tmp_path: Path) -> None:
-    postertui("import", PUBLISHED, "--runs", tmp_path / "runs")
-    of_table = postertui(command, "--from", PUBLISHED, "--json")
+def test_the_analysis_sees_no_difference(
+    command: str, study_2017: Study2017, tmp_path: Path
+) -> None:
+    table = study_2017.table_path
+    postertui("import", table, "--runs", tmp_path / "runs")
+    of_table = postertui(command, "--from", table, "--json")
     of_runs = postertui(command, "--runs", tmp_path / "runs", "--json")
     assert of_table.returncode == 0
     assert of_runs.stdout == of_table.stdout

@@ -21,7 +21,8 @@ from postertui.cli import cli
 from postertui.history.writing import write_table
 from postertui.report import FIGURES
 from postertui.system.errors import UserError
-from tests.support.figure_tables import MADE, needs_published, published, seeds
+from tests.support.figure_tables import MADE, seeds
+from tests.support.study_2017 import Study2017, every_study
 
 PROGRAM = [sys.executable, "-P", "-c", "from postertui.cli import main; main()"]
 #: What a log must not contain: escape sequences, carriage returns, bells.
@@ -218,21 +219,15 @@ def test_the_commands_of_the_workflow_in_the_docs_work(tmp_path: Path) -> None:
 NOT_OF_2017 = {"models", "precision-recall", "roc", "calibration", "threshold", "confusion"}
 
 
-@needs_published
+@every_study
 @pytest.mark.slow
-def test_all_fifteen_are_drawn_of_the_published_table(tmp_path: Path) -> None:
-    published().write_parquet(tmp_path / "runs.parquet")
+def test_all_fifteen_are_drawn_of_a_table_of_2017(study_2017: Study2017, tmp_path: Path) -> None:
+    study_2017.table().write_parquet(tmp_path / "runs.parquet")
     out = tmp_path / "reports"
     done = run("--all", "--strict-published", "--from", tmp_path / "runs.parquet", "--out", out)
     assert (done.returncode, done.stderr) == (0, "")
     assert {path.stem for path in out.glob("*.png")} == set(FIGURES) - NOT_OF_2017
-    messages = {
-        "base": "80 Test undefined, 5 Train isolated, 33 Train undefined",
-        "fc": "480 Test undefined, 34 Train isolated, 169 Train undefined",
-        "scratch": "20 Test undefined, 6 Train beyond the limits",
-        "long-run": "100 Test undefined",
-    }
-    for name, counts in messages.items():
+    for name, counts in study_2017.not_drawn:
         assert f"{out}/{name}.png\n  not drawn: {counts}" in done.stdout
 
 

@@ -24,8 +24,9 @@ from postertui.history.schema import normalise
 from postertui.history.selection import History
 from postertui.report import FigureFailure, ReportRequest, draw_report, prepare_pictures
 from postertui.system.errors import UserError
-from tests.support.figure_tables import made, needs_published, published, seeds
+from tests.support.figure_tables import made, seeds
 from tests.support.ggplot2_built import build
+from tests.support.study_2017 import Study2017, every_study
 
 
 def names(table: pl.DataFrame, **wanted: Any) -> list[str]:
@@ -337,14 +338,15 @@ def test_an_empty_table_has_nothing_to_draw() -> None:
     assert caught.value.exit_code == 3
 
 
-@needs_published
-def test_the_l1_figure_is_also_a_comparison() -> None:
+@every_study
+def test_the_l1_figure_is_also_a_comparison(study_2017: Study2017) -> None:
+    history = History(study_2017.table())
     request = ReportRequest(
         compare=("Regularizer",), variants=("no-reg", "l1-*"), options=FigureOptions(strict=True)
     )
-    ((comparison, _),), _ = prepare_pictures(History(published()), request)
+    ((comparison, _),), _ = prepare_pictures(history, request)
     ((figure, _),), _ = prepare_pictures(
-        History(published()), ReportRequest(figures=("l1",), options=FigureOptions(strict=True))
+        history, ReportRequest(figures=("l1",), options=FigureOptions(strict=True))
     )
     assert comparison.marks().equals(figure.marks())
     assert comparison.panels == figure.panels

@@ -17,7 +17,8 @@ from postertui.history.schema import PUBLISHED_SCHEMA
 from postertui.importer.keras_history import json_metrics, parse_log, read_keras_history
 from postertui.importer.literals import MAX_BYTES, parse_literal
 from postertui.published.unreadable import UnreadableLogError
-from tests.support.logs_2017 import SHARED, TAIL, log_text, needs_shared
+from tests.support.logs_2017 import TAIL, log_text
+from tests.support.study_2017 import Study2017, every_study
 
 NUMBERS = st.floats(allow_infinity=False, width=64)
 
@@ -133,15 +134,15 @@ def test_what_is_no_file_of_text(tmp_path: Path) -> None:
         read_keras_history(tmp_path / "model-2-256-256-history.txt")
 
 
-@needs_shared
-def test_real_logs_hold_the_published_numbers() -> None:
+@every_study
+def test_logs_hold_the_numbers_of_the_table(study_2017: Study2017) -> None:
     histories = defaultdict(list)
-    with (SHARED / "published" / "model_perf.tsv").open() as file:
+    with study_2017.table_path.open() as file:
         for row in csv.DictReader(file, delimiter="\t"):
             setting = (row["Regularizer"].replace("L1=0e", "L1=0"), row["FC1"], row["FC2"])
             histories[(*setting, row["genre"], row["variant"])].append(row)
-    logs = [read_keras_history(path) for path in sorted((SHARED / "history-logs").iterdir())]
-    assert len(logs) == 64
+    logs = [read_keras_history(path) for path in sorted(study_2017.logs_path.iterdir())]
+    assert len(logs) == study_2017.logs
     for log in logs:
         assert log.name is not None
         name = log.name

@@ -16,7 +16,8 @@ from postertui.importer import ImportReport, import_paths
 from postertui.runs.events import EventWriter
 from postertui.runs.spec import read_spec
 from postertui.runs.store import Store
-from tests.support.logs_2017 import SHARED, log_text, needs_shared, write_logs
+from tests.support.logs_2017 import log_text, write_logs
+from tests.support.study_2017 import Study2017, every_study
 from tests.support.supervisor import make_spec, queue
 
 LOGS = (
@@ -194,18 +195,17 @@ def test_what_a_job_has_written_stays_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "runs" / name / "events.jsonl").read_bytes() == before
 
 
-@needs_shared
-def test_the_logs_and_the_table_of_2017(tmp_path: Path) -> None:
-    published = SHARED / "published" / "model_perf.tsv"
-    logs = SHARED / "history-logs"
-    for number, paths in enumerate([[logs, published], [published, logs]]):
+@every_study
+def test_the_logs_and_the_table_of_2017(study_2017: Study2017, tmp_path: Path) -> None:
+    logs, table_path = study_2017.logs_path, study_2017.table_path
+    for number, paths in enumerate([[logs, table_path], [table_path, logs]]):
         runs = tmp_path / str(number)
         report = import_paths(paths, runs)
-        assert (len(report.added), report.existing) == (383, 64)
+        assert (len(report.added), report.existing) == (study_2017.runs, study_2017.logs)
         table = read_table(runs)
-        assert table["run"].n_unique() == 383
-        assert table.filter(pl.col("test_tp").is_not_null()).height == 64
-        assert len(report.completed) == 64 * number
+        assert table["run"].n_unique() == study_2017.runs
+        assert table.filter(pl.col("test_tp").is_not_null()).height == study_2017.logs
+        assert len(report.completed) == study_2017.logs * number
         store = Store(runs)
         store.refresh()
         assert {run.state for run in store.runs.values()} == {"done"}

@@ -16,8 +16,9 @@ from postertui.report.page.settings import differences, settings_sections
 from postertui.runs.spec import RunSpec
 from postertui.study import Plateau, Variant
 from postertui.system.errors import UserError
-from tests.support.analysis_tables import history, needs_published, published, soft, stack
+from tests.support.analysis_tables import history, soft, stack
 from tests.support.pages import GENRES, NASTY, make_page, study
+from tests.support.study_2017 import Study2017, every_study
 
 
 def chapter(page: Page, key: str) -> Chapter:
@@ -116,17 +117,17 @@ def test_names_from_the_table_stay_as_they_are() -> None:
     assert NASTY in chapter(page, "settings").tables[0].frame["name"].to_list()
 
 
-@needs_published
-def test_the_published_table_has_every_chapter_without_confusion_counts() -> None:
-    page = build_page(published(), title="model_perf.tsv")
+@every_study
+def test_a_table_of_2017_has_every_chapter_without_confusion_counts(study_2017: Study2017) -> None:
+    page = build_page(study_2017.table(), title="model_perf.tsv")
     summary = " ".join(page.summary)
     for fact in (
-        "799 of 4,280 epochs (18.7 %)",
-        "1,540 of 4,280 epochs have no test_fscore",
-        "median lead of a winner is 0.0031",
-        "Drama (0.4366, always-yes 0.4384)",
-        "none better, 10 worse",
-        "macro-F1 of 0.1443",
+        study_2017.dead_line,
+        study_2017.undefined_line,
+        f"median lead of a winner is {study_2017.lead}",
+        study_2017.drama_line,
+        f"none better, {study_2017.worse} worse",
+        f"macro-F1 of {study_2017.macro_f1}",
     ):
         assert fact in summary
     assert "implied by accuracy" in chapter(page, "ensemble").tables[0].notes[-1]

@@ -9,8 +9,8 @@ from markdown_it import MarkdownIt
 
 from postertui.report.page.content import build_page
 from postertui.report.page.markdown import LONGEST, render_markdown
-from tests.support.analysis_tables import needs_published, published
 from tests.support.pages import NASTY, make_page
+from tests.support.study_2017 import Study2017, every_study
 
 
 def render(markdown: str) -> str:
@@ -36,7 +36,7 @@ def test_names_from_the_table_are_text(tmp_path: Path) -> None:
     assert f"<td>{NASTY}</td>" in unescape(html)
 
 
-@needs_published
-def test_the_published_table_fits_into_a_comment(tmp_path: Path) -> None:
-    page = build_page(published(), title="model_perf.tsv")
+@every_study
+def test_a_table_of_2017_fits_into_a_comment(study_2017: Study2017, tmp_path: Path) -> None:
+    page = build_page(study_2017.table(), title="model_perf.tsv")
     assert len(render_markdown(page, tmp_path)) < LONGEST

@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pytest
 
-from postertui.history.reading import read_table
-from postertui.history.schema import normalise, with_base_rates
-
-PUBLISHED = Path(__file__).parents[3] / "shared/data/published/model_perf.tsv"
-
-needs_published = pytest.mark.skipif(
-    not PUBLISHED.exists(), reason="the published table of 2017 is not at ../shared"
-)
-
-
-def published() -> pl.DataFrame:
-    return with_base_rates(read_table(PUBLISHED))
+from postertui.history.schema import normalise
 
 
 def history(

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pytest
 
 from postertui.history.reading import read_table
 from postertui.history.schema import normalise
@@ -21,9 +20,6 @@ MADE = FILES / "history.tsv"
 GGPLOT2 = zipfile.Path(FILES / "ggplot2.zip")
 
 PUBLISHED = HERE.parents[2] / "shared/data/published"
-needs_published = pytest.mark.skipif(
-    not PUBLISHED.exists(), reason="the published table of 2017 is not at ../shared"
-)
 
 
 @cache

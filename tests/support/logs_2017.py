@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
-
-needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the 2017 study's data is not here")
 
 TAIL = (
     "Train conf matrix: 900 15000 5000 100\n"
@@ -27,6 +24,14 @@ def log_text(epochs: int = 3, shift: float = 0.0, tail: str = "\n" + TAIL) -> st
         )
     }
     return repr(lists).replace(f"{round(0.52 + shift, 4)}", "nan") + tail
+
+
+def log_of(rows: Sequence[Sequence[str]]) -> str:
+    """A log of these epochs: loss, accuracy and F of training, then of the test cohort."""
+    keys = ("loss", "binary_accuracy", "fscore", "val_loss", "val_binary_accuracy", "val_fscore")
+    columns = dict(zip(keys, zip(*rows, strict=True), strict=True))
+    lists = (f"'{key}': [{', '.join(values)}]" for key, values in columns.items())
+    return "{" + ", ".join(lists).replace("NaN", "nan") + "}\n" + TAIL
 
 
 def write_logs(folder: Path, *names: str) -> Path:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from postertui.cli.options import PATH, print_json
-from postertui.cli.streams import styled
+from postertui.cli.streams import say, styled
+from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
     from postertui.data.dataset import Dataset
@@ -47,7 +48,13 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.
     help="A table with a column of ids and one of genres, or of 0 and 1 for each genre.",
 )
 @click.option(
-    "--side", type=click.IntRange(8, 512), default=48, show_default=True, help="Pixels a side."
+    "--side",
+    "sides",
+    type=click.IntRange(8, 512),
+    multiple=True,
+    default=(48,),
+    show_default="48",
+    help="Pixels a side; repeated, the posters are there at each, and the first is the usual one.",
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be read; build nothing.")
 @click.option("--encoding", help="The encoding of the labels, where it is not Unicode: cp1252 …")
@@ -61,7 +68,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.
 def build_command(
     posters: Path,
     labels: Path,
-    side: int,
+    sides: tuple[int, ...],
     dry_run: bool,
     data: Path,
     as_json: bool,
@@ -70,9 +77,9 @@ def build_command(
     """Bring posters and labels into the data folder.
 
     A poster belongs to the cohort that the last digit of its id names. It is squeezed to a square
-    of --side pixels. How the labels were read is printed. What cannot be used is named, counted
-    and left out; data/left-out.csv lists all of it. The old data folder stays until the new one is
-    whole.
+    of --side pixels; a variant's field `side` chooses one of several. How the labels were read is
+    printed. What cannot be used is named, counted and left out; data/left-out.csv lists all of it.
+    The old data folder stays until the new one is whole.
     """
     from postertui.cli.data_report import (
         describe_inputs,
@@ -96,12 +103,14 @@ def build_command(
             click.echo(describe_inputs(inputs))
             print_left_out(inputs, unreadable, None)
         return
+    sides = tuple(dict.fromkeys(sides))
+    say_lost_sides(data, sides)
     with build_progress("posters") as progress:
         report = build_dataset(
             posters,
             labels,
             data,
-            side=side,
+            sides=sides,
             options=wanted,
             progress=progress,
             announce=lambda inputs: click.echo(describe_inputs(inputs), err=True),
@@ -118,6 +127,21 @@ def build_command(
         )
     else:
         click.echo(_describe(dataset))
+
+
+def say_lost_sides(data: Path, sides: tuple[int, ...]) -> None:
+    """Say which sides the data folder has and will have no more."""
+    from postertui.data.dataset import Dataset, list_sides
+
+    try:
+        before = Dataset.open(data).sides
+    except UserError:
+        return
+    if lost := [side for side in before if side not in sides]:
+        options = " ".join(f"--side {side}" for side in dict.fromkeys((*before, *sides)))
+        say(
+            f"{data} will no longer have posters of {list_sides(lost)} pixels; {options} keeps them"
+        )
 
 
 @data_command.command("show")
@@ -153,6 +177,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
     return {
         "path": str(dataset.path),
         "side": dataset.side,
+        "sides": list(dataset.sides),
         "fingerprint": dataset.fingerprint,
         "posters": dataset.posters(dataset.cohorts),
         "cohorts": {str(d): dataset.posters([d]) for d in dataset.cohorts},
@@ -165,14 +190,15 @@ def _describe(dataset: Dataset) -> str:
     """The summary for people: a line per genre, a column per cohort."""
     from rich.cells import cell_len
 
-    from postertui.data.dataset import always_yes_f
+    from postertui.data.dataset import always_yes_f, list_sides
     from postertui.study import DEFAULT_RARITY
 
     digits = dataset.cohorts
     rare = set(dataset.rare_genres())
+    sizes = list_sides([f"{side} by {side}" for side in dataset.sides])
     lines = [
-        f"{dataset.path}: {dataset.posters(digits):,} posters of {dataset.side} by {dataset.side} "
-        f"pixels, {len(digits)} cohorts, {len(dataset.genres)} genres",
+        f"{dataset.path}: {dataset.posters(digits):,} posters of {sizes} pixels, "
+        f"{len(digits)} cohorts, {len(dataset.genres)} genres",
         "",
     ]
     header = ["cohort", *map(str, digits), "all", "always-yes F"]

@@ -40,9 +40,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--weights",
-    default="imagenet",
-    show_default=True,
-    help="The frozen network's: imagenet, random or a file.",
+    multiple=True,
+    default=("imagenet",),
+    show_default="imagenet",
+    metavar="[NAME=]WHAT",
+    help="Pretrained: imagenet, random, a file of VGG16's; resnet50=FILE for a network of its own.",
 )
 @click.option("--train-cohorts", type=Digits(), help="Digits, e.g. 0,1,3.")
 @click.option("--test-cohorts", type=Digits(), help="Digits, e.g. 2.")
@@ -89,7 +91,7 @@ def train_command(
     rotations: int | None,
     epochs: int | None,
     jobs: int | None,
-    weights: str,
+    weights: tuple[str, ...],
     train_cohorts: tuple[int, ...] | None,
     test_cohorts: tuple[int, ...] | None,
     val_cohorts: tuple[int, ...] | None,
@@ -123,7 +125,7 @@ def train_command(
     from postertui.cli.selection import open_store
     from postertui.data.dataset import Dataset
     from postertui.data.feature_key import FEATURES
-    from postertui.data.weights import resolve_weights
+    from postertui.data.weight_choices import WeightChoices
     from postertui.supervisor import plan as launch
     from postertui.supervisor import requests
     from postertui.system.sharing import share_contents, share_with_group
@@ -134,7 +136,7 @@ def train_command(
     plan = launch.plan(
         study,
         dataset,
-        resolve_weights(weights),
+        WeightChoices.parse(weights),
         {name: run.state for name, run in store.runs.items()},
         variants=variants,
         genres=genres,

@@ -6,17 +6,19 @@ once; the answers are kept in the user's cache folder, by Keras' version.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import importlib.metadata
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
+from postertui.data.dataset import how_to_add_side, list_sides
 from postertui.data.weights import Weights, download, file_digest, keras_models_folder
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
@@ -25,7 +27,7 @@ from postertui.system.user_folders import user_folder
 #: Changes with the drawing of random weights.
 RANDOM_VERSION = "random-1"
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Backbone(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,16 +39,17 @@ class Backbone(msgspec.Struct, frozen=True, kw_only=True):
         Keras' name in lower case, as `network` of a variant has it.
     title
         Keras' name.
-    min_side
-        The least side of an image in pixels.
+    side, min_side
+        The images' side in pixels, and the least one.
     layers
         Names of its layers from the input on.
     weights_file, weights_url, weights_hash
-        Keras' ImageNet weights; the hash is MD5 or SHA-256, or empty.
+        Keras' ImageNet weights for that side; the hash is MD5 or SHA-256, or empty.
     """
 
     name: str
     title: str
+    side: int
     min_side: int
     layers: tuple[str, ...]
     weights_file: str
@@ -56,74 +59,93 @@ class Backbone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct):
-    """What the subprocess prints of each network: a description, or why there is none."""
+    """What the subprocess prints of each network: a description, or what is wrong.
+
+    Asked whether weights fit, it answers without a description.
+    """
 
     backbone: Backbone | None = None
     error: str = ""
 
 
 def describe_backbones(
-    names: Iterable[str], announce: Callable[[str], None] | None = None
-) -> dict[str, Backbone]:
-    """The backbones called `names`. Raises `UserError` where Keras has none of such a name.
+    networks: Iterable[tuple[str, int]], announce: Callable[[str], None] | None = None
+) -> dict[tuple[str, int], Backbone]:
+    """Networks by name and the side of their images.
 
-    `announce` is called with one line before Keras is asked, which takes some seconds.
+    `announce` is called with one line before Keras is asked, which takes some seconds. Raises
+    `UserError` where Keras has none of such a name.
     """
-    wanted = list(dict.fromkeys(names))
+    wanted = list(dict.fromkeys(networks))
     try:
-        version = importlib.metadata.version("keras")
+        version = _keras_version()
     except importlib.metadata.PackageNotFoundError:
-        raise UserError(
-            f"network {', '.join(wanted)}: needs Keras: pip install 'postertui[train]'"
-        ) from None
-    folder = user_folder("CACHE") / "postertui"
-    paths = {name: folder / f"backbone-{version}-{name}.json" for name in wanted}
-    backbones = {name: cached for name in wanted if (cached := _read_cached(paths[name], name))}
-    if missing := [name for name in wanted if name not in backbones]:
+        names = ", ".join(dict.fromkeys(name for name, _ in wanted))
+        raise UserError(f"network {names}: needs Keras: pip install 'postertui[train]'") from None
+    folder = _cache_folder()
+    paths = {(n, s): folder / f"backbone-{version}-{n}-{s}.json" for n, s in wanted}
+    backbones = {k: cached for k in wanted if (cached := _read_cached(paths[k], *k))}
+    if missing := [k for k in wanted if k not in backbones]:
+        names = ", ".join(dict.fromkeys(name for name, _ in missing))
         if announce:
-            announce(f"Asking Keras about {', '.join(missing)} (once; some seconds) …")
-        for backbone in _ask_keras(missing):
-            backbones[backbone.name] = backbone
-            try:
+            announce(f"Asking Keras about {names} (once; some seconds) …")
+        answers = _ask_keras([f"{name}:{side}" for name, side in missing])
+        for key, answer in zip(missing, answers, strict=True):
+            if answer.backbone is None:
+                raise UserError(f"network {key[0]}: {answer.error}")
+            backbones[key] = answer.backbone
+            with contextlib.suppress(OSError):  # It is asked for again next time.
                 folder.mkdir(parents=True, exist_ok=True)
-                write_atomic(paths[backbone.name], msgspec.json.encode(backbone))
-            except OSError:
-                pass  # It is asked for again next time.
+                write_atomic(paths[key], msgspec.json.encode(answer.backbone))
     return backbones
 
 
-def _read_cached(path: Path, name: str) -> Backbone | None:
+def _keras_version() -> str:
+    return importlib.metadata.version("keras")
+
+
+def _cache_folder() -> Path:
+    return user_folder("CACHE") / "postertui"
+
+
+def _read_cached(path: Path, name: str, side: int) -> Backbone | None:
     try:
         backbone = msgspec.json.decode(path.read_bytes(), type=Backbone)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    return backbone if backbone.format == FORMAT and backbone.name == name else None
+    if (backbone.format, backbone.name, backbone.side) != (FORMAT, name, side):
+        return None
+    return backbone
 
 
-def _ask_keras(names: list[str]) -> list[Backbone]:
-    command = [sys.executable, "-m", "postertui.training.backbones", *names]
+def _ask_keras(arguments: list[str]) -> list[Answer]:
+    """What `postertui.training.backbones` says of the networks that end its `arguments`."""
+    command = [sys.executable, "-m", "postertui.training.backbones", *arguments]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
     result = subprocess.run(command, capture_output=True, env=environment, check=False)
     try:
-        answers = msgspec.json.decode(result.stdout.splitlines()[-1], type=list[Answer])
+        return msgspec.json.decode(result.stdout.splitlines()[-1], type=list[Answer])
     except (IndexError, msgspec.MsgspecError):
         last = (result.stderr.decode(errors="replace").splitlines() or ["no output"])[-1]
-        raise UserError(f"network {', '.join(names)}: Keras cannot be asked: {last}") from None
-    backbones = []
-    for name, answer in zip(names, answers, strict=True):
-        if answer.backbone is None:
-            raise UserError(f"network {name}: {answer.error}")
-        backbones.append(answer.backbone)
-    return backbones
+        names = ", ".join(a.partition(":")[0] for a in arguments if "/" not in a)
+        raise UserError(f"network {names}: Keras cannot be asked: {last}") from None
 
 
-def check_side(backbone: Backbone, side: int) -> None:
-    """Raise `UserError` where images of `side` pixels are too small."""
-    if side < backbone.min_side:
+def check_side(backbone: Backbone, sides: Sequence[int], variant: str) -> None:
+    """Raise `UserError` where images of its side are too small; `sides` are those of the data."""
+    needed, side = backbone.min_side, backbone.side
+    if side >= needed:
+        return
+    if large := [s for s in sides if s >= needed]:
         raise UserError(
-            f"{backbone.title} needs {backbone.min_side} pixels; the data has {side}; "
-            "`postertui data build --side 96` makes larger images"
+            f"{variant}: {backbone.title} needs {needed} pixels, not {side}; the data has "
+            f"{list_sides(large)} too: side = {min(large)} in the variant"
         )
+    raise UserError(
+        f"{variant}: {backbone.title} needs {needed} pixels; the data has {list_sides(sides)}; "
+        f"{how_to_add_side(sides, max(96, needed))}, side = {max(96, needed)} in the variant "
+        "takes them"
+    )
 
 
 def check_layers(backbone: Backbone, variant: str, train_from: str, trainable_layers: int) -> None:
@@ -143,17 +165,47 @@ def resolve_backbone_weights(backbone: Backbone, choice: str) -> Weights:
     """The backbone's weights named by `imagenet`, `random` or a file's path.
 
     `imagenet` is read from Keras' folder, where it is downloaded first if missing. Raises
-    `UserError` where the weights are unavailable; never falls back to other weights.
+    `UserError` where the weights are unavailable or another network's; never falls back to other
+    weights.
     """
     if choice == "random":
         identity = f"{RANDOM_VERSION} {backbone.name}"
         return Weights("random", hashlib.sha256(identity.encode()).hexdigest()[:32])
     if choice == "imagenet":
+        if not backbone.weights_file:
+            raise UserError(
+                f"{backbone.title}: Keras has no ImageNet weights of it; {_give_a_file(backbone)}"
+            )
         path = keras_models_folder() / backbone.weights_file
         if not path.is_file():
-            download(path, backbone.weights_url, backbone.weights_hash, backbone.title)
+            title = f"{backbone.title}'s ImageNet weights"
+            advice = _give_a_file(backbone)
+            download(path, backbone.weights_url, backbone.weights_hash, title, advice)
         return Weights("imagenet", file_digest(path), str(path))
     path = Path(choice).expanduser()
     if not path.is_file():
         raise UserError(f"{path}: no such weights file for {backbone.title}")
-    return Weights("file", file_digest(path), str(path.resolve()))
+    digest = file_digest(path)
+    _check_weights_file(backbone, path, digest)
+    return Weights("file", digest, str(path.resolve()))
+
+
+def _give_a_file(backbone: Backbone) -> str:
+    return f"give a file with --weights {backbone.name}=FILE, or {backbone.name}=random"
+
+
+def _check_weights_file(backbone: Backbone, path: Path, digest: str) -> None:
+    """Raise `UserError` where Keras cannot load the file into the network.
+
+    That is asked once for each content of a file; it takes some seconds.
+    """
+    passed = _cache_folder() / f"weights-{_keras_version()}-{backbone.name}-{digest}"
+    if passed.exists():
+        return
+    network = f"{backbone.name}:{backbone.side}"
+    answers = _ask_keras(["--weights", str(path.resolve()), network])
+    if answers[0].error:
+        raise UserError(f"{answers[0].error}; {_give_a_file(backbone)}")
+    with contextlib.suppress(OSError):
+        passed.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(passed, b"")

@@ -4,6 +4,7 @@ A data folder as `postertui data build` makes it:
 
     dataset.json   genres in order, image side, posters per cohort, digests, where they came from
     images-<d>.npy uint8 (n, side, side, 3), memory-mapped
+    images-<d>-<s>.npy  the same posters at a further side of s pixels, where there are any
     labels-<d>.npy uint8 (n, genres), 0 or 1
     ids-<d>.npy    int64 (n,), ascending
 
@@ -40,7 +41,7 @@ class Dataset:
     What is read is checked against the digests of its description, where it has any.
 
     `path` the folder, `genres` their names in the labels' order, `side` of an image in pixels,
-    `cohorts` the digits there are.
+    `cohorts` the digits there are, `sides` the sides that the folder has, its first one first.
     """
 
     def __init__(self, folder: OpenFolder, info: DatasetInfo, names: _FileNames) -> None:
@@ -50,6 +51,7 @@ class Dataset:
         self._checked_labels = info.source.get("digest") != digests.DIGEST
         self.genres = info.genres
         self.side = info.side
+        self.sides = info.all_sides
         self.cohorts = tuple(sorted(int(d) for d in info.cohorts))
         self.source = info.source
         self._info = info
@@ -58,10 +60,11 @@ class Dataset:
         self._fingerprint = info.fingerprint
 
     @classmethod
-    def open(cls, path: Path) -> Dataset:
-        """The data folder at `path`.
+    def open(cls, path: Path, side: int = 0) -> Dataset:
+        """The data folder at `path`, its posters at `side`; 0 is the first side it has.
 
-        Raises `UserError` where there is none, or its files are damaged or do not fit each other.
+        Raises `UserError` where there is none, or its files are damaged or do not fit each other,
+        or it lacks the side.
         """
         try:
             folder = OpenFolder(path)
@@ -73,8 +76,25 @@ class Dataset:
             raise UserError(f"{path}: {error.strerror}") from None
         with folder.errors_explained():
             if (folder.place / DESCRIPTION).is_file():
-                return cls(folder, read_description(folder.place), _BUILT)
-            return cls(folder, pair_2017.describe_pair(folder.place), _PAIR)
+                dataset = cls(folder, read_description(folder.place), _BUILT)
+            else:
+                dataset = cls(folder, pair_2017.describe_pair(folder.place), _PAIR)
+        return dataset.at_side(side) if side else dataset
+
+    def at_side(self, side: int) -> Dataset:
+        """The same posters at another of `sides`, as if the folder had no other.
+
+        Raises `UserError` where the folder lacks it.
+        """
+        if side == self.side:
+            return self
+        if side not in self.sides:
+            raise UserError(
+                f"{self.path}: no posters of {side} pixels; the data has "
+                f"{list_sides(self.sides)}; {how_to_add_side(self.sides, side)}"
+            )
+        names = msgspec.structs.replace(self._names, images=f"images-{{}}-{side}.npy")
+        return Dataset(self._folder, self._info.at_side(side), names)
 
     @property
     def fingerprint(self) -> str:
@@ -91,13 +111,16 @@ class Dataset:
         return info.images_digest or self.fingerprint
 
     def describe(self) -> DatasetInfo:
-        """The content of a `dataset.json` for a folder with the same cohorts."""
+        """The content of a `dataset.json` for a folder with the same cohorts at this side."""
         cohorts = {
             name: msgspec.structs.replace(info, images_digest=self.images_digest(int(name)))
             for name, info in self._info.cohorts.items()
         }
         return msgspec.structs.replace(
-            self._info, cohorts=cohorts, fingerprint=self.fingerprint, source=self.source
+            self._info.at_side(self.side),
+            cohorts=cohorts,
+            fingerprint=self.fingerprint,
+            source=self.source,
         )
 
     def images_path(self, cohort: int) -> Path:
@@ -225,6 +248,18 @@ class Dataset:
         except KeyError:
             cohorts = ", ".join(map(str, self.cohorts))
             raise UserError(f"{self.path}: no cohort {cohort}; there are {cohorts}") from None
+
+
+def list_sides(sides: Iterable[object]) -> str:
+    """Sides in words: `48 and 96`."""
+    *most, last = map(str, sides)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def how_to_add_side(sides: Iterable[int], side: int) -> str:
+    """The command that builds a data folder with `side` beside those that it has."""
+    options = " ".join(f"--side {s}" for s in (*sides, side))
+    return f"`postertui data build {options}` adds them"
 
 
 def always_yes_f(base_rate: float) -> float:

@@ -14,6 +14,11 @@ DESCRIPTION = "dataset.json"
 DATASET_FORMAT = 1
 
 
+def images_file(cohort: int, side: int, first_side: int) -> str:
+    """The name of the file with a cohort's images at `side`."""
+    return f"images-{cohort}.npy" if side == first_side else f"images-{cohort}-{side}.npy"
+
+
 class CohortInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One cohort's size and digest. `rows` equals `posters`; readers of before expect it."""
 
@@ -22,9 +27,18 @@ class CohortInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     images_digest: str
 
 
+class SideInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A further side of the posters: the digest of each cohort's images, and the fingerprint that a
+    folder of them alone would have."""
+
+    images_digests: dict[str, str]
+    fingerprint: str
+
+
 class DatasetInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The content of `dataset.json`.
 
+    `side` and the digests of `cohorts` are of the first side, `sides` has the further ones.
     `mirror`: earlier versions could add mirror images to all cohorts, which is refused by now.
     """
 
@@ -35,6 +49,25 @@ class DatasetInfo(msgspec.Struct, frozen=True, kw_only=True):
     cohorts: dict[str, CohortInfo]
     fingerprint: str
     source: dict[str, str] = {}
+    sides: dict[str, SideInfo] = {}
+
+    @property
+    def all_sides(self) -> tuple[int, ...]:
+        """The sides that there are, in pixels, the first one first."""
+        return (self.side, *map(int, self.sides))
+
+    def at_side(self, side: int) -> DatasetInfo:
+        """The description of a folder with the posters at `side`, one of `all_sides`, alone."""
+        if side == self.side:
+            return msgspec.structs.replace(self, sides={})
+        further = self.sides[str(side)]
+        cohorts = {
+            digit: msgspec.structs.replace(info, images_digest=further.images_digests[digit])
+            for digit, info in self.cohorts.items()
+        }
+        return msgspec.structs.replace(
+            self, side=side, cohorts=cohorts, fingerprint=further.fingerprint, sides={}
+        )
 
 
 def read_description(folder: Path) -> DatasetInfo:
@@ -56,4 +89,9 @@ def read_description(folder: Path) -> DatasetInfo:
         )
     if not all(re.fullmatch(r"\d", d) for d in info.cohorts):
         raise UserError(f"{file}: a cohort is a digit, not {', '.join(info.cohorts)}")
+    for side, further in info.sides.items():
+        if not re.fullmatch(r"[1-9]\d{0,3}", side):
+            raise UserError(f"{file}: a side is a number of pixels, not {side}")
+        if further.images_digests.keys() != info.cohorts.keys():
+            raise UserError(f"{file}: the posters of {side} pixels are of other cohorts")
     return info

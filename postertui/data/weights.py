@@ -97,10 +97,11 @@ def download_imagenet(target: Path, url: str = IMAGENET_URL, md5: str = IMAGENET
     download(target, url, md5, "ImageNet weights")
 
 
-def download(target: Path, url: str, expected: str, title: str) -> None:
+def download(target: Path, url: str, expected: str, title: str, advice: str = _GIVE_A_FILE) -> None:
     """Download weights called `title` to `target`, atomically.
 
-    `expected` is their MD5 or SHA-256 checksum, or empty. Raises `UserError`.
+    `expected` is their MD5 or SHA-256 checksum, or empty; `advice` says how to do without. Raises
+    `UserError`.
     """
     import urllib.request
 
@@ -114,13 +115,13 @@ def download(target: Path, url: str, expected: str, title: str) -> None:
                 digest.update(chunk)
                 file.write(chunk)
         if expected and digest.hexdigest() != expected:
-            raise UserError(f"{title}: {url} sent a file with a wrong checksum; {_GIVE_A_FILE}")
+            raise UserError(f"{title}: {url} sent a file with a wrong checksum; {advice}")
         Path(temporary).replace(target)
         temporary = None
     except OSError as error:
         reason = getattr(error, "reason", None) or error.strerror or error
         raise UserError(
-            f"{title}: missing at {target}, and the download failed ({reason}); {_GIVE_A_FILE}"
+            f"{title}: missing at {target}, and the download failed ({reason}); {advice}"
         ) from None
     finally:
         if temporary is not None:

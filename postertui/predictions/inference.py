@@ -76,7 +76,7 @@ def model_request(model: TrainedModel, data: Path | None = None) -> ModelRequest
         check_unchanged(model.spec.weights)
     folder = data or Path(model.spec.data)
     try:
-        side = Dataset.open(folder).side
+        side = model.spec.variant.side or Dataset.open(folder).side
     except UserError as error:
         raise UserError(
             f"{model.run}: {error}; the data folder says which side its images have, name it with "

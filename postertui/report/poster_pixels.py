@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from postertui.data.dataset import Dataset
 from postertui.predictions.loading import RunPredictions
 from postertui.predictions.notable import COUNT, TITLES, NotablePoster, notable_posters
+from postertui.runs.run_data import open_run_data
 from postertui.runs.spec import read_spec, run_folder
 from postertui.system.errors import UserError
 
@@ -25,9 +25,7 @@ def poster_pixels(runs_folder: Path, run: RunPredictions) -> list[tuple[NotableP
     Raises `UserError` where the data folder is gone, or has changed since the run was trained.
     """
     spec = read_spec(run_folder(runs_folder, run.run))
-    dataset = Dataset.open(Path(spec.data))
-    if dataset.fingerprint != spec.data_fingerprint:
-        raise UserError(f"{spec.data}: other data than the run was trained on")
+    dataset = open_run_data(spec)
     rows: dict[int, dict[int, int]] = {}
     pictures = []
     for poster in notable_posters(run):

@@ -278,6 +278,9 @@ _FIELDS: tuple[Field, ...] = (
         "bool",
         "end with the weights of the epoch with the lowest monitored loss",
     ),
+    _field(
+        "side", "int", "of the posters in pixels; 0 is the data's first", minimum=0, maximum=512
+    ),
     _field("trainable_layers", "int", "the backbone's last layers that train", minimum=0),
     _field("train_from", "text", "the backbone's first layer that trains, by its name"),
     _field(

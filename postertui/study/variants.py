@@ -87,6 +87,8 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         λ, applied to the *sum* over a batch of |h| or h² of the second dense layer's output.
     early_stopping
         Patience in epochs on the monitored loss; 0 never stops early.
+    side
+        Of the posters, in pixels; 0 is the first side that the data has.
     trainable_layers, train_from
         The backbone trains its last so many layers, or those from the named one on.
     backbone_rate
@@ -126,6 +128,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     epochs: int = 10
     early_stopping: int = 0
     restore_best: bool = False
+    side: int = 0
     trainable_layers: int = 0
     train_from: str = ""
     backbone_rate: float = 1.0

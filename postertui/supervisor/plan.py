@@ -22,8 +22,8 @@ from postertui.data.backbones import (
     check_layers,
     check_side,
     describe_backbones,
-    resolve_backbone_weights,
 )
+from postertui.data.weight_choices import WeightChoices
 from postertui.data.weights import Weights
 from postertui.runs.lifecycle import State
 from postertui.runs.spec import RunSpec, write_spec
@@ -65,7 +65,7 @@ class TrainingPlan:
 def plan(
     study: Study,
     dataset: Dataset,
-    weights: Weights,
+    weights: WeightChoices | Weights,
     states: Mapping[str, State],
     *,
     variants: Sequence[str | Variant] = (),
@@ -84,6 +84,7 @@ def plan(
 ) -> TrainingPlan:
     """The runs of `study`, narrowed and changed by the other arguments; nothing is written.
 
+    `weights` that are read already are VGG16's; other networks get those of the same kind.
     `variants` are names or globs of the study's, or variants themselves; none means all.
     `genres` are names or globs; a genre that is named is kept however rare. `states` are the runs
     that there are. In the plan, `open` runs are queued, running or interrupted, and `ended` ones
@@ -107,7 +108,10 @@ def plan(
         for genre in kept
         for fold, cohorts in enumerate(folds)
     }
-    weights_of = _backbone_weights(chosen, weights, dataset.side, announce)
+    at_side = {v.side: dataset.at_side(v.side or dataset.side) for v in chosen}
+    choices = WeightChoices.given(weights) if isinstance(weights, Weights) else weights
+    choices.check_networks([v.network for v in (*study.variants.values(), *chosen)])
+    weights_of = _backbone_weights(chosen, choices, dataset, announce)
     versions = current_versions()
     created = time.time() if now is None else now
     specs: dict[str, RunSpec] = {}
@@ -121,8 +125,8 @@ def plan(
             seed=seed,
             study=study.name,
             data=str(dataset.path.resolve()),
-            data_fingerprint=dataset.fingerprint,
-            weights=weights_of[variant.network],
+            data_fingerprint=at_side[variant.side].fingerprint,
+            weights=weights_of[variant.network, variant.side],
             train_cohorts=cohorts[0],
             test_cohorts=cohorts[1],
             val_cohorts=cohorts[2],
@@ -242,6 +246,9 @@ def _shape(variant: Variant) -> str:
     """What decides how long an epoch takes."""
     parts = (
         variant.network,
+        variant.side,
+        variant.augment,
+        variant.balance,
         variant.frozen_layers,
         variant.trainable_layers,
         variant.train_from,
@@ -297,32 +304,29 @@ def _plain(name: str) -> str:
 
 
 def _backbone_weights(
-    variants: Iterable[Variant],
-    weights: Weights,
-    side: int,
+    variants: Sequence[Variant],
+    weights: WeightChoices,
+    dataset: Dataset,
     announce: Callable[[str], None] | None,
-) -> dict[str, Weights]:
-    """The weights of each network of `variants`.
+) -> dict[tuple[str, int], Weights]:
+    """The weights of each network and side of `variants`.
 
-    Those of others than VGG16 are of the same kind as `weights`, which are VGG16's. Raises
-    `UserError` for a network or a layer that Keras has not, or images that are too small.
+    Raises `UserError` for a network or a layer that Keras has not, images that are too small, or
+    weights that are not to be had.
     """
-    chosen = {"vgg16": weights, "scratch": weights}
     described = [v for v in variants if v.network not in ("vgg16", "scratch") or v.train_from]
-    backbones = describe_backbones((v.network for v in described), announce) if described else {}
-    for variant in described:
-        name = variant.network
-        backbone = backbones[name]
-        check_side(backbone, side)
+    named = [(v.network, v.side or dataset.side) for v in described]
+    backbones = describe_backbones(named, announce) if named else {}
+    for variant, network in zip(described, named, strict=True):
+        backbone = backbones[network]
+        check_side(backbone, dataset.sides, variant.name)
         check_layers(backbone, variant.name, variant.train_from, variant.trainable_layers)
-        if name not in chosen:
-            if weights.kind == "file":
-                raise UserError(
-                    f"--weights {weights.path} is VGG16's; {variant.name} is of {backbone.title}: "
-                    "train it with --weights imagenet or random"
-                )
-            chosen[name] = resolve_backbone_weights(backbone, weights.kind)
-    return chosen
+    return {
+        (v.network, v.side): weights.of_vgg16()
+        if v.network in ("vgg16", "scratch")
+        else weights.of_backbone(backbones[v.network, v.side or dataset.side], v.name)
+        for v in variants
+    }
 
 
 def _validation_cohorts(

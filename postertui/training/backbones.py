@@ -1,8 +1,9 @@
 """Networks of `keras.applications` as backbones: registry, weights, where to cut them.
 
-    python -m postertui.training.backbones NAME…
+    python -m postertui.training.backbones NAME:SIDE…
+    python -m postertui.training.backbones --weights FILE NAME:SIDE
 
-prints a list of `postertui.data.backbones.Answer`. VGG16 has a module of its own, `vgg16`: 2017's
+print a list of `postertui.data.backbones.Answer`. VGG16 has a module of its own, `vgg16`: 2017's
 layer numbers, its plain 0..1 preprocessing and its fast layers for the CPU.
 """
 
@@ -13,8 +14,10 @@ import inspect
 import math
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -22,10 +25,11 @@ import keras
 import msgspec
 import numpy as np
 from keras import layers
+from keras.src.backend.common import global_state
 from keras.src.utils import file_utils  # Where Keras' own networks look for their weights.
 
 from postertui.data.backbones import Answer, Backbone
-from postertui.data.weights import Weights
+from postertui.data.weights import Weights, check_unchanged, file_digest
 from postertui.study import Variant
 from postertui.system.errors import UserError
 from postertui.training import vgg16
@@ -65,8 +69,11 @@ def preprocess(name: str, x: Tensor) -> Tensor:
     return sys.modules[find(name).__module__].preprocess_input(x * 255)
 
 
-def describe(name: str) -> Backbone:
-    """The network's least side, layers, and ImageNet weights. Raises `UserError`."""
+def describe(name: str, side: int) -> Backbone:
+    """The network's least side, layers, and its ImageNet weights for images of `side` pixels.
+
+    Raises `UserError`.
+    """
     function = find(name)
     files: list[tuple[str, str, str]] = []
 
@@ -74,21 +81,19 @@ def describe(name: str) -> Backbone:
         files.append((fname, origin, options.get("file_hash") or options.get("md5_hash") or ""))
         return fname
 
-    # Some networks have ImageNet weights for ImageNet's own side alone.
-    side = _min_side(function)
-    shape = None if name.startswith("nasnet") else (max(side, 96), max(side, 96), 3)
-    keras.utils.clear_session()  # Layers that Keras numbers are numbered from 1 again.
+    min_side = _min_side(function)
     with (
         mock.patch.object(file_utils, "get_file", record_file),
         mock.patch.object(keras.Model, "load_weights"),
         _without_initial_values(),
     ):
-        network = function(weights="imagenet", include_top=False, input_shape=shape)
+        network = _construct(name, max(side, min_side), imagenet=True)
     file, url, file_hash = files[-1] if files else ("", "", "")
     return Backbone(
         name=name,
         title=function.__name__,
-        min_side=side,
+        side=side,
+        min_side=min_side,
         layers=tuple(layer.name for layer in network.layers),
         weights_file=file,
         weights_url=url,
@@ -112,20 +117,38 @@ def _min_side(function: Callable[..., keras.Model]) -> int:
     return 1
 
 
-def build(name: str, side: int, weights: Weights | None = None) -> keras.Model:
-    """The network without its top, for images of `side` pixels, in inference mode.
+def _construct(name: str, side: int, *, imagenet: bool) -> keras.Model:
+    """Keras' network without its top; with `imagenet`, as it is built for ImageNet's weights.
 
-    Raises `UserError` where the weights are not its own.
+    EfficientNet has a layer more then. Keras loads the weights that `file_utils.get_file` gives.
     """
-    keras.utils.clear_session()  # Layers that Keras numbers are numbered from 1 again.
-    network = find(name)(weights=None, include_top=False, input_shape=(side, side, 3))
-    if weights is None:
-        return network
+    # Keras takes NASNet's weights at ImageNet's own side alone, though no layer depends on it.
+    shape = None if imagenet and name.startswith("nasnet") else (side, side, 3)
+    # Layers without a name of their own are numbered from 1, whatever was built before.
+    tracker = global_state.GLOBAL_STATE_TRACKER
+    with mock.patch.object(tracker, "object_name_uids", defaultdict(int), create=True):
+        return find(name)(
+            weights="imagenet" if imagenet else None, include_top=False, input_shape=shape
+        )
+
+
+def build(name: str, side: int, weights: Weights) -> keras.Model:
+    """The network without its top, for images of `side` pixels, with weights.
+
+    Raises `UserError` where they are not its own, or not those they were.
+    """
     if weights.kind == "random":
+        network = _construct(name, side, imagenet=False)
         draw_random_weights(network)
         return network
     assert weights.path is not None
+    check_unchanged(weights)
     try:
+        if weights.kind == "imagenet" and not name.startswith("nasnet"):
+            path = weights.path
+            with mock.patch.object(file_utils, "get_file", lambda *_, **__: path):
+                return _construct(name, side, imagenet=True)
+        network = _construct(name, side, imagenet=False)
         network.load_weights(weights.path)
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
@@ -133,6 +156,17 @@ def build(name: str, side: int, weights: Weights | None = None) -> keras.Model:
             f"{weights.path}: not weights of {name} without its top: {reason}"
         ) from None
     return network
+
+
+@lru_cache(maxsize=64)
+def skeleton(name: str, side: int, *, imagenet: bool) -> keras.Model:
+    """The network without the values of its weights."""
+    with (
+        mock.patch.object(file_utils, "get_file", lambda fname, *_, **__: fname),
+        mock.patch.object(keras.Model, "load_weights"),
+        _without_initial_values(),
+    ):
+        return _construct(name, side, imagenet=imagenet and not name.startswith("nasnet"))
 
 
 def draw_random_weights(network: keras.Model) -> None:
@@ -167,7 +201,7 @@ def first_trained_layer(variant: Variant, names: tuple[str, ...]) -> int:
     return max(len(names) - variant.trainable_layers, 1)
 
 
-def first_uncached_layer(variant: Variant, side: int) -> int:
+def first_uncached_layer(variant: Variant, side: int, weights: Weights) -> int:
     """The number of the first layer that the variant's cached inputs have not passed through.
 
     1 where they are the images themselves.
@@ -178,27 +212,20 @@ def first_uncached_layer(variant: Variant, side: int) -> int:
         if variant.train_from or variant.trainable_layers:
             return vgg16.first_uncached_layer(first_trained_layer(variant, vgg16.LAYERS))
         return vgg16.first_uncached_layer(variant.frozen_layers)
-    names = layer_names(variant.network, side)
-    return _cut_before(variant.network, side, first_trained_layer(variant, names))
+    network = skeleton(variant.network, side, imagenet=weights.kind == "imagenet")
+    return cut_before(network, first_trained_layer(variant, layer_names(network)))
 
 
-@lru_cache(maxsize=64)
-def layer_names(name: str, side: int) -> tuple[str, ...]:
+def layer_names(network: keras.Model) -> tuple[str, ...]:
     """The names of the network's layers from the input on."""
-    return tuple(layer.name for layer in build(name, side).layers)
+    return tuple(layer.name for layer in network.layers)
 
 
-@lru_cache(maxsize=64)
-def output_shape(name: str, side: int, first: int) -> tuple[int, ...]:
+def output_shape(name: str, side: int, first: int, weights: Weights) -> tuple[int, ...]:
     """The shape of one image's output of layer `first` - 1, pooled where it is the last."""
-    network = build(name, side)
+    network = skeleton(name, side, imagenet=weights.kind == "imagenet")
     shape = tuple(network.layers[first - 1].output.shape[1:])
     return shape[-1:] if first == len(network.layers) else shape
-
-
-@lru_cache(maxsize=64)
-def _cut_before(name: str, side: int, first_trained: int) -> int:
-    return cut_before(build(name, side), first_trained)
 
 
 def cut_before(network: keras.Model, first_trained: int) -> int:
@@ -206,11 +233,20 @@ def cut_before(network: keras.Model, first_trained: int) -> int:
     layer b - 1 from those before: there one tensor can be cached."""
     if first_trained >= len(network.layers):
         return len(network.layers)
-    number = {layer.name: i for i, layer in enumerate(network.layers)}
-    producers = [
-        {number[t._keras_history.operation.name] for t in keras.tree.flatten(layer.input)} - {i}
-        for i, layer in enumerate(network.layers)
-    ]
+    number = {id(layer): i for i, layer in enumerate(network.layers)}
+
+    def layers_behind(tensors: Any) -> set[int]:
+        """The layers whose outputs reach `tensors` directly or by operations that are no layers."""
+        numbers: set[int] = set()
+        for tensor in keras.tree.flatten(tensors):
+            operation = tensor._keras_history.operation
+            if id(operation) in number:
+                numbers.add(number[id(operation)])
+            else:
+                numbers |= layers_behind(operation.input)
+        return numbers
+
+    producers = [layers_behind(layer.input) - {i} for i, layer in enumerate(network.layers)]
     for b in range(first_trained, 1, -1):
         outside = {p for later in producers[b:] for p in later if p < b}
         if outside == {b - 1}:
@@ -218,14 +254,19 @@ def cut_before(network: keras.Model, first_trained: int) -> int:
     return 1
 
 
-def frozen_part(name: str, side: int, first: int, weights: Weights) -> Callable[[Tensor], Tensor]:
-    """Layers 0 to `first` - 1 on images in 0..1; all of them end in a global average pooling."""
+def frozen_network(name: str, side: int, first: int, weights: Weights) -> keras.Model:
+    """Layers 0 to `first` - 1 on preprocessed images; all of them end in an average pooling."""
     network = build(name, side, weights)
     output = network.layers[first - 1].output
     if first == len(network.layers):
         output = layers.GlobalAveragePooling2D()(network.output)
-    part = keras.Model(network.input, output)
-    return lambda x: part(preprocess(name, x), training=False)
+    return keras.Model(network.input, output)
+
+
+def frozen_part(name: str, side: int, first: int, weights: Weights) -> Callable[[Tensor], Tensor]:
+    """`frozen_network` on images in 0..1, in inference mode."""
+    network = frozen_network(name, side, first, weights)
+    return lambda x: network(preprocess(name, x), training=False)
 
 
 class Tail(layers.Layer):  # type: ignore[misc]
@@ -250,14 +291,31 @@ class Tail(layers.Layer):  # type: ignore[misc]
         return self.pool(self.network(x, training=False))
 
 
+def load_tail(variant: Variant, side: int, first: int, weights: Weights) -> Tail:
+    """The variant's backbone from layer `first` on, with its pretrained weights."""
+    network = build(variant.network, side, weights)
+    first_trained = first_trained_layer(variant, layer_names(network))
+    return Tail(network, variant.network, first, first_trained)
+
+
+def _answer(name: str, side: str, weights: Path | None) -> Answer:
+    """A description, or whether the file `weights` is of the network."""
+    try:
+        if weights is None:
+            return Answer(backbone=describe(name, int(side)))
+        least = _min_side(find(name))
+        build(name, max(int(side), least), Weights("file", file_digest(weights), str(weights)))
+    except UserError as error:
+        return Answer(error=str(error))
+    return Answer()
+
+
 def main() -> None:
-    """Describe the networks on the command line."""
-    answers = []
-    for name in sys.argv[1:]:
-        try:
-            answers.append(Answer(backbone=describe(name)))
-        except UserError as error:
-            answers.append(Answer(error=str(error)))
+    """Describe the networks on the command line, or say whether weights are of one."""
+    _, *names = sys.argv
+    weights = Path(names[1]) if names[0] == "--weights" else None
+    networks = [n.partition(":") for n in (names[2:] if weights else names)]
+    answers = [_answer(name, side, weights) for name, _, side in networks]
     sys.stdout.buffer.write(b"\n" + msgspec.json.encode(answers) + b"\n")
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from postertui.predictions.export import ExportRequest
 from postertui.predictions.inference import Message, ModelRequest
+from postertui.runs.pruning import HOW_TO_RESTORE
 from postertui.runs.trained_weights import read_weights
 from postertui.study import ALL_LAYERS, Variant
 from postertui.system.errors import UserError
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from postertui.training.backend import Tensor
 
 Arrays = Mapping[str, NDArray[np.float32]]
+
+#: The layers of the head.
+HEAD = ("fc1", "fc2", "output")
 
 
 def build_complete_model(models: Mapping[str, ModelRequest]) -> Any:
@@ -46,19 +50,20 @@ def build_complete_model(models: Mapping[str, ModelRequest]) -> Any:
     outputs: dict[str, Tensor] = {}
     for name, model in models.items():
         variant = model.spec.variant
-        if variant.network not in ("vgg16", "scratch"):
-            raise UserError(f"{model.folder}: export-model knows vgg16 and scratch only")
-        first = first_layer(variant, model.side)
+        first = first_layer(model)
         if model.side not in scaled:
             scaled[model.side] = scale(images, model.side)
-        key = (model.side, first, model.spec.weights.digest if first > 1 else "")
+        backbone = (variant.network, model.spec.weights.digest) if first > 1 else ("", "")
+        key = (model.side, first, *backbone)
         if key not in shared:
             shared[key] = frozen_layers(scaled[model.side], model, first)
         trained = read_weights(Path(model.folder), model.spec.digest, model.weights_digest)
         if variant.network == "scratch":
             outputs[name] = scratch(shared[key], variant, trained.arrays, name)
         else:
-            outputs[name] = tail_and_head(shared[key], variant, first, trained.arrays, name)
+            names = layer_names(name)
+            h = trained_layers(shared[key], model, first, trained.arrays, names)
+            outputs[name] = head(h, variant, trained.arrays, names, name)
     [*single] = outputs.values()
     return keras.Model(images, single[0] if len(single) == 1 else outputs, name="postertui")
 
@@ -71,24 +76,53 @@ def scale(images: Tensor, side: int) -> Tensor:
 
 
 def frozen_layers(x: Tensor, model: ModelRequest, first: int) -> Tensor:
-    """VGG16's layers before `first` on scaled images; the images themselves where that is 1."""
+    """The layers before `first` on scaled images; the images themselves where that is 1."""
+    from postertui.training import backbones
     from postertui.training.vgg16 import frozen_network, load_convolutions
 
     if first == 1:
         return x
-    network = frozen_network(model.side, first, load_convolutions(model.spec.weights))
-    network.name = f"frozen_{model.side}_{first}_{model.spec.weights.digest[:8]}"
+    name, weights = model.spec.variant.network, model.spec.weights
+    if name == "vgg16":
+        network = frozen_network(model.side, first, load_convolutions(weights))
+    else:
+        network = backbones.frozen_network(name, model.side, first, weights)
+        x = backbones.preprocess(name, x)
+    network.name = f"frozen_{name}_{model.side}_{first}_{weights.digest[:8]}"
     network.trainable = False
-    return network(x)
+    return network(x, training=False)
 
 
-def tail_and_head(x: Tensor, variant: Variant, first: int, arrays: Arrays, name: str) -> Tensor:
-    """The layers from `first` on that were trained, and the dense ones."""
+def trained_layers(
+    x: Tensor, model: ModelRequest, first: int, arrays: Arrays, names: Iterator[str]
+) -> Tensor:
+    """The backbone's layers from `first` on with the run's weights, pooled."""
+    variant = model.spec.variant
+    if variant.network == "vgg16":
+        return vgg16_tail(x, first, arrays, names)
+    if len(x.shape) == 2:
+        return x
+    from postertui.training.backbones import load_tail
+
+    tail = load_tail(variant, model.side, first, model.spec.weights)
+    of_tail = [array for path, array in arrays.items() if path.split("/")[0] not in HEAD]
+    if [a.shape for a in of_tail] != [tuple(v.shape) for v in tail.trainable_variables]:
+        raise UserError(
+            f"{model.folder}: its weights are of another network than its spec's; {HOW_TO_RESTORE}"
+        )
+    for variable, array in zip(tail.trainable_variables, of_tail, strict=True):
+        variable.assign(array)
+    tail.network.name = next(names)
+    tail.pool.name = next(names)
+    return tail.call(x)
+
+
+def vgg16_tail(x: Tensor, first: int, arrays: Arrays, names: Iterator[str]) -> Tensor:
+    """VGG16's layers from `first` on, pooled; `x` itself where all were frozen."""
     from keras import layers
 
     from postertui.training.vgg16 import LAYERS
 
-    names = layer_names(name)
     for number in range(first, ALL_LAYERS):
         layer = LAYERS[number]
         if layer.endswith("pool"):
@@ -101,6 +135,13 @@ def tail_and_head(x: Tensor, variant: Variant, first: int, arrays: Arrays, name:
             x = with_weights(convolution, x, arrays, layer)
     if first < ALL_LAYERS:
         x = layers.GlobalAveragePooling2D(name=next(names))(x)
+    return x
+
+
+def head(x: Tensor, variant: Variant, arrays: Arrays, names: Iterator[str], name: str) -> Tensor:
+    """The dense layers on the backbone's output."""
+    from keras import layers
+
     hidden = (("fc1", variant.fc1), ("fc2", variant.fc2))
     for layer, units in hidden:
         x = with_weights(layers.Dense(units, "relu", name=next(names)), x, arrays, layer)

@@ -77,7 +77,7 @@ class FeatureCache:
     @property
     def row_shape(self) -> tuple[int, ...]:
         """The shape of one poster's features."""
-        return feature_shape(self._dataset.side, self._first, self._network)
+        return feature_shape(self._dataset.side, self._first, self._weights, self._network)
 
     @property
     def seconds_per_poster(self) -> float | None:
@@ -250,10 +250,12 @@ def scale_pixels(images: NDArray[Any]) -> NDArray[np.float32]:
     return images.astype(np.float32)
 
 
-def feature_shape(side: int, first: int, network: str = "vgg16") -> tuple[int, ...]:
+def feature_shape(
+    side: int, first: int, weights: Weights, network: str = "vgg16"
+) -> tuple[int, ...]:
     """The shape of one image's output of the network's layer `first` - 1."""
     if network not in ("vgg16", "scratch"):
-        return backbones.output_shape(network, side, first)
+        return backbones.output_shape(network, side, first, weights)
     if first == ALL_LAYERS:
         return (512,)
     pools = sum(first > pool for pool in (3, 6, 10, 14))

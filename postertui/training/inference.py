@@ -139,18 +139,18 @@ def _by_backbone(models: Sequence[ModelRequest]) -> dict[tuple[object, ...], lis
     """Places of the models that share images and frozen layers."""
     groups: dict[tuple[object, ...], list[int]] = {}
     for place, model in enumerate(models):
-        first = first_layer(model.spec.variant, model.side)
+        first = first_layer(model)
         weights = model.spec.weights.digest if first > 1 else ""
         network = model.spec.variant.network if first > 1 else ""
         groups.setdefault((model.side, network, first, weights), []).append(place)
     return groups
 
 
-def first_layer(variant: Variant, side: int) -> int:
-    """The backbone's first layer that is the variant's own; 1, where it begins with the images."""
+def first_layer(model: ModelRequest) -> int:
+    """The backbone's first layer that is the model's own; 1, where it begins with the images."""
     from postertui.training.backbones import first_uncached_layer
 
-    return first_uncached_layer(variant, side)
+    return first_uncached_layer(model.spec.variant, model.side, model.spec.weights)
 
 
 def _prepare(
@@ -160,8 +160,8 @@ def _prepare(
     from postertui.training.features import feature_extractor, feature_shape
 
     spec, side = models[0].spec, models[0].side
-    first = first_layer(spec.variant, side)
-    heads = Heads(models, first, feature_shape(side, first, spec.variant.network))
+    first = first_layer(models[0])
+    heads = Heads(models, first, feature_shape(side, first, spec.weights, spec.variant.network))
     # Padded to a power of two: a single poster need not cost as much as a full batch.
     batch = min(BATCH, 1 << max(images - 1, 0).bit_length())
     return feature_extractor(side, first, spec.weights, batch, spec.variant.network), heads

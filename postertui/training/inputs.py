@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from postertui.data.dataset import Dataset
+from postertui.runs.run_data import open_run_data
 from postertui.runs.spec import RunSpec
-from postertui.system.errors import UserError
 from postertui.training.backbones import first_uncached_layer
 from postertui.training.backend import Tensor, to_device
 from postertui.training.blocks import HostRows
@@ -49,7 +49,7 @@ class InputStore:
         """The inputs of `spec`. Raises `UserError` where the data has changed since."""
         dataset = self._dataset(spec)
         variant = spec.variant
-        first = first_uncached_layer(variant, dataset.side)
+        first = first_uncached_layer(variant, dataset.side, spec.weights)
         weights = (variant.network, spec.weights.digest) if first > 1 else None
         groups = (spec.train_cohorts, spec.val_cohorts, spec.test_cohorts)
         mirrored = variant.needs_mirrored
@@ -73,12 +73,7 @@ class InputStore:
 
     def _dataset(self, spec: RunSpec) -> Dataset:
         if spec.data_fingerprint not in self._datasets:
-            dataset = Dataset.open(Path(spec.data))
-            if dataset.fingerprint != spec.data_fingerprint:
-                raise UserError(
-                    f"{spec.data}: the data has changed since this run was queued; queue it again"
-                )
-            self._datasets = {spec.data_fingerprint: dataset}
+            self._datasets = {spec.data_fingerprint: open_run_data(spec)}
         return self._datasets[spec.data_fingerprint]
 
     def _load(

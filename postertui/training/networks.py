@@ -123,6 +123,7 @@ def build(
     if variant.network == "scratch":
         outputs, initial_weights = scratch(x, variant, dtype)
     elif variant.network != "vgg16":
+        assert weights is not None
         h, initial_weights = backbone_tail(x, variant, first, side, weights)
         outputs, more = head(h, variant, dtype)
         initial_weights += more
@@ -191,16 +192,12 @@ def vgg16_tail(x: Tensor, first: int, dtype: str) -> tuple[Tensor, list[WeightIn
 
 
 def backbone_tail(
-    x: Tensor, variant: Variant, first: int, side: int, weights: Weights | None
+    x: Tensor, variant: Variant, first: int, side: int, weights: Weights
 ) -> tuple[Tensor, list[WeightInit]]:
     """The backbone's layers from `first` on, pooled; empty if all are frozen."""
     if len(x.shape) == 2:
         return x, []
-    network = backbones.build(variant.network, side, weights)
-    names = tuple(layer.name for layer in network.layers)
-    tail = backbones.Tail(
-        network, variant.network, first, backbones.first_trained_layer(variant, names)
-    )
+    tail = backbones.load_tail(variant, side, first, weights)
     h = tail(x)
     return h, [variable.numpy() for variable in tail.trainable_variables]
 

@@ -46,7 +46,7 @@ def build_data(folder: Path, posters: Path, side: int = 32) -> Dataset:
         lines.append(f"{number},{'|'.join(genres)}")
     labels = folder.parent / f"{folder.name}-labels.csv"
     labels.write_text("\n".join(lines) + "\n")
-    build_dataset(posters, labels, folder, side=side)
+    build_dataset(posters, labels, folder, sides=(side,))
     return Dataset.open(folder)
 
 

@@ -56,18 +56,25 @@ def test_keras_is_asked_once_about_all_networks(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     asked: list[str] = []
-    names = ["inceptionv3", NAME, "inceptionv3"]
+    names = [("inceptionv3", 48), (NAME, 48), ("inceptionv3", 48)]
     described = describe_backbones(names, asked.append)
     assert asked == [f"Asking Keras about inceptionv3, {NAME} (once; some seconds) …"]
-    inception = described["inceptionv3"]
+    inception = described["inceptionv3", 48]
     assert (inception.title, inception.min_side) == ("InceptionV3", 75)
     assert inception.weights_url.endswith(inception.weights_file)
     assert inception.weights_file.endswith("notop.h5")
     assert inception.weights_hash
     assert {"conv2d", "mixed10"} <= set(inception.layers)
-    assert described[NAME].layers == backbones.layer_names(NAME, 96)
-    with pytest.raises(UserError, match="InceptionV3 needs 75 pixels; the data has 48"):
-        check_side(inception, 48)
+    network = backbones.skeleton(NAME, 96, imagenet=True)
+    assert described[NAME, 48].layers == backbones.layer_names(network)
+    # Keras has a file for 96 pixels; at sides for which it has none it takes that for 224.
+    assert "224" in described[NAME, 48].weights_file
+    assert "96" in describe_backbones([(NAME, 96)])[NAME, 96].weights_file
+    needed = "wide: InceptionV3 needs 75 pixels; the data has 48; .*build --side 48 --side 96`"
+    with pytest.raises(UserError, match=needed):
+        check_side(inception, [48], "wide")
+    with pytest.raises(UserError, match="has 96 too: side = 96 in the variant"):
+        check_side(inception, [48, 96], "wide")
     with pytest.raises(UserError, match="no layer mixed11; close: mixed1"):
         check_layers(inception, "mine", "mixed11", 0)
     monkeypatch.setattr("postertui.data.backbones._ask_keras", None)
@@ -79,7 +86,7 @@ def test_keras_is_asked_once_about_all_networks(
 def test_frozen_features_are_keras_own_predictions(
     name: str, data: Dataset, tmp_path: Path
 ) -> None:
-    first = backbones.first_uncached_layer(Variant(name="x", network=name), data.side)
+    first = backbones.first_uncached_layer(Variant(name="x", network=name), data.side, RANDOM)
     cache = FeatureCache(data, RANDOM, first, tmp_path, network=name)
     [features] = cache.load((2,), ignore_progress)
     network = backbones.build(name, data.side, RANDOM)
@@ -152,4 +159,5 @@ def test_vgg16_by_number_or_name_is_what_frozen_layers_are() -> None:
     ):
         new = Variant(name="x", **fields)
         old = Variant(name="x", frozen_layers=frozen)
-        assert backbones.first_uncached_layer(new, 48) == backbones.first_uncached_layer(old, 48)
+        numbers = {backbones.first_uncached_layer(v, 48, RANDOM) for v in (new, old)}
+        assert len(numbers) == 1

@@ -112,7 +112,7 @@ def test_the_shape_that_is_expected_is_the_frozen_parts(side: int, first: int) -
         17: (side // 16, side // 16, 512),
         19: (512,),
     }
-    assert feature_shape(side, first) == shapes[first]
+    assert feature_shape(side, first, RANDOM) == shapes[first]
 
 
 @pytest.mark.parametrize("part", [slice(-64, None), slice(200, 300), slice(200, None)])

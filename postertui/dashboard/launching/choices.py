@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postertui.dashboard.launching.draft import find_studies, usual_study, usual_weights
-from postertui.data.weights import Weights, has_imagenet_weights, resolve_weights
+from postertui.data.weight_choices import WeightChoices
 from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,22 +26,19 @@ class LaunchChoices:
     study: str
     weights: str
     slots: int
-    _resolved: dict[str, Weights] = field(default_factory=dict)
+    _weights: dict[tuple[str, bool], WeightChoices] = field(default_factory=dict)
 
-    def resolve(self, choice: str) -> Weights:
-        """The weights `choice`, read once. Can download ImageNet's; raises `UserError`."""
-        if choice not in self._resolved:
-            self._resolved[choice] = resolve_weights(choice)
-        return self._resolved[choice]
+    def weight_choices(self, text: str, *, download: bool) -> WeightChoices:
+        """The weights that the form's text names, as `--weights` does, with spaces between them.
 
-    def needs_download(self, choice: str) -> bool:
-        return choice == "imagenet" and not has_imagenet_weights()
-
-    def planned_weights(self, choice: str) -> Weights:
-        """The weights for a plan that is only looked at: nothing is downloaded for it."""
-        if self.needs_download(choice):
-            return Weights("imagenet", "not here yet")
-        return self.resolve(choice)
+        They are read once; with `download`, missing ones of ImageNet are downloaded. Raises
+        `UserError`.
+        """
+        key = text, download
+        if key not in self._weights:
+            options = [text] if Path(text).is_file() else text.split()
+            self._weights[key] = WeightChoices.parse(options, download=download)
+        return self._weights[key]
 
 
 def open_choices(data: Path, study: str, runs: Mapping[str, Run], folder: Path) -> LaunchChoices:

@@ -90,8 +90,11 @@ def usual_weights(runs: Iterable[Run]) -> str:
     newest = _newest(runs)
     if newest is None or newest.spec is None:
         return "imagenet"
-    weights = newest.spec.weights
-    return weights.path or "file" if weights.kind == "file" else weights.kind
+    weights, network = newest.spec.weights, newest.spec.variant.network
+    if weights.kind != "file":
+        return weights.kind
+    path = weights.path or "file"
+    return path if network in ("vgg16", "scratch") else f"{network}={path}"
 
 
 def _newest(runs: Iterable[Run]) -> Run | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from postertui.dashboard.launching.draft import LaunchDraft
 from postertui.dashboard.number_format import duration
+from postertui.data.weight_choices import WeightChoices
 from postertui.data.weights import Weights
 from postertui.runs.spec import RunSpec
 from postertui.supervisor import plan as launch
@@ -34,7 +35,11 @@ class LaunchPreview:
 
 
 def preview_launch(
-    draft: LaunchDraft, dataset: Dataset, weights: Weights, runs: Mapping[str, Run], slots: int
+    draft: LaunchDraft,
+    dataset: Dataset,
+    weights: WeightChoices | Weights,
+    runs: Mapping[str, Run],
+    slots: int,
 ) -> LaunchPreview:
     """What `draft` would start beside the `runs` that there are; nothing is written.
 

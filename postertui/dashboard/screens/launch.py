@@ -22,6 +22,7 @@ from postertui.dashboard.screens.base import DashboardScreen
 from postertui.dashboard.text_width import shorten_middle
 from postertui.dashboard.widgets.key_bar import KeyBar
 from postertui.dashboard.widgets.launch_form import LaunchForm
+from postertui.data.weight_choices import NOT_DOWNLOADED
 from postertui.system.errors import UserError
 from postertui.system.text import to_single_line
 
@@ -103,7 +104,7 @@ class LaunchScreen(DashboardScreen[str | None]):
         assert self.choices is not None
         choices = self.choices
         try:
-            weights = choices.planned_weights(draft.weights)
+            weights = choices.weight_choices(draft.weights, download=False)
             planned = preview_launch(draft, choices.dataset, weights, self._runs(), choices.slots)
             ignored = self.context.control.ignored_settings()
         except (UserError, OSError) as error:
@@ -120,10 +121,8 @@ class LaunchScreen(DashboardScreen[str | None]):
         self.planned = planned
         # What helps comes first, for the last of many settings may have no room.
         notes = [*ignored[-1:], *ignored[:-1]]
-        if self.choices is not None and self.choices.needs_download(draft.weights):
-            notes.insert(
-                0, "ImageNet's weights are not on this machine: starting downloads them (59 MB)"
-            )
+        if any(spec.weights.digest == NOT_DOWNLOADED for spec in planned.plan.specs):
+            notes.insert(0, "ImageNet's weights are not on this machine: starting downloads them")
         self._say_plan(describe(planned), "\n".join(notes), wrong=False)
 
     def _say_plan(self, lines: tuple[Line, ...], problem: str, *, wrong: bool = True) -> None:
@@ -172,7 +171,7 @@ class LaunchScreen(DashboardScreen[str | None]):
         assert self.choices is not None
         choices, control = self.choices, self.context.control
         try:
-            weights = choices.resolve(draft.weights)
+            weights = choices.weight_choices(draft.weights, download=True)
             planned = preview_launch(draft, choices.dataset, weights, self._runs(), choices.slots)
             done = control.launch(
                 planned.plan.missing,

@@ -152,7 +152,8 @@ class LaunchForm(Vertical):
         numbers = check_numbers(seeds, epochs, jobs, study)
         variants, ticked = self.variants(), _ticked(self.variant_list)
         weights = self._text("weights")
-        if weights not in ("imagenet", "random") and not Path(weights).expanduser().is_file():
+        usable = weights in ("imagenet", "random") or "=" in weights
+        if not usable and not Path(weights).expanduser().is_file():
             raise ValueError("weights: imagenet, random or a file of VGG16's weights")
         draft = LaunchDraft(
             study=study,

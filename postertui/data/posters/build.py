@@ -6,8 +6,9 @@ import csv
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from postertui.data.description import DESCRIPTION, CohortInfo, DatasetInfo
+from postertui.data.description import (
+    DESCRIPTION,
+    CohortInfo,
+    DatasetInfo,
+    SideInfo,
+    images_file,
+)
 from postertui.data.digests import DIGEST, CohortDigests, fingerprint
 from postertui.data.posters.images import (
     RESAMPLING,
@@ -40,7 +47,8 @@ _LABEL_BLOCK = 65_536
 
 Progress = Callable[[int, int], None]
 
-Decoded = NDArray[np.uint8] | UnreadableImageError
+#: A poster at each side, or why it cannot be read.
+Decoded = list[NDArray[np.uint8]] | UnreadableImageError
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ def build_dataset(
     labels: Path,
     target: Path,
     *,
-    side: int = 48,
+    sides: Sequence[int] = (48,),
     options: LabelOptions | None = None,
     progress: Progress | None = None,
     announce: Callable[[PosterInputs], None] | None = None,
@@ -72,31 +80,41 @@ def build_dataset(
 
     `progress` is called with how many posters are done and how many there are, `announce` once
     with what was read, before the first poster is decoded. The old folder
-    stays until the new one is whole. Memory does not
-    grow with the posters, but for their labels and some 40 bytes of each. Raises `UserError` where
-    an input cannot be used.
+    stays until the new one is whole. `sides` in pixels, the first of which is that of variants that
+    name none; each is decoded apart, so that its images do not depend on the others. Memory does
+    not grow with the posters, but for their labels and some 40 bytes of each. Raises `UserError`
+    where an input cannot be used.
     """
     inputs = read_inputs(posters, labels, options)
     if announce:
         announce(inputs)
     table, files, wanted = inputs.labels, inputs.files, inputs.labelled
     cohorts: dict[str, CohortInfo] = {}
-    digests: list[CohortDigests] = []
+    digests: dict[int, list[CohortDigests]] = {side: [] for side in sides}
     with replacement(target) as draft, quiet_decoders(), _DecoderPool() as pool:
-        decoder = _Decoder(pool, files, side, len(wanted), progress)
+        decoder = _Decoder(pool, files, tuple(digests), len(wanted), progress)
         for digit in range(10):
             indices = wanted[files.ids[wanted] % 10 == digit]
-            with _RowWriter(draft / f"images-{digit}.npy", (side, side, 3)) as images:
-                ids = decoder.write(indices, images)
+            with ExitStack() as stack:
+                images = {
+                    side: stack.enter_context(
+                        _RowWriter(draft / images_file(digit, side, sides[0]), (side, side, 3))
+                    )
+                    for side in digests
+                }
+                ids = decoder.write(indices, list(images.values()))
             if not len(ids):
-                (draft / f"images-{digit}.npy").unlink()
+                for side in digests:
+                    (draft / images_file(digit, side, sides[0])).unlink()
                 continue
             np.save(draft / f"ids-{digit}.npy", ids)
             with _RowWriter(draft / f"labels-{digit}.npy", (len(table.genres),)) as rows:
                 for start in range(0, len(ids), _LABEL_BLOCK):
                     rows.append(table.matrix(ids[start : start + _LABEL_BLOCK]))
-            cohorts[str(digit)] = CohortInfo(len(ids), images.rows, images.hexdigest)
-            digests.append(CohortDigests(digit, images.hexdigest, rows.hexdigest, ids))
+            cohorts[str(digit)] = CohortInfo(len(ids), len(ids), images[sides[0]].hexdigest)
+            for side, writer in images.items():
+                of_side = CohortDigests(digit, writer.hexdigest, rows.hexdigest, ids)
+                digests[side].append(of_side)
         if not cohorts:
             path, reason = decoder.unreadable[0]
             raise UserError(
@@ -113,9 +131,17 @@ def build_dataset(
         _write_left_out(draft / "left-out.csv", report)
         info = DatasetInfo(
             genres=table.genres,
-            side=side,
+            side=sides[0],
             cohorts=cohorts,
-            fingerprint=fingerprint(table.genres, side, digests),
+            fingerprint=fingerprint(table.genres, sides[0], digests[sides[0]]),
+            sides={
+                str(side): SideInfo(
+                    {str(cohort.digit): cohort.images for cohort in of_side},
+                    fingerprint(table.genres, side, of_side),
+                )
+                for side, of_side in digests.items()
+                if side != sides[0]
+            },
             source={
                 "posters": str(posters.resolve()),
                 "labels": str(labels.resolve()),
@@ -135,30 +161,31 @@ class _Decoder:
         self,
         pool: ThreadPoolExecutor,
         files: PosterFiles,
-        side: int,
+        sides: tuple[int, ...],
         total: int,
         progress: Progress | None,
     ) -> None:
         self._pool = pool
         self._files = files
-        self._side = side
+        self._sides = sides
         self._total = total
         self._progress = progress
         self._done = 0
         self.unreadable: list[tuple[str, str]] = []
 
-    def write(self, indices: NDArray[np.intp], images: _RowWriter) -> NDArray[np.int64]:
-        """Write the posters at `indices` that can be read; the ids of those."""
+    def write(self, indices: NDArray[np.intp], images: list[_RowWriter]) -> NDArray[np.int64]:
+        """Write the posters at `indices` that can be read, at each side; the ids of those."""
         kept: list[int] = []
         for block, decoded in self._blocks(indices):
             rows = []
-            for index, image in zip(block, decoded, strict=True):
-                if isinstance(image, UnreadableImageError):
-                    self.unreadable.append((str(self._files.path(index)), str(image)))
+            for index, at_sides in zip(block, decoded, strict=True):
+                if isinstance(at_sides, UnreadableImageError):
+                    self.unreadable.append((str(self._files.path(index)), str(at_sides)))
                 else:
                     kept.append(index)
-                    rows.append(image)
-            images.append(rows)
+                    rows.append(at_sides)
+            for number, writer in enumerate(images):
+                writer.append([at_sides[number] for at_sides in rows])
             self._done += len(block)
             if self._progress:
                 self._progress(self._done, self._total)
@@ -179,7 +206,8 @@ class _Decoder:
         images: list[Decoded] = []
         for index in block:
             try:
-                images.append(read_image(self._files.path(index), self._side))
+                path = self._files.path(index)
+                images.append([read_image(path, side) for side in self._sides])
             except UnreadableImageError as error:
                 images.append(error)
         return images

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from postertui.data.dataset import Dataset
 from postertui.data.feature_key import FEATURES, feature_key
+from postertui.runs.run_data import open_run_data
 from postertui.runs.spec import RunSpec
 from postertui.study import ALL_LAYERS
 from postertui.supervisor.backends.ray.link import Link
@@ -83,9 +83,7 @@ def bundle_files(spec: RunSpec) -> Iterator[tuple[str, Path | bytes]]:
     Where all features that the run needs are cached, they replace images and weights. Raises
     `UserError` where the folder's content is no longer what the run was planned with.
     """
-    dataset = Dataset.open(Path(spec.data))
-    if dataset.fingerprint != spec.data_fingerprint:
-        raise UserError(f"{spec.data}: other data than when this run was asked for")
+    dataset = open_run_data(spec)
     cohorts = sorted(spec.all_cohorts)
     yield "dataset.json", msgspec.json.encode(dataset.describe())
     for digit in cohorts:
@@ -204,9 +202,10 @@ def is_shared(spec: RunSpec) -> bool:
     if spec.weights.path is not None and not Path(spec.weights.path).is_file():
         return False
     try:
-        return Dataset.open(Path(spec.data)).fingerprint == spec.data_fingerprint
+        open_run_data(spec)
     except (UserError, OSError):
         return False
+    return True
 
 
 def _fetch(bundle: str, source: BundleSource, send_heartbeat: Callable[[], None]) -> None:

@@ -115,7 +115,7 @@ def run_lines(runs: Sequence[Run]) -> Iterator[str]:
         if fscore is None:
             fscore = run.newest("test_fscore")
         scores = f"{_shown_score(fscore):>6}  {_shown_score(run.newest('test_ap')):>5}"
-        reason = " ".join(strip_control_chars(run.reason or "").split())
+        reason = " ".join(strip_control_chars(run.reason).split()) if run.reason else ""
         epochs = f"{run.epoch}/{total}"
         name = strip_control_chars(run.name)
         yield f"{run.standing:<11}  {epochs:>9}  {scores}  {name:<{width}}  {reason}".rstrip()

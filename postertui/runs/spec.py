@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -171,14 +172,15 @@ def write_spec(folder: Path, spec: RunSpec) -> bool:
     return True
 
 
-def read_spec(run_folder: Path) -> RunSpec:
+def read_spec(run_folder: Path | str, parse: Callable[[bytes], RunSpec] | None = None) -> RunSpec:
     """The run's spec. Raises `UserError` naming the file where it is missing or damaged.
 
     It is a `NewerSpecError` where the file says that a newer version of postertui wrote it.
+    `parse` may do what `parse_spec` does in another way.
     """
-    path = run_folder / layout.SPEC
+    path = f"{os.fspath(run_folder)}/{layout.SPEC}"
     try:
-        return parse_spec(read_regular(path, MAX_JSON_BYTES))
+        return (parse or parse_spec)(read_regular(path, MAX_JSON_BYTES))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     except NewerSpecError as error:

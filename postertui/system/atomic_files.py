@@ -39,7 +39,9 @@ def atomic_writer(path: Path, *, private: bool = True) -> Iterator[Path]:
         raise
 
 
-def write_atomic(path: Path, data: bytes, *, private: bool = True, durable: bool = False) -> None:
+def write_atomic(
+    path: Path, data: bytes | bytearray, *, private: bool = True, durable: bool = False
+) -> None:
     """Write `data` to `path`; on the disk when this returns where it is `durable`.
 
     Raises `OSError`.

@@ -32,7 +32,7 @@ class UnusableFileError(OSError):
     """What is at the path is not a regular file of the user or the folder's owner, or too large."""
 
 
-def open_regular(path: Path, flags: int) -> int:
+def open_regular(path: Path | str, flags: int) -> int:
     """Open a regular file and return its descriptor; a new one is as private as its folder.
 
     Raises `OSError` with the path, also for a link, a pipe, a device, a folder, and a file of an
@@ -52,7 +52,7 @@ def open_regular(path: Path, flags: int) -> int:
     try:
         status = os.fstat(fd)
         check_regular(status, path)
-        if flags & os.O_CREAT and status.st_uid == os.geteuid() and is_shared(path.parent):
+        if flags & os.O_CREAT and status.st_uid == os.geteuid() and is_shared(Path(path).parent):
             os.fchmod(fd, 0o660)
     except BaseException:
         os.close(fd)
@@ -60,7 +60,7 @@ def open_regular(path: Path, flags: int) -> int:
     return fd
 
 
-def check_regular(status: os.stat_result, path: Path) -> None:
+def check_regular(status: os.stat_result, path: Path | str) -> None:
     """Raise `OSError` where `open_regular` would refuse the file at `path` that has `status`."""
     if stat.S_ISDIR(status.st_mode):
         raise _refused(errno.EISDIR, os.strerror(errno.EISDIR), path)
@@ -70,19 +70,24 @@ def check_regular(status: os.stat_result, path: Path) -> None:
         raise _refused(errno.ENXIO, "is not a regular file", path)
     if status.st_uid in (os.geteuid(), 0):
         return
-    folder = path.parent.stat()
-    in_group = is_shared(path.parent) and status.st_gid == folder.st_gid
+    parent = Path(path).parent
+    folder = parent.stat()
+    in_group = is_shared(parent) and status.st_gid == folder.st_gid
     if status.st_uid != folder.st_uid and not in_group:
         raise _refused(errno.EPERM, "belongs to another user than its folder", path)
 
 
-def read_regular(path: Path, max_bytes: int) -> bytes:
+def read_regular(path: Path | str, max_bytes: int) -> bytes:
     """The content of a regular file. Raises `OSError`, also where it is larger than `max_bytes`."""
     fd = open_regular(path, os.O_RDONLY)
-    with os.fdopen(fd, "rb") as file:
+    try:
         # Not more at once than there is: a buffer for `max_bytes` would cost more than reading.
-        data = file.read(min(os.fstat(fd).st_size, max_bytes) + 1)
-        data += file.read(max_bytes + 1 - len(data)) if file.peek(1) else b""
+        data = b""
+        at_once = min(os.fstat(fd).st_size, max_bytes) + 1
+        while part := os.read(fd, min(at_once, max_bytes + 1 - len(data))):
+            data += part
+    finally:
+        os.close(fd)
     if len(data) > max_bytes:
         raise _refused(errno.EFBIG, f"is larger than {max_bytes:,} bytes", path)
     return data
@@ -121,5 +126,5 @@ def read_json(path: Path, model: type[T], what: str) -> T:
         raise UserError(f"{path}: not {what}: {describe_error(error)}") from None
 
 
-def _refused(number: int, reason: str, path: Path) -> UnusableFileError:
+def _refused(number: int, reason: str, path: Path | str) -> UnusableFileError:
     return UnusableFileError(number, reason, os.fspath(path))

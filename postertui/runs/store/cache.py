@@ -1,7 +1,6 @@
 """A cache of closed runs, so that starting does not mean reading everything again.
 
-runs/.cache/index          the closed runs without their epochs, and what many of their specs share;
-                           MessagePack, after its CRC-32
+runs/.cache/index          the closed runs without their epochs (see `index.py`)
 runs/.cache/epochs-<id>    their epochs, float64 rows of `COLUMNS`, one after the other; the index
                            has a CRC-32 of each run's
 runs/.cache/lock           flock held while either is written
@@ -18,22 +17,28 @@ import mmap
 import os
 import re
 import secrets
-import sys
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from msgspec.structs import replace
 
 from postertui.runs import layout
-from postertui.runs.epoch_line import COLUMNS, Extra
-from postertui.runs.lifecycle import RunLifecycle
+from postertui.runs.epoch_line import COLUMNS
 from postertui.runs.spec import RunSpec
-from postertui.runs.store.columns import EpochBuffer, Rows
+from postertui.runs.store.columns import NO_ROWS, EpochBuffer, Rows, StoredRows
+from postertui.runs.store.index import (
+    EMPTY,
+    ROW_BYTES,
+    Entry,
+    Identity,
+    Index,
+    decode_index,
+)
+from postertui.runs.store.index_builder import IndexBuilder, NotEncodableError
 from postertui.runs.store.run import Run
+from postertui.runs.store.stored_lifecycle import StoredLifecycle
 from postertui.system.atomic_files import write_atomic
 from postertui.system.locks import FileLock
 from postertui.system.regular_files import open_regular, read_regular
@@ -41,161 +46,105 @@ from postertui.system.sharing import make_folder
 
 INDEX = "index"
 
-#: Changes when entries or columns do.
-VERSION = "5 " + " ".join(COLUMNS)
-
 _EPOCHS = re.compile(r"epochs-[0-9a-f]{16}")
-
-_ROW_BYTES = 8 * len(COLUMNS)
-
-_CHECKSUM_BYTES = 4
 
 MAX_INDEX_BYTES = 1 << 30
 
 
-#: Inode, size and time of change in nanoseconds.
-FileIdentity = tuple[int, int, int]
+class CachedRuns:
+    """The runs of one index, with their epochs as far as they are looked at."""
 
-
-class Identity(NamedTuple):
-    """The content of a run's two files, as far as the file system tells."""
-
-    events: FileIdentity
-    spec: FileIdentity
-
-
-class CachedRun(msgspec.Struct, array_like=True, gc=False):
-    """A closed run. Its epochs are `rows` rows from `first` on; `lines` were read.
-
-    Thousands of runs differ in little more than genre and seed: the rest of the spec is the index's
-    `kinds[kind]`.
-    """
-
-    name: str
-    identity: Identity
-    lines: int
-    kind: int
-    genre: str
-    seed: int
-    created: float
-    train_base_rate: float | None
-    test_base_rate: float | None
-    val_base_rate: float | None
-    lifecycle: RunLifecycle
-    changed: float
-    first: int
-    rows: int
-    checksum: int
-    extra: list[Extra] | None
-
-
-class _Index(msgspec.Struct):
-    version: str
-    epochs: str
-    total: int
-    kinds: list[RunSpec]
-    entries: list[CachedRun]
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether every entry's kind and rows are there."""
-        return all(
-            0 <= e.kind < len(self.kinds)
-            and e.first >= 0
-            and e.rows >= 0
-            and e.first + e.rows <= self.total
-            for e in self.entries
-        )
-
-
-def kind_of(spec: RunSpec) -> RunSpec:
-    """`spec` without what a `CachedRun` holds of it."""
-    return replace(
-        spec,
-        genre="",
-        seed=0,
-        created=0.0,
-        train_base_rate=None,
-        test_base_rate=None,
-        val_base_rate=None,
-    )
-
-
-def spec_of(kind: RunSpec, own: CachedRun | RunSpec) -> RunSpec:
-    """The spec whose `kind_of` is `kind`; `own` says the rest. Thousands share one kind's parts."""
-    return replace(
-        kind,
-        genre=sys.intern(own.genre),
-        seed=own.seed,
-        created=own.created,
-        train_base_rate=own.train_base_rate,
-        test_base_rate=own.test_base_rate,
-        val_base_rate=own.val_base_rate,
-    )
-
-
-class Cache:
-    """The cached runs of one runs folder. Reading and writing it never fail, only miss."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / layout.CACHE
-        self._index = _Index(VERSION, "", 0, [], [])
-        self._rows: Rows = np.empty((0, len(COLUMNS)))
-        self._memory: mmap.mmap | None = None
-
-    def load(self) -> dict[str, CachedRun]:
-        """The entries by run."""
-        try:
-            index = self._read_index()
-            if index.version != VERSION or not _EPOCHS.fullmatch(index.epochs):
-                return {}
-            self._map(self._folder / index.epochs, index.total)
-        except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
-            return {}
-        if not index.is_sound:
-            return {}
+    def __init__(self, index: Index, folder: Path, reread: Callable[[str], Rows]) -> None:
         self._index = index
-        return {entry.name: entry for entry in index.entries}
+        self._reread = reread
+        self._positions = {name: position for position, name in enumerate(index.names)}
+        self._memory: mmap.mmap | None = None
+        self._rows: Rows = np.empty((0, len(COLUMNS)))
+        if index.total:
+            self._map(folder / index.epochs)
 
-    def _read_index(self) -> _Index:
-        """The index on disk. Raises `ValueError` where it is not the one that was written."""
-        data = read_regular(self._folder / INDEX, MAX_INDEX_BYTES)
-        checksum, content = data[:_CHECKSUM_BYTES], data[_CHECKSUM_BYTES:]
-        if zlib.crc32(content).to_bytes(_CHECKSUM_BYTES, "big") != checksum:
-            raise ValueError("damaged index")
-        return msgspec.msgpack.decode(content, type=_Index)
-
-    def _map(self, path: Path, total: int) -> None:
-        if not total:
-            return
+    def _map(self, path: Path) -> None:
         with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
-            size = total * _ROW_BYTES
+            size = self._index.total * ROW_BYTES
             self._memory = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
         rows = np.frombuffer(self._memory, dtype=np.float64)
-        self._rows = rows.reshape(total, len(COLUMNS))
+        self._rows = rows.reshape(self._index.total, len(COLUMNS))
 
     def release_pages(self) -> None:
         """Give the epochs' pages back to the system, which reads them again where needed."""
         if self._memory is not None and hasattr(mmap, "MADV_DONTNEED"):
             self._memory.madvise(mmap.MADV_DONTNEED)
 
-    def run(self, entry: CachedRun) -> Run | None:
-        """The run of one of the loaded entries; None where its rows are not those written."""
-        spec = spec_of(self._index.kinds[entry.kind], entry)
-        rows = self._rows[entry.first : entry.first + entry.rows]
-        if zlib.crc32(rows.data) != entry.checksum:
+    def find(self, name: str, identity: Identity) -> tuple[Run, int] | None:
+        """The run whose files are as `identity` says, and how many lines were read of it."""
+        position = self._positions.get(name)
+        if position is None:
             return None
-        return Run(
-            name=entry.name,
-            spec=spec,
-            # Not copied: an entry whose run goes on is not the run's any more, by its identity.
-            lifecycle=entry.lifecycle,
-            changed=entry.changed,
-            buffer=EpochBuffer(rows, entry.extra),
+        entry = self._index.entry(position)
+        if entry.identity != identity:
+            return None
+        lifecycle = StoredLifecycle(self._index, position, entry)
+        stored = StoredRows(self, position, entry.rows) if entry.rows else NO_ROWS
+        buffer = EpochBuffer(stored, self._index.extra.get(position))
+        run = Run(name, self._spec(entry), lifecycle, changed=entry.changed, buffer=buffer)
+        return run, entry.lines
+
+    def _spec(self, entry: Entry) -> RunSpec:
+        return replace(
+            self._index.kinds[entry.kind],
+            genre=self._index.genres[entry.genre],
+            seed=entry.seed,
+            created=entry.created,
+            train_base_rate=_known(entry.train_base_rate),
+            test_base_rate=_known(entry.test_base_rate),
+            val_base_rate=_known(entry.val_base_rate),
         )
 
+    def newest_row(self, position: int) -> memoryview[float]:
+        return self._index.newest_row(position)
+
+    def rows(self, position: int) -> Rows:
+        entry = self._index.entry(position)
+        rows = self._rows[entry.first : entry.first + entry.rows]
+        if zlib.crc32(rows.data) != entry.checksum:
+            return self._reread(self._index.names[position])
+        return rows
+
+
+def _known(rate: float) -> float | None:
+    return None if rate != rate else rate
+
+
+class Cache:
+    """The cache of one runs folder. Reading and writing it never fail, only miss.
+
+    Parameters
+    ----------
+    reread
+        Gives the epochs of the run of that name from its own files, for when those in the cache
+        are not what was written.
+    """
+
+    def __init__(self, folder: Path, reread: Callable[[str], Rows]) -> None:
+        self._folder = folder / layout.CACHE
+        self._reread = reread
+
+    def load(self) -> CachedRuns:
+        """The runs in the cache as it is now."""
+        try:
+            return CachedRuns(self._read_index(), self._folder, self._reread)
+        except (OSError, ValueError):
+            return CachedRuns(EMPTY, self._folder, self._reread)
+
+    def _read_index(self) -> Index:
+        """The index on disk. Raises `OSError` and `ValueError` where there is no sound one."""
+        index = decode_index(read_regular(self._folder / INDEX, MAX_INDEX_BYTES))
+        if not _EPOCHS.fullmatch(index.epochs):
+            raise ValueError("an index that names another file")
+        return index
+
     def save(self, runs: Iterable[tuple[Run, Identity, int]]) -> None:
-        """Cache these closed runs: each with its identity and the lines read."""
+        """Cache these closed runs and no others: each with its identity and the lines read."""
         with contextlib.suppress(OSError):
             make_folder(self._folder)
             if self._folder.is_symlink():
@@ -205,92 +154,62 @@ class Cache:
                     self._save(list(runs))
 
     def _save(self, runs: list[tuple[Run, Identity, int]]) -> None:
-        cached = {entry.name: entry for entry in self._index.entries}
-        kept: list[CachedRun] = []
+        index = self._extensible_index()
+        positions = {name: position for position, name in enumerate(index.names)}
+        kept: list[int] = []
         fresh: list[tuple[Run, Identity, int]] = []
+        held = 0
         for run, identity, lines in runs:
-            entry = cached.get(run.name)
-            if entry is not None and entry.identity == identity:
-                kept.append(entry)
-            elif run.spec is not None and _is_encodable(run):
+            position = positions.get(run.name)
+            entry = None if position is None else index.entry(position)
+            if position is not None and entry is not None and entry.identity == identity:
+                kept.append(position)
+                held += entry.rows
+            elif run.spec is not None:
                 fresh.append((run, identity, lines))
-        held = sum(entry.rows for entry in kept)
-        path = self._folder / self._index.epochs
-        # Another program may have replaced the index, or most rows may be of runs that changed.
-        if not self._is_current() or 2 * held < self._index.total:
-            fresh = [r for r in runs if r[0].spec is not None and _is_encodable(r[0])]
-            path = self._folder / f"epochs-{secrets.token_hex(8)}"
-            index = _Index(VERSION, path.name, 0, [], [])
-        else:
-            index = replace(self._index, kinds=[*self._index.kinds], entries=kept)
+        if not index.epochs or 2 * held < index.total:
+            # Most rows would be of runs that changed.
+            kept, fresh, index = [], [r for r in runs if r[0].spec is not None], EMPTY
+        is_new = not index.epochs
+        path = self._folder / (f"epochs-{secrets.token_hex(8)}" if is_new else index.epochs)
+        builder = IndexBuilder(path.name, index)
         try:
-            _append(path, index, fresh)
-            content = msgspec.msgpack.encode(index)
-            checksum = zlib.crc32(content).to_bytes(_CHECKSUM_BYTES, "big")
-            write_atomic(self._folder / INDEX, checksum + content)
+            for position in kept:
+                builder.keep(position)
+            _append(path, builder, fresh)
+            write_atomic(self._folder / INDEX, builder.encode())
         except OSError:
-            if path.name != self._index.epochs:
+            if is_new:
                 path.unlink(missing_ok=True)
             raise
-        self._index = index
         for old in self._folder.glob("epochs-*"):
             if old.name != path.name:
                 old.unlink(missing_ok=True)
 
-    def _is_current(self) -> bool:
-        """Whether the index on disk is the one that was loaded."""
+    def _extensible_index(self) -> Index:
+        """The index on disk, where its file of epochs is whole; an empty one otherwise."""
         try:
-            stored = self._read_index()
-        except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
-            return False
-        mine = self._index
-        return (stored.version, stored.epochs, stored.total) == (VERSION, mine.epochs, mine.total)
+            index = self._read_index()
+            fd = open_regular(self._folder / index.epochs, os.O_RDONLY)
+            try:
+                is_whole = os.fstat(fd).st_size >= index.total * ROW_BYTES
+            finally:
+                os.close(fd)
+        except (OSError, ValueError):
+            return EMPTY
+        return index if is_whole else EMPTY
 
 
-def _is_encodable(run: Run) -> bool:
-    """Whether the cache can hold what the run's events say in fields that this version ignores."""
-    try:
-        msgspec.msgpack.encode(run.lifecycle)
-    except (OverflowError, ValueError, RecursionError, msgspec.MsgspecError):
-        return False
-    return True
-
-
-def _append(path: Path, index: _Index, fresh: list[tuple[Run, Identity, int]]) -> None:
-    """Write the runs' rows after the first `index.total` ones of `path`, and add their entries."""
-    kinds = {msgspec.msgpack.encode(kind): i for i, kind in enumerate(index.kinds)}
+def _append(path: Path, builder: IndexBuilder, runs: list[tuple[Run, Identity, int]]) -> None:
+    """Write the runs' rows after the first `builder.total` ones of `path`, and add the runs."""
     fd = open_regular(path, os.O_RDWR | os.O_CREAT)
     with os.fdopen(fd, "r+b") as file:
-        file.seek(index.total * _ROW_BYTES)
-        for run, identity, lines in fresh:
-            assert run.spec is not None
-            kind = kind_of(run.spec)
-            number = kinds.setdefault(msgspec.msgpack.encode(kind), len(index.kinds))
-            if number == len(index.kinds):
-                index.kinds.append(kind)
+        file.seek(builder.total * ROW_BYTES)
+        for run, identity, lines in runs:
             rows = np.ascontiguousarray(run.buffer.rows())
-            file.write(rows.data)
-            index.entries.append(
-                CachedRun(
-                    name=run.name,
-                    identity=identity,
-                    lines=lines,
-                    kind=number,
-                    genre=run.spec.genre,
-                    seed=run.spec.seed,
-                    created=run.spec.created,
-                    train_base_rate=run.spec.train_base_rate,
-                    test_base_rate=run.spec.test_base_rate,
-                    val_base_rate=run.spec.val_base_rate,
-                    lifecycle=run.lifecycle,
-                    changed=run.changed,
-                    first=index.total,
-                    rows=len(rows),
-                    checksum=zlib.crc32(rows.data),
-                    extra=run.buffer.extra,
-                )
-            )
-            index.total += len(rows)
+            with contextlib.suppress(NotEncodableError):
+                builder.add(run, identity, lines, rows)
+                file.write(rows.data)
         file.flush()
         # The index must not be on disk before the rows that it refers to.
         os.fdatasync(file.fileno())

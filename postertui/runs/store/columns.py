@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import Any, Protocol, overload
 
 import msgspec
 import numpy as np
@@ -17,6 +17,8 @@ _INDEX = {name: i for i, name in enumerate(COLUMNS)}
 _EPOCH = _INDEX["epoch"]
 
 Rows = NDArray[np.float64]
+
+NO_ROWS: Rows = np.empty((0, len(COLUMNS)))
 
 
 def rows_of(lines: Sequence[Any]) -> Rows:
@@ -31,6 +33,36 @@ def extra_of(lines: Sequence[Any]) -> list[Extra] | None:
     return extra if any(extra) else None
 
 
+class RowSource(Protocol):
+    """Where `StoredRows` are kept."""
+
+    def rows(self, position: int) -> Rows:
+        """The rows (epochs, columns) of what is at `position`."""
+
+    def newest_row(self, position: int) -> memoryview[float]:
+        """The last of them (columns,), for less."""
+
+
+class StoredRows:
+    """At least one row, in `source` until all are looked at."""
+
+    __slots__ = ("_position", "_rows", "_source", "count")
+
+    def __init__(self, source: RowSource, position: int, count: int) -> None:
+        self.count = count
+        self._source, self._position = source, position
+        self._rows: Rows | None = None
+
+    @property
+    def newest(self) -> memoryview[float]:
+        return self._source.newest_row(self._position)
+
+    def rows(self) -> Rows:
+        if self._rows is None:
+            self._rows = self._source.rows(self._position)
+        return self._rows
+
+
 class Epochs(Sequence[Event]):
     """A run's finished epochs at one moment, in order, epoch numbers rising.
 
@@ -39,16 +71,27 @@ class Epochs(Sequence[Event]):
     are the columns beyond `COLUMNS`, in the order in which they came.
     """
 
-    __slots__ = ("_extra", "_known_columns", "_rows", "extra_names")
+    __slots__ = ("_extra", "_known_columns", "_source", "extra_names")
 
-    def __init__(self, rows: Rows, extra: Sequence[Extra] = ()) -> None:
-        self._rows = rows
+    def __init__(self, rows: Rows | StoredRows, extra: Sequence[Extra] = ()) -> None:
+        self._source = rows
         self._extra = extra
-        self.extra_names = tuple(dict.fromkeys(name for values in extra for name in values or ()))
+        self.extra_names = _names_of(extra) if extra else ()
         self._known_columns: NDArray[np.bool_] | None = None
 
+    @property
+    def _rows(self) -> Rows:
+        source = self._source
+        return source.rows() if isinstance(source, StoredRows) else source
+
+    @property
+    def _newest(self) -> Rows | memoryview[float]:
+        source = self._source
+        return source.newest if isinstance(source, StoredRows) else source[-1]
+
     def __len__(self) -> int:
-        return len(self._rows)
+        source = self._source
+        return source.count if isinstance(source, StoredRows) else len(source)
 
     @overload
     def __getitem__(self, index: int) -> Event: ...
@@ -97,17 +140,17 @@ class Epochs(Sequence[Event]):
         if name in self.extra_names:
             return self._extra_at(-1)[name]
         index = _INDEX.get(name)
-        if index is None or not len(self._rows):
+        if index is None or not len(self):
             return None
-        return _python(name, float(self._rows[-1, index]))
+        return _python(name, float(self._newest[index]))
 
     def newest_event(self) -> Event:
         """What is defined at the newest epoch; empty before the first."""
-        if not len(self._rows):
+        if not len(self):
             return {}
         return {
             name: _python(name, value)
-            for name, value in zip(COLUMNS, self._rows[-1].tolist(), strict=True)
+            for name, value in zip(COLUMNS, self._newest.tolist(), strict=True)
             if value == value
         } | {name: value for name, value in self._extra_at(-1).items() if value is not None}
 
@@ -134,6 +177,10 @@ class Epochs(Sequence[Event]):
         return event
 
 
+def _names_of(extra: Sequence[Extra]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for values in extra for name in values or ()))
+
+
 def _python(name: str, value: float) -> Any:
     if value != value:
         return None
@@ -145,17 +192,19 @@ def _python(name: str, value: float) -> Any:
 class EpochBuffer:
     """Rows that grow. What was given out as `Epochs` before never changes."""
 
-    __slots__ = ("_extra", "_rows", "_used", "last_epoch")
+    __slots__ = ("_extra", "_rows", "_stored", "_used")
 
-    def __init__(self, rows: Rows | None = None, extra: Sequence[Extra] | None = None) -> None:
-        self._rows = np.empty((0, len(COLUMNS))) if rows is None else rows
-        self._used = len(self._rows)
-        #: The newest epoch; kept, because looking at it brings a cached run's pages into memory.
-        self.last_epoch = self._find_last_epoch()
+    def __init__(
+        self, rows: Rows | StoredRows = NO_ROWS, extra: Sequence[Extra] | None = None
+    ) -> None:
+        self._stored = rows if isinstance(rows, StoredRows) else None
+        self._rows = NO_ROWS if isinstance(rows, StoredRows) else rows
+        self._used = rows.count if isinstance(rows, StoredRows) else len(rows)
         self._extra: list[Extra] | None = None if extra is None else list(extra)
 
     def view(self) -> Epochs:
-        return Epochs(self.rows(), () if self._extra is None else tuple(self._extra))
+        extra = () if self._extra is None else tuple(self._extra)
+        return Epochs(self._used_rows() if self._stored is None else self._stored, extra)
 
     @property
     def extra(self) -> list[Extra] | None:
@@ -163,39 +212,67 @@ class EpochBuffer:
         return self._extra
 
     def rows(self) -> Rows:
+        return self._used_rows() if self._stored is None else self._stored.rows()
+
+    def _used_rows(self) -> Rows:
         return self._rows if self._used == len(self._rows) else self._rows[: self._used]
 
     def __len__(self) -> int:
         return self._used
 
-    def _find_last_epoch(self) -> int:
-        return int(self._rows[self._used - 1, _EPOCH]) if self._used else 0
+    @property
+    def last_epoch(self) -> int:
+        return int(self._newest()[_EPOCH]) if self._used else 0
+
+    def newest(self, name: str) -> Any:
+        """What `view().newest(name)` is, without making the view."""
+        if self._extra is not None:
+            return self.view().newest(name)
+        index = _INDEX.get(name)
+        if index is None or not self._used:
+            return None
+        return _python(name, float(self._newest()[index]))
+
+    def _newest(self) -> Rows | memoryview[float]:
+        return self._rows[self._used - 1] if self._stored is None else self._stored.newest
 
     def drop_from(self, epoch: int) -> None:
         """Forget the epochs from `epoch` on."""
         if epoch > self.last_epoch:
             return
+        self._take_stored()
         keep = int(np.searchsorted(self._rows[: self._used, _EPOCH], epoch))
         # A copy, since a view may still show the rows that go.
         self._rows = self._rows[:keep].copy()
         self._used = keep
-        self.last_epoch = self._find_last_epoch()
         self._extra = None if self._extra is None else self._extra[:keep]
 
     def extend(self, rows: Rows, extra: Sequence[Extra] | None = None) -> None:
-        """Add epochs; one that is there already is replaced together with all after it."""
+        """Add epochs; one that is there already is replaced together with all after it.
+
+        `rows` belong to the buffer from now on.
+        """
+        self._take_stored()
         epochs = rows[:, _EPOCH]
-        if len(rows) and (epochs[0] <= self.last_epoch or (np.diff(epochs) <= 0).any()):
+        if len(rows) and (epochs[0] <= self.last_epoch or (epochs[1:] <= epochs[:-1]).any()):
             for index, row in enumerate(rows):
                 self.drop_from(int(row[_EPOCH]))
                 self._append(row[None], None if extra is None else [extra[index]])
             return
         self._append(rows, extra)
 
+    def _take_stored(self) -> None:
+        if self._stored is not None:
+            self._rows, self._stored = self._stored.rows(), None
+            self._used = len(self._rows)
+
     def _append(self, rows: Rows, extra: Sequence[Extra] | None) -> None:
         if extra is not None or self._extra is not None:
             before = [None] * self._used if self._extra is None else self._extra
             self._extra = [*before, *([None] * len(rows) if extra is None else extra)]
+        if not self._used:
+            self._rows, self._used = rows, len(rows)
+            return
         need = self._used + len(rows)
         if need > len(self._rows):
             grown = np.empty((max(need, 2 * self._used, 8), len(COLUMNS)))
@@ -203,4 +280,3 @@ class EpochBuffer:
             self._rows = grown
         self._rows[self._used : need] = rows
         self._used = need
-        self.last_epoch = self._find_last_epoch()

@@ -134,7 +134,7 @@ class Run:
 
     def newest(self, metric: str) -> Any:
         """`metric` at the newest finished epoch; None where there is none or it is undefined."""
-        return self.buffer.view().newest(metric)
+        return self.buffer.newest(metric)
 
     def series(self, metric: str) -> tuple[list[int], list[float]]:
         """Epochs and `metric` at each, NaN where it is undefined."""

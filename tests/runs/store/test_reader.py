@@ -239,7 +239,7 @@ def test_damaged_memory_is_only_a_miss(many: Path, file: str, damage: str) -> No
     match damage:
         case "cut":
             path.write_bytes(data[: len(data) // 3])
-        case "flip" if file == "index":
+        case "flip":
             path.write_bytes(data[:50] + bytes(b ^ 0xFF for b in data[50:90]) + data[90:])
         case "gone":
             path.unlink()
@@ -247,6 +247,39 @@ def test_damaged_memory_is_only_a_miss(many: Path, file: str, damage: str) -> No
             path.write_bytes(b"")
     store = Store(many)
     store.refresh()
+    assert shown_all(store) == fresh(many)
+
+
+def test_newest_epochs_are_known_without_reading_the_others(many: Path) -> None:
+    wanted = {name: (run[1:6], run[-1]) for name, run in fresh(many).items()}
+    [rows] = (many / ".cache").glob("epochs-*")
+    rows.write_bytes(bytes(rows.stat().st_size))
+    store = Store(many)
+    store.refresh()
+    for name, run in store.runs.items():
+        [*standing], columns = wanted[name]
+        assert [*shown(run)[1:6]] == standing
+        assert (
+            run.newest("test_fscore")
+            == run.record().get("test_fscore")
+            == columns[METRICS.index("test_fscore") + 2][-1]
+        )
+
+
+def test_remembered_run_that_goes_on_keeps_what_it_had(many: Path) -> None:
+    name = min(path.name for path in many.iterdir() if path.name[0] != ".")
+    store = Store(many)
+    store.refresh()
+    before = shown(store.runs[name])
+    with EventWriter(many / name / "events.jsonl") as writer:
+        writer.append("requeue")
+        writer.attempt += 1
+        writer.append("start", from_epoch=3)
+        writer.append("epoch", epoch=3, train_loss=0.5)
+    requests.notify(many)
+    assert name in store.refresh()
+    assert store.runs[name].state == "interrupted"
+    assert store.runs[name].epochs.values("train_loss")[:2] == before[-1][2][:2]
     assert shown_all(store) == fresh(many)
 
 

@@ -1,0 +1,48 @@
+"""A closed run's lifecycle of which the events stay packed until they are looked at."""
+
+from __future__ import annotations
+
+from postertui.runs.events import Event
+from postertui.runs.lifecycle import RunLifecycle
+from postertui.runs.store.index import Entry, Index
+
+
+class StoredLifecycle(RunLifecycle):
+    """The lifecycle of the run at `position` of `index`, whose newest milestone is its end."""
+
+    __slots__ = ("_end", "_index", "_position", "_start", "_stored_status")
+
+    def __init__(self, index: Index, position: int, entry: Entry) -> None:
+        self._index: Index | None = index
+        self._position = position
+        self._stored_status = index.statuses[entry.status]
+        self.attempt, self.faults = entry.attempt, entry.faults
+        self.needs_exclusive_device = bool(entry.needs_exclusive_device)
+        self.format_version = entry.format_version
+        self.milestone = "end"
+
+    def apply(self, event: Event) -> None:
+        if self._index is not None:
+            self._start, self._end = self.start, self.end
+            self._index = None
+        super().apply(event)
+
+    @property
+    def start(self) -> Event | None:
+        return self._start if self._index is None else self._index.start(self._position)
+
+    @start.setter
+    def start(self, event: Event | None) -> None:
+        self._start = event
+
+    @property
+    def end(self) -> Event | None:
+        return self._end if self._index is None else self._index.end(self._position)
+
+    @end.setter
+    def end(self, event: Event | None) -> None:
+        self._end = event
+
+    @property
+    def status(self) -> str | None:
+        return super().status if self._index is None else self._stored_status

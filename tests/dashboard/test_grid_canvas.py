@@ -25,26 +25,28 @@ async def test_in_the_smallest_slices_the_same_comes_out(
     assert cells_drawn[0] == cells_drawn[1]
 
 
-async def test_cells_out_of_sight_count_for_the_shared_axis(
+async def test_the_cells_in_sight_make_the_axis_and_no_others_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(grid_canvas, "SLICE", 0.0)
     made_runs = MadeRuns(tmp_path / "runs")
-    genres = [f"Genre{i:02}" for i in range(20)]
-    for genre in genres:
-        made_runs.add(genre, epochs=3, state="done", level=0.1)
-    last = made_runs.add("Zebra", epochs=3, state="running", level=0.1)
+    variants = ("base", "l1-1e-4", "l2-1e-2", "l2-1e-4", "no-reg", "scratch")
+    names = {v: made_runs.add("Comedy", v, epochs=3, state="running", level=0.3) for v in variants}
+    made_runs.add("Drama", "base", epochs=3, state="done", level=0.3)
     async with dashboard(made_runs.folder, SMALL) as d:
-        await d.press("f")  # overlaid cells share one axis
         grid = d.app.main.grid
-        assert ("Zebra", "") not in grid.viewport.visible_keys()
-        before, drawn = grid.scale.high, d.lines
-        made_runs.epoch(last, 4, level=0.9)
-        await d.until(lambda: grid.scale.high > before and not grid.is_at_work, "a wider axis")
-        first = grid.viewport.top + grid.region.y + 1
-        assert d.lines[first] != drawn[first], "the cells in sight kept their axis"
-        await d.press("tab", *["pagedown"] * 10)
-        assert grid.viewport.selected_key == ("Zebra", "")
+        key = ("Comedy", "base")
+        made_runs.epoch(names["scratch"], 4, level=0.9)
+        await d.until(lambda: d.app.model.runs[names["scratch"]].epoch == 4, "the epoch")
+        await d.settle()
+        before = grid.axes.scale_of(key).high
+        assert ("Comedy", "scratch") not in grid.viewport.visible_keys()
+        assert before < 0.7
+        made_runs.epoch(names["base"], 4, level=0.9)
+        await d.until(lambda: grid.axes.scale_of(key).high > before, "a wider axis")
+        await d.press("tab", *["right"] * 5)
+        assert ("Comedy", "scratch") in grid.viewport.visible_keys()
+        assert grid.axes.scale_of(("Comedy", "scratch")).high > before
         assert sum(0x2800 < ord(c) < 0x2900 for c in d.text) > 20
     made_runs.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from postertui.dashboard.charts.axes import Range
-from postertui.dashboard.charts.captions import cell_title, header, page, readout, strip, values_at
-from postertui.dashboard.charts.cell import PlotSettings, draw_cell
+from postertui.dashboard.charts.captions import header, page, readout, strip
+from postertui.dashboard.charts.cell import draw_cell
+from postertui.dashboard.charts.highlights import MOST, highlight
 from postertui.dashboard.charts.panels import (
     Curve,
     Panel,
@@ -28,10 +30,15 @@ from postertui.dashboard.charts.panels import (
     t_975,
     value_range,
 )
+from postertui.dashboard.charts.plot import PlotSettings, spread_rows
+from postertui.dashboard.charts.titles import Verdicts, cell_title
+from postertui.dashboard.charts.values import values_at
 from postertui.dashboard.natural_order import natural_key
-from postertui.dashboard.state.arrangement import Arrangement, arrange
+from postertui.dashboard.state.arrangement import arrange
+from postertui.dashboard.state.delta_basis import DeltaBasis
 from postertui.dashboard.state.metrics import METRICS
 from postertui.dashboard.state.run_view import RunView, view_of
+from postertui.dashboard.state.summary import Difference, Margin
 from postertui.dashboard.state.view_options import ViewOptions, epoch_range_error, parse_epochs
 from postertui.runs.store import Store
 from postertui.system.text import to_single_line
@@ -320,6 +327,68 @@ def test_overlaid_curves_end_in_their_letter_and_differ_in_ascii() -> None:
     assert sum(row.count("B") for row in plain) > 5
 
 
+def test_few_curves_are_in_colour_and_the_rest_is_counted() -> None:
+    groups = tuple(f"v{i}" for i in range(20))
+    few = highlight(groups, ["v12", "v0", "v12", "gone", "v3"])
+    assert few.names == ("v12", "v0", "v3")
+    assert (few.place(12), few.place(5), few.others) == (0, None, 17)
+    assert len(highlight(groups, groups).names) == MOST
+    assert highlight(groups[:5], ["v3"]).names == groups[:5]
+    words = "".join(t for t, _ in header(ViewOptions(mode="overlay"), few, "", 120, False))
+    assert "a━ v12" in words
+    assert "17 more grey" in words
+    narrow = "".join(t for t, _ in header(ViewOptions(mode="overlay"), few, "", 50, False))
+    assert "+" in narrow
+    assert "17 more grey" in narrow
+
+
+def test_names_stand_at_the_ends_of_the_curves_each_in_a_row_of_its_own() -> None:
+    groups = tuple(f"variant-{i}" for i in range(20))
+    curves = tuple(
+        Curve("test", group, np.arange(1.0, 11), np.full(10, 0.3 + 0.001 * group))
+        for group in range(20)
+    )
+    few = highlight(groups, ["variant-7", "variant-0", "variant-19"])
+    settings = look(overlaid=True, letters=True, highlights=few)
+    rows = draw_cell(Panel(curves=curves), ((" " * 60, "title"),), 60, 12, settings)
+    named = {text.strip(): style for row in rows for text, style in row if "variant" in text}
+    assert named == {"a variant-7": "group-0", "b variant-0": "group-1", "c variant-19": "group-2"}
+    # Grey ones are behind those in colour, and there.
+    styles = {style for row in rows for text, style in row if text.strip()}
+    assert {"other", "group-0"} <= styles
+    assert {cell_len("".join(t for t, _ in row)) for row in rows} == {60}
+
+
+@given(st.lists(st.integers(0, 9), max_size=14))
+def test_rows_are_spread_without_overlap(rows: list[int]) -> None:
+    spread = spread_rows(sorted(rows), 10)
+    assert len(spread) == min(len(rows), 10) == len(set(spread))
+    assert spread == sorted(spread)
+    assert all(0 <= row < 10 for row in spread)
+
+
+def test_differences_are_to_the_mean_of_the_reference(made: MadeRuns) -> None:
+    for seed in range(2):
+        made.add("Comedy", "base", epochs=4, seed=seed)
+    made.add("Comedy", "no-reg", epochs=6)
+    runs = views(made)
+    base = [r for r in runs if r.variant == "base"]
+    (other,) = [r for r in runs if r.variant == "no-reg"]
+    basis = DeltaBasis(tuple(base), 0.02)
+    panel = panel_of([other], ("no-reg",), ViewOptions(delta=True), basis)
+    (curve,) = panel.curves
+    for epoch in range(1, 5):
+        mean = sum(r.at(epoch) or 0 for r in base) / 2
+        assert curve.y[epoch - 1] == pytest.approx((other.at(epoch) or 0) - mean)
+    assert np.isnan(curve.y[4:]).all()
+    assert [level.kind for level in panel.references] == ["zero"]
+    scale = value_range([panel], ViewOptions(delta=True))
+    assert scale.low <= -0.02
+    assert scale.high >= 0.02
+    rows = draw_cell(panel, ((" " * 30, "title"),), 30, 10, look(scale=scale))
+    assert {"zero", "noise"} <= {style for row in rows for _, style in row}
+
+
 # Words
 
 
@@ -327,7 +396,7 @@ def test_a_title_says_value_and_verdict(made: MadeRuns) -> None:
     made.add("Comedy", epochs=3, level=0.9)
     (run,) = views(made)
     title = cell_title(("Comedy", "base"), [run], 30, ViewOptions(), cursor=2, selected=False,
-                       focused=False, verdict_of=lambda _: "above")  # fmt: skip
+                       focused=False, verdicts=Verdicts(lambda _: margin(2)))  # fmt: skip
     text = "".join(t for t, _ in title)
     assert text.startswith(" Comedy")
     value = run.history[1]["test_fscore_soft"]
@@ -335,11 +404,41 @@ def test_a_title_says_value_and_verdict(made: MadeRuns) -> None:
     assert len(text) == 30
 
 
+def margin(epoch: int, value: float = 0.4) -> Margin:
+    return Margin(value, 0.3, value - 0.3, 0.01, 0.2, "above", seeds=2, epoch=epoch)
+
+
+def title_of(runs: list[RunView], options: ViewOptions, cursor: int | None, **more: Any) -> str:
+    title = cell_title(("Comedy", "base"), runs, 40, options, cursor=cursor, selected=False,
+                       focused=False, **more)  # fmt: skip
+    return "".join(t for t, _ in title)
+
+
+def test_value_and_mark_of_a_title_are_of_one_epoch(made: MadeRuns) -> None:
+    for seed in range(2):
+        made.add("Comedy", epochs=5, seed=seed, state="done")
+    runs, verdicts = views(made), Verdicts(lambda _: margin(3, 0.417))
+    assert ".417▲" in title_of(runs, ViewOptions(), None, verdicts=verdicts)
+    assert "▲" in title_of(runs, ViewOptions(), 3, verdicts=verdicts)
+    assert "▲" not in title_of(runs, ViewOptions(), 4, verdicts=verdicts)
+
+
+def test_the_best_of_several_variants_says_so(made: MadeRuns) -> None:
+    for variant in ("base", "fc-256x64"):
+        made.add("Comedy", variant, epochs=3, state="done")
+    assert "best of 2 " in title_of(views(made), ViewOptions(compare="regularizer"), None)
+
+
+def test_a_difference_has_the_mark_of_compare(made: MadeRuns) -> None:
+    made.add("Comedy", "no-reg", epochs=3, state="done")
+    found = Difference(0.3, 0.35, -0.05, -0.08, -0.02, 0.001, "worse", 1)
+    verdicts = Verdicts(difference_of=lambda *_: found)
+    assert "-.050▼" in title_of(views(made), ViewOptions(delta=True), None, verdicts=verdicts)
+
+
 def test_a_header_names_what_differs_from_the_usual() -> None:
     options = ViewOptions(log_y=True, shared_y=False, smoothing=0.8, seeds="mean")
-    text = "".join(
-        t for t, _ in header(options, Arrangement(("Comedy",), members={}), "", 120, False)
-    )
+    text = "".join(t for t, _ in header(options, highlight(("base",), ()), "", 120, False))
     for word in (
         "F-score",
         "log y",
@@ -362,7 +461,7 @@ def test_the_readout_has_all_runs_of_the_cell(made: MadeRuns) -> None:
     made.add("Comedy", "no-reg", epochs=3)
     runs = views(made)
     options = ViewOptions(mode="overlay")
-    row = readout(("Comedy", ""), runs, ("base", "no-reg"), options, 2, 100)
+    row = readout(("Comedy", ""), runs, highlight(("base", "no-reg"), ()), options, 2, 100)
     text = "".join(t for t, _ in row)
     assert "epoch 2" in text
     for run in runs:
@@ -379,6 +478,12 @@ def test_the_mean_of_seeds_is_named_and_numbered(made: MadeRuns) -> None:
     mean = values_at(runs, ViewOptions(mode="overlay", seeds="mean"), 2)
     assert [v.name for v in mean] == ["base ×2", "no-reg"]
     assert mean[0].test == pytest.approx(((each[0].test or 0) + (each[1].test or 0)) / 2)
+    made.add("Comedy", "fc-256x64", epochs=3)
+    by_regularizer = values_at(
+        views(made), ViewOptions(compare="regularizer", seeds="mean", mode="overlay"), 2
+    )
+    # Never a mean over settings: base and fc-256x64 have the same regularizer.
+    assert [v.name for v in by_regularizer] == ["base ×2", "fc-256x64", "NoReg"]
     by_seed = values_at(runs, ViewOptions(compare="seed"), None)
     assert [v.name for v in by_seed] == ["base s0", "no-reg s0", "base s1"]
 
@@ -390,3 +495,11 @@ def test_any_name_fits_its_title(name: str, width: int, selected: bool) -> None:
     assert cell_len("".join(text for text, _ in title)) == width
     above = "".join(text for text, _ in strip([to_single_line(name)] * 3, width))
     assert cell_len(above) == 3 * (width + 1)
+
+
+def test_genres_without_the_metric_come_last(made: MadeRuns) -> None:
+    made.add("Animation", epochs=2, gaps=(1, 2), state="done")
+    made.add("Comedy", epochs=2, state="done")
+    made.add("Drama")
+    assert arrange(views(made), ViewOptions()).rows == ("Comedy", "Drama", "Animation")
+    assert arrange(views(made), ViewOptions(metric="loss")).rows[0] == "Animation"

@@ -57,12 +57,18 @@ async def test_keys_that_change_what_is_drawn(made: MadeRuns, size: tuple[int, i
         assert "free y" in d.text
         await d.press("y", "l")
         assert "log y" in d.text
-        assert d.app.main.grid.scale.log
+        assert d.app.main.grid.axes.scale_of(("Comedy", "base")).log
         await d.press("l", "e")
         assert "smooth 0.5" in d.text
         await d.press("e", "e", "e", "a")
         assert "mean of seeds" in d.text
         await d.press("a")
+
+        await d.press("B")
+        assert "Δ to base" in d.text
+        assert d.app.main.grid.panels["Comedy", "l2-1e-4"].references[0].kind == "zero"
+        await d.press("B")
+        assert "Δ to base" not in d.text
 
         await d.press("f")
         assert d.app.main.grid.viewport.cells[1] == 1 or size == LARGE
@@ -78,7 +84,7 @@ async def test_keys_that_change_what_is_drawn(made: MadeRuns, size: tuple[int, i
         await d.write("5-2")
         assert "must come after" in d.text
         await d.press("backspace", "8", "enter")
-        assert d.app.main.grid.epochs == (5, 8)
+        assert d.app.main.grid.axes.epochs == (5, 8)
         assert "epochs 5–8" in d.text
 
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from postertui.dashboard.charts.panels import Panel, panel_of, panel_options
 from postertui.dashboard.state.arrangement import Arrangement, Key
+from postertui.dashboard.state.delta_basis import DeltaBasis
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.view_options import ViewOptions
 
+#: What the curves of a genre and its runs in a cell are held against.
+BasisOf = Callable[[str, Sequence[RunView]], DeltaBasis]
+
 
 class PanelCache:
-    """The panel of each cell of an arrangement, made anew only when it would be another one."""
+    """The panel of each cell of an arrangement, made anew only when it would be another one.
+
+    `basis_of` is asked where differences to the reference are drawn.
+    """
 
     def __init__(self) -> None:
         self.arrangement = Arrangement(members={})
         self.runs: Mapping[str, RunView] = {}
         self.options = ViewOptions()
+        self.basis_of: BasisOf = lambda _genre, _runs: DeltaBasis()
         self._made: dict[Key, tuple[tuple[object, ...], Panel]] = {}
 
     def use(
@@ -33,9 +41,10 @@ class PanelCache:
 
     def __getitem__(self, key: Key) -> Panel:
         runs = self.members(key)
-        source = (*runs, self.arrangement.groups, *panel_options(self.options))
+        basis = self.basis_of(key[0], runs) if self.options.delta else None
+        source = (*runs, self.arrangement.groups, basis, *panel_options(self.options))
         entry = self._made.get(key)
         if entry is None or entry[0] != source:
-            panel = panel_of(runs, self.arrangement.groups, self.options)
+            panel = panel_of(runs, self.arrangement.groups, self.options, basis)
             entry = self._made[key] = (source, panel)
         return entry[1]

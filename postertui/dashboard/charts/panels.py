@@ -11,9 +11,11 @@ from functools import cached_property
 import numpy as np
 
 from postertui.dashboard.charts.axes import Range, y_range
+from postertui.dashboard.charts.deltas import Line, mean_line, subtract
 from postertui.dashboard.charts.raster import Floats, Ints
 from postertui.dashboard.number_format import always_yes
 from postertui.dashboard.state.arrangement import compared_value
+from postertui.dashboard.state.delta_basis import DeltaBasis
 from postertui.dashboard.state.metrics import F_METRICS
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.view_options import ViewOptions
@@ -36,7 +38,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class ReferenceLine:
-    """A horizontal reference. `kind` is `base-train`, `base-test` or `always-yes`."""
+    """A horizontal reference. `kind` is `base-train`, `base-test`, `always-yes` or `zero`."""
 
     kind: str
     y: float
@@ -44,10 +46,14 @@ class ReferenceLine:
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """All that one cell shows; one panel equals only itself."""
+    """All that one cell shows; one panel equals only itself.
+
+    Within `noise` of zero a difference is none.
+    """
 
     curves: tuple[Curve, ...] = ()
     references: tuple[ReferenceLine, ...] = ()
+    noise: float | None = None
     running: bool = False
     dead: bool = False
     runs: int = 0
@@ -75,7 +81,17 @@ class Panel:
 
     @property
     def _levels(self) -> tuple[float, ...]:
-        return tuple(line.y for line in self.references)
+        noise = () if self.noise is None else (-self.noise, self.noise)
+        return (*(line.y for line in self.references), *noise)
+
+    def mean_at(self, epoch: int | None) -> float | None:
+        """The mean of the test curves at `epoch`, or at the newest defined one of each."""
+        values = []
+        for curve in self.curves:
+            if curve.side == "test":
+                y = curve.y if epoch is None else curve.y[curve.x == epoch]
+                values += y[np.isfinite(y)][-1:].tolist()
+        return sum(values) / len(values) if values else None
 
     def count_outside(self, scale: Range) -> int:
         """How many values of test curves are outside of `scale`."""
@@ -87,6 +103,8 @@ class Panel:
 TYPICAL = (0.02, 0.98)
 #: The share of an axis beyond what it must hold.
 MARGIN = 0.04
+#: How far the axis goes up and down where every difference is none.
+FLAT = 0.05
 #: Fewer runs than this have no confidence interval that is worth drawing.
 MIN_RUNS_FOR_INTERVAL = 4
 
@@ -98,30 +116,42 @@ def _ends(values: Floats) -> tuple[float, ...]:
     return tuple(float(end) for part in parts for end in (part.min(), part.max()))
 
 
-def panel_of(runs: Sequence[RunView], groups: Sequence[str], options: ViewOptions) -> Panel:
-    """The curves and references of one cell."""
+def panel_of(
+    runs: Sequence[RunView],
+    groups: Sequence[str],
+    options: ViewOptions,
+    basis: DeltaBasis | None = None,
+) -> Panel:
+    """The curves and references of one cell; with a `basis` test curves less the reference's."""
     value_of = compared_value(options.compare)
-    sides = ("train", "test") if options.train else ("test",)
+    sides = ("train", "test") if options.train and basis is None else ("test",)
     curves: list[Curve] = []
     for side in sides:
+        reference = (
+            mean_line([series(r, side, options) for r in basis.runs]) if basis is not None else None
+        )
         # A mean is over the seeds of one setting, never over settings.
-        by_setting: dict[tuple[int, str], list[tuple[Floats, Floats]]] = {}
+        by_setting: dict[tuple[int, str], list[Line]] = {}
         for run in runs:
             x, y = series(run, side, options)
             if len(x):
                 setting = (groups.index(value_of(run)), f"{run.variant}\0{run.study}")
-                by_setting.setdefault(setting, []).append((x, y))
+                line = (x, y) if reference is None else subtract((x, y), reference)
+                by_setting.setdefault(setting, []).append(line)
         for (group, _), lines in sorted(by_setting.items(), key=lambda entry: entry[0]):
             if options.seeds == "mean" and len(lines) > 1:
                 curves.append(_mean(side, group, lines))
             else:
                 curves.extend(Curve(side, group, x, y) for x, y in lines)
-    references = (
-        reference_lines(runs, sides) if options.references and options.metric in F_METRICS else ()
-    )
+    references: tuple[ReferenceLine, ...] = ()
+    if basis is not None:
+        references = (ReferenceLine("zero", 0.0),)
+    elif options.references and options.metric in F_METRICS:
+        references = reference_lines(runs, sides)
     return Panel(
         curves=tuple(curves),
         references=references,
+        noise=None if basis is None else basis.noise,
         running=any(r.state == "running" for r in runs),
         dead=any(r.dead for r in runs),
         runs=len(runs),
@@ -132,7 +162,7 @@ def panel_options(options: ViewOptions) -> tuple[object, ...]:
     """What `panel_of` looks at."""
     return (
         options.metric, options.compare, options.train, options.seeds, options.references,
-        options.smoothing, options.first_epoch, options.last_epoch,
+        options.smoothing, options.first_epoch, options.last_epoch, options.delta,
     )  # fmt: skip
 
 
@@ -177,7 +207,7 @@ def reference_lines(runs: Sequence[RunView], sides: Sequence[str]) -> tuple[Refe
     return tuple(references)
 
 
-def _mean(side: str, group: int, lines: Sequence[tuple[Floats, Floats]]) -> Curve:
+def _mean(side: str, group: int, lines: Sequence[Line]) -> Curve:
     """The mean over runs at each epoch that any of them has, and how far they are apart.
 
     From four runs on that is the 95 % interval of the mean (Student's t), which stays within the
@@ -249,9 +279,15 @@ def value_range(panels: Iterable[Panel], options: ViewOptions) -> Range:
     """One y range for `panels`: what is typical of them, or with `whole_y` all of it."""
     if options.whole_y:
         values = [value for panel in panels for value in panel.extremes]
-        return y_range(values, log=options.log_y, from_zero=options.metric in F_METRICS)
+        from_zero = options.metric in F_METRICS and not options.delta
+        return y_range(values, log=options.log_y and not options.delta, from_zero=from_zero)
     values = [v for p in panels for v in p.typical]
-    if values and not options.log_y:
+    log = options.log_y and not options.delta
+    if values and not log:
         margin = MARGIN * (max(values) - min(values))
-        values += [max(values) + margin, min(values) - margin if min(values) > margin else 0.0]
-    return y_range(values, log=options.log_y)
+        # Nothing below zero where no value is.
+        low = min(values) - margin if min(values) < 0 else max(0.0, min(values) - margin)
+        values += [max(values) + margin, low]
+    if options.delta and not any(values):
+        values = [-FLAT, FLAT]
+    return y_range(values, log=log)

@@ -34,7 +34,7 @@ class ViewController:
     def set(self, **options: object) -> None:
         """Set view options by name."""
         self._model.set_options(**options)
-        if options.keys() & {"mode", "compare"}:
+        if options.keys() & {"mode", "compare", "metric"}:
             self._model.rearrange()
         self._shell.options_changed(options.keys())
 

@@ -56,6 +56,7 @@ class CellScreen(DashboardScreen[None]):
             "zoom.seeds": view.toggle_seeds,
             "zoom.figure": lambda: figures.draw({run.name: run for run in self.chart.runs}),
             "zoom.last-figure": figures.open_newest,
+            "zoom.delta": partial(view.toggle, "delta"),
             "zoom.train": partial(view.toggle, "train"),
             "zoom.references": partial(view.toggle, "references"),
             "zoom.whole-y": partial(view.toggle, "whole_y"),

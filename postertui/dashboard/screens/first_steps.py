@@ -24,7 +24,7 @@ def first_steps(setup: Setup, *, gpu: bool | None = None) -> tuple[str, ...]:
             "Try it out          postertui demo",
             "Use your posters    postertui data build \\",
             "                      --posters DIR --labels FILE.csv",
-            "PlotSettings at old results postertui import PATH",
+            "Look at old results postertui import PATH",
             *device,
             "",
             follow,

@@ -91,6 +91,7 @@ class MainScreen(MainLayout):
             "view.choose-metric": view.choose_metric,
             "view.choose-compare": view.choose_compared,
             "view.choose-sort": view.choose_sort,
+            "view.delta": partial(view.toggle, "delta"),
             "view.train": partial(view.toggle, "train"),
             "view.references": partial(view.toggle, "references"),
             "view.shared-y": partial(view.toggle, "shared_y"),
@@ -195,6 +196,7 @@ class MainScreen(MainLayout):
         run = event.run
         self.show_detail()
         self._controllers.assessments.request(run)
+        self.show_highlights()
         if run is None or not self.table.has_focus:
             return
         value = compared_value(self.model.options.compare)(run)

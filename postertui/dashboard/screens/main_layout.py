@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.reactive import Reactive
 from textual.widget import Widget
 
+from postertui.dashboard.charts.titles import Verdicts
 from postertui.dashboard.context import Context
 from postertui.dashboard.screens.base import DashboardScreen
 from postertui.dashboard.screens.first_steps import first_steps
@@ -80,8 +81,10 @@ class MainLayout(DashboardScreen[None]):
             id="genre-grid",
         )
         self.genre_grid.can_focus = False
-        for widget in (self.table, self.grid, self.genre_grid):
-            widget.verdict_of = self.model.verdict
+        self.table.verdict_of = self.model.verdict
+        for grid in (self.grid, self.genre_grid):
+            grid.verdicts = Verdicts(self.model.margin, self.model.difference)
+            grid.panels.basis_of = self.model.delta_basis
         self.keys = KeyBar(styles, read_only=context.setup.read_only)
 
     def compose(self) -> ComposeResult:
@@ -183,6 +186,7 @@ class MainLayout(DashboardScreen[None]):
             return
         self.show_table()
         self.grid.empty = self._advice()
+        self.show_highlights()
         self.grid.show(self.model.arrangement, self.model.shown, self.model.options)
         self.show_status()
 
@@ -242,6 +246,11 @@ class MainLayout(DashboardScreen[None]):
             self.table.empty = ("no run matches",)
         pinned = model.pinned & model.shown.keys()
         self.table.show(list(model.shown.values()), model.options, pinned, model.marked)
+
+    def show_highlights(self) -> None:
+        """Have what matters beside the run under the cursor in full colour."""
+        if self.model.options.mode == "overlay":
+            self.grid.prefer(self.model.preferred_groups(self.table.current))
 
     def show_detail(self) -> None:
         run = self.table.current

@@ -40,21 +40,32 @@ class Arrangement:
 
 
 def arrange(runs: Iterable[RunView], options: ViewOptions) -> Arrangement:
-    """The grid for `runs`: a genre a row, and a compared value a column unless overlaid."""
+    """The grid for `runs`: a genre a row, and a compared value a column unless overlaid.
+
+    Genres of which no finished epoch defines the metric come last.
+    """
     value_of = compared_value(options.compare)
     members: dict[Key, list[str]] = {}
-    genres: set[str] = set()
+    genres: dict[str, list[RunView]] = {}
     groups: set[str] = set()
     for run in runs:
         value = value_of(run)
-        genres.add(run.genre)
+        genres.setdefault(run.genre, []).append(run)
         groups.add(value)
         key = (run.genre, value if options.mode == "facet" else "")
         members.setdefault(key, []).append(run.name)
     ordered = tuple(sorted(groups, key=natural_key))
     return Arrangement(
-        rows=tuple(sorted(genres, key=natural_key)),
+        rows=tuple(
+            sorted(genres, key=lambda g: (_is_undefined(genres[g], options.metric), natural_key(g)))
+        ),
         columns=ordered if options.mode == "facet" else (("",) if genres else ()),
         groups=ordered,
         members={key: tuple(sorted(names)) for key, names in members.items()},
     )
+
+
+def _is_undefined(runs: Iterable[RunView], metric: str) -> bool:
+    """Whether some of `runs` have epochs, and none of them defines the metric."""
+    begun = [run for run in runs if run.epoch]
+    return bool(begun) and all(run.column("test", metric) is None for run in begun)

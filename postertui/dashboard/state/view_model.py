@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +11,15 @@ from dataclasses import dataclass, field
 import msgspec
 
 from postertui.dashboard.monitoring.machine_monitor import Machine
-from postertui.dashboard.state.arrangement import Arrangement, arrange
+from postertui.dashboard.state.arrangement import Arrangement, arrange, compared_value
 from postertui.dashboard.state.assessment import Assessment
+from postertui.dashboard.state.delta_basis import DeltaBasis
 from postertui.dashboard.state.feed import RunUpdates
+from postertui.dashboard.state.metrics import LOWER_IS_BETTER
 from postertui.dashboard.state.pace import PaceMeter
 from postertui.dashboard.state.run_control import describe_first
 from postertui.dashboard.state.run_view import RunView
-from postertui.dashboard.state.summary import Margin, StudySummary
+from postertui.dashboard.state.summary import REFERENCE, Difference, Margin, StudySummary
 from postertui.dashboard.state.view_options import ViewOptions
 from postertui.filters import FIELDS, Filter, FilterError, parse
 from postertui.system.text import pluralize, to_single_line
@@ -43,6 +46,7 @@ class ViewModel:
     loaded: bool = False
     _filter: Filter = field(default_factory=lambda: parse(""))
     _completions: dict[str, set[str]] | None = None
+    _reference_runs: dict[str, list[str]] | None = None
 
     def update(self, updates: RunUpdates) -> bool:
         """Bring the runs up to date; whether the grid's cells or the table's rows changed.
@@ -73,6 +77,7 @@ class ViewModel:
             else:
                 self.shown.pop(name, None)
         if structural:
+            self._reference_runs = None
             self.rearrange()
         return structural
 
@@ -144,6 +149,56 @@ class ViewModel:
         """The run's F against its baseline: `above`, `unclear`, `below`, or nothing."""
         margin = self.margin(run)
         return margin.verdict if margin is not None else ""
+
+    def difference(self, genre: str, variant: str) -> Difference | None:
+        """What is known of a variant's difference to the reference in a genre."""
+        return self.summary.differences.get((genre, variant))
+
+    def delta_basis(self, genre: str, runs: Iterable[RunView]) -> DeltaBasis:
+        """The reference's runs of `genre`, and the noise of the difference of `runs` to them."""
+        if self._reference_runs is None:
+            self._reference_runs = {}
+            for run in self.runs.values():
+                if run.variant == REFERENCE:
+                    self._reference_runs.setdefault(run.genre, []).append(run.name)
+        names = self._reference_runs.get(genre, ())
+        noises = [
+            (d.high - d.low) / 2
+            for variant in {run.variant for run in runs}
+            if (d := self.difference(genre, variant)) is not None
+            and d.low is not None
+            and d.high is not None
+        ]
+        noise = statistics.median(noises) if noises else None
+        return DeltaBasis(tuple(self.runs[name] for name in names), noise)
+
+    def preferred_groups(self, current: RunView | None, genre: str | None = None) -> list[str]:
+        """The compared values to tell apart from the others, most important first.
+
+        Those of the run under the cursor, of the reference, of the best run of the genre, and of
+        the marked ones.
+        """
+        value_of = compared_value(self.options.compare)
+        genre = current.genre if current is not None else genre
+        runs = [run for run in self.shown.values() if genre in (None, run.genre)]
+        pick = min if self.options.metric in LOWER_IS_BETTER else max
+        valued = [(v, run) for run in runs if (v := self._value(run)) is not None]
+        best = pick(valued, key=lambda pair: pair[0])[1] if valued else self._best_run(runs)
+        reference = next((run for run in runs if run.variant == REFERENCE), None)
+        chosen = (current, reference, best, *self.marked_runs)
+        return list(dict.fromkeys(value_of(run) for run in chosen if run is not None))
+
+    def _best_run(self, runs: Iterable[RunView]) -> RunView | None:
+        """A run of the variant with the best mean difference over genres."""
+        sign = -1 if self.options.metric in LOWER_IS_BETTER else 1
+        variants = self.summary.variants
+        best = max(variants, key=lambda v: sign * variants[v].difference, default=None)
+        return next((run for run in runs if run.variant == best), None)
+
+    def _value(self, run: RunView) -> float | None:
+        """A run's value at the epoch of its verdict, or its newest one."""
+        margin = self.margin(run)
+        return margin.value if margin is not None else run.newest(self.options.metric)
 
     @property
     def has_finished_variants(self) -> bool:

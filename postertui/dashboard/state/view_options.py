@@ -51,15 +51,16 @@ def parse_epochs(text: str) -> tuple[int, int]:
 class ViewOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The view, apart from what is selected. `msgspec.structs.replace` makes a changed one.
 
-    `first_epoch` and `last_epoch` of 0 mean the first and last there are. With
-    `undefined_genres` the summary has the genres without a test F too. `without` maps a field to
-    the values that are unticked in its checklist.
+    With `delta` curves are differences to the reference's. `first_epoch` and `last_epoch` of 0 mean
+    the first and last there are. With `undefined_genres` the summary has the genres without a test
+    F too. `without` maps a field to the values that are unticked in its checklist.
     """
 
     metric: str = "f"
     mode: Mode = "facet"
     compare: str = "variant"
     seeds: Seeds = "each"
+    delta: bool = False
     train: bool = True
     references: bool = True
     shared_y: bool = True

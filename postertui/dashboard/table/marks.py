@@ -16,3 +16,4 @@ STATE_MARKS = {
 BASELINE_MARKS = {"above": "▲", "unclear": "?", "below": "▼", "": " "}
 #: A difference to the reference: beyond noise (corrected), within it, or without known noise.
 DIFFERENCE_MARKS = {"better": "▲", "worse": "▼", "undecided": "·", "too little data": " "}
+DIFFERENCE_STYLES = {"better": "above", "worse": "below", "undecided": "text"}

@@ -6,8 +6,10 @@ from textual import events
 from textual.geometry import Region
 
 from postertui.dashboard.charts import captions
-from postertui.dashboard.charts.cell import LABEL_WIDTH, PlotSettings, Row, draw_cell
+from postertui.dashboard.charts.cell import LABEL_WIDTH, Row, draw_cell, width_of_names
+from postertui.dashboard.charts.highlights import Highlights, highlight
 from postertui.dashboard.charts.panels import epoch_range, panel_of, value_range
+from postertui.dashboard.charts.plot import PlotSettings
 from postertui.dashboard.context import Context
 from postertui.dashboard.natural_order import natural_key
 from postertui.dashboard.state.arrangement import Arrangement, Key, compared_value
@@ -38,10 +40,14 @@ class BigChart(LineWidget, can_focus=True):
         value_of = compared_value(self.model.options.compare)
         return min(self.runs, key=lambda r: (natural_key(value_of(r)), r.seed), default=None)
 
+    @property
+    def highlights(self) -> Highlights:
+        return highlight(
+            self.arrangement.groups, self.model.preferred_groups(None, genre=self.key[0])
+        )
+
     def style_of(self, group: str) -> str:
-        if self.model.options.mode == "overlay":
-            return f"group-{self.arrangement.groups.index(group)}"
-        return "test"
+        return self.highlights.style(group) if self.model.options.mode == "overlay" else "test"
 
     @property
     def arrangement(self) -> Arrangement:
@@ -54,10 +60,11 @@ class BigChart(LineWidget, can_focus=True):
     def redraw(self) -> None:
         """Draw what the model says now."""
         options, runs = self.model.options, self.runs
-        panel = panel_of(runs, self.arrangement.groups, options)
+        basis = self.model.delta_basis(self.key[0], runs) if options.delta else None
+        panel = panel_of(runs, self.arrangement.groups, options, basis)
         self.epochs = epoch_range(runs, options)
         overlaid = options.mode == "overlay"
-        settings = PlotSettings(
+        self._settings = settings = PlotSettings(
             epochs=self.epochs,
             scale=value_range([panel], options),
             overlaid=overlaid,
@@ -65,9 +72,10 @@ class BigChart(LineWidget, can_focus=True):
             ascii_only=self._ascii_only,
             cursor=self.cursor,
             lowest_is_best=options.metric in LOWER_IS_BETTER,
+            highlights=self.highlights if overlaid else None,
         )
         width, height = self.size
-        title = captions.header(options, self.arrangement, "", width, self._ascii_only)
+        title = captions.header(options, self.highlights, "", width, self._ascii_only)
         rows = draw_cell(panel, title, width, max(3, height - 1), settings)
         rows.append(((" " * LABEL_WIDTH + "epoch".rjust(max(0, width - LABEL_WIDTH)), "dim"),))
         changed = [y for y, row in enumerate(rows) if self._rows[y : y + 1] != [row]]
@@ -88,7 +96,9 @@ class BigChart(LineWidget, can_focus=True):
         self.redraw()
 
     def on_click(self, event: events.Click) -> None:
-        place = (event.x - LABEL_WIDTH) / max(1, self.size.width - LABEL_WIDTH - 1)
+        width = self.size.width - LABEL_WIDTH
+        width -= width_of_names(width, self._settings)
+        place = (event.x - LABEL_WIDTH) / max(1, width - 1)
         first, last = self.epochs
         self.cursor = round(first + (last - first) * max(0.0, min(1.0, place)))
         self.redraw()

@@ -6,8 +6,8 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
-from postertui.dashboard.charts import captions
 from postertui.dashboard.charts.cell import Row
+from postertui.dashboard.charts.values import value_text, values_at
 from postertui.dashboard.number_format import always_yes, score
 from postertui.dashboard.terminal.theme import ThemeStyles
 from postertui.dashboard.text_width import fit
@@ -34,14 +34,14 @@ class CellValues(Widget):
             (fit(f" {where}", width - _NUMBERS), "bold"),
             ((f"{'test':>6}{'train':>6}"), "dim"),
         )]  # fmt: skip
-        values = captions.values_at(chart.runs, options, chart.cursor)
+        values = values_at(chart.runs, options, chart.cursor)
         tail = [*self._references(), *self._verdict()]
         room = max(1, self.size.height - len(tail) - 2)
         for value in values if len(values) <= room else values[: room - 1]:
             rows.append((
                 (fit(f" {value.name}", width - _NUMBERS), chart.style_of(value.group)),
-                (f"{captions.value_text(value.test, options):>6}", "text"),
-                (f"{captions.value_text(value.train, options):>6}", "dim"),
+                (f"{value_text(value.test, options):>6}", "text"),
+                (f"{value_text(value.train, options):>6}", "dim"),
             ))  # fmt: skip
         if len(values) > room:
             rows.append(((f" … {len(values) - room + 1} more", "dim"),))

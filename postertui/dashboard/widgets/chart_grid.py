@@ -6,7 +6,7 @@ from textual import events
 from textual.message import Message
 
 from postertui.dashboard.actions.registry import bindings
-from postertui.dashboard.charts.cell import LABEL_WIDTH
+from postertui.dashboard.charts.cell import LABEL_WIDTH, width_of_names
 from postertui.dashboard.state.arrangement import Key
 from postertui.dashboard.widgets.grid_canvas import GridCanvas
 
@@ -70,7 +70,7 @@ class ChartGrid(GridCanvas, can_focus=True):
 
     def move_cursor(self, by: int) -> None:
         """Move the epoch cursor in all cells; the first call puts it on the newest epoch."""
-        first, last = self.epochs
+        first, last = self.axes.epochs
         newest = max((r.epoch for r in self.panels.runs.values()), default=last)
         start = self.cursor if self.cursor is not None else min(last, newest) - min(by, 0)
         if self.cursor is None and by > 0:
@@ -108,10 +108,12 @@ class ChartGrid(GridCanvas, can_focus=True):
             LABEL_WIDTH if is_first or not (self.options.shared_y and self.viewport.facet) else 1
         )
         plot = event.x % (width + 1) - labels
-        across = max(1, width - labels - 1)
+        key = self.viewport.key_at(*cell)
+        assert key is not None
+        names = width_of_names(width - labels, self._plot_settings(key))
+        across = max(1, width - labels - names - 1)
         if plot >= 0:
-            key = self.viewport.key_at(*cell)
-            first, last = self.epochs if key is None else self.epochs_of(key)
+            first, last = self.axes.epochs_of(key)
             self.set_cursor(round(first + (last - first) * min(1.0, plot / across)))
         if event.chain == 2:
             self.action_open()

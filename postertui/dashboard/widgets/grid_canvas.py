@@ -13,14 +13,13 @@ from textual.timer import Timer
 
 from postertui.dashboard.charts import captions
 from postertui.dashboard.charts.axes import Range
-from postertui.dashboard.charts.cell import PlotSettings, Row, difference, draw_cell
+from postertui.dashboard.charts.cell import Row, difference, draw_cell
+from postertui.dashboard.charts.grid_axes import GridAxes
+from postertui.dashboard.charts.highlights import Highlights, highlight
 from postertui.dashboard.charts.panel_cache import PanelCache
-from postertui.dashboard.charts.panels import (
-    Panel,
-    common_reached_epoch,
-    reached_epoch,
-    value_range,
-)
+from postertui.dashboard.charts.panels import value_range
+from postertui.dashboard.charts.plot import PlotSettings
+from postertui.dashboard.charts.titles import Verdicts, cell_title
 from postertui.dashboard.charts.viewport import GridViewport
 from postertui.dashboard.state.arrangement import Arrangement, Key
 from postertui.dashboard.state.metrics import LOWER_IS_BETTER
@@ -42,8 +41,9 @@ GIVE_WAY, PATIENCE = 0.02, 0.25
 class GridCanvas(LineWidget):
     """Small multiples on the Line API; `ChartGrid` adds moving about in them.
 
-    PanelCache are made and cells are drawn in slices, so that keys are answered in between, however
-    many runs there are; `has_pending_key` says that one was pressed just now.
+    Panels are made and cells are drawn in slices, only of what is in sight, so that keys are
+    answered in between, however many runs there are; `has_pending_key` says that one was pressed
+    just now.
     """
 
     def __init__(
@@ -61,16 +61,15 @@ class GridCanvas(LineWidget):
         self.viewport = GridViewport()
         self.panels = PanelCache()
         self.cursor: int | None = None
-        self.scale = Range(0.0, 1.0)
-        self.epochs = (1, 2)
-        self._scales: dict[str, Range] = {}
-        self._columns_epochs: dict[str, tuple[int, int]] = {}
+        self.axes = GridAxes()
+        self.highlights = Highlights((), ())
+        self._preferred: tuple[str, ...] = ()
         self.empty: tuple[str, ...] = ()
-        self.verdict_of: Callable[[RunView], str] = lambda _: ""
+        self.verdicts = Verdicts()
         self._has_pending_key = has_pending_key
-        self._stale_panels: dict[Key, None] = {}
+        self._stale_panels: set[Key] = set()
         self._dirty_cells: dict[Key, None] = {}
-        self._fit_scale = False
+        self._fits_scales = True
         self._drawn: dict[Key, list[Row]] = {}
         self._next: Timer | None = None
         self._worked = 0.0
@@ -96,10 +95,21 @@ class GridCanvas(LineWidget):
         """Show `runs` as `arrangement` lays them out."""
         self.viewport.arrangement, self.viewport.options = arrangement, options
         self.panels.use(arrangement, runs, options)
-        self._fit_epochs()
-        self._stale_panels = dict.fromkeys(arrangement.members)
-        self._fit_scale = True
+        self.axes.fit_epochs(arrangement, runs, options)
+        self.highlights = highlight(arrangement.groups, self._preferred)
+        self._stale_panels = set(arrangement.members)
+        self._fits_scales = False
         self._repaint()
+
+    def prefer(self, groups: Iterable[str]) -> None:
+        """Have these compared values in full colour where there are too many for all."""
+        self._preferred = tuple(groups)
+        highlights = highlight(self.arrangement.groups, self._preferred)
+        if highlights != self.highlights:
+            self.highlights = highlights
+            if not self.viewport.facet:
+                self._invalidate([*self._drawn, *self.viewport.visible_keys()])
+                self._do_later()
 
     def update_runs(self, changed: Mapping[str, RunView]) -> None:
         """New snapshots of shown runs that stay in their cells."""
@@ -108,36 +118,11 @@ class GridCanvas(LineWidget):
             for key, names in self.arrangement.members.items()
             if not changed.keys().isdisjoint(names)
         ]
-        before = self._columns_epochs
-        self._fit_epochs()
-        if before != self._columns_epochs:
+        if self.axes.fit_epochs(self.arrangement, self.panels.runs, self.options):
             self._invalidate([*self._drawn, *self.viewport.visible_keys()])
-        self._stale_panels.update(dict.fromkeys(affected))
+        self._stale_panels.update(affected)
         self._invalidate(affected)
         self._do_later()
-
-    def _fit_epochs(self) -> None:
-        """The x range of each column: what most runs have reached, or more where it has more."""
-        runs = self.panels.runs
-        common = common_reached_epoch(runs.values())
-        last: dict[str, int] = {}
-        for (_, column), names in self.arrangement.members.items():
-            reached = [reached_epoch(runs[n]) for n in names if n in runs]
-            if column:
-                last[column] = max([last.get(column, common), *reached])
-            else:
-                # Of many curves in one cell, a single long one must not squeeze all the others.
-                typical = sorted(reached)[-1 - len(reached) // 10] if reached else common
-                last[column] = max(last.get(column, common), typical)
-        first, asked = self.options.first_epoch or 1, self.options.last_epoch
-        self._columns_epochs = {
-            column: (first, max(asked or epoch, first + 1)) for column, epoch in last.items()
-        }
-        self.epochs = (first, max((e for _, e in self._columns_epochs.values()), default=first + 1))
-
-    def epochs_of(self, key: Key) -> tuple[int, int]:
-        """First and last epoch on the x axis of a cell."""
-        return self._columns_epochs.get(key[1], self.epochs)
 
     # A little at a time
 
@@ -147,7 +132,7 @@ class GridCanvas(LineWidget):
         self._do_later()
 
     def _do_later(self) -> None:
-        if self._next is None and (self._stale_panels or self._dirty_cells):
+        if self._next is None and (self._dirty_cells or not self._is_made):
             self._next = self.set_timer(PAUSE, self._go_on)
 
     def _go_on(self) -> None:
@@ -160,43 +145,37 @@ class GridCanvas(LineWidget):
     def _do_slice(self) -> None:
         deadline = time.monotonic() + SLICE
         self._make(deadline)
-        if not self._stale_panels:
+        if self._is_made:
             self._redraw(self._visible_dirty_cells(), deadline)
         self._worked = time.monotonic()
 
     def _make(self, deadline: float) -> None:
-        """Make panels anew; when all are made, the axes that hold them."""
-        for key in list(self._stale_panels):
-            del self._stale_panels[key]
-            self.panels[key]
-            self._fit_scale = True
-            if time.monotonic() > deadline:
-                break
-        if self._fit_scale and not self._stale_panels:
-            self._fit_scale = False
-            self._fit_scales()
+        """Make the panels of the cells in sight anew, then the axes that hold them all."""
+        keys = self.viewport.visible_keys()
+        for key in keys:
+            if key in self._stale_panels:
+                self._stale_panels.discard(key)
+                self.panels[key]
+                self._fits_scales = False
+                if time.monotonic() > deadline:
+                    return
+        if not self._fits_scales:
+            self._fits_scales = True
+            changed = self.axes.fit_scales(keys, self.panels, self.options)
+            drawn = [*self._drawn, *keys]
+            self._invalidate(key for key in drawn if key[0] in changed)
 
-    def _fit_scales(self) -> None:
-        """A y range for each genre, for its cells are side by side."""
-        by_genre: dict[str, list[Panel]] = {}
-        for key in self.arrangement.members:
-            by_genre.setdefault(key[0], []).append(self.panels[key])
-        if self.viewport.facet:
-            scales = {genre: value_range(p, self.options) for genre, p in by_genre.items()}
-        else:
-            scale = value_range([p for ps in by_genre.values() for p in ps], self.options)
-            scales = dict.fromkeys(by_genre, scale)
-        if scales != self._scales:
-            changed = {g for g, scale in scales.items() if self._scales.get(g) != scale}
-            self._scales = scales
-            keys = [*self._drawn, *self.viewport.visible_keys()]
-            self._invalidate(key for key in keys if key[0] in changed)
-        self.scale = next(iter(scales.values()), Range(0.0, 1.0))
+    @property
+    def _is_made(self) -> bool:
+        """Whether the cells in sight have their panels and axes."""
+        return self._fits_scales and not any(
+            key in self._stale_panels for key in self.viewport.visible_keys()
+        )
 
     def _scale_of(self, key: Key) -> Range:
-        if not self.options.shared_y:
+        if not self.options.shared_y and self.viewport.facet:
             return value_range([self.panels[key]], self.options)
-        return self._scales.get(key[0], self.scale)
+        return self.axes.scale_of(key)
 
     def _invalidate(self, keys: Iterable[Key]) -> None:
         """Have these cells drawn anew, those out of sight when they come into it."""
@@ -226,6 +205,7 @@ class GridCanvas(LineWidget):
 
     def _scroll(self) -> None:
         """Show other cells of the same."""
+        self._fits_scales = False
         self._invalidate(self.viewport.visible_keys())
         self._compose_lines()
         self.refresh()
@@ -238,13 +218,14 @@ class GridCanvas(LineWidget):
 
     def _plot_settings(self, key: Key) -> PlotSettings:
         return PlotSettings(
-            epochs=self.epochs_of(key),
+            epochs=self.axes.epochs_of(key),
             scale=self._scale_of(key),
             overlaid=not self.viewport.facet,
             letters=not self.viewport.facet and len(self.arrangement.groups) > 1,
             ascii_only=self.ascii_only,
             cursor=self.cursor,
             lowest_is_best=self.options.metric in LOWER_IS_BETTER,
+            highlights=None if self.viewport.facet else self.highlights,
         )
 
     def _draw(self, key: Key, row: int, column: int) -> list[Row]:
@@ -255,7 +236,7 @@ class GridCanvas(LineWidget):
         is_first = column == viewport.offset[1]
         shares_y = self.options.shared_y and viewport.facet
         label = key[1] if viewport.wraps and viewport.facet else key[0]
-        title = captions.cell_title(
+        title = cell_title(
             key,
             self.panels.members(key),
             width,
@@ -263,8 +244,9 @@ class GridCanvas(LineWidget):
             cursor=self.cursor,
             selected=is_selected,
             focused=self.has_focus,
-            verdict_of=self.verdict_of,
+            verdicts=self.verdicts,
             label=label if viewport.wraps or is_first or is_selected else " ",
+            panel=self.panels[key],
         )
         return draw_cell(
             self.panels[key],
@@ -285,7 +267,7 @@ class GridCanvas(LineWidget):
     def _cut_values(self) -> int:
         """How many values on the screen are beyond their axes."""
         keys = self.viewport.visible_keys()
-        if self.options.whole_y or self._stale_panels:
+        if self.options.whole_y or not self._is_made:
             return 0
         return sum(self.panels[key].count_outside(self._scale_of(key)) for key in keys)
 
@@ -341,7 +323,7 @@ class GridCanvas(LineWidget):
             return self.strip(
                 captions.header(
                     self.options,
-                    self.arrangement,
+                    self.highlights,
                     pages,
                     width,
                     self.ascii_only,
@@ -375,7 +357,7 @@ class GridCanvas(LineWidget):
         return captions.readout(
             key,
             self.panels.members(key),
-            self.arrangement.groups,
+            self.highlights,
             self.options,
             self.cursor,
             self.size.width,

@@ -42,8 +42,6 @@ from postertui.training.checkpoint import load_checkpoint
 from tests.support.supervisor import make_spec, queue
 from tests.support.thread_schedules import ThreadJobs
 
-CASES = Path(__file__).resolve().parents[3] / "shared" / "data" / "cases"
-
 DEEP = "@deep@"
 HUGE = "@huge@"
 
@@ -344,16 +342,17 @@ def test_files_beside_the_runs(file: str, kind: str) -> None:
         assert assert_only_one_is_bad(folder, good, bad) is None
 
 
-@pytest.mark.parametrize("name", ["bad-run-event", "bad-run-reason"])
-def test_cases(name: str, tmp_path: Path) -> None:
-    if not (CASES / name).is_dir():
-        pytest.skip(f"no {name} beside the checkout")
-    shutil.copytree(CASES / name / "runs", tmp_path / "runs")
-    store = Store(tmp_path / "runs")
-    store.refresh()
-    damaged = [run for run in store.runs.values() if run.damage]
-    assert [run.name.split("--")[0] for run in damaged] == ["victim"]
-    assert "events.jsonl:" in (damaged[0].damage or "")
+@pytest.mark.parametrize(
+    ("line", "change"), [(1, {"seq": None}), (4, {"status": "failed", "reason": 5})]
+)
+def test_events_that_stopped_the_queue_once(line: int, change: dict[str, Any]) -> None:
+    with two_runs() as (folder, good, bad):
+        events = good_events()
+        events[line - 1] |= change
+        (folder / bad / layout.EVENTS).write_text("".join(dump(e) + "\n" for e in events))
+        damage = assert_only_one_is_bad(folder, good, bad)
+        assert damage is not None
+        assert f"{layout.EVENTS}:{line}" in damage
 
 
 NEWER_SPECS: dict[str, dict[str, Any]] = {

@@ -208,7 +208,7 @@ def test_paused_queue_is_followed_until_somebody_resumes(folder: Path, data: Pat
         (("--genre", "Comdy"), 2, "Comedy"),
         (("--train-cohorts", "0,7"), 2, "no cohort 7"),
         (("--train-cohorts", "2"), 2, "in more than one of"),
-        (("--weights", "no-such-file.h5"), 2, "no such weights file"),
+        (("--weights", "vgg16=no-such-file.h5"), 2, "no such weights file"),
         (("--epochs", "0"), 2, "--epochs"),
         (("--data", "nowhere"), 2, "no such data folder"),
         (("--dry-run",), 0, "new"),

@@ -153,7 +153,7 @@ def test_a_bundle_is_named_by_content_alone(spec: RunSpec) -> None:
 
 def test_data_that_has_changed_is_not_sent(spec: RunSpec) -> None:
     other = msgspec.structs.replace(spec, data_fingerprint="0" * 8)
-    with pytest.raises(UserError, match="other data than when this run was asked for"):
+    with pytest.raises(UserError, match="the data has changed since this run was queued"):
         names(other)
 
 

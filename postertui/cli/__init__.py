@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pause": ("requests", "Start no further runs until `resume`."),
     "resume": ("requests", "Go on after `pause`."),
     "priority": ("requests", "Let runs go earlier or later."),
+    "trust": ("trust", "Let files of functions be executed; list or remove them."),
     "log": ("runs", "Print what a run's job printed."),
     "rm": ("rm", "Remove runs; --undo brings them back, --empty deletes them for good."),
     "prune": ("prune", "Free the disk of weights, predictions and checkpoints."),

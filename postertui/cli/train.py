@@ -128,6 +128,7 @@ def train_command(
     from postertui.data.weight_choices import WeightChoices
     from postertui.supervisor import plan as launch
     from postertui.supervisor import requests
+    from postertui.supervisor.trust import check_own_files
     from postertui.system.sharing import share_contents, share_with_group
 
     study.select(variants)  # a slip in a name is said before weights are fetched
@@ -160,6 +161,7 @@ def train_command(
     if dry_run:
         if plan.missing or plan.open or again:
             say_obstacles(store, on, gpu, device)
+            check_own_files(runs, plan.code_files.values())
         say_duration(plan, store, jobs or 1)
         _print_json(plan, as_json)
         return 0
@@ -168,7 +170,7 @@ def train_command(
         if study.share == "group":
             share_with_group(runs)
             share_contents(data / FEATURES, runs)
-        launch.queue(runs, plan.missing)
+        launch.queue(runs, plan.missing, plan.code_files)
         requests.retry(runs, [spec.run for spec in again])
         started = requests.ensure_supervisor(
             runs, jobs=jobs, on=on, gpu=gpu, device=request, keep=foreground
@@ -283,7 +285,7 @@ def list_variants(study: Study, globs: tuple[str, ...], *, as_json: bool) -> Non
         changed = [
             f"{key}={_brief(value)}"
             for key, value in values.items()
-            if key not in ("name", "family") and value != base.get(key)
+            if key not in ("name", "family", "code") and value != base.get(key)
         ]
         what = ", ".join(changed) or "the base variant"
         click.echo(f"{variant.name:<{width}}  {what}")

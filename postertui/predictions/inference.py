@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from postertui.data.dataset import Dataset
 from postertui.data.weights import check_unchanged
 from postertui.predictions.models import TrainedModel
+from postertui.runs.code import read_code
 from postertui.runs.spec import RunSpec
 from postertui.runs.trained_weights import read_weights
 from postertui.system.errors import UserError
@@ -29,12 +30,17 @@ from postertui.system.user_folders import temporary_root
 
 
 class ModelRequest(msgspec.Struct, frozen=True):
-    """One model: its run's folder and spec, the digest of its weights, the images' side."""
+    """One model: its run's folder and spec, the digest of its weights, the images' side.
+
+    `code` are the files of the user's functions where one of them is the network: their content,
+    which was found to be trusted.
+    """
 
     folder: str
     spec: RunSpec
     weights_digest: str
     side: int
+    code: dict[str, bytes] = {}
 
 
 class InferenceRequest(msgspec.Struct, frozen=True):
@@ -69,10 +75,13 @@ def model_request(model: TrainedModel, data: Path | None = None) -> ModelRequest
     """What the subprocess needs to know of a model; `data` is its data folder if it has moved.
 
     Raises `UserError` where the data folder cannot be read (the side of an image is not known
-    then), or the weights are damaged or another's: here, for loading TensorFlow takes seconds.
+    then), the weights are damaged or another's, or the user has not trusted the network's file:
+    here, for loading TensorFlow takes seconds.
     """
     read_weights(model.folder, model.spec.digest, model.weights.digest)
-    if model.spec.variant.network != "scratch":
+    variant = model.spec.variant
+    code = dict(read_code(model.folder, variant)) if variant.has_custom_network else {}
+    if variant.backbone_name != "scratch":
         check_unchanged(model.spec.weights)
     folder = data or Path(model.spec.data)
     try:
@@ -82,7 +91,7 @@ def model_request(model: TrainedModel, data: Path | None = None) -> ModelRequest
             f"{model.run}: {error}; the data folder says which side its images have, name it with "
             "--data"
         ) from None
-    return ModelRequest(str(model.folder), model.spec, model.weights.digest, side)
+    return ModelRequest(str(model.folder), model.spec, model.weights.digest, side, code)
 
 
 def run_inference(

@@ -49,6 +49,12 @@ RESULTS = (PREDICTIONS, WEIGHTS)
 #: The run is trained on a cluster; holds the name of its study there.
 CLUSTER = "cluster"
 
+
+def code_file(name: str) -> str:
+    """The copy of a file of the user's own functions called `name` (see `postertui.runs.code`)."""
+    return f"{name}.py"
+
+
 # In the runs folder
 
 #: The flock of the folder's supervisor.
@@ -109,4 +115,4 @@ _RUN_FILES = {SPEC, EVENTS, LOG, LOCK, CANCEL, PAUSED, PRIORITY, CLUSTER, *RESUL
 
 def is_run_file(name: str) -> bool:
     """Whether postertui itself gives a file of a run this name."""
-    return name in _RUN_FILES or is_checkpoint_file(name)
+    return name in _RUN_FILES or is_checkpoint_file(name) or name.endswith(".py")

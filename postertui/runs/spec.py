@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +146,10 @@ def list_runs(folder: str | Path) -> set[str]:
         return {e.name for e in entries if e.name[0] != "." and e.is_dir(follow_symlinks=False)}
 
 
-def write_spec(folder: Path, spec: RunSpec) -> bool:
+def write_spec(folder: Path, spec: RunSpec, code: Mapping[str, bytes] | None = None) -> bool:
     """Make the run's folder with its `run.json`; False where the run is there already.
 
+    `code` has the files of `spec.variant.code`, by their SHA-256.
     The folder is filled under a temporary name and moved into place, so that a run is either
     there whole or not at all.
     """
@@ -158,11 +159,16 @@ def write_spec(folder: Path, spec: RunSpec) -> bool:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = Path(tempfile.mkdtemp(prefix=DRAFT_PREFIX, dir=folder))
     try:
-        path = draft / layout.SPEC
-        path.touch(mode=0o600)
         adopt_mode(draft)
-        adopt_mode(path)
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(spec)) + b"\n")
+        contents = {
+            layout.code_file(file.name): (code or {})[file.sha256] for file in spec.variant.code
+        }
+        contents[layout.SPEC] = msgspec.json.format(msgspec.json.encode(spec)) + b"\n"
+        for name, content in contents.items():
+            path = draft / name
+            path.touch(mode=0o600)
+            adopt_mode(path)
+            path.write_bytes(content)
         draft.rename(target)
     except OSError:
         shutil.rmtree(draft, ignore_errors=True)

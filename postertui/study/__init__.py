@@ -3,6 +3,7 @@
 A study is a TOML file: a base, and what each variant changes about it.
 """
 
+from postertui.study.custom import CodeFile, Source, is_custom
 from postertui.study.fields import Field, check_variant, describe_fields
 from postertui.study.files import builtin_studies, load_study, save_variant
 from postertui.study.variants import (
@@ -31,6 +32,7 @@ __all__ = [
     "DEFAULT_RARITY",
     "Augment",
     "Balance",
+    "CodeFile",
     "Constant",
     "Decay",
     "Field",
@@ -42,12 +44,14 @@ __all__ = [
     "RandomKey",
     "RegularizerKind",
     "Schedule",
+    "Source",
     "Study",
     "Variant",
     "builtin_studies",
     "check_variant",
     "describe_fields",
     "format_strength",
+    "is_custom",
     "load_study",
     "overlapping_cohorts",
     "save_variant",

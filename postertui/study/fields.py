@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import msgspec
 
+from postertui.study.custom import PARAMETERS, CodeFile, code_of, is_custom
 from postertui.study.variants import (
     ALL_LAYERS,
     Augment,
@@ -34,6 +36,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     """One hyper-parameter: type, allowed values, help.
 
     `minimum` is inclusive unless `exclusive_minimum`; `default` is the value of the 2017 base.
+    `is_custom`: a function of the user's own is a choice, too.
     """
 
     name: str
@@ -44,12 +47,14 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     minimum: float | None = None
     maximum: float | None = None
     exclusive_minimum: bool = False
+    is_custom: bool = False
 
     @property
     def allowed(self) -> str:
         """The allowed values as text, for error messages and hints."""
         if self.kind == "choice":
-            return "one of " + ", ".join(self.choices)
+            custom = ", or FILE.py:FUNCTION" if self.is_custom else ""
+            return "one of " + ", ".join(self.choices) + custom
         if self.kind == "schedule":
             return SCHEDULE_HELP
         if self.kind == "text":
@@ -67,7 +72,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         """`value` in its proper type. Raises `ValueError`, saying what is allowed."""
         match self.kind:
             case "choice":
-                valid = value in self.choices
+                valid = value in self.choices or (self.is_custom and is_custom(value))
             case "text":
                 valid = isinstance(value, str) and value.isprintable()
                 valid = valid and (value.strip() != "" or value == self.default)
@@ -186,10 +191,16 @@ def describe_fields() -> tuple[Field, ...]:
     return _FIELDS
 
 
-def check_variant(name: str, values: dict[str, Any], base: Variant | None = None) -> Variant:
+def check_variant(
+    name: str,
+    values: dict[str, Any],
+    base: Variant | None = None,
+    code: Mapping[str, CodeFile] | None = None,
+) -> Variant:
     """A variant from what it changed about `base`.
 
-    Its family is its name where `values` has none. Raises `ValueError` as `key: what is wrong`.
+    Its family is its name where `values` has none. `code` has the files of the functions that
+    `values` names, by field. Raises `ValueError` as `key: what is wrong`.
     """
     if not VARIANT_NAME.fullmatch(name):
         raise ValueError(
@@ -212,16 +223,21 @@ def check_variant(name: str, values: dict[str, Any], base: Variant | None = None
         raise ValueError("strength: needed here, for the base has no regularizer")
     variant = msgspec.structs.replace(parent, **changed)
     _check_backbone_fields(variant)
-    return variant
+    custom = {field: getattr(variant, field) for field in PARAMETERS}
+    return msgspec.structs.replace(variant, code=code_of(custom, code or {}, parent.code))
 
 
 def _check_backbone_fields(variant: Variant) -> None:
     """Raise `ValueError` for fields that contradict each other."""
-    if not re.fullmatch(r"[a-z0-9]{1,40}", variant.network):
+    if not variant.has_custom_network and not re.fullmatch(r"[a-z0-9]{1,40}", variant.network):
         raise ValueError(
             f'network: "{variant.network}" is not the name of a network of keras.applications in '
-            "lower case, such as vgg16 or resnet50, or scratch"
+            "lower case, such as vgg16 or resnet50, or scratch, or FILE.py:FUNCTION"
         )
+    if not re.fullmatch(r"[a-z0-9]{1,40}", variant.backbone):
+        raise ValueError(f'backbone: "{variant.backbone}" is not the name of a network, or none')
+    if variant.backbone != _DEFAULTS.backbone and not variant.has_custom_network:
+        raise ValueError("backbone: of a network of your own; else `network` says which")
     chosen = [
         name
         for name, is_set in (
@@ -233,9 +249,9 @@ def _check_backbone_fields(variant: Variant) -> None:
     ]
     if len(chosen) > 1:
         raise ValueError(f"{chosen[-1]}: contradicts {chosen[0]}; give one of them")
-    if chosen == ["frozen_layers"] and variant.network not in ("vgg16", "scratch"):
+    if chosen == ["frozen_layers"] and variant.backbone_name not in ("vgg16", "scratch"):
         raise ValueError("frozen_layers: counts VGG16's layers; use trainable_layers or train_from")
-    if chosen and chosen != ["frozen_layers"] and variant.network == "scratch":
+    if chosen and chosen != ["frozen_layers"] and variant.backbone_name == "scratch":
         raise ValueError(f"{chosen[0]}: scratch has no backbone")
 
 
@@ -248,7 +264,7 @@ def _field(name: str, kind: Kind, meaning: str, **limits: Any) -> Field:
 
 _FIELDS: tuple[Field, ...] = (
     _field("family", "text", "the column `variant` of the history table; its own name if left out"),
-    _field("network", "text", "of keras.applications in lower case, or scratch"),
+    _field("network", "text", "of keras.applications in lower case, scratch, or your own"),
     _field(
         "frozen_layers",
         "int",
@@ -263,10 +279,15 @@ _FIELDS: tuple[Field, ...] = (
         "choice",
         "of the second dense layer's activity",
         choices=get_args(RegularizerKind),
+        is_custom=True,
     ),
     _field("strength", "float", "λ, applied to the sum over a batch", minimum=0),
     _field(
-        "loss", "choice", "one minus the soft F, or binary cross-entropy", choices=get_args(Loss)
+        "loss",
+        "choice",
+        "one minus the soft F, or binary cross-entropy",
+        choices=get_args(Loss),
+        is_custom=True,
     ),
     _field("learning_rate", "float", "Adam's, at the start", minimum=0, exclusive_minimum=True),
     _field("schedule", "schedule", "how the learning rate changed"),
@@ -307,6 +328,8 @@ _FIELDS: tuple[Field, ...] = (
         "choice",
         "of the hidden dense layers' kernels",
         choices=get_args(RegularizerKind),
+        is_custom=True,
     ),
     _field("kernel_strength", "float", "λ of the kernel regularizer", minimum=0),
+    _field("backbone", "text", "whose features a network of your own gets; none for images"),
 )

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import os
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 
+from postertui.study.custom import (
+    PARAMETERS,
+    CodeFile,
+    Source,
+    is_custom,
+    is_reference,
+    readable,
+    resolve,
+)
 from postertui.study.fields import VARIANT_NAME, as_toml, check_variant, describe_fields
 from postertui.study.variants import (
     DEFAULT_RARITY,
@@ -75,26 +86,31 @@ def load_study(name_or_path: str | Path) -> Study:
         raise UserError(
             f"{path}: not UTF-8 text (byte {error.start}); is it a TOML file?"
         ) from None
-    return parse_study(text, str(path))
+    return parse_study(text, str(path), owner=path.stat().st_uid)
 
 
-def parse_study(text: str, source: str) -> Study:
-    """A study from TOML. `source` names the file in errors and gives the default name."""
+def parse_study(text: str, source: str, owner: int | None = None) -> Study:
+    """A study from TOML. `source` names the file in errors and gives the default name.
+
+    `owner` is the user whose file it is.
+    """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         where = f"{source}:{line[1]}" if line else source
         raise UserError(f"{where}: not TOML: {error}") from None
-    return _Reader(source, text).study(document)
+    return _Reader(source, text, owner).study(document)
 
 
 class _Reader:
     """Turns a parsed document into a study; errors name the line of the key."""
 
-    def __init__(self, source: str, text: str) -> None:
+    def __init__(self, source: str, text: str, owner: int | None) -> None:
         self._source = source
+        self._owner = owner
         self._lines = locate_keys(text)
+        self._code_files: dict[str, Source] = {}
 
     def study(self, document: dict[str, Any]) -> Study:
         self._reject_unknown_keys((), document, _STUDY_KEYS)
@@ -173,6 +189,7 @@ class _Reader:
             share=share,
             keep_weights=keep_weights,
             source=self._source,
+            code_files=self._code_files,
         )
 
     def _variant(
@@ -181,11 +198,30 @@ class _Reader:
         self._reject_unknown_keys(path, values, tuple(f.name for f in describe_fields()))
         if base is None:
             values = {"family": "base", **values}
+        values, code = self._resolve_functions(path, values)
         try:
-            return check_variant(name, values, base)
+            return check_variant(name, values, base, code)
         except ValueError as error:
             key, _, problem = str(error).partition(": ")
             raise self._error(path if key == "name" else (*path, key), problem) from None
+
+    def _resolve_functions(
+        self, path: tuple[str, ...], values: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, CodeFile]]:
+        """The values with the user's functions as variants have them, and their files by field."""
+        resolved, code = dict(values), {}
+        for field in PARAMETERS:
+            if not is_reference(values.get(field)):
+                continue
+            try:
+                resolved[field], source = resolve(field, values[field], Path(self._source).parent)
+            except ValueError as error:
+                raise self._error((*path, field), str(error)) from None
+            code[field] = source.code_file
+            if self._owner is not None:
+                source = source._replace(owners=(*source.owners, self._owner))
+            self._code_files[source.sha256] = source
+        return resolved, code
 
     def _gpu(self, document: dict[str, Any]) -> float | None:
         gpu = document.get("gpu")
@@ -263,7 +299,7 @@ def _grid_word(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return format_strength(value) if 0 < value < 0.01 else f"{value:g}"
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", str(value))
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", readable(str(value)))
 
 
 _KEY = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
@@ -309,7 +345,7 @@ def save_variant(path: str | Path, variant: Variant) -> None:
         if existing == variant:
             return
         raise UserError(f"{target}: has a variant {variant.name} already; choose another name")
-    addition = variant_toml(variant, study.base)
+    addition = variant_toml(variant, study.base, _references(target, variant, study))
     extended = text.rstrip("\n") + "\n\n" + addition
     saved = parse_study(extended, str(target)).variants[variant.name]
     if saved != variant:
@@ -326,8 +362,29 @@ def _read_or_create(target: Path) -> str:
         raise UserError(f"{target}: cannot be read: {error}") from None
 
 
-def variant_toml(variant: Variant, base: Variant) -> str:
-    """The table `[variants.NAME]` with what `variant` changes about `base`."""
+def _references(target: Path, variant: Variant, study: Study) -> dict[str, str]:
+    """The user's functions of `variant` as the study in the file `target` has to name them."""
+    references = {}
+    paths = {source.path.stem: source.path for source in study.code_files.values()}
+    for field in PARAMETERS:
+        value = getattr(variant, field)
+        if not is_custom(value) or value == getattr(study.base, field):
+            continue
+        name, _, function = value.partition(".")
+        if name not in paths:
+            raise UserError(f"{target}: names no function of {name}.py yet; add {value} by hand")
+        path = os.path.relpath(paths[name], target.parent)
+        references[field] = f"{path}:{function}"
+    return references
+
+
+def variant_toml(
+    variant: Variant, base: Variant, references: Mapping[str, str] | None = None
+) -> str:
+    """The table `[variants.NAME]` with what `variant` changes about `base`.
+
+    `references` are the user's functions as TOML names them, by field.
+    """
     name = variant.name if re.fullmatch(r"[A-Za-z0-9_-]+", variant.name) else f'"{variant.name}"'
     lines = [f"[variants.{name}]"]
     for field in describe_fields():
@@ -336,6 +393,7 @@ def variant_toml(variant: Variant, base: Variant) -> str:
             if value != variant.name:
                 lines.append(f"family = {_toml(value)}")
         elif value != getattr(base, field.name):
+            value = (references or {}).get(field.name, value)
             lines.append(f"{field.name} = {_toml(value)}")
     return "\n".join(lines) + "\n"
 

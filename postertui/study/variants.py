@@ -7,14 +7,18 @@ import fnmatch
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
+from postertui.study.custom import CUSTOM, CodeFile, Source, is_custom
 from postertui.system.errors import UserError
 
 RegularizerKind = Literal["none", "l1", "l2"]
 Loss = Literal["fscore", "bce"]
+#: One of these, or a function of the user's own such as `mine.focal`.
+AnyRegularizer = Annotated[str, msgspec.Meta(pattern=rf"^(none|l1|l2|{CUSTOM})\Z")]
+AnyLoss = Annotated[str, msgspec.Meta(pattern=rf"^(fscore|bce|{CUSTOM})\Z")]
 Mode = Literal["sound", "published"]
 Augment = Literal["none", "mirror", "mirror-both"]
 Balance = Literal["none", "oversample", "undersample", "mirror-positives"]
@@ -74,7 +78,11 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     Attributes
     ----------
     network
-        A network of `keras.applications` in lower case, or `scratch`.
+        A network of `keras.applications` in lower case, `scratch`, or a function of the user's.
+    backbone
+        The network whose features a function of the user's gets; `none` for images in 0..1.
+    code
+        The files of the user's functions.
     family
         The published table's column `variant`; several variants share one.
     frozen_layers
@@ -119,9 +127,9 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     frozen_layers: int = ALL_LAYERS
     fc1: int = 256
     fc2: int = 256
-    regularizer: RegularizerKind = "l1"
+    regularizer: AnyRegularizer = "l1"
     strength: float = 1e-5
-    loss: Loss = "fscore"
+    loss: AnyLoss = "fscore"
     learning_rate: float = 1e-3
     schedule: Schedule = Constant()
     batch_size: int = 256
@@ -138,8 +146,22 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     momentum: float = 0.9
     weight_decay: float = 0.004
     dropout: float = 0.0
-    kernel_regularizer: RegularizerKind = "none"
+    kernel_regularizer: AnyRegularizer = "none"
     kernel_strength: float = 0.0
+    backbone: str = "vgg16"
+    code: tuple[CodeFile, ...] = ()
+
+    @property
+    def has_custom_network(self) -> bool:
+        """Whether a function of the user's own makes the network."""
+        return is_custom(self.network)
+
+    @property
+    def backbone_name(self) -> str:
+        """The network before the head; `scratch` where the head gets the images."""
+        if not self.has_custom_network:
+            return self.network
+        return "scratch" if self.backbone == "none" else self.backbone
 
     @property
     def needs_mirrored(self) -> bool:
@@ -181,6 +203,8 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """The value of the history table's column `Regularizer`: `L1=1e-5`, `NoReg`."""
         if self.regularizer == "none":
             return "NoReg"
+        if is_custom(self.regularizer):
+            return f"{self.regularizer}={format_strength(self.strength)}"
         return f"{self.regularizer.upper()}={format_strength(self.strength)}"
 
 
@@ -234,6 +258,8 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         Which runs keep their trained weights.
     source
         The file it was read from.
+    code_files
+        The files of the user's own functions, by their SHA-256.
     """
 
     name: str
@@ -252,6 +278,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     share: Share | None = None
     keep_weights: KeepWeights = "small"
     source: str = ""
+    code_files: dict[str, Source] = {}
 
     def select(self, globs: Iterable[str]) -> list[Variant]:
         """The variants whose names match any of `globs`, in the study's order; all for none.

@@ -11,7 +11,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median_high
 from typing import TYPE_CHECKING
@@ -27,7 +27,8 @@ from postertui.data.weight_choices import WeightChoices
 from postertui.data.weights import Weights
 from postertui.runs.lifecycle import State
 from postertui.runs.spec import RunSpec, write_spec
-from postertui.study import KeepWeights, Mode, Study, Variant, overlapping_cohorts
+from postertui.study import KeepWeights, Mode, Source, Study, Variant, overlapping_cohorts
+from postertui.supervisor.trust import trust_own_files
 from postertui.system.errors import UserError
 from postertui.system.sharing import describe_os_error
 from postertui.system.version import __version__
@@ -45,7 +46,8 @@ class TrainingPlan:
     """The runs that a study asks for, sorted by what there is of them.
 
     `specs` in the order in which they are to be trained. `rare` names the genres that were left
-    out because they have too few positives to model. `notes` are remarks for the user.
+    out because they have too few positives to model. `notes` are remarks for the user. `code_files`
+    are the files of the user's own functions that the runs execute, by their SHA-256.
     """
 
     specs: tuple[RunSpec, ...]
@@ -55,6 +57,7 @@ class TrainingPlan:
     ended: tuple[RunSpec, ...]
     rare: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    code_files: Mapping[str, Source] = field(default_factory=dict)
 
     @property
     def runs(self) -> list[str]:
@@ -126,7 +129,7 @@ def plan(
             study=study.name,
             data=str(dataset.path.resolve()),
             data_fingerprint=at_side[variant.side].fingerprint,
-            weights=weights_of[variant.network, variant.side],
+            weights=weights_of[variant.backbone_name, variant.side],
             train_cohorts=cohorts[0],
             test_cohorts=cohorts[1],
             val_cohorts=cohorts[2],
@@ -149,7 +152,14 @@ def plan(
     for run, spec in specs.items():
         groups[_group(states.get(run))].append(spec)
     sorted_groups = {name: tuple(group) for name, group in groups.items()}
-    return TrainingPlan(specs=tuple(specs.values()), rare=rare, notes=notes, **sorted_groups)
+    digests = {file.sha256 for spec in specs.values() for file in spec.variant.code}
+    return TrainingPlan(
+        specs=tuple(specs.values()),
+        rare=rare,
+        notes=notes,
+        code_files={d: s for d, s in study.code_files.items() if d in digests},
+        **sorted_groups,
+    )
 
 
 def rotate_cohorts(
@@ -178,13 +188,18 @@ def rotate_cohorts(
     ]
 
 
-def queue(folder: Path, specs: Iterable[RunSpec]) -> int:
+def queue(
+    folder: Path, specs: Iterable[RunSpec], code_files: Mapping[str, Source] | None = None
+) -> int:
     """Write the runs that are not there yet; how many. Call `ensure_supervisor` afterwards.
 
-    Raises `UserError` where the folder cannot be written.
+    `code_files` are those of the plan: the user asks for them by name, so they are trusted from
+    now on. Raises `UserError` where they are not the user's own, or the folder cannot be written.
     """
+    trust_own_files(folder, (code_files or {}).values())
+    code = {digest: source.data for digest, source in (code_files or {}).items()}
     try:
-        return sum([write_spec(folder, spec) for spec in specs])
+        return sum([write_spec(folder, spec, code) for spec in specs])
     except OSError as error:
         reason = describe_os_error(error, folder, os.W_OK)
         raise UserError(f"cannot queue runs: {reason}", exit_code=1) from None
@@ -314,17 +329,17 @@ def _backbone_weights(
     Raises `UserError` for a network or a layer that Keras has not, images that are too small, or
     weights that are not to be had.
     """
-    described = [v for v in variants if v.network not in ("vgg16", "scratch") or v.train_from]
-    named = [(v.network, v.side or dataset.side) for v in described]
+    described = [v for v in variants if v.backbone_name not in ("vgg16", "scratch") or v.train_from]
+    named = [(v.backbone_name, v.side or dataset.side) for v in described]
     backbones = describe_backbones(named, announce) if named else {}
     for variant, network in zip(described, named, strict=True):
         backbone = backbones[network]
         check_side(backbone, dataset.sides, variant.name)
         check_layers(backbone, variant.name, variant.train_from, variant.trainable_layers)
     return {
-        (v.network, v.side): weights.of_vgg16()
-        if v.network in ("vgg16", "scratch")
-        else weights.of_backbone(backbones[v.network, v.side or dataset.side], v.name)
+        (v.backbone_name, v.side): weights.of_vgg16()
+        if v.backbone_name in ("vgg16", "scratch")
+        else weights.of_backbone(backbones[v.backbone_name, v.side or dataset.side], v.name)
         for v in variants
     }
 

@@ -195,7 +195,7 @@ def first_trained_layer(variant: Variant, names: tuple[str, ...]) -> int:
             close = difflib.get_close_matches(variant.train_from, names, n=3, cutoff=0.5)
             hint = f"; close: {', '.join(close)}" if close else ""
             raise UserError(
-                f"{variant.name}: {variant.network} has no layer {variant.train_from}{hint}"
+                f"{variant.name}: {variant.backbone_name} has no layer {variant.train_from}{hint}"
             )
         return names.index(variant.train_from)
     return max(len(names) - variant.trainable_layers, 1)
@@ -206,14 +206,15 @@ def first_uncached_layer(variant: Variant, side: int, weights: Weights) -> int:
 
     1 where they are the images themselves.
     """
-    if variant.network == "scratch":
+    network = variant.backbone_name
+    if network == "scratch":
         return 1
-    if variant.network == "vgg16":
+    if network == "vgg16":
         if variant.train_from or variant.trainable_layers:
             return vgg16.first_uncached_layer(first_trained_layer(variant, vgg16.LAYERS))
         return vgg16.first_uncached_layer(variant.frozen_layers)
-    network = skeleton(variant.network, side, imagenet=weights.kind == "imagenet")
-    return cut_before(network, first_trained_layer(variant, layer_names(network)))
+    described = skeleton(network, side, imagenet=weights.kind == "imagenet")
+    return cut_before(described, first_trained_layer(variant, layer_names(described)))
 
 
 def layer_names(network: keras.Model) -> tuple[str, ...]:
@@ -293,9 +294,9 @@ class Tail(layers.Layer):  # type: ignore[misc]
 
 def load_tail(variant: Variant, side: int, first: int, weights: Weights) -> Tail:
     """The variant's backbone from layer `first` on, with its pretrained weights."""
-    network = build(variant.network, side, weights)
+    network = build(variant.backbone_name, side, weights)
     first_trained = first_trained_layer(variant, layer_names(network))
-    return Tail(network, variant.network, first, first_trained)
+    return Tail(network, variant.backbone_name, first, first_trained)
 
 
 def _answer(name: str, side: str, weights: Path | None) -> Answer:

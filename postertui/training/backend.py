@@ -71,7 +71,9 @@ if NAME == "tensorflow":
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
             value, aux = function(weights)
-        return aux, tuple(tape.gradient(value, weights))
+        # As JAX: weights that the value does not depend on have a gradient of zero.
+        zero = tf.UnconnectedGradients.ZERO
+        return aux, tuple(tape.gradient(value, weights, unconnected_gradients=zero))
 
     def materialize(*tensors: Tensor) -> tuple[Tensor, ...]:
         """The tensors, laid out in memory before anything that uses them.

@@ -22,7 +22,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from postertui.runs.spec import RunSpec
-from postertui.study import ALL_LAYERS, Loss, Variant
+from postertui.study import ALL_LAYERS, Variant
 from postertui.system.errors import UserError
 from postertui.training import adam, learning_rate, networks
 from postertui.training.backend import Tensor, jit, to_device, to_host, value_and_grad
@@ -101,6 +101,7 @@ def is_plain_head(variant: Variant) -> bool:
         and not variant.trainable_layers
         and not variant.train_from
         and variant.balance == "none"
+        and not variant.code
     )
 
 
@@ -149,7 +150,7 @@ class BatchedTrainer:
     ) -> None:
         self._inputs = InputStore(features_root, max_input_bytes or input_memory_limit())
         self._dtype = dtype
-        self._compiled: dict[Loss, StackedPasses] = {}
+        self._compiled: dict[str, StackedPasses] = {}
         self._cancelled: set[str] = set()
 
     def cancel(self, run: str) -> None:
@@ -270,13 +271,13 @@ class BatchedTrainer:
             to_device(update),
         )
 
-    def _passes(self, loss: Loss) -> StackedPasses:
+    def _passes(self, loss: str) -> StackedPasses:
         if loss not in self._compiled:
             self._compiled[loss] = compile_stacked_passes(loss)
         return self._compiled[loss]
 
 
-def compile_stacked_passes(loss: Loss) -> StackedPasses:
+def compile_stacked_passes(loss: str) -> StackedPasses:
     """Training and evaluation passes of stacked heads, as `loop.compile_passes` for one."""
 
     def train(

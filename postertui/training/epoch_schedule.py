@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from postertui.study import Loss, Mode, Optimizer
+from postertui.study import Mode, Optimizer
 from postertui.training.optimizers import step_sizes
 
 
@@ -58,7 +58,7 @@ def schedule_training(
     learning_rate: float,
     updates: int,
     *,
-    loss: Loss,
+    loss: str,
     mode: Mode,
     optimizer: Optimizer = "adam",
     weight_decay: float = 0.0,

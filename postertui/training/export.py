@@ -53,12 +53,18 @@ def build_complete_model(models: Mapping[str, ModelRequest]) -> Any:
         first = first_layer(model)
         if model.side not in scaled:
             scaled[model.side] = scale(images, model.side)
-        backbone = (variant.network, model.spec.weights.digest) if first > 1 else ("", "")
+        backbone = (variant.backbone_name, model.spec.weights.digest) if first > 1 else ("", "")
         key = (model.side, first, *backbone)
         if key not in shared:
             shared[key] = frozen_layers(scaled[model.side], model, first)
         trained = read_weights(Path(model.folder), model.spec.digest, model.weights_digest)
-        if variant.network == "scratch":
+        if variant.has_custom_network:
+            names = layer_names(name)
+            h = shared[key]
+            if variant.backbone_name != "scratch":
+                h = trained_layers(h, model, first, trained.arrays, names)
+            outputs[name] = custom_network(h, model, trained.arrays, name)
+        elif variant.network == "scratch":
             outputs[name] = scratch(shared[key], variant, trained.arrays, name)
         else:
             names = layer_names(name)
@@ -82,7 +88,7 @@ def frozen_layers(x: Tensor, model: ModelRequest, first: int) -> Tensor:
 
     if first == 1:
         return x
-    name, weights = model.spec.variant.network, model.spec.weights
+    name, weights = model.spec.variant.backbone_name, model.spec.weights
     if name == "vgg16":
         network = frozen_network(model.side, first, load_convolutions(weights))
     else:
@@ -98,14 +104,16 @@ def trained_layers(
 ) -> Tensor:
     """The backbone's layers from `first` on with the run's weights, pooled."""
     variant = model.spec.variant
-    if variant.network == "vgg16":
+    if variant.backbone_name == "vgg16":
         return vgg16_tail(x, first, arrays, names)
     if len(x.shape) == 2:
         return x
     from postertui.training.backbones import load_tail
 
     tail = load_tail(variant, model.side, first, model.spec.weights)
-    of_tail = [array for path, array in arrays.items() if path.split("/")[0] not in HEAD]
+    of_tail = list(arrays.values())[: len(tail.trainable_variables)]
+    if not variant.has_custom_network:
+        of_tail = [array for path, array in arrays.items() if path.split("/")[0] not in HEAD]
     if [a.shape for a in of_tail] != [tuple(v.shape) for v in tail.trainable_variables]:
         raise UserError(
             f"{model.folder}: its weights are of another network than its spec's; {HOW_TO_RESTORE}"
@@ -146,6 +154,32 @@ def head(x: Tensor, variant: Variant, arrays: Arrays, names: Iterator[str], name
     for layer, units in hidden:
         x = with_weights(layers.Dense(units, "relu", name=next(names)), x, arrays, layer)
     return with_weights(layers.Dense(1, "sigmoid", name=name), x, arrays, "output")
+
+
+def custom_network(x: Tensor, model: ModelRequest, arrays: Arrays, name: str) -> Tensor:
+    """The network of the user's on the backbone's output.
+
+    Raises `UserError` where it is not of Keras' own layers alone.
+    """
+    import keras
+
+    from postertui.training import custom, networks
+
+    variant = model.spec.variant
+    build = networks.custom_network(custom.load_functions(variant, model.code))
+    h = keras.Input(tuple(x.shape[1:]))
+    outputs = custom.build_head(build, h, variant, "float32", 0)
+    with build.responsible():
+        head = keras.Model(h, list(outputs))
+    custom.check_stock_layers(build, head)
+    own = list(arrays.values())[len(arrays) - len(head.trainable_variables) :]
+    if [array.shape for array in own] != [tuple(v.shape) for v in head.trainable_variables]:
+        raise UserError(
+            f"{model.folder}: its weights are of another network than its spec's; {HOW_TO_RESTORE}"
+        )
+    for variable, array in zip(head.trainable_variables, own, strict=True):
+        variable.assign(array)
+    return keras.Model(h, outputs[0], name=name)(x)
 
 
 def scratch(x: Tensor, variant: Variant, arrays: Arrays, name: str) -> Tensor:

@@ -22,6 +22,7 @@ from postertui.data.posters.images import (
     read_image,
 )
 from postertui.predictions.inference import InferenceRequest, Message, ModelRequest
+from postertui.runs.code import Code
 from postertui.runs.pruning import HOW_TO_RESTORE
 from postertui.runs.trained_weights import read_weights
 from postertui.study import Variant
@@ -61,7 +62,7 @@ class Heads:
     def _load(self, model: ModelRequest) -> tuple[Callable[..., Tensor], list[Tensor]]:
         from postertui.training.backend import to_device
 
-        network, compute = self._program(model.spec.variant)
+        network, compute = self._program(model.spec.variant, model.code)
         folder = Path(model.folder)
         trained = read_weights(folder, model.spec.digest, model.weights_digest)
         expected = [tuple(variable.shape) for variable in network.trainable_variables]
@@ -72,8 +73,10 @@ class Heads:
             )
         return compute, [to_device(array) for array in trained.arrays.values()]
 
-    def _program(self, variant: Variant) -> tuple[Any, Callable[..., Tensor]]:
-        from postertui.training import networks
+    def _program(self, variant: Variant, code: Code) -> tuple[Any, Callable[..., Tensor]]:
+        import keras
+
+        from postertui.training import custom, networks
         from postertui.training.backend import graph
 
         shape = (
@@ -84,6 +87,7 @@ class Heads:
             variant.fc1,
             variant.fc2,
             variant.dropout > 0,
+            variant if variant.has_custom_network else None,
         )
         if shape not in self._programs:
             built = networks.build(
@@ -93,14 +97,15 @@ class Heads:
                 "float32",
                 side=self._side,
                 weights=self._weights,
+                functions=custom.load_functions(variant, code) if code else None,
             )
             network = built.model
 
             def compute(weights: list[Tensor], x: Tensor) -> Tensor:
-                (p, *_), _ = network.stateless_call(
+                outputs, _ = network.stateless_call(
                     weights, built.fixed_variables(None), x, training=False
                 )
-                return p
+                return keras.tree.flatten(outputs)[0]
 
             self._programs[shape] = network, graph(compute)
         return self._programs[shape]
@@ -141,7 +146,7 @@ def _by_backbone(models: Sequence[ModelRequest]) -> dict[tuple[object, ...], lis
     for place, model in enumerate(models):
         first = first_layer(model)
         weights = model.spec.weights.digest if first > 1 else ""
-        network = model.spec.variant.network if first > 1 else ""
+        network = model.spec.variant.backbone_name if first > 1 else ""
         groups.setdefault((model.side, network, first, weights), []).append(place)
     return groups
 
@@ -161,10 +166,12 @@ def _prepare(
 
     spec, side = models[0].spec, models[0].side
     first = first_layer(models[0])
-    heads = Heads(models, first, feature_shape(side, first, spec.weights, spec.variant.network))
+    heads = Heads(
+        models, first, feature_shape(side, first, spec.weights, spec.variant.backbone_name)
+    )
     # Padded to a power of two: a single poster need not cost as much as a full batch.
     batch = min(BATCH, 1 << max(images - 1, 0).bit_length())
-    return feature_extractor(side, first, spec.weights, batch, spec.variant.network), heads
+    return feature_extractor(side, first, spec.weights, batch, spec.variant.backbone_name), heads
 
 
 def _read_ahead(

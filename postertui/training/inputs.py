@@ -50,7 +50,7 @@ class InputStore:
         dataset = self._dataset(spec)
         variant = spec.variant
         first = first_uncached_layer(variant, dataset.side, spec.weights)
-        weights = (variant.network, spec.weights.digest) if first > 1 else None
+        weights = (variant.backbone_name, spec.weights.digest) if first > 1 else None
         groups = (spec.train_cohorts, spec.val_cohorts, spec.test_cohorts)
         mirrored = variant.needs_mirrored
         key = (spec.data_fingerprint, groups, first, weights, mirrored)
@@ -96,7 +96,7 @@ class InputStore:
     def _cache(
         self, dataset: Dataset, spec: RunSpec, first: int, *, mirrored: bool = False
     ) -> FeatureCache:
-        network = spec.variant.network
+        network = spec.variant.backbone_name
         return FeatureCache(
             dataset, spec.weights, first, self._root, network=network, mirrored=mirrored
         )

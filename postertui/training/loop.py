@@ -19,7 +19,9 @@ import keras
 from keras import ops
 
 from postertui.study import Variant
+from postertui.study.custom import is_custom
 from postertui.training.backend import Tensor, graph, jit, to_device, value_and_grad
+from postertui.training.custom import add_custom_loss
 from postertui.training.epoch_schedule import EpochSchedule
 from postertui.training.networks import Network
 from postertui.training.objective import (
@@ -98,7 +100,8 @@ def compile_passes(network: Network, variant: Variant) -> Passes:
         fixed = network.fixed_variables(seed)
         training = seed is not None
         outputs, _ = network.model.stateless_call(list(weights), fixed, x, training=training)
-        p, *activities = outputs
+        # One output is no list of one.
+        p, *activities = keras.tree.flatten(outputs)
         return p, tuple(activities)
 
     def sums_of(
@@ -108,11 +111,20 @@ def compile_passes(network: Network, variant: Variant) -> Passes:
         present: Tensor,
         hyper: HyperScalars,
     ) -> Tensor:
-        sums = batch_sums(*outputs, y, present, hyper)
-        if variant.kernel_regularizer == "none":
-            return sums
+        p, activities = outputs
+        built_in = () if is_custom(variant.regularizer) else activities
+        sums = batch_sums(p, built_in, y, present, hyper)
         kernels = [weights[i] for i in network.regularized]
-        return add_penalty(sums, kernel_penalty(kernels, variant.kernel_regularizer, hyper))
+        if variant.kernel_regularizer in ("l1", "l2"):
+            penalty = kernel_penalty(kernels, variant.kernel_regularizer, hyper)
+            sums = add_penalty(sums, penalty)
+        if network.functions is None:
+            return sums
+        layer_penalties = [r(weights[i]) for i, r in network.layer_regularizers]
+        strengths = hyper.l1, hyper.kernel
+        return add_custom_loss(
+            network.functions, sums, p, activities, y, present, kernels, strengths, layer_penalties
+        )
 
     def train(
         state: State, cohort: Cohort, batches: Batches, hyper: HyperScalars
@@ -124,7 +136,7 @@ def compile_passes(network: Network, variant: Variant) -> Passes:
             def objective(weights: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
                 outputs = forward(weights, x, batches.seed[i])
                 sums = sums_of(weights, outputs, y, present, hyper)
-                if variant.loss == "bce":
+                if variant.loss != "fscore":
                     return cross_entropy_loss(sums, batches.size[i]), sums
                 return fscore_loss(sums, batches.positives[i], batches.weight[i], hyper), sums
 

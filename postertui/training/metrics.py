@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from postertui.study import Loss, Mode
+from postertui.study import Mode
 from postertui.training.objective import EPSILON, SUMS
 
 Vector = NDArray[np.float64]
@@ -21,7 +21,7 @@ def cohort_metrics(
     positives: NDArray[np.int64],
     weights: Vector,
     *,
-    loss: Loss,
+    loss: str,
     mode: Mode,
 ) -> Metrics:
     """One cohort's columns (`train_loss` …), from the sums of its batches.
@@ -42,10 +42,10 @@ def cohort_metrics(
     columns = dict(zip(SUMS, np.asarray(table, np.float64).T, strict=True))
     with np.errstate(invalid="ignore", divide="ignore"):
         fscore = 2 * columns["soft_tp"] / (columns["soft_yes"] + positives + 2 * EPSILON)
-        if loss == "bce":
-            losses = columns["cross_entropy"] / sizes + columns["penalty"]
-        else:
+        if loss == "fscore":
             losses = (1 - fscore) * weights + columns["penalty"]
+        else:
+            losses = columns["cross_entropy"] / sizes + columns["penalty"]
     correct = columns["hard_tp"] + columns["hard_no"] - (positives - columns["hard_tp"])
     correct = np.where(np.isnan(columns["soft_yes"]), 0, correct)
     undefined = columns["soft_tp"] == 0 if mode == "published" else positives == 0

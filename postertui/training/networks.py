@@ -14,14 +14,18 @@ from keras import layers, ops
 
 from postertui.data.weights import CONVOLUTIONS, Convolutions, Weights
 from postertui.study import ALL_LAYERS, Variant
-from postertui.training import backbones, initializers
+from postertui.system.errors import UserError
+from postertui.training import backbones, custom, initializers
 from postertui.training.backend import Tensor, on_accelerator, to_device
 from postertui.training.initializers import Array
 from postertui.training.layers import Dense, PatchConvPool2D, ReshapePool2D, TapConv2D
 from postertui.training.vgg16 import LAYERS
 
-#: A weight's initial value: drawn from the run's generator, or VGG16's (layer, 0 kernel or 1 bias).
-WeightInit = Callable[[np.random.Generator, tuple[int, ...]], Array] | tuple[str, int] | Array
+#: A weight's initial value: drawn from the run's generator, VGG16's (layer, 0 kernel or 1 bias), a
+#: value, or None: drawn by a layer of the user's.
+WeightInit = (
+    Callable[[np.random.Generator, tuple[int, ...]], Array] | tuple[str, int] | Array | None
+)
 
 
 class Network(NamedTuple):
@@ -39,6 +43,10 @@ class Network(NamedTuple):
         The values of frozen layers' variables, on the device, by path.
     has_stock_convolutions
         Whether Keras' own convolutions are trained.
+    draw_custom
+        The initial weights of the user's layers, the last of the model's, by the run's entropy.
+    functions
+        The user's own.
     """
 
     model: keras.Model
@@ -46,12 +54,32 @@ class Network(NamedTuple):
     rate_scales: tuple[float, ...]
     frozen: Mapping[str, Tensor]
     has_stock_convolutions: bool = False
+    draw_custom: Callable[[Sequence[int]], list[Array]] | None = None
+    functions: custom.CustomFunctions | None = None
 
     @property
     def regularized(self) -> tuple[int, ...]:
-        """Which trainable weights are kernels of hidden dense layers."""
+        """Which trainable weights are kernels of hidden dense layers.
+
+        In a network of the user's: the kernels of all its layers but the last.
+        """
+        if self.draw_custom is not None:
+            kernels = [i for i in self._custom if self.weight_names[i].endswith("kernel")]
+            return tuple(kernels[:-1])
         names = ("fc1/kernel", "fc2/kernel")
         return tuple(i for i, name in enumerate(self.weight_names) if name in names)
+
+    @property
+    def layer_regularizers(self) -> list[tuple[int, Callable[[Tensor], Tensor]]]:
+        """The regularizers that the user's own layers have, with the numbers of their weights."""
+        variables = self.model.trainable_variables
+        own = [(i, variables[i].regularizer) for i in self._custom]
+        return [(i, regularizer) for i, regularizer in own if regularizer is not None]
+
+    @property
+    def _custom(self) -> tuple[int, ...]:
+        """Which trainable weights are of the user's layers."""
+        return tuple(i for i, initial in enumerate(self.initial_weights) if initial is None)
 
     def fixed_variables(self, seed: Tensor | None) -> list[Tensor]:
         """The values of variables that training does not change, in the model's order.
@@ -86,7 +114,8 @@ class Network(NamedTuple):
     def draw_weights(self, entropy: Sequence[int], convolutions: Convolutions) -> list[Array]:
         """The weights before the first epoch; they depend on `RunSpec.entropy` only."""
         rng = initializers.weights_rng(entropy)
-        weights = []
+        drawn = iter(self.draw_custom(entropy) if self.draw_custom else ())
+        weights: list[Array] = []
         for variable, initial in zip(
             self.model.trainable_variables, self.initial_weights, strict=True
         ):
@@ -96,6 +125,8 @@ class Network(NamedTuple):
                 weights.append(convolutions[layer][part])
             elif isinstance(initial, np.ndarray):
                 weights.append(initial)
+            elif initial is None:
+                weights.append(next(drawn))
             else:
                 weights.append(initial(rng, shape))
         return weights
@@ -109,8 +140,11 @@ def build(
     *,
     side: int = 0,
     weights: Weights | None = None,
+    functions: custom.CustomFunctions | None = None,
 ) -> Network:
     """The network that trains on inputs of `input_shape`.
+
+    Raises `UserError` for a network of the user's that cannot be trained.
 
     Parameters
     ----------
@@ -118,28 +152,69 @@ def build(
         The backbone's first layer that the inputs have not passed through; `scratch` ignores it.
     side, weights
         Of the images and of the backbone, where it is none of VGG16's.
+    functions
+        The user's own.
     """
+    if variant.has_custom_network:
+        keras.utils.clear_session()  # Layers that Keras numbers are numbered from 1 again.
     x = keras.Input(input_shape, dtype=dtype)
-    if variant.network == "scratch":
-        outputs, initial_weights = scratch(x, variant, dtype)
-    elif variant.network != "vgg16":
+    h, initial_weights = x, list[WeightInit]()
+    if variant.backbone_name == "vgg16":
+        h, initial_weights = vgg16_tail(x, first, dtype)
+    elif variant.backbone_name != "scratch":
         assert weights is not None
         h, initial_weights = backbone_tail(x, variant, first, side, weights)
-        outputs, more = head(h, variant, dtype)
-        initial_weights += more
+    draw_custom = None
+    if variant.has_custom_network:
+        build_head = custom_network(functions)
+        outputs, draw_custom = custom_head(h, variant, dtype, build_head)
+    elif variant.network == "scratch":
+        outputs, initial_weights = scratch(x, variant, dtype)
     else:
-        h, initial_weights = vgg16_tail(x, first, dtype)
         outputs, more = head(h, variant, dtype)
         initial_weights += more
-    scales = [1.0 if callable(w) else variant.backbone_rate for w in initial_weights]
-    model = keras.Model(x, outputs)
+    if variant.has_custom_network:
+        with build_head.responsible():
+            model = keras.Model(x, outputs)
+        initial_weights += [None] * (len(model.trainable_variables) - len(initial_weights))
+    else:
+        model = keras.Model(x, outputs)
+    scales = [1.0 if callable(w) or w is None else variant.backbone_rate for w in initial_weights]
     frozen = {
         v.path: to_device(v.numpy())
         for v in model.non_trainable_variables
         if "seed_generator" not in v.path
     }
-    stock = variant.network not in ("vgg16", "scratch") and len(input_shape) > 1
-    return Network(model, tuple(initial_weights), tuple(scales), frozen, stock)
+    stock = variant.backbone_name not in ("vgg16", "scratch") and len(input_shape) > 1
+    stock = stock or (draw_custom is not None and custom.has_convolutions(model))
+    return Network(
+        model, tuple(initial_weights), tuple(scales), frozen, stock, draw_custom, functions
+    )
+
+
+def custom_network(functions: custom.CustomFunctions | None) -> custom.Function:
+    """The function that makes the network. Raises `UserError` where no file has it."""
+    if functions is None or functions.network is None:
+        raise UserError("the run's network is a function of the user's, without its file")
+    return functions.network
+
+
+def custom_head(
+    h: Tensor, variant: Variant, dtype: str, build: custom.Function
+) -> tuple[list[Tensor], Callable[[Sequence[int]], list[Array]]]:
+    """The outputs of the user's layers on h, and what draws their initial weights.
+
+    They are checked on an input of their own.
+    """
+    shape = tuple(h.shape[1:])
+    outputs = list(custom.build_head(build, h, variant, dtype, 0))
+    alone = keras.Input(shape, dtype=dtype)
+    custom.check_head(build, alone, custom.build_head(build, alone, variant, dtype, 0), shape)
+
+    def draw(entropy: Sequence[int]) -> list[Array]:
+        return custom.draw_head(build, shape, variant, dtype, entropy)
+
+    return outputs, draw
 
 
 def head(x: Tensor, variant: Variant, dtype: str) -> tuple[list[Tensor], list[WeightInit]]:

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from keras import ops
 
-from postertui.study import RegularizerKind
 from postertui.training.backend import Tensor
 
 #: Added to both denominators in 2017.
@@ -28,9 +27,9 @@ CLIP = 1e-7
 class HyperScalars(NamedTuple):
     """What differs between runs of one compiled shape, as scalars on the device.
 
-    `l1`, `l2`: λ of Σ|h| and of Σh². `positive`, `negative`: cross-entropy's class weights.
-    `published`: 1 where F is undefined (0/0) without true positives, 0 where it is so only
-    without positives. `kernel`: λ of the kernel regularizer.
+    `l1`, `l2`: λ of Σ|h| and of Σh²; `l1` also of a regularizer of the user's. `positive`,
+    `negative`: cross-entropy's class weights. `published`: 1 where F is undefined (0/0) without
+    true positives, 0 where it is so only without positives. `kernel`: λ of the kernel regularizer.
     """
 
     l1: Tensor
@@ -66,6 +65,8 @@ def batch_sums(
         hyper.positive * y * ops.log(clipped) + hyper.negative * (1 - y) * ops.log(1 - clipped)
     )
     penalty = sum(penalty_sum(h, present, hyper) for h in activities)
+    if not activities:
+        penalty = ops.zeros((), p.dtype)
     return ops.stack(
         [
             ops.sum(present * y * p),
@@ -89,7 +90,7 @@ def penalty_sum(h: Tensor, present: Tensor, hyper: HyperScalars) -> Tensor:
     return ops.dot(columns, ops.ones_like(columns))
 
 
-def kernel_penalty(kernels: list[Tensor], kind: RegularizerKind, hyper: HyperScalars) -> Tensor:
+def kernel_penalty(kernels: list[Tensor], kind: str, hyper: HyperScalars) -> Tensor:
     """λ · Σ|w| or λ · Σw² over `kernels`."""
     magnitude = ops.abs if kind == "l1" else ops.square
     return hyper.kernel * sum(ops.sum(magnitude(kernel)) for kernel in kernels)
@@ -110,5 +111,6 @@ def fscore_loss(sums: Tensor, positives: Tensor, weight: Tensor, hyper: HyperSca
 
 
 def cross_entropy_loss(sums: Tensor, size: Tensor) -> Tensor:
-    """The mean cross-entropy of the batch's `size` rows, class weights included, + penalty."""
+    """The mean of the batch's `size` rows of the cross-entropy with class weights, or of a loss of
+    the user's, + penalty."""
     return sums[5] / size + sums[6]

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postertui.data.dataset import Dataset
+from postertui.runs.code import Code
 from postertui.runs.spec import RunSpec
+from postertui.study import Variant
 from postertui.system.errors import UserError
-from postertui.training import learning_rate, networks
+from postertui.training import custom, learning_rate, networks
 from postertui.training.backend import Tensor, devices, to_device, to_host
 from postertui.training.blocks import input_memory_limit, iter_blocks
 from postertui.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -28,7 +30,7 @@ from postertui.training.initializers import dropout_seeds
 from postertui.training.inputs import Inputs, InputStore, Rows
 from postertui.training.loop import Passes, State, compile_passes, to_batches
 from postertui.training.metrics import Metrics, cohort_metrics
-from postertui.training.objective import HyperScalars
+from postertui.training.objective import SUMS, HyperScalars
 from postertui.training.results import FinishedWeights, RunResults
 from postertui.training.sampling import epoch_order
 from postertui.training.vgg16 import load_convolutions
@@ -104,17 +106,19 @@ class Trainer:
         spec: RunSpec,
         resume: Path | None = None,
         notify: ReportProgress = ignore_progress,
+        code: Code | None = None,
     ) -> Iterator[EpochResult]:
         """Train `spec`, epoch by epoch, from the checkpoint `resume` if given.
 
-        `notify` receives the progress of feature extraction. Raises `UserError` before the first
+        `notify` receives the progress of feature extraction. `code` are the files of the user's own
+        functions, which are executed. Raises `UserError` before the first
         epoch for a run that cannot be trained.
         """
         variant = spec.variant
         inputs = self._inputs.get(spec, notify)
         train_labels, held_out = load_labels(spec, inputs)
         row_labels = np.tile(train_labels, 2) if variant.needs_mirrored else train_labels
-        network, passes = self._compile(spec, inputs)
+        network, passes = self._compile(spec, inputs, code or {})
         first_order = epoch_order(variant, spec.entropy, 1, train_labels)
         train_hyper = hyper_scalars(spec, class_weights(row_labels[first_order]), self._dtype)
         test_hyper = hyper_scalars(spec, (1.0, 1.0), self._dtype)
@@ -145,11 +149,15 @@ class Trainer:
                 mode=spec.mode,
                 optimizer=variant.optimizer,
                 weight_decay=variant.weight_decay,
-                seeds=dropout_seeds(spec.entropy, epoch) if variant.dropout else None,
+                seeds=dropout_seeds(spec.entropy, epoch)
+                if variant.dropout or network.functions
+                else None,
             )
             state, sums = self._train_pass(
                 passes, state, inputs.train, row_labels, schedule, train_hyper
             )
+            if network.functions is not None:
+                custom.check_finite(network.functions, SUMS, sums, epoch, spec.mode)
             metrics = cohort_columns(spec, "train", schedule, sums)
             for cohort in held_out:
                 sums = self._evaluation_pass(passes, state, cohort, test_hyper)
@@ -189,7 +197,7 @@ class Trainer:
             yield EpochResult(epoch, metrics | results.scores(), save, results.write)
             return
 
-    def _compile(self, spec: RunSpec, inputs: Inputs) -> CompiledNetwork:
+    def _compile(self, spec: RunSpec, inputs: Inputs, code: Code) -> CompiledNetwork:
         variant = spec.variant
         shape = tuple(inputs.train.shape[1:])
         key = (
@@ -208,8 +216,13 @@ class Trainer:
             variant.train_from,
             spec.weights.digest,
             inputs.dataset.side,
+            # A function of the user's may look at any setting.
+            variant if variant.code else None,
         )
         if key not in self._compiled:
+            functions = custom.load_functions(variant, code)
+            if functions is not None:
+                custom.check_loss(functions, variant.batch_size, self._dtype)
             network = networks.build(
                 variant,
                 inputs.first,
@@ -217,7 +230,9 @@ class Trainer:
                 self._dtype,
                 side=inputs.dataset.side,
                 weights=spec.weights,
+                functions=functions,
             )
+            check_regularizers(variant, network)
             passes = compile_passes(network, variant)
             self._compiled[key] = CompiledNetwork(network, passes)
         return self._compiled[key]
@@ -333,13 +348,21 @@ def hyper_scalars(spec: RunSpec, weights: tuple[float, float], dtype: str) -> Hy
     """The run's scalars, on the device. `weights` are the class weights, (1, 1) in evaluation."""
     variant = spec.variant
     values = (
-        variant.strength if variant.regularizer == "l1" else 0.0,
+        0.0 if variant.regularizer in ("none", "l2") else variant.strength,
         variant.strength if variant.regularizer == "l2" else 0.0,
         *weights,
         1.0 if spec.mode == "published" else 0.0,
         variant.kernel_strength,
     )
     return HyperScalars(*(to_device(np.asarray(value, dtype)) for value in values))
+
+
+def check_regularizers(variant: Variant, network: networks.Network) -> None:
+    """Raise `UserError` where there is no kernel that the kernel regularizer would count."""
+    if variant.kernel_regularizer != "none" and not network.regularized:
+        raise UserError(
+            f"{variant.name}: {variant.network} has no hidden layer's kernel for kernel_regularizer"
+        )
 
 
 def cohort_columns(spec: RunSpec, cohort: str, schedule: EpochSchedule, sums: Sums) -> Metrics:

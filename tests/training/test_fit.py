@@ -73,7 +73,7 @@ def test_an_epoch_of_fit_is_an_epoch_of_ours(loss: str) -> None:
         fc2=8,
         batch_size=32,
         strength=STRENGTH,
-        loss=loss,  # type: ignore[arg-type]
+        loss=loss,
     )
     x, y = posters(256)
     small = Small(variant, "published")

@@ -43,7 +43,7 @@ def metrics(mode: str = "sound", loss: str = "fscore", **more: Any) -> dict[str,
         SIZES,
         POSITIVES,
         WEIGHTS,
-        loss=loss,  # type: ignore[arg-type]
+        loss=loss,
         mode=mode,  # type: ignore[arg-type]
     )
 

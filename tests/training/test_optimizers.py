@@ -59,9 +59,7 @@ def test_the_kernel_regularizer_adds_to_the_loss_of_both_cohorts(kind: str, norm
     x, y = posters(100)
     fields: dict[str, Any] = {"fc1": 8, "fc2": 4, "batch_size": 50}
     plain = Small(Variant(name="a", **fields))
-    regularized = Small(
-        Variant(name="b", kernel_regularizer=kind, kernel_strength=0.1, **fields)  # type: ignore[arg-type]
-    )
+    regularized = Small(Variant(name="b", kernel_regularizer=kind, kernel_strength=0.1, **fields))
     kernels = [w for w in plain.initial[:4] if w.ndim == 2]
     penalty = 0.1 * sum(norm(kernel).sum() for kernel in kernels)
     difference = regularized.test(x, y)["test_loss"] - plain.test(x, y)["test_loss"]  # type: ignore[operator]

@@ -90,7 +90,7 @@ def usual_weights(runs: Iterable[Run]) -> str:
     newest = _newest(runs)
     if newest is None or newest.spec is None:
         return "imagenet"
-    weights, network = newest.spec.weights, newest.spec.variant.network
+    weights, network = newest.spec.weights, newest.spec.variant.backbone_name
     if weights.kind != "file":
         return weights.kind
     path = weights.path or "file"
@@ -108,7 +108,7 @@ def what_differs(variant: Variant, base: Variant) -> str:
     changed = [
         f"{key.replace('_', ' ')} {_brief(value)}"
         for key, value in mine.items()
-        if key not in ("name", "family") and value != usual.get(key)
+        if key not in ("name", "family", "code") and value != usual.get(key)
     ]
     return ", ".join(changed) or "the base variant"
 

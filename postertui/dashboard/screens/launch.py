@@ -177,6 +177,7 @@ class LaunchScreen(DashboardScreen[str | None]):
                 planned.plan.missing,
                 again=planned.plan.ended if draft.again else (),
                 jobs=draft.numbers.jobs,
+                code_files=planned.plan.code_files,
             )
         except (UserError, OSError) as error:
             self.app.call_from_thread(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from postertui.system.text import pluralize, to_single_line
 
 if TYPE_CHECKING:
     from postertui.runs.spec import RunSpec
+    from postertui.study import Source
     from postertui.supervisor.folder import Status
 
 #: Seconds within which a cancelled run has ended (an epoch or 10 s), and some more.
@@ -57,14 +58,22 @@ class RunControl:
         self._lock = threading.Lock()
 
     def launch(
-        self, missing: Sequence[RunSpec], *, again: Sequence[RunSpec] = (), jobs: int | None = None
+        self,
+        missing: Sequence[RunSpec],
+        *,
+        again: Sequence[RunSpec] = (),
+        jobs: int | None = None,
+        code_files: Mapping[str, Source] | None = None,
     ) -> str:
-        """Queue the `missing` runs and `again` those that ended, and have them worked on."""
+        """Queue the `missing` runs and `again` those that ended, and have them worked on.
+
+        `code_files` are the plan's.
+        """
         client = self._client()
         from postertui.supervisor import plan
 
         plan.check_trainable()
-        plan.queue(self.folder, missing)
+        plan.queue(self.folder, missing, code_files)
         names = [spec.run for spec in missing] + self._requeue([spec.run for spec in again])
         client.ensure_supervisor(self.folder, jobs=jobs)
 

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,14 +122,16 @@ class LocalJobs:
     def capacity(self, *, exclusive: bool = False) -> int:
         return sum(1 for _ in self._free_slots(exclusive))
 
-    def submit(self, run: str, *, exclusive: bool = False) -> None:
+    def submit(self, run: str, *, exclusive: bool = False, vouched: Iterable[str] = ()) -> None:
+        """See `Backend`. `vouched` are SHA-256 of files that the job executes without this user's
+        trust."""
         slot = next(self._free_slots(exclusive))
         job = next((j for j in self._jobs if j.slot == slot and not j.is_retiring), None)
         if job is None:
             job = self._start(slot)
         job.run, job.exclusive = run, exclusive
         job.shape = self._shape_of(run)
-        message = {"run": os.fspath(self._folder / run)}
+        message = {"run": os.fspath(self._folder / run), "vouched": list(vouched)}
         # The pidfd reports a job that has already exited.
         with contextlib.suppress(OSError):
             job.socket.send(msgspec.json.encode(message))

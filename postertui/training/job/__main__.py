@@ -54,8 +54,9 @@ def serve(fd: int, listener: StopListener) -> int:
     os.set_inheritable(fd, False)
     with socket.socket(fileno=fd) as channel:
         while data := _receive(channel):
-            run = Path(msgspec.json.decode(data)["run"])
-            result = Attempt(run, make_trainer, listener).run()
+            message = msgspec.json.decode(data)
+            vouched = frozenset(message.get("vouched", ()))
+            result = Attempt(Path(message["run"]), make_trainer, listener, vouched).run()
             gc.collect()  # milliseconds, for `make_trainer` froze what is loaded
             compile_cache.seal()
             # The supervisor may be gone; the run's own events are complete.

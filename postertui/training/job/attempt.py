@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import time
 import traceback
@@ -14,6 +15,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 
 from postertui.runs import layout
+from postertui.runs.code import Code, read_code
 from postertui.runs.events import DamagedEventsError, EventWriter
 from postertui.runs.lifecycle import DEVICE_MEMORY, RunLifecycle
 from postertui.runs.lock import RunLock
@@ -70,6 +72,7 @@ class Trainer(Protocol):
         """The run's epochs from the one after `resume` on (from 1 where that is None).
 
         `notify(cohort, done, total)` is called during feature extraction, before the first epoch.
+        A run with functions of the user's own comes with their files, too, as `code`.
         Raises `UserError` for a run that cannot be trained.
         """
 
@@ -80,12 +83,20 @@ class Result(NamedTuple):
 
 
 class Attempt:
-    """Trains the run in `folder`. `run` returns how that ended and never raises for the run."""
+    """Trains the run in `folder`. `run` returns how that ended and never raises for the run.
+
+    `vouched` are digests of files that are executed although this user has not trusted them.
+    """
 
     def __init__(
-        self, folder: Path, make_trainer: Callable[[], Trainer], listener: StopListener
+        self,
+        folder: Path,
+        make_trainer: Callable[[], Trainer],
+        listener: StopListener,
+        vouched: frozenset[str] = frozenset(),
     ) -> None:
         self._folder = folder
+        self._vouched = vouched
         self._lock = RunLock(folder)
         self._make_trainer = make_trainer
         self._listener = listener
@@ -136,6 +147,7 @@ class Attempt:
 
     def _train(self) -> Result:
         spec = read_spec(self._folder)
+        code = read_code(self._folder, spec.variant, self._vouched)
         _make_durable(self._folder)
         resume, trained = checkpoints.recover(self._folder, self._writer.events)
         self._writer.attempt += 1
@@ -149,7 +161,7 @@ class Attempt:
         finally:
             self._start(spec, trained)
         self._check_device()
-        epochs = self._epochs(trainer, spec, resume, trained + 1)
+        epochs = self._epochs(trainer, spec, code, resume, trained + 1)
         results: dict[str, Any] = {}
         saved, cost = time.monotonic(), 0.0
         expected = trained + 1
@@ -181,11 +193,14 @@ class Attempt:
         return self._end("done", **results)
 
     def _epochs(
-        self, trainer: Trainer, spec: RunSpec, resume: Path | None, due: int
+        self, trainer: Trainer, spec: RunSpec, code: Code, resume: Path | None, due: int
     ) -> Iterator[Epoch]:
         """The trainer's epochs from `due` on; all of them where the checkpoint cannot be used."""
+        train: Callable[..., Iterator[Epoch]] = trainer.epochs
+        if code:
+            train = functools.partial(train, code=code)
         if resume is not None:
-            epochs = iter(trainer.epochs(spec, resume, self._notify))
+            epochs = iter(train(spec, resume, self._notify))
             try:
                 first = next(epochs, None)
             except UserError as error:
@@ -199,7 +214,7 @@ class Attempt:
                 if isinstance(epochs, Generator):
                     epochs.close()
                 self._log(f"{resume}: not of epoch {due - 1}; starting over")
-        yield from trainer.epochs(spec, None, self._notify)
+        yield from train(spec, None, self._notify)
 
     def _start(self, spec: RunSpec, trained: int) -> None:
         assigned = os.environ.get("POSTERTUI_DEVICE", "cpu")

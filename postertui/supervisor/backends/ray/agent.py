@@ -24,6 +24,7 @@ from pathlib import Path
 import msgspec
 
 from postertui.runs import layout
+from postertui.runs.code import digest_of, write_code
 from postertui.runs.spec import RunSpec, run_folder
 from postertui.supervisor.backends.base import RunReport
 from postertui.supervisor.backends.local import LocalJobs
@@ -188,7 +189,7 @@ class NodeAgent:
                 self._link.send(RunEnded(run, "lost", f"{error.filename}: {error.strerror}"))
             self._link.send(AgentReady())
         else:
-            self._jobs.submit(run)
+            self._jobs.submit(run, vouched=map(digest_of, message.code.values()))
 
     def _prepare(self, message: TrainRun, head_lines: bytes) -> _CurrentRun:
         """Make the run's folder and data ready. Raises `UserError`, `ValueError`, `OSError`."""
@@ -203,6 +204,7 @@ class NodeAgent:
             checkpoint = None
         kill_owner(folder, STOP_PATIENCE)
         offset = node_folder.prepare_run_folder(folder, spec, parse_lines(head_lines), checkpoint)
+        write_code(folder, spec.variant, message.code)
         log = folder / layout.LOG
         log_size = log.stat().st_size if log.exists() else 0
         now = time.monotonic()

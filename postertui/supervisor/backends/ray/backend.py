@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from postertui.runs import layout
+from postertui.runs.code import read_code
 from postertui.runs.events import DamagedEventsError
 from postertui.runs.spec import RunSpec, read_spec
 from postertui.supervisor.backends.base import Assignment, RunReport
@@ -108,7 +109,9 @@ class RayJobs:
 
     def submit(self, run: str, *, exclusive: bool = False) -> None:
         try:
-            study = read_spec(self._folder / run).study
+            spec = read_spec(self._folder / run)
+            study = spec.study
+            read_code(self._folder / run, spec.variant)  # before a cluster hears of it
             if not self._collector.claim(run, study):
                 self._rejected.append(RunReport(run, "held"))
                 return
@@ -203,11 +206,14 @@ class RayJobs:
         try:
             content = (folder / layout.SPEC).read_bytes()
             spec = msgspec.json.decode(content, type=RunSpec)
-        except (OSError, msgspec.MsgspecError):
+            code = dict(read_code(folder, spec.variant))
+        except (OSError, msgspec.MsgspecError, UserError):
             return
         priority = self._requests.submitted_priority(run)
         has_data = Path(spec.data).is_dir()
-        message = SubmitRun(run, msgspec.Raw(content), priority, run in self._exclusive, has_data)
+        message = SubmitRun(
+            run, msgspec.Raw(content), priority, run in self._exclusive, has_data, code
+        )
         self._send(run, message, self._collector.lines(run))
         if run in self._requests.cancelled:
             self._send(run, CancelRun(run))

@@ -61,7 +61,7 @@ def needs_images(spec: RunSpec) -> bool:
     """Whether the run needs the posters themselves, not only the frozen backbone's features."""
     variant = spec.variant
     return (
-        variant.network != "vgg16"
+        variant.backbone_name != "vgg16"
         or variant.frozen_layers < ALL_LAYERS - 1
         or variant.trainable_layers > 1
         or variant.train_from != ""
@@ -72,7 +72,7 @@ def needs_images(spec: RunSpec) -> bool:
 def bundle_name(spec: RunSpec) -> str:
     """The name of the bundle that the run needs; equal for runs that need the same data."""
     cohorts = sorted(spec.all_cohorts)
-    weights = "" if spec.variant.network == "scratch" else spec.weights.digest
+    weights = "" if spec.variant.backbone_name == "scratch" else spec.weights.digest
     identity = repr((2, spec.data_fingerprint, cohorts, weights, needs_images(spec)))
     return hashlib.sha256(identity.encode()).hexdigest()[:24]
 
@@ -98,7 +98,7 @@ def bundle_files(spec: RunSpec) -> Iterator[tuple[str, Path | bytes]]:
             return
     for digit in cohorts:
         yield f"images-{digit}.npy", dataset.images_path(digit)
-    if spec.weights.path is not None and spec.variant.network != "scratch":
+    if spec.weights.path is not None and spec.variant.backbone_name != "scratch":
         yield WEIGHTS, Path(spec.weights.path)
 
 

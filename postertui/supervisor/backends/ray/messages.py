@@ -70,7 +70,8 @@ class ClientHello(Message, frozen=True):
 class SubmitRun(Message, frozen=True):
     """Train this run; idempotent. The blob is its events so far.
 
-    `spec` is the content of run.json. `has_data`: the client can send the run's data.
+    `spec` is the content of run.json. `has_data`: the client can send the run's data. `code`:
+    the files of the user's own functions, which the user trusts.
     """
 
     run: str
@@ -78,6 +79,7 @@ class SubmitRun(Message, frozen=True):
     priority: int = 0
     exclusive: bool = False
     has_data: bool = False
+    code: dict[str, bytes] = {}
 
 
 class CancelRun(Message, frozen=True):
@@ -167,6 +169,7 @@ class TrainRun(Message, frozen=True):
     """To an agent: train this run. The blob is its events so far.
 
     `checkpoint` is the epoch of the `CheckpointData` that came before this message; 0 for none.
+    `code` is that of `SubmitRun`.
     """
 
     run: str
@@ -174,6 +177,7 @@ class TrainRun(Message, frozen=True):
     exclusive: bool = False
     has_data: bool = False
     checkpoint: int = 0
+    code: dict[str, bytes] = {}
 
 
 class RequestLines(Message, frozen=True):

@@ -81,7 +81,9 @@ class Scheduler:
             entry = QueuedRun(
                 message.run, spec.genre, spec.created, message.priority, message.exclusive
             )
-            self.runs[message.run] = SubmittedRun(entry, message.spec, message.has_data, lines)
+            self.runs[message.run] = SubmittedRun(
+                entry, message.spec, message.has_data, lines, code=message.code
+            )
             self._queues = None
             self._request_held_lines(message.run)
             return
@@ -270,7 +272,7 @@ class Scheduler:
             run.agent, run.node = name, agent.facts.node
             agent.is_ready, agent.run, agent.genre = False, entry.run, entry.genre
             agent.held.pop(entry.run, None)
-            message = TrainRun(entry.run, run.spec, entry.exclusive, run.has_data)
+            message = TrainRun(entry.run, run.spec, entry.exclusive, run.has_data, code=run.code)
             self.outbox.append((name, message, join_lines(run.lines)))
 
     def expire(self, now: float, silence: float, idle: float) -> list[str]:

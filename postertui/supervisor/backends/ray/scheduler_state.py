@@ -35,6 +35,8 @@ class SubmittedRun:
         When it was cancelled, in seconds of the scheduler's clock.
     ended
         How it left its agent, once it has for good.
+    code
+        The files of the user's own functions.
     """
 
     entry: QueuedRun
@@ -47,6 +49,7 @@ class SubmittedRun:
     log: bytes = b""
     cancelled: float | None = None
     ended: RunEnded | None = None
+    code: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def is_waiting(self) -> bool:

@@ -1,0 +1,50 @@
+"""Which files of functions a request to train makes trusted: one's own, named in one's own study.
+
+A file that belongs to somebody else, that anybody may change, or that lies in the runs folder has
+to be trusted by name (`postertui trust FILE`).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from postertui.study import Source
+from postertui.system.errors import UserError
+from postertui.system.sharing import user_name
+from postertui.system.trusted_files import trust, trusted_files
+
+
+def trust_own_files(runs: Path, sources: Iterable[Source]) -> None:
+    """Trust these files from now on. Raises `UserError` for one that is not the user's own."""
+    files = list(sources)
+    if files:
+        check_own_files(runs, files)
+        trust((source.sha256, source.path) for source in files)
+
+
+def check_own_files(runs: Path, sources: Iterable[Source]) -> None:
+    """Raise `UserError` for a file that is neither the user's own nor trusted."""
+    files = list(sources)
+    if not files:
+        return
+    trusted = {entry.sha256 for entry in trusted_files()}
+    for source in files:
+        reason = _why_not_own(runs, source)
+        if reason and source.sha256 not in trusted:
+            raise UserError(
+                f"{source.path} {reason}: read it, then `postertui trust {source.path}`"
+            )
+
+
+def _why_not_own(runs: Path, source: Source) -> str:
+    for owner in source.owners:
+        if owner != os.geteuid():
+            return f"belongs to {user_name(owner)}, or the study does"
+    if stat.S_IMODE(source.mode) & stat.S_IWOTH:
+        return "may be changed by anybody"
+    if source.path.resolve().is_relative_to(runs.resolve()):
+        return "lies in the runs folder, which others may have made"
+    return ""

@@ -5,18 +5,13 @@ The only module that names screens.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rich.color import ColorSystem
-from rich.console import RenderableType
-from textual import events
-from textual.app import App, SystemCommand
-from textual.filter import LineFilter
+from textual.app import SystemCommand
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
@@ -29,6 +24,7 @@ from postertui.dashboard.controllers.controllers import Controllers
 from postertui.dashboard.screens.base import DashboardScreen
 from postertui.dashboard.screens.help import HelpScreen
 from postertui.dashboard.screens.main import MainScreen
+from postertui.dashboard.screens.main_choices import main_choices
 from postertui.dashboard.setup import Setup
 from postertui.dashboard.state.announcements import find_announcements
 from postertui.dashboard.state.arrangement import Key
@@ -40,15 +36,11 @@ from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.targets import Subject
 from postertui.dashboard.state.view_model import ViewModel
 from postertui.dashboard.state.view_options import ViewOptions
-from postertui.dashboard.terminal.ascii import AsciiFilter
-from postertui.dashboard.terminal.output_diff import ScreenDiff
+from postertui.dashboard.terminal.terminal_app import TerminalApp
 from postertui.dashboard.terminal.theme import PALETTES, ThemeStyles, theme_of
 
 #: The view is written down this long after its last change.
 SAVE_AFTER = 1.0
-
-#: A key that changes nothing on the screen is pending no longer than this.
-PENDING_KEY_TIMEOUT = 0.06
 
 T = TypeVar("T")
 
@@ -60,7 +52,7 @@ class RunsChanged(Message):
         return isinstance(message, RunsChanged)
 
 
-class DashboardApp(App[None]):
+class DashboardApp(TerminalApp):
     """The dashboard on the runs of `setup`, with the view as it was left in `options`.
 
     It is the `Shell` of the context. `at_rest` is called each time when much has been made that
@@ -80,7 +72,7 @@ class DashboardApp(App[None]):
         *,
         at_rest: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__()
+        super().__init__(ascii_only=setup.ascii_only)
         self._at_rest = at_rest
         config = config or UserConfig()
         options = options or ViewOptions()
@@ -103,10 +95,7 @@ class DashboardApp(App[None]):
             shell=self,
         )
         self.controllers = Controllers(self.context)
-        self._line_filters = [AsciiFilter()] if setup.ascii_only else []
-        self._screen_diff = ScreenDiff()
         self._saving: Timer | None = None
-        self._key_pressed: float | None = None
         self._is_complete = False
 
     def get_default_screen(self) -> MainScreen:
@@ -126,32 +115,7 @@ class DashboardApp(App[None]):
         if self._saving is not None:
             self._save_view()
 
-    # What is sent to the terminal
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), *self._line_filters]
-
-    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
-        # Textual has no public place between what it drew and what it sends.
-        colours = self.console._color_system or ColorSystem.TRUECOLOR
-        super()._display(screen, self._screen_diff.diff(renderable, self.size, colours))
-        self._key_pressed = None
-
-    def action_redraw(self) -> None:
-        self._screen_diff.invalidate()
-        self.screen.refresh(layout=True)
-
-    async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key):
-            self._key_pressed = time.monotonic()
-        await super().on_event(event)
-
     # The shell
-
-    @property
-    def has_pending_key(self) -> bool:
-        pressed = self._key_pressed
-        return pressed is not None and time.monotonic() - pressed < PENDING_KEY_TIMEOUT
 
     def say(
         self, text: str, severity: Severity = "information", *, title: str = "", seconds: float = 4
@@ -225,7 +189,12 @@ class DashboardApp(App[None]):
         keymap = self.context.config.keys
         yield from self.main.action_commands(keymap)
         yield from action_commands(("app",), keymap, lambda a: partial(self.run_action, a.command))
-        yield from self.main.choices()
+        yield from main_choices(
+            self.controllers.view,
+            self.model.arrangement,
+            self.main.apply_filter,
+            self.main.grid.go_to,
+        )
         for name in PALETTES:
             yield Command(f"theme: {name}", partial(self.choose_theme, name))
 
@@ -252,6 +221,7 @@ class DashboardApp(App[None]):
         self.controllers.machine.announce(announcements)
         if not self._is_complete and self.context.feed.store.is_complete:
             self._is_complete = True
+            self.controllers.machine.sample_devices()
             self.call_after_refresh(self._at_rest)
 
     def _choose_layout(self) -> None:

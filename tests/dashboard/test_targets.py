@@ -109,7 +109,7 @@ async def test_queued_runs_are_cancelled_and_the_running_one_goes_on(many: MadeR
             lambda: sorted(states(many.folder).values()) == ["cancelled"] * 30 + ["running"],
             "the queued ones cancelled",
         )
-        assert not list(many.folder.glob("*/cancel"))
+        assert not list(many.folder.glob("western*/cancel"))
         await d.shows("cancelled Comedy · base and 29 more (u undoes)")
         await d.press("u")
         await d.shows("took back the cancel of Comedy · base and 29 more")

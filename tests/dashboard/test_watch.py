@@ -299,12 +299,12 @@ async def test_a_running_runs_screen_goes_on_with_it(made: MadeRuns) -> None:
 @both_sizes
 async def test_the_device_panel_is_shown_on_demand(made: MadeRuns, size: tuple[int, int]) -> None:
     async with dashboard(made.folder, size) as d:
-        assert " queue " not in d.text
+        assert " GB" not in d.text
         await d.press("d")
         await d.shows(" cpu ")
         await d.shows("1 waiting")
         await d.press("d")
-        assert " queue " not in d.text
+        assert " GB" not in d.text
     async with dashboard(made.folder, size) as d:
         assert d.app.model.options.devices is False
 

@@ -26,8 +26,11 @@ class MachineController:
         )
 
     def start(self) -> None:
-        self._monitor.sample_devices(self._model.options.devices)
         self._monitor.start()
+
+    def sample_devices(self) -> None:
+        """Read the devices from now on: once the first picture is there, for it takes a while."""
+        self._monitor.sample_devices(True)
 
     def close(self) -> None:
         self._monitor.stop()
@@ -41,7 +44,6 @@ class MachineController:
         """Show or hide the device panel."""
         shown = not self._model.options.devices
         self._model.set_options(devices=shown)
-        self._monitor.sample_devices(shown)
         self._shell.options_changed({"devices"})
 
     def announce(self, announcements: Sequence[Announcement]) -> None:

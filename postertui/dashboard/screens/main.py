@@ -18,19 +18,15 @@ from postertui.dashboard.dialogs.checklists import ChecklistScreen
 from postertui.dashboard.dialogs.saved_filters import SavedFiltersScreen
 from postertui.dashboard.screens.base import Handler
 from postertui.dashboard.screens.main_layout import MainLayout
+from postertui.dashboard.screens.sight import Sight
 from postertui.dashboard.state.arrangement import compared_value
 from postertui.dashboard.state.feed import RunUpdates
-from postertui.dashboard.state.metrics import label_of
-from postertui.dashboard.state.persistence import load_filters
-from postertui.dashboard.state.run_view import RunView
-from postertui.dashboard.state.targets import Subject, Targets
-from postertui.dashboard.state.view_options import COMPARED
-from postertui.dashboard.table.columns import COLUMNS
+from postertui.dashboard.state.targets import Targets
 from postertui.dashboard.widgets.chart_grid import ChartGrid
 from postertui.dashboard.widgets.filter_bar import FilterBar, FilterInput
 from postertui.dashboard.widgets.run_table import RunTable
 from postertui.dashboard.widgets.summary_matrix import SummaryMatrix
-from postertui.system.text import pluralize, to_single_line
+from postertui.system.text import pluralize
 
 #: So many runs are filtered with each letter that is typed; more once there was no letter for a
 #: while, in seconds.
@@ -49,6 +45,7 @@ class MainScreen(MainLayout):
         super().__init__(context)
         self._controllers = controllers
         self._filter_timer: Timer | None = None
+        self.sight = Sight(self)
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -81,7 +78,7 @@ class MainScreen(MainLayout):
             "view.runs": lambda: view.set(layout="table"),
             "view.undefined-genres": partial(view.toggle, "undefined_genres"),
             **{
-                f"view.analysis-{question}": partial(self._open_analysis, question)
+                f"view.analysis-{question}": partial(self._ask, question)
                 for question in ("compare", "leaderboard", "bars")
             },
             "view.metric": partial(view.step_metric, 1),
@@ -108,7 +105,7 @@ class MainScreen(MainLayout):
             "view.sort": view.step_sort,
             "view.reverse": partial(view.toggle, "reverse"),
             "view.group": view.step_group,
-            "figure.draw": lambda: figures.draw(self._figure_runs()),
+            "figure.draw": lambda: figures.draw(self.sight.figure_runs()),
             "figure.last": figures.open_newest,
             "watch.devices": machine.toggle_devices,
         }
@@ -124,41 +121,12 @@ class MainScreen(MainLayout):
         return super().check_action(action, parameters)
 
     def targets(self) -> Targets:
-        """The marked runs that the filter shows, or else those under the cursor."""
-        in_sight = self._names_in_sight
-        marked = [run for run in self.model.marked_runs if run.name in self.model.shown]
-        if hidden := len(self.model.marked) - len(marked):
+        """What an action is for; says where it leaves marked runs alone."""
+        if hidden := self.sight.hidden_marks:
             self.context.shell.say(
                 f"{pluralize(hidden, 'marked run')} hidden by the filter, left alone", "warning"
             )
-        return Targets(marked or ([] if hidden else self._current_runs), in_sight)
-
-    @property
-    def _current_runs(self) -> list[RunView]:
-        """The run under the table's cursor, or those of the chosen cell."""
-        if self.matrix.is_on_screen:
-            return self.matrix.current_runs
-        if self.grid.has_focus:
-            return self._selected_cell
-        current = self.table.current
-        return [current] if current is not None else []
-
-    @property
-    def _selected_cell(self) -> list[RunView]:
-        """The runs of the grid's chosen cell."""
-        names = self.model.arrangement.members.get(self.grid.viewport.selected_key or ("", ""), ())
-        return [self.model.runs[name] for name in names]
-
-    @property
-    def _names_in_sight(self) -> set[str]:
-        """The names of the runs whose row or cell is on the screen."""
-        if self.matrix.is_on_screen:
-            return self.matrix.names_in_sight
-        names = self.table.names_in_sight if self.table.is_on_screen else set()
-        if self.grid.is_on_screen:
-            members = self.model.arrangement.members
-            names.update(*(members.get(key, ()) for key in self.grid.viewport.visible_keys()))
-        return names
+        return self.sight.targets()
 
     def runs_updated(self, updates: RunUpdates, *, structural: bool) -> None:
         super().runs_updated(updates, structural=structural)
@@ -216,7 +184,7 @@ class MainScreen(MainLayout):
 
     @on(SummaryMatrix.Moved)
     def _summary_moved(self) -> None:
-        self.show_cell()
+        self.summary.show_cell()
 
     @on(SummaryMatrix.Opened)
     def _summary_opened(self, event: SummaryMatrix.Opened) -> None:
@@ -234,24 +202,6 @@ class MainScreen(MainLayout):
             lambda action: self._handlers[action.id],
             read_only=self.context.setup.read_only,
         )
-
-    def choices(self) -> Iterator[Command]:
-        """A command for each metric, compared column, sort, saved filter and genre."""
-        view = self._controllers.view
-        for metric in view.metrics():
-            yield Command(f"metric: {label_of(metric)}", partial(view.set, metric=metric))
-        for name, label in COMPARED.items():
-            yield Command(f"compare: {label}", partial(view.set, compare=name))
-        for column in COLUMNS:
-            title = column.title or column.id
-            title += f", {column.help}" if column.help else ""
-            yield Command(f"sort by: {title}", partial(view.sort_by, column.id))
-        for name, text in load_filters().items():
-            title = f"filter: {to_single_line(name, 40)}  {to_single_line(text, 60)}"
-            yield Command(title, partial(self.apply_filter, text))
-        for genre in self.model.arrangement.rows:
-            key = (genre, self.model.arrangement.columns[0])
-            yield Command(f"go to: {genre}", partial(self.grid.go_to, key))
 
     # Filters
 
@@ -289,30 +239,13 @@ class MainScreen(MainLayout):
         if self.matrix.is_on_screen:
             runs.toggle_marks(self.matrix.runs_to_mark)
             self.matrix.action_move(1, 0)
-        elif self.grid.has_focus:
-            runs.toggle_marks(self._selected_cell)
-        elif (run := self.table.current) is not None:
-            runs.toggle_marks([run])
+            return
+        runs.toggle_marks(self.sight.current_runs)
+        if not self.grid.has_focus:
             self.table.action_move(1)
 
-    def _figure_runs(self) -> dict[str, RunView]:
-        """The marked runs; without marks those shown, or of the summary its genre's."""
-        if self.model.marked:
-            return {run.name: run for run in self.targets().runs}
-        current = self.matrix.current
-        if not self.matrix.is_on_screen or current is None:
-            return self.model.shown
-        return {n: r for n, r in self.model.shown.items() if r.genre == current[0]}
-
-    def _open_analysis(self, question: str) -> None:
-        """Show what a command says of the runs on the screen."""
-        key = self.matrix.current if self.matrix.is_on_screen else None
-        if key is None and self.grid.has_focus and self.grid.viewport.selected_key is not None:
-            key = (self.grid.viewport.selected_key[0], "")
-        if key is None and (run := self.table.current) is not None:
-            key = (run.genre, run.variant)
-        genre, variant = key or ("", "")
-        self.context.shell.open_analysis(question, Subject(dict(self.model.shown), genre, variant))
+    def _ask(self, question: str) -> None:
+        self.context.shell.open_analysis(question, self.sight.subject())
 
     def _change_columns(self, by: int) -> None:
         self._controllers.view.set(columns=max(1, self.grid.viewport.tiling.across + by))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 
-import msgspec
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -15,22 +14,17 @@ from postertui.dashboard.charts.titles import Verdicts
 from postertui.dashboard.context import Context
 from postertui.dashboard.screens.base import DashboardScreen
 from postertui.dashboard.screens.first_steps import first_steps
-from postertui.dashboard.state.arrangement import arrange
+from postertui.dashboard.screens.machine_regions import MachineRegions
+from postertui.dashboard.screens.summary_region import SummaryRegion
 from postertui.dashboard.state.assessment import Assessment
 from postertui.dashboard.state.feed import RunUpdates
-from postertui.dashboard.state.status_line import outlook_text, queue_text, state_text
-from postertui.dashboard.state.summary import REFERENCE
+from postertui.dashboard.state.status_line import outlook_text, state_text
 from postertui.dashboard.table.columns import BY_ID
-from postertui.dashboard.table.matrix import make_matrix
-from postertui.dashboard.text_width import fit
 from postertui.dashboard.widgets.chart_grid import ChartGrid
-from postertui.dashboard.widgets.device_panel import DevicePanel
 from postertui.dashboard.widgets.filter_bar import FilterBar, FilterHints
 from postertui.dashboard.widgets.key_bar import KeyBar
 from postertui.dashboard.widgets.run_detail import RunDetail
 from postertui.dashboard.widgets.run_table import RunTable
-from postertui.dashboard.widgets.summary_matrix import SummaryMatrix
-from postertui.dashboard.widgets.text_lines import TextLines
 from postertui.dashboard.widgets.top_bar import TopBar
 from postertui.system.text import to_single_line
 
@@ -46,8 +40,6 @@ LAYOUT_OPTIONS = {"devices"}
 
 #: Lines from which on the verdict on a run has its place below the table.
 DETAIL_HEIGHT = 20
-#: Lines from which on a genre's variants are shown side by side below the matrix.
-TALL_GENRE_GRID = 14
 
 
 class MainLayout(DashboardScreen[None]):
@@ -60,7 +52,7 @@ class MainLayout(DashboardScreen[None]):
         super().__init__(context)
         styles, ascii_only = context.styles, context.setup.ascii_only
         self.top = TopBar(styles)
-        self.devices = DevicePanel(styles, ascii_only=ascii_only)
+        self.machine = MachineRegions(context)
         self.bar = FilterBar(self.model.completions, self.model.options.filter)
         self.hints = FilterHints(self.bar)
         self.table = RunTable(styles, id="table")
@@ -71,16 +63,8 @@ class MainLayout(DashboardScreen[None]):
             has_pending_key=lambda: context.shell.has_pending_key,
             id="grid",
         )
-        self.matrix = SummaryMatrix(styles, id="matrix")
-        self.sentences = TextLines(styles, 2, id="sentences")
-        self.genre_grid = ChartGrid(
-            styles,
-            ascii_only=ascii_only,
-            has_pending_key=lambda: context.shell.has_pending_key,
-            readout=False,
-            id="genre-grid",
-        )
-        self.genre_grid.can_focus = False
+        self.summary = SummaryRegion(context)
+        self.matrix, self.genre_grid = self.summary.matrix, self.summary.genre_grid
         self.table.verdict_of = self.model.verdict
         for grid in (self.grid, self.genre_grid):
             grid.verdicts = Verdicts(self.model.margin, self.model.difference)
@@ -89,17 +73,15 @@ class MainLayout(DashboardScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield self.top
-        yield self.devices
+        yield self.machine.panel
         yield self.bar
         with Horizontal(id="regions"):
             with Vertical(id="left"):
                 yield self.table
                 yield self.detail
             yield self.grid
-            with Vertical(id="summary"):
-                yield self.matrix
-                yield self.sentences
-                yield self.genre_grid
+            yield self.summary
+        yield self.machine.strip
         yield self.keys
         yield self.hints
 
@@ -196,48 +178,8 @@ class MainLayout(DashboardScreen[None]):
 
     def _show_summary(self) -> None:
         """Show the matrix of the shown runs, and what is under its cursor."""
-        model = self.model
-        matrix = make_matrix(
-            model.summary,
-            model.shown.values(),
-            model.options.metric,
-            all_genres=model.options.undefined_genres,
-        )
-        self.matrix.marked = model.marked
-        self.matrix.loading_text = "no run matches" if model.runs else "reading the runs …"
-        before = self.matrix.natural_height
-        self.matrix.show(matrix)
-        if self.matrix.natural_height != before:
+        if self.summary.show():
             self._divide()
-
-    def show_cell(self) -> None:
-        """Show sentences and curves for the cell under the matrix' cursor."""
-        current = self.matrix.current
-        if current is None:
-            self.sentences.show(())
-            return
-        genre, variant = current
-        width = self.size.width - 2
-        lines: list[list[tuple[str, str]]] = []
-        for text, style in self.matrix.matrix.sentences(genre, variant):
-            lines.append([(f" {fit(text, width)}", style or "text")])
-        self.sentences.show(lines)
-        self._show_genre(genre, variant)
-
-    def _show_genre(self, genre: str, variant: str) -> None:
-        """The genre's curves: all variants side by side where there is room, else one over base."""
-        model = self.model
-        runs = {n: r for n, r in model.shown.items() if r.genre == genre}
-        is_tall = self.genre_grid.size.height >= TALL_GENRE_GRID
-        if not is_tall:
-            runs = {n: r for n, r in runs.items() if r.variant in (variant, REFERENCE)}
-        options = msgspec.structs.replace(
-            model.options, compare="variant", mode="facet" if is_tall else "overlay", columns=0
-        )
-        arrangement = arrange(runs.values(), options)
-        self.genre_grid.show(arrangement, runs, options)
-        if is_tall:
-            self.genre_grid.go_to((genre, variant))
 
     def show_table(self) -> None:
         model = self.model
@@ -284,17 +226,11 @@ class MainLayout(DashboardScreen[None]):
             self.bar.show_result(f"{len(model.runs)} runs")
         else:
             self.bar.show_result(f"{len(model.shown)} of {len(model.runs)} runs")
+        self.machine.show_strip(self.size.height)
 
     def _show_devices(self) -> None:
-        """Bring the device panel up to date."""
-        self.devices.display = self.model.options.devices
-        machine = self.model.machine
-        if machine is None or not self.model.options.devices:
-            return
-        left, rate = self.model.outlook()
-        counts = self.model.counts()
-        queue = queue_text(machine.status, counts, left, rate, paused=machine.paused)
-        self.devices.show(machine.devices, queue, machine.note)
+        """Bring the strip and the device panel up to date."""
+        self.machine.show(self.size.height)
 
     def _advice(self) -> tuple[str, ...]:
         """The grid's text when there is nothing to draw."""
@@ -338,14 +274,9 @@ class MainLayout(DashboardScreen[None]):
 
     def _divide_summary(self, shown: bool) -> None:
         """Give the matrix as many lines as it needs, and the curves below it the rest."""
-        summary, height = self.query_one("#summary"), self.size.height - 3
-        summary.display = shown
+        self.summary.display = shown
         if not shown:
             return
-        lines = 2 if self.size.height < 40 else 3
-        self.sentences.resize_to(lines)
-        room = height - lines
-        curves = 5 if self.size.height < 30 else 8
-        self.matrix.styles.height = max(6, min(self.matrix.natural_height, room - curves))
+        self.summary.divide(self.size.height, self.size.height - 3 - self.machine.strip.display)
         if self.focused is None or not self.focused.display or self.focused is self.table:
             self.matrix.focus()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from postertui.dashboard.number_format import duration, throughput
+from postertui.dashboard.state.run_view import RunView
 from postertui.runs.state_words import QUEUE_PAUSED
 from postertui.system.text import to_single_line
 
@@ -61,6 +62,37 @@ def outlook_text(
     elif idle:
         parts.append((f" {to_single_line(idle, 200)} ", "interrupted"))
     return tuple(parts)
+
+
+def strip_text(
+    status: Status, counts: Mapping[str, int], remaining: float | None, *, paused: bool
+) -> tuple[Text, ...]:
+    """The queue in few words: what runs and waits, for how long, and what is in the way."""
+    parts: list[Text] = [(" queue ", "bold")]
+    running, queued = counts.get("running", 0), counts.get("queued", 0)
+    if not (running or queued or paused):
+        return (*parts, ("empty", "dim"))
+    parts.append((f"{running} running", "running" if running else "dim"))
+    parts.append((f", {queued} queued", "text"))
+    if held := counts.get("held", 0):
+        parts.append((f", {held} held", "held"))
+    if remaining is not None:
+        parts.append((f", {duration(remaining)} left", "text"))
+    if paused:
+        parts.append((f", {QUEUE_PAUSED}", "held"))
+    elif not status.running and queued:
+        parts.append((", no supervisor", "held"))
+    return tuple(parts)
+
+
+def failure_text(failed: Sequence[RunView]) -> str:
+    """`2 failed, last Horror · no-reg: killed by SIGKILL`; `failed` has the newest one last."""
+    if not failed:
+        return ""
+    last = failed[-1]
+    count = f"{len(failed)} failed, last " if len(failed) > 1 else "failed: "
+    reason = f": {last.reason}" if last.reason else ""
+    return f"{count}{last.genre} · {last.variant}{reason}"
 
 
 def queue_text(

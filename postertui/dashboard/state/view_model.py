@@ -235,6 +235,12 @@ class ViewModel:
             return ""
         return self.machine.status.waiting or ""
 
+    @property
+    def failed_runs(self) -> list[RunView]:
+        """The failed runs, the newest failure last."""
+        failed = (run for run in self.runs.values() if run.state == "failed")
+        return sorted(failed, key=lambda run: run.changed)
+
     def outlook(self) -> tuple[float | None, float | None]:
         """Seconds until the queue is empty, and epochs a second; None where unknown."""
         return self.pace.estimate(self.runs.values(), time.monotonic())

@@ -23,9 +23,17 @@ __all__ = ["__version__", "draw", "log_run", "read_table"]
 
 
 def read_table(path: str | Path) -> pl.DataFrame:
-    """The history table at `path`: a runs folder, or a TSV, CSV or Parquet file.
+    """The history table at `path`: a row an epoch.
 
-    Raises `postertui.system.errors.UserError` where the file is not a history table.
+    Parameters
+    ----------
+    path
+        A runs folder, or a TSV, CSV or Parquet file.
+
+    Raises
+    ------
+    postertui.system.errors.UserError
+        Where the file is not a history table.
     """
     from postertui.history.selection import open_history
 
@@ -43,11 +51,22 @@ def log_run(genre: str, **settings: Any) -> LoggedRun:
 
 
 def draw(name: str, table: pl.DataFrame, strict: bool = False) -> plotnine.ggplot:
-    """The figure `name` (`base`, `l1`, `test-loss`, `models`, …) drawn from a history table.
+    """One of the figures, drawn from a history table.
 
-    `strict` draws exactly what R drew for the 2017 study; without it a figure may show more
-    (isolated points, wrapped strips), never less. Raises `postertui.system.errors.UserError` for an
-    unknown name, and where the table has nothing to show.
+    Parameters
+    ----------
+    name
+        `base`, `l1`, `test-loss`, `models`, …
+    table
+        As `read_table` gives it.
+    strict
+        Draw exactly what R drew for the 2017 study; without it a figure may show more (isolated
+        points, wrapped strips), never less.
+
+    Raises
+    ------
+    postertui.system.errors.UserError
+        For an unknown name, and where the table has nothing to show.
     """
     from postertui.report import draw_figure
 

@@ -100,11 +100,31 @@ def draw_comparison(
 ) -> list[Picture]:
     """Base and every variant that differs from it in `columns` and in nothing else.
 
-    Panels across are the values of `columns`, genres go down. `variants` narrows it (base stays);
-    for columns that name variants they are what is shown. Without `genres`, those genres are shown
-    that a variant beside base has; strict, those that R showed. Several pages where there are more
-    values than fit beside each other. `name` is the picture's name instead of the columns' or
-    variants'. Raises `UserError` (exit code 3) where nothing is left.
+    Parameters
+    ----------
+    source
+        The table's rows.
+    columns
+        Hyper-parameters; their values are the panels across, genres go down.
+    options
+        Look and metric.
+    variants
+        Narrows it (base stays); for columns that name variants they are what is shown.
+    genres
+        Which to show; without them those that a variant beside base has (strict: those that R
+        showed).
+    name
+        The picture's name, instead of the columns' or variants'.
+
+    Returns
+    -------
+    list of Picture
+        Several pages where there are more values than fit beside each other.
+
+    Raises
+    ------
+    UserError
+        With exit code 3 where nothing is left.
     """
     columns_text = " + ".join(columns)
     table = source.with_settings(list(columns))

@@ -15,10 +15,18 @@ CONFIDENCE = 0.95
 def classify_vertices(
     lines: pl.DataFrame, line: Sequence[str], limits: tuple[float, float] | None
 ) -> pl.DataFrame:
-    """`lines` in the order of `line` and epoch, each vertex with its `visibility`.
+    """Each vertex of the lines with its `visibility`, in the order of line and epoch.
 
-    `line` are the columns that tell one line from another. A vertex whose neighbours on its line
-    are both missing is isolated: a line cannot show it.
+    A vertex whose neighbours on its line are both missing is isolated: a line cannot show it.
+
+    Parameters
+    ----------
+    lines
+        Rows with `epoch` and `value`.
+    line
+        The columns that tell one line from another.
+    limits
+        The axis of values, beyond which a vertex is missing; None for no limits.
     """
     outside = pl.lit(value=False)
     if limits is not None:

@@ -36,9 +36,22 @@ def draw_models(
 ) -> Picture:
     """One panel per genre, one row per model, the best and its ties marked.
 
-    `ranks` has a row per genre and model: `genre name mean low high rank best`, as a leaderboard
-    gives it; `order` are the models from the best to the worst over all genres, top to bottom.
     Dashed is the test base rate, dotted always-yes F, as `options.baselines` has them.
+
+    Parameters
+    ----------
+    source
+        The table's rows, for base rates.
+    ranks
+        A row per genre and model: `genre name mean low high rank best`, as a leaderboard gives it.
+    order
+        The models from the best to the worst over all genres, top to bottom.
+    options
+        Look and metric.
+    hidden
+        What has no value to draw, by cause.
+    notes
+        What the caption says beside.
     """
     ranked = set(ranks["name"].to_list())
     models = tuple(name for name in reversed(order) if name in ranked)

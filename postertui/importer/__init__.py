@@ -52,11 +52,26 @@ def import_paths(
     mapping: HistoryMapping | None = None,
     encoding: str | None = None,
 ) -> ImportReport:
-    """Bring the histories in `paths` into the runs folder.
+    """Bring the histories in `paths` into a runs folder; all is read before anything is written.
 
-    `mapping` says what the files do not. Everything is read before anything is written. Raises
-    `UserError` where a path holds no history, or the runs folder cannot be written; a file of a
-    folder that cannot be used is skipped.
+    Parameters
+    ----------
+    paths
+        Files of histories, folders of them, history tables.
+    runs
+        The runs folder.
+    now
+        When they were imported, in seconds since the epoch of Unix.
+    mapping
+        What the files do not say: names of metrics, genre, variant.
+    encoding
+        Of text files that do not show theirs; UTF-8 without it.
+
+    Raises
+    ------
+    UserError
+        Where a path holds no history, or the runs folder cannot be written; a file of a folder that
+        cannot be used is skipped and named in the result.
     """
     report = ImportReport()
     columns = mapping or HistoryMapping()

@@ -89,6 +89,20 @@ def stack(labels: ArrayLike, probabilities: ArrayLike, ridge: float = RIDGE) -> 
     """Logistic regression on the models' logits (Wolpert 1992), fitted by Newton's method.
 
     Minimises the summed cross-entropy + ridge/2 · Σw², the intercept unpenalised.
+
+    Parameters
+    ----------
+    labels
+        (n,) 0 and 1.
+    probabilities
+        (models, n) between 0 and 1.
+    ridge
+        The penalty's factor; keeps the weights finite where the models separate the labels.
+
+    Returns
+    -------
+    Blend
+        A weight a model, on the scale of logits, and the intercept.
     """
     y = np.asarray(labels, np.float64)
     x = np.vstack([logit(np.asarray(probabilities, np.float64)), np.ones(len(y))]).T

@@ -34,7 +34,14 @@ class Reliability(NamedTuple):
 def reliability(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> Reliability:
     """The reliability diagram's points, as scikit-learn's `calibration_curve` has them.
 
-    A probability on the edge of two bins belongs to the lower one.
+    Parameters
+    ----------
+    labels
+        (n,) 0 and 1.
+    probabilities
+        (n,) between 0 and 1; one on the edge of two bins belongs to the lower one.
+    bins
+        How many of equal width [0, 1] is cut into; empty ones are left out of the result.
     """
     positive, p = as_vectors(labels, probabilities)
     edges = np.linspace(0.0, 1.0, bins + 1)

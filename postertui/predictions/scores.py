@@ -60,7 +60,17 @@ class Counts(NamedTuple):
 
 
 def count_decisions(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> Counts:
-    """The confusion counts of deciding positive what has a probability above `threshold`."""
+    """The confusion counts of deciding positive what has a probability above a threshold.
+
+    Parameters
+    ----------
+    labels
+        (n,) 0 and 1.
+    probabilities
+        (n,) between 0 and 1.
+    threshold
+        A probability equal to it is decided negative.
+    """
     positive, p = as_vectors(labels, probabilities)
     decided = p > threshold
     tp = int((decided & positive).sum())
@@ -93,7 +103,17 @@ def auroc(ranking: Ranking) -> float:
 def brier(labels: ArrayLike, probabilities: ArrayLike) -> float:
     """The mean squared difference of probability and label (Brier 1950); 0 is best.
 
-    The constant m, a base rate, has m(1-m).
+    Parameters
+    ----------
+    labels
+        (n,) 0 and 1.
+    probabilities
+        (n,) between 0 and 1.
+
+    Returns
+    -------
+    float
+        The constant m, a base rate, has m(1-m); NaN of no posters.
     """
     positive, p = as_vectors(labels, probabilities)
     return float(np.square(p - positive).mean()) if len(p) else math.nan
@@ -129,8 +149,19 @@ def score_cohort(
 ) -> CohortScores:
     """Every score of a cohort's probabilities.
 
-    Precision, recall and F are those at .5, `fscore_threshold` is F at `threshold`, NaN where
-    that is.
+    Parameters
+    ----------
+    labels
+        (n,) 0 and 1.
+    probabilities
+        (n,) between 0 and 1; all scores are NaN where one is NaN.
+    threshold
+        Where `fscore_threshold` is F; NaN leaves that out.
+
+    Returns
+    -------
+    CohortScores
+        Precision, recall and F are those at .5.
     """
     positive, p = as_vectors(labels, probabilities)
     if not len(p) or np.isnan(p).any():

@@ -60,10 +60,23 @@ def variant_from_2017(
     name: str | None = None,
     batch_size: int | None = None,
 ) -> Variant:
-    """The hyper-parameters behind a row of the table, as far as they follow from it.
+    """The hyper-parameters behind a row of the published table, as far as they follow from it.
 
-    A family that is none of 2017's has those of the base variant; a Regularizer that is none of
-    2017's has no regularization, and only the table's label remains of it.
+    Parameters
+    ----------
+    family
+        Its column `variant`. One that is none of 2017's has the settings of the base variant.
+    regularizer
+        Its column `Regularizer`; for one that is none of 2017's nothing is regularized, and only
+        the label remains.
+    fc1, fc2
+        Units of the two dense layers.
+    epochs
+        How many the run has.
+    name
+        The variant's own name, instead of the one that follows.
+    batch_size
+        Posters a batch, where the family does not say.
     """
     kind, strength = parse_regularizer(regularizer)
     schedule: Schedule = Constant()

@@ -59,15 +59,34 @@ def draw_report(
     workers: int | None = None,
     on_drawn: Callable[[DrawnFigure | FigureFailure], None] = lambda _: None,
 ) -> ReportResult:
-    """Draw what `request` asks for of a history table into the folder `out`.
+    """Draw what is asked for of a history table into a folder.
 
-    `command` is what goes into the images' metadata; without it, the command line that draws that
-    one figure from `origin`, so that the same input gives the same bytes wherever they are put.
-    `variants` are hyper-parameters by name, where the caller has them; else they follow from
-    the table.
-    `workers` processes draw beside each other (default: one per processor, none for one figure).
-    `on_drawn` is called as each figure ends. Nothing half-written is left behind, also on
-    interruption. Raises `UserError`: exit code 3 where nothing matches, 2 for a wrong request.
+    Nothing half-written is left behind, also on interruption.
+
+    Parameters
+    ----------
+    table
+        The history table.
+    request
+        Which figures and comparisons, of what, and how they look.
+    out
+        The folder; made where it is missing.
+    command
+        What goes into the images' metadata; without it, the command line that draws that one figure
+        from `origin`, so that the same input gives the same bytes wherever they are put.
+    origin
+        What the table is of, as a command line names it.
+    variants
+        Hyper-parameters by name, where the caller has them; else they follow from the table.
+    workers
+        Processes that draw beside each other; one per processor without it, none for one figure.
+    on_drawn
+        Called as each figure ends.
+
+    Raises
+    ------
+    UserError
+        With exit code 3 where nothing matches, 2 for a wrong request.
     """
     size = default_worker_count() if workers is None else workers
     is_single = not request.everything and len(request.figures) + len(request.compare) == 1

@@ -29,12 +29,24 @@ MAX_PIXELS = 30_000
 def draw_figure(
     name: str, table: pl.DataFrame, strict: bool = False, **options: Any
 ) -> plotnine.ggplot:
-    """The figure `name` (see `FIGURES`) of a history table.
+    """One of the figures (see `FIGURES`) of a history table.
 
-    `strict` draws exactly what R drew; without it a figure may show more, never less. `options`
-    are those of `postertui.figures.options.FigureOptions`: `palette`, `baselines`, `seed_lines`,
-    `metric`, `width`, `height`. Raises `UserError` for an unknown name or option, and where the
-    table has nothing to show.
+    Parameters
+    ----------
+    name
+        The figure's name.
+    table
+        The history table.
+    strict
+        Draw exactly what R drew; without it a figure may show more, never less.
+    options
+        Those of `postertui.figures.options.FigureOptions`: `palette`, `baselines`, `seed_lines`,
+        `metric`, `width`, `height`.
+
+    Raises
+    ------
+    UserError
+        For an unknown name or option, and where the table has nothing to show.
     """
     chosen = FigureOptions(strict=strict, **options)
     picture = draw_named(name, open_source(table), chosen)

@@ -97,10 +97,21 @@ def _limited(path: Path, file: IO[bytes]) -> bytes:
 
 
 def decode(path: Path, data: bytes, encoding: str | None = None) -> tuple[bytes, str]:
-    """`data` as UTF-8 without byte order mark and with `\\n` line ends, and its encoding.
+    """Text as UTF-8 without byte order mark and with `\\n` line ends, and its encoding.
 
-    Without `encoding` it is UTF-8, or UTF-16 or UTF-32 where its first bytes say so. Raises
-    `UserError` with the line where it is not.
+    Parameters
+    ----------
+    path
+        For messages.
+    data
+        The file's bytes.
+    encoding
+        Without it: UTF-8, or UTF-16 or UTF-32 where the first bytes say so.
+
+    Raises
+    ------
+    UserError
+        With the line of what is not in that encoding.
     """
     name = encoding or _detect(data)
     try:

@@ -91,11 +91,33 @@ def build_page(
     records: Mapping[str, Record] | None = None,
     kept_bytes: Mapping[str, int] | None = None,
 ) -> Page:
-    """The page of a history table with base rates (`postertui.history.schema.with_base_rates`).
+    """The page of a history table. What the table has too little data for says so in its place.
 
-    `variants` are hyper-parameters by name, where the caller has them; else they follow from the
-    table. What a table has too little data for says so in its place. Raises `UserError` for an
-    unknown metric.
+    Parameters
+    ----------
+    table
+        A history table with base rates (`postertui.history.schema.with_base_rates`).
+    title
+        The page's heading.
+    figures
+        Drawn figures to show, in this order.
+    variants
+        Hyper-parameters by name, where the caller has them; else they follow from the table.
+    provenance
+        Pairs of term and text: where it all comes from.
+    metric, rule
+        What is compared, at which epoch; without them what the table allows.
+    posters
+        The chapter of notable posters, where predictions are kept.
+    records
+        The runs' records by name (`Run.record`), of a runs folder.
+    kept_bytes
+        By run, the size of what it keeps on disk.
+
+    Raises
+    ------
+    UserError
+        For an unknown metric.
     """
     metric = metric or default_metric(table)
     check_metric(table, metric)

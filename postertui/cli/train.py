@@ -338,6 +338,8 @@ def _brief(value: object) -> str:
     if isinstance(value, dict):
         rest = ", ".join(f"{k} {v}" for k, v in value.items() if k != "kind")
         return f"{value.get('kind')}" + (f" ({rest})" if rest else "")
+    if isinstance(value, tuple):
+        return ", ".join(f"{layer} {rate:g}" for layer, rate in value)
     return str(value)
 
 

@@ -20,6 +20,7 @@ import msgspec
 
 from postertui.data.dataset import how_to_add_side, list_sides
 from postertui.data.weights import Weights, download, file_digest, keras_models_folder
+from postertui.study import Variant
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
 from postertui.system.user_folders import user_folder
@@ -148,17 +149,38 @@ def check_side(backbone: Backbone, sides: Sequence[int], variant: str) -> None:
     )
 
 
-def check_layers(backbone: Backbone, variant: str, train_from: str, trainable_layers: int) -> None:
-    """Raise `UserError` where a variant trains layers that the backbone has not."""
-    if train_from and train_from not in backbone.layers:
-        close = difflib.get_close_matches(train_from, backbone.layers, n=3, cutoff=0.5)
-        hint = f"; close: {', '.join(close)}" if close else ""
-        raise UserError(f"{variant}: {backbone.title} has no layer {train_from}{hint}")
-    if trainable_layers >= len(backbone.layers):
+def check_layers(backbone: Backbone, variant: Variant) -> None:
+    """Raise `UserError` where a variant trains layers, or names rates of layers, that the backbone
+    has not, or names rates of layers that it does not train."""
+    layers, count = backbone.layers, variant.trainable_layers
+    if variant.train_from and variant.train_from not in layers:
+        raise _no_layer_error(backbone, variant, variant.train_from)
+    if count >= len(layers):
         raise UserError(
-            f"{variant}: {backbone.title} has {len(backbone.layers) - 1} layers, not "
-            f"{trainable_layers}"
+            f"{variant.name}: {backbone.title} has {len(layers) - 1} layers, not {count}"
         )
+    if isinstance(variant.backbone_rate, float | int):
+        return
+    first = variant.frozen_layers if backbone.name == "vgg16" else len(layers)
+    if variant.train_from:
+        first = layers.index(variant.train_from)
+    elif count:
+        first = len(layers) - count
+    for group, _ in variant.backbone_rate:
+        numbers = [i for i, layer in enumerate(layers) if layer.startswith(group)]
+        if not numbers:
+            raise _no_layer_error(backbone, variant, group)
+        if max(numbers) < first:
+            raise UserError(
+                f"{variant.name}: backbone_rate: {group} does not train; train_from says from "
+                f"which layer on {backbone.title} does"
+            )
+
+
+def _no_layer_error(backbone: Backbone, variant: Variant, name: str) -> UserError:
+    close = difflib.get_close_matches(name, backbone.layers, n=3, cutoff=0.5)
+    hint = f"; close: {', '.join(close)}" if close else ""
+    return UserError(f"{variant.name}: {backbone.title} has no layer {name}{hint}")
 
 
 def resolve_backbone_weights(backbone: Backbone, choice: str) -> Weights:

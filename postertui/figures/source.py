@@ -53,12 +53,11 @@ class FigureSource:
         wanted = [c for c in columns if c in Variant.__struct_fields__ and c not in SHARED_COLUMNS]
         if not wanted:
             return self.table
-        settings = pl.DataFrame(
-            [
-                {"name": n} | {c: _plain(getattr(v, c)) for c in wanted}
-                for n, v in self.variants.items()
-            ]
-        )
+        values = {c: [_plain(getattr(v, c)) for v in self.variants.values()] for c in wanted}
+        for column in values.values():
+            if any(isinstance(value, str) for value in column):
+                column[:] = map(str, column)
+        settings = pl.DataFrame({"name": list(self.variants)} | values)
         table = self.table.drop(*(c for c in wanted if c in self.table.columns))
         return table.join(settings, on="name", how="left", maintain_order="left")
 
@@ -130,7 +129,9 @@ def _with_one_label_each(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _plain(value: Any) -> Any:
-    """A hyper-parameter as one value of a column: a schedule by its kind."""
+    """A hyper-parameter as one value of a column: a schedule by its kind, rates as text."""
+    if isinstance(value, tuple):
+        return ", ".join(f"{layer} {rate:g}" for layer, rate in value)
     if isinstance(value, msgspec.Struct):
         return type(value).__name__.lower()
     return value

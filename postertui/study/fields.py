@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
@@ -19,6 +20,7 @@ from postertui.study.variants import (
     Balance,
     Constant,
     Decay,
+    LayerRates,
     Loss,
     Optimizer,
     Plateau,
@@ -26,7 +28,7 @@ from postertui.study.variants import (
     Variant,
 )
 
-Kind = Literal["int", "float", "choice", "text", "bool", "schedule"]
+Kind = Literal["int", "float", "choice", "text", "bool", "schedule", "rates"]
 
 #: A variant's name: it becomes part of folder names and is matched by globs.
 VARIANT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
@@ -61,6 +63,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
             return "text"
         if self.kind == "bool":
             return "true or false"
+        if self.kind == "rates":
+            return RATES_HELP
         noun = "a whole number" if self.kind == "int" else "a number"
         if self.minimum is not None and self.maximum is not None:
             return f"{noun} from {self.minimum:g} to {self.maximum:g}"
@@ -80,9 +84,11 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
                 valid = isinstance(value, bool)
             case "schedule":
                 return check_schedule(value)
+            case "rates" if isinstance(value, dict | tuple):
+                return check_rates(value)
             case _:
                 valid = self._is_number(value)
-                if valid and self.kind == "float":
+                if valid and self.kind != "int":
                     value = float(value)
         if not valid:
             raise ValueError(f"{as_toml(value)} is not {self.allowed}")
@@ -92,12 +98,16 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         """The value of typed text. Raises `ValueError`, saying what is allowed."""
         value: Any = text.strip()
         try:
-            if self.kind == "int":
+            if self.kind in ("schedule", "rates") and value.startswith("{"):
+                value = tomllib.loads(f"value = {value}")["value"]
+            elif self.kind == "int":
                 value = int(value)
-            elif self.kind == "float":
+            elif self.kind in ("float", "rates"):
                 value = float(value)
             elif self.kind == "bool":
                 value = {"true": True, "false": False}[value.lower()]
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"not a table: {error}") from None
         except (ValueError, KeyError):
             raise ValueError(f"{as_toml(value)} is not {self.allowed}") from None
         return self.check(value)
@@ -175,6 +185,24 @@ def check_schedule(value: Any) -> Any:
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from None
     return schedule(**values)
+
+
+RATES_HELP = (
+    "a number above 0 and up to 1, or a table of such numbers for layers or how their names begin: "
+    "{ block5 = 0.1, block4 = 0.01 }"
+)
+
+
+def check_rates(value: dict[str, Any] | LayerRates) -> LayerRates:
+    """Factors on the learning rate by layer, from a table."""
+    table = dict(value)
+    for layer, rate in table.items():
+        numeric = isinstance(rate, int | float) and not isinstance(rate, bool)
+        if not (numeric and 0 < rate <= 1 and layer.strip()):
+            raise ValueError(f"{layer} = {as_toml(rate)} is not part of {RATES_HELP}")
+    if not table:
+        raise ValueError(f"an empty table is not {RATES_HELP}")
+    return tuple((layer, float(rate)) for layer, rate in table.items())
 
 
 def as_toml(value: Any) -> str:
@@ -306,8 +334,8 @@ _FIELDS: tuple[Field, ...] = (
     _field("train_from", "text", "the backbone's first layer that trains, by its name"),
     _field(
         "backbone_rate",
-        "float",
-        "factor on the learning rate of pretrained layers that train",
+        "rates",
+        "factor on the learning rate of pretrained layers that train, or { block5 = 0.1 }",
         minimum=0,
         maximum=1,
         exclusive_minimum=True,

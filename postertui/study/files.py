@@ -294,7 +294,7 @@ def expand_grid(name: str, table: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def _grid_word(value: Any) -> str:
     """A value as part of a variant's name."""
     if isinstance(value, dict):
-        return str(value.get("kind", "table"))
+        return value.get("kind") or "-".join(_grid_word(v) for pair in value.items() for v in pair)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
@@ -385,23 +385,31 @@ def variant_toml(
 
     `references` are the user's functions as TOML names them, by field.
     """
-    name = variant.name if re.fullmatch(r"[A-Za-z0-9_-]+", variant.name) else f'"{variant.name}"'
-    lines = [f"[variants.{name}]"]
+    lines = [f"[variants.{_key(variant.name)}]"]
     for field in describe_fields():
         value = getattr(variant, field.name)
         if field.name == "family":
             if value != variant.name:
-                lines.append(f"family = {_toml(value)}")
+                lines.append(f"family = {format_value(value)}")
         elif value != getattr(base, field.name):
             value = (references or {}).get(field.name, value)
-            lines.append(f"{field.name} = {_toml(value)}")
+            lines.append(f"{field.name} = {format_value(value)}")
     return "\n".join(lines) + "\n"
 
 
-def _toml(value: Any) -> str:
+def _key(name: str) -> str:
+    """A name as a key of TOML."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else format_value(name)
+
+
+def format_value(value: Any) -> str:
+    """A hyper-parameter's value as TOML."""
+    if isinstance(value, tuple):
+        entries = (f"{_key(name)} = {format_value(entry)}" for name, entry in value)
+        return "{ " + ", ".join(entries) + " }"
     if isinstance(value, Constant | Decay | Plateau):
         table = msgspec.to_builtins(value)
-        return "{ " + ", ".join(f"{k} = {_toml(v)}" for k, v in table.items()) + " }"
+        return "{ " + ", ".join(f"{k} = {format_value(v)}" for k, v in table.items()) + " }"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):

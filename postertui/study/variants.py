@@ -23,6 +23,8 @@ Mode = Literal["sound", "published"]
 Augment = Literal["none", "mirror", "mirror-both"]
 Balance = Literal["none", "oversample", "undersample", "mirror-positives"]
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop"]
+#: Factors by the beginning of a layer's name.
+LayerRates = tuple[tuple[str, float], ...]
 #: What a run's random numbers are derived from. Runs from before the genre was part of it: `seed`.
 RandomKey = Literal["seed", "seed-genre"]
 
@@ -100,7 +102,8 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     trainable_layers, train_from
         The backbone trains its last so many layers, or those from the named one on.
     backbone_rate
-        Factor on the learning rate of pretrained layers that are trained.
+        Factor on the learning rate of pretrained layers that are trained, or one for each group of
+        them, by a layer's name or how the names begin; the longest that fits counts, others have 1.
     augment
         Mirrored posters in training: `mirror` shows each poster once an epoch, mirrored or not by
         chance; `mirror-both` shows both.
@@ -139,7 +142,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     side: int = 0
     trainable_layers: int = 0
     train_from: str = ""
-    backbone_rate: float = 1.0
+    backbone_rate: float | LayerRates = 1.0
     augment: Augment = "none"
     balance: Balance = "none"
     optimizer: Optimizer = "adam"
@@ -162,6 +165,13 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         if not self.has_custom_network:
             return self.network
         return "scratch" if self.backbone == "none" else self.backbone
+
+    def rate_of_layer(self, layer: str) -> float:
+        """The factor on the learning rate of a pretrained layer."""
+        if isinstance(self.backbone_rate, float | int):
+            return self.backbone_rate
+        fitting = [(len(g), rate) for g, rate in self.backbone_rate if layer.startswith(g)]
+        return max(fitting)[1] if fitting else 1.0
 
     @property
     def needs_mirrored(self) -> bool:

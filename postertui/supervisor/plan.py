@@ -329,13 +329,19 @@ def _backbone_weights(
     Raises `UserError` for a network or a layer that Keras has not, images that are too small, or
     weights that are not to be had.
     """
-    described = [v for v in variants if v.backbone_name not in ("vgg16", "scratch") or v.train_from]
+    described = [
+        v
+        for v in variants
+        if v.backbone_name not in ("vgg16", "scratch")
+        or v.train_from
+        or isinstance(v.backbone_rate, tuple)
+    ]
     named = [(v.backbone_name, v.side or dataset.side) for v in described]
     backbones = describe_backbones(named, announce) if named else {}
     for variant, network in zip(described, named, strict=True):
         backbone = backbones[network]
         check_side(backbone, dataset.sides, variant.name)
-        check_layers(backbone, variant.name, variant.train_from, variant.trainable_layers)
+        check_layers(backbone, variant)
     return {
         (v.backbone_name, v.side): weights.of_vgg16()
         if v.backbone_name in ("vgg16", "scratch")

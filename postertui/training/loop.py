@@ -143,7 +143,9 @@ def compile_passes(network: Network, variant: Variant) -> Passes:
             sums, gradients = value_and_grad(objective, weights)
             size, decay, update = batches.step_size[i], batches.decay[i], batches.update[i]
             stepped = [
-                step(*tensors, size if scale == 1 else size * scale, decay, update)
+                step(*tensors, size, decay, update)
+                if scale == 1
+                else step(*tensors, size * scale, decay * scale, update)
                 for *tensors, scale in zip(
                     weights, m, v, gradients, network.rate_scales, strict=True
                 )

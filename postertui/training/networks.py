@@ -6,6 +6,7 @@ A model's outputs are the probability p (B, 1), then one or more activations to 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import keras
@@ -21,10 +22,19 @@ from postertui.training.initializers import Array
 from postertui.training.layers import Dense, PatchConvPool2D, ReshapePool2D, TapConv2D
 from postertui.training.vgg16 import LAYERS
 
-#: A weight's initial value: drawn from the run's generator, VGG16's (layer, 0 kernel or 1 bias), a
-#: value, or None: drawn by a layer of the user's.
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A backbone's weight, by its layer's name."""
+
+    layer: str
+    value: Array
+
+
+#: A weight's initial value: drawn from the run's generator, VGG16's (layer, 0 kernel or 1 bias),
+#: another backbone's, or None: drawn by a layer of the user's.
 WeightInit = (
-    Callable[[np.random.Generator, tuple[int, ...]], Array] | tuple[str, int] | Array | None
+    Callable[[np.random.Generator, tuple[int, ...]], Array] | tuple[str, int] | Pretrained | None
 )
 
 
@@ -123,8 +133,8 @@ class Network(NamedTuple):
             if isinstance(initial, tuple):
                 layer, part = initial
                 weights.append(convolutions[layer][part])
-            elif isinstance(initial, np.ndarray):
-                weights.append(initial)
+            elif isinstance(initial, Pretrained):
+                weights.append(initial.value)
             elif initial is None:
                 weights.append(next(drawn))
             else:
@@ -179,7 +189,7 @@ def build(
         initial_weights += [None] * (len(model.trainable_variables) - len(initial_weights))
     else:
         model = keras.Model(x, outputs)
-    scales = [1.0 if callable(w) or w is None else variant.backbone_rate for w in initial_weights]
+    scales = [rate_scale(variant, initial) for initial in initial_weights]
     frozen = {
         v.path: to_device(v.numpy())
         for v in model.non_trainable_variables
@@ -215,6 +225,13 @@ def custom_head(
         return custom.draw_head(build, shape, variant, dtype, entropy)
 
     return outputs, draw
+
+
+def rate_scale(variant: Variant, initial: WeightInit) -> float:
+    """The factor on the learning rate of a weight with this initial value."""
+    if isinstance(initial, tuple):
+        return variant.rate_of_layer(initial[0])
+    return variant.rate_of_layer(initial.layer) if isinstance(initial, Pretrained) else 1.0
 
 
 def head(x: Tensor, variant: Variant, dtype: str) -> tuple[list[Tensor], list[WeightInit]]:
@@ -274,7 +291,8 @@ def backbone_tail(
         return x, []
     tail = backbones.load_tail(variant, side, first, weights)
     h = tail(x)
-    return h, [variable.numpy() for variable in tail.trainable_variables]
+    layer_of = {id(v): layer.name for layer in tail.network.layers for v in layer.weights}
+    return h, [Pretrained(layer_of[id(v)], v.numpy()) for v in tail.trainable_variables]
 
 
 def dense(name: str, units: int, activation: str, dtype: str) -> keras.layers.Layer:

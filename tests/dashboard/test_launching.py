@@ -104,6 +104,9 @@ def test_what_the_form_shows_it_reads_back(data: st.DataObject) -> None:
             kind = data.draw(st.sampled_from(["constant", "decay", "plateau"]))
             factor = data.draw(st.floats(min_value=0.01, max_value=1))
             value = field.check(kind if kind == "constant" else {"kind": kind, "factor": factor})
+        case "rates":
+            layers = st.dictionaries(st.sampled_from(["block5", "a/b", "2"]), st.floats(0.01, 1))
+            value = field.check(data.draw(st.one_of(st.floats(0.01, 1), layers.filter(bool))))
         case _:
             value = "a family"
     assert parse_value(field, to_text(value)) == value

@@ -76,7 +76,7 @@ def test_keras_is_asked_once_about_all_networks(
     with pytest.raises(UserError, match="has 96 too: side = 96 in the variant"):
         check_side(inception, [48, 96], "wide")
     with pytest.raises(UserError, match="no layer mixed11; close: mixed1"):
-        check_layers(inception, "mine", "mixed11", 0)
+        check_layers(inception, Variant(name="mine", network="inceptionv3", train_from="mixed11"))
     monkeypatch.setattr("postertui.data.backbones._ask_keras", None)
     assert describe_backbones(names, asked.append) == described
     assert len(asked) == 1
@@ -127,7 +127,7 @@ def test_the_last_layers_train_and_the_rest_stays(
         weights=RANDOM,
         epochs=1,
         batch_size=12,
-        backbone_rate=0.1,
+        backbone_rate=(("Conv_1", 0.1), ("block_16", 0.01)),
         learning_rate=0.01,
         **fields,
     )

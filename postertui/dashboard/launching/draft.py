@@ -116,4 +116,6 @@ def what_differs(variant: Variant, base: Variant) -> str:
 def _brief(value: object) -> str:
     if isinstance(value, dict):
         return str(value.get("kind"))
+    if isinstance(value, tuple):
+        return ", ".join(f"{layer} {rate:g}" for layer, rate in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

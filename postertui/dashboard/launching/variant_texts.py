@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from postertui.study import Field, Variant, check_variant, describe_fields
+from postertui.study.files import format_value
 
 
 def to_text(value: Any) -> str:
@@ -21,18 +21,14 @@ def to_text(value: Any) -> str:
             f'{k} = "{v}"' if isinstance(v, str) else f"{k} = {v!r}" for k, v in table.items()
         )
         return "{ " + inner + " }"
+    if isinstance(value, tuple):
+        return format_value(value)
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 
 def parse_value(field: Field, text: str) -> Any:
     """The value of the text typed for `field`. Raises `ValueError` saying what is allowed."""
-    stripped = text.strip()
-    if field.kind == "schedule" and stripped.startswith("{"):
-        try:
-            return field.check(tomllib.loads(f"value = {stripped}")["value"])
-        except tomllib.TOMLDecodeError as error:
-            raise ValueError(f"not a table: {error}") from None
-    return field.parse(stripped)
+    return field.parse(text)
 
 
 def start_texts(variant: Variant) -> dict[str, str]:

@@ -42,14 +42,14 @@ def main() -> None:
     parser.add_argument("--no-simulation", action="store_true")
     args = parser.parse_args()
     if not args.no_simulation:
-        print(f"{'':58}" + "".join(f"{name:>18}" for name in NAMES[:-1]))
+        print(f"{'':58}" + "".join(f"{name:>18}" for name in NAMES))
     for scenario in () if args.no_simulation else scenarios():
         if args.only not in scenario.label:
             continue
         # More repeats where a study has fewer rows.
         repeats = int(args.repeats * (5 if scenario.variants == 2 else 1))
         rates = simulate(scenario, repeats)
-        print(f"{scenario.label:58}" + "".join(f"{rates[n]!s:>18}" for n in NAMES[:-1]), flush=True)
+        print(f"{scenario.label:58}" + "".join(f"{rates[n]!s:>18}" for n in NAMES), flush=True)
     if not args.no_simulation:
         for seeds, correlation in itertools.product((1, 3, 5, 10), (0.0, 0.8)):
             rate = false_alarms(seeds, correlation, args.repeats)

@@ -21,8 +21,9 @@ import polars as pl
 
 from postertui.analysis.cohorts import cohort_facts
 from postertui.analysis.noise import Noise, estimate_noise, find_equal_variants
+from postertui.analysis.row_states import dead_rows
 from postertui.analysis.statistics import t_quantile
-from postertui.analysis.values import dead_rows, run_values
+from postertui.analysis.values import run_values
 from postertui.analysis.verdicts import MIN_DF
 from postertui.data.dataset import always_yes_f
 

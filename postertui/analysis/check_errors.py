@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 import polars as pl
@@ -42,7 +43,7 @@ class CheckedSetting:
 
     @property
     def difference(self) -> float:
-        return float(np.mean(list(self.now.values())) - np.mean(list(self.then.values())))
+        return fmean(self.now.values()) - fmean(self.then.values())
 
     @property
     def factor(self) -> float:

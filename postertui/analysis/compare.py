@@ -33,43 +33,28 @@ together, by Holm's procedure unless asked otherwise. Intervals are not correcte
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import polars as pl
 
 from postertui.analysis.comparison_errors import (
-    ENOUGH_ROTATIONS,
     Over,
-    combine_errors,
     posters_tested_per_trained,
-    rotation_error,
-    row_error,
-    usable_df,
 )
 from postertui.analysis.comparison_notes import (
-    ENOUGH_GENRES,
     equal_note,
     lost_run_notes,
     unit_notes,
     with_reasons,
 )
-from postertui.analysis.contrasts import (
-    CellContrast,
-    RowContrast,
-    contrast_rows,
-    runs_by_setting,
-)
+from postertui.analysis.comparison_rows import ROW_SCHEMA, compare_values
 from postertui.analysis.noise import Noise, estimate_noise, find_equal_variants
 from postertui.analysis.posters import PosterErrors
-from postertui.analysis.statistics import sign_flip_p_value
+from postertui.analysis.repetition import repetition_notes
 from postertui.analysis.values import (
     genres_share_seeds,
     lower_is_better,
-    repetition_notes,
     resolve_rule,
     rule_line,
     run_values,
@@ -77,54 +62,8 @@ from postertui.analysis.values import (
 from postertui.analysis.verdicts import (
     CORRECTIONS,
     Correction,
-    interval_and_p,
-    with_verdicts,
 )
 from postertui.system.errors import UserError
-
-#: What an interval rests on, by what was asked.
-UNITS = {
-    "runs": "runs",
-    "posters": "posters",
-    "both": "runs and posters",
-    "rotations": "rotations",
-}
-
-CELL_SCHEMA = {
-    "name": pl.String,
-    "reference": pl.String,
-    "genre": pl.String,
-    "pairs": pl.Int64,
-    "value": pl.Float64,
-    "reference_value": pl.Float64,
-    "difference": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-    "p": pl.Float64,
-    "p_adjusted": pl.Float64,
-    "verdict": pl.String,
-}
-ROW_SCHEMA = {
-    "name": pl.String,
-    "reference": pl.String,
-    "genres": pl.Int64,
-    "pairs": pl.Int64,
-    "difference": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-    "p": pl.Float64,
-    "p_adjusted": pl.Float64,
-    "p_sign_flip": pl.Float64,
-    "unit": pl.String,
-    "better": pl.Int64,
-    "worse": pl.Int64,
-    "undecided": pl.Int64,
-    "dead": pl.Int64,
-    "undefined": pl.Int64,
-    "short": pl.Int64,
-    "verdict": pl.String,
-    "note": pl.String,
-}
 
 
 @dataclass(frozen=True)
@@ -217,140 +156,3 @@ def compare(
         *lost_run_notes(values.filter(pl.col("name").is_in(involved))),
     )
     return Comparison(metric, rule, rows, cells, noise, correction, notes)
-
-
-def compare_values(
-    values: pl.DataFrame,
-    chosen: Sequence[tuple[str, str]],
-    noise: Noise,
-    correction: Correction = "holm",
-    over: Over = "auto",
-    *,
-    sign: float = 1.0,
-    shared_seeds: bool = True,
-    posters: PosterErrors | None = None,
-    test_share: float = 1.0,
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The comparison of one number per run (`run_values`): its rows and cells, best first.
-
-    Parameters
-    ----------
-    chosen
-        Pairs of (name, reference).
-    noise
-        The noise of the whole table.
-    sign
-        -1 for a metric of which less is better.
-    shared_seeds
-        Whether runs of one seed and different genres may share random numbers.
-    posters
-        The posters' errors, for `over` `posters` and `both`.
-    test_share
-        Test posters by training posters, for `over` `rotations`.
-    """
-    if over == "auto":
-        over = default_over(values, noise)
-    contrasts = contrast_rows(values, chosen, noise, shared_seeds=shared_seeds)
-    cells = with_verdicts(
-        pl.DataFrame(
-            [
-                _cell_record(row, cell, over, posters, test_share)
-                for row in contrasts
-                for cell in row.cells
-            ],
-            schema={k: v for k, v in CELL_SCHEMA.items() if k not in ("p_adjusted", "verdict")},
-        ),
-        correction,
-        sign,
-    ).select(*CELL_SCHEMA)
-    runs = runs_by_setting(values)
-    states = {
-        (name, state): count
-        for name, state, count in values.group_by("name", "state").len().iter_rows()
-    }
-    verdicts: dict[tuple[str, str], list[str]] = {}
-    for name, reference, verdict in cells.select("name", "reference", "verdict").iter_rows():
-        verdicts.setdefault((name, reference), []).append(verdict)
-    records = []
-    for row in contrasts:
-        own = verdicts.get((row.name, row.reference), [])
-        records.append(
-            {
-                "name": row.name,
-                "reference": row.reference,
-                "genres": len(row.cells),
-                "pairs": sum(cell.pairs for cell in row.cells),
-                **_mean_difference(
-                    row,
-                    over,
-                    row_error(row, runs, noise, shared_seeds=shared_seeds),
-                    posters,
-                    test_share,
-                ),
-                **{v: own.count(v) for v in ("better", "worse", "undecided")},
-                **{s: states.get((row.name, s), 0) for s in ("dead", "undefined", "short")},
-            }
-        )
-    fields = {k: v for k, v in ROW_SCHEMA.items() if k not in ("p_adjusted", "verdict", "note")}
-    rows = with_verdicts(pl.DataFrame(records, schema=fields), correction, sign)
-    order = pl.col("difference").fill_nan(None) * sign
-    return rows.sort(order, descending=True, nulls_last=True, maintain_order=True), cells
-
-
-def _cell_record(
-    row: RowContrast,
-    cell: CellContrast,
-    over: Over,
-    posters: PosterErrors | None,
-    test_share: float,
-) -> dict[str, Any]:
-    of_posters = math.nan
-    if posters is not None:
-        of_posters = posters.cell(row.name, row.reference, cell.genre)
-    error = combine_errors(over, (math.sqrt(cell.variance), usable_df(cell)), of_posters)
-    if over == "rotations":
-        error = rotation_error([cell], test_share)
-    return {
-        "name": row.name,
-        "reference": row.reference,
-        "genre": cell.genre,
-        "pairs": cell.pairs,
-        "value": cell.value,
-        "reference_value": cell.reference_value,
-        "difference": cell.difference,
-        **interval_and_p(cell.difference, *error),
-    }
-
-
-def default_over(values: pl.DataFrame, noise: Noise) -> Over:
-    """The question that a table answers best."""
-    if "fold" in values.columns and values["fold"].n_unique() >= ENOUGH_ROTATIONS:
-        return "rotations"
-    return "runs" if noise.is_known else "genres"
-
-
-def _mean_difference(
-    row: RowContrast,
-    over: Over,
-    of_runs: tuple[float, float],
-    posters: PosterErrors | None,
-    test_share: float,
-) -> dict[str, Any]:
-    """The mean over genres with its interval, and the unit that it rests on."""
-    d = [cell.difference for cell in row.cells]
-    result: dict[str, Any] = {"difference": row.difference, "p_sign_flip": math.nan, "unit": ""}
-    if len(d) >= ENOUGH_GENRES:
-        result["p_sign_flip"] = sign_flip_p_value(d)
-    if over == "genres":
-        if len(d) < ENOUGH_GENRES:
-            return result | interval_and_p(row.difference, math.nan, 0)
-        se = float(np.std(d, ddof=1)) / math.sqrt(len(d))
-        return result | {"unit": "genres"} | interval_and_p(row.difference, se, len(d) - 1)
-    if over == "rotations":
-        of_runs = rotation_error(row.cells, test_share)
-    of_posters = math.nan
-    if posters is not None:
-        of_posters = posters.row(row.name, row.reference, [cell.genre for cell in row.cells])
-    error = interval_and_p(row.difference, *combine_errors(over, of_runs, of_posters))
-    unit = "" if math.isnan(error["p"]) else UNITS[over]
-    return result | {"unit": unit} | error

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
 import numpy as np
 import polars as pl
@@ -71,7 +72,7 @@ class RowContrast:
 
     @property
     def difference(self) -> float:
-        return float(np.mean([cell.difference for cell in self.cells])) if self.cells else math.nan
+        return fmean(cell.difference for cell in self.cells) if self.cells else math.nan
 
 
 def runs_by_setting(values: pl.DataFrame) -> dict[tuple[str, str], dict[SeedKey, float]]:
@@ -86,6 +87,7 @@ def runs_by_setting(values: pl.DataFrame) -> dict[tuple[str, str], dict[SeedKey,
 
 def contrast_rows(
     values: pl.DataFrame,
+    runs: SettingRuns,
     chosen: Sequence[tuple[str, str]],
     noise: Noise,
     *,
@@ -97,6 +99,8 @@ def contrast_rows(
     ----------
     values
         `run_values` of the table.
+    runs
+        Their `runs_by_setting`.
     chosen
         Pairs of (name, reference).
     noise
@@ -105,7 +109,6 @@ def contrast_rows(
         Whether runs of one seed and different genres may share random numbers: then a variant's
         genres say less about its variance than as many independent samples.
     """
-    runs = runs_by_setting(values)
     spread = set(replicable(values).select("name", "genre").unique().iter_rows())
     rows = []
     for name, reference in chosen:
@@ -125,8 +128,8 @@ def _contrast(a: Mapping[SeedKey, float], b: Mapping[SeedKey, float], genre: str
     return CellContrast(
         genre,
         min(len(a), len(b)),
-        float(np.mean(list(a.values()))),
-        float(np.mean(list(b.values()))),
+        fmean(a.values()),
+        fmean(b.values()),
         differences,
     )
 

@@ -16,9 +16,9 @@ import polars as pl
 
 from postertui.analysis.cohorts import batch_size, cohort_facts
 from postertui.analysis.findings import FINDING_SCHEMA, KINDS, RunFinding
+from postertui.analysis.row_states import dead_rows
 from postertui.analysis.statistics import Floats
 from postertui.analysis.trends import BEYOND_JITTER, ENOUGH_EPOCHS, Curves, find_trend, jitter
-from postertui.analysis.values import dead_rows
 from postertui.data.dataset import always_yes_f
 
 

@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from postertui.analysis.compare import compare_values
+from postertui.analysis.comparison_rows import compare_values
 from postertui.analysis.noise import Noise, estimate_noise, find_equal_variants
+from postertui.analysis.repetition import repetition_notes
 from postertui.analysis.statistics import Floats, t_quantile
 from postertui.analysis.values import (
     chosen_on_test,
     default_metric,
     genres_share_seeds,
     lower_is_better,
-    repetition_notes,
     resolve_rule,
     rule_line,
     run_values,

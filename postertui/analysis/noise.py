@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from math import fsum
+from statistics import fmean
 from typing import Literal
 
 import numpy as np
@@ -166,7 +168,7 @@ def replicable(values: pl.DataFrame) -> pl.DataFrame:
     A setting whose runs all give one answer for all posters reaches the same F each time.
     """
     ok = values.filter(pl.col("state") == "ok")
-    if "collapsed" not in ok.columns:
+    if "collapsed" not in ok.columns or not ok["collapsed"].any():
         return ok
     return ok.filter(~pl.col("collapsed").all().over("name", "genre"))
 
@@ -178,20 +180,19 @@ def sample_variances(
 
     Around the means of their folds: that posters of other cohorts are harder is no noise of runs.
     """
-    folds = values.group_by("name", "genre", "fold").agg(
-        ss=((pl.col("value") - pl.col("value").mean()) ** 2).sum(), df=pl.len() - 1.0
-    )
-    groups = folds.group_by("name", "genre").agg(pl.sum("ss", "df"))
-    groups = groups.with_columns(variance=pl.col("ss") / pl.col("df")).select(
-        "name", "genre", "variance", "df"
-    )
+    by_fold: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for name, genre, fold, value in values.select("name", "genre", "fold", "value").iter_rows():
+        by_fold.setdefault((name, genre), {}).setdefault(fold, []).append(value)
     variances = np.zeros((len(names), len(genres)))
     dfs = np.zeros_like(variances)
     rows = {name: i for i, name in enumerate(names)}
     columns = {genre: i for i, genre in enumerate(genres)}
-    for name, genre, variance, df in groups.filter(pl.col("df") > 0).iter_rows():
-        place = rows[name], columns[genre]
-        variances[place], dfs[place] = variance, df
+    for (name, genre), folds in by_fold.items():
+        df = sum(len(own) - 1 for own in folds.values())
+        if df:
+            squares = sum(fsum((v - fmean(own)) ** 2 for v in own) for own in folds.values())
+            place = rows[name], columns[genre]
+            variances[place], dfs[place] = squares / df, df
     return variances, dfs
 
 

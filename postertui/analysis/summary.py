@@ -7,8 +7,8 @@ import polars as pl
 from postertui.analysis.baselines import baselines, margins
 from postertui.analysis.compare import Comparison
 from postertui.analysis.ensemble import Ensemble
+from postertui.analysis.row_states import dead_rows
 from postertui.analysis.undefined import undefined_causes
-from postertui.analysis.values import dead_rows
 
 #: So many names are spelled out in a sentence.
 _NAMED = 12

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from postertui.analysis.cohorts import batch_size
-from postertui.analysis.values import dead_rows
+from postertui.analysis.row_states import dead_rows
 from postertui.history.schema import UNKNOWN_SETTING
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from postertui.history.schema import DEFAULTS
+from postertui.analysis.repetition import repeated_histories
+from postertui.analysis.row_states import CONFUSION, collapsed_rows, dead_rows, early_stopped_rows
 from postertui.system.errors import UserError
 
 #: Which epoch of each run is compared, in words.
@@ -34,18 +35,6 @@ def default_metric(table: pl.DataFrame) -> str:
     has = table.filter(~dead_rows(table)).group_by("run")
     counts = has.agg(pl.col("test_fscore_soft").is_not_null().any().alias("has"))["has"]
     return "test_fscore_soft" if len(counts) and counts.all() else "test_fscore"
-
-
-def dead_rows(table: pl.DataFrame) -> pl.Expr:
-    """Whether a row comes from a dead model: its column `dead`, else an accuracy of exactly 0.
-
-    In 2017 the accuracy of NaN predictions was 0, because round(NaN) equals no label; a live
-    model is right about some poster.
-    """
-    accuracy = pl.col("test_accuracy").fill_null(1.0).fill_nan(1.0) == 0
-    if "dead" not in table.columns:
-        return accuracy
-    return pl.col("dead").fill_null(accuracy)
 
 
 def lower_is_better(metric: str) -> bool:
@@ -87,18 +76,12 @@ def common_epoch(table: pl.DataFrame) -> CommonEpoch:
 
     Runs that stopped early do not count; where all did, it is the last epoch of any.
     """
-    runs = table.group_by("run").agg(pl.max("epoch"), stopped=_stopped_early(table).any())
+    runs = table.group_by("run").agg(pl.max("epoch"), stopped=early_stopped_rows(table).any())
     whole = runs.filter(~pl.col("stopped"))
     if whole.is_empty():
         return CommonEpoch(max(runs["epoch"].to_list(), default=0))
     counts = whole["epoch"].value_counts(name="runs")
     return CommonEpoch(counts.sort("runs", "epoch", descending=[True, False])["epoch"][0])
-
-
-def _stopped_early(table: pl.DataFrame) -> pl.Expr:
-    if "stopped_early" not in table.columns:
-        return pl.lit(value=False)
-    return pl.col("stopped_early").fill_null(value=False)
 
 
 def check_metric(table: pl.DataFrame, metric: str) -> None:
@@ -153,8 +136,8 @@ def run_values(table: pl.DataFrame, metric: str, rule: str | int = "last") -> pl
         value=pl.col(metric).cast(pl.Float64).fill_nan(None),
         chosen_by=_chosen_by(table, metric),
         is_dead=dead_rows(table),
-        collapsed=_collapsed(table),
-        stopped=_stopped_early(table),
+        collapsed=collapsed_rows(table),
+        stopped=early_stopped_rows(table),
     )
     runs = rows.select(_RUN_KEYS).unique(maintain_order=True)
     last = rows.group_by("run", maintain_order=True).last()
@@ -193,11 +176,10 @@ def run_values(table: pl.DataFrame, metric: str, rule: str | int = "last") -> pl
 
 
 _RUN_KEYS = ("name", "genre", "seed", "fold", "replicate", "run")
-_CONFUSION = ("test_tp", "test_fp", "test_fn", "test_tn")
 #: What a row's value and state depend on, besides the metric.
 _ROW_COLUMNS = (
     *KEYS, "epoch", "train_cohorts", "test_cohorts", "dead", "test_accuracy", "stopped_early",
-    *_CONFUSION,
+    *CONFUSION,
 )  # fmt: skip
 
 
@@ -225,93 +207,6 @@ def chosen_on_test(table: pl.DataFrame, metric: str, rule: str | int) -> bool:
     return not bool(has.all())
 
 
-def _collapsed(table: pl.DataFrame) -> pl.Expr:
-    """Whether a row's model gives one answer for every test poster, from the confusion counts."""
-    if not set(_CONFUSION) <= set(table.columns):
-        return pl.lit(value=False)
-    tp, fp, fn, tn = map(pl.col, _CONFUSION)
-    return ((tp + fp == 0) | (fn + tn == 0)).fill_null(value=False)
-
-
-def repeated_histories(table: pl.DataFrame) -> pl.DataFrame:
-    """Histories that are copies of another one of their setting, number for number: `run copy_of`.
-
-    Equal are all metrics of all epochs, whatever the runs and seeds are called. A history that is
-    dead from its first epoch is no copy of one with another seed: it has no numbers that differ.
-    """
-    metrics = [
-        name
-        for name, kind in table.schema.items()
-        if kind.is_numeric()
-        and name.startswith(("train_", "test_", "val_"))
-        and not name.endswith("base_rate")
-    ]
-    if not metrics:
-        return pl.DataFrame(schema={"run": pl.String, "copy_of": pl.String})
-    runs = (
-        table.select(
-            "run",
-            "name",
-            "genre",
-            defined=pl.any_horizontal(pl.col(name).is_not_null() for name in metrics),
-            lives=~dead_rows(table),
-            seed=pl.col("seed").fill_null(DEFAULTS["seed"]),
-            digest=pl.struct("epoch", *metrics).hash(),
-        )
-        .group_by("run", maintain_order=True)
-        .agg(
-            pl.first("name", "genre", "seed"),
-            pl.any("defined", "lives"),
-            pl.len(),
-            pl.sum("digest"),
-        )
-        .filter("defined")
-    )
-    runs = runs.with_columns(told_by=pl.when("lives").then(None).otherwise("seed"))
-    runs = runs.with_columns(
-        copy_of=pl.col("run").first().over("name", "genre", "len", "digest", "told_by")
-    )
-    return runs.filter(pl.col("run") != pl.col("copy_of")).select("run", "copy_of")
-
-
-def repetition_notes(table: pl.DataFrame) -> list[str]:
-    """Sentences about histories that are there twice, and about several of one setting and seed."""
-    notes = []
-    copies = repeated_histories(table)
-    if copies.height:
-        originals = copies["copy_of"].n_unique()
-        often = "twice" if copies.height == originals else "several times"
-        are = "history is" if originals == 1 else "histories are"
-        notes.append(
-            f"{originals} {are} there {often}, number for number, and "
-            f"{'counts' if originals == 1 else 'count'} once."
-        )
-        table = table.filter(~pl.col("run").is_in(copies["run"].to_list()))
-    several = (
-        table.with_columns(pl.col("seed").fill_null(DEFAULTS["seed"]))
-        .group_by(
-            "genre",
-            "name",
-            "seed",
-            *(c for c in ("train_cohorts", "test_cohorts") if c in table.columns),
-        )
-        .agg(pl.col("run").n_unique().alias("runs"))
-        .filter(pl.col("runs") > 1)
-        .sort("genre", "name", "seed")
-    )
-    if several.height:
-        settings = [
-            f"{genre}, {name}, seed {seed}"
-            for genre, name, seed in several.head(5).select("genre", "name", "seed").iter_rows()
-        ]
-        more = f" and {several.height - 5} more" if several.height > 5 else ""
-        notes.append(
-            f"Several histories of one setting and seed with different numbers, each a run of its "
-            f"own: {'; '.join(settings)}{more}."
-        )
-    return notes
-
-
 def resolve_rule(table: pl.DataFrame, rule: str | int) -> str | int:
     """`rule`, with `last` as the epoch that it means for this table."""
     return common_epoch(table) if rule == "last" and table.height else rule
@@ -321,7 +216,7 @@ def rule_line(table: pl.DataFrame, rule: str | int, metric: str = "") -> str:
     """Which epochs `rule` compares in this table, in words."""
     if rule == "last":
         epoch = common_epoch(table)
-        early = table.filter(_stopped_early(table))
+        early = table.filter(early_stopped_rows(table))
         early = early.group_by("run").agg(pl.max("epoch")).filter(pl.col("epoch") < epoch)
         text = f"at epoch {epoch}, the last that most runs reached"
         if early.height:

@@ -17,6 +17,8 @@ from postertui.analysis.statistics import Floats, residual_prior_df, squeeze_var
 
 #: A variance of zero counts as this share of the median, since its logarithm is needed.
 _SMALLEST = 1e-5
+#: Factors are fitted until they move by no more than this share of themselves.
+_SETTLED = 1e-9
 _ITERATIONS = 100
 #: The share of a prior's degrees of freedom that counts where no scatter around it was seen.
 _TRUSTED = 0.6
@@ -129,7 +131,7 @@ def _factors(sample: Floats, df: Floats) -> tuple[Floats, Floats]:
         columns = np.where(column_df, columns, columns[column_df > 0].max())
         rows = (weighted / columns[None, :]).sum(axis=1) / np.where(row_df, row_df, 1)
         rows = np.where(row_df, rows, rows[row_df > 0].max())
-        if np.allclose(rows, before, rtol=1e-9, atol=0):
+        if (np.abs(rows - before) <= _SETTLED * np.abs(before)).all():
             break
     return rows, columns
 

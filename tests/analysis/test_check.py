@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from postertui.analysis.check import Allowed, check_against, check_values
+from postertui.analysis.check import Allowed, check_against
 from postertui.analysis.check_rows import ALL
+from postertui.analysis.check_verdicts import check_values
 from postertui.analysis.requirements import check_requirement
 from postertui.system.errors import UserError
 from tests.support.analysis_tables import (
@@ -83,9 +84,14 @@ def test_an_overall_row_is_a_paired_t_of_its_own_genres() -> None:
     assert row["p"] == pytest.approx(stats.t.cdf(row["difference"] / se, df))
 
 
-def test_one_p_value_counts_as_often_as_there_are_rows() -> None:
+def test_means_over_genres_and_single_genres_have_half_of_the_level_each() -> None:
     rows = check_against(study(-0.01, 1), study(), metric=METRIC).rows
-    assert rows["p_adjusted"].min() == pytest.approx(rows.height * rows["p"].min())  # type: ignore[operator]
+    for family in (rows.filter(pl.col("genre") == ALL), rows.filter(pl.col("genre") != ALL)):
+        smallest = family["p"].min()
+        assert family["p_adjusted"].min() == pytest.approx(min(1, 2 * family.height * smallest))  # type: ignore[operator]
+    one = study().filter(pl.col("genre") == GENRES[0])
+    rows = check_against(one, study(0, 1).filter(pl.col("genre") == GENRES[0]), metric=METRIC).rows
+    assert rows["p_adjusted"].min() == pytest.approx(min(1, 2 * rows["p"].min()))  # type: ignore[operator]
 
 
 def test_seeds_that_do_not_match_are_not_paired() -> None:

@@ -8,7 +8,8 @@ import pytest
 from postertui.analysis.baselines import baselines, margins
 from postertui.analysis.compare import compare
 from postertui.analysis.condensed import CondensedHistory
-from postertui.analysis.values import common_epoch, default_metric, repeated_histories
+from postertui.analysis.repetition import repeated_histories
+from postertui.analysis.values import common_epoch, default_metric
 from postertui.data.weights import Weights
 from postertui.history.from_runs import history_table
 from postertui.published.facts import BASE_RATES

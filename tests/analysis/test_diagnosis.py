@@ -11,8 +11,8 @@ import pytest
 
 from postertui.analysis.diagnosis import diagnose_table
 from postertui.analysis.findings import RunFinding
+from postertui.analysis.row_states import dead_rows
 from postertui.analysis.undefined import undefined_causes
-from postertui.analysis.values import dead_rows
 from tests.support.analysis_tables import history, stack
 from tests.support.calibration import false_alarms
 from tests.support.study_2017 import Study2017, every_study

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from postertui.analysis.compare import compare_values
 from postertui.analysis.comparison_errors import Over
+from postertui.analysis.comparison_rows import compare_values
 from postertui.analysis.noise import estimate_noise
 from postertui.analysis.posters import (
     METRICS_OF_POSTERS,

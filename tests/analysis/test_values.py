@@ -5,11 +5,11 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from postertui.analysis.repetition import repetition_notes
 from postertui.analysis.values import (
     chosen_on_test,
     common_epoch,
     default_metric,
-    repetition_notes,
     rule_line,
     run_values,
 )

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from postertui.analysis.check import check_values
-from postertui.analysis.compare import compare_values
+from postertui.analysis.check_verdicts import check_values
+from postertui.analysis.comparison_rows import compare_values
 from postertui.analysis.diagnosis import diagnose_table
 from postertui.analysis.noise import estimate_noise
 from postertui.analysis.values import run_values
@@ -133,23 +133,22 @@ def frame(values: Floats, first_seed: int = 0) -> pl.DataFrame:
     v, g, s = (a.ravel() for a in np.indices(values.shape))
     name = [f"v{i:02}" for i in range(values.shape[0])]
     genre = [f"g{i:02}" for i in range(values.shape[1])]
+    value = values.ravel()
+    lives = ~np.isnan(value)
     return pl.DataFrame(
         {
             "name": np.array(name)[v],
             "genre": np.array(genre)[g],
             "seed": s + first_seed,
-            "fold": "",
-            "replicate": np.zeros(values.size, dtype=np.int64),
-            "value": values.ravel(),
+            "fold": [""] * value.size,
+            "replicate": np.zeros(value.size, dtype=np.int64),
+            "value": value if lives.all() else pl.Series(value).fill_nan(None),
+            "state": np.where(lives, "ok", "dead"),
         }
-    ).with_columns(
-        pl.col("value").fill_nan(None),
-        state=pl.when(pl.col("value").is_nan()).then(pl.lit("dead")).otherwise(pl.lit("ok")),
-        collapsed=False,
     )
 
 
-NAMES = ("row FP", "worst row", "any row", "cell FP", "coverage", "power", "check", "checked")
+NAMES = ("row FP", "worst row", "any row", "cell FP", "coverage", "power", "check", "check power")
 
 
 def simulate(scenario: Scenario, repeats: int, seed: int = 0) -> dict[str, Rate]:
@@ -158,7 +157,8 @@ def simulate(scenario: Scenario, repeats: int, seed: int = 0) -> dict[str, Rate]
     `row FP`: rows with p below .05. `worst row`: the same for the noisiest row. `any row`: studies
     with any verdict after Holm. `cell FP`: cells with p below .05. `coverage`: rows whose interval
     has the truth. `power`: rows seen (p below .05) where they differ by `LIFT`. `check`: studies
-    that fail against another study of the same settings.
+    that fail against another study of the same settings. `check power`: the same where the last
+    variant has become worse by `LIFT`, and is named.
     """
     rng = np.random.default_rng(seed)
     rates = {name: Rate() for name in NAMES}
@@ -188,8 +188,14 @@ def simulate(scenario: Scenario, repeats: int, seed: int = 0) -> dict[str, Rate]
         again = scenario.study(rng, first_seed=100)
         report = check_values(again, values, {}, shared_seeds=shared)
         if report is not None:
-            rates["checked"].add(1.0)
             rates["check"].add(float(report["failed"].any()))
+            worse = again.with_columns(
+                value=pl.col("value") - LIFT * (pl.col("name") == again["name"][-1])
+            )
+            report = check_values(worse, values, {}, shared_seeds=shared)
+            assert report is not None
+            named = report.filter(pl.col("name") == again["name"][-1])["failed"]
+            rates["check power"].add(float(named.any()))
     return rates
 
 

@@ -6,9 +6,9 @@ import polars as pl
 
 from postertui.analysis.diagnosis import diagnose_table
 from postertui.analysis.findings import KINDS
+from postertui.analysis.row_states import dead_rows
 from postertui.analysis.tables.section import Column, Section, text
 from postertui.analysis.undefined import undefined_causes
-from postertui.analysis.values import dead_rows
 
 
 def diagnosis_section(table: pl.DataFrame) -> Section:

@@ -67,7 +67,7 @@ class Leaderboard:
     `best` marks the leader and all that nothing separates from it; `behind` is how far a row is
     behind the leader. Intervals are 95 % for the mean over seeds, null where the noise is
     unknown; then nothing is marked, as nothing can be told apart. `overall.mean` is adjusted: see
-    `_overall`.
+    `adjusted_means`.
     """
 
     metric: str
@@ -96,18 +96,13 @@ def leaderboard(
         values = values.filter(pl.col("run").is_in(list(runs)))
     sign = -1.0 if lower_is_better(metric) else 1.0
     is_marked = noise.is_known and not chosen_on_test(table, metric, rule)
-    cells = (
-        values.filter(pl.col("state") == "ok")
-        .group_by("genre", "name")
-        .agg(mean=pl.mean("value"), sd=pl.std("value"), n=pl.len().cast(pl.Int64))
-        .sort("genre", pl.col("mean") * -sign, "name")
-    )
+    cells = setting_means(values).sort("genre", pl.col("mean") * -sign, "name")
     rows: list[dict[str, Any]] = []
     for models in cells.partition_by("genre", maintain_order=True):
         own = values.filter(pl.col("genre") == models["genre"][0])
         ties = _ties(own, models["name"].to_list(), noise, sign) if is_marked else set()
         rows += _rank_genre(models.to_dicts(), noise, sign, ties)
-    overall = _overall(cells, noise, sign)
+    overall = adjusted_means(cells, noise, sign)
     if is_marked and overall.height:
         ties = _ties(
             values, overall["name"].to_list(), noise, sign, shared_seeds=genres_share_seeds(table)
@@ -120,6 +115,14 @@ def leaderboard(
         notes.append("Nothing is marked as best: the epochs were chosen on the test cohort.")
     notes += _unranked_note(values)
     return Leaderboard(metric, pl.DataFrame(rows, schema=SCHEMA), overall, noise, tuple(notes))
+
+
+def setting_means(values: pl.DataFrame) -> pl.DataFrame:
+    """`genre name mean sd n` over the seeds of each setting, from `run_values`."""
+    ok = values.filter(pl.col("state") == "ok")
+    return ok.group_by("genre", "name").agg(
+        mean=pl.mean("value"), sd=pl.std("value"), n=pl.len().cast(pl.Int64)
+    )
 
 
 def _unranked_note(values: pl.DataFrame) -> list[str]:
@@ -191,8 +194,10 @@ def _rank_genre(
     return rows
 
 
-def _overall(cells: pl.DataFrame, noise: Noise, sign: float) -> pl.DataFrame:
+def adjusted_means(cells: pl.DataFrame, noise: Noise, sign: float) -> pl.DataFrame:
     """Variants by their mean over genres, adjusted for the genres that each one lacks.
+
+    `cells` are `setting_means`, `sign` is -1 where a lower value is better (`OVERALL_SCHEMA`).
 
     Variants cover different genres, and genres differ more than variants do. The means are those
     of an additive model, value = variant + genre, fitted by least squares to the means over seeds

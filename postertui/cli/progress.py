@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from statistics import median_high
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -17,6 +16,7 @@ from postertui.cli.streams import say, styled
 from postertui.runs import layout
 from postertui.runs.lifecycle import CLOSED_STATES
 from postertui.supervisor import requests
+from postertui.supervisor.remaining import Durations, estimate, progress_of
 from postertui.system.errors import UserError
 from postertui.system.text import pluralize, strip_control_chars
 
@@ -172,16 +172,8 @@ def newest_f(run: Run) -> str:
 
 def seconds_left(runs: Sequence[Run], slots: int) -> float | None:
     """How long the runs that have no end still take, by the epochs seen so far."""
-    paces = [s for r in runs if (s := r.seconds_per_epoch) is not None]
-    if not paces:
-        return None
-    typical = median_high(paces)
-    remaining = 0.0
-    for run in runs:
-        if run.state not in CLOSED_STATES and run.spec is not None:
-            epochs = max(0, run.spec.variant.epochs - run.epoch)
-            remaining += epochs * (run.seconds_per_epoch or typical)
-    return remaining / max(1, slots)
+    progress = [progress_of(run) for run in runs]
+    return estimate(progress, Durations(progress), slots, time.time())
 
 
 class _Lines:

@@ -325,9 +325,9 @@ def say_problems(plan: TrainingPlan, store: Store) -> None:
 def say_duration(plan: TrainingPlan, store: Store, jobs: int) -> None:
     """How long the new runs take, by the epochs of earlier ones, on standard error."""
     from postertui.cli.progress import format_seconds
-    from postertui.supervisor import plan as launch
+    from postertui.supervisor.remaining import estimate_new
 
-    seconds = launch.estimate_seconds(plan.missing, store.runs.values(), jobs)
+    seconds = estimate_new(plan.missing, store.runs.values(), jobs)
     if seconds is None:
         say("How long they take is not known before a first run.")
     elif plan.missing:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median_high
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -35,7 +34,6 @@ from postertui.system.version import __version__
 
 if TYPE_CHECKING:
     from postertui.data.dataset import Dataset
-    from postertui.runs.store import Run
 
 #: What a history may depend on beside the run's own settings.
 RECORDED = ("numpy", "keras", "tensorflow", "jax")
@@ -217,23 +215,6 @@ def check_trainable() -> None:
         )
 
 
-def estimate_seconds(specs: Iterable[RunSpec], runs: Iterable[Run], jobs: int) -> float | None:
-    """How long `specs` will take with `jobs` at a time, by the epochs of past runs.
-
-    A variant that was never trained takes what all past runs took; None without any past run.
-    """
-    past: dict[str, list[float]] = {}
-    for run in runs:
-        if run.spec is not None and (seconds := run.seconds_per_epoch) is not None:
-            past.setdefault(_shape(run.spec.variant), []).append(seconds)
-    if not past:
-        return None
-    typical = {shape: median_high(values) for shape, values in past.items()}
-    fallback = median_high(typical.values())
-    total = sum(s.variant.epochs * typical.get(_shape(s.variant), fallback) for s in specs)
-    return total / max(1, jobs)
-
-
 def current_versions() -> dict[str, str]:
     """The versions that a history may depend on, without importing any of it."""
     versions = {"postertui": __version__, "python": platform.python_version()}
@@ -255,23 +236,6 @@ def _group(state: State | None) -> str:
             return "ended"
         case _:
             return "open"
-
-
-def _shape(variant: Variant) -> str:
-    """What decides how long an epoch takes."""
-    parts = (
-        variant.network,
-        variant.side,
-        variant.augment,
-        variant.balance,
-        variant.frozen_layers,
-        variant.trainable_layers,
-        variant.train_from,
-        variant.fc1,
-        variant.fc2,
-        variant.batch_size,
-    )
-    return "/".join(map(str, parts))
 
 
 def _chosen_variants(study: Study, variants: Sequence[str | Variant]) -> list[Variant]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from postertui.dashboard.state.feed import RunFeed
-from postertui.dashboard.state.pace import epochs_per_second, remaining
+from postertui.dashboard.state.pace import PaceMeter, epochs_per_second
 from postertui.dashboard.state.run_view import RunView, view_of
 from postertui.dashboard.state.status_line import outlook_text, state_text
 from postertui.runs.store import Store
@@ -29,12 +29,20 @@ def test_the_first_reading_says_nothing_of_the_pace() -> None:
     assert epochs_per_second([(0.0, 5), (5.0, 5)], 500.0) is None
 
 
-def test_remaining_by_the_pace_or_by_the_runs_own(made: MadeRuns) -> None:
-    runs = views(made)
-    # Three running with 3 + 4 + 4 epochs to go, one queued with 10.
-    assert remaining(runs, 0.5) == pytest.approx(21 / 0.5)
-    assert remaining(runs, None) == pytest.approx(21 * 1.4 / 3)
-    assert remaining([r for r in runs if r.state == "done"], 0.5) is None
+def test_what_remains_is_one_estimate_for_run_and_queue(made: MadeRuns) -> None:
+    runs = {run.name: run for run in views(made)}
+    meter = PaceMeter()
+    open_runs = [run for run in runs.values() if run.is_live]
+    each = [meter.remaining_of(run, runs) or 0.0 for run in open_runs]
+    # One at a time it takes what all take together, with many jobs what the longest takes.
+    assert meter.remaining(runs, 1) == pytest.approx(sum(each), rel=0.01)
+    assert meter.remaining(runs, 9) == pytest.approx(max(each), rel=0.01)
+    # The queued one has ten epochs of 1.4 s before it.
+    (queued,) = [run for run in open_runs if run.state == "queued"]
+    assert meter.remaining_of(queued, runs) == pytest.approx(14.0, rel=0.1)
+    done = {name: run for name, run in runs.items() if run.state == "done"}
+    assert meter.remaining(done, 1) is None
+    assert all(meter.remaining_of(run, runs) is None for run in done.values())
 
 
 def test_the_first_line() -> None:

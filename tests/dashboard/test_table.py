@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from postertui.analysis.leaderboard import leaderboard
 from postertui.dashboard.number_format import always_yes, compact, duration, score, throughput
 from postertui.dashboard.state.assessment import assess
 from postertui.dashboard.state.run_view import RunView, view_of
 from postertui.dashboard.state.summary import summarize
 from postertui.dashboard.state.view_options import ViewOptions
-from postertui.dashboard.table.columns import BY_ID, COLUMNS, place
+from postertui.dashboard.table.columns import BY_ID, COLUMNS, RunFacts, place
+from postertui.dashboard.table.group_means import group_means
+from postertui.dashboard.table.row_names import distinct_cuts, variant_names
 from postertui.dashboard.table.rows import GroupRow, ordered
 from postertui.dashboard.widgets.run_detail import detail_lines
 from postertui.history.from_runs import history_table
@@ -53,7 +57,8 @@ def test_a_row_says_all_that_is_known_of_a_run(runs: list[RunView]) -> None:
     assert text(run, "base") == score(rate)
     assert text(run, "yes") == score(always_yes(rate))
     assert text(run, "seconds") == "1.4s"
-    assert text(run, "remaining") == "5.6s"
+    facts = RunFacts(remaining_of=lambda _: 5.6)
+    assert BY_ID["remaining"].cell(run, facts)[0] == "5.6s"
     assert text(run, "device") == "cpu:0"
     assert text(run, "dead") == ""
 
@@ -81,17 +86,57 @@ def test_pinned_runs_are_on_top(runs: list[RunView]) -> None:
     ("genre", ["Comedy", "Drama", "Horror"]),
     ("variant", ["base", "l2-1e-4", "no-reg"]),
 ])  # fmt: skip
-def test_groups_have_mean_and_sd(runs: list[RunView], group: str, titles: list[str]) -> None:
-    import statistics
-
+def test_groups_have_heads(runs: list[RunView], group: str, titles: list[str]) -> None:
     rows = ordered(runs, ViewOptions(group=group), frozenset())
     heads = [row for row in rows if isinstance(row, GroupRow)]
     assert [head.title for head in heads] == titles
-    members = [r.newest() for r in runs if getattr(r, group) == titles[0]]
-    values = [v for v in members if v is not None]
-    assert heads[0].runs == len(members)
-    assert heads[0].mean == pytest.approx(statistics.mean(values))
-    assert heads[0].sd == pytest.approx(statistics.stdev(values))
+    assert heads[0].runs == sum(getattr(r, group) == titles[0] for r in runs)
+
+
+def test_means_of_groups_are_of_like_with_like(tmp_path: Path) -> None:
+    made_runs = MadeRuns(tmp_path / "runs")
+    # The better of two variants is there in the harder genre alone.
+    for genre, level in (("Drama", 0.6), ("Comedy", 0.4), ("Horror", 0.2)):
+        for variant, more in (("base", 0.0), ("no-reg", 0.1)):
+            if (genre, variant) != ("Drama", "no-reg"):
+                for seed in range(2):
+                    made_runs.add(
+                        genre, variant, seed=seed, epochs=9, state="done", level=level + more
+                    )
+    store = Store(made_runs.folder, cache=False)
+    store.refresh()
+    table = history_table(store.runs.values())
+    summary = summarize(table)
+    means = group_means(summary, "variant")
+    overall = {r["name"]: r for r in leaderboard(table).overall.iter_rows(named=True)}
+    assert {name: mean.mean for name, mean in means.items()} == pytest.approx(
+        {name: row["mean"] for name, row in overall.items()}
+    )
+    assert means["no-reg"].mean > means["base"].mean
+    assert str(means["no-reg"]).endswith(", 2 genres, adjusted")
+    by_genre = group_means(summary, "genre")
+    assert ", 1 variant, those that all genres have" in str(by_genre["Drama"])
+    # Groups go by their means where a score is what sorts.
+    options = ViewOptions(group="variant", sort="newest", reverse=True)
+    rows = ordered(read(made_runs), options, frozenset(), means=means)
+    assert [row.title for row in rows if isinstance(row, GroupRow)] == ["no-reg", "base"]
+
+
+def test_no_two_rows_look_alike(tmp_path: Path) -> None:
+    made_runs = MadeRuns(tmp_path / "runs")
+    base = made_runs.variants["base"]
+    made_runs.add("Comedy", "base", epochs=1)
+    made_runs.add("Comedy", msgspec.structs.replace(base, fc1=512), epochs=1)
+    made_runs.add("Comedy", msgspec.structs.replace(base, batch_size=32), epochs=1)
+    made_runs.add("Comedy", "no-reg", epochs=1)
+    views = read(made_runs)
+    names = variant_names(views)
+    assert len(set(names.values())) == 4
+    assert names[next(v.name for v in views if v.variant == "no-reg")] == "no-reg"
+    longs = ["reduce-lr-256x64", "reduce-lr-256x1024", "reduce-lr-100x1024", "reduce-1r-100x1024"]
+    cuts = distinct_cuts(longs, 8)
+    assert len(set(cuts.values())) == 4
+    assert all(len(cut) <= 8 for cut in cuts.values())
 
 
 @pytest.mark.parametrize("width", [20, 34, 50, 64, 100])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from postertui.data.weight_choices import WeightChoices
 from postertui.data.weights import Weights
 from postertui.runs.spec import RunSpec
 from postertui.supervisor import plan as launch
+from postertui.supervisor.remaining import Durations, estimate, progress_of, progress_of_spec
 
 if TYPE_CHECKING:
     from postertui.data.dataset import Dataset
@@ -59,16 +61,14 @@ def preview_launch(
     )
     starting = plan.missing + (plan.ended if draft.again else ())
     jobs = numbers.jobs or slots
-    waiting = [
-        run.spec
-        for run in runs.values()
-        if run.spec is not None and run.state in ("queued", "running", "interrupted")
-    ]
+    progress = [progress_of(run) for run in runs.values()]
+    durations, now = Durations(progress), time.time()
+    new = [progress_of_spec(spec) for spec in starting]
     return LaunchPreview(
         plan=plan,
         starting=starting,
-        seconds=launch.estimate_seconds(starting, runs.values(), jobs),
-        ahead=launch.estimate_seconds(waiting, runs.values(), jobs) if waiting else 0.0,
+        seconds=estimate(new, durations, jobs, now),
+        ahead=estimate(progress, durations, jobs, now),
         jobs=jobs,
         again=draft.again,
         detectable=_detectable(plan, runs),

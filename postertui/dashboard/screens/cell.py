@@ -18,6 +18,7 @@ from postertui.dashboard.state.arrangement import Key
 from postertui.dashboard.state.assessment import Assessment
 from postertui.dashboard.state.feed import RunUpdates
 from postertui.dashboard.state.run_view import RunView
+from postertui.dashboard.table.columns import RunFacts
 from postertui.dashboard.widgets.big_chart import BigChart
 from postertui.dashboard.widgets.cell_values import CellValues
 from postertui.dashboard.widgets.key_bar import KeyBar
@@ -41,7 +42,7 @@ class CellScreen(DashboardScreen[None]):
         self.values = CellValues(context.styles, self.chart)
         self.table = RunTable(context.styles, id="behind")
         self.keys = KeyBar(context.styles)
-        self.table.verdict_of = self.model.verdict
+        self.table.facts = RunFacts(self.model.verdict, self.model.remaining)
         self._shown: list[RunView] = []
 
     @property

@@ -19,7 +19,8 @@ from postertui.dashboard.screens.summary_region import SummaryRegion
 from postertui.dashboard.state.assessment import Assessment
 from postertui.dashboard.state.feed import RunUpdates
 from postertui.dashboard.state.status_line import outlook_text, state_text
-from postertui.dashboard.table.columns import BY_ID
+from postertui.dashboard.table.columns import BY_ID, RunFacts
+from postertui.dashboard.table.group_means import group_means
 from postertui.dashboard.widgets.chart_grid import ChartGrid
 from postertui.dashboard.widgets.filter_bar import FilterBar, FilterHints
 from postertui.dashboard.widgets.key_bar import KeyBar
@@ -65,7 +66,7 @@ class MainLayout(DashboardScreen[None]):
         )
         self.summary = SummaryRegion(context)
         self.matrix, self.genre_grid = self.summary.matrix, self.summary.genre_grid
-        self.table.verdict_of = self.model.verdict
+        self.table.facts = RunFacts(self.model.verdict, self.model.remaining)
         for grid in (self.grid, self.genre_grid):
             grid.verdicts = Verdicts(self.model.margin, self.model.difference)
             grid.panels.basis_of = self.model.delta_basis
@@ -144,6 +145,8 @@ class MainLayout(DashboardScreen[None]):
         if self._is_summary:
             self._show_summary()
         else:
+            if self.model.options.group:
+                self.show_table()
             self.table.refresh()
             self.grid.redraw_titles()
         self.show_detail()
@@ -187,7 +190,9 @@ class MainLayout(DashboardScreen[None]):
         if model.runs and not model.shown:
             self.table.empty = ("no run matches",)
         pinned = model.pinned & model.shown.keys()
-        self.table.show(list(model.shown.values()), model.options, pinned, model.marked)
+        group = model.options.group
+        means = group_means(model.summary, group) if group else None
+        self.table.show(list(model.shown.values()), model.options, pinned, model.marked, means)
 
     def show_highlights(self) -> None:
         """Have what matters beside the run under the cursor in full colour."""

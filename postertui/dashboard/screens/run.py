@@ -24,6 +24,7 @@ from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.text_width import fit
 from postertui.dashboard.widgets.key_bar import KeyBar
 from postertui.dashboard.widgets.log_view import LogView
+from postertui.dashboard.widgets.run_chart import RunChart
 from postertui.runs import layout
 from postertui.runs.lifecycle import CLOSED_STATES
 from postertui.runs.spec import RunSpec, read_spec
@@ -46,11 +47,13 @@ class RunScreen(DashboardScreen[None]):
         self.other: RunView | None = None
         self._sheets: tempfile.TemporaryDirectory[str] | None = None
         self.folder = context.setup.runs / run.name
+        self.chart = RunChart(context)
         self.log_view = LogView(self.theme, LogReader(self.folder / layout.LOG))
 
     def compose(self) -> ComposeResult:
         yield Static(id="run-head", markup=False)
         yield Static(id="run-error", markup=False)
+        yield self.chart
         with ContentSwitcher(initial="run-log"):
             with VerticalScroll(id="run-log", can_focus=False):
                 yield self.log_view
@@ -80,7 +83,7 @@ class RunScreen(DashboardScreen[None]):
         head.append(f"  {run.standing}", style=self.theme[run.standing])
         head.append(f"  epoch {run.epoch}/{run.epochs}", style=self.theme["text"])
         head.append(
-            f"  test F {score(run.newest())}, best {score(run.best())}",
+            f"  test F {score(run.newest())}, best {score(run.best())} @ {run.best_epoch() or '–'}",
             style=self.theme["text"],
         )
         head.append(
@@ -89,8 +92,8 @@ class RunScreen(DashboardScreen[None]):
         facts = [f"seed {run.seed}", f"attempt {run.attempt}", run.device]
         if run.seconds is not None:
             facts.append(f"{duration(run.seconds)} an epoch")
-        if run.remaining is not None:
-            facts.append(f"{duration(run.remaining)} left")
+        if (remaining := self.model.remaining(run)) is not None:
+            facts.append(f"{duration(remaining)} left")
         head.append("\n " + " · ".join(f for f in facts if f), style=self.theme["dim"])
         head.append(f" · {to_single_line(run.name)}", style=self.theme["dim"])
         if run.tags:
@@ -98,6 +101,9 @@ class RunScreen(DashboardScreen[None]):
         if run.note:
             head.append(f"  {run.note}", style=self.theme["accent"])
         self.query_one("#run-head", Static).update(head)
+        self.chart.display = run.epoch > 0
+        self.chart.styles.height = max(5, self.size.height // 3)
+        self.chart.show(run)
         ended = run.state in CLOSED_STATES
         self.log_view.empty = "the job printed nothing" if ended else "no log yet"
         self._show_error()

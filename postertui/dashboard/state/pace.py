@@ -2,30 +2,56 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from postertui.dashboard.state.run_view import RunView
+from postertui.supervisor.remaining import Durations, estimate
 
 #: Seconds over which the pace is measured.
 WINDOW = 60.0
+#: What epochs take is worked out anew after so many seconds.
+DURATIONS_AGE = 2.0
 
 
 class PaceMeter:
-    """Counts finished epochs as they are read."""
+    """Counts finished epochs as they are read, and estimates what remains."""
 
     def __init__(self) -> None:
         self._readings: deque[tuple[float, int]] = deque(maxlen=64)
+        self._durations: tuple[float, Durations] | None = None
 
     def record(self, epochs: int, now: float) -> None:
         """So many further epochs were found finished at `now` (monotonic seconds)."""
         if epochs:
             self._readings.append((now, epochs))
 
-    def estimate(self, runs: Iterable[RunView], now: float) -> tuple[float | None, float | None]:
-        """Seconds until the `runs` are done, and epochs a second; None where unknown."""
-        rate = epochs_per_second(list(self._readings), now)
-        return remaining(runs, rate), rate
+    def rate(self, now: float) -> float | None:
+        """Epochs a second at `now` (monotonic seconds); None where unknown."""
+        return epochs_per_second(list(self._readings), now)
+
+    def remaining(self, runs: Mapping[str, RunView], jobs: int) -> float | None:
+        """Seconds until all open runs are done, `jobs` at a time; None where unknown."""
+        open_runs = [r.stage for r in runs.values() if r.state in ("running", *_WAITING)]
+        if not open_runs:
+            return None
+        return estimate(open_runs, self._current(runs), jobs, time.time())
+
+    def remaining_of(self, run: RunView, runs: Mapping[str, RunView]) -> float | None:
+        """Seconds of work until `run` is done; None where it is not open or nothing is known."""
+        if run.state not in ("running", *_WAITING):
+            return None
+        return self._current(runs).remaining(run.stage, time.time())
+
+    def _current(self, runs: Mapping[str, RunView]) -> Durations:
+        now = time.monotonic()
+        if self._durations is None or now - self._durations[0] > DURATIONS_AGE:
+            self._durations = now, Durations(r.stage for r in runs.values() if r.epoch)
+        return self._durations[1]
+
+
+_WAITING = ("queued", "interrupted")
 
 
 def epochs_per_second(readings: Sequence[tuple[float, int]], now: float) -> float | None:
@@ -37,18 +63,3 @@ def epochs_per_second(readings: Sequence[tuple[float, int]], now: float) -> floa
     span = now - recent[0][0]
     total = sum(count for _, count in recent[1:])
     return total / span if span > 0 and total else None
-
-
-def remaining(runs: Iterable[RunView], rate: float | None) -> float | None:
-    """Seconds until everything running and queued is done, at `rate` or by the runs' own pace."""
-    open_runs = [r for r in runs if r.state in ("running", "queued")]
-    epochs = sum(max(0, r.epochs - r.epoch) for r in open_runs)
-    if not open_runs or not epochs:
-        return None
-    if rate:
-        return epochs / rate
-    running = [r for r in open_runs if r.state == "running" and r.seconds]
-    if not running:
-        return None
-    pace = sum(r.seconds or 0.0 for r in running) / len(running)
-    return epochs * pace / len(running)

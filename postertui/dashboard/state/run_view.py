@@ -14,6 +14,7 @@ from postertui.dashboard.state.metrics import LOWER_IS_BETTER, fields_of
 from postertui.runs.events import Event
 from postertui.runs.spec import RunSpec
 from postertui.runs.store import SETTINGS, Epochs, Run
+from postertui.supervisor.remaining import RunProgress, job_of, shape_of
 from postertui.system.text import to_single_line
 
 Side = str  # "train" or "test"
@@ -80,6 +81,10 @@ class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
     tags: tuple[str, ...] = ()
     note: str = ""
     pinned: bool = False
+    spec: RunSpec | None = None
+    started: float | None = None
+    job: str = ""
+    _stage: RunProgress | None = None
     _seconds: float | msgspec.UnsetType | None = msgspec.UNSET
 
     def __repr__(self) -> str:
@@ -100,11 +105,23 @@ class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
         return self._seconds
 
     @property
-    def remaining(self) -> float | None:
-        """Seconds until the run is done, by its own pace; None where that is unknown."""
-        if self.state not in ("running", "queued") or self.seconds is None:
-            return None
-        return max(0, self.epochs - self.epoch) * self.seconds
+    def stage(self) -> RunProgress:
+        """How far the run is, as estimates of what remains look at it."""
+        if self._stage is None:
+            stage = RunProgress(
+                shape="" if self.spec is None else shape_of(self.spec.variant),
+                is_running=self.state == "running",
+                is_waiting=self.state in ("queued", "interrupted"),
+                total=self.epochs,
+                epochs=self.epoch,
+                history=self.history,
+                job=self.job,
+                started=self.started,
+                ended=self.changed if self.state == "done" else None,
+            )
+            msgspec.structs.force_setattr(self, "_stage", stage)
+            return stage
+        return self._stage
 
     def column(self, side: Side, metric: str) -> str | None:
         """Which column of the history holds `metric`; None where it was never defined."""
@@ -183,6 +200,9 @@ def view_of(run: Run) -> RunView:
         tags=tuple(to_single_line(tag, 40) for tag in run.note.tags),
         note=to_single_line(run.note.text, 500),
         pinned=run.note.pinned,
+        spec=spec,
+        started=(run.start or {}).get("time"),
+        job=job_of(run.start or {}),
     )
 
 

@@ -88,7 +88,8 @@ class StudySummary:
 
     `genres` are in order of their base rate, most frequent first; `undefined_genres` have no
     defined test value at the epoch. `run_margins` has what holds for one run alone: those that
-    are not at the common `epoch`. `problem` is why there are no differences.
+    are not at the common `epoch`. `values` are means over seeds, and `adjusted` a variant's mean
+    over so many genres, as in `postertui leaderboard`. `problem` is why there are no differences.
     """
 
     metric: str = ""
@@ -99,6 +100,8 @@ class StudySummary:
     margins: Mapping[tuple[str, str], Margin] = field(default_factory=dict)
     differences: Mapping[tuple[str, str], Difference] = field(default_factory=dict)
     variants: Mapping[str, VariantSummary] = field(default_factory=dict)
+    values: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    adjusted: Mapping[str, tuple[float, int]] = field(default_factory=dict)
     run_margins: Mapping[str, Margin] = field(default_factory=dict)
     comparisons: int = 0
     problem: str = ""
@@ -136,6 +139,7 @@ def summarize(table: pl.DataFrame, metric: str = "f") -> StudySummary:
     margin_rows = margins(table, column).iter_rows(named=True) if is_score else ()
     margin_of_setting = {_key(row): _margin(row, epoch) for row in margin_rows}
     differences, variants, comparisons, problem, notes = _compare(table, column)
+    values, adjusted = _means(table, column)
     defined = {genre for genre, _ in (*margin_of_setting, *differences)}
     return StudySummary(
         metric=column,
@@ -150,6 +154,8 @@ def summarize(table: pl.DataFrame, metric: str = "f") -> StudySummary:
         margins=margin_of_setting,
         differences=differences,
         variants=variants,
+        values=values,
+        adjusted=adjusted,
         run_margins=dict(_run_margins(table, column, epoch)) if is_score else {},
         comparisons=comparisons,
         problem=problem,
@@ -193,6 +199,25 @@ def _compare(
         for row in comparison.rows.iter_rows(named=True)
     }
     return cells, rows, comparison.cells.height, "", comparison.notes
+
+
+def _means(
+    table: pl.DataFrame, column: str
+) -> tuple[dict[tuple[str, str], float], dict[str, tuple[float, int]]]:
+    from postertui.analysis.leaderboard import adjusted_means, setting_means
+    from postertui.analysis.noise import estimate_noise, find_equal_variants
+    from postertui.analysis.values import run_values
+
+    runs = run_values(table, column)
+    cells = setting_means(runs).sort("genre", "name")
+    overall = adjusted_means(cells, estimate_noise(runs, find_equal_variants(table)), 1.0)
+    return (
+        {_key(row): row["mean"] for row in cells.iter_rows(named=True)},
+        {
+            _clean(row["name"]): (row["mean"], row["genres"])
+            for row in overall.iter_rows(named=True)
+        },
+    )
 
 
 def _run_margins(table: pl.DataFrame, column: str, epoch: int) -> Iterator[tuple[str, Margin]]:

@@ -243,7 +243,14 @@ class ViewModel:
 
     def outlook(self) -> tuple[float | None, float | None]:
         """Seconds until the queue is empty, and epochs a second; None where unknown."""
-        return self.pace.estimate(self.runs.values(), time.monotonic())
+        status = self.machine.status if self.machine is not None else None
+        running = sum(run.state == "running" for run in self.runs.values())
+        jobs = (status.slots if status is not None and status.running else 0) or running or 1
+        return self.pace.remaining(self.runs, jobs), self.pace.rate(time.monotonic())
+
+    def remaining(self, run: RunView) -> float | None:
+        """Seconds of work until `run` is done; None where it is not open or nothing is known."""
+        return self.pace.remaining_of(run, self.runs)
 
     def completions(self) -> dict[str, set[str]]:
         """The values that occur, by field of the filter language."""

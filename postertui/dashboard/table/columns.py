@@ -20,12 +20,26 @@ WIDEST_NAME = 24
 
 
 @dataclass(frozen=True)
+class RunFacts:
+    """What the table shows beyond the runs: their verdict against the baseline, and what remains.
+
+    `remaining_of` gives seconds, None where nothing remains or it is unknown.
+    """
+
+    verdict_of: Callable[[RunView], str] = lambda _: ""
+    remaining_of: Callable[[RunView], float | None] = lambda _: None
+
+
+NO_FACTS = RunFacts()
+
+
+@dataclass(frozen=True)
 class Column:
     """One column. `rank` says which columns go first where there is no room for all (1 stays).
 
-    `text` gives text and style, `marked_text` those that depend on the verdict against the
-    baseline; `key` sorts, the highest value first where `best_first`. `width` is fixed, unless
-    `stretch` lets it grow up to its longest text.
+    `text` gives text and style, `judged_text` those that depend on what is known beyond the run
+    itself; `key` and `judged_key` sort, the highest value first where `best_first`. `width` is
+    fixed, unless `stretch` lets it grow up to its longest text.
     """
 
     id: str
@@ -38,11 +52,16 @@ class Column:
     stretch: bool = False
     help: str = ""
     best_first: bool = False
-    marked_text: Callable[[RunView, str], Text] | None = None
+    judged_text: Callable[[RunView, RunFacts], Text] | None = None
+    judged_key: Callable[[RunView, RunFacts], object] | None = None
 
-    def cell(self, run: RunView, verdict: str = "") -> Text:
-        """Text and style for `run`, whose F is `verdict` against its baseline."""
-        return self.text(run) if self.marked_text is None else self.marked_text(run, verdict)
+    def cell(self, run: RunView, facts: RunFacts = NO_FACTS) -> Text:
+        """Text and style for `run`."""
+        return self.text(run) if self.judged_text is None else self.judged_text(run, facts)
+
+    def sort_key(self, run: RunView, facts: RunFacts = NO_FACTS) -> object:
+        """By what `run` is sorted."""
+        return self.key(run) if self.judged_key is None else self.judged_key(run, facts)
 
     @property
     def is_dynamic(self) -> bool:
@@ -56,10 +75,23 @@ def _epoch(run: RunView) -> Text:
     return f"{run.epoch}/{run.epochs or '?'}", "text" if run.state == "running" else "dim"
 
 
-def _newest(run: RunView, verdict: str) -> Text:
+def _newest(run: RunView, facts: RunFacts) -> Text:
     if run.dead:
         return "dead", "failed"
-    return score(run.newest()), verdict or "text"
+    return score(run.newest()), facts.verdict_of(run) or "text"
+
+
+def _verdict_mark(run: RunView, facts: RunFacts) -> Text:
+    verdict = facts.verdict_of(run)
+    return BASELINE_MARKS[verdict], verdict or "dim"
+
+
+def _remaining(run: RunView, facts: RunFacts) -> Text:
+    remaining = facts.remaining_of(run)
+    return (duration(remaining) if remaining is not None else ""), "dim"
+
+
+_VERDICTS = ("above", "unclear", "below", "")
 
 
 def _best(run: RunView) -> Text:
@@ -113,7 +145,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "epoch",
         "epoch",
-        6,
+        7,
         2,
         _epoch,
         lambda r: (r.epoch / r.epochs if r.epochs else 0.0, r.epoch),
@@ -130,7 +162,7 @@ COLUMNS: tuple[Column, ...] = (
         right=True,
         help="test F at the newest epoch (soft where there is one)",
         best_first=True,
-        marked_text=_newest,
+        judged_text=_newest,
     ),
     Column(
         "bar",
@@ -140,11 +172,12 @@ COLUMNS: tuple[Column, ...] = (
         lambda _: (" ", "dim"),
         lambda _: 0,
         help="▲ above its baseline ? within noise of it ▼ below it",
-        marked_text=lambda _, verdict: (BASELINE_MARKS[verdict], verdict or "dim"),
+        judged_text=_verdict_mark,
+        judged_key=lambda r, facts: _VERDICTS.index(facts.verdict_of(r)),
     ),
     Column(
         "best",
-        "best @",
+        "best@ep",
         7,
         3,
         _best,
@@ -198,10 +231,12 @@ COLUMNS: tuple[Column, ...] = (
         "left",
         5,
         5,
-        lambda r: (duration(r.remaining) if r.remaining is not None else "", "dim"),
-        lambda r: _number(r.remaining),
+        lambda _: ("", "dim"),
+        lambda _: (True, 0.0),
         right=True,
-        help="time left of this run",
+        help="work that is left of this run",
+        judged_text=_remaining,
+        judged_key=lambda r, facts: _number(facts.remaining_of(r)),
     ),
     Column("device", "device", 6, 10, lambda r: (r.device, "dim"), lambda r: r.device),
     Column("tags", "tags", 8, 11, _note, lambda r: r.tags or ("~",)),
@@ -256,9 +291,9 @@ def _is_needed(column: Column, runs: Sequence[RunView]) -> bool:
         case "tags":
             return any(r.tags for r in runs)
         case "device":
-            return any(r.device for r in runs)
+            return any(r.device and r.is_live for r in runs) or len({r.device for r in runs}) > 1
         case "remaining":
-            return any(r.remaining is not None for r in runs)
+            return any(r.is_live and r.epochs for r in runs)
         case "seconds":
             return any(r.seconds is not None for r in runs)
     return True

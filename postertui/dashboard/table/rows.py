@@ -1,26 +1,28 @@
-"""The order of the table: sorted, pinned runs first, and grouped with mean ± sd."""
+"""The order of the table: sorted, pinned runs first, and grouped with means of like with like."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from postertui.dashboard.natural_order import natural_key
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.view_options import ViewOptions
-from postertui.dashboard.table.columns import BY_ID
+from postertui.dashboard.table.columns import BY_ID, NO_FACTS, RunFacts
+from postertui.dashboard.table.group_means import GroupMean
+
+#: Columns by which groups are sorted by their means.
+_SCORES = ("newest", "best", "bar", "trend")
 
 
 @dataclass(frozen=True)
 class GroupRow:
-    """The head of a group: how many runs it has, and mean ± sd of their newest test F."""
+    """The head of a group: how many runs it has, and their mean where one is known."""
 
     title: str
     runs: int
-    mean: float | None
-    sd: float | None
+    mean: GroupMean | None = None
 
 
 TableRow = RunView | GroupRow
@@ -30,39 +32,38 @@ def ordered(
     runs: Iterable[RunView],
     options: ViewOptions,
     pinned: AbstractSet[str],
-    verdict_of: Callable[[RunView], str] = lambda _: "",
+    facts: RunFacts = NO_FACTS,
+    means: Mapping[str, GroupMean] | None = None,
 ) -> list[TableRow]:
-    """The rows to show for `runs`."""
+    """The rows to show for `runs`; `means` are those of the groups, by title."""
     column = BY_ID.get(options.sort, BY_ID["genre"])
     by_name = sorted(runs, key=lambda r: (natural_key(r.genre), natural_key(r.variant), r.seed))
-    key = column.key
-    if column.id == "bar":
-        order = ("above", "unclear", "below", "")
-        key = lambda r: order.index(verdict_of(r))  # noqa: E731
-    rows = sorted(by_name, key=key, reverse=options.reverse)  # type: ignore[arg-type]
+    keys = {run.name: column.sort_key(run, facts) for run in by_name}
+    rows = sorted(by_name, key=lambda r: keys[r.name], reverse=options.reverse)  # type: ignore[arg-type,return-value]
     if options.reverse:
         # Undefined values stay last whichever way the rest goes.
-        rows.sort(key=lambda r: isinstance(k := column.key(r), tuple) and k[:1] == (True,))
+        rows.sort(key=lambda r: isinstance(k := keys[r.name], tuple) and k[:1] == (True,))
     rows.sort(key=lambda r: r.name not in pinned)
     if not options.group:
         return list(rows)
     groups: dict[str, list[RunView]] = {}
     for run in rows:
         groups.setdefault(getattr(run, options.group), []).append(run)
+    heads = [GroupRow(title, len(members), (means or {}).get(title))
+             for title, members in groups.items()]  # fmt: skip
     grouped: list[TableRow] = []
-    for title in sorted(groups, key=natural_key):
-        grouped.append(summary(title, groups[title]))
-        grouped.extend(groups[title])
+    for head in _ordered_heads(heads, options):
+        grouped += [head, *groups[head.title]]
     return grouped
 
 
-def summary(title: str, runs: list[RunView]) -> GroupRow:
-    """Mean and sample sd of the newest test F of `runs`."""
-    values = [v for r in runs if (v := r.newest()) is not None]
-    if not values:
-        return GroupRow(title, len(runs), None, None)
-    mean = sum(values) / len(values)
-    if len(values) < 2:
-        return GroupRow(title, len(runs), mean, None)
-    variance = sum((v - mean) ** 2 for v in values) / (len(values) - 1)
-    return GroupRow(title, len(runs), mean, math.sqrt(variance))
+def _ordered_heads(heads: list[GroupRow], options: ViewOptions) -> list[GroupRow]:
+    """The groups by what is asked: a score by their means, else as their first runs are."""
+    if options.sort in _SCORES:
+        sign = -1 if options.reverse else 1
+        return sorted(
+            heads, key=lambda h: (h.mean is None, sign * h.mean.mean if h.mean is not None else 0)
+        )
+    if options.sort in ("genre", "variant"):
+        return sorted(heads, key=lambda h: natural_key(h.title), reverse=options.reverse)
+    return heads

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,14 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from postertui.dashboard.actions.registry import bindings
-from postertui.dashboard.number_format import score
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.view_options import ViewOptions
-from postertui.dashboard.table.columns import PlacedColumn, Text, place
+from postertui.dashboard.table.columns import NO_FACTS, PlacedColumn, Text, place
+from postertui.dashboard.table.group_means import GroupMean
+from postertui.dashboard.table.row_names import distinct_cuts, variant_names
 from postertui.dashboard.table.rows import GroupRow, TableRow, ordered
-from postertui.dashboard.text_width import cut_middle, fit
+from postertui.dashboard.text_width import cells, fit
+from postertui.system.text import pluralize
 
 if TYPE_CHECKING:
     from postertui.dashboard.terminal.theme import ThemeStyles
@@ -68,7 +70,9 @@ class RunTable(ScrollView, can_focus=True):
         self._at = 0
         self._name: str | None = None
         self.empty: Sequence[str] = ()
-        self.verdict_of: Callable[[RunView], str] = lambda _: ""
+        self.facts = NO_FACTS
+        self._names: dict[str, str] = {}
+        self._cuts: dict[str, dict[str, str]] = {}
 
     @property
     def current(self) -> RunView | None:
@@ -93,10 +97,12 @@ class RunTable(ScrollView, can_focus=True):
         options: ViewOptions,
         pinned: AbstractSet[str] = frozenset(),
         marked: AbstractSet[str] = frozenset(),
+        means: Mapping[str, GroupMean] | None = None,
     ) -> None:
-        """Show `runs` in the order of `options`."""
+        """Show `runs` in the order of `options`; `means` are those of its groups."""
         self._options, self._pinned, self._marked = options, pinned, marked
-        self.rows = ordered(runs, options, pinned, self.verdict_of)
+        self.rows = ordered(runs, options, pinned, self.facts, means)
+        self._names = variant_names(runs)
         self._index = {r.name: i for i, r in enumerate(self.rows) if isinstance(r, RunView)}
         self._at = min(self._index.get(self._name or "", self._at), max(0, len(self.rows) - 1))
         if self._name is None and isinstance(self.cursor_row, GroupRow) and len(self.rows) > 1:
@@ -137,7 +143,14 @@ class RunTable(ScrollView, can_focus=True):
 
     def _place(self) -> None:
         width = max(1, self.size.width - 2 * GUTTER - 1)
-        self._placed = place(width, [r for r in self.rows if isinstance(r, RunView)])
+        runs = [r for r in self.rows if isinstance(r, RunView)]
+        self._placed = place(width, runs)
+        texts = {"genre": {r.genre for r in runs}, "variant": set(self._names.values())}
+        self._cuts = {
+            placed.column.id: distinct_cuts(texts[placed.column.id], placed.width)
+            for placed in self._placed
+            if placed.column.id in texts
+        }
         self.virtual_size = Size(self.size.width, len(self.rows) + 1)
         self._scroll_to_cursor()
 
@@ -235,7 +248,7 @@ class RunTable(ScrollView, can_focus=True):
             if column.id == self._options.sort:
                 down = self._options.reverse
                 arrow = "↓" if down else "↑"
-                title, style = (f"{title}{arrow}"[-placed.width :] if title else arrow), "accent"
+                title, style = title[: placed.width - 1] + arrow, "accent"
             parts.append((fit(title, placed.width, right=column.right) + " ", style))
         return parts
 
@@ -243,14 +256,17 @@ class RunTable(ScrollView, can_focus=True):
         mark = "●" if run.name in self._marked else "★" if run.name in self._pinned else " "
         parts: list[Text] = [(" " * GUTTER + mark, "accent")]
         for placed in self._placed:
-            text, style = placed.column.cell(run, self.verdict_of(run))
-            if placed.column.stretch and text.isascii():
-                text = cut_middle(text, placed.width)
+            text, style = placed.column.cell(run, self.facts)
+            if placed.column.id == "variant":
+                text = self._names.get(run.name, text)
+            if text.isascii():
+                text = self._cuts.get(placed.column.id, {}).get(text, text)
             parts.append((fit(text, placed.width, right=placed.column.right) + " ", style))
         return parts
 
     def _group(self, row: GroupRow, width: int) -> list[Text]:
-        spread = f" ± {score(row.sd)}" if row.sd is not None else ""
-        value = f"F {score(row.mean)}{spread}" if row.mean is not None else "no F yet"
-        tail = f" {row.runs} run{'s' * (row.runs != 1)}  {value} "
+        value = "no value yet" if row.mean is None else str(row.mean)
+        tail = f" {pluralize(row.runs, 'run')}  {value} "
+        if row.mean is not None and len(tail) + cells(row.title) + 1 > width:
+            tail = f" {row.mean.short} "
         return [(fit(f" {row.title}", max(0, width - len(tail))), "bold"), (tail, "dim")]

@@ -1,0 +1,72 @@
+"""How long runs still take: overheads count once per run, jobs share the work."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from postertui.runs.epoch_line import COLUMNS
+from postertui.runs.store.columns import Epochs
+from postertui.supervisor.remaining import Durations, RunProgress, estimate
+
+
+def progress(
+    shape: str = "a",
+    *,
+    epochs: int = 10,
+    total: int = 10,
+    pace: float = 2.0,
+    started: float | None = 100.0,
+    before: float = 0.0,
+    after: float | None = None,
+    job: str = "1",
+) -> RunProgress:
+    """A run whose epochs come every `pace` seconds from `before` seconds after its start on."""
+    rows = np.full((epochs, len(COLUMNS)), np.nan)
+    rows[:, COLUMNS.index("time")] = (started or 0) + before + pace * np.arange(1, epochs + 1)
+    rows[:, COLUMNS.index("seconds")] = 0.9 * pace
+    ended = None if after is None else (started or 0) + before + pace * epochs + after
+    return RunProgress(
+        shape,
+        is_running=started is not None and after is None,
+        is_waiting=started is None,
+        total=total,
+        epochs=epochs,
+        history=Epochs(rows),
+        job=job if started is not None else "",
+        started=started,
+        ended=ended,
+    )
+
+
+def waiting(shape: str = "a") -> RunProgress:
+    return progress(shape, epochs=0, started=None)
+
+
+def test_start_up_counts_once_a_job_and_compilation_with_each_run() -> None:
+    first = progress(before=60.0, after=3.0)
+    second = progress(before=5.0, after=3.0, started=200.0)
+    durations = Durations([first, second])
+    # Ten epochs of two seconds, and what the second run took besides.
+    assert durations.remaining(waiting(), 0.0) == pytest.approx(28.0)
+    # With the first alone, nothing is known of runs in a warm job but their epochs.
+    assert Durations([first]).remaining(waiting(), 0.0) == pytest.approx(20.0)
+
+
+def test_a_run_goes_by_its_own_pace_then_by_its_shapes() -> None:
+    durations = Durations([progress("a", after=0.0), progress("b", pace=8.0, after=0.0, job="2")])
+    assert durations.remaining(waiting("b"), 0.0) == pytest.approx(80.0)
+    assert durations.remaining(waiting("never trained"), 0.0) == pytest.approx(50.0)
+    slow = progress("a", epochs=4, pace=5.0)
+    assert durations.remaining(slow, 120.0) == pytest.approx(30.0)
+    # Of the epoch that is under way a part is over.
+    assert durations.remaining(slow, 122.0) == pytest.approx(28.0)
+
+
+def test_jobs_share_the_work_and_wait_for_the_longest() -> None:
+    durations = Durations([progress(after=0.0), progress("long", pace=10.0, after=0.0, job="2")])
+    queue = [waiting() for _ in range(4)]
+    assert estimate(queue, durations, 1, 0.0) == pytest.approx(80.0)
+    assert estimate(queue, durations, 2, 0.0) == pytest.approx(40.0)
+    assert estimate([*queue, waiting("long")], durations, 4, 0.0) == pytest.approx(120.0)
+    assert estimate([waiting()], Durations([]), 1, 0.0) is None

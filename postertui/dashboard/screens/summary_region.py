@@ -66,7 +66,7 @@ class SummaryRegion(Vertical):
         genre, variant = current
         width = self.size.width - 2
         lines: list[list[tuple[str, str]]] = []
-        for text, style in self.matrix.matrix.sentences(genre, variant):
+        for text, style in self.matrix.matrix.sentences(genre, variant, width):
             lines.append([(f" {fit(text, width)}", style or "text")])
         self.sentences.show(lines)
         self._show_genre(genre, variant)

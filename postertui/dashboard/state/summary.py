@@ -42,6 +42,15 @@ class Margin:
     epoch: int
 
     @property
+    def short_sentence(self) -> str:
+        """`by +.042 (+.010 to +.074), epoch 10, 1 seed`."""
+        interval = ""
+        if self.low is not None and self.high is not None:
+            interval = f" ({signed(self.low)} to {signed(self.high)})"
+        when = f"epoch {self.epoch}, {pluralize(self.seeds, 'seed')}"
+        return f"by {signed(self.margin)}{interval}, {when}"
+
+    @property
     def sentence(self) -> str:
         """`above baseline by .042 (+.010 to +.074), epoch 10, 1 seed`."""
         by = f"by {score(abs(self.margin))}"

@@ -15,7 +15,7 @@ from postertui.dashboard.natural_order import natural_key
 from postertui.dashboard.number_format import score, signed
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.summary import REFERENCE, Difference, Margin, StudySummary
-from postertui.dashboard.table.marks import DIFFERENCE_MARKS, STATE_MARKS
+from postertui.dashboard.table.marks import BASELINE_MARKS, DIFFERENCE_MARKS, STATE_MARKS
 from postertui.dashboard.text_width import cut_middle
 from postertui.runs.state_words import STATE_WORDS
 from postertui.system.text import pluralize
@@ -92,16 +92,22 @@ class Matrix:
         """Verdicts of the reference over the shown genres."""
         return Counter(m.verdict for g in self.genres if (m := self.margin(g)) is not None)
 
-    def sentences(self, genre: str, variant: str) -> tuple[Text, Text]:
-        """What is known of the genre, and of the variant in it."""
-        return self._genre_sentence(genre), self._cell_sentence(genre, variant)
+    def sentences(self, genre: str, variant: str, width: int = 200) -> tuple[Text, Text]:
+        """What is known of the genre, and of the variant in it; shorter where `width` is small."""
+        whole = self._genre_sentence(genre)
+        if len(whole[0]) > width:
+            whole = self._genre_sentence(genre, short=True)
+        return whole, self._cell_sentence(genre, variant)
 
-    def _genre_sentence(self, genre: str) -> Text:
+    def _genre_sentence(self, genre: str, *, short: bool = False) -> Text:
         margin = self.margin(genre)
         if margin is None:
             text, style = f"{REFERENCE} has no {self.summary.metric} here yet", "dim"
         else:
-            text = f"{REFERENCE} {score(margin.value)}, {margin.sentence}"
+            value, mark = score(margin.value), BASELINE_MARKS[margin.verdict]
+            text = f"{REFERENCE} {value}, {margin.sentence}"
+            if short:
+                text = f"{REFERENCE} {value}{mark} {margin.short_sentence}"
             style = margin.verdict
         cells = {
             variant: d

@@ -26,7 +26,7 @@ from postertui.system.errors import UserError
 from postertui.system.user_folders import user_folder
 
 #: Changes with the drawing of random weights.
-RANDOM_VERSION = "random-1"
+RANDOM_VERSION = "random-2"
 
 FORMAT = 2
 

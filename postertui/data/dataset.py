@@ -256,9 +256,9 @@ def list_sides(sides: Iterable[object]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def how_to_add_side(sides: Iterable[int], side: int) -> str:
-    """The command that builds a data folder with `side` beside those that it has."""
-    options = " ".join(f"--side {s}" for s in (*sides, side))
+def how_to_add_side(sides: Iterable[int], *further: int) -> str:
+    """The command that builds a data folder with further sides beside those that it has."""
+    options = " ".join(f"--side {s}" for s in (*sides, *further))
     return f"`postertui data build {options}` adds them"
 
 

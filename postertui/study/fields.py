@@ -262,6 +262,11 @@ def _check_backbone_fields(variant: Variant) -> None:
             f'network: "{variant.network}" is not the name of a network of keras.applications in '
             "lower case, such as vgg16 or resnet50, or scratch, or FILE.py:FUNCTION"
         )
+    if variant.balance == "mirror-positives" and variant.augment != "none":
+        raise ValueError(
+            f"augment: {variant.augment} shows mirror images of its own; balance mirror-positives "
+            'goes with augment = "none"'
+        )
     if not re.fullmatch(r"[a-z0-9]{1,40}", variant.backbone):
         raise ValueError(f'backbone: "{variant.backbone}" is not the name of a network, or none')
     if variant.backbone != _DEFAULTS.backbone and not variant.has_custom_network:

@@ -124,7 +124,10 @@ class _Reader:
             variants[name] = self._variant(name, path, self._table(path, tables), base)
         for grid in self._table(("grid",), document):
             path = ("grid", grid)
-            cells = expand_grid(grid, self._table(path, document["grid"]))
+            table = self._table(path, document["grid"])
+            if empty := [key for key, value in table.items() if value == []]:
+                raise self._error((*path, empty[0]), "an empty list makes no variant")
+            cells = expand_grid(grid, table)
             for name, values in cells.items():
                 if name in variants:
                     raise self._error(path, f"makes a variant {name}, which there is already")

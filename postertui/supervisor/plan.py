@@ -27,6 +27,7 @@ from postertui.data.weights import Weights
 from postertui.runs.lifecycle import State
 from postertui.runs.spec import RunSpec, write_spec
 from postertui.study import KeepWeights, Mode, Source, Study, Variant, overlapping_cohorts
+from postertui.supervisor import sides
 from postertui.supervisor.trust import trust_own_files
 from postertui.system.errors import UserError
 from postertui.system.sharing import describe_os_error
@@ -99,6 +100,9 @@ def plan(
     validation, notes = _validation_cohorts(study, dataset, train, test, val_cohorts)
     _check_cohorts(dataset, train, test, validation)
     chosen = _chosen_variants(study, variants)
+    by_name = any(isinstance(v, str) for v in variants)
+    chosen, without_side = sides.usable_variants(chosen, dataset, named=by_name)
+    notes += without_side
     if epochs is not None:
         chosen = [msgspec.structs.replace(v, epochs=epochs) for v in chosen]
     kept, rare = _chosen_genres(study, dataset, genres, train, all_genres)
@@ -111,7 +115,7 @@ def plan(
     }
     at_side = {v.side: dataset.at_side(v.side or dataset.side) for v in chosen}
     choices = WeightChoices.given(weights) if isinstance(weights, Weights) else weights
-    choices.check_networks([v.network for v in (*study.variants.values(), *chosen)])
+    choices.check_networks([v.backbone_name for v in (*study.variants.values(), *chosen)])
     weights_of = _backbone_weights(chosen, choices, dataset, announce)
     versions = current_versions()
     created = time.time() if now is None else now
@@ -298,6 +302,7 @@ def _backbone_weights(
         for v in variants
         if v.backbone_name not in ("vgg16", "scratch")
         or v.train_from
+        or v.trainable_layers
         or isinstance(v.backbone_rate, tuple)
     ]
     named = [(v.backbone_name, v.side or dataset.side) for v in described]

@@ -81,7 +81,7 @@ def describe(name: str, side: int) -> Backbone:
         files.append((fname, origin, options.get("file_hash") or options.get("md5_hash") or ""))
         return fname
 
-    min_side = _min_side(function)
+    min_side = least_side(name)
     with (
         mock.patch.object(file_utils, "get_file", record_file),
         mock.patch.object(keras.Model, "load_weights"),
@@ -106,11 +106,14 @@ def _without_initial_values() -> keras.StatelessScope:
     return keras.StatelessScope(initialize_variables=False)
 
 
-def _min_side(function: Callable[..., keras.Model]) -> int:
-    """Keras checks the side before it builds, and its message has the least one."""
+def least_side(name: str) -> int:
+    """The least side of the network's images in pixels.
+
+    Keras checks the side before it builds, and its message has the least one.
+    """
     try:
         with _without_initial_values():
-            function(weights=None, include_top=False, input_shape=(1, 1, 3))
+            find(name)(weights=None, include_top=False, input_shape=(1, 1, 3))
     except ValueError as error:
         if match := _MIN_SIDE.search(str(error)):
             return int(match[1])
@@ -172,6 +175,12 @@ def skeleton(name: str, side: int, *, imagenet: bool) -> keras.Model:
 def draw_random_weights(network: keras.Model) -> None:
     """Set fixed random kernels without a mean; other weights keep their initial values."""
     rng = np.random.default_rng([int.from_bytes(b"backbone") % 2**32, 2017])
+    by_channel = {
+        id(variable)
+        for layer in network.layers
+        for variable in layer.weights
+        if isinstance(layer, layers.DepthwiseConv2D) or "depthwise" in variable.name
+    }
     for variable in network.weights:
         shape = tuple(variable.shape)
         if len(shape) < 2 or not variable.path.endswith(("kernel", "gamma_kernel")):
@@ -179,7 +188,7 @@ def draw_random_weights(network: keras.Model) -> None:
         kernel = rng.standard_normal(shape, dtype=np.float32)
         axes = tuple(range(len(shape) - 1))
         fan_in = math.prod(shape[:-1])
-        if "depthwise" in variable.path:  # (height, width, channels, 1): one filter per channel
+        if id(variable) in by_channel:  # (height, width, channels, 1): one filter per channel
             axes, fan_in = (0, 1), math.prod(shape[:2])
         kernel -= kernel.mean(axis=axes, keepdims=True)
         variable.assign(kernel * np.float32(math.sqrt(2 / max(fan_in, 1)) * RANDOM_GAIN))
@@ -304,7 +313,7 @@ def _answer(name: str, side: str, weights: Path | None) -> Answer:
     try:
         if weights is None:
             return Answer(backbone=describe(name, int(side)))
-        least = _min_side(find(name))
+        least = least_side(name)
         build(name, max(int(side), least), Weights("file", file_digest(weights), str(weights)))
     except UserError as error:
         return Answer(error=str(error))

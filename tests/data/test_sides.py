@@ -89,7 +89,13 @@ def test_a_run_names_its_side_and_finds_it_again(made: SyntheticPosters, tmp_pat
     alone = build(made, data, 16)
     study = parse_study('[base]\n[grid.side]\nside = [16, 24]\nnetwork = "scratch"\n', "s.toml")
     with pytest.raises(UserError, match="no posters of 24 pixels; the data has 16;"):
-        launch.plan(study, alone, RANDOM, {})
+        launch.plan(study, alone, RANDOM, {}, variants=["side-*"])
+    plan = launch.plan(study, alone, RANDOM, {})
+    assert {spec.variant.name for spec in plan.specs} == {"base", "side-16"}
+    assert plan.notes == (
+        "Left out: side-24: no posters of 24 pixels; "
+        "`postertui data build --side 16 --side 24` adds them.",
+    )
     [before] = launch.plan(study, alone, RANDOM, {}, variants=["base"], genres=["Comedy"]).specs
     assert before.run == launch.plan(load_study("milestone4"), alone, RANDOM, {}, variants=["base"],
                                      genres=["Comedy"]).specs[0].run  # fmt: skip

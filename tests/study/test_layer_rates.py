@@ -84,3 +84,11 @@ def test_groups_that_are_not_there_or_do_not_train_are_refused() -> None:
         check((("blok5_conv1", 0.1),), train_from="block4_conv3")
     with pytest.raises(UserError, match="x: backbone_rate: block4 does not train"):
         check((("block4", 0.1),), trainable_layers=3)
+
+
+def test_fields_that_would_be_without_effect_are_refused() -> None:
+    both = '[variants.x]\nbalance = "mirror-positives"\naugment = "mirror"'
+    with pytest.raises(UserError, match=r"s\.toml:3: variants\.x\.augment: mirror shows mirror im"):
+        parse_study(both, "s.toml")
+    with pytest.raises(UserError, match=r"s\.toml:2: grid\.x\.fc1: an empty list makes no variant"):
+        parse_study("[grid.x]\nfc1 = []", "s.toml")

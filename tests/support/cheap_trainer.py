@@ -22,8 +22,9 @@ import fcntl
 import os
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,8 +66,15 @@ class CheapTrainer:
         self._notes = Path(notes) if notes else None
 
     def epochs(
-        self, spec: RunSpec, resume: Path | None, notify: Callable[[int, int, int], None]
+        self,
+        spec: RunSpec,
+        resume: Path | None,
+        notify: Callable[[int, int, int], None],
+        code: Mapping[str, bytes] | None = None,
     ) -> Iterator[CheapEpoch]:
+        """`code` is written to the log, not executed."""
+        for name, content in (code or {}).items():
+            sys.stdout.write(f"code {name}: {content!r}\n")
         if spec.genre == "refuse":
             raise UserError("genre refuse: no poster of the training cohorts has it")
         with self._present(spec):

@@ -42,7 +42,9 @@ DONE = SETTLED | {"predictions.parquet", "weights.npz"}
 
 def make_spec(genre: str = "Comedy", *, seed: int = 0, epochs: int = 5, **more: Any) -> RunSpec:
     settings: dict[str, Any] = {
-        "variant": Variant(name=more.pop("variant", "base"), epochs=epochs),
+        "variant": variant
+        if isinstance(variant := more.pop("variant", "base"), Variant)
+        else Variant(name=variant, epochs=epochs),
         "genre": genre,
         "seed": seed,
         "study": "test",

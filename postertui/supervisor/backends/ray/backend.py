@@ -19,6 +19,7 @@ from postertui.runs import layout
 from postertui.runs.code import read_code
 from postertui.runs.events import DamagedEventsError
 from postertui.runs.spec import RunSpec, read_spec
+from postertui.runs.transitions import append_under_lock
 from postertui.supervisor.backends.base import Assignment, RunReport
 from postertui.supervisor.backends.ray import bundles
 from postertui.supervisor.backends.ray.address import Address
@@ -111,7 +112,8 @@ class RayJobs:
         try:
             spec = read_spec(self._folder / run)
             study = spec.study
-            read_code(self._folder / run, spec.variant)  # before a cluster hears of it
+            if self._refuses_code(run, spec):
+                return
             if not self._collector.claim(run, study):
                 self._rejected.append(RunReport(run, "held"))
                 return
@@ -122,6 +124,18 @@ class RayJobs:
             self._exclusive.add(run)
         self._add(run, study)
         self._send_submission(run)
+
+    def _refuses_code(self, run: str, spec: RunSpec) -> bool:
+        """End a run whose functions this user has not trusted, before a cluster hears of it."""
+        folder = self._folder / run
+        try:
+            read_code(folder, spec.variant)
+        except UserError as error:
+            reason = str(error)
+            append_under_lock(folder, lambda _: ("end", {"status": "failed", "reason": reason}))
+            self._rejected.append(RunReport(run, "released"))
+            return True
+        return False
 
     def kill(self, run: str, reason: str) -> None:
         self._send(run, KillRun(run, reason))

@@ -14,7 +14,7 @@ from postertui.runs.events import DamagedEventsError
 from postertui.runs.lifecycle import read_lifecycle
 from postertui.runs.lock import is_locked
 from postertui.runs.spec import RunSpec, list_runs, read_spec
-from postertui.study import Variant, check_variant
+from postertui.study import Variant, describe_fields
 from postertui.system.errors import UserError
 from postertui.system.text import strip_control_chars
 
@@ -26,16 +26,19 @@ def make_variant(name: str, epochs: int | None, hyperparameters: Mapping[str, An
     )
     if not hyperparameters:
         return base
-    fields = set(Variant.__struct_fields__) - {"name", "family", "epochs", "schedule"}
+    # One by one: what goes together in another program is its own affair.
+    excluded = ("family", "epochs", "schedule")
+    fields = {f.name: f for f in describe_fields() if f.name not in excluded}
     if unknown := [key for key in hyperparameters if key not in fields]:
         raise UserError(
             f"hyperparameters: no `{unknown[0]}`; there are {', '.join(sorted(fields))}"
         )
-    try:
-        checked = check_variant(name, dict(hyperparameters), Variant(name="base"))
-    except ValueError as error:
-        raise UserError(f"hyperparameters: {error}") from None
-    given = {key: getattr(checked, key) for key in hyperparameters}
+    given = {}
+    for key, value in hyperparameters.items():
+        try:
+            given[key] = fields[key].check(value)
+        except ValueError as error:
+            raise UserError(f"hyperparameters: {key}: {error}") from None
     return msgspec.structs.replace(base, **given)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from postertui.study.consistency import check_effects
 from postertui.study.custom import PARAMETERS, CodeFile, code_of, is_custom
 from postertui.study.variants import (
     ALL_LAYERS,
@@ -251,6 +252,7 @@ def check_variant(
         raise ValueError("strength: needed here, for the base has no regularizer")
     variant = msgspec.structs.replace(parent, **changed)
     _check_backbone_fields(variant)
+    check_effects(variant, values, parent)
     custom = {field: getattr(variant, field) for field in PARAMETERS}
     return msgspec.structs.replace(variant, code=code_of(custom, code or {}, parent.code))
 

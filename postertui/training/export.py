@@ -163,15 +163,15 @@ def custom_network(x: Tensor, model: ModelRequest, arrays: Arrays, name: str) ->
     """
     import keras
 
-    from postertui.training import custom, networks
+    from postertui.training import custom, custom_head, networks
 
     variant = model.spec.variant
     build = networks.custom_network(custom.load_functions(variant, model.code))
     h = keras.Input(tuple(x.shape[1:]))
-    outputs = custom.build_head(build, h, variant, "float32", 0)
+    outputs = custom_head.build_head(build, h, variant, "float32", 0)
     with build.responsible():
         head = keras.Model(h, list(outputs))
-    custom.check_stock_layers(build, head)
+    custom_head.check_stock_layers(build, head)
     own = list(arrays.values())[len(arrays) - len(head.trainable_variables) :]
     if [array.shape for array in own] != [tuple(v.shape) for v in head.trainable_variables]:
         raise UserError(

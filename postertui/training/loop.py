@@ -21,7 +21,7 @@ from keras import ops
 from postertui.study import Variant
 from postertui.study.custom import is_custom
 from postertui.training.backend import Tensor, graph, jit, to_device, value_and_grad
-from postertui.training.custom import add_custom_loss
+from postertui.training.custom_loss import add_custom_loss
 from postertui.training.epoch_schedule import EpochSchedule
 from postertui.training.networks import Network
 from postertui.training.objective import (

@@ -16,7 +16,7 @@ from keras import layers, ops
 from postertui.data.weights import CONVOLUTIONS, Convolutions, Weights
 from postertui.study import ALL_LAYERS, Variant
 from postertui.system.errors import UserError
-from postertui.training import backbones, custom, initializers
+from postertui.training import backbones, custom, custom_head, initializers
 from postertui.training.backend import Tensor, on_accelerator, to_device
 from postertui.training.initializers import Array
 from postertui.training.layers import Dense, PatchConvPool2D, ReshapePool2D, TapConv2D
@@ -177,7 +177,7 @@ def build(
     draw_custom = None
     if variant.has_custom_network:
         build_head = custom_network(functions)
-        outputs, draw_custom = custom_head(h, variant, dtype, build_head)
+        outputs, draw_custom = add_custom_head(h, variant, dtype, build_head)
     elif variant.network == "scratch":
         outputs, initial_weights = scratch(x, variant, dtype)
     else:
@@ -196,7 +196,7 @@ def build(
         if "seed_generator" not in v.path
     }
     stock = variant.backbone_name not in ("vgg16", "scratch") and len(input_shape) > 1
-    stock = stock or (draw_custom is not None and custom.has_convolutions(model))
+    stock = stock or (draw_custom is not None and custom_head.has_convolutions(model))
     return Network(
         model, tuple(initial_weights), tuple(scales), frozen, stock, draw_custom, functions
     )
@@ -209,7 +209,7 @@ def custom_network(functions: custom.CustomFunctions | None) -> custom.Function:
     return functions.network
 
 
-def custom_head(
+def add_custom_head(
     h: Tensor, variant: Variant, dtype: str, build: custom.Function
 ) -> tuple[list[Tensor], Callable[[Sequence[int]], list[Array]]]:
     """The outputs of the user's layers on h, and what draws their initial weights.
@@ -217,12 +217,14 @@ def custom_head(
     They are checked on an input of their own.
     """
     shape = tuple(h.shape[1:])
-    outputs = list(custom.build_head(build, h, variant, dtype, 0))
+    outputs = list(custom_head.build_head(build, h, variant, dtype, 0))
     alone = keras.Input(shape, dtype=dtype)
-    custom.check_head(build, alone, custom.build_head(build, alone, variant, dtype, 0), shape)
+    custom_head.check_head(
+        build, alone, custom_head.build_head(build, alone, variant, dtype, 0), shape
+    )
 
     def draw(entropy: Sequence[int]) -> list[Array]:
-        return custom.draw_head(build, shape, variant, dtype, entropy)
+        return custom_head.draw_head(build, shape, variant, dtype, entropy)
 
     return outputs, draw
 

@@ -15,7 +15,7 @@ from postertui.runs.code import Code
 from postertui.runs.spec import RunSpec
 from postertui.study import Variant
 from postertui.system.errors import UserError
-from postertui.training import custom, learning_rate, networks
+from postertui.training import custom, custom_loss, learning_rate, networks
 from postertui.training.backend import Tensor, devices, to_device, to_host
 from postertui.training.blocks import input_memory_limit, iter_blocks
 from postertui.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -157,7 +157,7 @@ class Trainer:
                 passes, state, inputs.train, row_labels, schedule, train_hyper
             )
             if network.functions is not None:
-                custom.check_finite(network.functions, SUMS, sums, epoch, spec.mode)
+                custom_loss.check_finite(network.functions, SUMS, sums, epoch, spec.mode)
             metrics = cohort_columns(spec, "train", schedule, sums)
             for cohort in held_out:
                 sums = self._evaluation_pass(passes, state, cohort, test_hyper)
@@ -222,7 +222,7 @@ class Trainer:
         if key not in self._compiled:
             functions = custom.load_functions(variant, code)
             if functions is not None:
-                custom.check_loss(functions, variant.batch_size, self._dtype)
+                custom_loss.check_loss(functions, variant.batch_size, self._dtype)
             network = networks.build(
                 variant,
                 inputs.first,

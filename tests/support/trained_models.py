@@ -80,6 +80,7 @@ def write_model(
     seed: int = 0,
     weights: Weights = RANDOM,
     scores: dict[str, float] | None = None,
+    code: dict[str, bytes] | None = None,
 ) -> RunSpec:
     """A done run of one epoch with weights; `scores` go into its epoch."""
     variant = variant or Variant(name="base", fc1=16, fc2=8, epochs=1)
@@ -94,7 +95,7 @@ def write_model(
         train_base_rate=0.4,
         test_base_rate=0.4,
     )
-    assert write_spec(runs, spec)
+    assert write_spec(runs, spec, code)
     folder = runs / spec.run
     number = [*GENRES, genre].index(genre) + 10 * seed
     info = write_weights(folder, spec.digest, 1, draw_weights(variant, number, data.side))

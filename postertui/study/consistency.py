@@ -1,0 +1,28 @@
+"""Fields that count only beside another: where one would do nothing, the user is told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from postertui.study.variants import Variant
+
+#: What only one optimizer has.
+_OF_OPTIMIZER = {"momentum": "sgd", "weight_decay": "adamw"}
+
+
+def check_effects(variant: Variant, given: Collection[str], parent: Variant) -> None:
+    """Raise `ValueError` as `field: what is wrong` for a field that was `given` for nothing.
+
+    What a variant has from its `parent` may lie idle: a base with momentum can have a variant of
+    another optimizer.
+    """
+    for field, optimizer in _OF_OPTIMIZER.items():
+        if field in given and variant.optimizer != optimizer:
+            raise ValueError(
+                f'{field}: is of {optimizer}, and the optimizer here is "{variant.optimizer}"'
+            )
+    if variant.kernel_regularizer == "none":
+        if "kernel_strength" in given and variant.kernel_strength > 0:
+            raise ValueError("kernel_strength: does nothing without a kernel_regularizer")
+    elif parent.kernel_regularizer == "none" and "kernel_strength" not in given:
+        raise ValueError("kernel_strength: needed here, for the base has no kernel regularizer")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
 from textual.screen import Screen
 from textual.timer import Timer
 
+from postertui.dashboard.launching.memory import LaunchMemory
 from postertui.dashboard.setup import Setup
 from postertui.dashboard.state.arrangement import Key
 from postertui.dashboard.state.assessment import Assessment
@@ -101,3 +102,4 @@ class Context:
     feed: RunFeed
     styles: ThemeStyles
     shell: Shell
+    launch_memory: LaunchMemory = field(default_factory=LaunchMemory)

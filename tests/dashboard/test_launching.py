@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from textual.widgets import Input, SelectionList
+from textual.widgets import Input, Select, SelectionList
 
-from postertui.dashboard.dialogs.variant_editor import VariantScreen
+from postertui.dashboard.dialogs.variant_editor import VariantScreen, find_fields
+from postertui.dashboard.launching.choices import queue_slots
 from postertui.dashboard.launching.draft import (
     LaunchDraft,
     LaunchNumbers,
@@ -27,6 +28,7 @@ from postertui.dashboard.launching.preview import LaunchPreview, describe, previ
 from postertui.dashboard.launching.variant_texts import (
     check_texts,
     make_variant,
+    name_from_texts,
     parse_value,
     start_texts,
     to_text,
@@ -288,7 +290,7 @@ async def test_it_says_how_many_runs_and_starts_just_those(
             "the start undone",
         )
         await form(d)
-        await d.shows("2 to start of 3 runs  1 failed or cancelled")
+        await d.shows("0 to start of 2 runs  2 failed or cancelled")
 
 
 @pytest.mark.usefixtures("started")
@@ -332,12 +334,11 @@ async def test_a_variant_is_made_from_another_and_saved(
         await d.press("down", "n")
         editor = d.app.screen
         assert isinstance(editor, VariantScreen) and editor.start.name == "no-reg"
-        await d.shows("give it a name")
-        name = editor.focused
+        await d.shows("change what is to differ")
+        name = editor.query_one("#variant-name", Input)
         for field in FIELDS:
             editor.query_one(f"#field-{field}").focus()
             await d.shows(field.replace("_", " "))
-        assert name is not None
         name.focus()
         await d.write("wide")
         await d.shows("as it stands it trains just what no-reg does")
@@ -364,7 +365,7 @@ async def test_a_name_that_is_taken_in_the_file_is_said(
     (tmp_path / "my-demo.toml").write_text("[variants.wide]\nfc1 = 64\n")
     async with dashboard(tmp_path / "runs", LARGE, data=data, study="demo") as d:
         await form(d)
-        await d.press("n")
+        await d.press("n", "shift+tab")
         await d.write("wide")
         d.app.screen.query_one("#field-fc1", Input).value = "512"
         await d.shows("wide: fc1 512")
@@ -372,3 +373,56 @@ async def test_a_name_that_is_taken_in_the_file_is_said(
         await d.shows("has a variant wide already")
         await d.press("escape")
         assert isinstance(d.app.screen, LaunchScreen)
+
+
+@both_sizes
+@pytest.mark.usefixtures("started")
+async def test_a_learning_rate_of_ones_own_takes_few_keys(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with dashboard(tmp_path / "runs", size, data=data, study="demo") as d:
+        screen = await form(d)
+        await use_random_weights(d, screen)
+        await d.press("space", "n", *"le", "enter", *"3e-3")
+        await d.shows("lr-3e-3: learning rate 0.003")
+        await d.press("ctrl+s")
+        await d.shows("[x] lr-3e-3")
+        await d.shows("3 to start of 3 runs")
+        assert "[ ] base" in d.text
+        # Ticks survive another study and a form that is opened again; so does what was made.
+        study = screen.query_one("#study", Select)
+        study.value = "milestone4"
+        await d.until(lambda: len(screen.form.variants()) > 20, "the other study")
+        study.value = "demo"
+        await d.until(lambda: "lr-3e-3" in screen.form.variants(), "the study from before")
+        await d.shows("3 to start of 3 runs")
+        await d.press("escape")
+        screen = await form(d)
+        await d.until(lambda: screen.form.study_key == "demo", "the study chosen again")
+        await d.until(
+            lambda: screen.query_one("#variants", SelectionList).selected == ["lr-3e-3"],
+            "only the new variant ticked",
+        )
+
+
+def test_fields_are_found_by_their_first_letters() -> None:
+    assert find_fields(list(FIELDS), "le")[0] == "learning_rate"
+    assert find_fields(list(FIELDS), "rate")[:2] == ["learning_rate", "backbone_rate"]
+    assert find_fields(list(FIELDS), "nothing such") == []
+
+
+def test_a_name_says_what_differs() -> None:
+    start = start_texts(MILESTONE.base)
+    texts = start | {"learning_rate": "3e-3", "regularizer": "none"}
+    assert name_from_texts(texts, start) == "regularizer-none-lr-3e-3"
+    assert name_from_texts(start, start) == ""
+
+
+def test_the_form_offers_as_many_jobs_as_the_queue_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = tmp_path / "runs"
+    assert queue_slots(runs) is None
+    monkeypatch.setattr(requests, "status", lambda *_: Status(running=True, slots=5))
+    assert queue_slots(runs) == 5

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
@@ -18,15 +17,13 @@ from postertui.dashboard.launching.draft import what_differs
 from postertui.dashboard.launching.variant_texts import (
     check_texts,
     make_variant,
+    name_from_texts,
     parse_value,
     start_texts,
 )
 from postertui.study import Field, Study, Variant, builtin_studies, describe_fields, save_variant
 from postertui.system.errors import UserError
 from postertui.system.text import to_single_line
-
-if TYPE_CHECKING:
-    pass
 
 
 class VariantScreen(ModalScreen[Variant | None]):
@@ -46,8 +43,12 @@ class VariantScreen(ModalScreen[Variant | None]):
             box.border_subtitle = "Ctrl+S saves, Esc leaves"
             with Horizontal(classes="field"):
                 yield Label("name")
-                yield Input("", id="variant-name", compact=True, placeholder="a name of its own")
+                yield Input("", id="variant-name", compact=True, placeholder="from what differs")
                 yield Static("letters, digits, dots, dashes", classes="help", markup=False)
+            with Horizontal(classes="field"):
+                yield Label("find a field")
+                yield Input("", id="variant-find", compact=True, placeholder="its first letters")
+                yield Static("Enter goes to the first one", classes="help", markup=False)
             with VerticalScroll(can_focus=False):
                 for field in self.fields.values():
                     yield from self._row(field)
@@ -73,8 +74,25 @@ class VariantScreen(ModalScreen[Variant | None]):
             yield Static(hint(field), classes="help", markup=False)
 
     def on_mount(self) -> None:
-        self.query_one("#variant-name").focus()
+        self.query_one("#variant-find").focus()
         self._check()
+
+    @on(Input.Changed, "#variant-find")
+    def _find(self, event: Input.Changed) -> None:
+        """Show only the fields with such a name; without any, all of them."""
+        matching = find_fields(list(self.fields), event.value)
+        for name in self.fields:
+            row = self.query_one(f"#field-{name}").parent
+            assert row is not None
+            row.display = name in matching or not matching
+
+    @on(Input.Submitted, "#variant-find")
+    def _go_to_field(self, event: Input.Submitted) -> None:
+        matching = find_fields(list(self.fields), event.value)
+        if not matching:
+            return
+        event.input.value = ""
+        self.query_one(f"#field-{matching[0]}").focus()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -101,20 +119,27 @@ class VariantScreen(ModalScreen[Variant | None]):
         try:
             variant = self._made()
         except ValueError as error:
-            nothing_yet = not self._named and not check_texts(self.texts, self.start)[1]
+            values, problems = check_texts(self.texts, self.start)
+            nothing_yet = not values and not problems and not self._is_named
             say.set_class(not nothing_yet, "wrong")
-            say.update("give it a name, and change what is to differ" if nothing_yet
-                       else to_single_line(error, 300))  # fmt: skip
+            advice = "change what is to differ; without a name it is called after that"
+            say.update(advice if nothing_yet else to_single_line(error, 300))
             return
         say.set_class(False, "wrong")
         say.update(f"{variant.name}: {to_single_line(what_differs(variant, self.study.base), 200)}")
 
     @property
-    def _named(self) -> str:
-        return self.query_one("#variant-name", Input).value.strip()
+    def _is_named(self) -> bool:
+        return bool(self.query_one("#variant-name", Input).value.strip())
+
+    @property
+    def _chosen_name(self) -> str:
+        """The name as typed, or else after what differs."""
+        typed = self.query_one("#variant-name", Input).value.strip()
+        return typed or name_from_texts(self.texts, start_texts(self.start))
 
     def _made(self) -> Variant:
-        return make_variant(self._named, self.texts, self.start, self.taken)
+        return make_variant(self._chosen_name, self.texts, self.start, self.taken)
 
     def action_save(self) -> None:
         say = self.query_one("#variant-say", Static)
@@ -142,6 +167,13 @@ def hint(field: Field) -> str:
     if field.kind == "schedule":
         return "constant, decay, plateau or { kind = … }"
     return field.help
+
+
+def find_fields(names: Sequence[str], text: str) -> list[str]:
+    """The names that `text` finds, those that begin with it first; all of them for no text."""
+    wanted = text.strip().lower().replace(" ", "_")
+    first = [name for name in names if name.startswith(wanted)]
+    return first + [name for name in names if wanted in name and name not in first]
 
 
 def default_file(study: Study) -> Path:

@@ -41,8 +41,14 @@ class LaunchChoices:
         return self._weights[key]
 
 
-def open_choices(data: Path, study: str, runs: Mapping[str, Run], folder: Path) -> LaunchChoices:
-    """What there is to choose from. Raises `UserError` where there is no data or no such study."""
+def open_choices(
+    data: Path, study: str, runs: Mapping[str, Run], folder: Path, *, queue: Path | None = None
+) -> LaunchChoices:
+    """What there is to choose from, with the study files of `folder`.
+
+    As many runs at a time are offered as the `queue` (a runs folder) trains, or would. Raises
+    `UserError` where there is no data or no such study.
+    """
     from postertui.data.dataset import Dataset
     from postertui.supervisor.backends.devices import make_slots
 
@@ -57,5 +63,18 @@ def open_choices(data: Path, study: str, runs: Mapping[str, Run], folder: Path) 
         studies=studies,
         study=usual_study(runs.values(), studies, study),
         weights=usual_weights(runs.values()),
-        slots=len(make_slots(None)),
+        slots=(queue_slots(queue) if queue is not None else None) or len(make_slots(None)),
     )
+
+
+def queue_slots(queue: Path) -> int | None:
+    """How many runs the supervisor of `queue` trains at a time, or was last asked to; else None."""
+    from postertui.supervisor import requests
+    from postertui.supervisor.backends.devices import make_slots
+    from postertui.supervisor.folder import read_settings
+
+    status = requests.status(queue)
+    if status.running and status.slots:
+        return status.slots
+    jobs = read_settings(queue).jobs
+    return len(make_slots(jobs)) if jobs is not None else None

@@ -14,10 +14,15 @@ from postertui.data.weights import Weights
 from postertui.runs.spec import RunSpec
 from postertui.supervisor import plan as launch
 from postertui.supervisor.remaining import Durations, estimate, progress_of, progress_of_spec
+from postertui.system.text import pluralize
 
 if TYPE_CHECKING:
     from postertui.data.dataset import Dataset
     from postertui.runs.store import Run
+
+
+#: A difference of F worth seeing, for which the form says how many seeds it takes.
+TARGET = 0.02
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class LaunchPreview:
     ahead: float | None
     jobs: int
     detectable: float | None = None
+    seeds_needed: int | None = None
     again: bool = False
 
 
@@ -64,6 +70,7 @@ def preview_launch(
     progress = [progress_of(run) for run in runs.values()]
     durations, now = Durations(progress), time.time()
     new = [progress_of_spec(spec) for spec in starting]
+    detectable, needed = _power(plan, runs)
     return LaunchPreview(
         plan=plan,
         starting=starting,
@@ -71,17 +78,24 @@ def preview_launch(
         ahead=estimate(progress, durations, jobs, now),
         jobs=jobs,
         again=draft.again,
-        detectable=_detectable(plan, runs),
+        detectable=detectable,
+        seeds_needed=needed,
     )
 
 
-def _detectable(plan: launch.TrainingPlan, runs: Mapping[str, Run]) -> float | None:
-    """The difference between two variants that the plan's seeds would see, by past runs' noise.
+def _power(plan: launch.TrainingPlan, runs: Mapping[str, Run]) -> tuple[float | None, int | None]:
+    """Which difference the plan's seeds would see, and how many would see `TARGET`.
 
-    The mean over the plan's genres, with a power of 80 %. None where the noise is unknown.
+    Between two variants, by past runs' noise, in the mean over the plan's genres, with a power of
+    80 %. None where the noise is unknown.
     """
     from postertui.analysis.noise import estimate_noise
-    from postertui.analysis.planning import detectable_difference, genre_variances
+    from postertui.analysis.planning import (
+        Question,
+        detectable_difference,
+        genre_variances,
+        seeds_needed,
+    )
     from postertui.analysis.values import run_values
     from postertui.history.from_runs import history_table
 
@@ -89,14 +103,17 @@ def _detectable(plan: launch.TrainingPlan, runs: Mapping[str, Run]) -> float | N
     seeds = len({spec.seed for spec in plan.specs})
     past = [r for r in runs.values() if r.spec is not None and r.spec.genre in genres and r.epoch]
     table = history_table(past)
-    if seeds < 2 or table.is_empty():
-        return None
+    if table.is_empty():
+        return None, None
     noise = estimate_noise(run_values(table, "test_fscore_soft"), {})
     variances = list(genre_variances(noise, genres).values())
     if not noise.is_known or len(variances) < len(genres):
-        return None
-    variants = len({spec.variant.name for spec in plan.specs})
-    return detectable_difference(variances, seeds, comparisons=max(1, variants - 1))
+        return None, None
+    comparisons = max(1, len({spec.variant.name for spec in plan.specs}) - 1)
+    needed = seeds_needed(Question(TARGET, comparisons=comparisons), variances)
+    if seeds < 2:
+        return None, needed
+    return detectable_difference(variances, seeds, comparisons=comparisons), needed
 
 
 Line = tuple[tuple[str, str], ...]  # (text, name of its style) each
@@ -128,6 +145,8 @@ def describe(preview: LaunchPreview) -> tuple[Line, Line]:
     ]
     if preview.detectable is not None:
         second.append((f", sees differences of {preview.detectable:.3f}", "text"))
+    if preview.seeds_needed is not None:
+        second.append((f", {TARGET:g} takes {pluralize(preview.seeds_needed, 'seed')}", "text"))
     if preview.ahead:
         second.append((f", after {duration(preview.ahead)} that wait or run", "dim"))
     return tuple(first), tuple(second)

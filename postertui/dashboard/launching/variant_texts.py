@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -75,6 +76,19 @@ def make_variant(
         if settings(other) == settings(variant):
             raise ValueError(f"as it stands it trains just what {other.name} does; change a field")
     return variant
+
+
+def name_from_texts(texts: Mapping[str, str], start: Mapping[str, str]) -> str:
+    """A name that says what differs from `start`: `lr-3e-3`; empty where nothing does."""
+    words = []
+    for field in describe_fields():
+        text = texts.get(field.name, "").strip()
+        if field.name == "family" or text == start[field.name]:
+            continue
+        parts = field.name.split("_")
+        short = "".join(part[0] for part in parts) if len(parts) > 1 else field.name
+        words.append(f"{short}-{text}")
+    return re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(words)).strip("-.")[:60]
 
 
 def settings(variant: Variant) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class LaunchScreen(DashboardScreen[str | None]):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.form = LaunchForm()
+        self.form = LaunchForm(context.launch_memory)
         self.planned: LaunchPreview | None = None
         self._timer: Timer | None = None
 
@@ -69,7 +69,7 @@ class LaunchScreen(DashboardScreen[str | None]):
     def _open(self) -> None:
         setup = self.context.setup
         try:
-            choices = open_choices(setup.data, setup.study, self._runs(), Path())
+            choices = open_choices(setup.data, setup.study, self._runs(), Path(), queue=setup.runs)
         except (UserError, OSError) as error:
             self.app.call_from_thread(self._say_plan, (), to_single_line(error))
             return

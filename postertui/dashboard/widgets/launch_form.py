@@ -16,6 +16,7 @@ from textual.widgets.selection_list import Selection
 
 from postertui.dashboard.launching.choices import LaunchChoices
 from postertui.dashboard.launching.draft import LaunchDraft, check_numbers, what_differs
+from postertui.dashboard.launching.memory import LaunchMemory
 from postertui.dashboard.number_format import score
 from postertui.dashboard.text_width import fit
 from postertui.dashboard.widgets.checklist import Checklist
@@ -38,10 +39,11 @@ class LaunchForm(Vertical):
     class Changed(Message):
         """Something else is filled in now."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: LaunchMemory) -> None:
         super().__init__()
         self.choices: LaunchChoices | None = None
-        self.made: dict[str, Variant] = {}
+        self.memory = memory
+        self._own_genres: set[str] = set()
 
     def compose(self) -> ComposeResult:
         with Horizontal(classes="launch-line"):
@@ -80,15 +82,19 @@ class LaunchForm(Vertical):
         self.query_one("#jobs", Input).placeholder = str(choices.slots)
         choice = self.query_one("#study", Select)
         choice.set_options([(Content(to_single_line(key, 40)), key) for key in choices.studies])
-        choice.value = choices.study
+        remembered = self.memory.study
+        choice.value = remembered if remembered in choices.studies else choices.study
         self.variant_list.focus()
 
     @property
-    def study(self) -> Study | None:
+    def study_key(self) -> str:
+        """What selects the chosen study; empty before one is."""
         key = self.query_one("#study", Select).value
-        if self.choices is None or not isinstance(key, str):
-            return None
-        return self.choices.studies.get(key)
+        return key if isinstance(key, str) else ""
+
+    @property
+    def study(self) -> Study | None:
+        return self.choices.studies.get(self.study_key) if self.choices is not None else None
 
     @on(Select.Changed, "#study")
     def _study_chosen(self) -> None:
@@ -96,14 +102,16 @@ class LaunchForm(Vertical):
         if study is None:
             return
         self.query_one("#seeds", Input).placeholder = str(study.seeds)
-        self._list_variants(study, ticked={"base"})
+        ticked = self.memory.ticked_variants(self.study_key, set(self.variants()))
+        self.memory.study = self.study_key
+        self._list_variants(study, ticked)
         self._list_genres(study)
         self._notify_changed()
 
     def variants(self) -> dict[str, Variant]:
         """The study's variants and those made here, by name."""
         study = self.study
-        return {**(study.variants if study else {}), **self.made}
+        return {**(study.variants if study else {}), **self.memory.made.get(self.study_key, {})}
 
     def _list_variants(self, study: Study, ticked: set[str]) -> None:
         box = self.variant_list
@@ -122,17 +130,29 @@ class LaunchForm(Vertical):
         cohorts = [c for c in study.train_cohorts if c in dataset.cohorts]
         asked = study.genres if study.genres is not None else dataset.genres
         box = self.genre_list
+        kept = self.memory.genres
         box.clear_options()
+        self._own_genres = set()
         for genre in dataset.genres:
             rate = dataset.base_rate(genre, cohorts) if cohorts else None
             rare = rate is not None and rate < study.rarity
             text = Text(fit(to_single_line(genre, 40), 16))
             text.append(f" {score(rate)}" + ("  rare" if rare else ""), style="dim")
-            chosen = genre in asked and not rare
+            if genre in asked and not rare:
+                self._own_genres.add(genre)
+            chosen = genre in (self._own_genres if kept is None else kept)
             box.add_option(Selection(Content.from_rich_text(text), genre, chosen))
         box.highlighted = 0
 
     @on(SelectionList.SelectedChanged)
+    def _ticked_otherwise(self) -> None:
+        """Remember the ticks: a study's own genres are followed until others were ticked."""
+        self.memory.variants[self.study_key] = set(self.variant_list.selected)
+        genres = set(self.genre_list.selected)
+        if self.memory.genres is not None or genres != self._own_genres:
+            self.memory.genres = genres
+        self._notify_changed()
+
     @on(Input.Changed)
     @on(Checkbox.Changed)
     def _notify_changed(self) -> None:
@@ -182,7 +202,7 @@ class LaunchForm(Vertical):
     def add(self, variant: Variant) -> None:
         """Offer a variant made here, ticked."""
         assert self.study is not None
-        self.made[variant.name] = variant
+        self.memory.made.setdefault(self.study_key, {})[variant.name] = variant
         box = self.variant_list
         self._list_variants(self.study, ticked={*_ticked(box), variant.name})
         box.highlighted = box.option_count - 1

@@ -158,6 +158,8 @@ def jitter(values: Floats) -> float:
 def _wander(values: Floats, steps: int) -> float:
     """How far a curve without a trend gets in so many epochs if each goes on from the last.
 
-    As for a random walk, whose steps have 3 times the variance of its jitter.
+    As for a random walk, whose steps have 3 times the variance of its jitter; more where that is
+    taken from few second differences.
     """
-    return _BEYOND_WANDER * math.sqrt(3 * steps) * jitter(values)
+    few = 1 + 1 / (values.size - 2)
+    return _BEYOND_WANDER * math.sqrt(3 * steps * few) * jitter(values)

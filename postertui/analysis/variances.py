@@ -113,10 +113,10 @@ def _moderate_row(own: Floats, own_df: Floats, sample: Floats) -> VarianceTable:
     used = own_df > 0
     prior, prior_df = squeeze_variances(sample[used], own_df[used])
     factor_df = np.minimum(own_df.sum(), used.sum() - 1 + own_df)
-    if math.isinf(prior_df):
-        degrees = _TRUSTED * np.maximum(factor_df - own_df, 0.0)
-    else:
-        degrees = 1 / (1 / max(prior_df, 1e-9) + 1 / np.maximum(factor_df, 1e-9))
+    degrees = np.minimum(
+        _TRUSTED * np.maximum(factor_df - own_df, 0.0),
+        1 / (1 / max(prior_df, 1e-9) + 1 / np.maximum(factor_df, 1e-9)),
+    )
     return VarianceTable(own, own_df, np.full_like(own, prior), degrees)
 
 

@@ -13,7 +13,7 @@ from postertui.analysis.check_verdicts import check_values
 from postertui.analysis.comparison_rows import compare_values
 from postertui.analysis.diagnosis import diagnose_table
 from postertui.analysis.noise import estimate_noise
-from postertui.analysis.values import run_values
+from postertui.analysis.values import genres_share_seeds, run_values
 from postertui.history.schema import normalise
 
 Floats = NDArray[np.float64]
@@ -204,6 +204,7 @@ def real_splits(
 ) -> dict[str, Rate]:
     """Random splits of the seeds of each setting, as two tables and as two variants."""
     values = run_values(table, "test_fscore_soft")
+    shared = genres_share_seeds(table)
     settings = [group for _, group in values.group_by("name", "genre", maintain_order=True)]
     rates = {name: Rate() for name in ("check", "row FP", "cell FP", "coverage")}
     for _ in range(repeats):
@@ -220,13 +221,16 @@ def real_splits(
             ):
                 half.append(group.filter(pl.col("seed").is_in(seeds.tolist())))
         now, then = pl.concat(halves[0]), pl.concat(halves[1])
-        report = check_values(now, then, {})
+        report = check_values(now, then, {}, shared_seeds=shared)
         rates["check"].add(math.nan if report is None else float(report["failed"].any()))
         other = now.with_columns(name=pl.col("name") + " again")
         both = pl.concat([then, other])
         names = sorted(set(then["name"].to_list()))
         rows, cells = compare_values(
-            both, [(f"{name} again", name) for name in names], estimate_noise(both, {})
+            both,
+            [(f"{name} again", name) for name in names],
+            estimate_noise(both, {}),
+            shared_seeds=shared,
         )
         for frame_, key in ((rows, "row FP"), (cells, "cell FP")):
             p = frame_["p"].to_numpy()

@@ -4,7 +4,8 @@ A comparison sees a difference if its test is significant; that happens with the
 is called power. Two variants with n seeds each and a run's variance s² in a genre differ by noise
 with variance 2s²/n; a mean over genres has the mean of these by the number of genres. Student's t
 at the level of the correction (Bonferroni's share for several comparisons) has its power from the
-noncentral t distribution.
+noncentral t distribution. Genres count as independent, as they are with
+`random_key = "seed-genre"`, the default of new studies.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from postertui.analysis.verdicts import ALPHA, MIN_DF
 
 #: No plan asks for more seeds; a difference that small is not worth that many.
 MAX_SEEDS = 1000
+#: A variant whose variance is so many times the mean of all needs a plan of its own.
+_CLEARLY_NOISIER = 1.5
 
 PLAN_SCHEMA = {
     "genre": pl.String,
@@ -40,7 +43,6 @@ class Question:
     difference: float
     power: float = 0.8
     comparisons: int = 1
-    shared_seeds: bool = False
 
 
 def power_of(question: Question, variances: Sequence[float], seeds: int) -> float:
@@ -58,7 +60,7 @@ def power_of(question: Question, variances: Sequence[float], seeds: int) -> floa
     if seeds < 2:
         return 0.0
     genres = len(variances)
-    df = float(seeds - 1) if question.shared_seeds else float(genres * (seeds - 1))
+    df = float(genres * (seeds - 1))
     error = math.sqrt(2 * float(np.sum(variances)) / seeds) / genres
     if df < MIN_DF:
         return 0.0
@@ -108,6 +110,30 @@ def genre_variances(noise: Noise, genres: Sequence[str]) -> dict[str, float]:
     return by_genre
 
 
+def _noisiest(
+    noise: Noise, by_genre: dict[str, float], reference: str
+) -> list[tuple[str, list[float]]]:
+    """The noisiest variant's label, and in each genre the mean of its variance and the reference's.
+
+    Empty where no variant's mean variance is `_CLEARLY_NOISIER` times that of all.
+    """
+    own = {
+        name: [noise.variance(genre, name)[0] for genre in by_genre]
+        for name in noise.names
+        if name != reference and all(noise.variance(genre, name)[1] > 0 for genre in by_genre)
+    }
+    if not own or reference not in noise.names:
+        return []
+    name = max(own, key=lambda variant: sum(own[variant]))
+    if sum(own[name]) < _CLEARLY_NOISIER * sum(by_genre.values()):
+        return []
+    of_reference = [noise.variance(genre, reference)[0] for genre in by_genre]
+    if any(math.isnan(variance) for variance in of_reference):
+        return []
+    variances = [(a + b) / 2 for a, b in zip(own[name], of_reference, strict=True)]
+    return [(f"(mean, {name})", variances)]
+
+
 def plan_seeds(
     noise: Noise,
     genres: Sequence[str],
@@ -115,18 +141,23 @@ def plan_seeds(
     *,
     variants: int,
     seconds_per_run: float | None = None,
+    reference: str = "base",
 ) -> pl.DataFrame:
     """Seeds that each genre and the mean over all of them need (`PLAN_SCHEMA`).
+
+    The variance is that of a variant as noisy as the others. Where one is clearly noisier, a row
+    more says what its comparison with `reference` needs.
 
     `seeds` is for a single comparison, `seeds_corrected` for the question's number of them; `runs`
     and `hours` (one run at a time) are those of the latter, for `variants` variants.
     """
-    single = Question(question.difference, question.power, 1, question.shared_seeds)
+    single = Question(question.difference, question.power)
     by_genre = genre_variances(noise, genres)
     rows = []
     for label, variances in [
         *((genre, [variance]) for genre, variance in by_genre.items()),
         *([("(mean of all)", list(by_genre.values()))] if len(by_genre) > 1 else []),
+        *_noisiest(noise, by_genre, reference),
     ]:
         corrected = seeds_needed(question, variances)
         runs = None if corrected is None else corrected * variants * len(variances)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from postertui.analysis.comparison_rows import compare_values
 from postertui.analysis.noise import estimate_noise
 from postertui.analysis.planning import (
     Question,
@@ -17,7 +18,7 @@ from postertui.analysis.planning import (
     power_of,
     seeds_needed,
 )
-from tests.support.calibration import frame
+from tests.support.calibration import Scenario, frame
 
 
 def test_the_power_is_that_of_simulated_paired_t_tests() -> None:
@@ -56,3 +57,21 @@ def test_a_plan_has_every_genre_and_their_mean() -> None:
     assert mean < min(alone)
     assert rows["runs"].to_list() == [3 * n for n in alone] + [3 * 2 * mean]
     assert rows["hours"][0] == pytest.approx(3 * alone[0] / 100)
+
+
+def test_a_noisier_variant_has_a_row_of_its_own_whose_power_holds() -> None:
+    rng = np.random.default_rng(4)
+    scenario = Scenario(6, 3, 12, noisy=3)
+    noise = estimate_noise(scenario.study(rng), {})
+    rows = plan_seeds(noise, ["g00", "g01", "g02"], Question(0.02), variants=6, reference="v00")
+    last = rows.row(-1, named=True)
+    assert last["genre"] == "(mean, v05)"
+    assert last["seeds"] > rows.row(-2, named=True)["seeds"]
+    seen = []
+    for _ in range(150):
+        values = Scenario(2, 3, last["seeds"], noisy=3).study(rng, 0.02)
+        found, _ = compare_values(
+            values, [("v01", "v00")], estimate_noise(values, {}), shared_seeds=False
+        )
+        seen.append(found["p"].item() < 0.05)
+    assert 0.7 < np.mean(seen) < 0.95

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.dashboard_live import LiveRuns
+from benchmarks.dashboard_matrix import EPOCHS, describe, measure_matrix
 from benchmarks.dashboard_pty import Terminal
 from tests.support.many_runs import write_runs
 
@@ -192,6 +193,17 @@ def memory_result(what: str, most: int) -> Result:
     return Result(what, f"{most / 1e6:.0f} MB", "< 200 MB", most < 200e6)
 
 
+def matrix() -> list[Result]:
+    """The matrix over 5,000 runs of 100 epochs, while two more runs train."""
+    delays, cpu = measure_matrix()
+    median = statistics.median(delays)
+    what = f"5,000 runs of {EPOCHS} epochs: matrix"
+    return [
+        Result(f"{what} after an epoch", describe(delays), f"< {TICK} s", median < TICK),
+        Result("  CPU an epoch", f"{1000 * cpu:.0f} ms", "", True),
+    ]
+
+
 def rest_after(terminal: Terminal, seconds: float) -> float:
     """When nothing came for a while, after the first `seconds`; in seconds after the start."""
     last = terminal.started + seconds
@@ -219,7 +231,7 @@ def command_help() -> list[Result]:
 
 
 MEASUREMENTS: dict[str, Callable[[], list[Result]]] = {
-    f.__name__: f for f in (live_cells, slow_link, many_live, many_runs, command_help)
+    f.__name__: f for f in (live_cells, slow_link, many_live, many_runs, matrix, command_help)
 }
 
 

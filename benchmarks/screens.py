@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ from postertui.supervisor.folder import JobStatus, Status
 from postertui.system.atomic_files import write_atomic
 from postertui.system.locks import FileLock, is_held
 from tests.support.dashboard_runs import MadeRuns
+
+#: The table of 2017, where it is.
+PUBLISHED = Path(__file__).parents[2] / "shared/data/published/model_perf.tsv"
 
 LARGE, SMALL = (160, 48), (80, 24)
 VARIANTS = ("base", "l2-1e-2", "l2-1e-4", "no-reg")
@@ -80,9 +84,16 @@ def at_work(folder: Path) -> Iterator[None]:
     lock.release()
 
 
-async def shoot(name: str, size: tuple[int, int], keys: tuple[str, ...], **options: object) -> str:
+async def shoot(
+    name: str,
+    size: tuple[int, int],
+    keys: tuple[str, ...],
+    *,
+    ascii_only: bool = False,
+    **options: object,
+) -> str:
     """The screen as SVG after `keys`."""
-    setup = Setup(Path("runs"), Path("data"), Path("reports"), study="demo")
+    setup = Setup(Path("runs"), Path("data"), Path("reports"), study="demo", ascii_only=ascii_only)
     app = DashboardApp(setup, ViewOptions(**options))  # type: ignore[arg-type]
     async with app.run_test(size=size) as pilot:
         while not app.model.loaded:
@@ -92,6 +103,10 @@ async def shoot(name: str, size: tuple[int, int], keys: tuple[str, ...], **optio
             # The form reads the data, the panel the machine.
             await pilot.pause(1.2 if key in ("n", "d") else 0.3)
         await pilot.pause(1.0)
+        # The summary's numbers come from an analysis, which takes its time.
+        while app.model.options.layout == "summary" and not app.model.summary.epoch:
+            await pilot.pause(0.1)
+        await pilot.pause(0.5)
         return app.export_screenshot(title=f"postertui: {name}", simplify=True)
 
 
@@ -102,6 +117,7 @@ SCREENS: tuple[tuple[str, tuple[int, int], tuple[str, ...], dict[str, object]], 
     ("dashboard", LARGE, (), {"layout": "both"}),
     ("dashboard-80x24", SMALL, (), {"layout": "both"}),
     ("overlay", LARGE, (), {"mode": "overlay", "layout": "grid"}),
+    ("delta", LARGE, (), {"delta": True, "layout": "grid"}),
     ("cell", LARGE, ("tab", "enter"), {"layout": "both"}),
     ("devices", LARGE, ("d",), {}),
     ("launching-80x24", SMALL, ("n",), {}),
@@ -109,6 +125,24 @@ SCREENS: tuple[tuple[str, tuple[int, int], tuple[str, ...], dict[str, object]], 
     ("run-80x24", SMALL, ("enter",), {"filter": "state:failed", "layout": "both"}),
     ("light", LARGE, ("T",), {}),
 )
+
+
+def shoot_published(target: Path, table: Path) -> None:
+    """The first screen of the published study, in each size and each theme, and in ASCII."""
+    with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
+        os.environ["XDG_STATE_HOME"] = os.environ["XDG_CONFIG_HOME"] = place
+        command = [sys.executable, "-m", "postertui", "import", str(table), "--runs", "runs"]
+        subprocess.run(command, check=True)
+        for width, height in (SMALL, LARGE, (250, 70)):
+            for look in ("dark", "light", "colour-blind", "ascii"):
+                name = f"published-{width}x{height}-{look}"
+                is_ascii = look == "ascii"
+                theme = "dark" if is_ascii else look
+                shot = shoot(
+                    name, (width, height), (), ascii_only=is_ascii, theme=theme, layout="summary"
+                )
+                (target / f"{name}.svg").write_text(asyncio.run(shot))
+                print(f"{name}.svg")
 
 
 def main() -> int:
@@ -126,6 +160,8 @@ def main() -> int:
                 (target / f"{name}.svg").write_text(picture)
                 print(f"{name}.svg")
         runs.close()
+    if PUBLISHED.exists():
+        shoot_published(target, PUBLISHED)
     return 0
 
 

@@ -102,6 +102,8 @@ class Durations:
         begun = [r for r in runs if r.started is not None and r.epochs]
         begun.sort(key=lambda r: r.started or 0.0, reverse=True)
         by_shape: dict[str, list[float]] = {}
+        # A run's first epoch can hold its compilation: it counts only where there is no other.
+        firsts: dict[str, list[float]] = {}
         overheads: list[float] = []
         cold = _first_of_jobs(begun)
         looked_at: dict[str, int] = {}
@@ -110,10 +112,11 @@ class Durations:
             if looked_at[run.shape] > NEWEST:
                 continue
             if (seconds := run.epoch_seconds) is not None:
-                by_shape.setdefault(run.shape, []).append(seconds)
+                (by_shape if run.epochs > 1 else firsts).setdefault(run.shape, []).append(seconds)
             if id(run) not in cold and (overhead := run.overhead) is not None:
                 overheads.append(overhead)
-        self._epoch = {shape: median(values) for shape, values in by_shape.items()}
+        timed = by_shape or firsts
+        self._epoch = {shape: median(values) for shape, values in timed.items()}
         self._any_epoch = median(self._epoch.values()) if self._epoch else None
         self._overhead = median(overheads) if overheads else 0.0
 

@@ -70,3 +70,10 @@ def test_jobs_share_the_work_and_wait_for_the_longest() -> None:
     assert estimate(queue, durations, 2, 0.0) == pytest.approx(40.0)
     assert estimate([*queue, waiting("long")], durations, 4, 0.0) == pytest.approx(120.0)
     assert estimate([waiting()], Durations([]), 1, 0.0) is None
+
+
+def test_a_first_epoch_with_its_compilation_says_nothing_of_the_others() -> None:
+    compiling = progress(epochs=1, pace=60.0, job="2")
+    assert Durations([compiling]).remaining(waiting(), 0.0) == pytest.approx(540.0)
+    durations = Durations([compiling, progress(epochs=5)])
+    assert durations.remaining(waiting(), 0.0) == pytest.approx(20.0)

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -90,11 +91,11 @@ async def shoot(
     keys: tuple[str, ...],
     *,
     ascii_only: bool = False,
-    **options: object,
+    **options: Any,
 ) -> str:
     """The screen as SVG after `keys`."""
     setup = Setup(Path("runs"), Path("data"), Path("reports"), study="demo", ascii_only=ascii_only)
-    app = DashboardApp(setup, ViewOptions(**options))  # type: ignore[arg-type]
+    app = DashboardApp(setup, ViewOptions(**options))
     async with app.run_test(size=size) as pilot:
         while not app.model.loaded:
             await pilot.pause(0.05)

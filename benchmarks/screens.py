@@ -112,7 +112,7 @@ async def shoot(
 
 
 #: Name, size, keys, options of the view.
-SCREENS: tuple[tuple[str, tuple[int, int], tuple[str, ...], dict[str, object]], ...] = (
+SCREENS: tuple[tuple[str, tuple[int, int], tuple[str, ...], dict[str, Any]], ...] = (
     ("summary", LARGE, ("down", "right"), {}),
     ("summary-80x24", SMALL, ("down", "right"), {}),
     ("dashboard", LARGE, (), {"layout": "both"}),

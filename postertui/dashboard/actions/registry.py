@@ -81,6 +81,7 @@ REGIONS = {
     "run": "one run",
     "log": "a log",
     "launch": "new runs",
+    "ticks": "a list to tick",
     "variant": "a new variant",
     "filter": "the filter line",
     "checklists": "checklists",
@@ -186,7 +187,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("table", "table.last", "end,G", "last", "end(1)"),
     _shown("table", "table.open", "enter", "Open", "open", "log, config and curves"),
     # The grid
-    Action("grid", "grid.left", "left,h", "left", "select(0,-1)"),
+    Action("grid", "grid.left", "left", "left", "select(0,-1)"),
     Action("grid", "grid.right", "right", "right", "select(0,1)"),
     Action("grid", "grid.up", "up,k", "up", "select(-1,0)"),
     Action("grid", "grid.down", "down,j", "down", "select(1,0)"),
@@ -220,19 +221,19 @@ ACTIONS: tuple[Action, ...] = (
     Action("analysis", "", "k", "up", "scroll_up"),
     # One run, and its log
     _shown("run", "run.back", "escape,q", "Back", "dismiss"),
-    _shown("run", "run.switch", "tab,i", "Log/config/posters", "switch"),
+    _shown("run", "run.switch", "tab,i", "Pane", "switch", "log, config, posters"),
     _shown("run", "run.search", "slash", "Search", "search"),
-    _shown("run", "run.next-hit", "n", "Next hit", "next_hit(1)"),
+    _shown("run", "run.next-hit", "n", "Next", "next_hit(1)"),
     Action("run", "run.previous-hit", "N", "previous hit", "next_hit(-1)"),
-    _shown("run", "run.compare", "d", "Compare with", "compare"),
-    Action("run", "run.pictures", "v", "pictures", "pictures", "of the posters it gets wrong"),
-    _shown("log", "log.follow", "g", "Follow", "follow", "the end, as it grows"),
+    _shown("run", "run.compare", "d", "Compare", "compare", "its config with another run's"),
+    _shown("run", "run.pictures", "v", "Pictures", "pictures", "of the posters it gets wrong"),
+    _shown("log", "log.follow", "g", "End", "follow", "of the log, as it grows"),
     Action("log", "", "j", "down", "scroll_down"),
     Action("log", "", "k", "up", "scroll_up"),
     # New runs, and a new variant
     _shown("launch", "launch.start", "ctrl+s,f5", "Start", "start", "queue what is listed"),
     _shown("launch", "launch.back", "escape", "Back", "close"),
-    _shown("launch", "launch.tick", "space", "Tick", "noop"),
+    _shown("ticks", "launch.tick", "space", "Tick", "select"),
     _shown("launch", "launch.all", "a", "All/none", "all", "of the list with the focus"),
     _shown("launch", "launch.variant", "n", "New variant", "variant", "made from this one"),
     Action("variant", "variant.save", "ctrl+s,f5", "Save", "save", in_footer=True, priority=True),
@@ -286,3 +287,18 @@ def actions_in(*regions: str, read_only: bool = False) -> Iterator[Action]:
 def bindings(*regions: str) -> list[BindingType]:
     """What a class of Textual's takes as `BINDINGS`."""
     return [action.binding for action in actions_in(*regions)]
+
+
+#: Regions whose keys work on the main screen whatever has the focus there.
+MAIN_REGIONS = ("app", "main", "runs", "view", "watch")
+
+_MAIN_MEANINGS = {
+    key: action.label.lower()
+    for action in actions_in(*MAIN_REGIONS)
+    for key in action.keys.split(",")
+}
+
+
+def has_other_meaning(key: str, label: str) -> bool:
+    """Whether `key` does something else on the main screen than what is called `label`."""
+    return _MAIN_MEANINGS.get(key, label.lower()) != label.lower()

@@ -39,7 +39,7 @@ class LaunchScreen(DashboardScreen[str | None]):
 
     CSS_PATH = "launch.tcss"
     BINDINGS = bindings("launch")
-    HELP_REGIONS = ("launch", "variant")
+    HELP_REGIONS = ("launch", "ticks", "variant")
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -148,9 +148,6 @@ class LaunchScreen(DashboardScreen[str | None]):
                 box.deselect_all()
             else:
                 box.select_all()
-
-    def action_noop(self) -> None:
-        """Space is here only to be in the key bar: the lists tick by themselves."""
 
     def action_close(self) -> None:
         self.dismiss(None)

@@ -6,9 +6,13 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widgets import SelectionList
 
+from postertui.dashboard.actions.registry import bindings
+
 
 class Checklist(SelectionList[str]):
     """A list whose ticks differ by more than colour: `[x]` and `[ ]`."""
+
+    BINDINGS = bindings("ticks")
 
     def render_line(self, y: int) -> Strip:
         # The grandparent's line: the parent draws an X that only colour switches on and off.

@@ -11,7 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from postertui.dashboard.actions.key_names import show_key
-from postertui.dashboard.actions.registry import CHANGING
+from postertui.dashboard.actions.registry import CHANGING, has_other_meaning
 
 if TYPE_CHECKING:
     from postertui.dashboard.terminal.theme import ThemeStyles
@@ -40,20 +40,30 @@ class KeyBar(Widget):
         self.refresh()
 
     def keys(self) -> list[tuple[str, str]]:
-        """(key, description) of the bindings to show, the always-there ones last."""
-        inner: list[tuple[str, str]] = []
-        outer: list[tuple[str, str]] = []
-        seen: set[str] = set()
+        """(keys, description) of the bindings to show.
+
+        First those whose key does something else on the main screen, with every such key; the
+        always-there ones last.
+        """
+        keys: dict[str, list[str]] = {}
+        labels: dict[str, str] = {}
+        outer: set[str] = set()
         for active in self.screen.active_bindings.values():
             binding = active.binding
-            if not binding.show or binding.action in seen or not active.enabled:
+            if not binding.show or not active.enabled or binding.id in self._hidden:
                 continue
-            if binding.id in self._hidden:
-                continue
-            seen.add(binding.action)
-            into = outer if isinstance(active.node, App) else inner
-            into.append((binding.key, binding.description))
-        return inner + outer
+            shown = keys.setdefault(binding.action, [])
+            labels[binding.action] = binding.description
+            if isinstance(active.node, App):
+                outer.add(binding.action)
+            if not shown or has_other_meaning(binding.key, binding.description):
+                shown.append(binding.key)
+        entries = [
+            (",".join(keys[action]), labels[action]) for action in keys if action not in outer
+        ]
+        others = [e for e in entries if any(has_other_meaning(k, e[1]) for k in e[0].split(","))]
+        inner = [*others, *(e for e in entries if e not in others)]
+        return inner + [(",".join(keys[action]), labels[action]) for action in outer]
 
     def render_line(self, y: int) -> Strip:
         if self._line is None:
@@ -62,7 +72,9 @@ class KeyBar(Widget):
 
     def _draw(self) -> Strip:
         width = self.size.width
-        entries = [(show_key(k), k, d) for k, d in self.keys()]
+        entries = [
+            ("/".join(map(show_key, k.split(","))), k.split(",")[0], d) for k, d in self.keys()
+        ]
         # Help and quit are always in sight, whatever else is not.
         last = [e for e in entries if e[2] in ("Help", "Quit")]
         first = [e for e in entries if e not in last]

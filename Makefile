@@ -60,5 +60,5 @@ $(VENV)/.train: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing postertui with its tests' tools (once, a minute or two) ..."
-	@$(PIP) --editable '.[train,jax,ray,dev]'
+	@$(PIP) --editable '.[train,jax,ray,classical,dev]'
 	@touch $@ $(VENV)/.train

@@ -152,9 +152,6 @@ def _ends(runs: Sequence[Run]) -> pl.DataFrame:
         {
             "run": [run.name for run in runs],
             "epoch": [run.epoch for run in runs],
-            "stopped_early": [
-                run.state == "done" and run.spec is not None and run.epoch < run.spec.variant.epochs
-                for run in runs
-            ],
+            "stopped_early": [run.has_own_end for run in runs],
         }
     )

@@ -222,7 +222,8 @@ def rule_line(table: pl.DataFrame, rule: str | int, metric: str = "") -> str:
         if early.height:
             ends = early["epoch"].to_list()
             last = f"{min(ends)}" if min(ends) == max(ends) else f"{min(ends)} to {max(ends)}"
-            text += f" ({early.height} that stopped early at their end, {last})"
+            what = "that stopped early" if min(ends) > 1 else "that stopped early or have one row"
+            text += f" ({early.height} {what} at their end, {last})"
         return text
     if rule == "best" and metric and not chosen_on_test(table, metric, rule):
         return _BEST_ON_VALIDATION

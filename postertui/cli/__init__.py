@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("tables", "Write the history table to a file."),
     "report": ("report", "Draw figures."),
     "predict": ("predict", "Take image files through trained models."),
+    "importance": ("importance", "Say which details a model relies on, with intervals."),
     "export-model": ("export_model", "Write trained models as one file for Keras."),
     "posters": ("posters", "List the posters that a model gets wrong."),
     "compare": ("compare", "Compare variants honestly, with the noise in view."),

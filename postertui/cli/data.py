@@ -48,6 +48,11 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.
     help="A table with a column of ids and one of genres, or of 0 and 1 for each genre.",
 )
 @click.option(
+    "--details",
+    type=PATH,
+    help="A table of ids and what else is known of the posters: year, country, keywords …",
+)
+@click.option(
     "--side",
     "sides",
     type=click.IntRange(8, 512),
@@ -68,6 +73,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.
 def build_command(
     posters: Path,
     labels: Path,
+    details: Path | None,
     sides: tuple[int, ...],
     dry_run: bool,
     data: Path,
@@ -94,7 +100,7 @@ def build_command(
 
     wanted = LabelOptions(**options)
     if dry_run:
-        inputs = read_inputs(posters, labels, wanted)
+        inputs = read_inputs(posters, labels, wanted, details)
         unreadable = unreadable_headers(inputs)
         if as_json:
             left_out = left_out_json(inputs, unreadable)
@@ -112,6 +118,7 @@ def build_command(
             data,
             sides=sides,
             options=wanted,
+            details=details,
             progress=progress,
             announce=lambda inputs: click.echo(describe_inputs(inputs), err=True),
         )
@@ -160,6 +167,8 @@ def show_command(data: Path, as_json: bool) -> None:
 
 def summary(dataset: Dataset) -> dict[str, Any]:
     """What `--json` prints: per cohort and genre the base rate and the always-yes F."""
+    import msgspec
+
     from postertui.data.dataset import always_yes_f
 
     def rates(genre: str) -> dict[str, Any]:
@@ -183,6 +192,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
         "cohorts": {str(d): dataset.posters([d]) for d in dataset.cohorts},
         "genres": [rates(g) for g in dataset.genres],
         "rare": list(dataset.rare_genres()),
+        "details": msgspec.to_builtins(dataset.details_info),
     }
 
 
@@ -190,6 +200,7 @@ def _describe(dataset: Dataset) -> str:
     """The summary for people: a line per genre, a column per cohort."""
     from rich.cells import cell_len
 
+    from postertui.cli.data_report import describe_details
     from postertui.data.dataset import always_yes_f, list_sides
     from postertui.study import DEFAULT_RARITY
 
@@ -225,6 +236,8 @@ def _describe(dataset: Dataset) -> str:
             f"rare: below {DEFAULT_RARITY:.0%} positives, where batches of 256 come without any; "
             "too few to model",
         ]
+    if dataset.details_info is not None:
+        lines += ["", describe_details(dataset.details_info)]
     return "\n".join(lines)
 
 

@@ -11,6 +11,7 @@ import click
 from postertui.system.text import pluralize, strip_control_chars
 
 if TYPE_CHECKING:
+    from postertui.data.details.info import DetailsInfo
     from postertui.data.posters.inputs import PosterInputs
 
 #: So many files, ids and rows are named on the screen; left-out.csv has them all.
@@ -47,6 +48,19 @@ def describe_inputs(inputs: PosterInputs) -> str:
     lines.append(f"  {shown}" + (f" and {len(counts) - _GENRES} more" * (len(counts) > _GENRES)))
     lines.append(f"matched: {len(inputs.labelled):,} posters with labels")
     lines += [f"  {i}: {', '.join(genres) or 'no genre'}" for i, genres in summary.sample]
+    if inputs.details is not None:
+        lines.append(inputs.details.describe())
+    return "\n".join(strip_control_chars(line) for line in lines)
+
+
+def describe_details(info: DetailsInfo) -> str:
+    """What is known of a data folder's posters beside their images, for people."""
+    columns = ", ".join(f"{name} ({kind})" for name, kind in info.columns.items())
+    lines = [f"details of {pluralize(info.posters, 'poster')}: {columns}"]
+    lines += [
+        f"  {name} gives {genre} away: it is used only where a variant's `details` name it"
+        for name, genre in info.gives_away.items()
+    ]
     return "\n".join(strip_control_chars(line) for line in lines)
 
 

@@ -34,6 +34,9 @@ MOST_NAMED = 20
 @click.option("--variant", metavar="V", help="The variant's best model of each genre.")
 @click.option("--best", is_flag=True, help="Each genre's best model on validation; the default.")
 @click.option("--genre", "genres", multiple=True, help="Only these genres.")
+@click.option(
+    "--details", type=PATH, help="A table of the posters' details, for models that take them."
+)
 @click.option("-o", "--output", "target", type=PATH, help="Write to a .csv or .json file.")
 @runs_option
 @click.option("--data", type=PATH, help="The data folder, where it is no longer where it was.")
@@ -44,6 +47,7 @@ def predict_command(
     variant: str | None,
     best: bool,
     genres: tuple[str, ...],
+    details: Path | None,
     target: Path | None,
     runs: Path,
     data: Path | None,
@@ -66,7 +70,7 @@ def predict_command(
     images = list(find_images(paths))
     requests = [model_request(model, data) for model in models]
     with progress_bar() as report_progress:
-        result = run_inference(requests, images, report_progress)
+        result = run_inference(requests, images, report_progress, details)
     for number, (place, reason) in enumerate(sorted(result.unreadable.items())):
         if number == MOST_NAMED:
             say(f"… and {len(result.unreadable) - MOST_NAMED} more")

@@ -335,11 +335,13 @@ def say_duration(plan: TrainingPlan, store: Store, jobs: int) -> None:
 
 
 def _brief(value: object) -> str:
+    from postertui.study import describe_entries
+
     if isinstance(value, dict):
         rest = ", ".join(f"{k} {v}" for k, v in value.items() if k != "kind")
         return f"{value.get('kind')}" + (f" ({rest})" if rest else "")
-    if isinstance(value, tuple):
-        return ", ".join(f"{layer} {rate:g}" for layer, rate in value)
+    if isinstance(value, list | tuple):
+        return describe_entries(value)
     return str(value)
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -25,9 +25,14 @@ from numpy.typing import NDArray
 from postertui.data import digests, pair_2017
 from postertui.data.arrays import open_array
 from postertui.data.description import DESCRIPTION, CohortInfo, DatasetInfo, read_description
+from postertui.data.details.info import FILE as DETAILS
+from postertui.data.details.info import DetailsInfo
 from postertui.data.open_folder import OpenFolder
 from postertui.study import DEFAULT_RARITY
 from postertui.system.errors import UserError
+
+if TYPE_CHECKING:
+    from postertui.data.details.table import Details
 
 Labels = NDArray[np.uint8]
 Images = NDArray[Any]
@@ -57,6 +62,7 @@ class Dataset:
         self._info = info
         self._names = names
         self._labels: dict[int, Labels] = {}
+        self._details: Details | None = None
         self._fingerprint = info.fingerprint
 
     @classmethod
@@ -104,6 +110,27 @@ class Dataset:
                 self._folder.place, self.cohorts, self._info
             )
         return self._fingerprint
+
+    @property
+    def details_info(self) -> DetailsInfo | None:
+        """What the folder has of details beside the posters; None where it has none."""
+        return self._info.details
+
+    def details(self) -> Details:
+        """The details of the posters. Raises `UserError` where there are none, or damaged ones."""
+        from postertui.data.details.table import read_details
+
+        if self._info.details is None:
+            raise UserError(f"{self.path}: has no details; `data build --details FILE` adds them")
+        if self._details is None:
+            with self._folder.errors_explained():
+                self._details = read_details(self._folder.place, self._info.details)
+        return self._details
+
+    @property
+    def details_path(self) -> Path:
+        """The file with the details, for as long as this data set is open."""
+        return self._folder.place / DETAILS
 
     def images_digest(self, cohort: int) -> str:
         """A digest of one cohort's images alone, for what depends on nothing else."""

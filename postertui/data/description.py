@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from postertui.data.details.info import DetailsInfo
 from postertui.system.errors import UserError
 from postertui.system.regular_files import check_is_file
 
@@ -40,6 +41,7 @@ class DatasetInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     `side` and the digests of `cohorts` are of the first side, `sides` has the further ones.
     `mirror`: earlier versions could add mirror images to all cohorts, which is refused by now.
+    `details`: what is known of the posters beside their images.
     """
 
     format: int = DATASET_FORMAT
@@ -49,6 +51,7 @@ class DatasetInfo(msgspec.Struct, frozen=True, kw_only=True):
     cohorts: dict[str, CohortInfo]
     fingerprint: str
     source: dict[str, str] = {}
+    details: DetailsInfo | None = None
     sides: dict[str, SideInfo] = {}
 
     @property

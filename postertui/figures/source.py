@@ -13,7 +13,7 @@ import polars as pl
 from postertui.history.identity import fill_identity
 from postertui.history.schema import normalise, with_base_rates
 from postertui.published.naming import parse_regularizer, variant_from_2017
-from postertui.study import DEFAULT_RARITY, Variant
+from postertui.study import DEFAULT_RARITY, Variant, describe_entries
 
 #: Columns that are in the table and mean the same there.
 SHARED_COLUMNS = ("name", "batch_size")
@@ -129,9 +129,9 @@ def _with_one_label_each(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _plain(value: Any) -> Any:
-    """A hyper-parameter as one value of a column: a schedule by its kind, rates as text."""
+    """A hyper-parameter as one value of a column: a schedule by its kind, lists as text."""
     if isinstance(value, tuple):
-        return ", ".join(f"{layer} {rate:g}" for layer, rate in value)
+        return describe_entries(value) or "all"
     if isinstance(value, msgspec.Struct):
         return type(value).__name__.lower()
     return value

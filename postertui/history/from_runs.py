@@ -76,7 +76,7 @@ def run_columns(run: Run) -> dict[str, Any]:
         "seed": spec.seed,
         "study": spec.study,
         "random_key": spec.random_key,
-        "stopped_early": run.state == "done" and run.epoch < variant.epochs,
+        "stopped_early": run.has_own_end,
         "train_cohorts": "".join(map(str, spec.train_cohorts)),
         "test_cohorts": "".join(map(str, spec.test_cohorts)),
         "train_base_rate": spec.train_base_rate,

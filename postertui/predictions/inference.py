@@ -44,11 +44,15 @@ class ModelRequest(msgspec.Struct, frozen=True):
 
 
 class InferenceRequest(msgspec.Struct, frozen=True):
-    """All that the subprocess needs to know. `output` is where it saves the probabilities."""
+    """All that the subprocess needs to know.
+
+    `output` is where it saves the probabilities, `details` a table of the posters' details.
+    """
 
     models: tuple[ModelRequest, ...]
     images: tuple[str, ...]
     output: str
+    details: str = ""
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -98,6 +102,7 @@ def run_inference(
     models: Sequence[ModelRequest],
     images: Sequence[Path],
     report_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    details: Path | None = None,
 ) -> Inference:
     """Take `images` through `models`.
 
@@ -106,6 +111,8 @@ def run_inference(
     report_progress
         Called with how many posters are through, and how many there are (each counts once per
         backbone).
+    details
+        A table of the posters' details, by the ids in the images' names.
 
     Raises
     ------
@@ -114,9 +121,22 @@ def run_inference(
     """
     with tempfile.TemporaryDirectory(prefix="postertui-", dir=temporary_root()) as folder:
         output = Path(folder) / "probabilities.npy"
-        request = InferenceRequest(tuple(models), tuple(map(str, images)), str(output))
+        check_details_given(models, details)
+        request = InferenceRequest(
+            tuple(models), tuple(map(str, images)), str(output), str(details or "")
+        )
         unreadable = _converse("postertui.training.inference", request, report_progress)
         return Inference(np.load(output, allow_pickle=False), unreadable)
+
+
+def check_details_given(models: Sequence[ModelRequest], details: Path | None) -> None:
+    """Raise `UserError` where a model takes details and there are none."""
+    taking = [model for model in models if model.spec.variant.inputs != "poster"]
+    if taking and details is None:
+        raise UserError(
+            f"{Path(taking[0].folder).name}: takes details of the posters; name a table of them "
+            "with --details"
+        )
 
 
 def run_job(module: str, request: msgspec.Struct) -> None:

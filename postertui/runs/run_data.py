@@ -16,10 +16,22 @@ def open_run_data(spec: RunSpec) -> Dataset:
     `UserError` where the folder or the side is gone, or the posters have changed since.
     """
     dataset = Dataset.open(Path(spec.data), spec.variant.side)
+    if not _has_details_of(spec, dataset):
+        raise _changed(spec)
     if spec.variant.side == 0:
         for side in dataset.sides:
             if dataset.at_side(side).fingerprint == spec.data_fingerprint:
                 return dataset.at_side(side)
     elif dataset.fingerprint == spec.data_fingerprint:
         return dataset
-    raise UserError(f"{spec.data}: the data has changed since this run was queued; queue it again")
+    raise _changed(spec)
+
+
+def _has_details_of(spec: RunSpec, dataset: Dataset) -> bool:
+    """Whether the folder's details are those that the run needs, if it needs any."""
+    info = dataset.details_info
+    return not spec.details_digest or (info is not None and info.digest == spec.details_digest)
+
+
+def _changed(spec: RunSpec) -> UserError:
+    return UserError(f"{spec.data}: the data has changed since this run was queued; queue it again")

@@ -44,6 +44,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     `versions` and `created` say how and when the run was asked for; they do not identify it.
     `random_key` is `seed` for runs from before it was recorded, whose random numbers depend on the
     seed alone.
+    `details_digest` is that of the data folder's details, where the variant needs them.
     `v` is the format of the file.
     """
 
@@ -66,6 +67,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
     label: str | None = None
     keep_weights: KeepWeights = "small"
+    details_digest: str = ""
     v: int = FORMAT_VERSION
 
     @property
@@ -117,6 +119,8 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
         }
         if self.random_key != "seed":
             identity["random_key"] = self.random_key
+        if self.details_digest:
+            identity["details"] = self.details_digest
         canonical = msgspec.json.encode(identity, order="sorted")
         return hashlib.sha256(canonical).hexdigest()[:8]
 

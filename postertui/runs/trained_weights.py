@@ -3,6 +3,8 @@
 An uncompressed `.npz` archive (a zip file of `.npy` arrays, no pickles):
 
     meta            uint8, UTF-8 JSON: {"format": 1, "spec": digest of the run's spec, "epoch": …}
+    encoding        uint8, UTF-8 JSON, of a run that takes details: how they become inputs
+    model           uint8, of a classical model: as skops writes it
     <name>/<part>   float32, one array per trained weight, in the network's order
 
 A weight's name is its layer's and `<part>` is `kernel` or `bias`: `block5_conv2`, `block5_conv3`
@@ -54,18 +56,32 @@ class WeightsInfo(msgspec.Struct, frozen=True):
 
 
 class TrainedWeights(NamedTuple):
-    """A run's trained weights by name, in the network's order, and the epoch they are of."""
+    """A run's trained weights by name, in the network's order, and the epoch they are of.
+
+    `encoding` is the JSON of what encodes its details, empty for a run without; `model` a classical
+    model, which has no weights.
+    """
 
     arrays: dict[str, NDArray[np.float32]]
     epoch: int
+    encoding: bytes = b""
+    model: bytes = b""
 
 
 def write_weights(
-    run_folder: Path, spec_digest: str, epoch: int, arrays: Mapping[str, NDArray[np.floating]]
+    run_folder: Path,
+    spec_digest: str,
+    epoch: int,
+    arrays: Mapping[str, NDArray[np.floating]],
+    encoding: bytes = b"",
+    model: bytes = b"",
 ) -> WeightsInfo:
     """Write `weights.npz` atomically and durably. Raises `OSError`."""
     meta = msgspec.json.encode(_Meta(FORMAT, spec_digest, epoch))
     contents: dict[str, NDArray[Any]] = {"meta": np.frombuffer(meta, np.uint8)}
+    for name, part in (("encoding", encoding), ("model", model)):
+        if part:
+            contents[name] = np.frombuffer(part, np.uint8)
     contents |= {name: array.astype(np.float32) for name, array in arrays.items()}
     buffer = io.BytesIO()
     np.savez(buffer, **contents)  # type: ignore[arg-type]
@@ -111,11 +127,16 @@ def read_weights(run_folder: Path, spec_digest: str, file_digest: str) -> Traine
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             meta = msgspec.json.decode(stored["meta"].tobytes(), type=_Meta)
-            arrays = {name: stored[name] for name in stored.files if name != "meta"}
+            encoding, model = (
+                stored[name].tobytes() if name in stored.files else b""
+                for name in ("encoding", "model")
+            )
+            names = [n for n in stored.files if n not in ("meta", "encoding", "model")]
+            arrays = {name: stored[name] for name in names}
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile, msgspec.MsgspecError) as error:
         raise UserError(f"{path}: damaged weights ({error}); {HOW_TO_RESTORE}") from None
     if meta.format != FORMAT:
         raise UserError(f"{path}: weights of format {meta.format}, not {FORMAT}; upgrade postertui")
     if meta.spec != spec_digest:
         raise UserError(f"{path}: weights of another run; {HOW_TO_RESTORE}")
-    return TrainedWeights(arrays, meta.epoch)
+    return TrainedWeights(arrays, meta.epoch, encoding, model)

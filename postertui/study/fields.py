@@ -15,21 +15,26 @@ import msgspec
 
 from postertui.study.consistency import check_effects
 from postertui.study.custom import PARAMETERS, CodeFile, code_of, is_custom
+from postertui.study.input_checks import settle_inputs
+from postertui.study.model_checks import settle_model
 from postertui.study.variants import (
     ALL_LAYERS,
     Augment,
     Balance,
+    ClassWeight,
     Constant,
     Decay,
+    InputKind,
     LayerRates,
     Loss,
+    Model,
     Optimizer,
     Plateau,
     RegularizerKind,
     Variant,
 )
 
-Kind = Literal["int", "float", "choice", "text", "bool", "schedule", "rates"]
+Kind = Literal["int", "float", "choice", "text", "bool", "schedule", "rates", "names"]
 
 #: A variant's name: it becomes part of folder names and is matched by globs.
 VARIANT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
@@ -66,6 +71,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
             return "true or false"
         if self.kind == "rates":
             return RATES_HELP
+        if self.kind == "names":
+            return 'a list of different names, such as ["year", "country"]'
         noun = "a whole number" if self.kind == "int" else "a number"
         if self.minimum is not None and self.maximum is not None:
             return f"{noun} from {self.minimum:g} to {self.maximum:g}"
@@ -87,6 +94,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
                 return check_schedule(value)
             case "rates" if isinstance(value, dict | tuple):
                 return check_rates(value)
+            case "names":
+                return self._check_names(value)
             case _:
                 valid = self._is_number(value)
                 if valid and self.kind != "int":
@@ -105,6 +114,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
                 value = int(value)
             elif self.kind in ("float", "rates"):
                 value = float(value)
+            elif self.kind == "names":
+                value = [name.strip() for name in value.split(",") if name.strip()]
             elif self.kind == "bool":
                 value = {"true": True, "false": False}[value.lower()]
         except tomllib.TOMLDecodeError as error:
@@ -112,6 +123,15 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         except (ValueError, KeyError):
             raise ValueError(f"{as_toml(value)} is not {self.allowed}") from None
         return self.check(value)
+
+    def _check_names(self, value: Any) -> tuple[str, ...]:
+        names = [value] if isinstance(value, str) else value
+        valid = isinstance(names, list | tuple) and all(
+            isinstance(name, str) and name.isprintable() and name.strip() for name in names
+        )
+        if not valid or len(set(names)) < len(names):
+            raise ValueError(f"{as_toml(value)} is not {self.allowed}")
+        return tuple(names)
 
     def _is_number(self, value: Any) -> bool:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -254,7 +274,8 @@ def check_variant(
     _check_backbone_fields(variant)
     check_effects(variant, values, parent)
     custom = {field: getattr(variant, field) for field in PARAMETERS}
-    return msgspec.structs.replace(variant, code=code_of(custom, code or {}, parent.code))
+    variant = msgspec.structs.replace(variant, code=code_of(custom, code or {}, parent.code))
+    return settle_model(settle_inputs(variant, changed), changed)
 
 
 def _check_backbone_fields(variant: Variant) -> None:
@@ -367,4 +388,34 @@ _FIELDS: tuple[Field, ...] = (
     ),
     _field("kernel_strength", "float", "λ of the kernel regularizer", minimum=0),
     _field("backbone", "text", "whose features a network of your own gets; none for images"),
+    _field("inputs", "choice", "what is learnt from", choices=get_args(InputKind)),
+    _field("details", "names", "columns of the details, joined by commas; all if left out"),
+    _field(
+        "details_units", "int", "width of the details' own dense layer", minimum=1, maximum=65536
+    ),
+    _field("with_details", "bool", "leave out posters without details"),
+    _field("model", "choice", "a network, or of scikit-learn", choices=get_args(Model)),
+    _field(
+        "class_weight",
+        "choice",
+        "of a classical model: both classes weigh the same, or each poster",
+        choices=get_args(ClassWeight),
+    ),
+    _field(
+        "C",
+        "float",
+        "inverse strength of the regularization of logistic and svc",
+        minimum=0,
+        exclusive_minimum=True,
+    ),
+    _field("trees", "int", "of forest and boosting", minimum=1, maximum=100_000),
+    _field("depth", "int", "of each tree; 0 for any", minimum=0, maximum=1000),
+    _field(
+        "shrinkage",
+        "float",
+        "boosting's learning rate",
+        minimum=0,
+        maximum=1,
+        exclusive_minimum=True,
+    ),
 )

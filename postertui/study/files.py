@@ -285,7 +285,14 @@ def expand_grid(name: str, table: dict[str, Any]) -> dict[str, dict[str, Any]]:
     `[grid.reg]` with `strength = [1e-6, 1e-5]` makes `reg-1e-6` and `reg-1e-5`; with several lists
     the values follow each other in the table's order. Other values are common to all.
     """
-    lists = {key: value for key, value in table.items() if isinstance(value, list)}
+    names = {field.name for field in describe_fields() if field.kind == "names"}
+    lists = {
+        key: value
+        for key, value in table.items()
+        if isinstance(value, list)
+        # A list of names is one value; a list of such lists are several.
+        and (key not in names or all(isinstance(item, list) for item in value))
+    }
     common = {key: value for key, value in table.items() if key not in lists}
     variants = {}
     for values in itertools.product(*lists.values()):
@@ -298,6 +305,8 @@ def _grid_word(value: Any) -> str:
     """A value as part of a variant's name."""
     if isinstance(value, dict):
         return value.get("kind") or "-".join(_grid_word(v) for pair in value.items() for v in pair)
+    if isinstance(value, list):
+        return "-".join(map(_grid_word, value)) or "all"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
@@ -407,6 +416,8 @@ def _key(name: str) -> str:
 
 def format_value(value: Any) -> str:
     """A hyper-parameter's value as TOML."""
+    if isinstance(value, tuple) and all(isinstance(entry, str) for entry in value):
+        return "[" + ", ".join(map(format_value, value)) + "]"
     if isinstance(value, tuple):
         entries = (f"{_key(name)} = {format_value(entry)}" for name, entry in value)
         return "{ " + ", ".join(entries) + " }"

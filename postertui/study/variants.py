@@ -22,6 +22,9 @@ AnyLoss = Annotated[str, msgspec.Meta(pattern=rf"^(fscore|bce|{CUSTOM})\Z")]
 Mode = Literal["sound", "published"]
 Augment = Literal["none", "mirror", "mirror-both"]
 Balance = Literal["none", "oversample", "undersample", "mirror-positives"]
+Model = Literal["network", "logistic", "svc", "forest", "boosting"]
+ClassWeight = Literal["balanced", "none"]
+InputKind = Literal["poster", "details", "both"]
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop"]
 #: Factors by the beginning of a layer's name.
 LayerRates = tuple[tuple[str, float], ...]
@@ -119,6 +122,15 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         λ · Σ|w| or λ · Σw² over the hidden dense layers' kernels, once per batch.
     restore_best
         Whether the run's weights at its end are those of the epoch with the lowest monitored loss.
+    inputs, details, details_units
+        What is learnt from, which columns of the details (all where none is named), and the width
+        of the dense layer that details pass through before they meet the poster's features.
+    with_details
+        Whether posters without details are left out of all cohorts.
+    model, class_weight, C, trees, depth, shrinkage
+        A network, or a classical model of scikit-learn on the same inputs: whether classes weigh
+        the same, the inverse strength of the regularization (`logistic`, `svc`), how many trees
+        and how deep, 0 for any depth (`forest`, `boosting`), the learning rate of `boosting`.
 
     The monitored loss is the validation cohort's; without one, and in mode `published`, the test
     cohort's.
@@ -153,6 +165,16 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     kernel_strength: float = 0.0
     backbone: str = "vgg16"
     code: tuple[CodeFile, ...] = ()
+    inputs: InputKind = "poster"
+    details: tuple[str, ...] = ()
+    details_units: int = 256
+    with_details: bool = False
+    model: Model = "network"
+    class_weight: ClassWeight = "balanced"
+    C: float = 1.0
+    trees: int = 300
+    depth: int = 0
+    shrinkage: float = 0.1
 
     @property
     def has_custom_network(self) -> bool:
@@ -172,6 +194,11 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             return self.backbone_rate
         fitting = [(len(g), rate) for g, rate in self.backbone_rate if layer.startswith(g)]
         return max(fitting)[1] if fitting else 1.0
+
+    @property
+    def needs_details(self) -> bool:
+        """Whether the data folder's details decide anything in training."""
+        return self.inputs != "poster" or self.with_details
 
     @property
     def needs_mirrored(self) -> bool:
@@ -232,6 +259,11 @@ def format_strength(value: float) -> str:
         return "0"
     mantissa, exponent = f"{value:e}".split("e")
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+def describe_entries(values: Iterable[Any]) -> str:
+    """Names, or layers with their rates, for people: `year, country`, `block5 0.1`."""
+    return ", ".join(v if isinstance(v, str) else f"{v[0]} {v[1]:g}" for v in values)
 
 
 def overlapping_cohorts(*groups: Iterable[int]) -> list[int]:

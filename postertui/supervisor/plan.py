@@ -12,6 +12,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from postertui.data.weights import Weights
 from postertui.runs.lifecycle import State
 from postertui.runs.spec import RunSpec, write_spec
 from postertui.study import KeepWeights, Mode, Source, Study, Variant, overlapping_cohorts
-from postertui.supervisor import sides
+from postertui.supervisor import classical, details, sides
 from postertui.supervisor.trust import trust_own_files
 from postertui.system.errors import UserError
 from postertui.system.sharing import describe_os_error
@@ -100,30 +101,33 @@ def plan(
     validation, notes = _validation_cohorts(study, dataset, train, test, val_cohorts)
     _check_cohorts(dataset, train, test, validation)
     chosen = _chosen_variants(study, variants)
-    by_name = any(isinstance(v, str) for v in variants)
-    chosen, without_side = sides.usable_variants(chosen, dataset, named=by_name)
-    notes += without_side
+    named = any(isinstance(v, str) for v in variants)
+    for usable_variants in (
+        partial(sides.usable_variants, dataset=dataset),
+        partial(details.usable_variants, dataset=dataset),
+        classical.usable_variants,
+    ):
+        chosen, left_out = usable_variants(chosen, named=named)
+        notes += left_out
     if epochs is not None:
-        chosen = [msgspec.structs.replace(v, epochs=epochs) for v in chosen]
+        chosen = [
+            msgspec.structs.replace(v, epochs=epochs) if v.model == "network" else v for v in chosen
+        ]
     kept, rare = _chosen_genres(study, dataset, genres, train, all_genres)
     count = study.rotations if rotations is None else rotations
     folds = rotate_cohorts((train, test, validation), sorted(dataset.cohorts), count)
-    rates = {
-        (genre, fold): [dataset.base_rate(genre, group) for group in cohorts]
-        for genre in kept
-        for fold, cohorts in enumerate(folds)
-    }
     at_side = {v.side: dataset.at_side(v.side or dataset.side) for v in chosen}
     choices = WeightChoices.given(weights) if isinstance(weights, Weights) else weights
     choices.check_networks([v.backbone_name for v in (*study.variants.values(), *chosen)])
+    details.check_details(chosen, dataset, folds)
+    rates_of = lru_cache(maxsize=None)(partial(details.base_rates, dataset))
     weights_of = _backbone_weights(chosen, choices, dataset, announce)
     versions = current_versions()
     created = time.time() if now is None else now
     specs: dict[str, RunSpec] = {}
-    grid = itertools.product(
-        kept, chosen, range(study.seeds if seeds is None else seeds), enumerate(folds)
-    )
-    for genre, variant, seed, (fold, cohorts) in grid:
+    grid = itertools.product(kept, chosen, range(study.seeds if seeds is None else seeds), folds)
+    for genre, variant, seed, cohorts in grid:
+        rates = rates_of(variant.with_details, genre, cohorts)
         spec = RunSpec(
             variant=variant,
             genre=genre,
@@ -135,15 +139,16 @@ def plan(
             train_cohorts=cohorts[0],
             test_cohorts=cohorts[1],
             val_cohorts=cohorts[2],
-            train_base_rate=rates[genre, fold][0],
-            test_base_rate=rates[genre, fold][1],
-            val_base_rate=rates[genre, fold][2] if cohorts[2] else None,
+            train_base_rate=rates[0],
+            test_base_rate=rates[1],
+            val_base_rate=rates[2] if cohorts[2] else None,
             mode=mode or study.mode,
             random_key=study.random_key,
             # Distinct times, so that the queue keeps the order of the study.
             created=created + len(specs) * 1e-6,
             versions=versions,
             keep_weights=keep_weights or study.keep_weights,
+            details_digest=details.details_digest(dataset, variant),
         )
         # A run of before the genre was part of its random numbers is not trained anew.
         earlier = msgspec.structs.replace(spec, random_key="seed")

@@ -30,7 +30,7 @@ from keras.src.utils import file_utils  # Where Keras' own networks look for the
 
 from postertui.data.backbones import Answer, Backbone
 from postertui.data.weights import Weights, check_unchanged, file_digest
-from postertui.study import Variant
+from postertui.study import ALL_LAYERS, Variant
 from postertui.system.errors import UserError
 from postertui.training import vgg16
 from postertui.training.backend import Tensor
@@ -224,6 +224,13 @@ def first_uncached_layer(variant: Variant, side: int, weights: Weights) -> int:
         return vgg16.first_uncached_layer(variant.frozen_layers)
     described = skeleton(network, side, imagenet=weights.kind == "imagenet")
     return cut_before(described, first_trained_layer(variant, layer_names(described)))
+
+
+def last_layer(name: str, side: int, weights: Weights) -> int:
+    """The number of layers before the pooled features, as `first_uncached_layer` counts."""
+    if name == "vgg16":
+        return ALL_LAYERS
+    return len(skeleton(name, side, imagenet=weights.kind == "imagenet").layers)
 
 
 def layer_names(network: keras.Model) -> tuple[str, ...]:

@@ -102,6 +102,8 @@ def is_plain_head(variant: Variant) -> bool:
         and not variant.train_from
         and variant.balance == "none"
         and not variant.code
+        and not variant.needs_details
+        and variant.model == "network"
     )
 
 

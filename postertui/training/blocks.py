@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from postertui.training.backend import Tensor, on_accelerator, to_device
 from postertui.training.epoch_schedule import EpochSchedule
+from postertui.training.input_encoding import join
 from postertui.training.loop import Cohort
 
 #: Bytes of an accelerator's memory for inputs; the rest is the network's.
@@ -21,24 +22,28 @@ BLOCK_BYTES = 256 << 20
 
 
 class HostRows:
-    """The concatenation of memory-mapped arrays, left on disk."""
+    """The concatenation of memory-mapped arrays, left on disk, or the numbered `rows` of it."""
 
-    def __init__(self, parts: list[NDArray[Any]]) -> None:
+    def __init__(self, parts: list[NDArray[Any]], rows: NDArray[np.int64] | None = None) -> None:
         self._parts = parts
         self._ends = np.cumsum([len(part) for part in parts])
+        self._rows = rows
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(rows, …), as an array's."""
-        return int(self._ends[-1]), *self._parts[0].shape[1:]
+        count = int(self._ends[-1]) if self._rows is None else len(self._rows)
+        return count, *self._parts[0].shape[1:]
 
     @property
     def row_bytes(self) -> int:
         """Bytes of one row on the device."""
         return int(np.prod(self.shape[1:])) * (1 if self._parts[0].dtype == np.uint8 else 4)
 
-    def take(self, rows: NDArray[np.int32]) -> NDArray[Any]:
+    def take(self, rows: NDArray[np.integer]) -> NDArray[Any]:
         """The numbered rows: uint8 where stored so, otherwise float32."""
+        if self._rows is not None:
+            rows = self._rows[rows]
         taken = self._empty(len(rows))
         part_of_row = np.searchsorted(self._ends, rows, side="right")
         for number, part in enumerate(self._parts):
@@ -48,6 +53,8 @@ class HostRows:
 
     def whole(self) -> NDArray[Any]:
         """All rows, in the dtype of `take`."""
+        if self._rows is not None:
+            return self.take(np.arange(len(self._rows)))
         taken = self._empty(self.shape[0])
         np.concatenate(self._parts, out=taken, casting="same_kind")
         return taken
@@ -55,6 +62,35 @@ class HostRows:
     def _empty(self, count: int) -> NDArray[Any]:
         dtype = np.uint8 if self._parts[0].dtype == np.uint8 else np.float32
         return np.empty((count, *self.shape[1:]), dtype)
+
+
+class JoinedRows(HostRows):
+    """Posters' inputs and details, one flat row each: float32 (n, poster's numbers + details').
+
+    `posters` None for details alone; `details` (n, …) stay in memory.
+    """
+
+    def __init__(self, posters: HostRows | None, details: NDArray[np.float32]) -> None:
+        self._posters = posters
+        self._details = details
+        self._width = 0 if posters is None else int(np.prod(posters.shape[1:]))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return len(self._details), self._width + self._details.shape[1]
+
+    @property
+    def row_bytes(self) -> int:
+        return 4 * self.shape[1]
+
+    def take(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        details: NDArray[np.float32] = self._details[rows]
+        if self._posters is None:
+            return details
+        return join(self._posters.take(rows), details)
+
+    def whole(self) -> NDArray[np.float32]:
+        return self.take(np.arange(len(self._details)))
 
 
 def input_memory_limit() -> int:

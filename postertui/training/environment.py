@@ -33,6 +33,13 @@ def hide_unused_packages() -> None:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
 
 
+def show_packages(*names: str) -> None:
+    """Undo `hide_unused_packages` for some packages, once Keras is imported."""
+    for name in names:
+        if name in sys.modules and sys.modules[name] is None:
+            del sys.modules[name]
+
+
 def prepare() -> None:
     """Set backend, thread count and logging; variables that are set already keep their values."""
     count = threads()

@@ -50,6 +50,16 @@ def build_complete_model(models: Mapping[str, ModelRequest]) -> Any:
     outputs: dict[str, Tensor] = {}
     for name, model in models.items():
         variant = model.spec.variant
+        if variant.model != "network":
+            raise UserError(
+                f"{Path(model.folder).name}: a {variant.model} of scikit-learn, no network; "
+                "`predict` uses it"
+            )
+        if variant.inputs != "poster":
+            raise UserError(
+                f"{Path(model.folder).name}: takes details beside the poster; export-model writes "
+                "models of posters alone, `predict --details` uses this one"
+            )
         first = first_layer(model)
         if model.side not in scaled:
             scaled[model.side] = scale(images, model.side)

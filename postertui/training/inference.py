@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from postertui.data.details.encoding import DetailsEncoder
+from postertui.data.ids import id_of_stem
 from postertui.data.posters.images import (
     UnreadableImageError,
     quiet_decoders,
@@ -28,6 +31,13 @@ from postertui.runs.trained_weights import read_weights
 from postertui.study import Variant
 from postertui.system.errors import UserError
 from postertui.training.environment import hide_unused_packages
+from postertui.training.input_encoding import (
+    InputEncoding,
+    PosterDetails,
+    join,
+    joined_shape,
+    read_encoding,
+)
 
 if TYPE_CHECKING:
     from postertui.training.backend import Tensor
@@ -36,6 +46,11 @@ if TYPE_CHECKING:
 BATCH = 256
 
 Features = NDArray[np.float32]
+Probabilities = NDArray[np.float32]
+
+#: From an encoder to the details of n posters as numbers, (n, width).
+EncodeDetails = Callable[[DetailsEncoder], NDArray[np.float32]]
+
 Pixels = NDArray[np.uint8]
 
 
@@ -52,33 +67,58 @@ class Heads:
         self._programs: dict[tuple[object, ...], tuple[Any, Callable[..., Tensor]]] = {}
         self._heads = [self._load(model) for model in models]
 
-    def probabilities(self, features: Features) -> NDArray[np.float32]:
-        """The probabilities (models, n) of n posters with these features."""
+    def probabilities(
+        self, features: Features, encode: EncodeDetails | None = None
+    ) -> Probabilities:
+        """The probabilities (models, n) of n posters with these features.
+
+        `encode` gives their details (n, width) for models that take them.
+        """
         from postertui.training.backend import to_device, to_host
 
-        x = to_device(features)
-        return np.stack([to_host(compute(weights, x))[:, 0] for compute, weights in self._heads])
+        rows: dict[InputEncoding | None, Tensor] = {}
+        outputs = []
+        for compute, weights, encoding in self._heads:
+            if encoding not in rows:
+                rows[encoding] = to_device(join_inputs(features, encoding, encode))
+            if weights is None:
+                outputs.append(compute(to_host(rows[encoding])))
+            else:
+                outputs.append(to_host(compute(weights, rows[encoding]))[:, 0])
+        return np.stack(outputs)
 
-    def _load(self, model: ModelRequest) -> tuple[Callable[..., Tensor], list[Tensor]]:
+    def _load(
+        self, model: ModelRequest
+    ) -> tuple[Callable[..., Any], list[Tensor] | None, InputEncoding | None]:
+        """From inputs to probabilities: a network with its weights, or a classical model."""
         from postertui.training.backend import to_device
 
-        network, compute = self._program(model.spec.variant, model.code)
         folder = Path(model.folder)
         trained = read_weights(folder, model.spec.digest, model.weights_digest)
+        encoding = read_encoding(trained, model)
+        if model.spec.variant.model != "network":
+            from postertui.training.classical import load_scorer
+
+            assert encoding is not None
+            return load_scorer(trained.model, encoding, model.folder), None, encoding
+        network, compute = self._program(model.spec.variant, model.code, encoding)
         expected = [tuple(variable.shape) for variable in network.trainable_variables]
         shapes = [array.shape for array in trained.arrays.values()]
         if shapes != expected:
             raise UserError(
                 f"{folder}: its weights are of another network than its spec's; {HOW_TO_RESTORE}"
             )
-        return compute, [to_device(array) for array in trained.arrays.values()]
+        return compute, [to_device(array) for array in trained.arrays.values()], encoding
 
-    def _program(self, variant: Variant, code: Code) -> tuple[Any, Callable[..., Tensor]]:
+    def _program(
+        self, variant: Variant, code: Code, encoding: InputEncoding | None
+    ) -> tuple[Any, Callable[..., Tensor]]:
         import keras
 
         from postertui.training import custom, networks
         from postertui.training.backend import graph
 
+        joined = None if encoding is None else joined_shape(encoding, self._features)
         shape = (
             variant.network,
             variant.frozen_layers,
@@ -88,16 +128,19 @@ class Heads:
             variant.fc2,
             variant.dropout > 0,
             variant if variant.has_custom_network else None,
+            variant.details_units,
+            joined,
         )
         if shape not in self._programs:
             built = networks.build(
                 variant,
                 self._first,
-                self._features,
+                self._features if joined is None else (joined.width,),
                 "float32",
                 side=self._side,
                 weights=self._weights,
                 functions=custom.load_functions(variant, code) if code else None,
+                joined=joined,
             )
             network = built.model
 
@@ -111,17 +154,32 @@ class Heads:
         return self._programs[shape]
 
 
+def join_inputs(
+    features: Features, encoding: InputEncoding | None, encode: EncodeDetails | None
+) -> Features:
+    """A model's inputs: features, details, or both in one row."""
+    if encoding is None or not encoding.details.columns:
+        return features
+    assert encode is not None
+    encoded = encode(encoding.details)
+    return encoded if encoding.features is None else join(features, encoded)
+
+
 def infer(
     models: Sequence[ModelRequest],
     images: Sequence[str],
     report_progress: Callable[[int, int], None],
+    details: Path | None = None,
 ) -> tuple[NDArray[np.float32], dict[int, str]]:
     """The probabilities (models, images), NaN where an image is unreadable, and those with why.
 
+    `details` is a table of the images' details, by the ids in their names.
     Raises `UserError` for a model that cannot be used, before any image is read.
     """
     probabilities = np.full((len(models), len(images)), np.nan, np.float32)
     unreadable: dict[int, str] = {}
+    known = PosterDetails(details) if details is not None else None
+    ids = [id_of_stem(Path(image).stem) for image in images]
     passes = [
         (places, *_prepare([models[i] for i in places], len(images)))
         for places in _by_backbone(models).values()
@@ -133,7 +191,10 @@ def infer(
         for columns, pixels, refused in _read_ahead(images, side):
             unreadable |= refused
             if columns:
-                outputs = heads.probabilities(extract(pixels))
+                numbers = [ids[i] for i in columns]
+                features = extract(pixels)
+                encode = None if known is None else partial(known.encode, ids=numbers)
+                outputs = heads.probabilities(features, encode)
                 probabilities[np.ix_(places, columns)] = outputs[:, : len(columns)]
             done += len(columns) + len(refused)
             report_progress(done, total)
@@ -144,6 +205,9 @@ def _by_backbone(models: Sequence[ModelRequest]) -> dict[tuple[object, ...], lis
     """Places of the models that share images and frozen layers."""
     groups: dict[tuple[object, ...], list[int]] = {}
     for place, model in enumerate(models):
+        if model.spec.variant.inputs == "details":
+            groups.setdefault((model.side, "details"), []).append(place)
+            continue
         first = first_layer(model)
         weights = model.spec.weights.digest if first > 1 else ""
         network = model.spec.variant.backbone_name if first > 1 else ""
@@ -165,6 +229,8 @@ def _prepare(
     from postertui.training.features import feature_extractor, feature_shape
 
     spec, side = models[0].spec, models[0].side
+    if spec.variant.inputs == "details":
+        return lambda pixels: np.empty((len(pixels), 0), np.float32), Heads(models, 1, ())
     first = first_layer(models[0])
     heads = Heads(
         models, first, feature_shape(side, first, spec.weights, spec.variant.backbone_name)
@@ -210,7 +276,12 @@ def main() -> None:
     """Answer the request on standard input."""
     request = msgspec.json.decode(sys.stdin.buffer.read(), type=InferenceRequest)
     try:
-        probabilities, unreadable = infer(request.models, request.images, _report_progress)
+        probabilities, unreadable = infer(
+            request.models,
+            request.images,
+            _report_progress,
+            Path(request.details) if request.details else None,
+        )
         with Path(request.output).open("wb") as file:
             np.save(file, probabilities)
         send(Message(unreadable=unreadable))

@@ -19,6 +19,8 @@ from postertui.system.errors import UserError
 from postertui.training import backbones, custom, custom_head, initializers
 from postertui.training.backend import Tensor, on_accelerator, to_device
 from postertui.training.initializers import Array
+from postertui.training.input_encoding import JoinedShape
+from postertui.training.joined_network import in_model_order, join_details
 from postertui.training.layers import Dense, PatchConvPool2D, ReshapePool2D, TapConv2D
 from postertui.training.vgg16 import LAYERS
 
@@ -76,7 +78,7 @@ class Network(NamedTuple):
         if self.draw_custom is not None:
             kernels = [i for i in self._custom if self.weight_names[i].endswith("kernel")]
             return tuple(kernels[:-1])
-        names = ("fc1/kernel", "fc2/kernel")
+        names = ("details/kernel", "fc1/kernel", "fc2/kernel")
         return tuple(i for i, name in enumerate(self.weight_names) if name in names)
 
     @property
@@ -151,6 +153,7 @@ def build(
     side: int = 0,
     weights: Weights | None = None,
     functions: custom.CustomFunctions | None = None,
+    joined: JoinedShape | None = None,
 ) -> Network:
     """The network that trains on inputs of `input_shape`.
 
@@ -164,16 +167,25 @@ def build(
         Of the images and of the backbone, where it is none of VGG16's.
     functions
         The user's own.
+    joined
+        Of what the inputs consist, where they are posters and details, or details alone.
     """
     if variant.has_custom_network:
         keras.utils.clear_session()  # Layers that Keras numbers are numbered from 1 again.
     x = keras.Input(input_shape, dtype=dtype)
     h, initial_weights = x, list[WeightInit]()
-    if variant.backbone_name == "vgg16":
-        h, initial_weights = vgg16_tail(x, first, dtype)
-    elif variant.backbone_name != "scratch":
+
+    def tail(x: Tensor) -> tuple[Tensor, list[WeightInit]]:
+        if variant.backbone_name == "vgg16":
+            return vgg16_tail(x, first, dtype)
         assert weights is not None
-        h, initial_weights = backbone_tail(x, variant, first, side, weights)
+        return backbone_tail(x, variant, first, side, weights)
+
+    if joined is not None:
+        branch = dense("details", variant.details_units, "relu", dtype)
+        h, initial_weights = join_details(x, joined, branch, tail, dtype)
+    elif variant.backbone_name != "scratch":
+        h, initial_weights = tail(x)
     draw_custom = None
     if variant.has_custom_network:
         build_head = custom_network(functions)
@@ -189,13 +201,16 @@ def build(
         initial_weights += [None] * (len(model.trainable_variables) - len(initial_weights))
     else:
         model = keras.Model(x, outputs)
+    if joined is not None:
+        initial_weights = in_model_order(model, initial_weights)
     scales = [rate_scale(variant, initial) for initial in initial_weights]
     frozen = {
         v.path: to_device(v.numpy())
         for v in model.non_trainable_variables
         if "seed_generator" not in v.path
     }
-    stock = variant.backbone_name not in ("vgg16", "scratch") and len(input_shape) > 1
+    poster_shape = input_shape if joined is None else joined.poster or ()
+    stock = variant.backbone_name not in ("vgg16", "scratch") and len(poster_shape) > 1
     stock = stock or (draw_custom is not None and custom_head.has_convolutions(model))
     return Network(
         model, tuple(initial_weights), tuple(scales), frozen, stock, draw_custom, functions

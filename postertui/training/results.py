@@ -10,11 +10,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from postertui.data.dataset import Dataset
+from postertui.data.chosen_posters import ChosenPosters
 from postertui.predictions.columns import score_columns
 from postertui.predictions.table import Predictions, write_predictions
 from postertui.runs.spec import RunSpec
 from postertui.runs.trained_weights import SMALL_BYTES, size_of, write_weights
+from postertui.training.input_encoding import InputEncoding
 from postertui.training.metrics import Metrics
 
 
@@ -40,14 +41,20 @@ class RunResults:
     last, best
         The weights after the last epoch, and after the one with the lowest monitored loss where
         the variant selects epochs.
+    encoding
+        How details become inputs; None for posters alone.
+    keeps_weights
+        Whether `write` keeps weights, which a classical model has none of.
     """
 
     spec: RunSpec
-    dataset: Dataset
+    posters: ChosenPosters
     weight_names: tuple[str, ...]
     seconds_per_poster: float | None
     last: FinishedWeights
     best: FinishedWeights | None
+    encoding: InputEncoding | None = None
+    keeps_weights: bool = True
 
     def scores(self) -> Metrics:
         """The last epoch's columns that follow from probabilities."""
@@ -73,10 +80,11 @@ class RunResults:
         fields: dict[str, Any] = {"predictions": msgspec.to_builtins(predictions)}
         if self.seconds_per_poster is not None:
             fields["predict_seconds"] = 1000 * self.seconds_per_poster
-        if not self._keeps(final.weights):
+        if not (self.keeps_weights and self._keeps(final.weights)):
             return fields
         arrays = dict(zip(self.weight_names, final.weights, strict=True))
-        info = write_weights(run_folder, self.spec.digest, final.epoch, arrays)
+        encoding = b"" if self.encoding is None else msgspec.json.encode(self.encoding)
+        info = write_weights(run_folder, self.spec.digest, final.epoch, arrays, encoding)
         return fields | {"weights": msgspec.to_builtins(info)}
 
     def _keeps(self, weights: list[NDArray[np.floating]]) -> bool:
@@ -90,12 +98,12 @@ class RunResults:
 
     def _predictions(self) -> Predictions:
         cohorts = self.spec.val_cohorts + self.spec.test_cohorts
-        ids = [self.dataset.ids(d) for d in cohorts]
+        ids = [self.posters.ids([d]) for d in cohorts]
         of_cohort = [np.full(len(i), d, np.uint8) for d, i in zip(cohorts, ids, strict=True)]
         return Predictions(
             np.concatenate(ids),
             np.concatenate(of_cohort),
-            self.dataset.genre_labels(self.spec.genre, cohorts),
+            self.posters.genre_labels(self.spec.genre, cohorts),
             self.last.probabilities,
             None if self.best is None else self.best.probabilities,
         )

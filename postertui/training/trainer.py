@@ -19,6 +19,7 @@ from postertui.training import custom, custom_loss, learning_rate, networks
 from postertui.training.backend import Tensor, devices, to_device, to_host
 from postertui.training.blocks import input_memory_limit, iter_blocks
 from postertui.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from postertui.training.classical_trainer import CohortRows, train_classical
 from postertui.training.epoch_schedule import (
     EpochSchedule,
     class_weights,
@@ -117,6 +118,9 @@ class Trainer:
         variant = spec.variant
         inputs = self._inputs.get(spec, notify)
         train_labels, held_out = load_labels(spec, inputs)
+        if variant.model != "network":
+            yield classical_row(spec, inputs, train_labels, held_out, self._dtype)
+            return
         row_labels = np.tile(train_labels, 2) if variant.needs_mirrored else train_labels
         network, passes = self._compile(spec, inputs, code or {})
         first_order = epoch_order(variant, spec.entropy, 1, train_labels)
@@ -186,13 +190,14 @@ class Trainer:
                 seconds += inputs.seconds_per_poster
             results = RunResults(
                 spec,
-                inputs.dataset,
+                inputs.posters,
                 network.weight_names,
                 seconds_per_poster=None if inputs.seconds_per_poster is None else seconds,
                 last=last,
                 best=self._finished_weights(passes, best_epoch, best_weights, held_out)
                 if best_weights
                 else None,
+                encoding=inputs.encoding,
             )
             yield EpochResult(epoch, metrics | results.scores(), save, results.write)
             return
@@ -218,6 +223,8 @@ class Trainer:
             inputs.dataset.side,
             # A function of the user's may look at any setting.
             variant if variant.code else None,
+            inputs.joined,
+            variant.details_units,
         )
         if key not in self._compiled:
             functions = custom.load_functions(variant, code)
@@ -231,6 +238,7 @@ class Trainer:
                 side=inputs.dataset.side,
                 weights=spec.weights,
                 functions=functions,
+                joined=inputs.joined,
             )
             check_regularizers(variant, network)
             passes = compile_passes(network, variant)
@@ -293,14 +301,41 @@ class Trainer:
         return np.concatenate(p)[: len(cohort.labels)].astype(np.float32)
 
 
+def classical_row(
+    spec: RunSpec, inputs: Inputs, labels: Labels, held_out: list[HeldOutCohort], dtype: str
+) -> EpochResult:
+    """The one row of a classical model's history. Raises `UserError` where it cannot be trained."""
+    began = time.perf_counter()
+    assert inputs.encoding is not None
+    trained = train_classical(
+        spec,
+        inputs.posters,
+        inputs.encoding,
+        CohortRows("train", inputs.train, labels),
+        [CohortRows(cohort.name, cohort.x, cohort.labels) for cohort in held_out],
+        hyper_scalars(spec, (1.0, 1.0), dtype),
+        inputs.seconds_per_poster,
+    )
+    metrics: Metrics = {}
+    for name, (schedule, sums) in trained.sums.items():
+        metrics |= cohort_columns(spec, name, schedule, sums)
+    metrics |= {"dead": False, "learning_rate": None, "seconds": time.perf_counter() - began}
+    metrics |= trained.results.scores()
+    return EpochResult(1, metrics, save_nothing, trained.write_results)
+
+
+def save_nothing(_: Path) -> None:
+    """A classical model is trained in one step, before which there is nothing to go on from."""
+
+
 def load_labels(spec: RunSpec, inputs: Inputs) -> tuple[Labels, list[HeldOutCohort]]:
     """The genre's labels in training, and the held-out cohorts, validation first.
 
     Raises `UserError` where training labels are constant, or a loss that decides something in
     training would be undefined.
     """
-    dataset, genre = inputs.dataset, spec.genre
-    train = dataset.genre_labels(genre, spec.train_cohorts)
+    dataset, posters, genre = inputs.dataset, inputs.posters, spec.genre
+    train = posters.genre_labels(genre, spec.train_cohorts)
     copies = 2 if spec.variant.needs_mirrored else 1
     check_rows("training", dataset, np.tile(train, copies), inputs.train)
     cohorts = ", ".join(map(str, spec.train_cohorts))
@@ -316,7 +351,7 @@ def load_labels(spec: RunSpec, inputs: Inputs) -> tuple[Labels, list[HeldOutCoho
         )
     held_out = []
     if inputs.validation is not None:
-        labels = dataset.genre_labels(genre, spec.val_cohorts)
+        labels = posters.genre_labels(genre, spec.val_cohorts)
         check_rows("validation", dataset, labels, inputs.validation)
         if spec.monitors_validation and not labels.any():
             cohorts = ", ".join(map(str, spec.val_cohorts))
@@ -326,7 +361,7 @@ def load_labels(spec: RunSpec, inputs: Inputs) -> tuple[Labels, list[HeldOutCoho
             )
         schedule = schedule_evaluation(labels, spec.variant.batch_size)
         held_out.append(HeldOutCohort("val", inputs.validation, labels, schedule))
-    labels = dataset.genre_labels(genre, spec.test_cohorts)
+    labels = posters.genre_labels(genre, spec.test_cohorts)
     check_rows("test", dataset, labels, inputs.test)
     schedule = schedule_evaluation(labels, spec.variant.batch_size)
     held_out.append(HeldOutCohort("test", inputs.test, labels, schedule))

@@ -109,6 +109,8 @@ def test_what_the_form_shows_it_reads_back(data: st.DataObject) -> None:
         case "rates":
             layers = st.dictionaries(st.sampled_from(["block5", "a/b", "2"]), st.floats(0.01, 1))
             value = field.check(data.draw(st.one_of(st.floats(0.01, 1), layers.filter(bool))))
+        case "names":
+            value = tuple(data.draw(st.lists(st.sampled_from(["year", "a b"]), unique=True)))
         case _:
             value = "a family"
     assert parse_value(field, to_text(value)) == value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from postertui.study import Study, Variant, builtin_studies, load_study
+from postertui.study import Study, Variant, builtin_studies, describe_entries, load_study
 from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -116,6 +116,6 @@ def what_differs(variant: Variant, base: Variant) -> str:
 def _brief(value: object) -> str:
     if isinstance(value, dict):
         return str(value.get("kind"))
-    if isinstance(value, tuple):
-        return ", ".join(f"{layer} {rate:g}" for layer, rate in value)
+    if isinstance(value, list | tuple):
+        return describe_entries(value)
     return f"{value:g}" if isinstance(value, float) else str(value)

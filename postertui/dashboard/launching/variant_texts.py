@@ -23,7 +23,8 @@ def to_text(value: Any) -> str:
         )
         return "{ " + inner + " }"
     if isinstance(value, tuple):
-        return format_value(value)
+        is_names = all(isinstance(entry, str) for entry in value)
+        return ", ".join(value) if is_names else format_value(value)
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 

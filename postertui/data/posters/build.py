@@ -25,7 +25,9 @@ from postertui.data.description import (
     SideInfo,
     images_file,
 )
+from postertui.data.details.info import DetailsInfo
 from postertui.data.digests import DIGEST, CohortDigests, fingerprint
+from postertui.data.posters.details import describe_details
 from postertui.data.posters.images import (
     RESAMPLING,
     UnreadableImageError,
@@ -73,11 +75,13 @@ def build_dataset(
     *,
     sides: Sequence[int] = (48,),
     options: LabelOptions | None = None,
+    details: Path | None = None,
     progress: Progress | None = None,
     announce: Callable[[PosterInputs], None] | None = None,
 ) -> BuildReport:
     """Build the data folder `target` from the posters below a folder and a table of labels.
 
+    `details` is a table of what else is known of the posters.
     `progress` is called with how many posters are done and how many there are, `announce` once
     with what was read, before the first poster is decoded. The old folder
     stays until the new one is whole. `sides` in pixels, the first of which is that of variants that
@@ -85,7 +89,7 @@ def build_dataset(
     not grow with the posters, but for their labels and some 40 bytes of each. Raises `UserError`
     where an input cannot be used.
     """
-    inputs = read_inputs(posters, labels, options)
+    inputs = read_inputs(posters, labels, options, details)
     if announce:
         announce(inputs)
     table, files, wanted = inputs.labels, inputs.files, inputs.labelled
@@ -148,10 +152,20 @@ def build_dataset(
                 "resampling": RESAMPLING,
                 "digest": DIGEST,
             },
+            details=_write_details(draft, inputs, digests[sides[0]]) if inputs.details else None,
         )
         encoded = msgspec.json.format(msgspec.json.encode(info))
         (draft / DESCRIPTION).write_bytes(encoded + b"\n")
     return report
+
+
+def _write_details(draft: Path, inputs: PosterInputs, cohorts: list[CohortDigests]) -> DetailsInfo:
+    """Write the details of the posters that were built, and describe them."""
+    assert inputs.details is not None
+    ids = np.concatenate([cohort.ids for cohort in cohorts])
+    details = inputs.details.of_posters(ids)
+    details.write(draft)
+    return describe_details(details, inputs.labels.matrix(ids), ids, inputs.labels.genres)
 
 
 class _Decoder:

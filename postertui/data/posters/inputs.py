@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from postertui.data.posters.details import DetailsInput, read_details_input
 from postertui.data.posters.images import UnreadableImageError, check_header, quiet_decoders
 from postertui.data.posters.labels import LabelOptions, PosterLabels
 from postertui.data.posters.scan import PosterFiles
@@ -22,6 +23,7 @@ class PosterInputs:
     files: PosterFiles
     labels: PosterLabels
     labelled: NDArray[np.intp]
+    details: DetailsInput | None = None
 
     @cached_property
     def unlabelled(self) -> tuple[int, ...]:
@@ -34,8 +36,10 @@ class PosterInputs:
         return tuple(np.setdiff1d(self.labels.ids, self.files.ids, assume_unique=True).tolist())
 
 
-def read_inputs(posters: Path, labels: Path, options: LabelOptions | None = None) -> PosterInputs:
-    """The posters below a folder and their labels.
+def read_inputs(
+    posters: Path, labels: Path, options: LabelOptions | None = None, details: Path | None = None
+) -> PosterInputs:
+    """The posters below a folder and their labels, and what a table of `details` says of them.
 
     Raises `UserError` where either cannot be read, or no poster has a label.
     """
@@ -49,7 +53,8 @@ def read_inputs(posters: Path, labels: Path, options: LabelOptions | None = None
             f"such as {table.ids[0]}) is the name of one of the {len(files)} posters in {posters} "
             f"(such as {files.path(0).name})"
         )
-    return PosterInputs(files, table, labelled)
+    read = None if details is None else read_details_input(details, files.ids[labelled])
+    return PosterInputs(files, table, labelled, read)
 
 
 def unreadable_headers(inputs: PosterInputs) -> list[tuple[str, str]]:

@@ -132,6 +132,14 @@ class Run:
         """The newest finished epoch; 0 before the first."""
         return self.buffer.last_epoch
 
+    @property
+    def has_own_end(self) -> bool:
+        """Whether it is done where others go on: stopped early, or trained in one step."""
+        if self.state != "done" or self.spec is None:
+            return False
+        variant = self.spec.variant
+        return self.epoch < variant.epochs or variant.model != "network"
+
     def newest(self, metric: str) -> Any:
         """`metric` at the newest finished epoch; None where there is none or it is undefined."""
         return self.buffer.newest(metric)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from postertui.data.details.info import FILE as DETAILS
 from postertui.data.feature_key import FEATURES, feature_key
 from postertui.runs.run_data import open_run_data
 from postertui.runs.spec import RunSpec
@@ -60,6 +61,8 @@ class BundleSource(Protocol):
 def needs_images(spec: RunSpec) -> bool:
     """Whether the run needs the posters themselves, not only the frozen backbone's features."""
     variant = spec.variant
+    if variant.inputs == "details":
+        return False
     return (
         variant.backbone_name != "vgg16"
         or variant.frozen_layers < ALL_LAYERS - 1
@@ -73,7 +76,10 @@ def bundle_name(spec: RunSpec) -> str:
     """The name of the bundle that the run needs; equal for runs that need the same data."""
     cohorts = sorted(spec.all_cohorts)
     weights = "" if spec.variant.backbone_name == "scratch" else spec.weights.digest
-    identity = repr((2, spec.data_fingerprint, cohorts, weights, needs_images(spec)))
+    parts: tuple[object, ...] = (2, spec.data_fingerprint, cohorts, weights, needs_images(spec))
+    if spec.details_digest:
+        parts += (spec.details_digest, spec.variant.inputs == "details")
+    identity = repr(parts)
     return hashlib.sha256(identity.encode()).hexdigest()[:24]
 
 
@@ -89,6 +95,10 @@ def bundle_files(spec: RunSpec) -> Iterator[tuple[str, Path | bytes]]:
     for digit in cohorts:
         yield f"labels-{digit}.npy", npy_bytes(dataset.labels(digit))
         yield f"ids-{digit}.npy", npy_bytes(dataset.ids(digit))
+    if spec.details_digest:
+        yield DETAILS, dataset.details_path
+    if spec.variant.inputs == "details":
+        return
     if not needs_images(spec):
         key = feature_key(dataset, spec.weights, ALL_LAYERS)
         features = {d: dataset.path / FEATURES / key / f"{d}.npy" for d in cohorts}

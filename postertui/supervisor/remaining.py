@@ -168,6 +168,7 @@ def estimate_new(specs: Iterable[RunSpec], runs: Iterable[Run], jobs: int) -> fl
 def shape_of(variant: Variant) -> str:
     """What decides how long an epoch takes."""
     parts = (
+        variant.model,
         variant.network,
         variant.side,
         variant.augment,

@@ -13,6 +13,9 @@ from postertui.supervisor.remaining import Durations, estimate
 WINDOW = 60.0
 #: What epochs take is worked out anew after so many seconds.
 DURATIONS_AGE = 2.0
+#: So long an estimate of the same open runs is shown: it is asked for at each tick, and looks at
+#: every epoch of every open run.
+ESTIMATE_AGE = 1.5
 
 
 class PaceMeter:
@@ -21,6 +24,7 @@ class PaceMeter:
     def __init__(self) -> None:
         self._readings: deque[tuple[float, int]] = deque(maxlen=64)
         self._durations: tuple[float, Durations] | None = None
+        self._estimate: tuple[float, tuple[int, int, int], float | None] | None = None
 
     def record(self, epochs: int, now: float) -> None:
         """So many further epochs were found finished at `now` (monotonic seconds)."""
@@ -33,10 +37,17 @@ class PaceMeter:
 
     def remaining(self, runs: Mapping[str, RunView], jobs: int) -> float | None:
         """Seconds until all open runs are done, `jobs` at a time; None where unknown."""
-        open_runs = [r.stage for r in runs.values() if r.state in ("running", *_WAITING)]
+        open_runs = [r for r in runs.values() if r.state in ("running", *_WAITING)]
         if not open_runs:
             return None
-        return estimate(open_runs, self._current(runs), jobs, time.time())
+        now, source = time.monotonic(), (jobs, len(open_runs), len(runs))
+        before = self._estimate
+        if before is not None and before[1] == source and now - before[0] < ESTIMATE_AGE:
+            return before[2]
+        stages = [run.stage for run in open_runs]
+        seconds = estimate(stages, self._current(runs), jobs, time.time())
+        self._estimate = now, source, seconds
+        return seconds
 
     def remaining_of(self, run: RunView, runs: Mapping[str, RunView]) -> float | None:
         """Seconds of work until `run` is done; None where it is not open or nothing is known."""

@@ -101,14 +101,15 @@ def check_against(
     rows, settings_paired = assess_rows(now, then, noise, shared_seeds=shared, chosen=chosen)
     if chosen is not None:
         now, then = (v.filter(_is_setting(chosen)) for v in (now, then))
+    add_verdicts(rows, margin, sign)
+    rows = add_lost(rows, now, then)
     has_error = any(row["_df"] for row in rows)
-    if margin is None and rows and not has_error and any(row["difference"] for row in rows):
+    is_blind = margin is None and not has_error and any(row["difference"] for row in rows)
+    if is_blind and not any(row["failed"] for row in rows):
         raise UserError(
             "no noise to compare with: no setting has enough runs that differ in either table; "
             "train more seeds or give a number, e.g. --margin 0.02"
         )
-    add_verdicts(rows, margin, sign)
-    rows = add_lost(rows, now, then)
     for row in rows:
         genre = "*" if row["genre"] == ALL else row["genre"]
         is_missing = row["why"].startswith("missing")

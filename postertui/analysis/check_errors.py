@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 import numpy as np
@@ -63,7 +63,7 @@ def noise_of_both(now: pl.DataFrame, then: pl.DataFrame, equal: Mapping[str, str
     within = both.with_columns(genre=pl.col("genre") + "\n" + pl.col("side"))
     noise = estimate_noise(within, {})
     if noise.is_known:
-        return noise
+        return replace(noise, genres=tuple(genre.split("\n")[0] for genre in noise.genres))
     return next(
         (n for n in (estimate_noise(side, dict(equal)) for side in sides) if n.is_known), noise
     )

@@ -146,5 +146,5 @@ def _adjusted(rows: Sequence[dict[str, Any]], p_values: Sequence[float]) -> list
     adjusted = [math.nan] * len(rows)
     for family in families:
         for i, p in zip(family, holm([p_values[i] for i in family]), strict=True):
-            adjusted[i] = min(1.0, len(families) * p)
+            adjusted[i] = p if math.isnan(p) else min(1.0, len(families) * p)
     return adjusted

@@ -280,3 +280,20 @@ def test_a_lost_run_does_not_make_genres_of_one_seed_independent() -> None:
 
     one = (pl.col("name") == "v01") & (pl.col("genre") == "g03") & (pl.col("seed") == 101)
     assert width(now.filter(~one)) == pytest.approx(width(now), rel=0.3)
+
+
+def test_a_short_run_fails_by_name_where_all_others_are_the_same_runs_again() -> None:
+    then = study()
+    one = (pl.col("name") == "other") & (pl.col("genre") == "Drama") & (pl.col("seed") == 1)
+    report = check_against(then.filter(~one | (pl.col("epoch") < 3)), then, metric=METRIC)
+    failed = report.rows.filter("failed")
+    assert failed.select("name", "genre").rows() == [("other", "Drama")]
+    assert "ended early" in failed["why"][0]
+    assert report.rows.filter(pl.col("p").is_null())["p_adjusted"].null_count() > 0
+    # A setting whose runs all give one answer has no spread of its own.
+    counts = {"test_tp": 5, "test_fp": 5, "test_fn": 0, "test_tn": 0}
+    same = then.with_columns(
+        pl.when(pl.col("name") == "other").then(value).alias(name) for name, value in counts.items()
+    )
+    report = check_against(same.filter(~one | (pl.col("epoch") < 3)), same, metric=METRIC)
+    assert "ended early" in report.rows.filter("failed")["why"][0]

@@ -26,6 +26,13 @@ from postertui.study import Variant
 #: So many of the newest past runs of each shape are looked at.
 NEWEST = 30
 
+#: Seconds that a run in a warm job takes besides its epochs, until that has been measured: what it
+#: was for small networks on two cores.
+UNKNOWN_OVERHEAD = 0.2
+
+#: A longer pause between two runs of a job is none of handing over.
+LONGEST_GAP = 60.0
+
 
 @dataclass(frozen=True)
 class RunProgress:
@@ -118,7 +125,9 @@ class Durations:
         timed = by_shape or firsts
         self._epoch = {shape: median(values) for shape, values in timed.items()}
         self._any_epoch = median(self._epoch.values()) if self._epoch else None
-        self._overhead = median(overheads) if overheads else 0.0
+        gaps = _gaps(begun)
+        self._overhead = median(overheads) if overheads else UNKNOWN_OVERHEAD
+        self._overhead += median(gaps) if gaps else 0.0
 
     def epoch_seconds(self, run: RunProgress) -> float | None:
         """What an epoch of `run` takes: by its own, by its shape's, by all."""
@@ -181,6 +190,20 @@ def shape_of(variant: Variant) -> str:
         variant.batch_size,
     )
     return "/".join(map(str, parts))
+
+
+def _gaps(newest_first: Sequence[RunProgress]) -> list[float]:
+    """Seconds between the end of a run and the start of its job's next one."""
+    gaps: list[float] = []
+    starts: dict[str, float] = {}
+    for run in newest_first:
+        following = starts.get(run.job)
+        if following is not None and run.ended is not None:
+            gap = following - run.ended
+            if 0 <= gap < LONGEST_GAP:
+                gaps.append(gap)
+        starts[run.job] = run.started or 0.0
+    return gaps[:NEWEST]
 
 
 def _first_of_jobs(newest_first: Sequence[RunProgress]) -> set[int]:

@@ -7,7 +7,7 @@ import pytest
 
 from postertui.runs.epoch_line import COLUMNS
 from postertui.runs.store.columns import Epochs
-from postertui.supervisor.remaining import Durations, RunProgress, estimate
+from postertui.supervisor.remaining import UNKNOWN_OVERHEAD, Durations, RunProgress, estimate
 
 
 def progress(
@@ -45,18 +45,20 @@ def waiting(shape: str = "a") -> RunProgress:
 
 def test_start_up_counts_once_a_job_and_compilation_with_each_run() -> None:
     first = progress(before=60.0, after=3.0)
-    second = progress(before=5.0, after=3.0, started=200.0)
+    second = progress(before=5.0, after=3.0, started=184.0)
     durations = Durations([first, second])
-    # Ten epochs of two seconds, and what the second run took besides.
-    assert durations.remaining(waiting(), 0.0) == pytest.approx(28.0)
+    # Ten epochs of two seconds, what the second run took besides, and a second of handing over.
+    assert durations.remaining(waiting(), 0.0) == pytest.approx(29.0)
     # With the first alone, nothing is known of runs in a warm job but their epochs.
-    assert Durations([first]).remaining(waiting(), 0.0) == pytest.approx(20.0)
+    assert Durations([first]).remaining(waiting(), 0.0) == pytest.approx(20.0 + UNKNOWN_OVERHEAD)
 
 
 def test_a_run_goes_by_its_own_pace_then_by_its_shapes() -> None:
     durations = Durations([progress("a", after=0.0), progress("b", pace=8.0, after=0.0, job="2")])
-    assert durations.remaining(waiting("b"), 0.0) == pytest.approx(80.0)
-    assert durations.remaining(waiting("never trained"), 0.0) == pytest.approx(50.0)
+    assert durations.remaining(waiting("b"), 0.0) == pytest.approx(80.0 + UNKNOWN_OVERHEAD)
+    assert durations.remaining(waiting("never trained"), 0.0) == pytest.approx(
+        50.0 + UNKNOWN_OVERHEAD
+    )
     slow = progress("a", epochs=4, pace=5.0)
     assert durations.remaining(slow, 120.0) == pytest.approx(30.0)
     # Of the epoch that is under way a part is over.
@@ -66,14 +68,18 @@ def test_a_run_goes_by_its_own_pace_then_by_its_shapes() -> None:
 def test_jobs_share_the_work_and_wait_for_the_longest() -> None:
     durations = Durations([progress(after=0.0), progress("long", pace=10.0, after=0.0, job="2")])
     queue = [waiting() for _ in range(4)]
-    assert estimate(queue, durations, 1, 0.0) == pytest.approx(80.0)
-    assert estimate(queue, durations, 2, 0.0) == pytest.approx(40.0)
-    assert estimate([*queue, waiting("long")], durations, 4, 0.0) == pytest.approx(120.0)
+    assert estimate(queue, durations, 1, 0.0) == pytest.approx(80.0 + 4 * UNKNOWN_OVERHEAD)
+    assert estimate(queue, durations, 2, 0.0) == pytest.approx(40.0 + 2 * UNKNOWN_OVERHEAD)
+    assert estimate([*queue, waiting("long")], durations, 4, 0.0) == pytest.approx(
+        120.0 + 2 * UNKNOWN_OVERHEAD
+    )
     assert estimate([waiting()], Durations([]), 1, 0.0) is None
 
 
 def test_a_first_epoch_with_its_compilation_says_nothing_of_the_others() -> None:
     compiling = progress(epochs=1, pace=60.0, job="2")
-    assert Durations([compiling]).remaining(waiting(), 0.0) == pytest.approx(540.0)
+    assert Durations([compiling]).remaining(waiting(), 0.0) == pytest.approx(
+        540.0 + UNKNOWN_OVERHEAD
+    )
     durations = Durations([compiling, progress(epochs=5)])
-    assert durations.remaining(waiting(), 0.0) == pytest.approx(20.0)
+    assert durations.remaining(waiting(), 0.0) == pytest.approx(20.0 + UNKNOWN_OVERHEAD)

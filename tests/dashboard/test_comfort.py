@@ -348,3 +348,15 @@ async def test_help_finds_a_key_by_a_word(made: MadeRuns) -> None:
         await d.press("question_mark", "slash")
         await d.write("smooth")
         await d.until(lambda: "view.smoothing" in d.text and "run.cancel" not in d.text, "one key")
+
+
+async def test_no_id_is_cut_in_help_at_any_width(made: MadeRuns) -> None:
+    async with dashboard(made.folder, LARGE) as d:
+        await d.press("question_mark")
+        await d.shows("app.redraw")
+        assert "the grid" in d.text and "everywhere" in d.text
+        await d.pilot.resize_terminal(*SMALL)
+        await d.until(lambda: "the grid" not in d.text, "one column")
+        await d.shows("app.redraw")
+        await d.shows("filter.checklists")
+        assert not any("…" in line for line in d.lines[2:-2])

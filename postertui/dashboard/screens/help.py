@@ -37,9 +37,20 @@ class HelpScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         self.query_one("#help-search", Input).display = False
-        self.set_class(self.size.width >= WIDE, "two-columns")
-        self._fill(self._sections)
         self.query_one("#help-text").focus()
+
+    def on_resize(self) -> None:
+        """Give each column what room there is now."""
+        is_wide = self.app.size.width >= WIDE
+        self.set_class(is_wide, "two-columns")
+        self._show_matching()
+
+    @property
+    def _column_width(self) -> int:
+        """The characters of a line in a column."""
+        if self.app.size.width >= WIDE:
+            return (self.app.size.width * 95 // 100 - 6) // 2
+        return min(100, self.app.size.width * 95 // 100) - 6
 
     def _fill(self, sections: Sequence[Section]) -> None:
         """Show these sections, half of the lines in each column where there are two."""
@@ -48,16 +59,20 @@ class HelpScreen(ModalScreen[None]):
         columns: tuple[list[Static], list[Static]] = ([], [])
         used = 0
         for title, lines in sections:
-            second = self.size.width >= WIDE and used >= total / 2
-            columns[second].extend(_widgets(title, lines))
+            second = self.app.size.width >= WIDE and used >= total / 2
+            columns[second].extend(_widgets(title, lines, self._column_width))
             used += len(lines) + 2
         for column, widgets in zip((left, right), columns, strict=True):
             column.remove_children()
             column.mount(*widgets)
             column.display = bool(widgets)
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        words = event.value.lower().split()
+    def on_input_changed(self) -> None:
+        self._show_matching()
+
+    def _show_matching(self) -> None:
+        """Show the entries that have every word of the search."""
+        words = self.query_one("#help-search", Input).value.lower().split()
         sections = [
             (title, [e for e in lines if all(w in f"{title} {' '.join(e)}".lower() for w in words)])
             for title, lines in self._sections
@@ -76,7 +91,8 @@ class HelpScreen(ModalScreen[None]):
         self.query_one("#help-text", VerticalScroll).scroll_relative(y=by * 3, animate=False)
 
 
-def _widgets(title: str, lines: Sequence[tuple[str, ...]]) -> Iterator[Static]:
+def _widgets(title: str, lines: Sequence[tuple[str, ...]], room: int) -> Iterator[Static]:
+    """A section in lines of `room` characters; an id that has no room there goes below."""
     yield Static(title, classes="section", markup=False)
     width = max(len(entry[0]) for entry in lines)
     described = min(42, max(len(entry[1]) for entry in lines))
@@ -84,6 +100,9 @@ def _widgets(title: str, lines: Sequence[tuple[str, ...]]) -> Iterator[Static]:
     for key, description, *ids in lines:
         text.append(key.rjust(width), style="bold")
         text.append(f"  {description.ljust(described)}")
-        text.append("".join(f"  {name}" for name in ids) + "\n", style="dim")
+        name = ids[0] if ids else ""
+        if name and width + 4 + max(described, len(description)) + len(name) > room:
+            text.append("\n" + " " * (width + 2))
+        text.append(f"  {name}\n" if name else "\n", style="dim")
     text.right_crop(1)
     yield Static(text, classes="keys")

@@ -145,6 +145,7 @@ def readout(
     if key is None:
         return (("", "blank"),)
     where = f"epoch {cursor}" if cursor is not None else "newest"
+    where += ", test/train" if options.train else ", test"
     head: list[Text] = [(f" {key[0]}", "bold"), (f" {where} ", "dim")]
     values = values_at(runs, options, cursor)
     overlaid = options.mode == "overlay"

@@ -47,15 +47,15 @@ class KeyBar(Widget):
         """
         keys: dict[str, list[str]] = {}
         labels: dict[str, str] = {}
-        outer: set[str] = set()
+        outer: list[str] = []
         for active in self.screen.active_bindings.values():
             binding = active.binding
             if not binding.show or not active.enabled or binding.id in self._hidden:
                 continue
             shown = keys.setdefault(binding.action, [])
             labels[binding.action] = binding.description
-            if isinstance(active.node, App):
-                outer.add(binding.action)
+            if isinstance(active.node, App) and binding.action not in outer:
+                outer.append(binding.action)
             if not shown or has_other_meaning(binding.key, binding.description):
                 shown.append(binding.key)
         entries = [

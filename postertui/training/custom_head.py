@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
+from keras import ops
 
 from postertui.study import Variant
 from postertui.training.backend import Tensor, to_device, to_host
@@ -89,7 +90,7 @@ def draw_head(
     outputs = build_head(build, x, variant, dtype, seed)
     with build.responsible():
         model = keras.Model(x, list(outputs))
-    return [variable.numpy() for variable in model.trainable_variables]
+    return [to_host(ops.copy(v)) for v in model.trainable_variables]
 
 
 def check_stock_layers(build: Function, head: keras.Model) -> None:

@@ -312,9 +312,9 @@ async def test_mistakes_are_said_while_typing(data: Path, tmp_path: Path) -> Non
 
 async def test_read_only_and_missing_data_start_nothing(data: Path, tmp_path: Path) -> None:
     async with dashboard(tmp_path / "runs", SMALL, data=data, study="demo", read_only=True) as d:
-        await use_random_weights(d, await form(d))
-        await d.press("ctrl+s")
+        await d.press("n")
         await d.shows("read-only")
+        assert d.app.screen is d.app.main
         assert not (tmp_path / "runs").exists()
     async with dashboard(tmp_path / "runs", SMALL, data=tmp_path / "none") as d:
         await d.press("n")

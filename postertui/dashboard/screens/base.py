@@ -9,9 +9,11 @@ from typing import ClassVar, Generic, TypeVar
 
 from textual.screen import Screen
 
+from postertui.dashboard.actions.registry import CHANGING
 from postertui.dashboard.context import Context
 from postertui.dashboard.state.assessment import Assessment
 from postertui.dashboard.state.feed import RunUpdates
+from postertui.dashboard.state.run_control import ReadOnlyError
 
 Result = TypeVar("Result")
 Handler = Callable[[], object]
@@ -35,7 +37,10 @@ class DashboardScreen(Screen[Result], Generic[Result]):
         return {}
 
     async def action_do(self, action_id: str) -> None:
-        """Run the handler of the registry's action."""
+        """Run the handler of the registry's action, unless it changes runs that are only read."""
+        if self.context.setup.read_only and action_id in CHANGING:
+            self.context.shell.say(str(ReadOnlyError()), "warning")
+            return
         result = self.handlers[action_id]()
         if inspect.isawaitable(result):
             await result

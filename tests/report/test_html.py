@@ -121,6 +121,30 @@ def test_figures_are_embedded_pixel_by_pixel(tmp_path: Path) -> None:
             assert image.size == (embedded.width, embedded.height)
 
 
+def test_a_figure_is_encoded_once_and_again_after_it_or_what_is_kept_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[str] = []
+    save = Image.Image.save
+
+    def count(image: Image.Image, target: object, kind: str, **options: object) -> None:
+        encoded.append(kind)
+        save(image, target, kind, **options)  # type: ignore[arg-type]
+
+    path = tmp_path / "figure.png"
+    Image.new("RGB", (30, 20), "red").save(path)
+    monkeypatch.setattr(Image.Image, "save", count)
+    first = embed(path)
+    assert embed(path) == first
+    assert encoded == ["WEBP"]
+    [kept] = tmp_path.glob(".*")
+    kept.write_bytes(kept.read_bytes()[:-5] + b"wrong")
+    assert embed(path) == first
+    Image.new("RGB", (10, 20), "blue").save(path, "PNG")
+    assert embed(path).width == 10
+    assert encoded == ["WEBP", "WEBP", "PNG", "WEBP"]
+
+
 def test_svg_is_embedded_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "a.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     address = embed(tmp_path / "a.svg").address

@@ -10,21 +10,46 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from postertui.filters import Record, check_fields, parse
 from postertui.system.errors import UserError
+from postertui.system.gc_pause import gc_paused
 from postertui.system.sharing import describe_os_error
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from postertui.runs.store.run import RunProblem
+    from postertui.runs.store.run import Run, RunProblem
     from postertui.study import Variant
 
 #: Filter fields that a table has no column for.
 RUN_ONLY_FIELDS = ("state", "standing", "mode", "epochs", "device", "host", "tag")
+
+
+class RunRecords(Mapping[str, Record]):
+    """The records of a store's runs by name, made when one is asked for.
+
+    They take longer than reading the runs does, and without a filter most commands need none.
+    """
+
+    def __init__(self, runs: Mapping[str, Run]) -> None:
+        self._runs = runs
+
+    @cached_property
+    def _records(self) -> dict[str, Record]:
+        return {name: run.record() for name, run in self._runs.items()}
+
+    def __getitem__(self, name: str) -> Record:
+        return self._records[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._runs)
+
+    def __len__(self) -> int:
+        return len(self._runs)
 
 
 @dataclass(frozen=True)
@@ -46,7 +71,7 @@ class History:
     def variant_names(self) -> set[str]:
         """The names of its runs' variants, also of those without an epoch."""
         if self.records is not None:
-            return {str(record["name"]) for record in self.records.values() if record.get("name")}
+            return set(self.variants) | set(self.table["name"].drop_nulls())
         return set(self.table["name"].drop_nulls())
 
     def select(self, text: str) -> History:
@@ -57,9 +82,9 @@ class History:
         """
         import polars as pl
 
-        query = parse(text, self.variant_names)
         if not text.strip():
             return self
+        query = parse(text, self.variant_names)
         missing = [name for name in RUN_ONLY_FIELDS if name in query.fields]
         if self.records is None and missing:
             raise UserError(
@@ -86,14 +111,15 @@ def open_history(place: Path) -> History:
 
     store = Store(place)
     try:
-        store.refresh()
+        with gc_paused():
+            store.refresh()
     except OSError as error:
         raise UserError(describe_os_error(error, place)) from None
     specs = (run.spec for run in store.runs.values())
     return History(
         history_table(store.runs.values()),
         {spec.variant.name: spec.variant for spec in specs if spec is not None},
-        {name: run.record() for name, run in store.runs.items()},
+        RunRecords(store.runs),
         Counter(run.problem for run in store.runs.values() if run.problem is not None),
         place,
     )

@@ -68,6 +68,8 @@ def moderate_table(
         The correlation of squares between samples of one column, such as 1/4 where all rows are
         differences from one reference: they tell less about the column than as many independent
         samples.
+    column_correlation
+        The same between samples of one row, such as of genres that share what a seed does.
 
     Notes
     -----
@@ -82,7 +84,7 @@ def moderate_table(
     floor = _SMALLEST * float(np.median(positive)) if positive.size else 1e-300
     sample = np.where(used, np.maximum(own, floor), 0.0)
     if used.any(axis=1).sum() == 1:
-        return _moderate_row(own, own_df, sample)
+        return _moderate_row(own, own_df, sample, column_correlation)
     rows, columns = _factors(sample, np.where(used, own_df, 0.0))
     prior = np.outer(rows, columns)
     row_df, column_df = own_df.sum(axis=1), own_df.sum(axis=0)
@@ -108,11 +110,14 @@ def moderate_table(
     return VarianceTable(own, own_df, prior, prior_df)
 
 
-def _moderate_row(own: Floats, own_df: Floats, sample: Floats) -> VarianceTable:
+def _moderate_row(
+    own: Floats, own_df: Floats, sample: Floats, column_correlation: float
+) -> VarianceTable:
     """The same where one row alone has samples: a common prior for its columns."""
     used = own_df > 0
     prior, prior_df = squeeze_variances(sample[used], own_df[used])
-    factor_df = np.minimum(own_df.sum(), used.sum() - 1 + own_df)
+    row_df = own_df.sum() / (1 + (used.sum() - 1) * column_correlation)
+    factor_df = np.minimum(row_df, used.sum() - 1 + own_df)
     degrees = np.minimum(
         _TRUSTED * np.maximum(factor_df - own_df, 0.0),
         1 / (1 / max(prior_df, 1e-9) + 1 / np.maximum(factor_df, 1e-9)),

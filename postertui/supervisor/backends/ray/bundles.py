@@ -109,7 +109,14 @@ def bundle_files(spec: RunSpec) -> Iterator[tuple[str, Path | bytes]]:
     for digit in cohorts:
         yield f"images-{digit}.npy", dataset.images_path(digit)
     if spec.weights.path is not None and spec.variant.backbone_name != "scratch":
-        yield WEIGHTS, Path(spec.weights.path)
+        yield weights_name(spec), Path(spec.weights.path)
+
+
+def weights_name(spec: RunSpec) -> str:
+    """The name of the weights in a bundle: Keras tells its two formats apart by a name's end."""
+    in_todays_format = (spec.weights.path or "").endswith(".weights.h5")
+    reads_either = spec.variant.backbone_name in ("vgg16", "scratch")
+    return f"network.{WEIGHTS}" if in_todays_format and not reads_either else WEIGHTS
 
 
 def npy_bytes(array: object) -> bytes:
@@ -202,7 +209,7 @@ def provide_data(
                 _fetch(bundle, source, send_heartbeat)
     weights = spec.weights
     if weights.path is not None:
-        path = folder / WEIGHTS
+        path = folder / weights_name(spec)
         weights = msgspec.structs.replace(weights, path=str(path))
     return msgspec.structs.replace(spec, data=str(folder), weights=weights)
 

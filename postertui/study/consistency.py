@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from postertui.study.custom import PARAMETERS, is_custom
 from postertui.study.variants import Variant
 
 #: What only one optimizer has.
@@ -16,6 +17,9 @@ def check_effects(variant: Variant, given: Collection[str], parent: Variant) -> 
     What a variant has from its `parent` may lie idle: a base with momentum can have a variant of
     another optimizer.
     """
+    for field in PARAMETERS if variant.model != "network" else ():
+        if field in given and is_custom(getattr(variant, field)):
+            raise ValueError(f"{field}: model {variant.model} takes no function of your own")
     for field, optimizer in _OF_OPTIMIZER.items():
         if field in given and variant.optimizer != optimizer:
             raise ValueError(

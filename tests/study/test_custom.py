@@ -158,6 +158,15 @@ def test_a_form_keeps_functions_and_cannot_invent_them(tmp_path: Path) -> None:
     assert not (tmp_path / "new.toml").exists()
 
 
+@pytest.mark.parametrize(("field", "function"), [("network", "build"), ("loss", "focal")])
+def test_a_classical_model_takes_no_functions(tmp_path: Path, field: str, function: str) -> None:
+    (tmp_path / "mine.py").write_text(documented_functions())
+    study = tmp_path / "s.toml"
+    study.write_text(f'[variants.x]\nmodel = "logistic"\n{field} = "mine.py:{function}"\n')
+    with pytest.raises(UserError, match=rf"s\.toml:3: .*{field}: model logistic takes no function"):
+        load_study(study)
+
+
 def test_backbone_is_of_a_network_of_ones_own(tmp_path: Path) -> None:
     assert check_variant("a", {"backbone": "none"}, load(tmp_path, "mine.py:build"))
     with pytest.raises(ValueError, match="backbone: of a network of your own"):

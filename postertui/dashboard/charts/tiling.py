@@ -9,6 +9,8 @@ from postertui.dashboard.charts.cell import MIN_HEIGHT, MIN_WIDTH
 MAX_HEIGHT = 24
 #: With so much room, cells are wider than they need to be.
 WIDE, MIN_WIDTH_IF_WIDE = 60, 25
+#: And, where not all rows fit anyway, higher.
+TALL, MIN_HEIGHT_IF_TALL = 36, 7
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ def tile(
     narrowest = MIN_WIDTH if width < WIDE else MIN_WIDTH_IF_WIDE
     most_across = max(1, (width + 1) // (narrowest + 1))
     most_down = max(1, height // MIN_HEIGHT)
+    if facet and height >= TALL and rows > most_down:
+        most_down = height // MIN_HEIGHT_IF_TALL
     if facet:
         across = max(1, min(columns, most_across, requested or columns))
         down = min(max(1, rows), most_down)

@@ -329,7 +329,7 @@ def measure_warm(folder: Path) -> Measured:
             write_spec(runs, spec)
             inside.update(wall=0.0, cpu=0.0)
             wall, cpu = time.perf_counter(), time.process_time()
-            result = Attempt(runs / spec.run, lambda: warm, watch).run()
+            result = Attempt([runs / spec.run], lambda: warm, watch).run()
             if result.outcome != "done":
                 raise SystemExit(f"{spec.run}: {result}")
             beyond_wall.append(time.perf_counter() - wall - inside["wall"])

@@ -161,7 +161,9 @@ def _request(
         print_json(outcomes)
     counts = Counter({"done": done, **_SAID}[outcome] for outcome in outcomes.values())
     parts = ", ".join(f"{count} {what}" for what, count in counts.most_common())
-    say(f"{pluralize(len(chosen), 'run')}: {parts}")
+    say(f"{pluralize(len(outcomes), 'run')}: {parts}")
+    if followers := len(outcomes.keys() - {run.name for run in chosen}):
+        say(f"{followers} of them share layers with those asked for: they go together.")
     denied = [name for name, outcome in outcomes.items() if outcome == "denied"]
     if denied and (reason := explain_unwritable(folder / denied[0])):
         say(reason)

@@ -306,6 +306,10 @@ def say_plan(plan: TrainingPlan, *, retry: bool) -> None:
     ]
     parts = ", ".join(f"{count} {what}" for count, what in counts if count)
     say(f"{pluralize(len(plan.specs), 'run')}: {parts or 'none'}")
+    grouped = [spec for spec in plan.specs if spec.group]
+    if grouped:
+        trainings = pluralize(len({spec.unit for spec in grouped}), "training")
+        say(f"{len(grouped)} of them share layers with other genres: {trainings} for all of them.")
     for note in plan.notes if plan.missing else ():
         say(note)
     if plan.ended and not retry:

@@ -45,6 +45,8 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     `random_key` is `seed` for runs from before it was recorded, whose random numbers depend on the
     seed alone.
     `details_digest` is that of the data folder's details, where the variant needs them.
+    `group` are the genres that are trained together with this one, itself included, sorted; empty
+    for a run that is trained by itself.
     `v` is the format of the file.
     """
 
@@ -68,6 +70,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     label: str | None = None
     keep_weights: KeepWeights = "small"
     details_digest: str = ""
+    group: tuple[str, ...] = ()
     v: int = FORMAT_VERSION
 
     @property
@@ -95,16 +98,38 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     def entropy(self) -> tuple[int, ...]:
         """What initial weights and shuffles are drawn from (NumPy's `SeedSequence`).
 
-        With `random_key="seed"` all genres of a seed share them.
+        With `random_key="seed"` all genres of a seed share them, and genres of a group always do.
         """
         if self.random_key == "seed":
             return (self.seed,)
-        genre = hashlib.sha256(self.genre.encode()).digest()[:8]
-        return (self.seed, int.from_bytes(genre, "big"))
+        genres = hashlib.sha256("\n".join(self.group or (self.genre,)).encode()).digest()[:8]
+        return (self.seed, int.from_bytes(genres, "big"))
 
     @property
     def digest(self) -> str:
         """Eight hex digits over everything that changes what is trained, and nothing else."""
+        return _short_digest(self._identity)
+
+    @property
+    def unit(self) -> str:
+        """Equal for runs that are trained together; the name of a run that is trained by itself."""
+        if not self.group:
+            return self.run
+        shared = {name: value for name, value in self._identity.items() if name != "genre"}
+        return f"{slugify(self.variant.name)[:22]}--s{self.seed}--{_short_digest(shared)}"
+
+    @property
+    def members(self) -> tuple[RunSpec, ...]:
+        """The runs that are trained together, in the order of their genres; itself without a group.
+
+        Base rates are those of its own genre throughout.
+        """
+        if not self.group:
+            return (self,)
+        return tuple(msgspec.structs.replace(self, genre=genre) for genre in self.group)
+
+    @property
+    def _identity(self) -> dict[str, Any]:
         cohorts = [self.train_cohorts, self.test_cohorts]
         if self.monitors_validation:
             cohorts.append(self.val_cohorts)
@@ -121,8 +146,14 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
             identity["random_key"] = self.random_key
         if self.details_digest:
             identity["details"] = self.details_digest
-        canonical = msgspec.json.encode(identity, order="sorted")
-        return hashlib.sha256(canonical).hexdigest()[:8]
+        if self.group:
+            identity["group"] = self.group
+        return identity
+
+
+def _short_digest(identity: dict[str, Any]) -> str:
+    canonical = msgspec.json.encode(identity, order="sorted")
+    return hashlib.sha256(canonical).hexdigest()[:8]
 
 
 def run_folder(folder: Path, run: str) -> Path:

@@ -104,6 +104,9 @@ def check_spec(spec: msgspec.Struct) -> None:
     for name, cohorts in values.items():
         if name.endswith("_cohorts") and not all(0 <= digit <= 9 for digit in cohorts):
             raise ValueError(f"{name}: a cohort is a digit")
+    group = values["group"]
+    if group and (list(group) != sorted(set(group)) or values["genre"] not in group):
+        raise ValueError("group: not the sorted genres of which the run's is one")
     for name in ("epochs", "batch_size"):
         number = getattr(values["variant"], name)
         if not 0 <= number <= MAX_EPOCHS:

@@ -31,6 +31,7 @@ from postertui.study.variants import (
     Optimizer,
     Plateau,
     RegularizerKind,
+    SharedLayers,
     Variant,
 )
 
@@ -273,6 +274,7 @@ def check_variant(
     variant = msgspec.structs.replace(parent, **changed)
     _check_backbone_fields(variant)
     check_effects(variant, values, parent)
+    _check_shared_layers(variant)
     custom = {field: getattr(variant, field) for field in PARAMETERS}
     variant = msgspec.structs.replace(variant, code=code_of(custom, code or {}, parent.code))
     return settle_model(settle_inputs(variant, changed), changed)
@@ -309,6 +311,25 @@ def _check_backbone_fields(variant: Variant) -> None:
         raise ValueError("frozen_layers: counts VGG16's layers; use trainable_layers or train_from")
     if chosen and chosen != ["frozen_layers"] and variant.backbone_name == "scratch":
         raise ValueError(f"{chosen[0]}: scratch has no backbone")
+
+
+def _check_shared_layers(variant: Variant) -> None:
+    """Raise `ValueError` where genres cannot have layers in common."""
+    if not variant.shares_layers:
+        return
+    if variant.network == "scratch":
+        raise ValueError("share: scratch has no fc1 and fc2 on top of a backbone")
+    if variant.model != "network":
+        raise ValueError(f"share: contradicts model; {variant.model} has no layers")
+    if variant.inputs != "poster":
+        raise ValueError("share: contradicts inputs; genres share layers on posters alone")
+    for field in PARAMETERS:
+        if is_custom(getattr(variant, field)):
+            raise ValueError(f"share: contradicts a {field} of your own, which is for one genre")
+    if variant.balance != "none":
+        raise ValueError(
+            "share: contradicts balance; genres that are trained together see the same posters"
+        )
 
 
 _DEFAULTS = Variant(name="base")
@@ -417,5 +438,11 @@ _FIELDS: tuple[Field, ...] = (
         minimum=0,
         maximum=1,
         exclusive_minimum=True,
+    ),
+    _field(
+        "share",
+        "choice",
+        "dense layers that all genres of a request have in common",
+        choices=get_args(SharedLayers),
     ),
 )

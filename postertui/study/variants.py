@@ -26,6 +26,7 @@ Model = Literal["network", "logistic", "svc", "forest", "boosting"]
 ClassWeight = Literal["balanced", "none"]
 InputKind = Literal["poster", "details", "both"]
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop"]
+SharedLayers = Literal["none", "fc1", "fc1+fc2"]
 #: Factors by the beginning of a layer's name.
 LayerRates = tuple[tuple[str, float], ...]
 #: What a run's random numbers are derived from. Runs from before the genre was part of it: `seed`.
@@ -131,6 +132,9 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         A network, or a classical model of scikit-learn on the same inputs: whether classes weigh
         the same, the inverse strength of the regularization (`logistic`, `svc`), how many trees
         and how deep, 0 for any depth (`forest`, `boosting`), the learning rate of `boosting`.
+    share
+        Which dense layers all genres of a request have in common. They are trained at once, on the
+        mean of their losses, each with the remaining layers for itself.
 
     The monitored loss is the validation cohort's; without one, and in mode `published`, the test
     cohort's.
@@ -175,6 +179,12 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     trees: int = 300
     depth: int = 0
     shrinkage: float = 0.1
+    share: SharedLayers = "none"
+
+    @property
+    def shares_layers(self) -> bool:
+        """Whether genres are trained together."""
+        return self.share != "none"
 
     @property
     def has_custom_network(self) -> bool:

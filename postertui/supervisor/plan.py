@@ -114,6 +114,9 @@ def plan(
             msgspec.structs.replace(v, epochs=epochs) if v.model == "network" else v for v in chosen
         ]
     kept, rare = _chosen_genres(study, dataset, genres, train, all_genres)
+    chosen, left_out = _with_enough_genres(chosen, kept)
+    notes += left_out
+    group = tuple(sorted(kept))
     count = study.rotations if rotations is None else rotations
     folds = rotate_cohorts((train, test, validation), sorted(dataset.cohorts), count)
     at_side = {v.side: dataset.at_side(v.side or dataset.side) for v in chosen}
@@ -149,6 +152,7 @@ def plan(
             versions=versions,
             keep_weights=keep_weights or study.keep_weights,
             details_digest=details.details_digest(dataset, variant),
+            group=group if variant.shares_layers else (),
         )
         # A run of before the genre was part of its random numbers is not trained anew.
         earlier = msgspec.structs.replace(spec, random_key="seed")
@@ -251,6 +255,26 @@ def _chosen_variants(study: Study, variants: Sequence[str | Variant]) -> list[Va
     named = [v for v in variants if isinstance(v, str)]
     given = [v for v in variants if isinstance(v, Variant)]
     return (study.select(named) if named or not given else []) + given
+
+
+def _with_enough_genres(
+    variants: list[Variant], genres: Sequence[str]
+) -> tuple[list[Variant], tuple[str, ...]]:
+    """The variants that can be trained on `genres`, and a note for each that cannot.
+
+    Raises `UserError` where none can.
+    """
+    if len(genres) > 1:
+        return variants, ()
+    single = [v for v in variants if v.shares_layers]
+    notes = tuple(
+        f"{v.name} is left out: it shares layers between genres, and only "
+        f"{', '.join(genres) or 'none'} is asked for."
+        for v in single
+    )
+    if single and len(single) == len(variants):
+        raise UserError(f"{notes[0].rstrip('.')}; name two genres or more")
+    return [v for v in variants if v not in single], notes
 
 
 def _chosen_genres(

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 class QueuedRun:
     """A run that waits. `created` is when it was asked for; `exclusive`: with a device to itself.
 
-    `paused`: it was asked to wait.
+    `paused`: it was asked to wait. Runs of one `unit` are trained together; empty for a run that
+    is trained by itself.
     """
 
     run: str
@@ -21,6 +22,7 @@ class QueuedRun:
     priority: int = 0
     exclusive: bool = False
     paused: bool = False
+    unit: str = ""
 
 
 def in_order(waiting: Iterable[QueuedRun], current: str | None = None) -> list[QueuedRun]:
@@ -56,6 +58,7 @@ class RunQueue:
         # Each heap may hold entries that are gone or replaced; they leave it when they come up.
         self._heaps: dict[tuple[int, str], list[tuple[float, str, int, QueuedRun]]] = {}
         self._puts = itertools.count()
+        self._units: dict[str, set[str]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -75,13 +78,26 @@ class RunQueue:
         if self._entries.get(entry.run) == entry:
             return
         self._entries[entry.run] = entry
+        if entry.unit:
+            self._units.setdefault(entry.unit, set()).add(entry.run)
         if not entry.paused:
             heap = self._heaps.setdefault((entry.priority, entry.genre), [])
             heapq.heappush(heap, (entry.created, entry.run, next(self._puts), entry))
 
     def remove(self, run: str) -> None:
         """Remove the run, if it waits."""
-        self._entries.pop(run, None)
+        entry = self._entries.pop(run, None)
+        if entry is not None and entry.unit:
+            self._units[entry.unit].discard(run)
+            if not self._units[entry.unit]:
+                del self._units[entry.unit]
+
+    def together(self, entry: QueuedRun) -> list[QueuedRun]:
+        """What is started with `entry`: those of its unit that wait, in the order of genres."""
+        if not entry.unit:
+            return [entry]
+        entries = [self._entries[run] for run in self._units[entry.unit]]
+        return sorted((e for e in entries if not e.paused), key=lambda e: e.genre)
 
     def first(self, current: str | None = None) -> QueuedRun | None:
         """The run to start next; None where all are paused, or there are none."""

@@ -22,6 +22,7 @@ from postertui.runs.spec import RunSpec
 from postertui.runs.store.columns import Epochs
 from postertui.runs.store.run import Run
 from postertui.study import Variant
+from postertui.supervisor.units import unit_of
 
 #: So many of the newest past runs of each shape are looked at.
 NEWEST = 30
@@ -38,7 +39,8 @@ LONGEST_GAP = 60.0
 class RunProgress:
     """How far a run is. Times are seconds since 1970, None before they are.
 
-    `shape` decides how long an epoch takes; `job` is the process that the run was given to.
+    `shape` decides how long an epoch takes; `job` is the process that the run was given to. Runs of
+    one `unit` are trained together; empty for a run that is trained by itself.
     `epochs` of `total` are finished, as `history` has them.
     """
 
@@ -51,6 +53,7 @@ class RunProgress:
     job: str = ""
     started: float | None = None
     ended: float | None = None
+    unit: str = ""
 
     @property
     def epoch_seconds(self) -> float | None:
@@ -88,6 +91,7 @@ def progress_of(run: Run) -> RunProgress:
         job=job_of(start),
         started=start.get("time"),
         ended=end.get("time") if state == "done" else None,
+        unit=unit_of(run.spec) if run.spec is not None else "",
     )
 
 
@@ -99,7 +103,9 @@ def job_of(start: Event) -> str:
 def progress_of_spec(spec: RunSpec) -> RunProgress:
     """A run that has not begun."""
     empty = Epochs(np.empty((0, 0)))
-    return RunProgress(shape_of(spec.variant), False, True, spec.variant.epochs, 0, empty)
+    return RunProgress(
+        shape_of(spec.variant), False, True, spec.variant.epochs, 0, empty, unit=unit_of(spec)
+    )
 
 
 class Durations:
@@ -158,9 +164,12 @@ def estimate(
     first.
     """
     free = [0.0] * max(1, jobs)
+    units: set[str] = set()
     for run in sorted(runs, key=lambda r: not r.is_running):
-        if not (run.is_running or run.is_waiting):
+        if not (run.is_running or run.is_waiting) or run.unit in units:
             continue
+        if run.unit:
+            units.add(run.unit)
         seconds = durations.remaining(run, now)
         if seconds is None:
             return None
@@ -188,6 +197,7 @@ def shape_of(variant: Variant) -> str:
         variant.fc1,
         variant.fc2,
         variant.batch_size,
+        variant.share,
     )
     return "/".join(map(str, parts))
 

@@ -1,7 +1,8 @@
 """Requests of clients: cancel, retry, priority, pause, a supervisor, its status.
 
 Each request is idempotent, works whether or not a supervisor runs, and is safe to repeat after a
-crash. Run names are checked: one that is no run's name raises `UserError`.
+crash. Run names are checked: one that is no run's name raises `UserError`. What is asked of a run
+is asked of all runs that are trained together with it, and the outcomes name them too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +32,7 @@ from postertui.supervisor.probe import is_paused as is_run_paused
 from postertui.supervisor.probe import read_priority
 from postertui.supervisor.starting import start_detached, start_kept
 from postertui.supervisor.unattended import unattended_message
+from postertui.supervisor.units import with_groups
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
 from postertui.system.locks import is_held
@@ -49,7 +52,7 @@ LOW_SPACE_BYTES = 1 << 20
 
 def cancel(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
     """End these runs. Queued ones never start; running ones end within an epoch or 10 s."""
-    return _each(folder, runs, _cancel)
+    return _each(folder, runs, partial(_cancel, time.time()))
 
 
 def retry(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
@@ -248,7 +251,7 @@ def _each(
 ) -> dict[str, Outcome]:
     outcomes: dict[str, Outcome] = {}
     problems: list[UserError] = []
-    for run in runs:
+    for run in with_groups(folder, runs):
         path = run_folder(folder, run)
         if path.is_symlink() or not path.is_dir():
             outcomes[run] = "missing"
@@ -276,7 +279,7 @@ def _outcome(path: Path, request: Callable[[Path], Outcome]) -> Outcome:
         return "denied"
 
 
-def _cancel(path: Path) -> Outcome:
+def _cancel(began: float, path: Path) -> Outcome:
     statuses_found: list[str | None] = []
 
     def end(lifecycle: RunLifecycle) -> NewEvent | None:
@@ -285,8 +288,11 @@ def _cancel(path: Path) -> Outcome:
             return None
         return CANCELLED
 
-    if read_lifecycle(path).is_closed:
-        return "unchanged"
+    lifecycle = read_lifecycle(path)
+    if lifecycle.is_closed:
+        # Perhaps since this request was made of another run of its group.
+        is_new = lifecycle.status == "cancelled" and (lifecycle.end or {})["time"] >= began
+        return "done" if is_new else "unchanged"
     # The request is written before the lock is tried: its holder sees one or the other.
     request = path / layout.CANCEL
     touch_regular(request)

@@ -35,6 +35,7 @@ from postertui.supervisor.probe import (
 )
 from postertui.supervisor.queue import QueuedRun, RunQueue
 from postertui.supervisor.stall import ActiveRun, StallLimits
+from postertui.supervisor.units import read_unit, unit_of
 from postertui.system.atomic_files import write_atomic
 from postertui.system.crash_log import log_traceback
 from postertui.system.errors import UserError
@@ -90,8 +91,9 @@ class Supervisor:
         self._written: files.Status | None = None
         self._process = Process.current()
         self._job_settings = job_settings(files.read_settings(folder).device)
+        self._left: dict[str, dict[str, RunReport]] = {}
         for run in backend.runs_in_progress():
-            self._submitted[run] = ActiveRun.observe(folder / run)
+            self._submitted[run] = ActiveRun.observe(folder / run, read_unit(folder / run))
 
     def stop(self) -> None:
         """End after the current tick: jobs are stopped, their runs can be resumed."""
@@ -275,7 +277,7 @@ class Supervisor:
             return
         self._closed.pop(name, None)
         if is_locked(path):
-            self._adopted[name] = ActiveRun.observe(path)
+            self._adopted[name] = ActiveRun.observe(path, unit_of(spec))
         elif lifecycle.is_started:
             self._record_loss(name, "its job was lost", fault=True, silent=False)
         else:
@@ -287,6 +289,7 @@ class Supervisor:
                     read_priority(path),
                     lifecycle.needs_exclusive_device,
                     is_paused(path),
+                    unit_of(spec),
                 )
             )
 
@@ -295,26 +298,47 @@ class Supervisor:
     def _submit_waiting(self) -> None:
         if self._full or self._is_paused() or not self._backend.capacity():
             return
-        room = self._backend.capacity() - len(self._adopted)
+        room = self._backend.capacity() - len({active.unit for active in self._adopted.values()})
         while room > 0 and (entry := self._waiting.first(self._genre)) is not None:
-            has_device = self._backend.capacity(exclusive=entry.exclusive)
-            if not has_device or (entry.exclusive and self._adopted):
+            together = self._waiting.together(entry)
+            exclusive = any(e.exclusive for e in together)
+            has_device = self._backend.capacity(exclusive=exclusive)
+            if not has_device or (exclusive and self._adopted):
                 # A run that waits for a whole device is not overtaken, or it would wait for ever.
                 return
             room -= 1
             self._genre = entry.genre
-            self._waiting.remove(entry.run)
-            self._submitted[entry.run] = ActiveRun.observe(self._folder / entry.run)
+            for e in together:
+                self._waiting.remove(e.run)
+                self._submitted[e.run] = ActiveRun.observe(self._folder / e.run, e.unit)
             try:
-                self._backend.submit(entry.run, exclusive=entry.exclusive)
+                self._backend.submit([e.run for e in together], exclusive=exclusive)
             except (UserError, ValueError) as error:
-                self._set_aside(entry.run, error)
+                for e in together:
+                    self._set_aside(e.run, error)
 
-    def _handle_reports(self, reports: list[RunReport]) -> None:
+    def _of_whole_units(self, reports: list[RunReport]) -> list[RunReport]:
+        """The reports of units whose runs have all left their worker; others count later.
+
+        Otherwise a run could be submitted again while others of its unit are still on their way.
+        """
+        whole = []
         for report in reports:
-            active = self._submitted.pop(report.run, None)
+            active = self._submitted.get(report.run)
             if active is None:
                 continue
+            if active.unit == report.run:
+                whole.append(report)
+                continue
+            left = self._left.setdefault(active.unit, {})
+            left[report.run] = report
+            if all(r in left for r, other in self._submitted.items() if other.unit == active.unit):
+                whole += self._left.pop(active.unit).values()
+        return whole
+
+    def _handle_reports(self, reports: list[RunReport]) -> None:
+        for report in self._of_whole_units(reports):
+            active = self._submitted.pop(report.run)
             match report.kind:
                 case "lost":
                     silent = self._size(report.run) == active.size_at_submit
@@ -336,7 +360,7 @@ class Supervisor:
             return
         try:
             if record_lost_run(path, reason, fault=fault, silent=silent) is None:
-                self._adopted[run] = ActiveRun.observe(path)
+                self._adopted[run] = ActiveRun.observe(path, read_unit(path))
                 return
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -369,15 +393,19 @@ class Supervisor:
     # Silent and adopted runs
 
     def _release_adopted(self) -> None:
-        for run in list(self._adopted):
+        free, busy_units = [], set()
+        for run, active in list(self._adopted.items()):
             try:
                 if is_locked(self._folder / run):
-                    continue
+                    busy_units.add(active.unit)
+                else:
+                    free.append((run, active.unit))
             except OSError as error:
                 self._set_aside(run, error)
-                continue
-            del self._adopted[run]
-            self._refresh_run(run)
+        for run, unit in free:
+            if unit not in busy_units:
+                del self._adopted[run]
+                self._refresh_run(run)
 
     def _end_stalled(self) -> None:
         now = time.monotonic()
@@ -386,15 +414,25 @@ class Supervisor:
             for active in (*self._submitted.values(), *self._adopted.values()):
                 active.unchanged_since = now
         self._last_tick = now
-        worked_on = {assignment.run for assignment in self._backend.assignments()}
-        for run, active in [*self._submitted.items(), *self._adopted.items()]:
-            if run in self._submitted and run not in worked_on:
+        worked_on = {
+            self._submitted[assignment.run].unit
+            for assignment in self._backend.assignments()
+            if assignment.run in self._submitted
+        }
+        observed = [*self._submitted.items(), *self._adopted.items()]
+        #: When any run of a unit was last written to.
+        written: dict[str, float] = {}
+        for run, active in observed:
+            if run in self._submitted and active.unit not in worked_on:
                 # It waits for a worker, for as long as that takes.
                 active.unchanged_since = now
-                continue
-            active.refresh(now)
+            else:
+                active.refresh(now)
+            since = active.unchanged_since
+            written[active.unit] = max(since, written.get(active.unit, since))
+        for run, active in observed:
             timeout = self._limits.timeout(active.epoch_seconds)
-            if now - active.unchanged_since < timeout:
+            if now - written[active.unit] < timeout:
                 continue
             active.unchanged_since = now
             reason = f"stalled: no event for {timeout:.0f} s"

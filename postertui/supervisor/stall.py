@@ -49,21 +49,22 @@ class ActiveRun:
     """A run that is being trained.
 
     `size` is of its events in bytes, `unchanged_since` the monotonic time at which it last grew,
-    `size_at_submit` the size when it was given to a job.
+    `size_at_submit` the size when it was given to a job. Runs of one `unit` are trained together.
     """
 
     folder: Path
     size: int
     unchanged_since: float
     size_at_submit: int
+    unit: str
     start: Event | None = None
     epoch_seconds: float | None = None
 
     @classmethod
-    def observe(cls, folder: Path) -> Self:
-        """The run in `folder`, observed from now on."""
+    def observe(cls, folder: Path, unit: str = "") -> Self:
+        """The run in `folder`, observed from now on; without a `unit`, it is one by itself."""
         size = file_identity(folder / layout.EVENTS)[1]
-        run = cls(folder, size, time.monotonic(), size)
+        run = cls(folder, size, time.monotonic(), size, unit or folder.name)
         run._reread()
         return run
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import psutil
@@ -13,6 +13,8 @@ from postertui.training.backend import Tensor, on_accelerator, to_device
 from postertui.training.epoch_schedule import EpochSchedule
 from postertui.training.input_encoding import join
 from postertui.training.loop import Cohort
+
+ScalarT = TypeVar("ScalarT", bound=np.generic)
 
 #: Bytes of an accelerator's memory for inputs; the rest is the network's.
 ACCELERATOR_INPUT_BYTES = 16 << 30
@@ -98,6 +100,11 @@ def input_memory_limit() -> int:
     return ACCELERATOR_INPUT_BYTES if on_accelerator() else psutil.virtual_memory().total // 4
 
 
+def by_genre(values: NDArray[ScalarT]) -> NDArray[ScalarT]:
+    """What one genre has, (n,), as (n, 1); what R genres have, (n, R), as it is."""
+    return values.reshape(len(values), -1)
+
+
 def iter_blocks(
     x: Tensor | HostRows, labels: NDArray[np.uint8], schedule: EpochSchedule
 ) -> Iterator[tuple[Cohort, EpochSchedule]]:
@@ -107,7 +114,7 @@ def iter_blocks(
     compiled. Results are the same either way, batch for batch.
     """
     if not isinstance(x, HostRows):
-        yield Cohort(x, to_device(labels[:, None])), schedule
+        yield Cohort(x, to_device(by_genre(labels))), schedule
         return
     steps, size = schedule.rows.shape
     block_steps = max(1, BLOCK_BYTES // (x.row_bytes * size))
@@ -119,6 +126,6 @@ def iter_blocks(
         rows = columns["rows"].ravel()
         columns["rows"] = np.arange(len(rows), dtype=np.int32).reshape(-1, size)
         yield (
-            Cohort(to_device(x.take(rows)), to_device(labels[rows][:, None])),
+            Cohort(to_device(x.take(rows)), to_device(by_genre(labels[rows]))),
             schedule._replace(**columns),
         )

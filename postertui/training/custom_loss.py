@@ -55,7 +55,7 @@ def add_custom_loss(
     strengths: tuple[Tensor, Tensor],
     layer_penalties: Sequence[Tensor],
 ) -> Tensor:
-    """A batch's `sums` (see `objective.SUMS`) with what the user's functions add.
+    """A batch's `sums` of one genre (see `objective.SUMS`) with what the user's functions add.
 
     Their loss takes the place of the cross-entropy. `strengths` are λ of the activity and of the
     kernel regularizer; `layer_penalties` come from regularizers of the user's own layers.
@@ -73,7 +73,7 @@ def add_custom_loss(
         for kernel in kernels:
             penalty = penalty_of(custom.kernel_regularizer, kernel, variant)
             parts[6] += strengths[1] * penalty
-    return ops.stack(parts)
+    return ops.stack([ops.reshape(part, (1,)) for part in parts])
 
 
 def check_loss(custom: CustomFunctions, batch: int, dtype: str) -> None:

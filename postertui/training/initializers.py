@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,18 @@ def glorot_uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """Uniform with variance 2/(fan_in + fan_out)."""
     limit = np.float32(math.sqrt(6 / sum(fans(shape))))
     return (rng.random(shape, dtype=np.float32) * 2 - 1) * limit
+
+
+def per_head(
+    initial: Callable[[np.random.Generator, tuple[int, ...]], Array], heads: int
+) -> Callable[[np.random.Generator, tuple[int, ...]], Array]:
+    """`initial` for each of `heads` equal parts of the last axis."""
+
+    def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        part = (*shape[:-1], shape[-1] // heads)
+        return np.concatenate([initial(rng, part) for _ in range(heads)], axis=-1)
+
+    return draw
 
 
 def zeros(_: np.random.Generator, shape: tuple[int, ...]) -> Array:

@@ -25,6 +25,25 @@ class Dense(keras.layers.Dense):  # type: ignore[misc]
         return self.activation(matmul(x, self.kernel) + self.bias)
 
 
+class OutputPerHead(keras.layers.Layer):  # type: ignore[misc]
+    """A sigmoid unit on each of R heads' own activities: (B, R, units) to (B, R).
+
+    Head r's kernel and bias are the last axis' r-th of `kernel` (units, R) and `bias` (R,).
+    """
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        _, heads, units = input_shape
+        self.kernel = self.add_weight(shape=(units, heads), initializer="zeros", name="kernel")
+        self.bias = self.add_weight(shape=(heads,), initializer="zeros", name="bias")
+
+    def call(self, x: Tensor) -> Tensor:
+        # As a sum, which XLA's reductions make faster than a product per head.
+        return ops.sigmoid(ops.sum(x * ops.transpose(self.kernel), axis=-1) + self.bias)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape[:2]
+
+
 class Kernel3x3(keras.layers.Layer):  # type: ignore[misc]
     """A layer with the weights of `Conv2D(filters, 3)`."""
 

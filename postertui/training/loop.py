@@ -20,7 +20,14 @@ from keras import ops
 
 from postertui.study import Variant
 from postertui.study.custom import is_custom
-from postertui.training.backend import Tensor, graph, jit, to_device, value_and_grad
+from postertui.training.backend import (
+    Tensor,
+    graph,
+    jit,
+    map_runs,
+    to_device,
+    value_and_grad,
+)
 from postertui.training.custom_loss import add_custom_loss
 from postertui.training.epoch_schedule import EpochSchedule
 from postertui.training.networks import Network
@@ -45,7 +52,8 @@ class State(NamedTuple):
 
 
 class Cohort(NamedTuple):
-    """Inputs `x` (n, …), labels `y` (n, 1) of 0 and 1. Integers in `x` are pixels of 0 to 255."""
+    """Inputs `x` (n, …), labels `y` (n, R) of 0 and 1 for R genres, which is one unless they are
+    trained together. Integers in `x` are pixels of 0 to 255."""
 
     x: Tensor
     y: Tensor
@@ -57,7 +65,8 @@ class Batches(NamedTuple):
     `rows` (S, B), of which those after the first `size` (S,) are padding; `positives` (S,);
     `weight` (S,), the mean class weight; `step_size` (S,), the optimizer's step; `decay` (S,), the
     share by which weights decay; `seed` (S, 2), of the dropout; `update` (S,), whether to change
-    the weights. Evaluation uses only the first three.
+    the weights. Evaluation uses only the first three. For genres that are trained together,
+    `positives` and `weight` are (S, R).
     """
 
     rows: Tensor
@@ -79,7 +88,7 @@ def to_batches(schedule: EpochSchedule, dtype: str) -> Batches:
 
 
 class Passes(NamedTuple):
-    """The compiled functions of one network and loss; `predict` gives p (S, B) of each batch."""
+    """The compiled functions of one network and loss; `predict` gives p (S, B, R) of each batch."""
 
     train: Callable[[State, Cohort, Batches, HyperScalars], tuple[State, Tensor]]
     evaluate: Callable[[tuple[Tensor, ...], Cohort, Batches, HyperScalars], Tensor]
@@ -87,16 +96,41 @@ class Passes(NamedTuple):
 
 
 def compile_passes(network: Network, variant: Variant) -> Passes:
+    """The passes of `network`, trained as `variant` says, compiled."""
+    passes = make_passes(network, variant)
+    # `predict` runs once a run; XLA would compile it for longer than it runs.
+    compiled = jit if network.trains_on_xla else graph
+    return Passes(compiled(passes.train), compiled(passes.evaluate), graph(passes.predict))
+
+
+def compile_stacked_passes(network: Network, variant: Variant) -> Passes:
+    """The passes of R runs of one shape at once, for an accelerator that one leaves idle.
+
+    Every argument and result has a first axis of R, but for a cohort's inputs, which all runs read.
+    Each run's results equal its own up to the order in which a product sums. JAX only; raises
+    `UserError` elsewhere.
+    """
+    passes = make_passes(network, variant)
+    cohort = Cohort(None, 0)
+    return Passes(
+        jit(map_runs(passes.train, (0, cohort, 0, 0))),
+        jit(map_runs(passes.evaluate, (0, cohort, 0, 0))),
+        jit(map_runs(passes.predict, (0, cohort, 0))),
+    )
+
+
+def make_passes(network: Network, variant: Variant) -> Passes:
     """The passes of `network`, trained as `variant` says.
 
-    Training and evaluation return the batches' sums, (S, len(SUMS)).
+    Training and evaluation return the batches' sums, (S, len(SUMS), R). What is differentiated is
+    the mean of the R genres' losses.
     """
     step = make_step(variant)
 
     def forward(
         weights: tuple[Tensor, ...], x: Tensor, seed: Tensor | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """p (B, 1) and the penalised activities (B, …); in training, `seed` is of the dropout."""
+        """p (B, R) and the penalised activities (B, …); in training, `seed` is of the dropout."""
         fixed = network.fixed_variables(seed)
         training = seed is not None
         outputs, _ = network.model.stateless_call(list(weights), fixed, x, training=training)
@@ -114,7 +148,7 @@ def compile_passes(network: Network, variant: Variant) -> Passes:
         p, activities = outputs
         built_in = () if is_custom(variant.regularizer) else activities
         sums = batch_sums(p, built_in, y, present, hyper)
-        kernels = [weights[i] for i in network.regularized]
+        kernels = network.regularized_kernels(weights)
         if variant.kernel_regularizer in ("l1", "l2"):
             penalty = kernel_penalty(kernels, variant.kernel_regularizer, hyper)
             sums = add_penalty(sums, penalty)
@@ -136,9 +170,11 @@ def compile_passes(network: Network, variant: Variant) -> Passes:
             def objective(weights: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
                 outputs = forward(weights, x, batches.seed[i])
                 sums = sums_of(weights, outputs, y, present, hyper)
-                if variant.loss != "fscore":
-                    return cross_entropy_loss(sums, batches.size[i]), sums
-                return fscore_loss(sums, batches.positives[i], batches.weight[i], hyper), sums
+                if variant.loss == "fscore":
+                    losses = fscore_loss(sums, batches.positives[i], batches.weight[i], hyper)
+                else:
+                    losses = cross_entropy_loss(sums, batches.size[i])
+                return ops.mean(losses), sums
 
             sums, gradients = value_and_grad(objective, weights)
             size, decay, update = batches.step_size[i], batches.decay[i], batches.update[i]
@@ -153,7 +189,9 @@ def compile_passes(network: Network, variant: Variant) -> Passes:
             weights, m, v = zip(*stepped, strict=True)
             return State(weights, m, v), put_row(table, i, sums)
 
-        table = ops.zeros((batches.rows.shape[0], len(SUMS)), state.weights[0].dtype)
+        table = ops.zeros(
+            (batches.rows.shape[0], len(SUMS), cohort.y.shape[1]), state.weights[0].dtype
+        )
         state, table = for_each_batch(batches, train_batch, (state, table))
         return state, table
 
@@ -165,21 +203,19 @@ def compile_passes(network: Network, variant: Variant) -> Passes:
             sums = sums_of(weights, forward(weights, x), y, present, hyper)
             return (put_row(carry[0], i, sums),)
 
-        table = ops.zeros((batches.rows.shape[0], len(SUMS)), weights[0].dtype)
+        table = ops.zeros((batches.rows.shape[0], len(SUMS), cohort.y.shape[1]), weights[0].dtype)
         return for_each_batch(batches, evaluate_batch, (table,))[0]
 
     def predict(weights: tuple[Tensor, ...], cohort: Cohort, batches: Batches) -> Tensor:
         def predict_batch(i: Tensor, carry: tuple[Tensor]) -> tuple[Tensor]:
             x, _, _ = gather_batch(cohort, batches, i, weights[0].dtype)
             p, _ = forward(weights, x)
-            return (put_row(carry[0], i, p[:, 0]),)
+            return (put_row(carry[0], i, p),)
 
-        table = ops.zeros(batches.rows.shape, weights[0].dtype)
+        table = ops.zeros((*batches.rows.shape, cohort.y.shape[1]), weights[0].dtype)
         return for_each_batch(batches, predict_batch, (table,))[0]
 
-    # `predict` runs once a run; XLA would compile it for longer than it runs.
-    compiled = jit if network.trains_on_xla else graph
-    return Passes(compiled(train), compiled(evaluate), graph(predict))
+    return Passes(train, evaluate, predict)
 
 
 def for_each_batch(batches: Batches, body: Callable[[Tensor, Any], Any], carry: Any) -> Any:
@@ -188,7 +224,7 @@ def for_each_batch(batches: Batches, body: Callable[[Tensor, Any], Any], carry: 
 
 
 def gather_batch(cohort: Cohort, batches: Batches, i: Tensor, dtype: Any) -> tuple[Tensor, ...]:
-    """Batch `i`: its inputs, labels (B, 1), and a 1 for each row (B, 1) that is not padding.
+    """Batch `i`: its inputs, labels (B, R), and a 1 for each row (B, 1) that is not padding.
 
     Gathering inside the loop costs next to nothing, unlike permuting a whole epoch beforehand.
     """
@@ -206,4 +242,5 @@ def gather_batch(cohort: Cohort, batches: Batches, i: Tensor, dtype: Any) -> tup
 
 def put_row(table: Tensor, i: Tensor, row: Tensor) -> Tensor:
     """`table` with its row `i` replaced."""
-    return ops.slice_update(table, (i, 0), ops.expand_dims(row, 0))
+    start = (i, *[0] * (len(table.shape) - 1))
+    return ops.slice_update(table, start, ops.expand_dims(row, 0))

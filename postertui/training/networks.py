@@ -1,6 +1,7 @@
 """The networks: a head on cached features, VGG16's last layers with a head, and `scratch`.
 
-A model's outputs are the probability p (B, 1), then one or more activations to penalise.
+A model's outputs are the probability p (B, 1), then one or more activations to penalise. Genres
+that are trained together have a head each on layers that they share, and p is (B, R) for R of them.
 """
 
 from __future__ import annotations
@@ -14,15 +15,28 @@ import numpy as np
 from keras import layers, ops
 
 from postertui.data.weights import CONVOLUTIONS, Convolutions, Weights
-from postertui.study import ALL_LAYERS, Variant
+from postertui.study import ALL_LAYERS, SharedLayers, Variant
 from postertui.system.errors import UserError
 from postertui.training import backbones, custom, custom_head, initializers
 from postertui.training.backend import Tensor, on_accelerator, to_device
 from postertui.training.initializers import Array
 from postertui.training.input_encoding import JoinedShape
 from postertui.training.joined_network import in_model_order, join_details
-from postertui.training.layers import Dense, PatchConvPool2D, ReshapePool2D, TapConv2D
+from postertui.training.layers import (
+    Dense,
+    OutputPerHead,
+    PatchConvPool2D,
+    ReshapePool2D,
+    TapConv2D,
+)
 from postertui.training.vgg16 import LAYERS
+
+#: The layers that each head has for itself, by what a variant shares.
+OWN_LAYERS: dict[SharedLayers, tuple[str, ...]] = {
+    "none": ("fc1", "fc2", "output"),
+    "fc1": ("fc2", "output"),
+    "fc1+fc2": ("output",),
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +60,7 @@ class Network(NamedTuple):
     Attributes
     ----------
     model
-        Its outputs are p (B, 1) and one or more activations to penalise.
+        Its outputs are p (B, R) and one or more activations to penalise.
     initial_weights
         The initialization of each trainable weight.
     rate_scales
@@ -59,6 +73,8 @@ class Network(NamedTuple):
         The initial weights of the user's layers, the last of the model's, by the run's entropy.
     functions
         The user's own.
+    heads, per_head
+        R, and which trainable weights consist of R parts along their last axis, one for each head.
     """
 
     model: keras.Model
@@ -68,6 +84,8 @@ class Network(NamedTuple):
     has_stock_convolutions: bool = False
     draw_custom: Callable[[Sequence[int]], list[Array]] | None = None
     functions: custom.CustomFunctions | None = None
+    heads: int = 1
+    per_head: tuple[bool, ...] = ()
 
     @property
     def regularized(self) -> tuple[int, ...]:
@@ -80,6 +98,26 @@ class Network(NamedTuple):
             return tuple(kernels[:-1])
         names = ("details/kernel", "fc1/kernel", "fc2/kernel")
         return tuple(i for i, name in enumerate(self.weight_names) if name in names)
+
+    def regularized_kernels(self, weights: Sequence[Tensor]) -> list[Tensor]:
+        """The kernels of hidden dense layers, those of R heads as (R, in, out)."""
+        kernels = []
+        for number in self.regularized:
+            kernel = weights[number]
+            if self.per_head[number]:
+                parts = ops.reshape(kernel, (kernel.shape[0], self.heads, -1))
+                kernel = ops.transpose(parts, (1, 0, 2))
+            kernels.append(kernel)
+        return kernels
+
+    def head_weights(self, weights: Sequence[Tensor], head: int) -> list[Tensor]:
+        """The weights of the network that one head is together with what it shares."""
+        return [
+            weight[..., slice(*_part(weight.shape[-1], head, self.heads))]
+            if is_per_head
+            else weight
+            for weight, is_per_head in zip(weights, self.per_head, strict=True)
+        ]
 
     @property
     def layer_regularizers(self) -> list[tuple[int, Callable[[Tensor], Tensor]]]:
@@ -154,6 +192,7 @@ def build(
     weights: Weights | None = None,
     functions: custom.CustomFunctions | None = None,
     joined: JoinedShape | None = None,
+    heads: int = 1,
 ) -> Network:
     """The network that trains on inputs of `input_shape`.
 
@@ -169,6 +208,8 @@ def build(
         The user's own.
     joined
         Of what the inputs consist, where they are posters and details, or details alone.
+    heads
+        How many genres are trained together, sharing the layers of `variant.share`.
     """
     if variant.has_custom_network:
         keras.utils.clear_session()  # Layers that Keras numbers are numbered from 1 again.
@@ -193,7 +234,7 @@ def build(
     elif variant.network == "scratch":
         outputs, initial_weights = scratch(x, variant, dtype)
     else:
-        outputs, more = head(h, variant, dtype)
+        outputs, more = head(h, variant, dtype, heads)
         initial_weights += more
     if variant.has_custom_network:
         with build_head.responsible():
@@ -212,8 +253,18 @@ def build(
     poster_shape = input_shape if joined is None else joined.poster or ()
     stock = variant.backbone_name not in ("vgg16", "scratch") and len(poster_shape) > 1
     stock = stock or (draw_custom is not None and custom_head.has_convolutions(model))
+    own = () if heads == 1 else OWN_LAYERS[variant.share]
+    names = [variable.path.split("/")[0] for variable in model.trainable_variables]
     return Network(
-        model, tuple(initial_weights), tuple(scales), frozen, stock, draw_custom, functions
+        model,
+        tuple(initial_weights),
+        tuple(scales),
+        frozen,
+        stock,
+        draw_custom,
+        functions,
+        heads,
+        tuple(name in own for name in names),
     )
 
 
@@ -251,13 +302,30 @@ def rate_scale(variant: Variant, initial: WeightInit) -> float:
     return variant.rate_of_layer(initial.layer) if isinstance(initial, Pretrained) else 1.0
 
 
-def head(x: Tensor, variant: Variant, dtype: str) -> tuple[list[Tensor], list[WeightInit]]:
-    """Dense(FC1, relu) → Dense(FC2, relu, activity regularizer) → Dense(1, sigmoid)."""
-    h1 = dense("fc1", variant.fc1, "relu", dtype)(x)
-    h2 = dense("fc2", variant.fc2, "relu", dtype)(dropped(h1, variant, dtype))
-    p = dense("output", 1, "sigmoid", dtype)(dropped(h2, variant, dtype))
+def head(
+    x: Tensor, variant: Variant, dtype: str, heads: int = 1
+) -> tuple[list[Tensor], list[WeightInit]]:
+    """Dense(FC1, relu) → Dense(FC2, relu, activity regularizer) → Dense(1, sigmoid).
+
+    Several `heads` share the first of these layers, or the first two; the rest is there for each.
+    """
     he, glorot, zero = initializers.he_normal, initializers.glorot_uniform, initializers.zeros
-    return [p, h2], [he, zero, he, zero, glorot, zero]
+    per_head = initializers.per_head
+    own_fc2 = heads if "fc2" in OWN_LAYERS[variant.share] else 1
+    h1 = dense("fc1", variant.fc1, "relu", dtype)(x)
+    h2 = dense("fc2", variant.fc2 * own_fc2, "relu", dtype)(dropped(h1, variant, dtype))
+    if own_fc2 > 1:
+        h2 = layers.Reshape((heads, variant.fc2), dtype=dtype)(h2)
+        p = OutputPerHead(name="output", dtype=dtype)(dropped(h2, variant, dtype))
+    else:
+        p = dense("output", heads, "sigmoid", dtype)(dropped(h2, variant, dtype))
+    initial = [he, zero, per_head(he, own_fc2), zero, per_head(glorot, heads), zero]
+    return [p, h2], list(initial)
+
+
+def _part(size: int, part: int, parts: int) -> tuple[int, int]:
+    """Where the numbered of `parts` equal parts of an axis begins and ends."""
+    return size * part // parts, size * (part + 1) // parts
 
 
 def scratch(x: Tensor, variant: Variant, dtype: str) -> tuple[list[Tensor], list[WeightInit]]:

@@ -30,6 +30,7 @@ class HyperScalars(NamedTuple):
     `l1`, `l2`: λ of Σ|h| and of Σh²; `l1` also of a regularizer of the user's. `positive`,
     `negative`: cross-entropy's class weights. `published`: 1 where F is undefined (0/0) without
     true positives, 0 where it is so only without positives. `kernel`: λ of the kernel regularizer.
+    For R genres that are trained together, `positive` and `negative` are (R,).
     """
 
     l1: Tensor
@@ -47,14 +48,14 @@ SUMS = ("soft_tp", "soft_yes", "hard_tp", "hard_yes", "hard_no", "cross_entropy"
 def batch_sums(
     p: Tensor, activities: tuple[Tensor, ...], y: Tensor, present: Tensor, hyper: HyperScalars
 ) -> Tensor:
-    """A batch's sums (len(SUMS),): all that loss and metrics need.
+    """A batch's sums (len(SUMS), R) for R genres: all that loss and metrics need.
 
     Parameters
     ----------
-    p, y : (B, 1)
+    p, y : (B, R)
         Probabilities, and labels of 0 and 1. A NaN is decided neither way.
     activities
-        Penalised activations, each (B, units).
+        Penalised activations, each (B, units), or (B, R, units) where each genre has its own.
     present : (B, 1)
         1 for real rows, 0 for the padding of the last batch.
     """
@@ -69,31 +70,32 @@ def batch_sums(
         penalty = ops.zeros((), p.dtype)
     return ops.stack(
         [
-            ops.sum(present * y * p),
-            ops.sum(present * p),
-            ops.sum(yes * y),
-            ops.sum(yes),
-            ops.sum(no),
-            ops.sum(present * cross_entropy),
-            penalty,
+            ops.sum(present * y * p, axis=0),
+            ops.sum(present * p, axis=0),
+            ops.sum(yes * y, axis=0),
+            ops.sum(yes, axis=0),
+            ops.sum(no, axis=0),
+            ops.sum(present * cross_entropy, axis=0),
+            ops.broadcast_to(penalty, p.shape[1:]),
         ]
     )
 
 
 def penalty_sum(h: Tensor, present: Tensor, hyper: HyperScalars) -> Tensor:
-    """λ · Σ|h| or λ · Σh² over the rows of h (B, units) that are `present`.
+    """λ · Σ|h| or λ · Σh² over the rows of h (B, units) that are `present`; (R,) of (B, R, units).
 
     Summed by columns, then across them as a product with ones: XLA would merge two sums into one
     over both axes, which takes a CPU ten times as long.
     """
+    present = ops.reshape(present, (-1, *[1] * (len(h.shape) - 1)))
     columns = ops.sum(present * (hyper.l1 * ops.abs(h) + hyper.l2 * ops.square(h)), axis=0)
-    return ops.dot(columns, ops.ones_like(columns))
+    return ops.dot(columns, ops.ones((h.shape[-1],), h.dtype))
 
 
 def kernel_penalty(kernels: list[Tensor], kind: str, hyper: HyperScalars) -> Tensor:
-    """λ · Σ|w| or λ · Σw² over `kernels`."""
+    """λ · Σ|w| or λ · Σw² over `kernels`; (R,) where one is (R, …), a kernel for each genre."""
     magnitude = ops.abs if kind == "l1" else ops.square
-    return hyper.kernel * sum(ops.sum(magnitude(kernel)) for kernel in kernels)
+    return hyper.kernel * sum(ops.sum(magnitude(kernel), axis=(-2, -1)) for kernel in kernels)
 
 
 def add_penalty(sums: Tensor, penalty: Tensor) -> Tensor:
@@ -102,15 +104,21 @@ def add_penalty(sums: Tensor, penalty: Tensor) -> Tensor:
 
 
 def fscore_loss(sums: Tensor, positives: Tensor, weight: Tensor, hyper: HyperScalars) -> Tensor:
-    """(1 - F) · weight + penalty; NaN, gradient and all, where F is undefined."""
+    """Each genre's (1 - F) · weight + penalty, (R,).
+
+    Where F is undefined it is NaN, gradient and all, in mode `published`; in mode `sound` it is 0,
+    so that of genres that are trained together those without a positive in the batch change
+    nothing.
+    """
     tp, yes, penalty = sums[0], sums[1], sums[6]
     fscore = 2 * tp / (yes + positives + 2 * EPSILON)
-    defined = tp + (1 - hyper.published) * positives > 0
+    defined = tp + (1 - hyper.published) > 0
     one = ops.ones_like(fscore)
-    return (1 - fscore * ops.where(defined, one, one * float("nan"))) * weight + penalty
+    loss = (1 - fscore * ops.where(defined, one, one * float("nan"))) * weight + penalty
+    return ops.where(positives + hyper.published > 0, loss, ops.zeros_like(loss))
 
 
 def cross_entropy_loss(sums: Tensor, size: Tensor) -> Tensor:
-    """The mean of the batch's `size` rows of the cross-entropy with class weights, or of a loss of
-    the user's, + penalty."""
+    """Each genre's mean over the batch's `size` rows of the cross-entropy with class weights, or of
+    a loss of the user's, + penalty."""
     return sums[5] / size + sums[6]

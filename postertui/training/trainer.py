@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from postertui.data.dataset import Dataset
 from postertui.runs.code import Code
 from postertui.runs.spec import RunSpec
 from postertui.study import Variant
 from postertui.system.errors import UserError
 from postertui.training import custom, custom_loss, learning_rate, networks
 from postertui.training.backend import Tensor, devices, to_device, to_host
-from postertui.training.blocks import input_memory_limit, iter_blocks
+from postertui.training.blocks import by_genre, input_memory_limit, iter_blocks
 from postertui.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from postertui.training.classical_trainer import CohortRows, train_classical
 from postertui.training.epoch_schedule import (
     EpochSchedule,
+    Scalars,
     class_weights,
-    schedule_evaluation,
     schedule_training,
 )
 from postertui.training.features import ReportProgress
 from postertui.training.initializers import dropout_seeds
 from postertui.training.inputs import Inputs, InputStore, Rows
+from postertui.training.labels import HeldOutCohort, Labels, load_labels
 from postertui.training.loop import Passes, State, compile_passes, to_batches
 from postertui.training.metrics import Metrics, cohort_metrics
 from postertui.training.objective import SUMS, HyperScalars
@@ -36,7 +38,6 @@ from postertui.training.results import FinishedWeights, RunResults
 from postertui.training.sampling import epoch_order
 from postertui.training.vgg16 import load_convolutions
 
-Labels = NDArray[np.uint8]
 Sums = NDArray[np.floating]
 
 
@@ -46,22 +47,16 @@ class EpochResult(NamedTuple):
     `save(path)` writes a checkpoint from which the run resumes with identical results; callable
     until the next epoch is requested. The run's last epoch has `write_results(run_folder)`, which
     writes predictions and weights and returns the fields of the `end` event.
+
+    Where genres are trained together, `group` has the same of each genre, itself included; all save
+    the one state of the whole group.
     """
 
     epoch: int
     metrics: Metrics
     save: Callable[[Path], None]
     write_results: Callable[[Path], dict[str, Any]] | None = None
-
-
-class HeldOutCohort(NamedTuple):
-    """Inputs and labels (n,) of the validation or test cohort, and its pass. `name` prefixes its
-    columns."""
-
-    name: Literal["val", "test"]
-    x: Rows
-    labels: Labels
-    schedule: EpochSchedule
+    group: Mapping[str, EpochResult] = MappingProxyType({})
 
 
 class CompiledNetwork(NamedTuple):
@@ -111,6 +106,9 @@ class Trainer:
     ) -> Iterator[EpochResult]:
         """Train `spec`, epoch by epoch, from the checkpoint `resume` if given.
 
+        A spec of a group stands for the whole group. What is monitored is then the mean of the
+        genres' losses, of those that are defined.
+
         `notify` receives the progress of feature extraction. `code` are the files of the user's own
         functions, which are executed. Raises `UserError` before the first
         epoch for a run that cannot be trained.
@@ -121,17 +119,20 @@ class Trainer:
         if variant.model != "network":
             yield classical_row(spec, inputs, train_labels, held_out, self._dtype)
             return
-        row_labels = np.tile(train_labels, 2) if variant.needs_mirrored else train_labels
+        copies = 2 if variant.needs_mirrored else 1
+        row_labels = np.concatenate([train_labels] * copies)
         network, passes = self._compile(spec, inputs, code or {})
         first_order = epoch_order(variant, spec.entropy, 1, train_labels)
         train_hyper = hyper_scalars(spec, class_weights(row_labels[first_order]), self._dtype)
         test_hyper = hyper_scalars(spec, (1.0, 1.0), self._dtype)
         monitored = "val_loss" if spec.monitors_validation else "test_loss"
+        members = spec.members
+        digest = state_digest(spec)
 
         checkpoint = (
             self._initial_checkpoint(spec, network)
             if resume is None
-            else load_checkpoint(resume, spec.digest, network.shapes)
+            else load_checkpoint(resume, digest, network.shapes)
         )
         first_epoch, updates, rate_state = checkpoint[1] + 1, *checkpoint[2:4]
         if rate_state.stopped:
@@ -161,45 +162,49 @@ class Trainer:
                 passes, state, inputs.train, row_labels, schedule, train_hyper
             )
             if network.functions is not None:
-                custom_loss.check_finite(network.functions, SUMS, sums, epoch, spec.mode)
-            metrics = cohort_columns(spec, "train", schedule, sums)
+                custom_loss.check_finite(network.functions, SUMS, sums[..., 0], epoch, spec.mode)
+            columns = cohort_columns(members, "train", schedule, sums)
             for cohort in held_out:
                 sums = self._evaluation_pass(passes, state, cohort, test_hyper)
-                metrics |= cohort_columns(spec, cohort.name, cohort.schedule, sums)
+                evaluated = cohort_columns(members, cohort.name, cohort.schedule, sums)
+                columns = [a | b for a, b in zip(columns, evaluated, strict=True)]
 
-            loss = metrics[monitored]
-            assert isinstance(loss, float)
+            loss = mean_loss(columns, monitored)
             rate_state = learning_rate.after_epoch(variant, rate_state, epoch, loss)
             if rate_state.best_epoch == epoch:
                 best_weights = state.weights
             updates = schedule.updates
-            metrics |= {
-                "dead": has_nan_weights(state),
-                "learning_rate": rate,
-                "seconds": time.perf_counter() - began,
-            }
-            save = checkpoint_writer(spec, epoch, updates, rate_state, state, best_weights)
+            dead = dead_heads(network, state)
+            seconds = time.perf_counter() - began
+            for number, metrics in enumerate(columns):
+                metrics |= {"dead": dead[number], "learning_rate": rate, "seconds": seconds}
+            save = checkpoint_writer(digest, epoch, updates, rate_state, state, best_weights)
             if epoch < variant.epochs and not rate_state.stopped:
-                yield EpochResult(epoch, metrics, save)
+                yield of_genres(spec, [EpochResult(epoch, metrics, save) for metrics in columns])
                 continue
             best_epoch = rate_state.best_epoch
             began = time.perf_counter()
-            last = self._finished_weights(passes, epoch, state.weights, held_out)
-            seconds = (time.perf_counter() - began) / max(len(last.probabilities), 1)
-            if inputs.seconds_per_poster is not None:
-                seconds += inputs.seconds_per_poster
-            results = RunResults(
-                spec,
-                inputs.posters,
-                network.weight_names,
-                seconds_per_poster=None if inputs.seconds_per_poster is None else seconds,
-                last=last,
-                best=self._finished_weights(passes, best_epoch, best_weights, held_out)
-                if best_weights
-                else None,
-                encoding=inputs.encoding,
-            )
-            yield EpochResult(epoch, metrics | results.scores(), save, results.write)
+            last = self._finished_heads(network, passes, epoch, state.weights, held_out)
+            seconds = (time.perf_counter() - began) / max(len(last[0].probabilities), 1)
+            best: Sequence[FinishedWeights | None] = [None] * len(members)
+            if best_weights:
+                best = self._finished_heads(network, passes, best_epoch, best_weights, held_out)
+            finished = []
+            for number, member in enumerate(members):
+                results = RunResults(
+                    member,
+                    inputs.posters,
+                    network.weight_names,
+                    seconds_per_poster=None
+                    if inputs.seconds_per_poster is None
+                    else seconds + inputs.seconds_per_poster,
+                    last=last[number],
+                    best=best[number],
+                    encoding=inputs.encoding,
+                )
+                metrics = columns[number] | results.scores()
+                finished.append(EpochResult(epoch, metrics, save, results.write))
+            yield of_genres(spec, finished)
             return
 
     def _compile(self, spec: RunSpec, inputs: Inputs, code: Code) -> CompiledNetwork:
@@ -219,6 +224,8 @@ class Trainer:
             variant.backbone_rate,
             variant.trainable_layers,
             variant.train_from,
+            variant.share,
+            len(spec.members),
             spec.weights.digest,
             inputs.dataset.side,
             # A function of the user's may look at any setting.
@@ -239,6 +246,7 @@ class Trainer:
                 weights=spec.weights,
                 functions=functions,
                 joined=inputs.joined,
+                heads=len(spec.members),
             )
             check_regularizers(variant, network)
             passes = compile_passes(network, variant)
@@ -253,7 +261,7 @@ class Trainer:
         arrays = [w.astype(self._dtype) for w in weights]
         zeros = [np.zeros_like(w) for w in arrays]
         rate_state = learning_rate.initial_state(spec.variant)
-        return Checkpoint(spec.digest, 0, 0, rate_state, arrays, zeros, zeros, best=[])
+        return Checkpoint(state_digest(spec), 0, 0, rate_state, arrays, zeros, zeros, best=[])
 
     def _train_pass(
         self,
@@ -279,25 +287,34 @@ class Trainer:
         ]
         return np.concatenate(sums)
 
-    def _finished_weights(
+    def _finished_heads(
         self,
+        network: networks.Network,
         passes: Passes,
         epoch: int,
         weights: tuple[Tensor, ...],
         held_out: list[HeldOutCohort],
-    ) -> FinishedWeights:
-        """The weights after `epoch` and their probabilities."""
-        probabilities = [self._predict(passes, weights, cohort) for cohort in held_out]
-        return FinishedWeights(epoch, [to_host(w) for w in weights], np.concatenate(probabilities))
+    ) -> list[FinishedWeights]:
+        """Each head's weights after `epoch`, with what it shares, and their probabilities."""
+        probabilities = np.concatenate([self._predict(passes, weights, c) for c in held_out])
+        arrays = [to_host(w) for w in weights]
+        return [
+            FinishedWeights(
+                epoch,
+                network.head_weights(arrays, head),
+                np.ascontiguousarray(probabilities[:, head]),
+            )
+            for head in range(network.heads)
+        ]
 
     def _predict(
         self, passes: Passes, weights: tuple[Tensor, ...], cohort: HeldOutCohort
     ) -> NDArray[np.float32]:
-        """The probability of each of the cohort's rows (n,)."""
-        p = [
-            to_host(passes.predict(weights, rows, to_batches(block, self._dtype))).ravel()
-            for rows, block in iter_blocks(cohort.x, cohort.labels, cohort.schedule)
-        ]
+        """The probabilities of the cohort's rows (n, R)."""
+        p = []
+        for rows, block in iter_blocks(cohort.x, cohort.labels, cohort.schedule):
+            batches = to_host(passes.predict(weights, rows, to_batches(block, self._dtype)))
+            p.append(batches.reshape(-1, batches.shape[-1]))
         return np.concatenate(p)[: len(cohort.labels)].astype(np.float32)
 
 
@@ -318,7 +335,7 @@ def classical_row(
     )
     metrics: Metrics = {}
     for name, (schedule, sums) in trained.sums.items():
-        metrics |= cohort_columns(spec, name, schedule, sums)
+        metrics |= cohort_columns((spec,), name, schedule, sums)[0]
     metrics |= {"dead": False, "learning_rate": None, "seconds": time.perf_counter() - began}
     metrics |= trained.results.scores()
     return EpochResult(1, metrics, save_nothing, trained.write_results)
@@ -328,59 +345,21 @@ def save_nothing(_: Path) -> None:
     """A classical model is trained in one step, before which there is nothing to go on from."""
 
 
-def load_labels(spec: RunSpec, inputs: Inputs) -> tuple[Labels, list[HeldOutCohort]]:
-    """The genre's labels in training, and the held-out cohorts, validation first.
-
-    Raises `UserError` where training labels are constant, or a loss that decides something in
-    training would be undefined.
-    """
-    dataset, posters, genre = inputs.dataset, inputs.posters, spec.genre
-    train = posters.genre_labels(genre, spec.train_cohorts)
-    copies = 2 if spec.variant.needs_mirrored else 1
-    check_rows("training", dataset, np.tile(train, copies), inputs.train)
-    cohorts = ", ".join(map(str, spec.train_cohorts))
-    if not train.any():
-        raise UserError(
-            f"{genre}: no positive poster in training (cohorts {cohorts}); train on more "
-            "cohorts or leave the genre out"
-        )
-    if train.all():
-        raise UserError(
-            f"{genre}: every poster in training (cohorts {cohorts}) is positive; train on "
-            "more cohorts or leave the genre out"
-        )
-    held_out = []
-    if inputs.validation is not None:
-        labels = posters.genre_labels(genre, spec.val_cohorts)
-        check_rows("validation", dataset, labels, inputs.validation)
-        if spec.monitors_validation and not labels.any():
-            cohorts = ", ".join(map(str, spec.val_cohorts))
-            raise UserError(
-                f"{genre}: no positive poster in validation (cohorts {cohorts}), whose loss "
-                f"{spec.variant.name} monitors; validate on more cohorts"
-            )
-        schedule = schedule_evaluation(labels, spec.variant.batch_size)
-        held_out.append(HeldOutCohort("val", inputs.validation, labels, schedule))
-    labels = posters.genre_labels(genre, spec.test_cohorts)
-    check_rows("test", dataset, labels, inputs.test)
-    schedule = schedule_evaluation(labels, spec.variant.batch_size)
-    held_out.append(HeldOutCohort("test", inputs.test, labels, schedule))
-    return train, held_out
+def state_digest(spec: RunSpec) -> str:
+    """What a checkpoint of the run, or of the group that it belongs to, is recognised by."""
+    return spec.unit if spec.group else spec.digest
 
 
-def check_rows(name: str, dataset: Dataset, labels: Labels, rows: Rows) -> None:
-    """Raise `UserError` unless there is one row per label, and at least one."""
-    if len(labels) != rows.shape[0]:
-        raise UserError(
-            f"{dataset.path}: {len(labels)} labels for {rows.shape[0]} {name} images; "
-            "build the data again"
-        )
-    if not len(labels):
-        raise UserError(f"{dataset.path}: no poster in the {name} cohorts")
+def of_genres(spec: RunSpec, results: Sequence[EpochResult]) -> EpochResult:
+    """The result of `spec`, from that of each member of its group."""
+    if not spec.group:
+        return results[0]
+    group = dict(zip(spec.group, results, strict=True))
+    return group[spec.genre]._replace(group=group)
 
 
-def hyper_scalars(spec: RunSpec, weights: tuple[float, float], dtype: str) -> HyperScalars:
-    """The run's scalars, on the device. `weights` are the class weights, (1, 1) in evaluation."""
+def hyper_scalars(spec: RunSpec, weights: tuple[Scalars, Scalars], dtype: str) -> HyperScalars:
+    """The run's scalars, on the device. `weights` are the class weights, ones in evaluation."""
     variant = spec.variant
     values = (
         0.0 if variant.regularizer in ("none", "l2") else variant.strength,
@@ -400,29 +379,51 @@ def check_regularizers(variant: Variant, network: networks.Network) -> None:
         )
 
 
-def cohort_columns(spec: RunSpec, cohort: str, schedule: EpochSchedule, sums: Sums) -> Metrics:
-    """The columns of one cohort (`train`, `val` or `test`) in the history table."""
-    metrics = cohort_metrics(
-        cohort,
-        sums,
-        schedule.size,
-        schedule.positives,
-        schedule.weight,
-        loss=spec.variant.loss,
-        mode=spec.mode,
-    )
+def cohort_columns(
+    members: Sequence[RunSpec], cohort: str, schedule: EpochSchedule, sums: Sums
+) -> list[Metrics]:
+    """The columns of one cohort (`train`, `val` or `test`) in the history table, for each member.
+
+    `sums` are (S, len(SUMS), R).
+    """
     empty = "empty_batches" if cohort == "train" else f"{cohort}_empty_batches"
-    metrics[empty] = int((schedule.positives == 0).sum())
-    return metrics
+    positives, weight = by_genre(schedule.positives), by_genre(schedule.weight)
+    columns = []
+    for number, member in enumerate(members):
+        metrics = cohort_metrics(
+            cohort,
+            sums[..., number],
+            schedule.size,
+            positives[:, number],
+            weight[:, number],
+            loss=member.variant.loss,
+            mode=member.mode,
+        )
+        metrics[empty] = int((positives[:, number] == 0).sum())
+        columns.append(metrics)
+    return columns
 
 
-def has_nan_weights(state: State) -> bool:
-    """Whether any weight has become NaN: the model is dead."""
-    return any(np.isnan(to_host(w)).any() for w in state.weights)
+def mean_loss(columns: Sequence[Metrics], monitored: str) -> float:
+    """The mean of the genres' losses that are defined; NaN without any."""
+    losses = [loss for metrics in columns if isinstance(loss := metrics[monitored], float)]
+    defined = [loss for loss in losses if not math.isnan(loss)]
+    return sum(defined) / len(defined) if defined else math.nan
+
+
+def dead_heads(network: networks.Network, state: State) -> list[bool]:
+    """For each head, whether any of its weights has become NaN: the model is dead."""
+    weights = [to_host(w) for w in state.weights]
+    if not any(np.isnan(w).any() for w in weights):
+        return [False] * network.heads
+    return [
+        any(np.isnan(w).any() for w in network.head_weights(weights, head))
+        for head in range(network.heads)
+    ]
 
 
 def checkpoint_writer(
-    spec: RunSpec,
+    digest: str,
     epoch: int,
     updates: int,
     rate_state: learning_rate.RateState,
@@ -433,6 +434,6 @@ def checkpoint_writer(
 
     def save(path: Path) -> None:
         groups = [[to_host(t) for t in tensors] for tensors in (*state, best_weights)]
-        save_checkpoint(path, Checkpoint(spec.digest, epoch, updates, rate_state, *groups))
+        save_checkpoint(path, Checkpoint(digest, epoch, updates, rate_state, *groups))
 
     return save

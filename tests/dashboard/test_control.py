@@ -11,7 +11,7 @@ from postertui.dashboard.state.run_control import ReadOnlyError, RunControl
 from postertui.runs.spec import read_spec
 from postertui.supervisor import requests
 from tests.support.dashboard_runs import MadeRuns
-from tests.support.supervisor import states
+from tests.support.supervisor import make_spec, queue, states
 
 
 @pytest.fixture
@@ -149,3 +149,14 @@ def test_read_only_raises_before_anything_is_done(made: MadeRuns) -> None:
             request()
     assert states(made.folder) == {run: "queued"}
     assert not control.is_paused()
+
+
+def test_what_is_asked_of_a_run_that_shares_layers_is_said_of_all(
+    made: MadeRuns, control: tuple[RunControl, list[int | None]]
+) -> None:
+    genres = ("Action", "Comedy", "Drama")
+    names = queue(made.folder, *(make_spec(genre, group=genres) for genre in genres))
+    assert control[0].cancel(names[1:2]) == "cancelled 3 runs (u undoes)"
+    assert states(made.folder) == dict.fromkeys(names, "cancelled")
+    assert control[0].retry(names[:1]) == "queued 3 runs (u undoes)"
+    assert states(made.folder) == dict.fromkeys(names, "queued")

@@ -7,15 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postertui.runs.spec import RunSpec
 from postertui.supervisor.backends.ray.messages import (
     AgentHello,
     CancelRun,
     EventLines,
+    JoinRun,
     KillRun,
     NodeFacts,
     RequestLines,
     RunEnded,
     StopAgent,
+    SubmitRun,
     TrainRun,
 )
 from postertui.supervisor.backends.ray.scheduler import (
@@ -331,3 +334,58 @@ def test_lines_only_grow_and_none_is_sent_twice(
         places = [(e["attempt"], e["seq"]) for e in map(msgspec.json.decode, collected_lines)]
         assert places == sorted(set(places))
         assert b"".join(collected_lines) == b"".join(x.text for x in scheduler.runs[run].lines)
+
+
+def make_group(*genres: str) -> list[RunSpec]:
+    return [make_spec(genre, group=genres) for genre in genres]
+
+
+def submit_group(scheduler: Scheduler, specs: list[RunSpec]) -> None:
+    together = tuple(spec.run for spec in specs)
+    for spec in specs:
+        raw = msgspec.Raw(msgspec.json.encode(spec))
+        scheduler.submit(SubmitRun(spec.run, raw, together=together), b"")
+
+
+def test_a_group_is_one_task_that_begins_when_all_its_runs_are_there() -> None:
+    scheduler = Scheduler()
+    specs = make_group("Action", "Comedy", "Drama")
+    names = [spec.run for spec in specs]
+    for number, spec in enumerate(reversed(specs)):
+        raw = msgspec.Raw(msgspec.json.encode(spec))
+        if number == 2:
+            join(scheduler, "a")
+            scheduler.assign_runs(0)
+            assert given_to(scheduler, "a") is None
+        scheduler.submit(SubmitRun(spec.run, raw, together=tuple(names)), b"")
+    assert scheduler.count_waiting(exclusive=False) == 1
+    join(scheduler, "b")
+    scheduler.assign_runs(0)
+    [*joined, train] = take_messages(scheduler, "a")
+    assert [m.run for m in joined if isinstance(m, JoinRun)] == names[1:]
+    assert isinstance(train, TrainRun)
+    assert train.run == names[0]
+    assert given_to(scheduler, "b") is None
+
+
+def test_a_lost_agents_group_waits_whole_again() -> None:
+    scheduler = Scheduler()
+    specs = make_group("Action", "Comedy")
+    submit_group(scheduler, specs)
+    join(scheduler, "a")
+    scheduler.assign_runs(0)
+    scheduler.append_lines("a", specs[1].run, history(1, 0, 1))
+    scheduler.lose_agent("a", 1)
+    join(scheduler, "b")
+    scheduler.assign_runs(1)
+    [joined, train] = take_messages(scheduler, "b")
+    assert isinstance(joined, JoinRun)
+    assert isinstance(train, TrainRun)
+    assert (train.run, joined.run) == (specs[0].run, specs[1].run)
+    # What one of them has already got does not keep the others waiting.
+    scheduler.end_run("b", RunEnded(specs[0].run, "released"))
+    scheduler.forget(specs[0].run)
+    scheduler.return_run("b", specs[1].run, 2)
+    join(scheduler, "c")
+    scheduler.assign_runs(2)
+    assert given_to(scheduler, "c") == specs[1].run

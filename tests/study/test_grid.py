@@ -83,6 +83,37 @@ def test_a_run_from_before_the_genre_counted_is_not_trained_anew(data: Dataset) 
     assert [spec.random_key for spec in plan.missing] == ["seed-genre"]
 
 
+def test_genres_that_share_layers_are_one_setting(data: Dataset) -> None:
+    study = parse_study('[variants.shared]\nshare = "fc1"\n', "mine.toml")
+    plan = launch.plan(study, data, RANDOM, {}, all_genres=True, seeds=2)
+    shared = [spec for spec in plan.specs if spec.variant.name == "shared"]
+    assert {spec.group for spec in shared} == {("Comedy", "War", "Western")}
+    assert {spec.group for spec in plan.specs if spec not in shared} == {()}
+    assert len(shared) == 6
+    assert len({spec.unit for spec in shared}) == 2
+    narrower = launch.plan(study, data, RANDOM, {}, variants=["shared"], genres=["War", "Comedy"])
+    assert not {spec.run for spec in narrower.specs} & {spec.run for spec in shared}
+    turned = launch.plan(study, data, RANDOM, {}, variants=["shared"], genres=["Comedy", "War"])
+    assert {spec.run for spec in turned.specs} == {spec.run for spec in narrower.specs}
+
+
+def test_one_genre_shares_with_nobody(data: Dataset) -> None:
+    study = parse_study('[variants.shared]\nshare = "fc1"\n', "mine.toml")
+    plan = launch.plan(study, data, RANDOM, {}, genres=["War"])
+    assert [spec.variant.name for spec in plan.specs] == ["base"]
+    assert plan.notes[-1].startswith(
+        "shared is left out: it shares layers between genres, and only"
+    )
+    with pytest.raises(UserError, match="only War is asked for; name two genres or more"):
+        launch.plan(study, data, RANDOM, {}, variants=["shared"], genres=["War"])
+
+
+@pytest.mark.parametrize("other", ['network = "scratch"', 'balance = "oversample"'])
+def test_what_sharing_layers_contradicts(other: str) -> None:
+    with pytest.raises(UserError, match="share: "):
+        parse_study(f'[variants.shared]\nshare = "fc1"\n{other}\n', "mine.toml")
+
+
 @pytest.fixture
 def validated(tmp_path: Path) -> Dataset:
     """Cohorts 0, 1 and 2."""

@@ -108,8 +108,8 @@ def test_runs_are_spread_over_gpus_and_one_alone_waits_for_its_own(
     names = queue(folder, *(make_spec(seed=seed, epochs=500) for seed in range(4)))
     jobs = LocalJobs(folder, jobs=2)
     assert (jobs.capacity(), jobs.capacity(exclusive=True)) == (4, 4)
-    jobs.submit(names[0])
-    jobs.submit(names[1])
+    jobs.submit([names[0]])
+    jobs.submit([names[1]])
     assert sorted(a.device for a in jobs.assignments()) == ["gpu:0", "gpu:1"]
     assert (jobs.capacity(), jobs.capacity(exclusive=True)) == (2, 0)
     jobs.kill(names[0], "make room")
@@ -117,7 +117,7 @@ def test_runs_are_spread_over_gpus_and_one_alone_waits_for_its_own(
         pass
     assert [(r.run, r.kind, r.reason) for r in reports] == [(names[0], "lost", "make room")]
     assert jobs.capacity(exclusive=True) > 0
-    jobs.submit(names[2], exclusive=True)
+    jobs.submit([names[2]], exclusive=True)
     assert jobs.capacity() == 1  # the other GPU's second place
     lost = jobs.close(20.0)
     assert {r.run for r in lost} == {names[1], names[2]}

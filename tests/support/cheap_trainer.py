@@ -9,7 +9,7 @@ a millisecond. For tests and benchmarks of what surrounds training:
 epoch: `hang`, `hang-once`, `helper` (hangs, and has started a process), `eat` (memory), `raise`,
 `segfault`, `exit`, `slow` (an epoch that never ends inside C code), `oom` (device memory, always),
 `big` (device memory, unless it has the device to itself); `refuse` (an error for people) begins
-not at all. `CHEAP_NOTES` is a folder in
+not at all. Genres of a group are trained side by side. `CHEAP_NOTES` is a folder in
 which trainers of several processes leave word for each other; the file `pace` in it overrules
 `CHEAP_SECONDS` at any time, and no epoch after the one that the file `hold` names begins while
 it is there.
@@ -27,6 +27,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -50,6 +51,7 @@ class CheapEpoch(NamedTuple):
     metrics: dict[str, Any]
     state: dict[str, NDArray[Any]]
     write_results: Callable[[Path], dict[str, Any]] | None = None
+    group: Mapping[str, CheapEpoch] = MappingProxyType({})
 
     def save(self, path: Path) -> None:
         with path.open("wb") as file:
@@ -78,11 +80,21 @@ class CheapTrainer:
         if spec.genre == "refuse":
             raise UserError("genre refuse: no poster of the training cohorts has it")
         with self._present(spec):
-            yield from self._train(spec, resume)
+            yield from self._train_group(spec, resume) if spec.group else self._train(spec, resume)
 
-    def _train(self, spec: RunSpec, resume: Path | None) -> Iterator[CheapEpoch]:
+    def _train_group(self, spec: RunSpec, resume: Path | None) -> Iterator[CheapEpoch]:
+        trainings = [self._train(member, resume, f"{member.genre}-") for member in spec.members]
+        for epochs in zip(*trainings, strict=True):
+            state = {name: array for epoch in epochs for name, array in epoch.state.items()}
+            group = {
+                genre: epoch._replace(state=state)
+                for genre, epoch in zip(spec.group, epochs, strict=True)
+            }
+            yield group[spec.genre]._replace(group=group)
+
+    def _train(self, spec: RunSpec, resume: Path | None, prefix: str = "") -> Iterator[CheapEpoch]:
         x, y = _posters(spec)
-        done, weights, velocity = _initial(spec) if resume is None else _load(resume)
+        done, weights, velocity = _initial(spec) if resume is None else _load(resume, prefix)
         for epoch in range(done + 1, spec.variant.epochs + 1):
             while epoch > self._note("hold", epoch):
                 time.sleep(0.02)
@@ -97,7 +109,7 @@ class CheapTrainer:
             while (left := self._note("pace", self._seconds) - (time.monotonic() - began)) > 0:
                 time.sleep(min(left, 0.1))
             metrics["seconds"] = time.monotonic() - began
-            state = {"weights": weights, "velocity": velocity}
+            state = {f"{prefix}weights": weights, f"{prefix}velocity": velocity}
             write = None
             if epoch == spec.variant.epochs:
                 write = partial(_write_results, spec, epoch, weights, _predict(x, weights), y)
@@ -183,10 +195,11 @@ def _initial(spec: RunSpec) -> tuple[int, Vector, Vector]:
     return 0, rng.normal(scale=0.1, size=FEATURES), np.zeros(FEATURES)
 
 
-def _load(path: Path) -> tuple[int, Vector, Vector]:
+def _load(path: Path, prefix: str) -> tuple[int, Vector, Vector]:
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return int(stored["epoch"]), stored["weights"], stored["velocity"]
+            epoch = int(stored["epoch"])
+            return epoch, stored[f"{prefix}weights"], stored[f"{prefix}velocity"]
     except Exception as error:
         raise UserError(f"{path}: not a whole checkpoint ({error})") from None
 

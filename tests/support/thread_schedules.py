@@ -10,8 +10,9 @@ import json
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from postertui.runs.events import EventWriter, encode_event
@@ -20,6 +21,7 @@ from postertui.supervisor.backends.base import Assignment, RunReport
 from postertui.system.errors import UserError
 from postertui.training.job import checkpoints
 from postertui.training.job.attempt import Attempt, Result
+from postertui.training.job.member import Member
 from postertui.training.job.stop_listener import StopListener
 
 #: Where a job can be killed: before an epoch, while its checkpoint is written, before its line is
@@ -60,13 +62,13 @@ class StandInListener(StopListener):
         self.writing = threading.Lock()
         self.cancelled = threading.Event()
         self.paused = threading.Event()
-        self._run = self._write_end = None
+        self._folders, self._write_end = (), None
         self._cancelled_at = None
 
     def look(self) -> None:
-        if self._run is not None:
+        for folder in self._folders:
             for name, event in (("cancel", self.cancelled), ("paused", self.paused)):
-                if (self._run / name).exists():
+                if (folder / name).exists():
                     event.set()
 
 
@@ -75,6 +77,8 @@ def _write_nothing(_: Path) -> dict[str, Any]:
 
 
 class TinyEpoch:
+    group: Mapping[str, TinyEpoch] = MappingProxyType({})
+
     def __init__(self, number: int, value: float, job: Job, *, is_last: bool) -> None:
         self.write_results = _write_nothing if is_last else None
         self.epoch, self._value, self._job = number, value, job
@@ -92,12 +96,12 @@ class KillableAttempt(Attempt):
     """An attempt whose process can vanish."""
 
     def __init__(self, folder: Path, job: Job) -> None:
-        super().__init__(folder, lambda: job, job.watch)
+        super().__init__([folder], lambda: job, job.watch)
         self._job = job
 
-    def _honour_late_cancel(self) -> None:
+    def _honour_late_cancel(self, members: Sequence[Member]) -> None:
         if self._job.death is None:
-            super()._honour_late_cancel()
+            super()._honour_late_cancel(members)
 
 
 class Job:
@@ -170,7 +174,8 @@ class ThreadJobs:
         free = self._capacity - len(self._ours)
         return (1 if not self._ours else 0) if exclusive else free
 
-    def submit(self, run: str, *, exclusive: bool = False) -> None:
+    def submit(self, runs: Sequence[str], *, exclusive: bool = False) -> None:
+        [run] = runs
         job = Job(self._folder, run)
         self._ours.append(job)
         self._jobs.append(job)

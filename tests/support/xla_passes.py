@@ -94,7 +94,7 @@ class Small:
     def _metrics(self, prefix: str, sums: Any, plan: EpochSchedule) -> Metrics:
         return cohort_metrics(
             prefix,
-            to_host(sums),
+            to_host(sums)[..., 0],
             plan.size,
             plan.positives,
             plan.weight,

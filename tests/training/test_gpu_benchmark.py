@@ -19,7 +19,7 @@ def test_quick_measurements_on_this_machine(tmp_path: Path) -> None:
     result = subprocess.run(
         command,
         cwd=Path(__file__).parents[2],
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1"},
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "jax"},
         capture_output=True,
         text=True,
         check=False,

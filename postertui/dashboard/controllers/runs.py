@@ -113,7 +113,7 @@ class RunController:
 
     def cancel(self, targets: Targets) -> None:
         """Cancel what has not ended; asks first where work or a run out of sight is at stake."""
-        targets = targets.in_states(OPEN_STATES)
+        targets = self._with_groups(targets).in_states(OPEN_STATES)
         if not targets.runs:
             self._shell.say("nothing to cancel here: only running and queued runs can be")
             return
@@ -128,7 +128,7 @@ class RunController:
         if not (training or targets.unseen) or self._control.read_only:
             cancel("yes")
             return
-        details = [_unseen_line(targets)] if targets.unseen else []
+        details = _remarks(targets)
         if training:
             details.append("What is trained stays; retry goes on from the last finished epoch.")
         if training and waiting:
@@ -139,7 +139,7 @@ class RunController:
         self._shell.ask(ConfirmScreen(question, yes, "\n".join(details), narrower), cancel)
 
     def retry(self, targets: Targets) -> None:
-        targets = targets.in_states(RETRIED_STATES)
+        targets = self._with_groups(targets).in_states(RETRIED_STATES)
         if not targets.runs:
             self._shell.say(
                 "nothing to start here: only runs that wait or ended before they were done"
@@ -149,7 +149,7 @@ class RunController:
         self._confirm("Retry", targets, lambda: self._control.retry(names))
 
     def raise_priority(self, targets: Targets, by: int) -> None:
-        targets = targets.in_states(OPEN_STATES)
+        targets = self._with_groups(targets).in_states(OPEN_STATES)
         if not targets.runs:
             self._shell.say("only runs that wait can be raised and lowered")
             return
@@ -158,7 +158,7 @@ class RunController:
         self._confirm(verb, targets, lambda: self._control.raise_priority(names, by))
 
     def toggle_hold(self, targets: Targets) -> None:
-        targets = targets.in_states(OPEN_STATES)
+        targets = self._with_groups(targets).in_states(OPEN_STATES)
         if not targets.runs:
             self._shell.say("nothing to hold here: only running and queued runs can be held")
             return
@@ -177,7 +177,11 @@ class RunController:
             answered("yes")
             return
         question = f"{verb} {self._describe(targets)}?"
-        self._shell.ask(ConfirmScreen(question, verb, _unseen_line(targets)), answered)
+        self._shell.ask(ConfirmScreen(question, verb, "\n".join(_remarks(targets))), answered)
+
+    def _with_groups(self, targets: Targets) -> Targets:
+        """The targets and what is trained together with them, which goes the same way."""
+        return targets.of(self._model.with_groups(targets.runs))
 
     def _describe(self, targets: Targets) -> str:
         return self._model.describe_runs(targets.names)
@@ -204,6 +208,14 @@ class RunController:
                 self._shell.from_thread(self._shell.say, done)
 
         self._shell.in_thread(work, "requests")
+
+
+def _remarks(targets: Targets) -> list[str]:
+    """What is to be known before the runs are asked for something, in lines."""
+    lines = [_unseen_line(targets)] if targets.unseen else []
+    if any(run.unit for run in targets.runs):
+        lines.append("Genres that share layers are trained together: what is asked is of all.")
+    return lines
 
 
 def _unseen_line(targets: Targets) -> str:

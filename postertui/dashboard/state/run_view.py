@@ -91,6 +91,11 @@ class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
         return f"RunView({self.name}, {self.state}, {self.epoch}/{self.epochs})"
 
     @property
+    def unit(self) -> str:
+        """Equal for runs that are trained together; empty for a run that is trained by itself."""
+        return self.spec.unit if self.spec is not None and self.spec.group else ""
+
+    @property
     def is_live(self) -> bool:
         """Whether the run trains or waits for its turn."""
         return self.state in ("running", "queued")

@@ -27,7 +27,11 @@ class Targets:
 
     def in_states(self, states: Collection[str]) -> Targets:
         """Those whose state is one of `states`."""
-        return replace(self, runs=[run for run in self.runs if run.state in states])
+        return self.of([run for run in self.runs if run.state in states])
+
+    def of(self, runs: Sequence[RunView]) -> Targets:
+        """Other runs on the same screen."""
+        return replace(self, runs=runs)
 
 
 @dataclass(frozen=True)

@@ -212,6 +212,13 @@ class ViewModel:
             return pluralize(len(names), "run")
         return describe_first(first.genre, first.variant, len(names))
 
+    def with_groups(self, runs: Iterable[RunView]) -> list[RunView]:
+        """`runs` and those that are trained together with one of them."""
+        chosen = {run.name: run for run in runs}
+        if units := {run.unit for run in chosen.values() if run.unit}:
+            chosen |= {name: run for name, run in self.runs.items() if run.unit in units}
+        return list(chosen.values())
+
     @property
     def marked_runs(self) -> list[RunView]:
         return [run for name in self.marked if (run := self.runs.get(name)) is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -56,12 +57,18 @@ class Backend(Protocol):
         """How many more runs can be submitted now; `exclusive`: each on a device of its own."""
         ...
 
-    def submit(self, run: str, *, exclusive: bool = False) -> None:
-        """Give the run to a worker. Requires capacity."""
+    def submit(self, runs: Sequence[str], *, exclusive: bool = False) -> None:
+        """Give a run to a worker, or the runs of one unit to the same one. Requires capacity.
+
+        A report follows for each of the runs.
+        """
         ...
 
     def kill(self, run: str, reason: str) -> None:
-        """End the run's worker at once; a report `lost` with this reason follows."""
+        """End the worker of the run, and of its unit, at once.
+
+        Reports `lost` with this reason follow.
+        """
         ...
 
     def runs_in_progress(self) -> list[str]:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,9 @@ class _Job:
     socket: socket.socket
     pidfd: int
     slot: Slot
-    run: str | None = None
+    runs: tuple[str, ...] = ()
     exclusive: bool = False
-    runs: int = 0
+    finished: int = 0
     shape: str = ""
     known_shapes: set[str] = field(default_factory=set)
     settled_memory: int = 0
@@ -113,7 +113,7 @@ class LocalJobs:
     def resize(self, jobs: int) -> None:
         self._slots = make_slots(jobs, self._gpus)
         for job in self._jobs:
-            if job.slot not in self._slots and job.run is None:
+            if job.slot not in self._slots and not job.runs:
                 self._retire(job)
 
     def slot_count(self) -> int:
@@ -122,16 +122,22 @@ class LocalJobs:
     def capacity(self, *, exclusive: bool = False) -> int:
         return sum(1 for _ in self._free_slots(exclusive))
 
-    def submit(self, run: str, *, exclusive: bool = False, vouched: Iterable[str] = ()) -> None:
+    def submit(
+        self, runs: Sequence[str], *, exclusive: bool = False, vouched: Iterable[str] = ()
+    ) -> None:
         """See `Backend`. `vouched` are SHA-256 of files that the job executes without this user's
         trust."""
         slot = next(self._free_slots(exclusive))
         job = next((j for j in self._jobs if j.slot == slot and not j.is_retiring), None)
         if job is None:
             job = self._start(slot)
-        job.run, job.exclusive = run, exclusive
-        job.shape = self._shape_of(run)
-        message = {"run": os.fspath(self._folder / run), "vouched": list(vouched)}
+        job.runs, job.exclusive = tuple(runs), exclusive
+        job.shape = self._shape_of(runs[0])
+        message = {
+            "folder": os.fspath(self._folder),
+            "runs": job.runs,
+            "vouched": list(vouched),
+        }
         # The pidfd reports a job that has already exited.
         with contextlib.suppress(OSError):
             job.socket.send(msgspec.json.encode(message))
@@ -144,11 +150,12 @@ class LocalJobs:
             return ""
         variant = msgspec.structs.asdict(spec.variant)
         shape = {name: value for name, value in variant.items() if name not in _NO_SHAPE}
-        return repr((shape, spec.data_fingerprint, spec.train_cohorts, spec.test_cohorts))
+        cohorts = spec.train_cohorts, spec.test_cohorts
+        return repr((shape, spec.data_fingerprint, *cohorts, len(spec.group)))
 
     def kill(self, run: str, reason: str) -> None:
         for job in self._jobs:
-            if job.run == run:
+            if run in job.runs:
                 job.kill_reason = reason
                 job.process.kill()
 
@@ -167,8 +174,9 @@ class LocalJobs:
 
     def assignments(self) -> list[Assignment]:
         return [
-            Assignment(j.run, f"job {j.process.pid}", j.slot.device, j.process.pid, j.memory)
+            Assignment(run, f"job {j.process.pid}", j.slot.device, j.process.pid, j.memory)
             for j in self._jobs
+            for run in (j.runs[:1] or (None,))
         ]
 
     def poll(self, timeout: float) -> list[RunReport]:
@@ -202,9 +210,9 @@ class LocalJobs:
 
     def _free_slots(self, exclusive: bool) -> Iterator[Slot]:
         """Slots without a run, warm ones first; an `exclusive` run needs a device without any."""
-        busy = {j.slot for j in self._jobs if j.run is not None or j.is_retiring}
-        exclusive_devices = {j.slot.device for j in self._jobs if j.run is not None and j.exclusive}
-        occupied = {j.slot.device for j in self._jobs if j.run is not None}
+        busy = {j.slot for j in self._jobs if j.runs or j.is_retiring}
+        exclusive_devices = {j.slot.device for j in self._jobs if j.runs and j.exclusive}
+        occupied = {j.slot.device for j in self._jobs if j.runs}
         free = [
             s
             for s in self._slots
@@ -253,10 +261,10 @@ class LocalJobs:
                     self._selector.unregister(job.socket)
                 return
             message: dict[str, Any] = msgspec.json.decode(data)
-            run, job.run, job.exclusive = job.run, None, False
-            job.runs += 1
+            runs, job.runs, job.exclusive = job.runs, (), False
+            job.finished += 1
             job.memory = memory_of(job.process.pid)
-            if run is not None:
+            for run in runs:
                 yield RunReport(run, message["kind"], message.get("reason", ""))
             if job.shape not in job.known_shapes:
                 job.known_shapes.add(job.shape)
@@ -266,7 +274,7 @@ class LocalJobs:
 
     def _needs_recycling(self, job: _Job) -> bool:
         growth = (job.memory or 0) - job.settled_memory
-        return job.runs >= self._max_runs or growth > MAX_GROWTH or job.slot not in self._slots
+        return job.finished >= self._max_runs or growth > MAX_GROWTH or job.slot not in self._slots
 
     def _retire(self, job: _Job) -> None:
         job.is_retiring = True
@@ -281,8 +289,8 @@ class LocalJobs:
                 self._selector.unregister(registered)
         os.close(job.pidfd)
         job.socket.close()
-        if job.run is not None:
-            yield RunReport(job.run, "lost", job.kill_reason or describe_exit(code))
+        for run in job.runs:
+            yield RunReport(run, "lost", job.kill_reason or describe_exit(code))
 
     def _enforce_memory_limit(self) -> None:
         now = time.monotonic()

@@ -18,7 +18,8 @@ import msgspec
 from postertui.system.errors import UserError
 from postertui.system.sharing import restrict_umask
 from postertui.training import compile_cache, environment
-from postertui.training.job.attempt import Attempt, Result, Trainer
+from postertui.training.job.attempt import Attempt, Result
+from postertui.training.job.interface import Trainer
 from postertui.training.job.stop_listener import StopListener
 
 #: Interactive programs on the same machine go first.
@@ -30,10 +31,11 @@ _REPORTS = {"held": "held", "full": "full"}
 def main() -> int:
     parser = argparse.ArgumentParser(prog="postertui.training.job")
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("run", nargs="?", type=Path)
+    what.add_argument("runs", nargs="*", type=Path, default=[])
     what.add_argument("--socket", type=int)
     arguments = parser.parse_args()
-    runs = os.environ.get("POSTERTUI_RUNS_FOLDER") or (arguments.run or Path()).resolve().parent
+    folders = [run.resolve() for run in arguments.runs]
+    runs = os.environ.get("POSTERTUI_RUNS_FOLDER") or (*folders, Path.cwd())[0].parent
     restrict_umask(Path(runs))
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
@@ -41,10 +43,10 @@ def main() -> int:
     listener = StopListener()
     if arguments.socket is not None:
         return serve(arguments.socket, listener)
-    result = Attempt(arguments.run.resolve(), make_trainer, listener).run()
+    result = Attempt(folders, make_trainer, listener).run()
     compile_cache.seal()
     if result.reason:
-        sys.stderr.write(f"{arguments.run}: {result.outcome}: {result.reason}\n")
+        sys.stderr.write(f"{arguments.runs[0]}: {result.outcome}: {result.reason}\n")
     return {"done": 0, "closed": 0, "held": 3}.get(result.outcome, 1)
 
 
@@ -56,7 +58,8 @@ def serve(fd: int, listener: StopListener) -> int:
         while data := _receive(channel):
             message = msgspec.json.decode(data)
             vouched = frozenset(message.get("vouched", ()))
-            result = Attempt(Path(message["run"]), make_trainer, listener, vouched).run()
+            folders = [Path(message["folder"]) / run for run in message["runs"]]
+            result = Attempt(folders, make_trainer, listener, vouched).run()
             gc.collect()  # milliseconds, for `make_trainer` froze what is loaded
             compile_cache.seal()
             # The supervisor may be gone; the run's own events are complete.

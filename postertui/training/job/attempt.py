@@ -8,26 +8,25 @@ import functools
 import os
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from postertui.runs import layout
 from postertui.runs.code import Code, read_code
-from postertui.runs.events import DamagedEventsError, EventWriter
-from postertui.runs.lifecycle import DEVICE_MEMORY, RunLifecycle
-from postertui.runs.lock import RunLock
+from postertui.runs.events import DamagedEventsError
+from postertui.runs.lifecycle import DEVICE_MEMORY
 from postertui.runs.spec import RunSpec, read_spec
-from postertui.runs.transitions import CANCELLED, NewEvent, append_under_lock
-from postertui.system.atomic_files import sync
 from postertui.system.errors import UserError
 from postertui.system.processes import Process
 from postertui.system.text import to_single_line
 from postertui.training.accelerators import accelerators_of, device_in_use
 from postertui.training.job import checkpoints
-from postertui.training.job.log import attempt_line, end_line, epoch_line, log_to, now
+from postertui.training.job.interface import Epoch, Trainer
+from postertui.training.job.log import attempt_line, epoch_line, log_to, now
+from postertui.training.job.member import Member
 from postertui.training.job.stop_listener import MOVED, StopListener
 
 #: How an attempt ended. `held`: another process has the run. `closed`: it had its end already.
@@ -45,124 +44,112 @@ NOTIFY_SECONDS = 0.5
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Epoch(Protocol):
-    """A finished epoch, as a trainer yields it: one row of the history table."""
-
-    @property
-    def epoch(self) -> int: ...
-
-    @property
-    def metrics(self) -> dict[str, Any]: ...
-
-    @property
-    def write_results(self) -> Callable[[Path], dict[str, Any]] | None:
-        """For the run's last epoch: writes predictions and weights into the run's folder and
-        returns the fields of the `end` event."""
-
-    def save(self, path: Path) -> None:
-        """Write everything that is needed to resume after this epoch."""
-
-
-class Trainer(Protocol):
-    """Trains runs, one after the other, and keeps what they share in memory."""
-
-    def epochs(
-        self, spec: RunSpec, resume: Path | None, notify: Callable[[int, int, int], None]
-    ) -> Iterator[Epoch]:
-        """The run's epochs from the one after `resume` on (from 1 where that is None).
-
-        `notify(cohort, done, total)` is called during feature extraction, before the first epoch.
-        A run with functions of the user's own comes with their files, too, as `code`.
-        Raises `UserError` for a run that cannot be trained.
-        """
-
-
 class Result(NamedTuple):
     outcome: Outcome
     reason: str = ""
 
 
 class Attempt:
-    """Trains the run in `folder`. `run` returns how that ended and never raises for the run.
+    """Trains the run in `folders`, or the runs that are trained together. `run` returns how that
+    ended and never raises for the runs.
 
-    `vouched` are digests of files that are executed although this user has not trusted them.
+    The checkpoint of several runs lies in the first one's folder; its events are written last, so
+    that the others' histories never end before its own. `vouched` are digests of files that are
+    executed although this user has not trusted them.
     """
 
     def __init__(
         self,
-        folder: Path,
+        folders: Sequence[Path],
         make_trainer: Callable[[], Trainer],
         listener: StopListener,
         vouched: frozenset[str] = frozenset(),
     ) -> None:
-        self._folder = folder
+        self._members = [Member(folder) for folder in folders]
         self._vouched = vouched
-        self._lock = RunLock(folder)
         self._make_trainer = make_trainer
         self._listener = listener
-        self._writer: EventWriter
-        self._lifecycle: RunLifecycle
-        self._log: Callable[[str], None] = lambda _line: None
         self._notified = 0.0
         self._accelerators: tuple[str, ...] | None = None
 
     def run(self) -> Result:
-        lock = self._lock
-        try:
-            if not lock.acquire():
-                return Result("held", "another process trains this run")
-        except OSError as error:
-            return _refused(error)
-        try:
-            with EventWriter(self._folder / layout.EVENTS) as self._writer:
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._honour_late_cancel, list(self._members))
+            try:
+                for member in self._members:
+                    if not member.acquire():
+                        return Result("held", "another process trains this run")
+                    stack.callback(member.release)
+            except OSError as error:
+                return _refused(error)
+            stack.callback(self._listener.end)
+            try:
+                if damage := self._open_events(stack):
+                    return damage
                 return self._attempt()
-        except DamagedEventsError as error:
-            return Result("damaged", f"{self._folder / layout.EVENTS}:{error.line}: {error.reason}")
-        except OSError as error:
-            return _refused(error)
-        finally:
-            self._listener.end()
-            lock.release()
-            self._honour_late_cancel()
+            except OSError as error:
+                return _refused(error)
+
+    @property
+    def _lead(self) -> Member:
+        return self._members[0]
+
+    def _open_events(self, stack: contextlib.ExitStack) -> Result | None:
+        """Open the events of each run. Damaged ones are left out; the result where all are."""
+        damage = None
+        for member in list(self._members):
+            try:
+                stack.enter_context(member.open_events())
+            except DamagedEventsError as error:
+                path = member.folder / layout.EVENTS
+                damage = Result("damaged", f"{path}:{error.line}: {error.reason}")
+                self._members.remove(member)
+        return None if self._members else damage
 
     def _attempt(self) -> Result:
-        self._lifecycle = RunLifecycle.of(self._writer.events)
-        if self._lifecycle.is_closed:
+        self._members = [m for m in self._members if not m.lifecycle.is_closed]
+        if not self._members:
             return Result("closed")
-        if (self._folder / layout.CANCEL).exists():
+        if any(member.is_cancelled for member in self._members):
             return self._end("cancelled", "cancelled")
-        with log_to(self._folder / layout.LOG) as self._log:
+        with contextlib.ExitStack() as logs:
+            logs.enter_context(self._lead.open_log(log_to))
+            for member in self._members[1:]:
+                logs.enter_context(member.open_log())
             try:
                 return self._train()
             except UserError as error:
                 return self._end("failed", str(error))
             except OSError as error:
-                if self._lock.is_displaced():
+                if self._is_displaced():
                     return self._end("interrupted", MOVED, fault=False)
                 if error.errno in _DISK_FULL:
-                    return Result("full", f"no room left on the disk of {self._folder}")
+                    return Result("full", f"no room left on the disk of {self._lead.folder}")
                 return self._crash(error)
             except Exception as error:
                 return self._crash(error)
 
     def _train(self) -> Result:
-        spec = read_spec(self._folder)
-        code = read_code(self._folder, spec.variant, self._vouched)
-        _make_durable(self._folder)
-        resume, trained = checkpoints.recover(self._folder, self._writer.events)
-        self._writer.attempt += 1
+        spec = self._read_specs()
+        code = read_code(self._lead.folder, spec.variant, self._vouched)
+        for member in self._members:
+            member.make_durable()
+        resume, trained = checkpoints.recover(self._lead.folder, self._lead.writer.events)
+        if not all(member.has_epoch(trained) for member in self._members if trained):
+            resume, trained = None, 0
+        for member in self._members:
+            member.writer.attempt += 1
         if trained >= spec.variant.epochs:
-            self._start(spec, trained)
+            self._start(trained)
             return self._end("done")
         try:
             # Before the start is recorded, for only the framework knows what it trains on.
             trainer = self._make_trainer()
             self._accelerators = accelerators_of(trainer)
         finally:
-            self._start(spec, trained)
+            self._start(trained)
         self._check_device()
         epochs = self._epochs(trainer, spec, code, resume, trained + 1)
-        results: dict[str, Any] = {}
         saved, cost = time.monotonic(), 0.0
         expected = trained + 1
         for epoch in epochs:
@@ -170,19 +157,21 @@ class Attempt:
                 if epoch.epoch != 1:
                     raise RuntimeError(f"epoch {epoch.epoch} came where {expected} was due")
                 # The checkpoint could not be used; the log says why.
-                self._start(spec, 0)
+                self._start(0)
             expected = epoch.epoch + 1
             began = time.monotonic()
             waited = began - saved
             is_last = epoch.write_results is not None
-            if epoch.write_results is not None:
+            if is_last:
                 # Before its event, so that a run whose epochs are complete has its results.
-                results = epoch.write_results(self._folder)
+                self._write_results(epoch)
             pausing = not is_last and self._listener.paused.is_set()
             due = pausing or (not is_last and _is_checkpoint_due(waited, cost))
             with self._listener.writing:
                 self._record_epoch(epoch, checkpoint=due)
-            self._log(epoch_line(epoch.epoch, spec.variant.epochs, epoch.metrics))
+            for member in self._members:
+                metrics = _result_of(epoch, member).metrics
+                member.log(epoch_line(epoch.epoch, spec.variant.epochs, metrics))
             if due:
                 saved = time.monotonic()
                 cost = saved - began
@@ -190,7 +179,19 @@ class Attempt:
                 return self._end("cancelled", "cancelled")
             if pausing:
                 return self._end("interrupted", "held", fault=False)
-        return self._end("done", **results)
+        return self._end("done")
+
+    def _read_specs(self) -> RunSpec:
+        """The first run's spec. Raises `UserError` for runs that are not trained together."""
+        for member in self._members:
+            member.spec = read_spec(member.folder)
+        spec = self._lead.spec
+        for member in self._members[1:]:
+            if member.spec.unit != spec.unit:
+                raise UserError(
+                    f"{member.folder}: not trained together with {self._lead.folder.name}"
+                )
+        return spec
 
     def _epochs(
         self, trainer: Trainer, spec: RunSpec, code: Code, resume: Path | None, due: int
@@ -204,7 +205,7 @@ class Attempt:
             try:
                 first = next(epochs, None)
             except UserError as error:
-                self._log(f"{error}; starting over")
+                self._lead.log(f"{error}; starting over")
             else:
                 if first is not None and first.epoch == due:
                     yield first
@@ -213,22 +214,24 @@ class Attempt:
                 # Its epoch was lost with the events' tail. Its resources are released first.
                 if isinstance(epochs, Generator):
                     epochs.close()
-                self._log(f"{resume}: not of epoch {due - 1}; starting over")
+                self._lead.log(f"{resume}: not of epoch {due - 1}; starting over")
         yield from train(spec, None, self._notify)
 
-    def _start(self, spec: RunSpec, trained: int) -> None:
+    def _start(self, trained: int) -> None:
         assigned = os.environ.get("POSTERTUI_DEVICE", "cpu")
         device = device_in_use(assigned, self._accelerators)
         fields = {"device": device}
         if device != assigned:
             fields["assigned"] = assigned
         process = msgspec.to_builtins(Process.current())
-        line = attempt_line(spec, self._writer.attempt, trained + 1, device)
-        self._log(f"{now()} {line}")
-        if device != assigned:
-            self._log(f"{assigned} was assigned, but the framework does not use it")
-        self._writer.append("start", from_epoch=trained + 1, **fields, **process)
-        self._listener.begin(self._folder, self._end_at_once, self._lock.is_displaced)
+        for member in reversed(self._members):
+            line = attempt_line(member.spec, member.writer.attempt, trained + 1, device)
+            member.log(f"{now()} {line}")
+            if device != assigned:
+                member.log(f"{assigned} was assigned, but the framework does not use it")
+            member.writer.append("start", from_epoch=trained + 1, **fields, **process)
+        folders = [member.folder for member in self._members]
+        self._listener.begin(folders, self._end_at_once, self._is_displaced)
 
     def _check_device(self) -> None:
         """Raise `UserError` where a GPU was asked for by name and is not used."""
@@ -241,15 +244,23 @@ class Attempt:
                     "`postertui doctor` says why; `postertui train --device cpu` goes on"
                 )
 
+    def _write_results(self, epoch: Epoch) -> None:
+        for member in self._members:
+            if write := _result_of(epoch, member).write_results:
+                member.results = write(member.folder)
+
     def _record_epoch(self, epoch: Epoch, *, checkpoint: bool) -> None:
-        fields = {k: _plain(v) for k, v in epoch.metrics.items()}
-        fields["epoch"] = epoch.epoch
-        if not checkpoint:
-            self._writer.append("epoch", **fields)
-            return
-        drafted = checkpoints.draft(self._folder, epoch.epoch, epoch.save)
-        self._writer.append("epoch", **fields, checkpoint=True)
-        checkpoints.adopt(self._folder, drafted)
+        drafted = None
+        if checkpoint:
+            drafted = checkpoints.draft(self._lead.folder, epoch.epoch, epoch.save)
+        for member in reversed(self._members):
+            metrics = _result_of(epoch, member).metrics
+            fields = {k: _plain(v) for k, v in metrics.items()} | {"epoch": epoch.epoch}
+            if drafted is not None and member is self._lead:
+                fields["checkpoint"] = True
+            member.writer.append("epoch", **fields)
+        if drafted is not None:
+            checkpoints.adopt(self._lead.folder, drafted)
 
     def _notify(self, cohort: int, done: int, total: int) -> None:
         now = time.monotonic()
@@ -257,54 +268,43 @@ class Attempt:
             return
         self._notified = now
         with self._listener.writing:
-            self._writer.append("features", cohort=cohort, done=done, total=total)
+            for member in reversed(self._members):
+                member.writer.append("features", cohort=cohort, done=done, total=total)
 
     def _end(self, status: Outcome, reason: str = "", **fields: Any) -> Result:
         with self._listener.writing:
-            if reason:
-                fields["reason"] = to_single_line(reason)[:500]
-            # First, so that the log is whole for every reader that sees the end.
-            self._log(f"{now()} {end_line(status, reason)}")
-            self._writer.append("end", status=status, **fields)
+            for member in reversed(self._members):
+                results = member.results if status == "done" else {}
+                member.end(status, to_single_line(reason)[:500], **fields, **results)
             self._listener.end()
-            self._remove_leftovers(status)
         return Result(status, reason)
 
     def _end_at_once(self, status: str, reason: str) -> None:
         """Write the end of a process that has to exit at once. The caller holds `writing`."""
-        self._log(f"{now()} {end_line(status, reason)}")
-        self._writer.append("end", status=status, reason=reason)
-        self._remove_leftovers(status)
+        for member in reversed(self._members):
+            member.end(status, reason)
 
-    def _remove_leftovers(self, status: str) -> None:
-        if self._lock.is_displaced():
-            return
-        with contextlib.suppress(OSError):
-            (self._folder / layout.CANCEL).unlink(missing_ok=True)
-            (self._folder / layout.CHECKPOINT_TEMPORARY).unlink(missing_ok=True)
-            if status == "done":
-                checkpoints.remove(self._folder)
+    def _is_displaced(self) -> bool:
+        return any(member.is_displaced() for member in self._members)
 
     def _crash(self, error: Exception) -> Result:
         traceback.print_exc()
         what = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         if _is_device_memory(error):
             # Interrupted, it gets a device to itself; failed where it had one already.
-            had_one = self._lifecycle.needs_exclusive_device
+            had_one = any(member.lifecycle.needs_exclusive_device for member in self._members)
             status: Outcome = "failed" if had_one else "interrupted"
             return self._end(status, f"out of memory: {what}", fault=True, cause=DEVICE_MEMORY)
-        return self._end("failed", f"{what}; see `postertui log {self._folder.name}`")
+        return self._end("failed", f"{what}; see `postertui log {self._lead.folder.name}`")
 
-    def _honour_late_cancel(self) -> None:
-        """Act on a request to cancel that came while this job still held the lock."""
+    def _honour_late_cancel(self, members: Sequence[Member]) -> None:
+        for member in members:
+            member.honour_late_cancel()
 
-        def end(lifecycle: RunLifecycle) -> NewEvent | None:
-            return None if lifecycle.is_closed else CANCELLED
 
-        request = self._folder / layout.CANCEL
-        with contextlib.suppress(OSError, DamagedEventsError):
-            if request.exists() and append_under_lock(self._folder, end) is not None:
-                request.unlink(missing_ok=True)
+def _result_of(epoch: Epoch, member: Member) -> Epoch:
+    """What `epoch` has for the run."""
+    return epoch.group[member.spec.genre] if member.spec.group else epoch
 
 
 def _refused(error: OSError) -> Result:
@@ -330,9 +330,3 @@ def _is_device_memory(error: Exception) -> bool:
         or name == "ResourceExhaustedError"
         or "RESOURCE_EXHAUSTED" in str(error)
     )
-
-
-def _make_durable(folder: Path) -> None:
-    """Bring the run's spec and folder to the disk, before its first event says that it began."""
-    for path in (folder / layout.SPEC, folder, folder.parent):
-        sync(path)

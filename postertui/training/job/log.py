@@ -8,8 +8,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from postertui.runs.spec import RunSpec
 from postertui.system.regular_files import open_regular
@@ -57,25 +58,24 @@ def now() -> str:
 
 
 @contextlib.contextmanager
-def log_to(path: Path) -> Iterator[Callable[[str], None]]:
-    """Redirect all that the process prints, from C too, to the run's log.
+def log_lines(path: Path) -> Iterator[Callable[[str], None]]:
+    """Open the run's log; yields a function that writes a line there.
 
-    Yields a function that writes a line there. A line for which the disk has no room is left out;
-    the events record that the disk is full.
+    A line for which the disk has no room is left out; the events record that the disk is full.
     """
-    fd = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    with os.fdopen(fd, "ab", buffering=0) as log:
+    with _open_log(path) as log:
+        yield partial(_write_line, log)
+
+
+@contextlib.contextmanager
+def log_to(path: Path) -> Iterator[Callable[[str], None]]:
+    """As `log_lines`, and redirect all that the process prints there, from C too."""
+    with _open_log(path) as log:
         originals = [os.dup(1), os.dup(2)]
-
-        def write_line(line: str) -> None:
-            # Another thread may write while the process exits and the log is closed.
-            with contextlib.suppress(OSError, ValueError):
-                log.write(f"{strip_control_chars(line)}\n".encode())
-
         try:
             for standard in (1, 2):
                 os.dup2(log.fileno(), standard)
-            yield write_line
+            yield partial(_write_line, log)
         finally:
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(OSError, ValueError):
@@ -83,3 +83,14 @@ def log_to(path: Path) -> Iterator[Callable[[str], None]]:
             for standard, original in zip((1, 2), originals, strict=True):
                 os.dup2(original, standard)
                 os.close(original)
+
+
+def _open_log(path: Path) -> BinaryIO:
+    fd = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    return os.fdopen(fd, "ab", buffering=0)
+
+
+def _write_line(log: BinaryIO, line: str) -> None:
+    # Another thread may write while the process exits and the log is closed.
+    with contextlib.suppress(OSError, ValueError):
+        log.write(f"{strip_control_chars(line)}\n".encode())

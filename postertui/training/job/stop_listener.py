@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -42,7 +42,7 @@ class StopListener:
         self.writing = threading.Lock()
         self.cancelled = threading.Event()
         self.paused = threading.Event()
-        self._run: Path | None = None
+        self._folders: tuple[Path, ...] = ()
         self._write_end: Callable[[str, str], None] | None = None
         self._cancelled_at: float | None = None
         self._signals, wake = socket.socketpair()
@@ -57,20 +57,23 @@ class StopListener:
 
     def begin(
         self,
-        run: Path,
+        folders: Sequence[Path],
         write_end: Callable[[str, str], None],
         is_displaced: Callable[[], bool],
     ) -> None:
-        """Listen for `run` from now on; `is_displaced` says that its folder is no longer there."""
+        """Listen for the runs in `folders` from now on, which are stopped together.
+
+        `is_displaced` says that one of the folders is no longer there.
+        """
         self.cancelled.clear()
         self.paused.clear()
         self._cancelled_at = None
         self._is_displaced = is_displaced
-        self._run, self._write_end = run, write_end
+        self._folders, self._write_end = tuple(folders), write_end
 
     def end(self) -> None:
-        """The run has its end; nothing more is written for it."""
-        self._run = self._write_end = None
+        """The runs have their ends; nothing more is written for them."""
+        self._folders, self._write_end = (), None
 
     def _listen(self) -> None:
         while True:
@@ -79,12 +82,12 @@ class StopListener:
                 number = self._signals.recv(1)[0]
                 if number in (signal.SIGTERM, signal.SIGINT):
                     self._exit("interrupted", f"stopped by {signal.Signals(number).name}", 143)
-            run = self._run
-            if run is not None and self._is_displaced():
+            folders = self._folders
+            if folders and self._is_displaced():
                 self._exit("interrupted", MOVED, 1)
-            if run is not None and (run / layout.PAUSED).exists():
+            if any((folder / layout.PAUSED).exists() for folder in folders):
                 self.paused.set()
-            if run is not None and (run / layout.CANCEL).exists():
+            if any((folder / layout.CANCEL).exists() for folder in folders):
                 self.cancelled.set()
                 self._cancelled_at = self._cancelled_at or time.monotonic()
                 if time.monotonic() - self._cancelled_at > CANCEL_TIMEOUT:

@@ -40,6 +40,7 @@ from postertui.supervisor.backends.ray.messages import (
     EventLines,
     Heartbeat,
     HeldLines,
+    JoinRun,
     KillRun,
     LogText,
     PauseRun,
@@ -119,7 +120,7 @@ class _CurrentRun:
 
 
 class NodeAgent:
-    """Trains one run at a time, in a job that stays warm."""
+    """Trains one run, or the runs of one group, at a time, in a job that stays warm."""
 
     def __init__(self, config: AgentConfig, link: Link) -> None:
         self._config = config
@@ -127,7 +128,9 @@ class NodeAgent:
         self._checkpoint_interval = read_number("POSTERTUI_CLUSTER_SAVE_AFTER", CHECKPOINT_INTERVAL)
         self._runs = Path(config.home) / "runs" / config.study
         self._jobs = LocalJobs(self._runs, 1, memory_budget())
-        self._current: _CurrentRun | None = None
+        #: The run that is trained; several where they are trained together.
+        self._current: list[_CurrentRun] = []
+        self._joining: list[tuple[JoinRun, bytes]] = []
         self._received_checkpoint: tuple[int, bytes] | None = None
         self._groups: set[int] = set()
         self._last_heartbeat = 0.0
@@ -144,8 +147,8 @@ class NodeAgent:
                 self._handle_messages()
                 for report in self._jobs.poll(TICK):
                     self._finish(report)
-                if self._current is not None:
-                    self._send_progress(self._current)
+                for current in self._current:
+                    self._send_progress(current)
                 self._kill_leftover_groups()
                 self._send_heartbeat()
         finally:
@@ -155,6 +158,8 @@ class NodeAgent:
         while (frame := self._link.receive()) is not None:
             message, blob = frame
             match message:
+                case JoinRun():
+                    self._joining.append((message, blob))
                 case TrainRun():
                     self._train(message, blob)
                 case CheckpointData():
@@ -176,35 +181,40 @@ class NodeAgent:
                     pass
 
     def _train(self, message: TrainRun, head_lines: bytes) -> None:
-        run = message.run
+        checkpoint, self._received_checkpoint = self._received_checkpoint, None
+        if checkpoint is not None and checkpoint[0] != message.checkpoint:
+            checkpoint = None
+        joining, self._joining = self._joining, []
+        runs = [message.run, *(other.run for other, _ in joining)]
         try:
-            self._current = self._prepare(message, head_lines)
-        except (UserError, ValueError) as error:
-            self._link.send(RunEnded(run, "lost", str(error)))
-            self._link.send(AgentReady())
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                self._link.send(RunReturned(run, full=True))
-            else:
-                self._link.send(RunEnded(run, "lost", f"{error.filename}: {error.strerror}"))
+            self._current = [
+                self._prepare(message, head_lines, checkpoint),
+                *(self._prepare(other, lines) for other, lines in joining),
+            ]
+        except (UserError, ValueError, OSError) as error:
+            for run in runs:
+                self._link.send(_why_not(run, error))
             self._link.send(AgentReady())
         else:
-            self._jobs.submit(run, vouched=map(digest_of, message.code.values()))
+            self._jobs.submit(runs, vouched=map(digest_of, message.code.values()))
 
-    def _prepare(self, message: TrainRun, head_lines: bytes) -> _CurrentRun:
+    def _prepare(
+        self,
+        message: TrainRun | JoinRun,
+        head_lines: bytes,
+        checkpoint: tuple[int, bytes] | None = None,
+    ) -> _CurrentRun:
         """Make the run's folder and data ready. Raises `UserError`, `ValueError`, `OSError`."""
-        checkpoint, self._received_checkpoint = self._received_checkpoint, None
         folder = run_folder(self._runs, message.run)
         spec = msgspec.json.decode(message.spec, type=RunSpec)
         if shutil.disk_usage(Path(self._config.home)).free < MIN_ROOM:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if message.has_data:
             spec = bundles.provide_data(spec, self._config, self._send_heartbeat)
-        if checkpoint is not None and checkpoint[0] != message.checkpoint:
-            checkpoint = None
         kill_owner(folder, STOP_PATIENCE)
         offset = node_folder.prepare_run_folder(folder, spec, parse_lines(head_lines), checkpoint)
-        write_code(folder, spec.variant, message.code)
+        if isinstance(message, TrainRun):
+            write_code(folder, spec.variant, message.code)
         log = folder / layout.LOG
         log_size = log.stat().st_size if log.exists() else 0
         now = time.monotonic()
@@ -219,22 +229,24 @@ class NodeAgent:
 
     def _leave_request(self, run: str, name: str) -> None:
         """Ask the job by a file in the run's folder, as on one machine."""
-        if self._current is not None and self._current.run == run:
-            with contextlib.suppress(OSError):
-                (self._current.folder / name).touch(mode=0o600)
+        for current in self._current:
+            if current.run == run:
+                with contextlib.suppress(OSError):
+                    (current.folder / name).touch(mode=0o600)
 
     def _finish(self, report: RunReport) -> None:
         """Send the rest of a run that has left its job, then how it ended."""
-        current = self._current
-        if current is None or current.run != report.run:
+        current = next((c for c in self._current if c.run == report.run), None)
+        if current is None:
             return
-        self._current = None
+        self._current.remove(current)
         self._send_progress(current)
         if report.kind == "full":
             self._link.send(RunReturned(report.run, full=True))
         else:
             self._link.send(RunEnded(report.run, report.kind, report.reason))
-        self._link.send(AgentReady())
+        if not self._current:
+            self._link.send(AgentReady())
 
     def _send_progress(self, current: _CurrentRun) -> None:
         if printed := current.log.read(most=LOG_PIECE):
@@ -305,12 +317,21 @@ class NodeAgent:
     def _stop(self) -> None:
         self._kill_leftover_groups()
         reports = self._jobs.close(STOP_PATIENCE)
-        if self._current is not None:
-            self._send_progress(self._current)
-            full = any(report.kind == "full" for report in reports)
-            self._link.send(RunReturned(self._current.run, full=full))
+        full = any(report.kind == "full" for report in reports)
+        for current in self._current:
+            self._send_progress(current)
+            self._link.send(RunReturned(current.run, full=full))
         self._kill_leftover_groups()
         self._link.close()
+
+
+def _why_not(run: str, error: Exception) -> RunEnded | RunReturned:
+    """What is sent of a run that cannot be made ready."""
+    if not isinstance(error, OSError):
+        return RunEnded(run, "lost", str(error))
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RunReturned(run, full=True)
+    return RunEnded(run, "lost", f"{error.filename}: {error.strerror}")
 
 
 def main() -> int:

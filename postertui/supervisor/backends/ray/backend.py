@@ -11,6 +11,7 @@ import contextlib
 import queue
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -45,6 +46,7 @@ from postertui.supervisor.backends.ray.messages import (
     Welcome,
     WorkStatus,
 )
+from postertui.supervisor.units import groups_among
 from postertui.system.errors import UserError
 
 #: The most runs that are submitted at a time.
@@ -86,6 +88,8 @@ class RayJobs:
         self._inbox: queue.SimpleQueue[tuple[str, Frame | None]] = queue.SimpleQueue()
         self._study_of: dict[str, str] = {}
         self._exclusive: set[str] = set()
+        #: The runs of a submitted group, by each of them.
+        self._together: dict[str, tuple[str, ...]] = {}
         self._ended: dict[str, RunEnded] = {}
         self._rejected: list[RunReport] = []
         self._disk_full = False
@@ -96,6 +100,7 @@ class RayJobs:
                         self._collector.release(run)
                     else:
                         self._add(run, study)
+        self._together |= groups_among(folder, self._collector)
 
     # The interface
 
@@ -108,22 +113,29 @@ class RayJobs:
     def capacity(self, *, exclusive: bool = False) -> int:
         return MAX_SUBMITTED - len(self._collector)
 
-    def submit(self, run: str, *, exclusive: bool = False) -> None:
+    def submit(self, runs: Sequence[str], *, exclusive: bool = False) -> None:
+        claimed = [run for run in runs if self._claim(run)]
+        self._together.update((run, tuple(claimed)) for run in claimed if len(runs) > 1)
+        for run in claimed:
+            if exclusive:
+                self._exclusive.add(run)
+            self._send_submission(run)
+
+    def _claim(self, run: str) -> bool:
+        """Take the run's lock; where that cannot be done, it is reported."""
         try:
             spec = read_spec(self._folder / run)
             study = spec.study
             if self._refuses_code(run, spec):
-                return
+                return False
             if not self._collector.claim(run, study):
                 self._rejected.append(RunReport(run, "held"))
-                return
+                return False
         except (DamagedEventsError, UserError, OSError, ValueError) as error:
             self._rejected.append(RunReport(run, "released", str(error)))
-            return
-        if exclusive:
-            self._exclusive.add(run)
+            return False
         self._add(run, study)
-        self._send_submission(run)
+        return True
 
     def _refuses_code(self, run: str, spec: RunSpec) -> bool:
         """End a run whose functions this user has not trusted, before a cluster hears of it."""
@@ -226,7 +238,13 @@ class RayJobs:
         priority = self._requests.submitted_priority(run)
         has_data = Path(spec.data).is_dir()
         message = SubmitRun(
-            run, msgspec.Raw(content), priority, run in self._exclusive, has_data, code
+            run,
+            msgspec.Raw(content),
+            priority,
+            run in self._exclusive,
+            has_data,
+            code,
+            self._together.get(run, ()),
         )
         self._send(run, message, self._collector.lines(run))
         if run in self._requests.cancelled:
@@ -323,6 +341,10 @@ class RayJobs:
         self._requests.forget(run)
         self._study_of.pop(run, None)
         self._exclusive.discard(run)
+        for other in self._together.pop(run, ()):
+            if other in self._together:
+                remaining = tuple(name for name in self._together[other] if name != run)
+                self._together[other] = remaining
 
 
 def _send_bundle(link: Link, run_folder: Path, bundle: str) -> None:

@@ -71,7 +71,8 @@ class SubmitRun(Message, frozen=True):
     """Train this run; idempotent. The blob is its events so far.
 
     `spec` is the content of run.json. `has_data`: the client can send the run's data. `code`:
-    the files of the user's own functions, which the user trusts.
+    the files of the user's own functions, which the user trusts. `together` are the runs, itself
+    included, that are trained together with it; empty for a run by itself.
     """
 
     run: str
@@ -80,6 +81,7 @@ class SubmitRun(Message, frozen=True):
     exclusive: bool = False
     has_data: bool = False
     code: dict[str, bytes] = {}
+    together: tuple[str, ...] = ()
 
 
 class CancelRun(Message, frozen=True):
@@ -178,6 +180,17 @@ class TrainRun(Message, frozen=True):
     has_data: bool = False
     checkpoint: int = 0
     code: dict[str, bytes] = {}
+
+
+class JoinRun(Message, frozen=True):
+    """To an agent: train this run together with the one of the next `TrainRun`.
+
+    The blob is its events so far.
+    """
+
+    run: str
+    spec: msgspec.Raw
+    has_data: bool = False
 
 
 class RequestLines(Message, frozen=True):
@@ -301,7 +314,7 @@ AnyMessage: TypeAlias = (
     ClientHello | SubmitRun | CancelRun | PauseRun | KillRun | ForgetRun | SetPriority
     | PauseQueue | SetLimits | CloseDriver
     # From the driver
-    | Welcome | Rejected | WorkStatus | TrainRun | RequestLines | StopAgent
+    | Welcome | Rejected | WorkStatus | TrainRun | JoinRun | RequestLines | StopAgent
     # From an agent
     | AgentHello | AgentReady | Heartbeat | HeldLines | RunReturned
     # From both

@@ -8,6 +8,7 @@ arrives twice changes nothing.
 from __future__ import annotations
 
 import collections
+from dataclasses import replace
 
 import msgspec
 
@@ -26,6 +27,7 @@ from postertui.supervisor.backends.ray.messages import (
     CancelRun,
     EventLines,
     Heartbeat,
+    JoinRun,
     KillRun,
     LogText,
     PauseRun,
@@ -39,6 +41,7 @@ from postertui.supervisor.backends.ray.messages import (
 from postertui.supervisor.backends.ray.scheduler_state import ConnectedAgent, SubmittedRun
 from postertui.supervisor.backends.ray.waiting_runs import WaitingRuns
 from postertui.supervisor.queue import QueuedRun
+from postertui.supervisor.units import unit_of
 
 #: A run whose agents were lost this often is returned to the client, for it may be the cause.
 MAX_LOSSES = 3
@@ -79,11 +82,24 @@ class Scheduler:
         if run is None:
             spec = msgspec.json.decode(message.spec, type=RunSpec)
             entry = QueuedRun(
-                message.run, spec.genre, spec.created, message.priority, message.exclusive
+                message.run,
+                spec.genre,
+                spec.created,
+                message.priority,
+                message.exclusive,
+                unit=unit_of(spec),
             )
             self.runs[message.run] = SubmittedRun(
-                entry, message.spec, message.has_data, lines, code=message.code
+                entry,
+                message.spec,
+                message.has_data,
+                lines,
+                code=message.code,
+                together=set(message.together),
             )
+            for other in message.together:
+                if other in self.runs:
+                    self.runs[other].together.add(message.run)
             self._queues = None
             self._request_held_lines(message.run)
             return
@@ -141,12 +157,13 @@ class Scheduler:
             self._to_agent(run.agent, KillRun(name, "no longer wanted"))
         # It may still be in a queue.
         run.ended = RunEnded(name, "released")
+        for other in run.together & self.runs.keys():
+            self.runs[other].together.discard(name)
         return run.is_closed
 
     def set_priority(self, name: str, priority: int) -> None:
         if run := self.runs.get(name):
-            entry = run.entry
-            run.entry = QueuedRun(name, entry.genre, entry.created, priority, entry.exclusive)
+            run.entry = replace(run.entry, priority=priority)
             self._queues = None
 
     def close(self) -> None:
@@ -230,19 +247,17 @@ class Scheduler:
             self._end(run, RunEnded(name, "cancelled"))
 
     def lose_agent(self, name: str, now: float) -> None:
-        """Remove an agent that has vanished; its run waits again."""
-        agent = self.agents.pop(name, None)
-        if agent is None or agent.run is None:
+        """Remove an agent that has vanished; its runs wait again."""
+        agent = self.agents.get(name)
+        if agent is None:
             return
-        run = self.runs.get(agent.run)
-        if run is None or run.agent != name:
-            return
-        run.losses += 1
-        self.agents[name] = agent
-        self.return_run(name, agent.run, now)
+        for run in [run for run in self.runs.values() if run.agent == name]:
+            run.losses += 1
+            self.return_run(name, run.entry.run, now)
+            if run.is_waiting and run.losses >= MAX_LOSSES:
+                reason = f"its node was lost {run.losses} times"
+                self._end(run, RunEnded(run.entry.run, "lost", reason))
         del self.agents[name]
-        if run.is_waiting and run.losses >= MAX_LOSSES:
-            self._end(run, RunEnded(agent.run, "lost", f"its node was lost {run.losses} times"))
 
     # Called from time to time
 
@@ -259,7 +274,10 @@ class Scheduler:
             return
         if self._queues is None:
             self._queues = {
-                exclusive: WaitingRuns.among(self.runs.values(), exclusive=exclusive)
+                exclusive: WaitingRuns.among(
+                    (run for run in self.runs.values() if run.together <= self.runs.keys()),
+                    exclusive=exclusive,
+                )
                 for exclusive in (False, True)
             }
         agents_by_genre = collections.Counter(a.genre for a in self.agents.values() if a.run)
@@ -267,13 +285,28 @@ class Scheduler:
             run = self._queues[agent.exclusive].take(agent.facts.node, agent.genre, agents_by_genre)
             if run is None:
                 continue
-            entry = run.entry
+            first, *others = self._trained_with(run)
+            entry = first.entry
             agents_by_genre[entry.genre] += 1
-            run.agent, run.node = name, agent.facts.node
             agent.is_ready, agent.run, agent.genre = False, entry.run, entry.genre
-            agent.held.pop(entry.run, None)
-            message = TrainRun(entry.run, run.spec, entry.exclusive, run.has_data, code=run.code)
-            self.outbox.append((name, message, join_lines(run.lines)))
+            for each in (first, *others):
+                each.agent, each.node = name, agent.facts.node
+                agent.held.pop(each.entry.run, None)
+            for other in others:
+                join = JoinRun(other.entry.run, other.spec, other.has_data)
+                self.outbox.append((name, join, join_lines(other.lines)))
+            message = TrainRun(
+                entry.run, first.spec, entry.exclusive, first.has_data, code=first.code
+            )
+            self.outbox.append((name, message, join_lines(first.lines)))
+
+    def _trained_with(self, run: SubmittedRun) -> list[SubmittedRun]:
+        """The run and those that wait to be trained together with it, in the order of genres."""
+        if not run.together:
+            return [run]
+        members = (self.runs[name] for name in run.together)
+        waiting = [m for m in members if m.is_waiting and m.cancelled is None]
+        return sorted(waiting, key=lambda m: m.entry.genre)
 
     def expire(self, now: float, silence: float, idle: float) -> list[str]:
         """End cancelled runs that go on, stop idle agents; the agents silent for too long."""
@@ -299,8 +332,9 @@ class Scheduler:
         return [node for node in self._full_since if self.is_full(node, now)]
 
     def count_waiting(self, *, exclusive: bool) -> int:
-        """How many runs wait for an agent."""
-        return sum(r.is_waiting and r.entry.exclusive == exclusive for r in self.runs.values())
+        """How many runs, or groups that are trained together, wait for an agent."""
+        waiting = (r.entry for r in self.runs.values() if r.is_waiting)
+        return len({e.unit or e.run for e in waiting if e.exclusive == exclusive})
 
     def status(self) -> WorkStatus:
         """The agents and their runs, for the client."""

@@ -37,6 +37,8 @@ class SubmittedRun:
         How it left its agent, once it has for good.
     code
         The files of the user's own functions.
+    together
+        The submitted runs, itself included, that are trained together; empty for a run by itself.
     """
 
     entry: QueuedRun
@@ -50,6 +52,7 @@ class SubmittedRun:
     cancelled: float | None = None
     ended: RunEnded | None = None
     code: dict[str, bytes] = field(default_factory=dict)
+    together: set[str] = field(default_factory=set)
 
     @property
     def is_waiting(self) -> bool:

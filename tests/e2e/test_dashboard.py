@@ -89,7 +89,7 @@ def test_a_run_that_fails_says_so_and_its_log_why(folder: Path) -> None:
         terminal.press("End", "Enter")
         terminal.wait_for("the third epoch is one too many")
         terminal.press("Tab")
-        terminal.wait_for("data_fingerprint")
+        terminal.wait_for("learning_rate")
         terminal.press("d")
         terminal.wait_for("compare with")
         terminal.press("Enter")

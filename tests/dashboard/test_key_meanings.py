@@ -8,13 +8,12 @@ from itertools import combinations
 import pytest
 from textual.app import App
 
+from postertui.dashboard.actions.key_meanings import MAIN_REGIONS, has_other_meaning
 from postertui.dashboard.actions.key_names import show_key
 from postertui.dashboard.actions.registry import (
     ACTIONS,
-    MAIN_REGIONS,
     Action,
     actions_in,
-    has_other_meaning,
 )
 from tests.support.dashboard_driver import Driver, both_sizes, dashboard
 from tests.support.dashboard_runs import MadeRuns

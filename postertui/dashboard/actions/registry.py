@@ -287,18 +287,3 @@ def actions_in(*regions: str, read_only: bool = False) -> Iterator[Action]:
 def bindings(*regions: str) -> list[BindingType]:
     """What a class of Textual's takes as `BINDINGS`."""
     return [action.binding for action in actions_in(*regions)]
-
-
-#: Regions whose keys work on the main screen whatever has the focus there.
-MAIN_REGIONS = ("app", "main", "runs", "view", "watch")
-
-_MAIN_MEANINGS = {
-    key: action.label.lower()
-    for action in actions_in(*MAIN_REGIONS)
-    for key in action.keys.split(",")
-}
-
-
-def has_other_meaning(key: str, label: str) -> bool:
-    """Whether `key` does something else on the main screen than what is called `label`."""
-    return _MAIN_MEANINGS.get(key, label.lower()) != label.lower()

@@ -10,8 +10,9 @@ from textual.app import App
 from textual.strip import Strip
 from textual.widget import Widget
 
+from postertui.dashboard.actions.key_meanings import has_other_meaning
 from postertui.dashboard.actions.key_names import show_key
-from postertui.dashboard.actions.registry import CHANGING, has_other_meaning
+from postertui.dashboard.actions.registry import CHANGING
 
 if TYPE_CHECKING:
     from postertui.dashboard.terminal.theme import ThemeStyles

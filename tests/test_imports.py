@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +46,16 @@ def test_help_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize("command", ["report", "data", "runs", "train", "export", "compare"])
 def test_no_command_loads_tensorflow_for_its_help(command: str) -> None:
     assert not loaded_by(run_cli(command, "--help")) & {"tensorflow", "keras", "jax", "textual"}
+
+
+def test_comparing_variants_loads_of_the_heavy_only_the_tables(tmp_path: Path) -> None:
+    table = tmp_path / "history.tsv"
+    rows = ["Regularizer\tFC1\tFC2\tgenre\tvariant\tseed\tepoch\ttest_fscore"]
+    for variant in ("base", "other"):
+        for seed in range(4):
+            rows.append(f"L1=1e-5\t256\t256\tComedy\t{variant}\t{seed}\t1\t0.{seed + 3}1")
+    table.write_text("\n".join(rows) + "\n")
+    assert loaded_by(run_cli("compare", "--from", str(table))) == {"polars"}
 
 
 def test_reading_runs_needs_neither_tensorflow_nor_a_terminal() -> None:

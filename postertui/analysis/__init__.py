@@ -1,8 +1,8 @@
 """What a history table says: baselines, noise, comparisons, diagnosis.
 
 Pure functions over the history table (`postertui.history.schema`); nothing here reads a file or
-knows where the table came from. Of scipy only `scipy.special` is used, and only when a number
-needs it, since `scipy.stats` takes a second to import.
+knows where the table came from. Student's t is `student_t`'s, since `scipy.special` takes nearly
+as long to import as all else that a comparison needs; of scipy only rarer functions are used.
 
 - `baselines`: base rate and always-yes F of a genre, each model's margin over the higher one
 - `values`: one number per run, at an epoch that a rule picks

@@ -90,19 +90,12 @@ def leaderboard(
     the whole table's in either case.
     """
     metric = metric or default_metric(table)
-    values = run_values(table, metric, resolve_rule(table, rule))
-    noise = estimate_noise(values, find_equal_variants(table))
+    values, noise, is_marked = _judged_values(table, metric, rule)
     if runs is not None:
         values = values.filter(pl.col("run").is_in(list(runs)))
     sign = -1.0 if lower_is_better(metric) else 1.0
-    is_marked = noise.is_known and not chosen_on_test(table, metric, rule)
-    cells = setting_means(values).sort("genre", pl.col("mean") * -sign, "name")
-    rows: list[dict[str, Any]] = []
-    for models in cells.partition_by("genre", maintain_order=True):
-        own = values.filter(pl.col("genre") == models["genre"][0])
-        ties = _ties(own, models["name"].to_list(), noise, sign) if is_marked else set()
-        rows += _rank_genre(models.to_dicts(), noise, sign, ties)
-    overall = adjusted_means(cells, noise, sign)
+    genres = _rank_genres(values, noise, sign, is_marked=is_marked)
+    overall = adjusted_means(genres, noise, sign)
     if is_marked and overall.height:
         ties = _ties(
             values, overall["name"].to_list(), noise, sign, shared_seeds=genres_share_seeds(table)
@@ -114,7 +107,16 @@ def leaderboard(
     elif not is_marked:
         notes.append("Nothing is marked as best: the epochs were chosen on the test cohort.")
     notes += _unranked_note(values)
-    return Leaderboard(metric, pl.DataFrame(rows, schema=SCHEMA), overall, noise, tuple(notes))
+    return Leaderboard(metric, genres, overall, noise, tuple(notes))
+
+
+def _judged_values(
+    table: pl.DataFrame, metric: str, rule: str | int
+) -> tuple[pl.DataFrame, Noise, bool]:
+    """`run_values` of the table, their noise, and whether it lets the best be marked."""
+    values = run_values(table, metric, resolve_rule(table, rule))
+    noise = estimate_noise(values, find_equal_variants(table))
+    return values, noise, noise.is_known and not chosen_on_test(table, metric, rule)
 
 
 def setting_means(values: pl.DataFrame) -> pl.DataFrame:
@@ -163,15 +165,39 @@ def _ties(
 
 def lead_line(board: Leaderboard) -> str:
     """How large the leads are, in one sentence; empty where no genre has two variants."""
-    leads = board.genres.filter(pl.col("rank") == 2)["behind"].to_list()
+    return _describe_leads(board.genres, board.noise)
+
+
+def lead_line_of(table: pl.DataFrame, metric: str, rule: str | int) -> str:
+    """`lead_line` of the table's leaderboard, without ranking the variants over all genres."""
+    values, noise, is_marked = _judged_values(table, metric, rule)
+    sign = -1.0 if lower_is_better(metric) else 1.0
+    return _describe_leads(_rank_genres(values, noise, sign, is_marked=is_marked), noise)
+
+
+def _describe_leads(genres: pl.DataFrame, noise: Noise) -> str:
+    leads = genres.filter(pl.col("rank") == 2)["behind"].to_list()
     if not leads:
         return ""
-    alone = board.genres.group_by("genre").agg(pl.col("best").sum())["best"]
+    alone = genres.group_by("genre").agg(pl.col("best").sum())["best"]
     text = f"The median lead of a winner is {float(np.median(leads)):.4f}"
-    if board.noise.is_known:
-        text += f", the noise of a run {board.noise.sd:.4f}"
+    if noise.is_known:
+        text += f", the noise of a run {noise.sd:.4f}"
         text += f"; {int((alone == 1).sum())} of {len(alone)} genres have a lone winner"
     return text + "."
+
+
+def _rank_genres(
+    values: pl.DataFrame, noise: Noise, sign: float, *, is_marked: bool
+) -> pl.DataFrame:
+    """The variants of each genre, best first (`SCHEMA`)."""
+    cells = setting_means(values).sort("genre", pl.col("mean") * -sign, "name")
+    rows: list[dict[str, Any]] = []
+    for models in cells.partition_by("genre", maintain_order=True):
+        own = values.filter(pl.col("genre") == models["genre"][0])
+        ties = _ties(own, models["name"].to_list(), noise, sign) if is_marked else set()
+        rows += _rank_genre(models.to_dicts(), noise, sign, ties)
+    return pl.DataFrame(rows, schema=SCHEMA)
 
 
 def _rank_genre(

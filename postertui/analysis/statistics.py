@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from postertui.analysis import student_t
+from postertui.analysis.student_t import Floats, digamma, tetragamma, trigamma
+
+__all__ = ["Floats"]
 
 #: Sign flips are enumerated up to this many differences and drawn at random beyond it.
 _EXACT_FLIPS = 14
@@ -20,20 +22,16 @@ _ENOUGH_THIN = 6
 
 def t_quantile(probability: float, df: float) -> float:
     """The quantile of Student's t; of the normal where `df` is infinite."""
-    from scipy.special import ndtri, stdtrit
-
     if math.isinf(df):
-        return float(ndtri(probability))
-    return float(stdtrit(df, probability))
+        return student_t.normal_quantile(probability)
+    return student_t.quantile(probability, df)
 
 
 def t_p_value(t: float, df: float) -> float:
     """The two-sided p-value of `t` under Student's t; under the normal where `df` is infinite."""
-    from scipy.special import ndtr, stdtr
-
     if math.isnan(t):
         return math.nan
-    return float(2 * (ndtr(-abs(t)) if math.isinf(df) else stdtr(df, -abs(t))))
+    return 2 * (student_t.normal_tail(abs(t)) if math.isinf(df) else student_t.tail(abs(t), df))
 
 
 def t_ratio(mean: float, se: float) -> float:
@@ -112,14 +110,12 @@ def residual_prior_df(ratios: Floats, dfs: Floats, parameters: int) -> float:
     -----
     Smyth 2004, section 6.2, with the residual degrees of freedom of a fit in place of n - 1.
     """
-    from scipy.special import digamma, polygamma
-
     residual_df = ratios.size - parameters
     if residual_df <= 0:
         return 0.0
     e = np.log(ratios) - digamma(dfs / 2) + np.log(dfs / 2)
     # The fit is of means, the scatter of logarithms: only its level is left to be removed.
-    spread = float(((e - e.mean()) ** 2).sum()) / residual_df - float(polygamma(1, dfs / 2).mean())
+    spread = float(((e - e.mean()) ** 2).sum()) / residual_df - float(trigamma(dfs / 2).mean())
     return 2 * _inverse_trigamma(spread) if spread > 0 else math.inf
 
 
@@ -172,15 +168,13 @@ def squeeze_variances(variances: Floats, dfs: Floats) -> tuple[float, float]:
     their own degrees of freedom account for. The degrees are infinite where the samples agree
     within that, and 0 where fewer than two samples can tell.
     """
-    from scipy.special import digamma, polygamma
-
     pooled = float((variances * dfs).sum() / dfs.sum())
     if variances.size < 2 or pooled == 0:
         return pooled, 0.0
     positive = variances[variances > 0]
     z = np.log(np.maximum(variances, 1e-5 * float(np.median(positive))))
     e = z - digamma(dfs / 2) + np.log(dfs / 2)
-    spread = float(e.var(ddof=1) - polygamma(1, dfs / 2).mean())
+    spread = float(e.var(ddof=1) - trigamma(dfs / 2).mean())
     if spread <= 0:
         return pooled, math.inf
     prior_df = 2 * _inverse_trigamma(spread)
@@ -199,12 +193,10 @@ def moderate(variance: float, df: float, prior: float, prior_df: float) -> tuple
 
 def _inverse_trigamma(y: float) -> float:
     """x with trigamma(x) = y > 0, by Newton's method on 1/trigamma (Smyth 2004, appendix)."""
-    from scipy.special import polygamma
-
     x = 0.5 + 1 / y
     for _ in range(50):
-        trigamma = float(polygamma(1, x))
-        step = trigamma * (1 - trigamma / y) / float(polygamma(2, x))
+        value = float(trigamma(x))
+        step = value * (1 - value / y) / float(tetragamma(x))
         x += step
         if -step / x < 1e-10:
             break

@@ -72,7 +72,6 @@ def compare_command(
     """
     import polars as pl
 
-    from postertui.analysis.mcnemar import mcnemar_by_genre
     from postertui.analysis.tables.answers import comparison_of_chosen, without_unchosen
     from postertui.analysis.tables.comparison import comparison_sections, mcnemar_section
     from postertui.analysis.values import run_values
@@ -84,6 +83,8 @@ def compare_command(
     errors, tests = None, {}
     reading_notes: list[str] = []
     if over in ("posters", "both"):
+        from postertui.analysis.mcnemar import mcnemar_by_genre
+
         compared = without_unchosen(table, chosen, reference)
         values = run_values(compared, metric, rule).filter(
             pl.col("name").is_in([*chosen["name"].unique(), reference])

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from postertui.analysis.compare import compare
-from postertui.analysis.leaderboard import lead_line, leaderboard
+from postertui.analysis.leaderboard import lead_line, lead_line_of, leaderboard
 from postertui.analysis.tables.leaderboard import leaderboard_sections
 from tests.support.analysis_tables import (
     history,
@@ -132,6 +132,13 @@ def test_the_winners_of_2017_lead_by_thousandths_and_none_stands_alone(
     assert float(np.median(leads)) == pytest.approx(float(study_2017.lead), abs=0.00005)
     assert f"{np.median(leads):.4f}" in lead_line(board)
     assert "0 of 10 genres have a lone winner" in lead_line(board)
+
+
+def test_the_leads_alone_are_those_of_the_board() -> None:
+    table = field(0.1)
+    line = lead_line_of(table, "test_fscore_soft", "last")
+    assert "have a lone winner" in line
+    assert line == lead_line(leaderboard(table, "test_fscore_soft"))
 
 
 def test_equal_numbers_have_no_interval_and_what_cannot_be_ranked_is_named() -> None:

@@ -8,11 +8,31 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
 from postertui.analysis import statistics as s
+from postertui.analysis import student_t
 
 VALUES = st.lists(st.floats(-1, 1).map(lambda x: round(x, 6)), min_size=2, max_size=12)
+
+
+@pytest.mark.parametrize("df", [0.5, 1, 2.3, 7, 99.5, 9e5, 1.1e6, 1e9])
+@pytest.mark.parametrize("t", [0, 1e-9, 0.5, 1.9, 4, 5])
+def test_tail_of_student_t_is_scipys(t: float, df: float) -> None:
+    assert student_t.tail(t, df) == pytest.approx(special.stdtr(df, -t), rel=2e-9)
+
+
+@pytest.mark.parametrize("df", [0.5, 2, 4.9, 5, 9e5, 1.1e6, 1e9])
+@pytest.mark.parametrize("p", [1e-5, 0.5, 0.5001, 0.975, 0.999999])
+def test_extreme_quantiles_of_student_t_are_scipys(p: float, df: float) -> None:
+    assert student_t.quantile(p, df) == pytest.approx(special.stdtrit(df, p), rel=1e-9, abs=1e-12)
+
+
+def test_derivatives_of_log_gamma_are_scipys() -> None:
+    x = np.array([0.01, 0.5, 1, 5, 30, 1e3, 1e6])
+    np.testing.assert_allclose(student_t.digamma(x), special.digamma(x), rtol=1e-12)
+    np.testing.assert_allclose(student_t.trigamma(x), special.polygamma(1, x), rtol=1e-12)
+    np.testing.assert_allclose(student_t.tetragamma(x), special.polygamma(2, x), rtol=1e-12)
 
 
 @given(st.floats(0.001, 0.999), st.floats(1, 200))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from postertui.analysis.compare import Comparison, compare
-from postertui.analysis.leaderboard import lead_line, leaderboard
+from postertui.analysis.leaderboard import lead_line_of, leaderboard
 from postertui.analysis.summary import baselines_line, dead_line
 from postertui.analysis.tables.baselines import baselines_section
 from postertui.analysis.tables.comparison import comparison_sections
@@ -55,7 +55,7 @@ def comparison_of_chosen(
         over=over,
         posters=posters,
     )
-    context = [lead_line(leaderboard(table, metric, rule)), dead_line(table)]
+    context = [lead_line_of(table, metric, rule), dead_line(table)]
     if against is not None and metric.startswith("test_fscore"):
         context.append(baselines_line(table, metric, against, rule))
     return replace(result, notes=(*result.notes, *notes, *filter(None, context)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +79,8 @@ def y_range(values: Iterable[float], *, log: bool = False, from_zero: bool = Fal
     )
 
 
-def y_ticks(scale: Range, rows: int) -> dict[int, str]:
+@lru_cache(maxsize=256)
+def y_ticks(scale: Range, rows: int) -> Mapping[int, str]:
     """Labels by character row (0 is the top) for a plot of `rows` rows."""
     if rows < 1:
         return {}

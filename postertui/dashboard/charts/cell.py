@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 
@@ -47,11 +46,11 @@ def draw_cell(
     edge = "|" if settings.ascii_only else "│"
     tick = "+" if settings.ascii_only else "┤"
     rows: list[Row] = [title]
-    for y in range(plot_height):
+    for y, stretches in enumerate(_stretches(codes, owners, styles, cursor)):
         label = fit(labels.get(y, ""), label_width - 1, right=True)
         axis = label + (tick if y in labels and y_labels else edge)
         name = (names.get(y, (" " * names_width, "blank")),) if names_width else ()
-        rows.append((("".join(axis), "axis"), *_runs(codes[y], owners[y], styles, cursor), *name))
+        rows.append((("".join(axis), "axis"), *stretches, *name))
     if x_labels:
         line, style = _x_axis(plot_width, label_width, settings)
         rows.append(((line + " " * names_width, style),))
@@ -92,23 +91,29 @@ def _cursor_column(width: int, settings: PlotSettings) -> int | None:
     return round(place * (width - 1)) if 0 <= place <= 1 else None
 
 
-def _runs(codes: Ints, owners: Ints, styles: Sequence[str], cursor: int | None) -> list[Text]:
-    """One row of the plot as stretches of one style."""
+def _stretches(
+    codes: Ints, owners: Ints, styles: Sequence[str], cursor: int | None
+) -> list[list[Text]]:
+    """Each row of the plot as stretches of one style."""
+    height, width = codes.shape
     text = codes.astype("<u4").tobytes().decode("utf-32-le")
     flags = owners
     if cursor is not None:
         flags = owners.copy()
-        flags[cursor] += 10_000
-    edges = np.flatnonzero(np.diff(flags)) + 1
-    bounds = [0, *edges.tolist(), len(text)]
-    runs = []
-    for start, stop in pairwise(bounds):
-        owner, suffix = int(flags[start]), ""
+        flags[:, cursor] += 10_000
+    # All rows at once: a row has few characters, and a call of NumPy takes as long for all of them.
+    begins = np.ones((height, width), dtype=bool)
+    np.not_equal(flags[:, 1:], flags[:, :-1], out=begins[:, 1:])
+    starts = np.flatnonzero(begins)
+    bounds = [*starts.tolist(), height * width]
+    rows: list[list[Text]] = [[] for _ in range(height)]
+    for start, stop, owner in zip(bounds, bounds[1:], flags.ravel()[starts].tolist(), strict=False):
+        suffix = ""
         if owner >= 9_999:
             owner, suffix = owner - 10_000, CURSOR
         name = "blank" if owner == EMPTY else styles[owner]
-        runs.append((text[start:stop], name + suffix))
-    return runs
+        rows[start // width].append((text[start:stop], name + suffix))
+    return rows
 
 
 def _x_axis(width: int, label_width: int, settings: PlotSettings) -> Text:

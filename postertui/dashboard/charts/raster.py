@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -64,8 +65,9 @@ class Raster:
         if not 0 <= y <= 1:
             return
         row = round((1 - y) * (self.rows - 1))
-        columns = np.flatnonzero(_on(np.arange(self.columns), pattern))
-        self._set(np.full(len(columns), row), columns, owner, data=False)
+        columns = _columns_on(self.columns, pattern)
+        self._dots[False][row, columns] = True
+        self._owner[False][row // self._per_y, columns // self._per_x] = owner
 
     def curve(self, x: Floats, y: Floats, owner: int, pattern: Pattern = SOLID) -> None:
         """The points (x, y) joined in order; NaN is a gap, a point without neighbours a dot.
@@ -220,8 +222,10 @@ class Raster:
         self._owner[data][rows // self._per_y, columns // self._per_x] = owner
 
 
-def _on(columns: Ints, pattern: Pattern) -> npt.NDArray[np.bool_]:
-    return np.array(pattern)[columns % len(pattern)]
+@lru_cache(maxsize=64)
+def _columns_on(columns: int, pattern: Pattern) -> Ints:
+    """Which of so many columns of dots `pattern` draws; do not change it."""
+    return np.flatnonzero(np.array(pattern)[np.arange(columns) % len(pattern)])
 
 
 def _on_each(columns: Ints, patterns: Sequence[Pattern], which: Ints) -> npt.NDArray[np.bool_]:

@@ -220,8 +220,9 @@ class MainLayout(DashboardScreen[None]):
             hidden=hidden,
         )
         notice = ((f" {setup.notice} ", "accent"),) if setup.notice else ()
+        outlook = model.outlook()
         right, narrow = (
-            notice + outlook_text(*model.outlook(), paused=model.is_paused, idle=idle)
+            notice + outlook_text(*outlook, paused=model.is_paused, idle=idle)
             for idle in (model.idle_message, NO_SUPERVISOR if model.idle_message else "")
         )
         self.top.show(left, right, narrow)

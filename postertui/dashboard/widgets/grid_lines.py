@@ -58,9 +58,9 @@ class GridLines(LineWidget):
     @property
     def _is_made(self) -> bool:
         """Whether the cells in sight have their panels and axes."""
-        return self._fits_scales and not any(
-            key in self._stale_panels for key in self.viewport.visible_keys()
-        )
+        if not self._fits_scales or not self._stale_panels:
+            return self._fits_scales
+        return self._stale_panels.isdisjoint(self.viewport.visible_keys())
 
     def _scale_of(self, key: Key) -> Range:
         if not self.options.shared_y and self.viewport.facet:
@@ -80,7 +80,7 @@ class GridLines(LineWidget):
         )
 
     def _draw(self, key: Key, row: int, column: int) -> list[Row]:
-        viewport = self.viewport
+        viewport, panel = self.viewport, self.panels[key]
         width, height = viewport.tiling.width, viewport.tiling.height
         is_selected = key == viewport.selected_key
         # Where cells share an axis, its labels and the genre's name are there once.
@@ -97,10 +97,10 @@ class GridLines(LineWidget):
             focused=self.has_focus,
             verdicts=self.verdicts,
             label=label if viewport.wraps or is_first or is_selected else " ",
-            panel=self.panels[key],
+            panel=panel,
         )
         return draw_cell(
-            self.panels[key],
+            panel,
             title,
             width,
             height,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -16,7 +17,8 @@ from postertui.cli.streams import say, styled
 from postertui.runs import layout
 from postertui.runs.lifecycle import CLOSED_STATES
 from postertui.supervisor import requests
-from postertui.supervisor.remaining import Durations, estimate, progress_of
+from postertui.supervisor.remaining import Durations, estimate
+from postertui.supervisor.run_progress import progress_of
 from postertui.system.errors import UserError
 from postertui.system.text import pluralize, strip_control_chars
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 #: Seconds between two looks at the runs folder.
 INTERVAL = 0.3
 
+#: So many seconds an estimate of what remains is shown before it is made anew.
+OUTLOOK_AGE = 1.0
+
 #: So often in a row is a supervisor started that ends without anything having happened.
 MOST_STARTS = 3
 
@@ -35,7 +40,13 @@ MOST_STARTS = 3
 class View(Protocol):
     """Shows how the watched runs stand."""
 
-    def show(self, runs: Sequence[Run], changed: set[str], note: str | None) -> None: ...
+    def show(
+        self,
+        runs: Sequence[Run],
+        changed: set[str],
+        note: str | None,
+        remaining: float | None,
+    ) -> None: ...
 
 
 class InterruptedByUserError(Exception):
@@ -74,6 +85,7 @@ def follow(
 def _watch(store: Store, names: Sequence[str], view: View, *, keep: bool) -> None:
     wanted = set(names)
     starts = 0
+    outlook = Outlook()
     while True:
         changed = store.refresh()
         if changed & wanted:
@@ -82,7 +94,8 @@ def _watch(store: Store, names: Sequence[str], view: View, *, keep: bool) -> Non
         unfinished = [r for r in runs if r.state not in CLOSED_STATES]
         open_runs = sum(run.is_waiting for run in store.runs.values())
         status = requests.status(store.folder, open_runs=open_runs)
-        view.show(runs, changed & wanted, status.waiting)
+        remaining = outlook.remaining(runs, store.runs.values(), status.slots)
+        view.show(runs, changed & wanted, status.waiting, remaining)
         if all(r.held and r.state != "running" for r in unfinished):
             return
         if not status.running and not requests.is_paused(store.folder):
@@ -170,10 +183,23 @@ def newest_f(run: Run) -> str:
     return text
 
 
-def seconds_left(runs: Sequence[Run], slots: int) -> float | None:
-    """How long the runs that have no end still take, by the epochs seen so far."""
-    progress = [progress_of(run) for run in runs]
-    return estimate(progress, Durations(progress), slots, time.time())
+class Outlook:
+    """Estimates how long runs still take, anew after `OUTLOOK_AGE` seconds."""
+
+    def __init__(self) -> None:
+        self._estimated = -math.inf
+        self._seconds: float | None = None
+
+    def remaining(self, runs: Sequence[Run], past: Iterable[Run], jobs: int) -> float | None:
+        """Seconds until `runs` have their ends, by what `past` runs took; None where unknown."""
+        now = time.monotonic()
+        if now - self._estimated > OUTLOOK_AGE:
+            durations = Durations(progress_of(run) for run in past)
+            progress = [progress_of(run) for run in runs]
+            jobs = jobs or sum(run.is_running for run in progress) or 1
+            self._seconds = estimate(progress, durations, jobs, time.time())
+            self._estimated = now
+        return self._seconds
 
 
 class _Lines:
@@ -185,7 +211,13 @@ class _Lines:
         self._features: dict[tuple[str, object], int] = {}
         self._note: str | None = None
 
-    def show(self, runs: Sequence[Run], changed: set[str], note: str | None) -> None:
+    def show(
+        self,
+        runs: Sequence[Run],
+        changed: set[str],
+        note: str | None,
+        remaining: float | None,
+    ) -> None:
         if note != self._note:
             self._note = note
             say(f"Waiting: {note}" if note else "Going on.")
@@ -240,12 +272,17 @@ class _Bars:
             self._progress.remove_task(task)  # type: ignore[arg-type]
         self._progress.stop()
 
-    def show(self, runs: Sequence[Run], changed: set[str], note: str | None) -> None:
+    def show(
+        self,
+        runs: Sequence[Run],
+        changed: set[str],
+        note: str | None,
+        remaining: float | None,
+    ) -> None:
         running = [r for r in runs if r.state == "running"]
         done = sum(r.state in CLOSED_STATES for r in runs)
         waiting = len(runs) - done - len(running)
         parts = [f"{len(running)} running, {waiting} left"]
-        remaining = seconds_left(runs, len(running) or 1)
         if remaining and done < len(runs):
             parts.append(f"{format_seconds(remaining)} to go")
         if note:

@@ -335,7 +335,7 @@ def say_duration(plan: TrainingPlan, store: Store, jobs: int) -> None:
     if seconds is None:
         say("How long they take is not known before a first run.")
     elif plan.missing:
-        say(f"About {format_seconds(seconds)} with {pluralize(jobs, 'job')}, features not counted.")
+        say(f"About {format_seconds(seconds)} with {pluralize(jobs, 'job')}.")
 
 
 def _brief(value: object) -> str:

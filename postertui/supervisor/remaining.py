@@ -1,111 +1,54 @@
 """How long runs still take, by the times that their events and those of past runs bear.
 
-One estimate for the command line, the form, the queue and a single run. A run's time is that of
-its epochs, from event to event, with what is saved between them, and an overhead: the start of its
-attempt, compilation, features, predictions at its end. A job's first run pays for the start of the
-process and for features too; the later ones, which are nearly all, do not, and are estimated by
-each other.
+One estimate for the command line, the form, the queue and a single run, of these parts:
+
+- Epochs, by the median time from one to the next: of the run itself, of finished and running runs
+  of its shape, or of the nearest shape of its kind. The first epoch of a run is not among them,
+  because it may hold the compilation.
+- An overhead for each run, for all that is neither its epochs nor features. It is measured apart
+  for the first run of a job, which pays for the start of the process; for the first of a shape in
+  a job, which compiles; and for all others, which are nearly all.
+- Features, once for each cohort that no run has used yet.
+
+Where a part of the epochs was never measured there is no estimate: layers of a network that are
+trained take a hundred times as long as a head on features.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from statistics import median
+from typing import Literal
 
-import numpy as np
-
-from postertui.runs.events import Event
 from postertui.runs.spec import RunSpec
-from postertui.runs.store.columns import Epochs
 from postertui.runs.store.run import Run
-from postertui.study import Variant
-from postertui.supervisor.units import unit_of
+from postertui.supervisor.run_progress import (
+    OWN_PACE_FROM,
+    RunProgress,
+    progress_of,
+    progress_of_spec,
+)
 
-#: So many of the newest past runs of each shape are looked at.
-NEWEST = 30
+#: What a run pays for before its first epoch, as the first of its job, as the first of its shape
+#: in a job, or as another.
+Readiness = Literal["cold", "new shape", "warm"]
+
+#: So many of the newest runs of each shape are looked at: few, since how busy a machine is changes.
+NEWEST = 8
 
 #: Seconds that a run in a warm job takes besides its epochs, until that has been measured: what it
 #: was for small networks on two cores.
 UNKNOWN_OVERHEAD = 0.2
 
-#: A longer pause between two runs of a job is none of handing over.
+#: A longer pause between two runs of a job is none of handing over, and its process has ended.
 LONGEST_GAP = 60.0
 
-
-@dataclass(frozen=True)
-class RunProgress:
-    """How far a run is. Times are seconds since 1970, None before they are.
-
-    `shape` decides how long an epoch takes; `job` is the process that the run was given to. Runs of
-    one `unit` are trained together; empty for a run that is trained by itself.
-    `epochs` of `total` are finished, as `history` has them.
-    """
-
-    shape: str
-    is_running: bool
-    is_waiting: bool
-    total: int
-    epochs: int
-    history: Epochs
-    job: str = ""
-    started: float | None = None
-    ended: float | None = None
-    unit: str = ""
-
-    @property
-    def epoch_seconds(self) -> float | None:
-        """The median time from one epoch to the next; None before the first."""
-        own = self.history.median_seconds()
-        if own is None:
-            return None
-        gaps = np.diff(self.history.array("time"))
-        # An attempt that was interrupted has a gap that is no epoch's.
-        return max(own, float(np.median(gaps))) if len(gaps) else own
-
-    @property
-    def overhead(self) -> float | None:
-        """The time of a finished run that was none of its epochs'."""
-        times = self.history.array("time")
-        seconds = self.epoch_seconds
-        if self.started is None or self.ended is None or seconds is None or self.job == "":
-            return None
-        in_attempt = int(np.count_nonzero(times >= self.started))
-        return max(0.0, self.ended - self.started - in_attempt * seconds)
-
-
-def progress_of(run: Run) -> RunProgress:
-    """How far `run` is."""
-    start, end = run.start or {}, run.end or {}
-    state = run.state
-    variant = run.spec.variant if run.spec is not None else None
-    return RunProgress(
-        shape=shape_of(variant) if variant is not None else "",
-        is_running=state == "running",
-        is_waiting=state in ("queued", "interrupted"),
-        total=variant.epochs if variant is not None else 0,
-        epochs=run.epoch,
-        history=run.epochs,
-        job=job_of(start),
-        started=start.get("time"),
-        ended=end.get("time") if state == "done" else None,
-        unit=unit_of(run.spec) if run.spec is not None else "",
-    )
-
-
-def job_of(start: Event) -> str:
-    """The process that an attempt's `start` event names; empty where it names none."""
-    return f"{start.get('host')}:{start['pid']}" if start.get("pid") else ""
-
-
-def progress_of_spec(spec: RunSpec) -> RunProgress:
-    """A run that has not begun."""
-    empty = Epochs(np.empty((0, 0)))
-    return RunProgress(
-        shape_of(spec.variant), False, True, spec.variant.epochs, 0, empty, unit=unit_of(spec)
-    )
+#: A shape is estimated by another of its kind while weights and batch size differ by no more
+#: powers of two than this.
+NEAREST = 2.0
 
 
 class Durations:
@@ -113,112 +56,208 @@ class Durations:
 
     def __init__(self, runs: Iterable[RunProgress]) -> None:
         begun = [r for r in runs if r.started is not None and r.epochs]
-        begun.sort(key=lambda r: r.started or 0.0, reverse=True)
-        by_shape: dict[str, list[float]] = {}
-        # A run's first epoch can hold its compilation: it counts only where there is no other.
-        firsts: dict[str, list[float]] = {}
-        overheads: list[float] = []
-        cold = _first_of_jobs(begun)
-        looked_at: dict[str, int] = {}
+        begun.sort(key=lambda r: r.started or 0.0)
+        self.job_shapes: dict[str, set[str]] = {}
+        self.job_ends: dict[str, float] = {}
+        self.cohorts: dict[str, set[int]] = {}
+        self._shapes: dict[str, RunProgress] = {}
+        self._lengths: dict[tuple[str, int], list[int]] = {}
+        self._cohort_seconds: list[float] = []
+        self._nearest: dict[str, float | None] = {}
+        gaps: list[float] = []
+        readiness: list[Readiness] = []
         for run in begun:
+            readiness.append(self._record(run, gaps))
+        overheads: dict[Readiness, list[float]] = {"cold": [], "new shape": [], "warm": []}
+        paces: dict[str, list[float]] = {}
+        single: dict[str, list[float]] = {}
+        looked_at: dict[str, int] = {}
+        for run, ready in zip(reversed(begun), reversed(readiness), strict=True):
             looked_at[run.shape] = looked_at.get(run.shape, 0) + 1
             if looked_at[run.shape] > NEWEST:
                 continue
-            if (seconds := run.epoch_seconds) is not None:
-                (by_shape if run.epochs > 1 else firsts).setdefault(run.shape, []).append(seconds)
-            if id(run) not in cold and (overhead := run.overhead) is not None:
-                overheads.append(overhead)
-        timed = by_shape or firsts
-        self._epoch = {shape: median(values) for shape, values in timed.items()}
-        self._any_epoch = median(self._epoch.values()) if self._epoch else None
-        gaps = _gaps(begun)
-        self._overhead = median(overheads) if overheads else UNKNOWN_OVERHEAD
-        self._overhead += median(gaps) if gaps else 0.0
+            if run.pace is not None:
+                paces.setdefault(run.shape, []).append(run.pace)
+            elif run.epochs == 1 and (ready == "warm" or run.total == 1):
+                seconds = run.history.median_seconds()
+                if seconds is not None:
+                    single.setdefault(run.shape, []).append(seconds)
+            if run.overhead is not None and (run.ended is not None or ready != "warm"):
+                overheads[ready].append(run.overhead)
+        self._pace = {shape: median(values) for shape, values in (single | paces).items()}
+        between = median(gaps[-NEWEST:]) if gaps else 0.0
+        warm = median(overheads["warm"]) if overheads["warm"] else UNKNOWN_OVERHEAD
+        cold = max(warm, median(overheads["cold"])) if overheads["cold"] else warm
+        new = max(warm, median(overheads["new shape"])) if overheads["new shape"] else cold
+        self._overhead: dict[Readiness, float] = {
+            "cold": cold,
+            "new shape": new + between,
+            "warm": warm + between,
+        }
+
+    def _record(self, run: RunProgress, gaps: list[float]) -> Readiness:
+        """Note what `run` left its job, and what it found."""
+        shapes = self.job_shapes.setdefault(run.job, set())
+        ready = _readiness(run.shape, shapes)
+        shapes.add(run.shape)
+        assert run.started is not None
+        if (before := self.job_ends.get(run.job)) is not None:
+            gap = run.started - before
+            if 0 <= gap < LONGEST_GAP:
+                gaps.append(gap)
+        if run.ended is not None:
+            self.job_ends[run.job] = run.ended
+            if run.stops_early:
+                self._lengths.setdefault((run.shape, run.total), []).append(run.epochs)
+        cohorts = self.cohorts.setdefault(run.features, set())
+        if (new := set(run.cohorts) - cohorts) and run.feature_seconds:
+            self._cohort_seconds.append(run.feature_seconds / len(new))
+        cohorts.update(run.cohorts)
+        self._shapes[run.shape] = run
+        return ready
 
     def epoch_seconds(self, run: RunProgress) -> float | None:
-        """What an epoch of `run` takes: by its own, by its shape's, by all."""
-        own = run.epoch_seconds if run.epochs > 1 else None
-        return own or self._epoch.get(run.shape, self._any_epoch)
+        """What an epoch of `run` takes: by its own, by its shape's, by the nearest of its kind."""
+        if run.epochs >= OWN_PACE_FROM and run.pace is not None:
+            return run.pace
+        if run.shape not in self._nearest:
+            self._nearest[run.shape] = self._pace.get(run.shape) or self._nearest_pace(run)
+        return self._nearest[run.shape] or run.pace
 
-    def remaining(self, run: RunProgress, now: float) -> float | None:
-        """Seconds of work until `run` is done; None where no epoch has been timed yet."""
+    def _nearest_pace(self, run: RunProgress) -> float | None:
+        def distance(other: RunProgress) -> float:
+            weights = math.log2(run.head_weights / other.head_weights)
+            return abs(weights) + abs(math.log2(run.batch_size / other.batch_size))
+
+        alike = [s for s in self._pace if self._shapes[s].kind == run.kind]
+        near = min(alike, key=lambda shape: distance(self._shapes[shape]), default=None)
+        if near is None or distance(self._shapes[near]) > NEAREST:
+            return None
+        return self._pace[near]
+
+    def readiness(self, run: RunProgress, job: str) -> Readiness:
+        """What `run` pays for in `job`; empty for one that has to start."""
+        return _readiness(run.shape, self.job_shapes.get(job, ()))
+
+    def remaining(
+        self, run: RunProgress, now: float, readiness: Readiness | None = None
+    ) -> float | None:
+        """Seconds of work until `run` is done; None where no epoch like its has been timed yet.
+
+        `readiness` is that of the job which the run is given to; that of its own, or warm for one
+        without a job, if None.
+        """
         seconds = self.epoch_seconds(run)
         if seconds is None:
             return None
-        work = max(0, run.total - run.epochs) * seconds
-        if not run.is_running:
-            return work + self._overhead
-        newest = float(run.history.array("time")[-1]) if run.epochs else run.started
-        under_way = max(0.0, now - newest) if newest is not None else 0.0
-        if run.epochs:
-            return max(0.0, work - min(under_way, seconds))
-        return max(0.0, work + self._overhead - min(under_way, self._overhead + seconds))
+        work = max(0, self._expected_epochs(run) - run.epochs) * seconds
+        if run.is_running and run.epochs:
+            newest = float(run.history.array("time")[-1])
+            return max(0.0, work - min(max(0.0, now - newest), seconds))
+        if readiness is None:
+            is_given = run.is_running and run.job
+            readiness = self.readiness(run, run.job) if is_given else "warm"
+        before = self._overhead[readiness]
+        if not run.is_running or run.started is None:
+            return work + before
+        # Of the overhead and of the first epoch a part is over.
+        under_way = max(0.0, now - run.started - run.feature_seconds)
+        return work + before - min(under_way, before + seconds)
+
+    def feature_seconds(self, run: RunProgress, available: dict[str, set[int]]) -> float:
+        """What the features take that `run` needs and that are not `available`; 0 if unmeasured.
+
+        They are `available` to later ones.
+        """
+        cohorts = available.setdefault(run.features, set())
+        missing = set(run.cohorts) - cohorts
+        cohorts.update(missing)
+        if not missing or not self._cohort_seconds:
+            return 0.0
+        return len(missing) * median(self._cohort_seconds)
+
+    def _expected_epochs(self, run: RunProgress) -> int:
+        """`total`, or where runs stop early what those of the shape reached."""
+        lengths = self._lengths.get((run.shape, run.total)) if run.stops_early else None
+        if not lengths:
+            return run.total
+        return min(run.total, max(round(median(lengths[-NEWEST:])), run.epochs + 1))
 
 
 def estimate(
     runs: Sequence[RunProgress], durations: Durations, jobs: int, now: float
 ) -> float | None:
-    """Seconds until all of `runs` are done, `jobs` at a time; None where nothing is known.
+    """Seconds until all of `runs` are done, `jobs` at a time; None where a part is not measured.
 
     Those that run go first, then those that wait, in their order, each to the job that is free
-    first.
+    first. A job that does not run yet has to start, and each compiles a shape once.
     """
-    free = [0.0] * max(1, jobs)
-    units: set[str] = set()
-    for run in sorted(runs, key=lambda r: not r.is_running):
-        if not (run.is_running or run.is_waiting) or run.unit in units:
-            continue
-        if run.unit:
-            units.add(run.unit)
-        seconds = durations.remaining(run, now)
+    available = {name: set(cohorts) for name, cohorts in durations.cohorts.items()}
+    running = _one_of_each_unit(r for r in runs if r.is_running)
+    units = {r.unit for r in running}
+    waiting = _one_of_each_unit(r for r in runs if r.is_waiting and r.unit not in units - {""})
+    idle = _idle_jobs(durations, {r.job for r in running}, now)
+    slots: list[tuple[float, int]] = []
+    compiled: list[set[str]] = []
+    for run in running:
+        job = run.job or next(idle, "")
+        seconds = durations.remaining(run, now, durations.readiness(run, job))
         if seconds is None:
             return None
-        heapq.heapreplace(free, free[0] + seconds)
-    return max(free)
+        if not run.epochs:
+            features = durations.feature_seconds(run, available)
+            seconds += max(0.0, features - run.feature_seconds)
+        shapes = {run.shape, *durations.job_shapes.get(job, ())}
+        if len(slots) < jobs or not slots:
+            heapq.heappush(slots, (seconds, len(slots)))
+            compiled.append(shapes)
+        else:
+            free, slot = slots[0]
+            heapq.heapreplace(slots, (free + seconds, slot))
+            compiled[slot] |= shapes
+    while len(slots) < max(1, jobs):
+        heapq.heappush(slots, (0.0, len(slots)))
+        compiled.append(set(durations.job_shapes.get(next(idle, ""), ())))
+    for run in waiting:
+        free, slot = slots[0]
+        seconds = durations.remaining(run, now, _readiness(run.shape, compiled[slot]))
+        if seconds is None:
+            return None
+        compiled[slot].add(run.shape)
+        seconds += durations.feature_seconds(run, available)
+        heapq.heapreplace(slots, (free + seconds, slot))
+    return max(slots)[0]
+
+
+def _readiness(shape: str, compiled: Collection[str]) -> Readiness:
+    if not compiled:
+        return "cold"
+    return "warm" if shape in compiled else "new shape"
+
+
+def _one_of_each_unit(runs: Iterable[RunProgress]) -> list[RunProgress]:
+    units: set[str] = set()
+    chosen = []
+    for run in runs:
+        if not run.unit:
+            chosen.append(run)
+        elif run.unit not in units:
+            units.add(run.unit)
+            chosen.append(run)
+    return chosen
+
+
+def _idle_jobs(durations: Durations, busy: set[str], now: float) -> Iterator[str]:
+    """Jobs between two runs, the one that ended its last run newest first."""
+    idle = [
+        (ended, job)
+        for job, ended in durations.job_ends.items()
+        if job and job not in busy and now - ended < LONGEST_GAP
+    ]
+    return iter([job for _, job in sorted(idle, reverse=True)])
 
 
 def estimate_new(specs: Iterable[RunSpec], runs: Iterable[Run], jobs: int) -> float | None:
     """How long new runs will take, `jobs` at a time, by past `runs`; None without any."""
     durations = Durations(progress_of(run) for run in runs)
     return estimate([progress_of_spec(spec) for spec in specs], durations, jobs, time.time())
-
-
-def shape_of(variant: Variant) -> str:
-    """What decides how long an epoch takes."""
-    parts = (
-        variant.model,
-        variant.network,
-        variant.side,
-        variant.augment,
-        variant.balance,
-        variant.frozen_layers,
-        variant.trainable_layers,
-        variant.train_from,
-        variant.fc1,
-        variant.fc2,
-        variant.batch_size,
-        variant.share,
-    )
-    return "/".join(map(str, parts))
-
-
-def _gaps(newest_first: Sequence[RunProgress]) -> list[float]:
-    """Seconds between the end of a run and the start of its job's next one."""
-    gaps: list[float] = []
-    starts: dict[str, float] = {}
-    for run in newest_first:
-        following = starts.get(run.job)
-        if following is not None and run.ended is not None:
-            gap = following - run.ended
-            if 0 <= gap < LONGEST_GAP:
-                gaps.append(gap)
-        starts[run.job] = run.started or 0.0
-    return gaps[:NEWEST]
-
-
-def _first_of_jobs(newest_first: Sequence[RunProgress]) -> set[int]:
-    """The identities of the first run of each job."""
-    first: dict[str, int] = {}
-    for run in newest_first:
-        first[run.job] = id(run)
-    return set(first.values())

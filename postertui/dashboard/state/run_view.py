@@ -14,7 +14,7 @@ from postertui.dashboard.state.metrics import LOWER_IS_BETTER, fields_of
 from postertui.runs.events import Event
 from postertui.runs.spec import RunSpec
 from postertui.runs.store import SETTINGS, Epochs, Run
-from postertui.supervisor.remaining import RunProgress, job_of, shape_of
+from postertui.supervisor.run_progress import RunProgress, job_of, progress_of_spec
 from postertui.system.text import to_single_line
 
 Side = str  # "train" or "test"
@@ -84,6 +84,7 @@ class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
     spec: RunSpec | None = None
     started: float | None = None
     job: str = ""
+    extracted: float | None = None
     _stage: RunProgress | None = None
     _seconds: float | msgspec.UnsetType | None = msgspec.UNSET
 
@@ -113,16 +114,16 @@ class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
     def stage(self) -> RunProgress:
         """How far the run is, as estimates of what remains look at it."""
         if self._stage is None:
-            stage = RunProgress(
-                shape="" if self.spec is None else shape_of(self.spec.variant),
+            stage = progress_of_spec(
+                self.spec,
                 is_running=self.state == "running",
                 is_waiting=self.state in ("queued", "interrupted"),
-                total=self.epochs,
                 epochs=self.epoch,
                 history=self.history,
                 job=self.job,
                 started=self.started,
                 ended=self.changed if self.state == "done" else None,
+                extracted=self.extracted,
             )
             msgspec.structs.force_setattr(self, "_stage", stage)
             return stage
@@ -208,6 +209,7 @@ def view_of(run: Run) -> RunView:
         spec=spec,
         started=(run.start or {}).get("time"),
         job=job_of(run.start or {}),
+        extracted=(run.features or {}).get("time"),
     )
 
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 #: A draft older than this, in seconds, was left by a program that died.
 STALE_AFTER = 3600.0
 
+#: Files of a readable run that reading it has opened, which refuses all but regular files.
+_OPENED = (layout.SPEC, layout.EVENTS)
+
 
 def check_processes(store: Store, *, repair: bool = False) -> Iterator[Finding]:
     """The supervisor and the jobs of the folder that `store` has read.
@@ -100,47 +103,47 @@ def check_runs(store: Store, *, repair: bool = False) -> Iterator[Finding]:
     for run in damaged:
         problem = to_single_line(run.damage or "")
         yield _move_or_report(store.folder, store.folder / run.name, problem, repair)
-    yield from _check_kinds(store)
-    yield from _check_results(store)
+    yield from _check_files(store)
 
 
-def _check_kinds(store: Store) -> Iterator[Finding]:
-    """Files of readable runs that are no regular files and that no command opens."""
-    for run in sorted(store.runs.values(), key=lambda run: run.name):
-        if run.damage is not None:
-            continue
-        with contextlib.suppress(OSError), os.scandir(store.folder / run.name) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                if not layout.is_run_file(entry.name):
-                    continue
-                try:
-                    check_regular(entry.stat(follow_symlinks=False), Path(entry.path))
-                except OSError as error:
-                    problem = to_single_line(f"{entry.path}: {error.strerror}")
-                    yield Finding("runs", "wrong", problem, "remove it")
+def _check_files(store: Store) -> Iterator[Finding]:
+    """What lies in the folders of readable runs, each of which is listed once.
 
-
-def _check_results(store: Store) -> Iterator[Finding]:
-    """Predictions and weights of done runs: what they take, and which of them are damaged."""
+    Files that are no regular files, which no command opens; what predictions and weights of done
+    runs take, and which of them are damaged.
+    """
     sizes = dict.fromkeys(layout.RESULTS, 0)
     damaged: list[str] = []
-    for run in store.runs.values():
-        if run.state != "done":
-            continue
-        for name in layout.RESULTS:
-            path = store.folder / run.name / name
-            with contextlib.suppress(OSError):
-                status = path.lstat()
-                if not stat.S_ISREG(status.st_mode):
-                    continue
+    for run in sorted(store.runs.values(), key=lambda run: run.name):
+        for path, status in _unread_files(os.path.join(store.folder, run.name)):  # noqa: PTH118
+            try:
+                check_regular(status, path)
+            except OSError as error:
+                if run.damage is None:
+                    problem = to_single_line(f"{path}: {error.strerror}")
+                    yield Finding("runs", "wrong", problem, "remove it")
+            name = os.path.basename(path)  # noqa: PTH119
+            if run.state == "done" and name in sizes and stat.S_ISREG(status.st_mode):
                 sizes[name] += status.st_size
-                if not _is_complete(path, status.st_size, run.end or {}):
-                    damaged.append(f"{run.name}/{name}")
+                with contextlib.suppress(OSError):
+                    if not _is_complete(Path(path), status.st_size, run.end or {}):
+                        damaged.append(f"{run.name}/{name}")
     if any(sizes.values()):
         parts = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sizes.items())
         yield Finding("runs", "ok", f"kept of done runs: {parts}")
     for name in sorted(damaged):
         yield Finding("runs", "wrong", f"{store.folder / name}: damaged", HOW_TO_RESTORE)
+
+
+def _unread_files(folder: str) -> list[tuple[str, os.stat_result]]:
+    """Paths and status of a run's files, by name, without those that reading the run has opened."""
+    files = []
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name not in _OPENED and layout.is_run_file(entry.name):
+                with contextlib.suppress(OSError):
+                    files.append((entry.path, entry.stat(follow_symlinks=False)))
+    return sorted(files)
 
 
 def _is_complete(path: Path, size: int, end: dict[str, object]) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.cells import cell_len, set_cell_size
+
+#: Printable ASCII, lines and blocks, braille: a cell each, without looking at every character.
+_NARROW = re.compile("[ -~\u2500-\u259f\u2800-\u28ff]*")
 
 
 def cells(text: str) -> int:
     """How many terminal cells `text` takes."""
-    return len(text) if text.isascii() else cell_len(text)
+    return len(text) if text.isascii() or _NARROW.fullmatch(text) else cell_len(text)
 
 
 def shorten_middle(text: str, limit: int) -> str:

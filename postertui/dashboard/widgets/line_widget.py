@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
+from textual.filter import ANSIToTruecolor
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
+
+from postertui.dashboard.text_width import cells
 
 if TYPE_CHECKING:
     from postertui.dashboard.terminal.theme import ThemeStyles
@@ -25,7 +28,10 @@ class LineWidget(Widget):
     def strip(self, row: Iterable[tuple[str, str]]) -> Strip:
         """Texts and the names of their styles as a line."""
         base = self.theme["on-background"]
-        strip = Strip([Segment(text, self.theme.over(base, style)) for text, style in row])
+        over = self.theme.over
+        segments = [Segment(text, over(base, style)) for text, style in row]
+        # Textual would look at every character of a curve to know how wide it is.
+        strip = Strip(segments, sum(cells(segment.text) for segment in segments))
         return strip.adjust_cell_length(self.size.width, base)
 
     def render_line(self, y: int) -> Strip:
@@ -39,7 +45,9 @@ class LineWidget(Widget):
         # Before the filters: most of what is sent is a few characters of a line.
         if crop.column_span != (0, self.size.width):
             strips = [strip.crop(*crop.column_span) for strip in strips]
-        if filters := self.get_line_filters():
+        # A theme has no colours that a terminal could choose.
+        filters = [f for f in self.get_line_filters() if not isinstance(f, ANSIToTruecolor)]
+        if filters:
             background = self.background_colors[1]
             for line_filter in filters:
                 strips = [strip.apply_filter(line_filter, background) for strip in strips]

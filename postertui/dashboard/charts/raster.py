@@ -171,19 +171,23 @@ class Raster:
         left, right = columns[starts], columns[stops - 1]
         first = np.rint(left).astype(np.int64)
         widths = np.rint(right).astype(np.int64) - first + 1
-        offsets = np.cumsum(widths) - widths
-        which = np.repeat(np.arange(len(starts)), widths)
-        x = np.arange(widths.sum()) - offsets[which] + first[which]
-        points = np.repeat(starts - np.cumsum(stops - starts) + (stops - starts), stops - starts)
+        offsets = widths.cumsum() - widths
+        number = np.arange(len(starts))
+        which = number.repeat(widths)
+        x = np.arange(len(which)) - (offsets - first)[which]
+        # Methods and plain ufuncs in all of this: NumPy's functions around them take longer than
+        # the work on so few numbers.
+        counts = stops - starts
+        ends = counts.cumsum()
+        points = (starts - ends + counts).repeat(counts)
         points += np.arange(len(points))
-        of_stretch = np.repeat(np.arange(len(starts)), stops - starts)
+        of_stretch = number.repeat(counts)
         # Side by side on one long axis, a single search serves them all.
         apart = 2.0 * self.columns
-        asked = np.clip(x, left[which], right[which])
-        segment = np.searchsorted(
-            columns[points] + of_stretch * apart, asked + which * apart, side="right"
-        )
-        segment = points[np.minimum(segment, np.cumsum(stops - starts)[which] - 1)] - 1
+        asked = np.minimum(np.maximum(x, left[which]), right[which])
+        axis = columns[points] + of_stretch * apart
+        segment = axis.searchsorted(asked + which * apart, side="right")
+        segment = points[np.minimum(segment, (ends - 1)[which])] - 1
         run = columns[segment + 1] - columns[segment]
         rise = rows[segment + 1] - rows[segment]
         part = np.divide(asked - columns[segment], run, out=np.zeros_like(run), where=run > 0)
@@ -195,21 +199,22 @@ class Raster:
         after[offsets + widths - 1] = middle[offsets + widths - 1]
         low = np.minimum(np.minimum(before, after), middle)
         high = np.maximum(np.maximum(before, after), middle)
-        crowded = (stops - starts > widths / 2)[of_stretch]
+        crowded = (counts > widths / 2)[of_stretch]
         points, of_stretch = points[crowded], of_stretch[crowded]
         place = np.rint(columns[points]).astype(np.int64) - first[of_stretch]
-        place = offsets[of_stretch] + np.clip(place, 0, widths[of_stretch] - 1)
+        place = np.minimum(np.maximum(place, 0), (widths - 1)[of_stretch])
+        place += offsets[of_stretch]
         np.minimum.at(low, place, rows[points])
         np.maximum.at(high, place, rows[points])
         on = _on_each(x, patterns, of_point[starts][which])
         top, bottom = np.ceil(low - 0.5), np.floor(high + 0.5)
-        limits = (0.0, float(self.rows - 1))
-        inside = on & (bottom >= limits[0]) & (top <= limits[1])
-        top = np.clip(top[inside], *limits).astype(np.int64)
-        bottom = np.clip(bottom[inside], *limits).astype(np.int64)
+        last = float(self.rows - 1)
+        inside = on & (bottom >= 0.0) & (top <= last)
+        top = np.minimum(np.maximum(top[inside], 0.0), last).astype(np.int64)
+        bottom = np.minimum(np.maximum(bottom[inside], 0.0), last).astype(np.int64)
         # An exact half rounds to the next dot on one side and the last on the other.
         bottom = np.maximum(bottom, top)
-        y, index = _fill(np.flatnonzero(inside), top, bottom)
+        y, index = _fill(inside.nonzero()[0], top, bottom)
         return y, x[index], starts[which[index]]
 
     def _set(self, rows: Ints, columns: Ints, owner: int | Ints, *, data: bool) -> None:
@@ -232,15 +237,22 @@ def _on_each(columns: Ints, patterns: Sequence[Pattern], which: Ints) -> npt.NDA
     """Which dots are drawn, where the dot in `columns[i]` has the pattern `patterns[which[i]]`."""
     if all(pattern == SOLID for pattern in patterns):
         return np.ones(len(columns), dtype=bool)
-    period = math.lcm(*{len(pattern) for pattern in patterns})
-    table = np.array([pattern * (period // len(pattern)) for pattern in patterns])
-    on: npt.NDArray[np.bool_] = table[which, columns % period]
+    table = _pattern_table(tuple(patterns))
+    on: npt.NDArray[np.bool_] = table[which, columns % table.shape[1]]
     return on
+
+
+@lru_cache(maxsize=64)
+def _pattern_table(patterns: tuple[Pattern, ...]) -> npt.NDArray[np.bool_]:
+    """Each pattern as often as makes them all equally long; do not change it."""
+    period = math.lcm(*{len(pattern) for pattern in patterns})
+    return np.array([pattern * (period // len(pattern)) for pattern in patterns])
 
 
 def _fill(columns: Ints, top: Ints, bottom: Ints) -> tuple[Ints, Ints]:
     """Rows and columns of every dot from `top` to `bottom` in each column."""
     counts = np.maximum(bottom - top + 1, 0)
-    starts = np.cumsum(counts) - counts
-    rows = np.repeat(top - starts, counts) + np.arange(counts.sum())
-    return rows, np.repeat(columns, counts)
+    starts = counts.cumsum() - counts
+    rows = (top - starts).repeat(counts)
+    rows += np.arange(len(rows))
+    return rows, columns.repeat(counts)

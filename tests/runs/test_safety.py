@@ -141,17 +141,20 @@ def calls(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield node.lineno, f"import {module or alias.name}"
 
 
-def test_the_package_has_nothing_that_could_execute_or_unpickle() -> None:
+def test_nothing_but_a_trusted_file_of_the_users_own_is_executed_and_nothing_unpickled() -> None:
     forbidden = {"eval", "exec", "compile", "os.system", "os.popen", "allow_pickle"}
     forbidden |= {f"import {m}" for m in ("pickle", "marshal", "shelve", "dill", "cloudpickle")}
     # Figures are sent to processes of our own making; nothing there reads a file.
     between_processes = {"figures/render_pool.py"}
+    # It executes bytes whose digest this user trusts (tests/training/test_custom.py).
+    of_trusted_files = {("training/custom.py", "compile"), ("training/custom.py", "exec")}
     unsafe_calls = [
         f"{path.relative_to(PACKAGE)}:{line} {what}"
         for path in PACKAGE.rglob("*.py")
         if str(path.relative_to(PACKAGE)) not in between_processes
         for line, what in calls(ast.parse(path.read_text()))
         if what in forbidden or what.endswith("shell=True")
+        if (str(path.relative_to(PACKAGE)), what) not in of_trusted_files
     ]
     assert unsafe_calls == []
 

@@ -104,6 +104,10 @@ def check_against(
     add_verdicts(rows, margin, sign)
     rows = add_lost(rows, now, then)
     has_error = any(row["_df"] for row in rows)
+    if not any(row["failed"] or row["difference"] is not None for row in rows):
+        raise UserError(
+            f"nothing to compare: no setting has a value of {metric} in both tables", exit_code=3
+        )
     is_blind = margin is None and not has_error and any(row["difference"] for row in rows)
     if is_blind and not any(row["failed"] for row in rows):
         raise UserError(
@@ -151,7 +155,17 @@ def _notes(
     then: pl.DataFrame,
 ) -> tuple[str, ...]:
     settings = frame.filter((pl.col("genre") != ALL) & pl.col("now").is_not_null()).height
-    notes = [f"{metric}, {settings} settings in both tables.", noise.line]
+    notes = [f"{metric}, {settings} settings with a value in both tables.", noise.line]
+    of_settings = frame.filter(pl.col("genre") != ALL)
+    empty = of_settings.filter(~pl.col("failed") & pl.col("difference").is_null())
+    if empty.height:
+        are = "setting has" if empty.height == 1 else "settings have"
+        notes.append(
+            f"{empty.height} {are} no value to compare, and no more lost runs than the reference: "
+            f"{_listed(empty.select('name', 'genre'))}."
+        )
+    if fewer := _fewer_runs(now, then):
+        notes.append(f"Fewer runs than in the reference: {'; '.join(fewer)}.")
     if paired:
         notes.append(f"In {paired} settings the seeds match, and runs are compared in pairs.")
     if margin is None:
@@ -173,6 +187,15 @@ def _notes(
         named = frame.filter("allowed").select(keys)
         notes.append(f"Allowed although it failed: {_listed(named)}.")
     return tuple(notes)
+
+
+def _fewer_runs(now: pl.DataFrame, then: pl.DataFrame) -> list[str]:
+    """Settings that lack runs which the reference has, with both numbers."""
+    keys = ["name", "genre"]
+    counts = now.group_by(keys).len("now").join(then.group_by(keys).len("then"), on=keys)
+    fewer = counts.filter(pl.col("now") < pl.col("then")).sort(keys)
+    texts = [f"{n}/{g} {a} of {b}" for n, g, a, b in fewer.head(5).iter_rows()]
+    return texts + ([f"and {fewer.height - 5} more"] if fewer.height > 5 else [])
 
 
 def _listed(settings: pl.DataFrame) -> str:

@@ -51,8 +51,6 @@ def add_lost(
     present, before = _states(now), _states(then)
     for setting, counts in before.items():
         name, genre = setting
-        if not counts.get("ok"):
-            continue  # the reference has nothing to compare with
         row = by_setting.get(setting)
         if row is None:
             row = by_setting[setting] = blank_row(name, genre)

@@ -124,8 +124,6 @@ def compare(
     values = run_values(table, metric, resolve_rule(compared, rule))
     equal = find_equal_variants(table)
     noise = estimate_noise(values, equal)
-    if genres is not None:
-        values = values.filter(pl.col("genre").is_in(list(genres)))
     sign = -1.0 if lower_is_better(metric) else 1.0
     rows, cells = compare_values(
         values,
@@ -134,6 +132,7 @@ def compare(
         correction,
         over,
         sign=sign,
+        genres=genres,
         shared_seeds=genres_share_seeds(table),
         posters=posters,
         test_share=posters_tested_per_trained(table),
@@ -143,6 +142,8 @@ def compare(
             lambda row: equal_note(row["name"], row["reference"], equal), return_dtype=pl.String
         )
     ).select(*ROW_SCHEMA)
+    if genres is not None:
+        values = values.filter(pl.col("genre").is_in(list(genres)))
     rows = with_reasons(rows, values)
     notes = (
         f"{metric} {rule_line(compared, rule, metric)}.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -88,6 +88,7 @@ def compare_values(
     over: Over = "auto",
     *,
     sign: float = 1.0,
+    genres: Collection[str] | None = None,
     shared_seeds: bool = True,
     posters: PosterErrors | None = None,
     test_share: float = 1.0,
@@ -96,12 +97,16 @@ def compare_values(
 
     Parameters
     ----------
+    values
+        Those of the whole table.
     chosen
         Pairs of (name, reference).
     noise
         The noise of the whole table.
     sign
         -1 for a metric of which less is better.
+    genres
+        Those compared, by default all.
     shared_seeds
         Whether runs of one seed and different genres may share random numbers.
     posters
@@ -109,10 +114,12 @@ def compare_values(
     test_share
         Test posters by training posters, for `over` `rotations`.
     """
+    runs = runs_by_setting(values)
+    contrasts = contrast_rows(values, runs, chosen, noise, genres=genres, shared_seeds=shared_seeds)
+    if genres is not None:
+        values = values.filter(pl.col("genre").is_in(list(genres)))
     if over == "auto":
         over = default_over(values, noise)
-    runs = runs_by_setting(values)
-    contrasts = contrast_rows(values, runs, chosen, noise, shared_seeds=shared_seeds)
     cells = with_verdicts(
         pl.DataFrame(
             [

@@ -8,7 +8,7 @@ both runs cancels. Otherwise the spreads of the two sides add up.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
@@ -91,18 +91,24 @@ def contrast_rows(
     chosen: Sequence[tuple[str, str]],
     noise: Noise,
     *,
+    genres: Collection[str] | None = None,
     shared_seeds: bool = False,
 ) -> list[RowContrast]:
     """Each chosen pair of variants, genre by genre, with errors from `noise` and from pairs.
 
+    Paired variances are moderated over all variants and genres of the table that meet the same
+    reference, whatever is chosen: a filter changes no interval.
+
     Parameters
     ----------
     values
-        `run_values` of the table.
+        `run_values` of the whole table.
     runs
         Their `runs_by_setting`.
     chosen
         Pairs of (name, reference).
+    genres
+        Those compared, by default all.
     noise
         The noise of the whole table (`estimate_noise`).
     shared_seeds
@@ -110,12 +116,26 @@ def contrast_rows(
         genres say less about its variance than as many independent samples.
     """
     spread = set(replicable(values).select("name", "genre").unique().iter_rows())
+    genres_of: dict[str, set[str]] = {}
+    for name, genre in runs:
+        genres_of.setdefault(name, set()).add(genre)
+    pairs = list(chosen)
+    references = {reference for _, reference in chosen}
+    if len(references) == 1:
+        (reference,) = references
+        pairs += [
+            (n, reference) for n in sorted(genres_of.keys() - {n for n, _ in chosen} - references)
+        ]
     rows = []
-    for name, reference in chosen:
-        genres = sorted({g for n, g in runs if n == name} & {g for n, g in runs if n == reference})
-        cells = [_contrast(runs[name, g], runs[reference, g], g) for g in genres]
+    for name, reference in pairs:
+        common = sorted(genres_of.get(name, set()) & genres_of.get(reference, set()))
+        cells = [_contrast(runs[name, g], runs[reference, g], g) for g in common]
         rows.append(RowContrast(name, reference, cells))
     _add_paired_variances(rows, spread, shared_seeds=shared_seeds)
+    rows = rows[: len(chosen)]
+    if genres is not None:
+        for row in rows:
+            row.cells = [cell for cell in row.cells if cell.genre in genres]
     for row in rows:
         for cell in row.cells:
             if not cell.terms:

@@ -16,6 +16,7 @@ import polars as pl
 
 from postertui.analysis.cohorts import batch_size, cohort_facts
 from postertui.analysis.findings import FINDING_SCHEMA, KINDS, RunFinding
+from postertui.analysis.repetition import without_copies
 from postertui.analysis.row_states import dead_rows
 from postertui.analysis.statistics import Floats
 from postertui.analysis.trends import BEYOND_JITTER, ENOUGH_EPOCHS, Curves, find_trend, jitter
@@ -23,9 +24,12 @@ from postertui.data.dataset import always_yes_f
 
 
 def diagnose_table(table: pl.DataFrame) -> pl.DataFrame:
-    """The findings of every run of a history table (`FINDING_SCHEMA`), by genre and name."""
+    """The findings of every run of a history table (`FINDING_SCHEMA`), by genre and name.
+
+    A history that is there several times, number for number, counts once.
+    """
     settings: dict[tuple[str, str], list[_Run]] = {}
-    for run in _runs(table):
+    for run in _runs(without_copies(table)):
         settings.setdefault((run.head["name"], run.head["genre"]), []).append(run)
     rows = [
         run.head

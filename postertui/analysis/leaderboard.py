@@ -10,7 +10,7 @@ two-sided makes rather too many ties than too few.)
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,16 +90,15 @@ def leaderboard(
     the whole table's in either case.
     """
     metric = metric or default_metric(table)
-    values, noise, is_marked = _judged_values(table, metric, rule)
+    values, noise, is_marked = _ranked_values(table, metric, rule)
     if runs is not None:
         values = values.filter(pl.col("run").is_in(list(runs)))
     sign = -1.0 if lower_is_better(metric) else 1.0
-    genres = _rank_genres(values, noise, sign, is_marked=is_marked)
+    shared = genres_share_seeds(table)
+    genres = _rank_genres(values, noise, sign, shared, is_marked=is_marked)
     overall = adjusted_means(genres, noise, sign)
     if is_marked and overall.height:
-        ties = _ties(
-            values, overall["name"].to_list(), noise, sign, shared_seeds=genres_share_seeds(table)
-        )
+        ties = _ties(values, overall["name"].to_list(), noise, sign, shared)
         overall = overall.with_columns(best=pl.col("name").is_in(sorted(ties)))
     notes = [f"{metric} {rule_line(table, rule, metric)}.", *repetition_notes(table), noise.line]
     if not noise.is_known:
@@ -110,7 +109,7 @@ def leaderboard(
     return Leaderboard(metric, genres, overall, noise, tuple(notes))
 
 
-def _judged_values(
+def _ranked_values(
     table: pl.DataFrame, metric: str, rule: str | int
 ) -> tuple[pl.DataFrame, Noise, bool]:
     """`run_values` of the table, their noise, and whether it lets the best be marked."""
@@ -145,20 +144,26 @@ def _unranked_note(values: pl.DataFrame) -> list[str]:
 
 
 def _ties(
-    values: pl.DataFrame, names: list[str], noise: Noise, sign: float, *, shared_seeds: bool = True
+    values: pl.DataFrame,
+    names: list[str],
+    noise: Noise,
+    sign: float,
+    shared_seeds: bool,
+    genres: Sequence[str] | None = None,
 ) -> set[str]:
     """The first of `names`, and those that a comparison with it does not call worse.
 
-    By the rows where `values` have several genres, else by the cells.
+    By the rows of all genres, or by the cells of `genres`.
     """
     leader, others = names[0], names[1:]
     if not others:
         return {leader}
     chosen = [(name, leader) for name in others]
     rows, cells = compare_values(
-        values, chosen, noise, over="runs", sign=sign, shared_seeds=shared_seeds
+        values, chosen, noise, over="runs", sign=sign, genres=genres, shared_seeds=shared_seeds
     )
-    verdicts = rows if values["genre"].n_unique() > 1 else cells
+    several = genres is None and values["genre"].n_unique() > 1
+    verdicts = rows if several else cells
     worse = verdicts.filter(pl.col("verdict") == "worse")["name"].to_list()
     return set(names) - set(worse)
 
@@ -170,9 +175,10 @@ def lead_line(board: Leaderboard) -> str:
 
 def lead_line_of(table: pl.DataFrame, metric: str, rule: str | int) -> str:
     """`lead_line` of the table's leaderboard, without ranking the variants over all genres."""
-    values, noise, is_marked = _judged_values(table, metric, rule)
+    values, noise, is_marked = _ranked_values(table, metric, rule)
     sign = -1.0 if lower_is_better(metric) else 1.0
-    return _describe_leads(_rank_genres(values, noise, sign, is_marked=is_marked), noise)
+    shared = genres_share_seeds(table)
+    return _describe_leads(_rank_genres(values, noise, sign, shared, is_marked=is_marked), noise)
 
 
 def _describe_leads(genres: pl.DataFrame, noise: Noise) -> str:
@@ -188,14 +194,14 @@ def _describe_leads(genres: pl.DataFrame, noise: Noise) -> str:
 
 
 def _rank_genres(
-    values: pl.DataFrame, noise: Noise, sign: float, *, is_marked: bool
+    values: pl.DataFrame, noise: Noise, sign: float, shared_seeds: bool, *, is_marked: bool
 ) -> pl.DataFrame:
     """The variants of each genre, best first (`SCHEMA`)."""
     cells = setting_means(values).sort("genre", pl.col("mean") * -sign, "name")
     rows: list[dict[str, Any]] = []
     for models in cells.partition_by("genre", maintain_order=True):
-        own = values.filter(pl.col("genre") == models["genre"][0])
-        ties = _ties(own, models["name"].to_list(), noise, sign) if is_marked else set()
+        names, genre = models["name"].to_list(), models["genre"][0]
+        ties = _ties(values, names, noise, sign, shared_seeds, [genre]) if is_marked else set()
         rows += _rank_genre(models.to_dicts(), noise, sign, ties)
     return pl.DataFrame(rows, schema=SCHEMA)
 

@@ -23,6 +23,8 @@ from postertui.analysis.verdicts import ALPHA, MIN_DF
 
 #: No plan asks for more seeds; a difference that small is not worth that many.
 MAX_SEEDS = 1000
+#: Variances from rounding alone: of runs that all are perfect, or constant.
+_NO_NOISE = 1e-16
 #: A variant whose variance is so many times the mean of all needs a plan of its own.
 _CLEARLY_NOISIER = 1.5
 
@@ -100,12 +102,15 @@ def detectable_difference(
 
 
 def genre_variances(noise: Noise, genres: Sequence[str]) -> dict[str, float]:
-    """One run's variance in each genre, the mean over variants; genres without any are left out."""
+    """One run's variance in each genre, the mean over variants.
+
+    Genres where it is unknown, or where all runs agree to the last digits, are left out.
+    """
     by_genre = {}
     for genre in genres:
         estimates = [noise.variance(genre, name) for name in noise.names or ("",)]
         variances = [variance for variance, df in estimates if df > 0]
-        if variances:
+        if variances and max(variances) > _NO_NOISE:
             by_genre[genre] = float(np.mean(variances))
     return by_genre
 
@@ -153,6 +158,8 @@ def plan_seeds(
     """
     single = Question(question.difference, question.power)
     by_genre = genre_variances(noise, genres)
+    if not by_genre:
+        return pl.DataFrame(schema=PLAN_SCHEMA)
     rows = []
     for label, variances in [
         *((genre, [variance]) for genre, variance in by_genre.items()),

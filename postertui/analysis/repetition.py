@@ -49,6 +49,12 @@ def repeated_histories(table: pl.DataFrame) -> pl.DataFrame:
     return runs.filter(pl.col("run") != pl.col("copy_of")).select("run", "copy_of")
 
 
+def without_copies(table: pl.DataFrame) -> pl.DataFrame:
+    """The table without `repeated_histories`: each history once."""
+    copies = repeated_histories(table)["run"]
+    return table.filter(~pl.col("run").is_in(copies.implode())) if len(copies) else table
+
+
 def repetition_notes(table: pl.DataFrame) -> list[str]:
     """Sentences about histories that are there twice, and about several of one setting and seed."""
     notes = []

@@ -130,6 +130,8 @@ def welch_df(terms: Floats, dfs: Floats) -> float:
     terms, dfs = terms[used], dfs[used]
     if not terms.size or (terms.size > 1 and 0 < (dfs < 2).sum() < _ENOUGH_THIN):
         return 0.0
+    # The squares of tiny variances would be 0; only their ratios count.
+    terms = terms / terms.max()
     df = float(terms.sum() ** 2 / (terms**2 / (dfs + 1)).sum()) - 1
     return float(min(max(df, dfs.min()), dfs.sum()))
 
@@ -137,8 +139,10 @@ def welch_df(terms: Floats, dfs: Floats) -> float:
 def satterthwaite_df(terms: Floats, dfs: Floats) -> float:
     """The same by Satterthwaite's formula, for few terms, whose sizes say little."""
     used = (terms > 0) & (dfs > 0)
-    terms, dfs = terms[used], dfs[used]
-    return float(terms.sum() ** 2 / (terms**2 / dfs).sum()) if terms.size else 0.0
+    if not used.any():
+        return 0.0
+    terms, dfs = terms[used] / terms[used].max(), dfs[used]
+    return float(terms.sum() ** 2 / (terms**2 / dfs).sum())
 
 
 def sum_of_variances(

@@ -87,4 +87,10 @@ def plan_command(
         variants=question.comparisons + 1,
         seconds_per_run=seconds if isinstance(seconds, float) else None,
     )
+    if rows.is_empty():
+        raise UserError(
+            "nothing to plan with: in these genres the runs of a setting do not differ, or their "
+            "noise is unknown",
+            exit_code=3,
+        )
     print_sections([planning_section(rows, question, noise)], output)

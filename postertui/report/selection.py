@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from postertui.analysis.repetition import without_copies
 from postertui.figures.compare import choose_variants
 from postertui.figures.source import FigureSource, open_source
 from postertui.report.request import ReportRequest
@@ -44,6 +45,9 @@ class SelectedRows:
 def select_rows(history: History, request: ReportRequest) -> SelectedRows:
     """The rows of `history` that `request` selects.
 
+    A history that is there several times, number for number, is drawn once, but for strict
+    figures, which draw what R drew.
+
     Raises
     ------
     UserError
@@ -52,7 +56,8 @@ def select_rows(history: History, request: ReportRequest) -> SelectedRows:
     """
     if history.table.is_empty():
         raise UserError("no finished epoch to draw", exit_code=3)
-    source = open_source(history.table, history.variants)
+    table = history.table if request.options.strict else without_copies(history.table)
+    source = open_source(table, history.variants)
     if request.filter.strip():
         runs = history.select(request.filter).table.select("run").unique()
         if runs.is_empty():

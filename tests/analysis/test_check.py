@@ -297,3 +297,32 @@ def test_a_short_run_fails_by_name_where_all_others_are_the_same_runs_again() ->
     )
     report = check_against(same.filter(~one | (pl.col("epoch") < 3)), same, metric=METRIC)
     assert "ended early" in report.rows.filter("failed")["why"][0]
+
+
+def test_a_setting_without_a_value_in_the_reference_may_not_go_or_die() -> None:
+    undefined = history("base", "War", test_fscore_soft=None)
+    reference = stack(TABLE, undefined)
+    for now, why in (
+        (TABLE, "missing: no run of it"),
+        (stack(TABLE, history("base", "War", dead=True)), "1 of 1 runs died, 0 of 1 before"),
+    ):
+        report = check_against(now, reference, metric=METRIC, margin=1.0)
+        [row] = report.rows.filter(genre="War").iter_rows(named=True)
+        assert (row["failed"], row["why"]) == (True, why)
+    same = check_against(reference, reference, metric=METRIC, margin=1.0)
+    assert not same.failed
+    assert "1 setting has no value to compare" in " ".join(same.notes)
+    assert "base/War" in " ".join(same.notes)
+
+
+def test_nothing_to_compare_is_no_pass() -> None:
+    for rule, table in (("last", history(test_fscore_soft=None)), (1000, TABLE)):
+        with pytest.raises(UserError, match="nothing to compare") as error:
+            check_against(table, table, metric=METRIC, margin=1.0, rule=rule)
+        assert error.value.exit_code == 3
+
+
+def test_fewer_runs_than_in_the_reference_are_said() -> None:
+    reference = stack(*(soft("base", "Comedy", s, 0.3 + s / 100) for s in range(3)))
+    report = check_against(reference.filter(seed=0), reference, metric=METRIC, margin=1.0)
+    assert "Fewer runs than in the reference: base/Comedy 1 of 3." in report.notes

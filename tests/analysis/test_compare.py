@@ -413,3 +413,24 @@ def test_seeds_that_died_at_once_are_counted_each_though_their_histories_are_equ
     result = compare(stack(*live, *gone), metric=METRIC)
     assert result.rows["dead"].to_list() == [3]
     assert not any("number for number" in note for note in result.notes)
+
+
+def test_what_is_chosen_changes_no_interval_of_a_cell() -> None:
+    rng = np.random.default_rng(5)
+    runs = [
+        (name, genre, seed, float(rng.normal(0.3, sd)))
+        for name, sd in (("base", 0.01), ("a", 0.01), ("b", 0.03))
+        for genre in GENRES[:3]
+        for seed in range(3)
+    ]
+    table = soft_runs(runs)
+
+    def interval(**chosen: Any) -> tuple[float, float]:
+        cells = compare(table, metric=METRIC, correction="none", **chosen).cells
+        [row] = cells.filter(name="a", genre=GENRES[0]).iter_rows(named=True)
+        return row["low"], row["high"]
+
+    whole = interval()
+    assert interval(names=["a"]) == whole
+    assert interval(genres=[GENRES[0]]) == whole
+    assert interval(names=["base", "a"], genres=list(GENRES[:2])) == whole

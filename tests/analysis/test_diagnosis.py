@@ -230,3 +230,14 @@ def test_constant_curves_and_perfect_models_have_no_trend() -> None:
             )
         )
         assert diagnose_table(table).is_empty()
+
+
+def test_a_history_that_is_there_twice_counts_once() -> None:
+    fall = np.concatenate([np.linspace(0.2, 0.4, 5), np.linspace(0.39, 0.25, 7)])
+    gain = np.linspace(0.3, 0.8, 12).tolist()
+    once = history(
+        "base", "Horror", epochs=12, train_fscore_soft=gain,
+        test_fscore_soft=(fall + jitter()).tolist(),
+    )  # fmt: skip
+    twice = stack(once, once.with_columns(run=pl.lit("copy"), seed=1))
+    assert diagnose_table(twice).drop("run").equals(diagnose_table(once).drop("run"))

@@ -6,6 +6,7 @@ import polars as pl
 
 from postertui.analysis.diagnosis import diagnose_table
 from postertui.analysis.findings import KINDS
+from postertui.analysis.repetition import repetition_notes, without_copies
 from postertui.analysis.row_states import dead_rows
 from postertui.analysis.tables.section import Column, Section, text
 from postertui.analysis.undefined import undefined_causes
@@ -20,7 +21,8 @@ def diagnosis_section(table: pl.DataFrame) -> Section:
         setting, keep="first", maintain_order=True
     )
     counts = dict(every.group_by("kind").agg(pl.col("run").n_unique()).iter_rows())
-    total, well = table["run"].n_unique(), table["run"].n_unique() - every["run"].n_unique()
+    total = without_copies(table)["run"].n_unique()
+    well = total - every["run"].n_unique()
     dead = table.filter(dead_rows(table)).height
     summary = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if kind in counts)
     return Section(
@@ -39,6 +41,7 @@ def diagnosis_section(table: pl.DataFrame) -> Section:
         [
             f"{total} runs: {summary or 'no finding'}; {well} without a finding.",
             f"{dead:,} of {table.height:,} epochs come from dead models.",
+            *repetition_notes(table),
         ],
     )
 

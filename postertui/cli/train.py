@@ -333,7 +333,7 @@ def say_duration(plan: TrainingPlan, store: Store, jobs: int) -> None:
 
     seconds = estimate_new(plan.missing, store.runs.values(), jobs)
     if seconds is None:
-        say("How long they take is not known before a first run.")
+        say("How long they take is not known before a run like each of them was timed.")
     elif plan.missing:
         say(f"About {format_seconds(seconds)} with {pluralize(jobs, 'job')}.")
 

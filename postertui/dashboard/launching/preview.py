@@ -30,7 +30,7 @@ TARGET = 0.02
 class LaunchPreview:
     """A plan and how long it takes: `seconds` for its own runs, `ahead` for those that wait.
 
-    None where no run has measured how long an epoch takes.
+    None where an epoch like some of theirs was never timed.
     """
 
     plan: launch.TrainingPlan
@@ -139,7 +139,9 @@ def describe(preview: LaunchPreview) -> tuple[Line, Line]:
     if not preview.starting:
         return tuple(first), (("nothing is missing", "dim"),)
     if preview.seconds is None:
-        return tuple(first), (("no finished epoch yet from which to estimate the time", "dim"),)
+        return tuple(first), (
+            ("no finished epoch yet like some of theirs, from which to estimate the time", "dim"),
+        )
     second = [
         (f"about {duration(preview.seconds)}", "bold"),
         (f" by past runs, {preview.jobs} at a time", "text"),

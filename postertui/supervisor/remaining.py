@@ -43,8 +43,11 @@ NEWEST = 8
 #: was for small networks on two cores.
 UNKNOWN_OVERHEAD = 0.2
 
-#: A longer pause between two runs of a job is none of handing over, and its process has ended.
+#: A longer pause between two runs of a job is none of handing over.
 LONGEST_GAP = 60.0
+
+#: A job without a run for so many seconds has ended: it does when nothing waits.
+IDLE_JOB_ENDS = 5.0
 
 #: A shape is estimated by another of its kind while weights and batch size differ by no more
 #: powers of two than this.
@@ -252,7 +255,7 @@ def _idle_jobs(durations: Durations, busy: set[str], now: float) -> Iterator[str
     idle = [
         (ended, job)
         for job, ended in durations.job_ends.items()
-        if job and job not in busy and now - ended < LONGEST_GAP
+        if job and job not in busy and now - ended < IDLE_JOB_ENDS
     ]
     return iter([job for _, job in sorted(idle, reverse=True)])
 

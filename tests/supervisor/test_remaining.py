@@ -100,8 +100,9 @@ def test_a_new_job_starts_once_and_compiles_each_shape_once() -> None:
     queue = [waiting(), waiting(), waiting("b"), waiting("b")]
     # Four times twenty seconds of epochs, a start, a compilation, and twice neither.
     assert estimate(queue, durations, 1, 1e6) == pytest.approx(80.0 + 60.0 + 7.0 + 2 * 1.0)
-    # The job of the past runs has started and compiled both.
+    # The job of the past runs has started and compiled both, unless it ended long ago.
     assert estimate(queue, durations, 1, 230.0) == pytest.approx(80.0 + 4 * 1.0)
+    assert estimate(queue, durations, 1, 240.0) == estimate(queue, durations, 1, 1e6)
 
 
 def test_features_of_a_cohort_are_counted_for_its_first_run_alone() -> None:

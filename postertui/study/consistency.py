@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from postertui.study.custom import PARAMETERS, is_custom
-from postertui.study.variants import Variant
+from postertui.study.variants import ALL_LAYERS, Variant
 
 #: What only one optimizer has.
 _OF_OPTIMIZER = {"momentum": "sgd", "weight_decay": "adamw"}
@@ -25,8 +25,24 @@ def check_effects(variant: Variant, given: Collection[str], parent: Variant) -> 
             raise ValueError(
                 f'{field}: is of {optimizer}, and the optimizer here is "{variant.optimizer}"'
             )
+    if "backbone_rate" in given and variant.backbone_rate != 1 and not _trains_pretrained(variant):
+        raise ValueError(
+            "backbone_rate: no pretrained layer trains here; name the first with train_from, or "
+            "how many with trainable_layers"
+        )
     if variant.kernel_regularizer == "none":
         if "kernel_strength" in given and variant.kernel_strength > 0:
             raise ValueError("kernel_strength: does nothing without a kernel_regularizer")
     elif parent.kernel_regularizer == "none" and "kernel_strength" not in given:
         raise ValueError("kernel_strength: needed here, for the base has no kernel regularizer")
+
+
+def _trains_pretrained(variant: Variant) -> bool:
+    if variant.network == "scratch":
+        return False
+    return bool(
+        variant.trainable_layers
+        or variant.train_from
+        or (variant.frozen_layers < ALL_LAYERS and variant.network == "vgg16")
+        or variant.has_custom_network
+    )

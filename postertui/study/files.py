@@ -127,6 +127,9 @@ class _Reader:
             table = self._table(path, document["grid"])
             if empty := [key for key, value in table.items() if value == []]:
                 raise self._error((*path, empty[0]), "an empty list makes no variant")
+            for key, value in table.items():
+                if isinstance(value, list) and any(v in value[:i] for i, v in enumerate(value)):
+                    raise self._error((*path, key), f"{as_toml(value)} has a value twice")
             cells = expand_grid(grid, table)
             for name, values in cells.items():
                 if name in variants:

@@ -178,8 +178,8 @@ def infer(
     """
     probabilities = np.full((len(models), len(images)), np.nan, np.float32)
     unreadable: dict[int, str] = {}
-    known = PosterDetails(details) if details is not None else None
     ids = [id_of_stem(Path(image).stem) for image in images]
+    table = PosterDetails(details, ids) if details is not None else None
     passes = [
         (places, *_prepare([models[i] for i in places], len(images)))
         for places in _by_backbone(models).values()
@@ -193,7 +193,7 @@ def infer(
             if columns:
                 numbers = [ids[i] for i in columns]
                 features = extract(pixels)
-                encode = None if known is None else partial(known.encode, ids=numbers)
+                encode = None if table is None else partial(table.encode, ids=numbers)
                 outputs = heads.probabilities(features, encode)
                 probabilities[np.ix_(places, columns)] = outputs[:, : len(columns)]
             done += len(columns) + len(refused)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postertui.data.details.encoding import DetailsEncoder
-from postertui.data.details.table import Details
+from postertui.data.details.table import ID, Details
 from postertui.data.posters.details import read_details_of_kinds
 from postertui.predictions.inference import ModelRequest
 from postertui.runs.pruning import HOW_TO_RESTORE
@@ -91,15 +91,25 @@ def read_encoding(trained: TrainedWeights, model: ModelRequest) -> InputEncoding
 
 
 class PosterDetails:
-    """A user's table of details, read once for each set of columns. Raises `UserError`."""
+    """A user's table of details of some posters, read once for each set of columns.
 
-    def __init__(self, path: Path) -> None:
+    Raises `UserError` for a table that cannot be read, or that has none of the posters.
+    """
+
+    def __init__(self, path: Path, posters: Sequence[int | None]) -> None:
         self._path = path
+        self._posters = posters
         self._tables: dict[DetailsEncoder, Details] = {}
 
     def encode(self, encoder: DetailsEncoder, ids: Sequence[int | None]) -> NDArray[np.float32]:
         """The details of posters with these ids, (n, width); all missing without an id."""
         if encoder not in self._tables:
-            self._tables[encoder] = read_details_of_kinds(self._path, encoder.kinds)
+            table = read_details_of_kinds(self._path, encoder.kinds)
+            if not set(self._posters) & set(table.frame[ID].to_list()):
+                raise UserError(
+                    f"{self._path}: has none of the {len(self._posters)} posters; an image's id is "
+                    "the number in its file's name"
+                )
+            self._tables[encoder] = table
         numbers = np.array([-1 if i is None else i for i in ids], np.int64)
         return encoder.encode(self._tables[encoder], numbers)

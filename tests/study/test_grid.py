@@ -213,3 +213,22 @@ def test_list_shows_every_variant_and_what_it_changes_without_any_data() -> None
         train_command, ["--list", "--variant", "batch-*", "--json"], catch_exceptions=False
     )
     assert [v["batch_size"] for v in json.loads(some.stdout)] == [64, 128]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[grid.g]\nstrength = [1e-6, 1e-6]",
+            r"s\.toml:2: grid\.g\.strength: .* has a value twice",
+        ),
+        ("[variants.a]\nbackbone_rate = 0.1", r"s\.toml:2: .*no pretrained layer trains here"),
+        (
+            '[variants.a]\nnetwork = "scratch"\nbackbone_rate = 0.1',
+            r"s\.toml:3: .*no pretrained layer trains here",
+        ),
+    ],
+)
+def test_what_would_do_nothing_is_refused_with_its_line(text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        parse_study(text, "s.toml")

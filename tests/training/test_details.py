@@ -142,11 +142,15 @@ def test_heads_take_details_by_the_posters_ids(
     frame = dataset.details().frame
     frame.with_columns(frame["keywords"].list.join("|")).write_csv(tmp_path / "details.csv")
     model = ModelRequest(str(tmp_path), spec, end["weights"]["digest"], dataset.side)
-    details, ids = PosterDetails(tmp_path / "details.csv"), dataset.ids(2).tolist()
+    ids = dataset.ids(2).tolist()
+    details = PosterDetails(tmp_path / "details.csv", ids)
     heads = Heads([model], 19, (512,))
     features = fill_features(dataset)[2]
     given = heads.probabilities(features, lambda encoder: details.encode(encoder, ids))
     assert np.allclose(given[0], read_predictions(tmp_path).probabilities, atol=1e-6)
+    others = PosterDetails(tmp_path / "details.csv", [987654321])
+    with pytest.raises(UserError, match="has none of the 1 posters"):
+        heads.probabilities(features, lambda encoder: others.encode(encoder, [987654321]))
 
 
 def test_permuting_an_input_changes_what_depends_on_it(

@@ -20,6 +20,7 @@ from postertui.analysis.summary import (
 from postertui.analysis.tables.diagnosis import diagnosis_section, kinds_section
 from postertui.analysis.tables.leaderboard import mean_and_sd
 from postertui.analysis.tables.markdown import markdown_section, markdown_text
+from postertui.analysis.tables.plain import plain_sections
 from postertui.analysis.tables.section import (
     Column,
     Section,
@@ -104,3 +105,15 @@ def test_mean_and_spread_in_words() -> None:
     assert mean_and_sd(0.3851, 0.0042, 5) == "0.385 ± 0.004 (n = 5)"
     assert mean_and_sd(0.3851, None, 1) == "0.385"
     assert mean_and_sd(None, None, 0) == "n/a"
+
+
+def test_a_long_table_says_how_many_rows_a_terminal_leaves_out_and_a_pipe_has_them_all() -> None:
+    rows = pl.DataFrame({"row": [f"row-{number}" for number in range(1203)]})
+    section = Section("rows", "Rows", rows, [Column("row", lambda row: str(row["row"]))])
+    cut = plain_sections([section], 80, many_rows=200)
+    assert "row-199" in cut
+    assert "row-200" not in cut
+    assert "… and 1,003 rows; a pipe, --format csv and json have all." in cut
+    whole = plain_sections([section], 80)
+    assert "row-1202" in whole
+    assert "… and" not in whole

@@ -46,6 +46,9 @@ UNKNOWN_OVERHEAD = 0.2
 #: A longer pause between two runs of a job is none of handing over.
 LONGEST_GAP = 60.0
 
+#: Runs that began later than so many seconds after they were asked for had waited for others.
+LONGEST_START = 120.0
+
 #: A job without a run for so many seconds has ended: it does when nothing waits.
 IDLE_JOB_ENDS = 5.0
 
@@ -67,6 +70,8 @@ class Durations:
         self._lengths: dict[tuple[str, int], list[int]] = {}
         self._cohort_seconds: list[float] = []
         self._nearest: dict[str, float | None] = {}
+        #: Seconds from asking for runs to the start of a job, at its quickest.
+        self._start_up = LONGEST_START
         gaps: list[float] = []
         readiness: list[Readiness] = []
         for run in begun:
@@ -102,8 +107,10 @@ class Durations:
         """Note what `run` left its job, and what it found."""
         shapes = self.job_shapes.setdefault(run.job, set())
         ready = _readiness(run.shape, shapes)
-        shapes.add(run.shape)
         assert run.started is not None
+        if ready == "cold" and run.created:
+            self._start_up = min(self._start_up, max(0.0, run.started - run.created))
+        shapes.add(run.shape)
         if (before := self.job_ends.get(run.job)) is not None:
             gap = run.started - before
             if 0 <= gap < LONGEST_GAP:
@@ -162,7 +169,8 @@ class Durations:
             readiness = self.readiness(run, run.job) if is_given else "warm"
         before = self._overhead[readiness]
         if not run.is_running or run.started is None:
-            return work + before
+            starts = readiness == "cold" and self._start_up < LONGEST_START
+            return work + before + (self._start_up if starts else 0.0)
         # Of the overhead and of the first epoch a part is over.
         under_way = max(0.0, now - run.started - run.feature_seconds)
         return work + before - min(under_way, before + seconds)

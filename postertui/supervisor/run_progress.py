@@ -29,6 +29,7 @@ class RunProgress:
     by itself. `epochs` of `total` are finished, as `history` has them; `stops_early` says that
     there may be fewer. `extracted` is when the newest progress of feature extraction was written;
     `features` names the images and the network, `cohorts` those whose features are needed.
+    `created` is when the run was asked for, 0 where that is unknown.
     """
 
     shape: str
@@ -47,6 +48,7 @@ class RunProgress:
     stops_early: bool = False
     extracted: float | None = None
     features: str = ""
+    created: float = 0.0
     cohorts: tuple[int, ...] = ()
 
     @cached_property
@@ -141,6 +143,7 @@ def progress_of_spec(
         extracted=extracted,
         features="/".join(map(str, (*images, *_layers(variant), variant.augment))),
         cohorts=spec.all_cohorts,
+        created=spec.created,
     )
 
 

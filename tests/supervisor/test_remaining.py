@@ -133,3 +133,12 @@ def test_a_first_epoch_with_its_compilation_says_nothing_of_the_others() -> None
     assert Durations([compiling]).remaining(waiting(), 0.0) is None
     durations = Durations([compiling, progress(epochs=5)])
     assert durations.remaining(waiting(), 0.0) == pytest.approx(20.0 + UNKNOWN_OVERHEAD)
+
+
+def test_the_start_of_a_process_counts_where_a_job_has_to_start() -> None:
+    durations = Durations(
+        [progress(after=0.0, created=93.0), progress("b", after=0.0, job="2", created=50.0)]
+    )
+    assert estimate([waiting(), waiting()], durations, 1, 1e6) == pytest.approx(
+        7.0 + 40.0 + 2 * UNKNOWN_OVERHEAD
+    )

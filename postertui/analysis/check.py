@@ -49,6 +49,14 @@ class Allowed:
     missing: bool = False
     patterns: tuple[str, ...] = ()
 
+    def unused(self, settings: Collection[tuple[str, str]]) -> list[str]:
+        """The patterns that none of these (name, genre) match."""
+        return [
+            pattern
+            for pattern in self.patterns
+            if not any(Allowed(patterns=(pattern,)).covers(*setting) for setting in settings)
+        ]
+
     def covers(self, name: str, genre: str) -> bool:
         setting = (name.casefold(), f"{name}/{genre}".casefold())
         return any(fnmatchcase(s, p.casefold()) for p in self.patterns for s in setting)
@@ -137,7 +145,12 @@ def check_against(
         for note in repetition_notes(own)
     ]
     notes = _notes(frame, metric, margin, noise, settings_paired, now, then)
-    return CheckReport(frame, (notes[0], *repeats, *notes[1:]))
+    reference_settings = list(then.select("name", "genre").unique().iter_rows())
+    unused = [
+        f"--allow {p} names no setting of the reference."
+        for p in allowed.unused(reference_settings)
+    ]
+    return CheckReport(frame, (notes[0], *repeats, *notes[1:], *unused))
 
 
 def _is_setting(chosen: Collection[tuple[str, str]]) -> pl.Expr:

@@ -65,7 +65,7 @@ def plan_command(
     from postertui.analysis.planning import Question, plan_seeds
     from postertui.analysis.requirements import choose_by_glob
     from postertui.analysis.tables.planning import planning_section
-    from postertui.analysis.values import resolve_rule, run_values
+    from postertui.analysis.values import genres_share_seeds, resolve_rule, run_values
 
     history = load(source, runs)
     table = history.table
@@ -93,4 +93,6 @@ def plan_command(
             "noise is unknown",
             exit_code=3,
         )
-    print_sections([planning_section(rows, question, noise)], output)
+    print_sections(
+        [planning_section(rows, question, noise, shared_seeds=genres_share_seeds(table))], output
+    )

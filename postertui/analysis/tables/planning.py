@@ -9,8 +9,10 @@ from postertui.analysis.planning import MAX_SEEDS, Question
 from postertui.analysis.tables.section import Column, Section, number, text
 
 
-def planning_section(rows: pl.DataFrame, question: Question, noise: Noise) -> Section:
-    """The rows of `plan_seeds`."""
+def planning_section(
+    rows: pl.DataFrame, question: Question, noise: Noise, *, shared_seeds: bool
+) -> Section:
+    """The rows of `plan_seeds`; `shared_seeds` as `values.genres_share_seeds` has it."""
     several = question.comparisons > 1
     corrected = [
         Column(f"seeds for {question.comparisons} comparisons", text("seeds_corrected"), right=True)
@@ -32,6 +34,14 @@ def planning_section(rows: pl.DataFrame, question: Question, noise: Noise) -> Se
             noise.line,
             "Seeds are those of each variant in each genre; two-sided t at 5 %"
             + (", Bonferroni for several comparisons." if several else "."),
+            *(
+                [
+                    "The mean of all holds where genres have random numbers of their own (a study "
+                    'with random_key = "seed-genre"); here they may share them.'
+                ]
+                if shared_seeds and rows.height > 1
+                else []
+            ),
             *(
                 [f"Empty: more than {MAX_SEEDS:,} seeds."]
                 if rows["seeds"].null_count() or rows["seeds_corrected"].null_count()

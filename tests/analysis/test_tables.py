@@ -17,6 +17,7 @@ from postertui.analysis.summary import (
     listed,
     undefined_line,
 )
+from postertui.analysis.tables.baselines import baselines_section
 from postertui.analysis.tables.diagnosis import diagnosis_section, kinds_section
 from postertui.analysis.tables.leaderboard import mean_and_sd
 from postertui.analysis.tables.markdown import markdown_section, markdown_text
@@ -117,3 +118,10 @@ def test_a_long_table_says_how_many_rows_a_terminal_leaves_out_and_a_pipe_has_th
     whole = plain_sections([section], 80)
     assert "row-1202" in whole
     assert "… and" not in whole
+
+
+def test_bars_say_what_their_intervals_hold() -> None:
+    one = history(genre="Comedy")
+    several = stack(*(history(seed=s, test_fscore=0.35 + s / 100) for s in range(3)))
+    for table, words in ((one, "sampling error alone"), (several, "to the noise of a run")):
+        assert words in baselines_section(table, "test_fscore", "last", "base").notes[-1]

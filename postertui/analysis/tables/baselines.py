@@ -7,7 +7,9 @@ from collections.abc import Collection
 import polars as pl
 
 from postertui.analysis.baselines import baselines, genre_verdicts, margins
+from postertui.analysis.noise import estimate_noise, find_equal_variants
 from postertui.analysis.tables.section import Column, Section, interval, number, text
+from postertui.analysis.values import run_values
 from postertui.system.errors import UserError
 
 
@@ -27,7 +29,8 @@ def baselines_section(
         raise UserError(
             f"no variant {variant!r} in the table; it has {', '.join(names)}", exit_code=3
         )
-    every = margins(table, metric, rule, runs=runs)
+    noise = estimate_noise(run_values(table, metric, rule), find_equal_variants(table))
+    every = margins(table, metric, rule, noise, runs=runs)
     own = every.filter(pl.col("name") == variant).drop("name", "baseline")
     frame = baselines(table, metric)
     if runs is not None:
@@ -60,7 +63,10 @@ def baselines_section(
             "The baseline is the higher of the base rate m and the F of the all-positive baseline "
             "(always-yes), 2m/(1+m); measured is what runs that predicted yes for every poster "
             "reached in this metric, and takes precedence.",
-            "Intervals add the cohort's sampling error to the noise of a run.",
+            "Intervals add the cohort's sampling error to the noise of a run."
+            if noise.is_known
+            else "Intervals are the cohort's sampling error alone, of these very models: what "
+            "training again would change is unknown; train more seeds.",
         ],
     )
 

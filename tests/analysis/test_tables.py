@@ -122,6 +122,6 @@ def test_a_long_table_says_how_many_rows_a_terminal_leaves_out_and_a_pipe_has_th
 
 def test_bars_say_what_their_intervals_hold() -> None:
     one = history(genre="Comedy")
-    several = stack(*(history(seed=s, test_fscore=0.35 + s / 100) for s in range(3)))
+    several = stack(*(history(seed=s, test_fscore=0.35 + s / 100) for s in range(6)))
     for table, words in ((one, "sampling error alone"), (several, "to the noise of a run")):
         assert words in baselines_section(table, "test_fscore", "last", "base").notes[-1]

@@ -20,13 +20,13 @@ from postertui.data.feature_key import feature_key
 from postertui.data.posters import build_dataset
 from postertui.data.synthetic import make_posters
 from postertui.runs.spec import RunSpec
-from postertui.study import ALL_LAYERS
+from postertui.study import ALL_LAYERS, Variant
 from postertui.supervisor.backends.ray import bundles
 from postertui.system.errors import UserError
 from tests.support.poster_data import make_data
 from tests.support.ray_cluster import ROOT, LocalCluster, Node, wait_for
 from tests.support.ray_scene import Scene
-from tests.support.supervisor import events_of, history, job_of, make_spec, read
+from tests.support.supervisor import events_of, history, job_of, kill, make_spec, read
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
@@ -244,3 +244,19 @@ def test_real_training_has_the_same_history_to_the_bit_as_on_one_machine(
     for result in ("predictions.parquet", "weights.npz"):
         local = client / "trained-here" / name / result
         assert (client / "trained-there" / name / result).read_bytes() == local.read_bytes()
+
+
+def test_genres_that_share_layers_are_one_task_and_go_on_together_when_it_is_killed(
+    scene: Scene,
+) -> None:
+    genres = ("Action", "Comedy", "Drama")
+    scene.hold(3)
+    variant = Variant(name="shared", share="fc1", epochs=6)
+    names = scene.queue(*genres, group=genres, variant=variant)
+    scene.go()
+    scene.wait_for_epochs(names, 3)
+    jobs = [job_of(scene.folder, name) for name in names]
+    assert len({job.pid for job in jobs}) == 1
+    kill(jobs[0])
+    scene.let_go()
+    scene.assert_intact(names)

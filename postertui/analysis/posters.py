@@ -2,7 +2,7 @@
 
 Training again says how much of a difference is luck of the training; whether other posters would
 say the same is another question, and its error is often as large. The posters of the test cohort
-are resampled, the same for all models and genres, and every score is computed anew (B. Efron and
+are resampled, the same for all models and genres, and every score is computed again (B. Efron and
 R. Tibshirani, "An Introduction to the Bootstrap", 1993). A poster is drawn Poisson(1) times, which
 for hundreds of posters is drawing with replacement, and needs no more than a matrix product: all
 metrics are ratios of sums over posters. A true positive's sum needs the weights of the genre's

@@ -186,15 +186,6 @@ def squeeze_variances(variances: Floats, dfs: Floats) -> tuple[float, float]:
     return prior, prior_df
 
 
-def moderate(variance: float, df: float, prior: float, prior_df: float) -> tuple[float, float]:
-    """A sample's variance drawn towards the prior's, and its degrees of freedom then."""
-    if math.isinf(prior_df):
-        return prior, math.inf
-    if df == 0:
-        return prior, prior_df
-    return (prior_df * prior + df * variance) / (prior_df + df), prior_df + df
-
-
 def _inverse_trigamma(y: float) -> float:
     """x with trigamma(x) = y > 0, by Newton's method on 1/trigamma (Smyth 2004, appendix)."""
     x = 0.5 + 1 / y

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: Seconds between two looks at the runs folder.
 INTERVAL = 0.3
 
-#: So many seconds an estimate of what remains is shown before it is made anew.
+#: So many seconds an estimate of what remains is shown before it is made again.
 OUTLOOK_AGE = 1.0
 
 #: So often in a row is a supervisor started that ends without anything having happened.
@@ -184,7 +184,7 @@ def newest_f(run: Run) -> str:
 
 
 class Outlook:
-    """Estimates how long runs still take, anew after `OUTLOOK_AGE` seconds."""
+    """Estimates how long runs still take, again after `OUTLOOK_AGE` seconds."""
 
     def __init__(self) -> None:
         self._estimated = -math.inf

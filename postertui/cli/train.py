@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--jobs",
     type=click.IntRange(1, 64),
-    help="At a time, per GPU or on all cores; kept until said anew.",
+    help="At a time, per GPU or on all cores; kept until another is given.",
 )
 @click.option(
     "--weights",
@@ -72,7 +72,8 @@ if TYPE_CHECKING:
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "gpu"]),
-    help="What to train on here: `cpu` means it, `gpu` fails without one; kept until said anew.",
+    help="What to train on here: `cpu` means it, `gpu` fails without one; kept until another is "
+    "given.",
 )
 @click.option("--retry", "retry_ended", is_flag=True, help="Also those that failed before.")
 @click.option("--detach", is_flag=True, help="Return at once; the runs go on.")

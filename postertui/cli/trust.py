@@ -27,7 +27,7 @@ def trust_command(
 ) -> int:
     """Let FILES of functions be executed: in training, predict and export-model.
 
-    It is the content that is trusted, wherever it lies: a changed file has to be trusted anew.
+    It is the content that is trusted, wherever it lies: a changed file has to be trusted again.
     `train` trusts the files that a study of your own names. Read a file before you trust it: it
     can do whatever you can.
     """

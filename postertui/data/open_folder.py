@@ -33,7 +33,7 @@ class OpenFolder:
         except UserError as error:
             if self._is_replaced():
                 raise UserError(
-                    f"{self.path}: the data was built anew or moved since it was opened; "
+                    f"{self.path}: the data was built again or moved since it was opened; "
                     "queue what was to read it again",
                     exit_code=error.exit_code,
                 ) from None

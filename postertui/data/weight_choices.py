@@ -72,10 +72,10 @@ class WeightChoices:
         for name, choice in self.by_network.items():
             if name not in available:
                 close = difflib.get_close_matches(name, available, n=3, cutoff=0.5)
-                there = ", ".join(close or available)
+                names = ", ".join(close or available)
                 raise UserError(
                     f"--weights {name}={choice}: no variant has the network {name}; "
-                    f"{'close' if close else 'there are'}: {there}"
+                    f"{'close' if close else 'there are'}: {names}"
                 )
 
     def of_vgg16(self) -> Weights:

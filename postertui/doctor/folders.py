@@ -44,7 +44,7 @@ def check_data(data: Path) -> Iterator[Finding]:
         dataset = Dataset.open(data)
         counts = ", ".join(f"{d}: {dataset.posters((d,))}" for d in dataset.cohorts)
     except (UserError, OSError) as error:
-        yield Finding("data", "wrong", str(error), "`postertui data build` makes it anew")
+        yield Finding("data", "wrong", str(error), "`postertui data build` makes it again")
         return
     yield Finding(
         "data", "ok", f"{data}: {len(dataset.genres)} genres; posters by cohort: {counts}"

@@ -197,7 +197,7 @@ def _negated(predicate: Predicate) -> Predicate:
 def _field_predicate(token: _Token) -> Predicate:
     field = _field(token)
     if field not in FIELDS and not is_metric_field(field):
-        raise FilterError(f"unknown field `{field}`; known: {_near(field)}", token.position)
+        raise FilterError(f"unknown field `{field}`; {_near(field)}", token.position)
     if not token.value:
         raise FilterError(f"`{token.text}` needs a value", token.position)
     if token.op in ORDER:
@@ -225,11 +225,13 @@ def check_fields(query: Filter, records: Iterable[Record]) -> None:
         present = {name for record in records for name in record}
         for field in unknown:
             if field not in present:
-                raise FilterError(f"unknown field `{field}`; known: {_near(field)}", 0)
+                raise FilterError(f"unknown field `{field}`; {_near(field)}", 0)
 
 
 def _near(name: str) -> str:
     import difflib
 
     close = difflib.get_close_matches(name, FIELDS, n=3, cutoff=0.5)
-    return ", ".join(close or list(FIELDS)[:8])
+    if close:
+        return f"close: {', '.join(close)}"
+    return f"there are {', '.join(list(FIELDS)[:8])} …"

@@ -1,6 +1,6 @@
 """The user's own functions of a run: copies in its folder, executed only where they are trusted.
 
-A runs folder may be anybody's. What is executed are the bytes that this module has read and
+A runs folder may be another user's. What is executed are the bytes that this module has read and
 digested once: the digest must be the run's, and one that this user trusts.
 """
 
@@ -37,10 +37,12 @@ def write_code(run_folder: Path, variant: Variant, code: Code) -> None:
             write_atomic(run_folder / layout.code_file(file.name), code[file.name])
 
 
-def read_code(run_folder: Path, variant: Variant, vouched: frozenset[str] = frozenset()) -> Code:
+def read_code(
+    run_folder: Path, variant: Variant, accepted_digests: frozenset[str] = frozenset()
+) -> Code:
     """The files of `variant`'s functions, from the run's folder.
 
-    `vouched` are digests that need no trust of this user: those that a driver sent. Raises
+    `accepted_digests` are digests that need no trust of this user: those that a driver sent. Raises
     `UserError` for a file that is missing, changed, or not trusted.
     """
     if not variant.code:
@@ -57,7 +59,7 @@ def read_code(run_folder: Path, variant: Variant, vouched: frozenset[str] = froz
                 f"{path}: not the file that the run was asked for (its SHA-256 differs), so not "
                 "executed; `postertui rm` the run and train"
             )
-    unknown = {file.sha256 for file in variant.code} - vouched
+    unknown = {file.sha256 for file in variant.code} - accepted_digests
     if unknown:
         unknown -= {entry.sha256 for entry in trusted_files()}
     for file in variant.code:

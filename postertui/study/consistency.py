@@ -1,4 +1,4 @@
-"""Fields that count only beside another: where one would do nothing, the user is told."""
+"""Fields that count only beside another: where one would do nothing, it is refused."""
 
 from __future__ import annotations
 

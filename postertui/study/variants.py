@@ -112,7 +112,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Mirrored posters in training: `mirror` shows each poster once an epoch, mirrored or not by
         chance; `mirror-both` shows both.
     balance
-        Equal numbers of positives and negatives in training, drawn anew each epoch: `oversample`
+        Equal numbers of positives and negatives in training, drawn again each epoch: `oversample`
         repeats the rarer, `undersample` leaves out some of the others. `mirror-positives` adds the
         mirror image of each positive.
     optimizer, momentum, weight_decay

@@ -154,7 +154,7 @@ def plan(
             details_digest=details.details_digest(dataset, variant),
             group=group if variant.shares_layers else (),
         )
-        # A run of before the genre was part of its random numbers is not trained anew.
+        # A run of before the genre was part of its random numbers is not trained again.
         earlier = msgspec.structs.replace(spec, random_key="seed")
         if earlier.run in states:
             spec = earlier

@@ -60,7 +60,7 @@ class Supervisor:
     """One runs folder's queue.
 
     The caller holds the folder's supervisor `lock`. Once that no longer lies in the folder, which
-    was moved, removed or made anew, the supervisor stops its jobs and writes nothing any more.
+    was moved, removed or made again, the supervisor stops its jobs and writes nothing any more.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """Which files of functions a request to train makes trusted: one's own, named in one's own study.
 
-A file that belongs to somebody else, that anybody may change, or that lies in the runs folder has
+A file of another user's, one that every user may change, or that lies in the runs folder has
 to be trusted by name (`postertui trust FILE`).
 """
 
@@ -44,7 +44,7 @@ def _why_not_own(runs: Path, source: Source) -> str:
         if owner != os.geteuid():
             return f"belongs to {user_name(owner)}, or the study does"
     if stat.S_IMODE(source.mode) & stat.S_IWOTH:
-        return "may be changed by anybody"
+        return "may be changed by every user"
     if source.path.resolve().is_relative_to(runs.resolve()):
         return "lies in the runs folder, which others may have made"
     return ""

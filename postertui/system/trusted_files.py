@@ -2,7 +2,7 @@
 
     <state>/postertui/trusted.json   a list of `TrustedFile`, for the user's eyes only
 
-The list lies in the user's own home, never in a folder that somebody else may have made: a user
+The list lies in the user's own home, never in a folder that another user may have made: a user
 without a home trusts nothing.
 """
 
@@ -45,11 +45,11 @@ def trust(files: Iterable[tuple[str, Path]]) -> list[TrustedFile]:
         return []
     with _locked() as path:
         entries = _read(path)
-        known = {entry.sha256 for entry in entries}
+        trusted = {entry.sha256 for entry in entries}
         added = [
             TrustedFile(digest, os.fspath(origin.absolute()), time.time())
             for digest, origin in wanted.items()
-            if digest not in known
+            if digest not in trusted
         ]
         _write(path, [*entries, *added])
     return added
@@ -68,11 +68,6 @@ def distrust(digests: Iterable[str]) -> list[TrustedFile]:
 def trusted_files() -> list[TrustedFile]:
     """What this user trusts, oldest first. Raises `UserError` where that cannot be told."""
     return _read(_path())
-
-
-def is_trusted(sha256: str) -> bool:
-    """Whether this user lets that content be executed. Raises `UserError`."""
-    return any(entry.sha256 == sha256 for entry in trusted_files())
 
 
 def _path() -> Path:

@@ -1,6 +1,6 @@
 """Compiled functions kept from process to process, in the user's cache folder.
 
-XLA compiles each shape of a network for a second or two, in every job anew. TensorFlow and JAX can
+XLA compiles each shape of a network for a second or two, in every job again. TensorFlow and JAX can
 keep what they compiled; this module says where, for whom, and how much.
 
 Entries hold machine code, so a folder is used only where no other user can write to it, and one
@@ -47,7 +47,7 @@ _descriptor: int | None = None
 def enable(threads: int) -> None:
     """Have TensorFlow or JAX, neither of which is imported yet, use the cache.
 
-    Where there can be none, everything is compiled anew as it always was.
+    Where there can be none, everything is compiled again as it always was.
     """
     global _folder, _descriptor
     given = os.environ.get(VARIABLE, "")

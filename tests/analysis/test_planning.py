@@ -67,11 +67,11 @@ def test_a_noisier_variant_has_a_row_of_its_own_whose_power_holds() -> None:
     last = rows.row(-1, named=True)
     assert last["genre"] == "(mean, v05)"
     assert last["seeds"] > rows.row(-2, named=True)["seeds"]
-    seen = []
+    rejections = []
     for _ in range(150):
         values = Scenario(2, 3, last["seeds"], noisy=3).study(rng, 0.02)
-        found, _ = compare_values(
+        compared, _ = compare_values(
             values, [("v01", "v00")], estimate_noise(values, {}), shared_seeds=False
         )
-        seen.append(found["p"].item() < 0.05)
-    assert 0.7 < np.mean(seen) < 0.95
+        rejections.append(compared["p"].item() < 0.05)
+    assert 0.7 < np.mean(rejections) < 0.95

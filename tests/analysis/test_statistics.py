@@ -109,12 +109,6 @@ def test_equal_variances_are_pooled() -> None:
     assert (prior, df) == pytest.approx((3.0, math.inf))
 
 
-def test_moderation_is_the_weighted_mean() -> None:
-    assert s.moderate(1.0, 2, 4.0, 6) == pytest.approx(((2 * 1 + 6 * 4) / 8, 8))
-    assert s.moderate(1.0, 2, 4.0, math.inf) == (4.0, math.inf)
-    assert s.moderate(0.0, 0, 4.0, 6) == (4.0, 6)
-
-
 def test_inverse_trigamma_inverts() -> None:
     from scipy.special import polygamma
 

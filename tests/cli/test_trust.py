@@ -135,5 +135,5 @@ def test_train_trusts_ones_own_file_and_not_before_it_queues(tmp_path: Path) -> 
     assert postertui("trust", "--list").stdout == ""
     (tmp_path / "mine.py").chmod(0o666)
     refused = postertui(*train, "--runs", tmp_path / "runs")
-    assert "may be changed by anybody" in str(refused.exception)
+    assert "may be changed by every user" in str(refused.exception)
     assert not (tmp_path / "runs").exists()

@@ -21,6 +21,14 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def made_runs(tmp_path: Path) -> Iterator[MadeRuns]:
+    """A runs folder for a test to fill."""
+    runs = MadeRuns(tmp_path / "runs")
+    yield runs
+    runs.close()
+
+
+@pytest.fixture
 def made(tmp_path: Path) -> Iterator[MadeRuns]:
     """A study in mid-training."""
     runs = milestone(tmp_path / "runs")

@@ -1,4 +1,4 @@
-"""Data that is built anew, or damaged, while something reads it."""
+"""Data that is built again, or damaged, while something reads it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_open_data_is_never_mixed_with_its_successor(
             values = read(data)
         except UserError as error:
             assert str(target) in str(error), "the message names the folder as the user does"
-            assert "built anew or moved since it was opened" in str(error)
+            assert "built again or moved since it was opened" in str(error)
             assert "missing" not in str(error), "the new folder has every file"
             assert name != "labels" or name not in kept
         else:

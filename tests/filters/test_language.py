@@ -80,7 +80,7 @@ def test_a_long_filter_works() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "position"),
     [
-        ("gnre:comedy", "unknown field `gnre`; known: genre", 0),
+        ("gnre:comedy", "unknown field `gnre`; close: genre", 0),
         ("comedy and", "something is missing after `and`", 7),
         ("(comedy", "`(` is not closed", 0),
         ("comedy )", "unexpected `)`", 7),

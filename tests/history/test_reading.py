@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from postertui.history.identity import fill_identity
@@ -200,7 +200,15 @@ TEXTS = st.text(
 FLOATS = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 
 
+def row_of(regularizer: str) -> dict[str, object]:
+    row = dict.fromkeys(("test_fscore", "learning_rate", "test_tp", "dead", "seed"))
+    settings = {"Regularizer": regularizer, "FC1": 1, "FC2": 1, "genre": "0", "variant": "0"}
+    return {**settings, "epoch": 1, **row}
+
+
 @settings(deadline=None, max_examples=60)
+@example(rows=[row_of("0"), row_of("\ufeff")], suffix=".tsv")
+@example(rows=[row_of("\ufeffa")], suffix=".csv")
 @given(
     rows=st.lists(
         st.fixed_dictionaries(

@@ -12,8 +12,8 @@ from postertui.runs.spec import RunSpec, run_folder, write_spec
 from postertui.study import CodeFile, Source, Variant
 from postertui.supervisor.trust import check_own_files, trust_own_files
 from postertui.system.errors import UserError
-from postertui.system.trusted_files import is_trusted, trust
-from tests.support.custom_code import source_of
+from postertui.system.trusted_files import trust
+from tests.support.custom_code import is_trusted, source_of
 from tests.support.trained_models import RANDOM
 
 SOURCE = source_of("def loss(y, p, present, variant):\n    return p\n")
@@ -106,7 +106,7 @@ def test_train_trusts_ones_own_files_and_no_others(tmp_path: Path) -> None:
     for foreign, what in (
         (source._replace(owners=(os.geteuid(), os.geteuid() + 1)), "belongs to"),
         (source._replace(owners=(os.geteuid() + 1, os.geteuid())), "belongs to"),
-        (source._replace(mode=0o666), "changed by anybody"),
+        (source._replace(mode=0o666), "changed by every user"),
         (own(runs / "x/mine.py"), "lies in the runs folder"),
     ):
         with pytest.raises(UserError, match=what) as caught:

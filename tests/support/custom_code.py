@@ -10,6 +10,7 @@ from postertui.data.dataset import Dataset
 from postertui.runs.spec import RunSpec
 from postertui.study import CodeFile
 from postertui.study.custom import Source, readable
+from postertui.system.trusted_files import trusted_files
 from tests.support.training_data import make_spec
 
 DOCS = Path(__file__).parents[2] / "docs/extending.md"
@@ -30,6 +31,11 @@ def documented_functions() -> str:
 def source_of(text: str, name: str = "mine") -> Source:
     """The file as a study would have read it."""
     return Source(Path(f"{name}.py"), textwrap.dedent(text).encode(), (0,), 0o600)
+
+
+def is_trusted(sha256: str) -> bool:
+    """Whether this user lets that content be executed. Raises `UserError`."""
+    return any(entry.sha256 == sha256 for entry in trusted_files())
 
 
 def custom_spec(dataset: Dataset, text: str, **fields: Any) -> tuple[RunSpec, dict[str, bytes]]:

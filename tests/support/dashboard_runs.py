@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 
+from postertui.dashboard.state.run_view import RunView, view_of
 from postertui.data.weights import Weights
 from postertui.published.facts import BASE_RATES
 from postertui.runs.events import encode_event
 from postertui.runs.lock import RunLock
 from postertui.runs.spec import RunSpec, write_spec
+from postertui.runs.store import Store
 from postertui.study import Variant, load_study
 
 
@@ -131,6 +133,13 @@ class MadeRuns:
         for lock in self._locks.values():
             lock.release()
         self._locks.clear()
+
+
+def views(made_runs: MadeRuns) -> list[RunView]:
+    """The folder's runs as the dashboard reads them, by name."""
+    store = Store(made_runs.folder, cache=False)
+    store.refresh()
+    return [view_of(store.runs[name]) for name in sorted(store.runs)]
 
 
 def milestone(folder: Path) -> MadeRuns:

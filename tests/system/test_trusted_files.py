@@ -12,6 +12,7 @@ import pytest
 from postertui.system import trusted_files as store
 from postertui.system import user_folders
 from postertui.system.errors import UserError
+from tests.support.custom_code import is_trusted
 
 A, B = "a" * 64, "b" * 64
 
@@ -23,16 +24,16 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_is_trusted_is_trusted_until_it_is_removed() -> None:
-    assert not store.is_trusted(A)
+    assert not is_trusted(A)
     assert [entry.sha256 for entry in store.trust([(A, Path("/x/a.py")), (B, Path("b.py"))])] == [
         *(A, B),
     ]
     assert store.trust([(A, Path("/x/a.py"))]) == []
-    assert store.is_trusted(A)
+    assert is_trusted(A)
     assert store.trusted_files()[1].path == str(Path("b.py").absolute())
     assert [entry.sha256 for entry in store.distrust([A])] == [A]
-    assert not store.is_trusted(A)
-    assert store.is_trusted(B)
+    assert not is_trusted(A)
+    assert is_trusted(B)
 
 
 def test_the_list_is_for_the_user_alone(state: Path) -> None:
@@ -45,7 +46,7 @@ def test_the_list_is_for_the_user_alone(state: Path) -> None:
     assert stat.S_IMODE(state.parent.stat().st_mode) == 0o700
     state.chmod(0o620)
     with pytest.raises(UserError, match="others own or may write it"):
-        store.is_trusted(A)
+        is_trusted(A)
 
 
 @pytest.mark.parametrize("content", ["", "{}", '["a"]', "[" * 100_000, "\0"])
@@ -53,7 +54,7 @@ def test_a_damaged_list_trusts_nothing(state: Path, content: str) -> None:
     store.trust([(A, Path("a.py"))])
     state.write_text(content)
     with pytest.raises(UserError, match="not a list of trusted files"):
-        store.is_trusted(A)
+        is_trusted(A)
 
 
 def test_a_link_to_a_list_trusts_nothing(state: Path, tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_a_link_to_a_list_trusts_nothing(state: Path, tmp_path: Path) -> None:
     state.rename(tmp_path / "elsewhere.json")
     state.symlink_to(tmp_path / "elsewhere.json")
     with pytest.raises(UserError):
-        store.is_trusted(A)
+        is_trusted(A)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make another account's file")
@@ -69,23 +70,24 @@ def test_another_accounts_list_trusts_nothing(state: Path) -> None:
     store.trust([(A, Path("a.py"))])
     os.chown(state, 12345, 12345)
     with pytest.raises(UserError, match="others own"):
-        store.is_trusted(A)
+        is_trusted(A)
 
 
 def test_without_a_home_a_list_in_the_runs_folder_does_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The user's other files lie below the runs folder then, where anybody may have put them."""
+    """The user's other files lie below the runs folder then, where others may have put them."""
     monkeypatch.delenv("XDG_STATE_HOME")
     monkeypatch.setattr(user_folders, "home_folder", lambda: None)
     monkeypatch.setattr(store, "home_folder", lambda: None)
-    user_folders.fall_back_to(tmp_path / "runs")
+    # Commands that other tests called in this process have chosen a folder, too.
+    monkeypatch.setattr(user_folders, "_fallback", tmp_path / "runs" / user_folders.FALLBACK_NAME)
     path = user_folders.user_folder("STATE") / "postertui/trusted.json"
     path.parent.mkdir(parents=True)
     path.write_text(f'[{{"sha256": "{A}", "path": "x"}}]')
     path.chmod(0o600)
     with pytest.raises(UserError, match="XDG_STATE_HOME"):
-        store.is_trusted(A)
+        is_trusted(A)
 
 
 def test_a_relative_place_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

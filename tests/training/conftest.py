@@ -45,3 +45,11 @@ def warm() -> Trainer:
     from postertui.training.trainer import Trainer
 
     return Trainer()
+
+
+@pytest.fixture(scope="module")
+def own_trainer() -> Trainer:
+    """A trainer for one file: made-up data sets share a fingerprint, by which inputs are kept."""
+    from postertui.training.trainer import Trainer
+
+    return Trainer()

@@ -33,11 +33,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     )
 
 
-@pytest.fixture(scope="module")
-def warm() -> Trainer:
-    return Trainer()
-
-
 def test_the_registry_is_keras_own() -> None:
     networks = backbones.registry()
     names = {
@@ -119,7 +114,7 @@ def test_a_cut_is_where_one_tensor_goes_through() -> None:
     ],
 )
 def test_the_last_layers_train_and_the_rest_stays(
-    fields: dict[str, Any], data: Dataset, warm: Trainer, tmp_path: Path
+    fields: dict[str, Any], data: Dataset, own_trainer: Trainer, tmp_path: Path
 ) -> None:
     spec = make_spec(
         data,
@@ -131,11 +126,11 @@ def test_the_last_layers_train_and_the_rest_stays(
         learning_rate=0.01,
         **fields,
     )
-    [epoch] = warm.epochs(spec)
+    [epoch] = own_trainer.epochs(spec)
     assert epoch.metrics["dead"] is False
     epoch.save(tmp_path / "checkpoint")
     trained = load_checkpoint(tmp_path / "checkpoint", spec.digest).weights
-    network, _ = next(reversed(warm._compiled.values()))
+    network, _ = next(reversed(own_trainer._compiled.values()))
     names = network.weight_names
     assert names[-6:] == (
         *("fc1/kernel", "fc1/bias", "fc2/kernel", "fc2/bias", "output/kernel", "output/bias"),

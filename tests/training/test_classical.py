@@ -27,12 +27,6 @@ pytest.importorskip("skops")
 
 
 @pytest.fixture(scope="module")
-def warm() -> Trainer:
-    """A trainer of its own: made-up data sets have one fingerprint, by which inputs are kept."""
-    return Trainer()
-
-
-@pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     made = make_dataset(
         tmp_path_factory.mktemp("classical") / "data",
@@ -61,11 +55,11 @@ def spec_of(dataset: Dataset, **fields: Any) -> RunSpec:
     ],
 )
 def test_a_classical_model_is_a_run_like_any_other(
-    fields: dict[str, Any], dataset: Dataset, warm: Trainer, tmp_path: Path
+    fields: dict[str, Any], dataset: Dataset, own_trainer: Trainer, tmp_path: Path
 ) -> None:
     spec = spec_of(dataset, **fields)
-    [row] = warm.epochs(spec)
-    [again] = warm.epochs(spec)
+    [row] = own_trainer.epochs(spec)
+    [again] = own_trainer.epochs(spec)
     assert without_time(row.metrics) == without_time(again.metrics)
     missing = {name for name in METRICS if row.metrics.get(name) is None}
     of_validation = {n for n in METRICS if n.startswith("val_") or "threshold" in n}
@@ -88,20 +82,20 @@ def test_a_classical_model_is_a_run_like_any_other(
 
 
 def test_class_weights_raise_the_probability_of_the_rarer_class(
-    dataset: Dataset, warm: Trainer
+    dataset: Dataset, own_trainer: Trainer
 ) -> None:
     specs = [
         spec_of(dataset, model="logistic", inputs="details", class_weight=weight)
         for weight in ("balanced", "none")
     ]
-    balanced, plain = (next(iter(warm.epochs(spec))).metrics for spec in specs)
+    balanced, plain = (next(iter(own_trainer.epochs(spec))).metrics for spec in specs)
     recalls = [metrics["test_recall"] for metrics in (balanced, plain)]
     assert all(isinstance(recall, float) for recall in recalls)
     assert recalls[0] > recalls[1]  # type: ignore[operator]
 
 
 def test_a_model_of_other_types_is_never_loaded(
-    dataset: Dataset, warm: Trainer, tmp_path: Path
+    dataset: Dataset, own_trainer: Trainer, tmp_path: Path
 ) -> None:
     import skops.io
     from sklearn.preprocessing import FunctionTransformer
@@ -113,7 +107,7 @@ def test_a_model_of_other_types_is_never_loaded(
     with pytest.raises(UserError, match="run: damaged model"):
         load_model(pickle.dumps(print), "run")
     spec = spec_of(dataset, model="logistic")
-    [row] = warm.epochs(spec)
+    [row] = own_trainer.epochs(spec)
     assert row.write_results is not None
     end = row.write_results(tmp_path)
     kept = read_weights(tmp_path, spec.digest, end["weights"]["digest"])

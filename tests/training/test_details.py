@@ -24,12 +24,6 @@ from tests.support.training_data import fill_features, make_dataset, make_spec, 
 
 
 @pytest.fixture(scope="module")
-def warm() -> Trainer:
-    """A trainer of its own: made-up data sets have one fingerprint, by which inputs are kept."""
-    return Trainer()
-
-
-@pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     made = make_dataset(
         tmp_path_factory.mktemp("details") / "data",
@@ -59,10 +53,10 @@ def spec_of(dataset: Dataset, **more: Any) -> RunSpec:
     "fields", [{"inputs": "details"}, {"inputs": "both"}, {"inputs": "both", "with_details": True}]
 )
 def test_details_teach_and_what_encodes_them_is_kept(
-    fields: dict[str, object], dataset: Dataset, warm: Trainer, tmp_path: Path
+    fields: dict[str, object], dataset: Dataset, own_trainer: Trainer, tmp_path: Path
 ) -> None:
     spec = spec_of(dataset, **fields)
-    *_, last = warm.epochs(spec)
+    *_, last = own_trainer.epochs(spec)
     assert last.metrics["test_ap"] is not None
     assert last.metrics["test_ap"] > (0.7 if spec.variant.with_details else 0.6)
     assert last.write_results is not None
@@ -80,14 +74,14 @@ def test_details_teach_and_what_encodes_them_is_kept(
 
 @pytest.mark.parametrize("frozen", [19, pytest.param(17, marks=pytest.mark.slow)])
 def test_a_run_with_details_goes_on_from_its_checkpoint_and_in_blocks(
-    frozen: int, dataset: Dataset, warm: Trainer, tmp_path: Path
+    frozen: int, dataset: Dataset, own_trainer: Trainer, tmp_path: Path
 ) -> None:
     fields = {"inputs": "both", "epochs": 2, "frozen_layers": frozen, "batch_size": 100}
     spec = spec_of(dataset, **fields)
-    epochs = warm.epochs(spec)
+    epochs = own_trainer.epochs(spec)
     next(epochs).save(tmp_path / "checkpoint")
     [last] = epochs
-    [resumed] = warm.epochs(spec, tmp_path / "checkpoint")
+    [resumed] = own_trainer.epochs(spec, tmp_path / "checkpoint")
     assert without_time(resumed.metrics) == without_time(last.metrics)
     if frozen == 19:
         return
@@ -130,13 +124,13 @@ def test_a_node_gets_details_and_no_images_that_it_does_not_need(dataset: Datase
 
 
 def test_heads_take_details_by_the_posters_ids(
-    dataset: Dataset, warm: Trainer, tmp_path: Path
+    dataset: Dataset, own_trainer: Trainer, tmp_path: Path
 ) -> None:
     from postertui.predictions.inference import ModelRequest
     from postertui.training.input_encoding import PosterDetails
 
     spec = spec_of(dataset, inputs="both", epochs=1)
-    *_, last = warm.epochs(spec)
+    *_, last = own_trainer.epochs(spec)
     assert last.write_results is not None
     end = last.write_results(tmp_path)
     frame = dataset.details().frame
@@ -154,13 +148,13 @@ def test_heads_take_details_by_the_posters_ids(
 
 
 def test_permuting_an_input_changes_what_depends_on_it(
-    dataset: Dataset, warm: Trainer, tmp_path: Path
+    dataset: Dataset, own_trainer: Trainer, tmp_path: Path
 ) -> None:
     from postertui.predictions.inference import ModelRequest
     from postertui.training.importance import permuted_probabilities
 
     spec = spec_of(dataset, inputs="both", epochs=2, val_cohorts=(2,), test_cohorts=(2,))
-    *_, last = warm.epochs(spec)
+    *_, last = own_trainer.epochs(spec)
     assert last.write_results is not None
     end = last.write_results(tmp_path)
     model = ModelRequest(str(tmp_path), spec, end["weights"]["digest"], dataset.side)

@@ -32,12 +32,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return dataset
 
 
-@pytest.fixture(scope="module")
-def warm() -> Trainer:
-    """Not the session's, which knows other data by the same fingerprint."""
-    return Trainer()
-
-
 def finish(
     spec: RunSpec, folder: Path, trainer: Trainer, resume: Path | None = None
 ) -> tuple[list[EpochResult], dict[str, Any]]:
@@ -63,10 +57,10 @@ def features(data: Dataset, *cohorts: int) -> Any:
 
 
 def test_predictions_of_every_poster_and_the_weights_that_made_them(
-    data: Dataset, warm: Trainer, tmp_path: Path
+    data: Dataset, own_trainer: Trainer, tmp_path: Path
 ) -> None:
     spec = make_spec(data, epochs=3, batch_size=64, val_cohorts=(1,))
-    epochs, fields = finish(spec, tmp_path / "run", warm)
+    epochs, fields = finish(spec, tmp_path / "run", own_trainer)
     predictions = read_predictions(tmp_path / "run")
     written = predictions_path(tmp_path / "run").read_bytes()
     assert fields["predictions"] == {
@@ -89,12 +83,12 @@ def test_predictions_of_every_poster_and_the_weights_that_made_them(
 
 
 def test_validation_changes_no_history_that_does_not_depend_on_it(
-    data: Dataset, warm: Trainer
+    data: Dataset, own_trainer: Trainer
 ) -> None:
     without = make_spec(data, epochs=3)
     with_validation = make_spec(data, epochs=3, val_cohorts=(1,))
     assert without.digest == with_validation.digest
-    for a, b in zip(warm.epochs(without), warm.epochs(with_validation), strict=True):
+    for a, b in zip(own_trainer.epochs(without), own_trainer.epochs(with_validation), strict=True):
         shared = {k: v for k, v in without_time(b.metrics).items() if k in a.metrics}
         for name in SCORES:  # A threshold is chosen on validation only.
             shared.pop(name, None)
@@ -103,7 +97,7 @@ def test_validation_changes_no_history_that_does_not_depend_on_it(
 
 @pytest.mark.parametrize(("mode", "monitored"), [("sound", "val_loss"), ("published", "test_loss")])
 def test_early_stopping_monitors_validation_unless_as_published(
-    mode: str, monitored: str, data: Dataset, warm: Trainer, tmp_path: Path
+    mode: str, monitored: str, data: Dataset, own_trainer: Trainer, tmp_path: Path
 ) -> None:
     spec = make_spec(
         data,
@@ -115,7 +109,7 @@ def test_early_stopping_monitors_validation_unless_as_published(
         mode=mode,
         keep_weights="all",
     )
-    epochs, fields = finish(spec, tmp_path / "run", warm)
+    epochs, fields = finish(spec, tmp_path / "run", own_trainer)
     losses = [e.metrics[monitored] for e in epochs]
     best = int(np.argmin(losses)) + 1  # type: ignore[arg-type]
     assert len(epochs) == best + 2 < 40
@@ -129,12 +123,12 @@ def test_early_stopping_monitors_validation_unless_as_published(
 
 
 def test_restore_best_keeps_the_best_epochs_weights_across_a_resumption(
-    data: Dataset, warm: Trainer, tmp_path: Path
+    data: Dataset, own_trainer: Trainer, tmp_path: Path
 ) -> None:
     spec = make_spec(
         data, epochs=12, restore_best=True, learning_rate=0.01, batch_size=64, val_cohorts=(1,)
     )
-    epochs, fields = finish(spec, tmp_path / "run", warm)
+    epochs, fields = finish(spec, tmp_path / "run", own_trainer)
     best = int(np.argmin([e.metrics["val_loss"] for e in epochs])) + 1  # type: ignore[arg-type]
     assert fields["weights"]["epoch"] == best < 12
     predictions = read_predictions(tmp_path / "run")
@@ -142,7 +136,7 @@ def test_restore_best_keeps_the_best_epochs_weights_across_a_resumption(
     assert predictions.best_probabilities is not None
     np.testing.assert_allclose(predictions.best_probabilities, kept, atol=1e-6)
     # Interrupted after the best epoch and resumed: the same results.
-    for epoch in warm.epochs(spec):
+    for epoch in own_trainer.epochs(spec):
         if epoch.epoch == 11:
             epoch.save(tmp_path / "checkpoint")
             break
@@ -172,11 +166,11 @@ def test_validation_is_part_of_a_runs_identity_only_where_it_decides(
     assert (without.digest == with_validation.digest) is same
 
 
-def test_a_loss_that_decides_needs_a_positive_poster(data: Dataset, warm: Trainer) -> None:
-    assert next(warm.epochs(make_spec(data, "Absent", val_cohorts=(1,)))).epoch == 1
+def test_a_loss_that_decides_needs_a_positive_poster(data: Dataset, own_trainer: Trainer) -> None:
+    assert next(own_trainer.epochs(make_spec(data, "Absent", val_cohorts=(1,)))).epoch == 1
     spec = make_spec(data, "Absent", val_cohorts=(1,), early_stopping=2)
     with pytest.raises(UserError, match="Absent: no positive poster in validation"):
-        next(warm.epochs(spec))
+        next(own_trainer.epochs(spec))
 
 
 @pytest.mark.parametrize(
@@ -193,11 +187,11 @@ def test_which_weights_are_kept(
     limit: int,
     kept: bool,
     data: Dataset,
-    warm: Trainer,
+    own_trainer: Trainer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("postertui.training.results.SMALL_BYTES", limit)
-    _, fields = finish(make_spec(data, epochs=1, keep_weights=keep), tmp_path / "run", warm)
+    _, fields = finish(make_spec(data, epochs=1, keep_weights=keep), tmp_path / "run", own_trainer)
     assert (tmp_path / "run" / "weights.npz").exists() is kept
     assert ("weights" in fields) is kept

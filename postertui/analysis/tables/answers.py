@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from postertui.analysis.verdicts import Correction
     from postertui.filters import Record
 
-#: A question's name is its command's.
-QUESTIONS = ("compare", "leaderboard", "bars")
-
 
 def comparison_of_chosen(
     table: pl.DataFrame,
@@ -88,7 +85,9 @@ def answer(
     records: Mapping[str, Record] | None = None,
     kept_bytes: Mapping[str, int] | None = None,
 ) -> list[Section]:
-    """What the command `question` prints of the `chosen` rows, by its own defaults.
+    """What the command `question` (compare, leaderboard, bars) prints of the `chosen` rows.
+
+    Everything else is as by the command's own defaults.
 
     `variant` is whose margins `bars` shows.
     """

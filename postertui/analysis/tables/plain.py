@@ -12,7 +12,7 @@ from rich.text import Text
 from postertui.analysis.tables.section import Section, clean
 from postertui.system.text import pluralize
 
-#: More rows are cut where somebody reads them; elsewhere they are printed without folding what is
+#: More rows are cut on a terminal; elsewhere they are printed without folding what is
 #: too wide, which would take minutes for tens of thousands of rows.
 MANY_ROWS = 200
 

@@ -11,18 +11,29 @@ from postertui.dashboard.charts.raster import Floats
 Line = tuple[Floats, Floats]  # epochs, values
 
 
-def mean_line(lines: Sequence[Line]) -> Line:
-    """The mean of `lines` at each epoch that any of them has; NaN where none is defined."""
+def align(lines: Sequence[Line]) -> tuple[Floats, Floats]:
+    """All epochs of `lines`, and the value of each line at each, (lines, epochs); NaN for none."""
     if not lines:
-        return np.empty(0), np.empty(0)
+        return np.empty(0), np.empty((0, 0))
     epochs = np.unique(np.concatenate([x for x, _ in lines]))
     table = np.full((len(lines), len(epochs)), np.nan)
     for row, (x, y) in enumerate(lines):
         table[row, np.searchsorted(epochs, x)] = y
+    return epochs, table
+
+
+def mean_of_defined(table: Floats) -> Floats:
+    """The mean of each column's finite values; NaN where there is none."""
     finite = np.isfinite(table)
     count = finite.sum(axis=0)
     total = np.where(finite, table, 0.0).sum(axis=0)
-    return epochs, np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def mean_line(lines: Sequence[Line]) -> Line:
+    """The mean of `lines` at each epoch that any of them has; NaN where none is defined."""
+    epochs, table = align(lines)
+    return epochs, mean_of_defined(table)
 
 
 def subtract(line: Line, reference: Line) -> Line:

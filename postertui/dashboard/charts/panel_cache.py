@@ -15,7 +15,7 @@ BasisOf = Callable[[str, Sequence[RunView]], DeltaBasis]
 
 
 class PanelCache:
-    """The panel of each cell of an arrangement, made anew only when it would be another one.
+    """The panel of each cell of an arrangement, made again only when it would be another one.
 
     `basis_of` is asked where differences to the reference are drawn.
     """

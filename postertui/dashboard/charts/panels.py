@@ -10,9 +10,10 @@ from functools import cached_property
 
 import numpy as np
 
+from postertui.analysis.statistics import t_quantile
 from postertui.dashboard.charts.axes import Range, y_range
-from postertui.dashboard.charts.deltas import Line, mean_line, subtract
-from postertui.dashboard.charts.raster import Floats, Ints
+from postertui.dashboard.charts.deltas import Line, align, mean_line, mean_of_defined, subtract
+from postertui.dashboard.charts.raster import Floats
 from postertui.dashboard.number_format import always_yes
 from postertui.dashboard.state.arrangement import compared_value
 from postertui.dashboard.state.delta_basis import DeltaBasis
@@ -213,39 +214,22 @@ def _mean(side: str, group: int, lines: Sequence[Line]) -> Curve:
     From four runs on that is the 95 % interval of the mean (Student's t), which stays within the
     values themselves; with fewer it is from the lowest to the highest. None where one run is alone.
     """
-    epochs = np.unique(np.concatenate([x for x, _ in lines]))
-    table = np.full((len(lines), len(epochs)), np.nan)
-    for row, (x, y) in enumerate(lines):
-        table[row, np.searchsorted(epochs, x)] = y
+    epochs, table = align(lines)
     finite = np.isfinite(table)
     count = finite.sum(axis=0)
-    filled = np.where(finite, table, 0.0)
-    mean = np.where(count > 0, filled.sum(axis=0) / np.maximum(count, 1), np.nan)
+    mean = mean_of_defined(table)
     squares = np.where(finite, (table - mean) ** 2, 0.0).sum(axis=0)
     sd = np.sqrt(squares / np.maximum(count - 1, 1))
-    half = np.where(
-        count >= MIN_RUNS_FOR_INTERVAL,
-        t_975(count - 1) * sd / np.sqrt(np.maximum(count, 1)),
-        np.inf,
-    )
+    is_enough = count >= MIN_RUNS_FOR_INTERVAL
+    half = np.full(len(count), np.inf)
+    for n in np.unique(count[is_enough]).tolist():
+        half[count == n] = t_quantile(0.975, n - 1) * sd[count == n] / math.sqrt(n)
     lowest = np.where(finite, table, np.inf).min(axis=0)
     highest = np.where(finite, table, -np.inf).max(axis=0)
     several = count > 1
     low = np.where(several, np.maximum(mean - half, lowest), np.nan)
     high = np.where(several, np.minimum(mean + half, highest), np.nan)
     return Curve(side, group, epochs, mean, low, high)
-
-
-_T_975 = np.array(
-    [np.nan, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179,
-     2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086]
-)  # fmt: skip
-
-
-def t_975(df: Ints) -> Floats:
-    """Student's t at .975 for `df` degrees of freedom, without waiting for SciPy's import."""
-    tail = 1.96 + 2.53 / np.maximum(df, 1)
-    return np.where(df < len(_T_975), _T_975[np.clip(df, 0, len(_T_975) - 1)], tail)
 
 
 def epoch_range(runs: Iterable[RunView], options: ViewOptions) -> tuple[int, int]:

@@ -87,7 +87,7 @@ class Raster:
         """Many curves as `curve` draws one, the later ones over the earlier ones.
 
         The points of all are one after the other in `x` and `y`, as many of each as `lengths` says:
-        a cell can hold a hundred curves and is drawn anew at every tick, and it takes hardly longer
+        a cell can hold a hundred curves and is drawn at every tick, and it takes hardly longer
         to draw them all at once than to draw one.
         """
         if not len(x):

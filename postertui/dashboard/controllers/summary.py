@@ -1,4 +1,4 @@
-"""The analysis of the whole study, computed anew in a thread as epochs end."""
+"""The analysis of the whole study, computed again in a thread as epochs end."""
 
 from __future__ import annotations
 

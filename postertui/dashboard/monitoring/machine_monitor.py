@@ -19,7 +19,7 @@ PERIOD = 2.0
 
 @dataclass(frozen=True)
 class Machine:
-    """The supervisor and the devices; `devices` are read once somebody asks for them."""
+    """The supervisor and the devices; `devices` are read once they are asked for."""
 
     status: Status
     paused: bool

@@ -67,4 +67,4 @@ class DashboardScreen(Screen[Result], Generic[Result]):
         """The model's machine is different now."""
 
     def repaint(self) -> None:
-        """Draw everything anew, in the colours that now hold."""
+        """Draw everything again, in the colours that now hold."""

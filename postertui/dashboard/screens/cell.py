@@ -78,7 +78,7 @@ class CellScreen(DashboardScreen[None]):
         self.show()
 
     def show(self) -> None:
-        """Show the model anew."""
+        """Show the model again."""
         genre, value = self.chart.key
         self.heading.update(f" {genre}" + (f" · {value}" if value else ""))
         runs = self._shown = self.chart.runs

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from postertui.runs.store import Run
     from postertui.study import Variant
 
-#: Seconds without a change before the plan is made anew.
+#: Seconds without a change before the plan is made again.
 PAUSE = 0.1
 
 

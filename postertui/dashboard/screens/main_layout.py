@@ -46,7 +46,7 @@ DETAIL_HEIGHT = 20
 class MainLayout(DashboardScreen[None]):
     """The regions: status, devices, filter, table, grid, keys."""
 
-    #: What gets or loses the keys shows it by itself; Textual would draw the whole screen anew.
+    #: What gets or loses the keys shows it by itself; Textual would draw the whole screen again.
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     def __init__(self, context: Context) -> None:
@@ -163,7 +163,7 @@ class MainLayout(DashboardScreen[None]):
     # Showing
 
     def show_all(self) -> None:
-        """Show the model anew."""
+        """Show the model again."""
         self._divide()
         if self._is_summary:
             self._show_summary()

@@ -11,7 +11,7 @@ from postertui.supervisor.remaining import Durations, estimate
 
 #: Seconds over which the pace is measured.
 WINDOW = 60.0
-#: What epochs take is worked out anew after so many seconds.
+#: What epochs take is worked out again after so many seconds.
 DURATIONS_AGE = 2.0
 #: So long an estimate of the same open runs is shown: it is asked for at each tick, and looks at
 #: every epoch of every open run.

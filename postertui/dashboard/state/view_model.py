@@ -134,7 +134,7 @@ class ViewModel:
         self.options = msgspec.structs.replace(self.options, **changes)
 
     def select(self) -> None:
-        """Decide anew which runs are shown."""
+        """Decide again which runs are shown."""
         self.shown = {name: run for name, run in self.runs.items() if self.is_shown(run)}
         self.rearrange()
 

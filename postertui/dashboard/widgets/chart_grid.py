@@ -85,7 +85,7 @@ class ChartGrid(GridCanvas, can_focus=True):
             self._work()
 
     def redraw_titles(self) -> None:
-        """Draw the cells in sight anew: their marks are others now."""
+        """Draw the cells in sight again: their marks are others now."""
         self._invalidate(self.viewport.visible_keys())
         self._work()
 
@@ -125,6 +125,6 @@ class ChartGrid(GridCanvas, can_focus=True):
         self.action_select(-1, 0)
 
     def watch_has_focus(self, _has_focus: bool) -> None:
-        """Only the selected cell looks different; Textual would style and draw all anew."""
+        """Only the selected cell looks different; Textual would style and draw all again."""
         if (key := self.viewport.selected_key) is not None and key in self._drawn:
             self._redraw([key])

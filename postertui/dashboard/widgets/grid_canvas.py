@@ -120,7 +120,7 @@ class GridCanvas(GridLines):
         self._worked = time.monotonic()
 
     def _make(self, deadline: float) -> None:
-        """Make the panels of the cells in sight anew, then the axes that hold them all."""
+        """Make the panels of the cells in sight again, then the axes that hold them all."""
         keys = self.viewport.visible_keys()
         for key in keys:
             if key in self._stale_panels:
@@ -136,7 +136,7 @@ class GridCanvas(GridLines):
             self._invalidate(key for key in drawn if key[0] in changed)
 
     def _invalidate(self, keys: Iterable[Key]) -> None:
-        """Have these cells drawn anew, those out of sight when they come into it."""
+        """Have these cells drawn again, those out of sight when they come into it."""
         self._dirty_cells.update(dict.fromkeys(keys))
 
     def _visible_dirty_cells(self) -> list[Key]:
@@ -148,7 +148,7 @@ class GridCanvas(GridLines):
         return keys
 
     def _repaint(self) -> None:
-        """Draw every cell in sight anew; what was there stays until then."""
+        """Draw every cell in sight again; what was there stays until then."""
         before = self.viewport.tiling
         self.viewport.fit(self.size.width, self.size.height - self._has_readout)
         if (before.width, before.height) != (

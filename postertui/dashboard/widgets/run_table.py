@@ -219,7 +219,7 @@ class RunTable(ScrollView, can_focus=True):
         return Region(0, self._at - round(self.scroll_offset.y) + 1, self.size.width, 1)
 
     def watch_has_focus(self, _has_focus: bool) -> None:
-        """Only the cursor looks different; Textual would style and draw every row anew."""
+        """Only the cursor looks different; Textual would style and draw every row again."""
         self.refresh(self._row_region())
 
     def render_line(self, y: int) -> Strip:

@@ -29,7 +29,7 @@ def find_giveaways(
     labels
         0 or 1, (n, genres).
     """
-    found = {}
+    giveaways = {}
     positives = labels.sum(axis=0)
     for name, kind in kinds.items():
         for present in _indicators(rows[name], kind, len(rows)):
@@ -40,9 +40,9 @@ def find_giveaways(
             fscore = 2 * shared / np.maximum(2 * shared + wrong, 1)
             best = int(fscore.argmax())
             if fscore[best] >= SAME_AS_LABEL and hits[best] >= FEWEST:
-                found[name] = genres[best]
+                giveaways[name] = genres[best]
                 break
-    return found
+    return giveaways
 
 
 def _indicators(column: pl.Series, kind: Kind, count: int) -> Iterator[NDArray[np.int64]]:

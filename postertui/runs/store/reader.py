@@ -29,7 +29,7 @@ from postertui.system.sharing import explain_denied
 #: are checked.
 BATCH = 500
 
-#: The cache is saved after so many closed runs were read anew, or so many seconds of reading.
+#: The cache is saved after so many closed runs were read again, or so many seconds of reading.
 SAVE_AFTER_RUNS = 200
 SAVE_AFTER_SECONDS = 0.3
 
@@ -181,7 +181,7 @@ class Store:
         run = self.runs.setdefault(name, Run(name, None))
         run.damage, run.locked, run.cancelling, run.held = damage, False, False, False
         self._explain_denied(run)
-        # With no file's identity, the run is read anew at each refresh.
+        # With no file's identity, the run is read again at each refresh.
         self._identities[name] = _UNREADABLE
         return before is None or before.damage != damage
 

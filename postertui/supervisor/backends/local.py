@@ -123,10 +123,12 @@ class LocalJobs:
         return sum(1 for _ in self._free_slots(exclusive))
 
     def submit(
-        self, runs: Sequence[str], *, exclusive: bool = False, vouched: Iterable[str] = ()
+        self, runs: Sequence[str], *, exclusive: bool = False, accepted_digests: Iterable[str] = ()
     ) -> None:
-        """See `Backend`. `vouched` are SHA-256 of files that the job executes without this user's
-        trust."""
+        """See `Backend`.
+
+        `accepted_digests` are the SHA-256 of files that the job executes without this user's trust.
+        """
         slot = next(self._free_slots(exclusive))
         job = next((j for j in self._jobs if j.slot == slot and not j.is_retiring), None)
         if job is None:
@@ -136,7 +138,7 @@ class LocalJobs:
         message = {
             "folder": os.fspath(self._folder),
             "runs": job.runs,
-            "vouched": list(vouched),
+            "accepted_digests": list(accepted_digests),
         }
         # The pidfd reports a job that has already exited.
         with contextlib.suppress(OSError):

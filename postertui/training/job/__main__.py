@@ -57,9 +57,9 @@ def serve(fd: int, listener: StopListener) -> int:
     with socket.socket(fileno=fd) as channel:
         while data := _receive(channel):
             message = msgspec.json.decode(data)
-            vouched = frozenset(message.get("vouched", ()))
+            accepted_digests = frozenset(message.get("accepted_digests", ()))
             folders = [Path(message["folder"]) / run for run in message["runs"]]
-            result = Attempt(folders, make_trainer, listener, vouched).run()
+            result = Attempt(folders, make_trainer, listener, accepted_digests).run()
             gc.collect()  # milliseconds, for `make_trainer` froze what is loaded
             compile_cache.seal()
             # The supervisor may be gone; the run's own events are complete.

@@ -54,8 +54,8 @@ class Attempt:
     ended and never raises for the runs.
 
     The checkpoint of several runs lies in the first one's folder; its events are written last, so
-    that the others' histories never end before its own. `vouched` are digests of files that are
-    executed although this user has not trusted them.
+    that the others' histories never end before its own. `accepted_digests` are those of files that
+    are executed although this user has not trusted them.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class Attempt:
         folders: Sequence[Path],
         make_trainer: Callable[[], Trainer],
         listener: StopListener,
-        vouched: frozenset[str] = frozenset(),
+        accepted_digests: frozenset[str] = frozenset(),
     ) -> None:
         self._members = [Member(folder) for folder in folders]
-        self._vouched = vouched
+        self._accepted_digests = accepted_digests
         self._make_trainer = make_trainer
         self._listener = listener
         self._notified = 0.0
@@ -131,7 +131,7 @@ class Attempt:
 
     def _train(self) -> Result:
         spec = self._read_specs()
-        code = read_code(self._lead.folder, spec.variant, self._vouched)
+        code = read_code(self._lead.folder, spec.variant, self._accepted_digests)
         for member in self._members:
             member.make_durable()
         resume, trained = checkpoints.recover(self._lead.folder, self._lead.writer.events)

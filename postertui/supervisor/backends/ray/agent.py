@@ -196,7 +196,7 @@ class NodeAgent:
                 self._link.send(_why_not(run, error))
             self._link.send(AgentReady())
         else:
-            self._jobs.submit(runs, vouched=map(digest_of, message.code.values()))
+            self._jobs.submit(runs, accepted_digests=map(digest_of, message.code.values()))
 
     def _prepare(
         self,

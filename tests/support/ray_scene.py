@@ -26,6 +26,7 @@ from tests.support.supervisor import (
     epochs_told,
     events_of,
     history,
+    is_supervisor_over,
     job_of,
     make_spec,
     queue,
@@ -135,7 +136,7 @@ class Scene:
 
     def wait_until_over(self) -> None:
         wait_for(
-            lambda: not is_held(self.folder / layout.SUPERVISOR_LOCK),
+            lambda: is_supervisor_over(self.folder),
             self.failure("the supervisor's end"),
         )
 

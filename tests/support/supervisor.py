@@ -23,6 +23,7 @@ from postertui.runs.spec import RunSpec, write_spec
 from postertui.runs.store import METRICS, Run, Store
 from postertui.study import Variant
 from postertui.supervisor import requests
+from postertui.supervisor.folder import read_status
 from postertui.system.atomic_files import write_atomic
 from postertui.system.locks import is_held
 from postertui.system.processes import Process
@@ -137,9 +138,21 @@ def wait_until_closed(folder: Path, run: str) -> None:
     wait_for(lambda: read(folder)[run].is_closed, f"{run} to have its end")
 
 
+def is_supervisor_over(folder: Path) -> bool:
+    """Whether no supervisor is at work on the folder, and the process of the last one has ended.
+
+    A free lock is not enough: having released it, the supervisor looks once more for runs that came
+    in meanwhile, and would train what a test queues next, in the environment that it began with.
+    """
+    if is_held(folder / layout.SUPERVISOR_LOCK):
+        return False
+    process = read_status(folder).process
+    return process is None or not process.is_alive()
+
+
 def wait_until_over(folder: Path) -> None:
-    """Wait until the supervisor has nothing left to do and is gone."""
-    wait_for(lambda: not is_held(folder / layout.SUPERVISOR_LOCK), "the supervisor's end")
+    """Wait until the supervisor has nothing left to do and its process has ended."""
+    wait_for(lambda: is_supervisor_over(folder), "the supervisor's end")
 
 
 def train_all(folder: Path, jobs: int = 2) -> None:

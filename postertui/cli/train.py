@@ -218,12 +218,14 @@ def check_place(
         return where, check_device(runs, gpu, device)
     from postertui.supervisor.backends.ray.address import parse_address
     from postertui.supervisor.backends.ray.checks import check_before_training
-    from postertui.supervisor.known_clusters import check_known
+    from postertui.supervisor.known_clusters import check_known, remember_cluster
 
     if on is None:
         check_known(runs, where)
     address = parse_address(where)
     say(check_before_training(runs, address, gpu))
+    if on is not None:
+        remember_cluster(address.text)
     return address.text, None
 
 

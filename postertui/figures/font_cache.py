@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from postertui.system.user_folders import home_folder, is_writable, temporary_root, user_folder
+from postertui.system.user_folders import has_own_folder, is_writable, temporary_root, user_folder
 
 #: A lock of matplotlib's older than this, in seconds, was left by a process that died: writing a
 #: list of fonts takes far less.
@@ -26,8 +26,11 @@ def font_cache() -> Iterator[None]:
     """
     configured = os.environ.get("MPLCONFIGDIR")
     cache = user_folder("CACHE")
-    has_home = "XDG_CACHE_HOME" in os.environ or home_folder() is not None
-    if has_home and is_writable(cache) and (configured is None or is_writable(Path(configured))):
+    if (
+        has_own_folder("CACHE")
+        and is_writable(cache)
+        and (configured is None or is_writable(Path(configured)))
+    ):
         remove_stale_locks(cache / "matplotlib" if configured is None else Path(configured))
         yield
         return

@@ -2,15 +2,13 @@
 
     <state>/postertui/trusted.json   a list of `TrustedFile`, for the user's eyes only
 
-The list lies in the user's own home, never in a folder that another user may have made: a user
-without a home trusts nothing.
+The list is one of `postertui.system.own_files`: a user without a home trusts nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,11 +18,10 @@ import msgspec
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
 from postertui.system.locks import FileLock
-from postertui.system.regular_files import read_regular
-from postertui.system.user_folders import home_folder, user_folder
+from postertui.system.own_files import own_state_file, read_own_list
 
-#: The list's largest size in bytes.
-MAX_LIST_BYTES = 1 << 22
+#: What the list holds, in messages.
+CONTENT = "trusted files"
 
 #: Seconds to wait for another process that changes the list.
 PATIENCE = 10.0
@@ -71,30 +68,11 @@ def trusted_files() -> list[TrustedFile]:
 
 
 def _path() -> Path:
-    """Raises `UserError` where the user has no place of their own."""
-    given = os.environ.get("XDG_STATE_HOME", "")
-    if not given and home_folder() is None:
-        raise UserError("no home folder to keep trusted files in; set XDG_STATE_HOME")
-    folder = user_folder("STATE")
-    if not folder.is_absolute():
-        raise UserError(f"XDG_STATE_HOME={given}: name an absolute path to keep trusted files in")
-    return folder / "postertui" / "trusted.json"
+    return own_state_file("trusted.json", CONTENT)
 
 
 def _read(path: Path) -> list[TrustedFile]:
-    try:
-        status = path.lstat()
-        if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o022:
-            raise UserError(
-                f"{path}: others own or may write it, so nothing in it counts; remove it"
-            )
-        return msgspec.json.decode(read_regular(path, MAX_LIST_BYTES), type=list[TrustedFile])
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        raise UserError(f"{path}: not a list of trusted files; remove it") from None
+    return read_own_list(path, TrustedFile, CONTENT)
 
 
 def _write(path: Path, entries: list[TrustedFile]) -> None:

@@ -11,6 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
+#: What a folder of the user's is for.
+Kind = Literal["CACHE", "CONFIG", "STATE"]
+
 _DEFAULTS = {"CACHE": ".cache", "CONFIG": ".config", "STATE": ".local/state"}
 
 #: The folder's name below the one that the command works on.
@@ -38,7 +41,15 @@ def home_folder() -> Path | None:
         return None
 
 
-def user_folder(kind: Literal["CACHE", "CONFIG", "STATE"]) -> Path:
+def has_own_folder(kind: Kind) -> bool:
+    """Whether `user_folder` is the user's own, not one below a folder that others may prepare.
+
+    Nothing that is executed, or says where to connect, may be read from the latter.
+    """
+    return bool(os.environ.get(f"XDG_{kind}_HOME")) or home_folder() is not None
+
+
+def user_folder(kind: Kind) -> Path:
     """`$XDG_<kind>_HOME`, else its default location; it need not exist."""
     if given := os.environ.get(f"XDG_{kind}_HOME"):
         return Path(given)

@@ -27,7 +27,7 @@ from importlib import metadata
 from pathlib import Path
 
 from postertui.system.atomic_files import sync, write_atomic
-from postertui.system.user_folders import user_folder
+from postertui.system.user_folders import has_own_folder, user_folder
 
 #: `off`, or a folder in place of the one in the user's cache.
 VARIABLE = "POSTERTUI_COMPILE_CACHE"
@@ -52,6 +52,9 @@ def enable(threads: int) -> None:
     global _folder, _descriptor
     given = os.environ.get(VARIABLE, "")
     if given == "off" or _folder is not None:
+        return
+    if not given and not has_own_folder("CACHE"):
+        # The cache would lie in the runs folder, which may have come with machine code in it.
         return
     root = Path(given) if given else user_folder("CACHE") / "postertui" / "compiled"
     folder = root / cache_key(threads)

@@ -27,6 +27,7 @@ from postertui.study import load_study
 from postertui.system.errors import UserError
 from tests.support.dashboard_driver import LARGE, SMALL, both_sizes, dashboard
 from tests.support.dashboard_runs import MadeRuns
+from tests.support.no_home import without_home
 
 
 @both_sizes
@@ -118,6 +119,16 @@ def test_a_mistake_in_the_config_is_one_line(tmp_path: Path, text: str, says: st
     assert says in str(error.value)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_the_config_of_a_runs_folder_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its `on_end` would be a command of the user who prepared the folder."""
+    path = without_home(monkeypatch, tmp_path) / "config/postertui/config.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text('on_end = "touch executed"\n')
+    assert load_config().on_end == ""
 
 
 def test_an_unknown_action_names_those_near(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from postertui.system import trusted_files as store
-from postertui.system import user_folders
 from postertui.system.errors import UserError
 from tests.support.custom_code import is_trusted
+from tests.support.no_home import without_home
 
 A, B = "a" * 64, "b" * 64
 
@@ -77,12 +77,7 @@ def test_without_a_home_a_list_in_the_runs_folder_does_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The user's other files lie below the runs folder then, where others may have put them."""
-    monkeypatch.delenv("XDG_STATE_HOME")
-    monkeypatch.setattr(user_folders, "home_folder", lambda: None)
-    monkeypatch.setattr(store, "home_folder", lambda: None)
-    # Commands that other tests called in this process have chosen a folder, too.
-    monkeypatch.setattr(user_folders, "_fallback", tmp_path / "runs" / user_folders.FALLBACK_NAME)
-    path = user_folders.user_folder("STATE") / "postertui/trusted.json"
+    path = without_home(monkeypatch, tmp_path / "runs") / "state/postertui/trusted.json"
     path.parent.mkdir(parents=True)
     path.write_text(f'[{{"sha256": "{A}", "path": "x"}}]')
     path.chmod(0o600)

@@ -13,6 +13,7 @@ import pytest
 
 from postertui.data.dataset import Dataset
 from postertui.training import compile_cache
+from tests.support.no_home import without_home
 from tests.support.supervisor import ROOT
 
 SCRIPT = """
@@ -113,3 +114,15 @@ def test_the_key_follows_threads_and_flags(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
     keys.add(compile_cache.cache_key(1))
     assert len(keys) == 3
+
+
+def test_machine_code_of_a_runs_folder_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user without a home keeps their files below the runs folder, which others may prepare."""
+    fallback = without_home(monkeypatch, tmp_path)
+    monkeypatch.delenv(compile_cache.VARIABLE, raising=False)
+    monkeypatch.setenv("TF_XLA_FLAGS", "")
+    compile_cache.enable(1)
+    assert os.environ["TF_XLA_FLAGS"] == ""
+    assert not fallback.exists()

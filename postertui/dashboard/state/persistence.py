@@ -23,7 +23,7 @@ import msgspec
 
 from postertui.dashboard.state.view_options import ViewOptions
 from postertui.system.errors import UserError
-from postertui.system.user_folders import user_folder
+from postertui.system.user_folders import has_own_folder, user_folder
 
 _KNOWN = ("theme", "bell", "on_end", "keys")
 
@@ -46,7 +46,13 @@ def state_folder() -> Path:
 
 
 def load_config(path: Path | None = None) -> UserConfig:
-    """The user's configuration. Raises `UserError` naming the file and what is wrong in it."""
+    """The user's configuration. Raises `UserError` naming the file and what is wrong in it.
+
+    A user without a home has none: in a folder that others may have prepared, `on_end` would be
+    their command.
+    """
+    if path is None and not has_own_folder("CONFIG"):
+        return UserConfig()
     path = path or config_path()
     try:
         document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))

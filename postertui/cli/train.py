@@ -120,6 +120,8 @@ def train_command(
     if detach:
         check_detach(foreground=foreground)
     study = load_study(study_name)
+    for note in study.notes:
+        say(note)
     if only_list:
         list_variants(study, variants, as_json=as_json)
         return 0
@@ -168,7 +170,7 @@ def train_command(
         return 0
     if plan.missing or plan.open or again:
         on, request = check_place(runs, on, gpu, device)
-        if study.share == "group":
+        if study.runs_access == "group":
             share_with_group(runs)
             share_contents(data / FEATURES, runs)
         launch.queue(runs, plan.missing, plan.code_files)

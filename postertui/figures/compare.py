@@ -20,7 +20,7 @@ from postertui.figures.options import FigureOptions
 from postertui.figures.picture import Picture
 from postertui.figures.source import FigureSource
 from postertui.history.schema import SCHEMA
-from postertui.study import Variant, describe_fields
+from postertui.study import Variant, variant_fields
 from postertui.system.errors import UserError
 from postertui.system.text import slugify
 
@@ -33,7 +33,7 @@ SETTINGS: dict[str, frozenset[str]] = {
     "learning_rate": frozenset({"learning_rate", "schedule"}),
     **{
         field.name: frozenset({field.name})
-        for field in describe_fields()
+        for field in variant_fields()
         if field.name not in ("family", "regularizer", "fc1", "fc2", "batch_size", "learning_rate")
     },
 }

@@ -14,7 +14,7 @@ from postertui.runs.events import DamagedEventsError
 from postertui.runs.lifecycle import read_lifecycle
 from postertui.runs.lock import is_locked
 from postertui.runs.spec import RunSpec, list_runs, read_spec
-from postertui.study import Variant, describe_fields
+from postertui.study import Variant, variant_fields
 from postertui.system.errors import UserError
 from postertui.system.text import strip_control_chars
 
@@ -28,7 +28,7 @@ def make_variant(name: str, epochs: int | None, hyperparameters: Mapping[str, An
         return base
     # One by one: what goes together in another program is its own affair.
     excluded = ("family", "epochs", "schedule")
-    fields = {f.name: f for f in describe_fields() if f.name not in excluded}
+    fields = {f.name: f for f in variant_fields() if f.name not in excluded}
     if unknown := [key for key in hyperparameters if key not in fields]:
         raise UserError(
             f"hyperparameters: no `{unknown[0]}`; there are {', '.join(sorted(fields))}"

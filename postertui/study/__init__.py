@@ -4,30 +4,31 @@ A study is a TOML file: a base, and what each variant changes about it.
 """
 
 from postertui.study.custom import CodeFile, Source, is_custom
-from postertui.study.fields import Field, check_variant, describe_fields
-from postertui.study.files import builtin_studies, load_study, save_variant
+from postertui.study.field import Field
+from postertui.study.files import builtin_studies, load_study
+from postertui.study.labels import describe_entries, format_strength
+from postertui.study.saving import save_variant
+from postertui.study.schedules import Constant, Decay, Plateau, Schedule
+from postertui.study.studies import (
+    DEFAULT_RARITY,
+    KeepWeights,
+    Mode,
+    RandomKey,
+    Study,
+    overlapping_cohorts,
+)
+from postertui.study.variant_checks import check_variant
 from postertui.study.variants import (
     ALL_LAYERS,
-    DEFAULT_RARITY,
     Augment,
     Balance,
-    Constant,
-    Decay,
     InputKind,
-    KeepWeights,
     Loss,
-    Mode,
     Optimizer,
-    Plateau,
-    RandomKey,
     RegularizerKind,
-    Schedule,
     SharedLayers,
-    Study,
     Variant,
-    describe_entries,
-    format_strength,
-    overlapping_cohorts,
+    variant_fields,
 )
 
 __all__ = [
@@ -55,10 +56,10 @@ __all__ = [
     "builtin_studies",
     "check_variant",
     "describe_entries",
-    "describe_fields",
     "format_strength",
     "is_custom",
     "load_study",
     "overlapping_cohorts",
     "save_variant",
+    "variant_fields",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from postertui.study.variants import Variant
+from postertui.study.variants import DEFAULTS, Variant
 
 
 def settle_inputs(variant: Variant, changed: dict[str, Any]) -> Variant:
@@ -16,12 +16,12 @@ def settle_inputs(variant: Variant, changed: dict[str, Any]) -> Variant:
     """
     if variant.inputs == "poster":
         for name in ("details", "details_units"):
-            if name in changed and changed[name] != getattr(_DEFAULTS, name):
+            if name in changed and changed[name] != getattr(DEFAULTS, name):
                 raise ValueError(
                     f'{name}: this variant takes the poster alone; set inputs = "both" or "details"'
                 )
         return msgspec.structs.replace(
-            variant, details=_DEFAULTS.details, details_units=_DEFAULTS.details_units
+            variant, details=DEFAULTS.details, details_units=DEFAULTS.details_units
         )
     if variant.network == "scratch":
         raise ValueError("inputs: scratch takes posters alone; use a network of keras.applications")
@@ -35,6 +35,3 @@ def settle_inputs(variant: Variant, changed: dict[str, Any]) -> Variant:
             name = "train_from" if variant.train_from else "trainable_layers"
             raise ValueError(f"{name}: details alone pass through no backbone")
     return variant
-
-
-_DEFAULTS = Variant(name="base")

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from postertui.study.variants import ALL_LAYERS, Variant
+from postertui.study.variants import ALL_LAYERS, DEFAULTS, Variant
 
 _CLASSICAL = ("class_weight", "C", "trees", "depth", "shrinkage")
 
@@ -38,7 +38,7 @@ def settle_model(variant: Variant, changed: dict[str, Any]) -> Variant:
     `changed` are the fields that it names itself. Raises `ValueError` as `key: what is wrong`.
     """
     fixed = {
-        name: getattr(_DEFAULTS, name) for name in _CLASSICAL if variant.model not in _USED_BY[name]
+        name: getattr(DEFAULTS, name) for name in _CLASSICAL if variant.model not in _USED_BY[name]
     }
     if variant.model != "network":
         fixed |= _OF_NETWORKS
@@ -65,6 +65,3 @@ def _check_frozen(variant: Variant) -> None:
     if variant.needs_mirrored:
         name = "augment" if variant.augment != "none" else "balance"
         raise ValueError(f"{name}: model {variant.model} is trained without mirrored posters")
-
-
-_DEFAULTS = Variant(name="base")

@@ -1,25 +1,20 @@
-"""`Variant`: the hyper-parameters of a training. `Study`: a base, its variants, genres, cohorts."""
+"""`Variant`: the hyper-parameters of one training, each declared once."""
 
 from __future__ import annotations
 
-import difflib
-import fnmatch
-from collections import Counter
-from collections.abc import Iterable
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
-from postertui.study.custom import CUSTOM, CodeFile, Source, is_custom
-from postertui.system.errors import UserError
+from postertui.study.custom import CUSTOM, CodeFile, is_custom
+from postertui.study.field import Described, Field, declared_fields
+from postertui.study.labels import format_strength
+from postertui.study.layer_rates import LayerRates
+from postertui.study.schedules import SCHEDULE_HELP, Constant, Plateau, Schedule
 
 RegularizerKind = Literal["none", "l1", "l2"]
 Loss = Literal["fscore", "bce"]
-#: One of these, or a function of the user's own such as `mine.focal`.
-AnyRegularizer = Annotated[str, msgspec.Meta(pattern=rf"^(none|l1|l2|{CUSTOM})\Z")]
-AnyLoss = Annotated[str, msgspec.Meta(pattern=rf"^(fscore|bce|{CUSTOM})\Z")]
-Mode = Literal["sound", "published"]
 Augment = Literal["none", "mirror", "mirror-both"]
 Balance = Literal["none", "oversample", "undersample", "mirror-positives"]
 Model = Literal["network", "logistic", "svc", "forest", "boosting"]
@@ -27,159 +22,177 @@ ClassWeight = Literal["balanced", "none"]
 InputKind = Literal["poster", "details", "both"]
 Optimizer = Literal["adam", "adamw", "sgd", "rmsprop"]
 SharedLayers = Literal["none", "fc1", "fc1+fc2"]
-#: Factors by the beginning of a layer's name.
-LayerRates = tuple[tuple[str, float], ...]
-#: What a run's random numbers are derived from. Runs from before the genre was part of it: `seed`.
-RandomKey = Literal["seed", "seed-genre"]
 
-#: Which runs keep their trained weights: `small` those of up to 16 MB.
-KeepWeights = Literal["all", "small", "none"]
-
-#: With whom a study's runs folder is shared.
-Share = Literal["group"]
-
-#: Below this share of positives a batch of 256 is often without any, and a model soon dead.
-DEFAULT_RARITY = 0.03
+_REGULARIZERS, _LOSSES = get_args(RegularizerKind), get_args(Loss)
+#: One of these, or a function of the user's own such as `mine.focal`.
+AnyRegularizer = Annotated[str, msgspec.Meta(pattern=rf"^({'|'.join(_REGULARIZERS)}|{CUSTOM})\Z")]
+AnyLoss = Annotated[str, msgspec.Meta(pattern=rf"^({'|'.join(_LOSSES)}|{CUSTOM})\Z")]
 
 #: VGG16 without its top counts its layers 0 to 18, so this many frozen ones is all of them.
 ALL_LAYERS = 19
 
 
-class Constant(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="constant"
-):
-    """The learning rate never changes."""
-
-
-class Decay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="decay"):
-    """`learning_rate` for the first `hold` epochs, then `learning_rate · factor^epoch`.
-
-    Epochs count from 0 here, as Keras counts them for its `LearningRateScheduler`.
-    """
-
-    hold: int = 6
-    factor: float = 0.5
-
-
-class Plateau(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="plateau"
-):
-    """Keras' `ReduceLROnPlateau` on the monitored loss.
-
-    As published (`min_rate` equal to the learning rate) it can never fire.
-    """
-
-    factor: float = 0.2
-    patience: int = 1
-    min_rate: float = 0.001
-    min_delta: float = 1e-4
-
-
-Schedule = Constant | Decay | Plateau
-
-
 class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One named set of hyper-parameters; the defaults are the 2017 base.
 
-    Attributes
-    ----------
-    network
-        A network of `keras.applications` in lower case, `scratch`, or a function of the user's.
-    backbone
-        The network whose features a function of the user's gets; `none` for images in 0..1.
-    code
-        The files of the user's functions.
-    family
-        The published table's column `variant`; several variants share one.
-    frozen_layers
-        Counts from VGG16's input: 19 freezes all, 17 trains layer 17 (block5_conv3), 16 trains 16
-        and 17.
-    fc1, fc2
-        Widths of the dense layers. For the network `scratch`, `fc1` is the number of its
-        convolution's filters and `fc2` the width of its dense layer.
-    strength
-        λ, applied to the *sum* over a batch of |h| or h² of the second dense layer's output.
-    early_stopping
-        Patience in epochs on the monitored loss; 0 never stops early.
-    side
-        Of the posters, in pixels; 0 is the first side that the data has.
-    trainable_layers, train_from
-        The backbone trains its last so many layers, or those from the named one on.
-    backbone_rate
-        Factor on the learning rate of pretrained layers that are trained, or one for each group of
-        them, by a layer's name or how the names begin; the longest that fits counts, others have 1.
-    augment
-        Mirrored posters in training: `mirror` shows each poster once an epoch, mirrored or not by
-        chance; `mirror-both` shows both.
-    balance
-        Equal numbers of positives and negatives in training, drawn again each epoch: `oversample`
-        repeats the rarer, `undersample` leaves out some of the others. `mirror-positives` adds the
-        mirror image of each positive.
-    optimizer, momentum, weight_decay
-        `momentum` is of `sgd`, `weight_decay` of `adamw`.
-    dropout
-        Share of each hidden dense layer's outputs that training drops.
-    kernel_regularizer, kernel_strength
-        λ · Σ|w| or λ · Σw² over the hidden dense layers' kernels, once per batch.
-    restore_best
-        Whether the run's weights at its end are those of the epoch with the lowest monitored loss.
-    inputs, details, details_units
-        What is learnt from, which columns of the details (all where none is named), and the width
-        of the dense layer that details pass through before they meet the poster's features.
-    with_details
-        Whether posters without details are left out of all cohorts.
-    model, class_weight, C, trees, depth, shrinkage
-        A network, or a classical model of scikit-learn on the same inputs: whether classes weigh
-        the same, the inverse strength of the regularization (`logistic`, `svc`), how many trees
-        and how deep, 0 for any depth (`forest`, `boosting`), the learning rate of `boosting`.
-    share
-        Which dense layers all genres of a request have in common. They are trained at once, on the
-        mean of their losses, each with the remaining layers for itself.
+    Each is declared here and nowhere else: its name, type, default, limits and meaning. TOML, the
+    form, the run's screen, `--compare` and a run's identity follow (`variant_fields`). A comment
+    above a field says what its line of help has no room for.
 
     The monitored loss is the validation cohort's; without one, and in mode `published`, the test
-    cohort's.
+    cohort's. `code` has the files of the user's functions.
     """
 
     name: str
-    family: str = "base"
-    network: str = "vgg16"
-    frozen_layers: int = ALL_LAYERS
-    fc1: int = 256
-    fc2: int = 256
-    regularizer: AnyRegularizer = "l1"
-    strength: float = 1e-5
-    loss: AnyLoss = "fscore"
-    learning_rate: float = 1e-3
-    schedule: Schedule = Constant()
-    batch_size: int = 256
-    epochs: int = 10
-    early_stopping: int = 0
-    restore_best: bool = False
-    side: int = 0
-    trainable_layers: int = 0
-    train_from: str = ""
-    backbone_rate: float | LayerRates = 1.0
-    augment: Augment = "none"
-    balance: Balance = "none"
-    optimizer: Optimizer = "adam"
-    momentum: float = 0.9
-    weight_decay: float = 0.004
-    dropout: float = 0.0
-    kernel_regularizer: AnyRegularizer = "none"
-    kernel_strength: float = 0.0
-    backbone: str = "vgg16"
+    #: Several variants share one.
+    family: Annotated[
+        str, Described("the column `variant` of the history table; its own name if left out")
+    ] = "base"
+    #: A function of the user's own is written `FILE.py:FUNCTION`.
+    network: Annotated[
+        str,
+        Described("of keras.applications in lower case, scratch, or your own", is_original=True),
+    ] = "vgg16"
+    #: 16 trains the layers 16 and 17.
+    frozen_layers: Annotated[
+        int,
+        Described(
+            "VGG16's layers that do not train, from the input: 19 all, 17 trains block5_conv3",
+            minimum=0,
+            maximum=ALL_LAYERS,
+            is_original=True,
+        ),
+    ] = ALL_LAYERS
+    #: For the network `scratch`, the number of its convolution's filters.
+    fc1: Annotated[
+        int, Described("first dense layer's width", minimum=1, maximum=65536, is_original=True)
+    ] = 256
+    #: For the network `scratch`, the width of its dense layer.
+    fc2: Annotated[
+        int, Described("second dense layer's width", minimum=1, maximum=65536, is_original=True)
+    ] = 256
+    regularizer: Annotated[
+        AnyRegularizer,
+        Described(
+            "of the second dense layer's activity",
+            choices=_REGULARIZERS,
+            is_custom=True,
+            is_original=True,
+        ),
+    ] = "l1"
+    #: Times the *sum* over a batch of |h| or h² of the second dense layer's output.
+    strength: Annotated[
+        float, Described("λ, applied to the sum over a batch", minimum=0, is_original=True)
+    ] = 1e-5
+    loss: Annotated[
+        AnyLoss,
+        Described(
+            "one minus the soft F, or binary cross-entropy",
+            choices=_LOSSES,
+            is_custom=True,
+            is_original=True,
+        ),
+    ] = "fscore"
+    learning_rate: Annotated[
+        float,
+        Described("Adam's, at the start", minimum=0, exclusive_minimum=True, is_original=True),
+    ] = 1e-3
+    schedule: Annotated[
+        Schedule, Described("how the learning rate changes", form=SCHEDULE_HELP, is_original=True)
+    ] = Constant()
+    batch_size: Annotated[
+        int, Described("posters per update", minimum=1, maximum=65536, is_original=True)
+    ] = 256
+    epochs: Annotated[
+        int,
+        Described("passes over the training cohorts", minimum=1, maximum=100_000, is_original=True),
+    ] = 10
+    #: Progress of the monitored loss.
+    early_stopping: Annotated[
+        int,
+        Described("epochs without progress before it stops; 0 never", minimum=0, is_original=True),
+    ] = 0
+    restore_best: Annotated[
+        bool, Described("end with the weights of the epoch with the lowest monitored loss")
+    ] = False
+    side: Annotated[
+        int,
+        Described("of the posters in pixels; 0 is the data's first", minimum=0, maximum=512),
+    ] = 0
+    trainable_layers: Annotated[
+        int, Described("the backbone's last layers that train", minimum=0)
+    ] = 0
+    train_from: Annotated[str, Described("the backbone's first layer that trains, by its name")] = (
+        ""
+    )
+    #: Of groups, the longest name that fits a layer counts; layers that none fits have 1.
+    backbone_rate: Annotated[
+        float | LayerRates,
+        Described(
+            "factor on the learning rate of pretrained layers that train, or { block5 = 0.1 }",
+            minimum=0,
+            maximum=1,
+            exclusive_minimum=True,
+        ),
+    ] = 1.0
+    #: `mirror` shows each poster once an epoch, mirrored or not by chance; `mirror-both` both.
+    augment: Annotated[Augment, Described("mirrored posters in training")] = "none"
+    #: Drawn again each epoch: `oversample` repeats the rarer, `undersample` leaves out some of the
+    #: others, `mirror-positives` adds the mirror image of each positive.
+    balance: Annotated[
+        Balance, Described("equal numbers of positives and negatives in training")
+    ] = "none"
+    optimizer: Annotated[Optimizer, Described("how weights are updated")] = "adam"
+    momentum: Annotated[float, Described("of sgd", minimum=0, maximum=0.999)] = 0.9
+    weight_decay: Annotated[float, Described("of adamw", minimum=0, maximum=1)] = 0.004
+    dropout: Annotated[
+        float, Described("share of each hidden dense layer dropped", minimum=0, maximum=0.95)
+    ] = 0.0
+    #: λ · Σ|w| or λ · Σw², once per batch.
+    kernel_regularizer: Annotated[
+        AnyRegularizer,
+        Described("of the hidden dense layers' kernels", choices=_REGULARIZERS, is_custom=True),
+    ] = "none"
+    kernel_strength: Annotated[float, Described("λ of the kernel regularizer", minimum=0)] = 0.0
+    #: `none` gives it the images in 0..1.
+    backbone: Annotated[
+        str, Described("whose features a network of your own gets; none for images")
+    ] = "vgg16"
     code: tuple[CodeFile, ...] = ()
-    inputs: InputKind = "poster"
-    details: tuple[str, ...] = ()
-    details_units: int = 256
-    with_details: bool = False
-    model: Model = "network"
-    class_weight: ClassWeight = "balanced"
-    C: float = 1.0
-    trees: int = 300
-    depth: int = 0
-    shrinkage: float = 0.1
-    share: SharedLayers = "none"
+    inputs: Annotated[InputKind, Described("what is learnt from")] = "poster"
+    details: Annotated[
+        tuple[str, ...], Described("columns of the details, joined by commas; all if left out")
+    ] = ()
+    #: The details pass through it before they meet the poster's features.
+    details_units: Annotated[
+        int, Described("width of the details' own dense layer", minimum=1, maximum=65536)
+    ] = 256
+    #: Of all cohorts.
+    with_details: Annotated[bool, Described("leave out posters without details")] = False
+    #: A classical model gets the same inputs as a network.
+    model: Annotated[Model, Described("a network, or of scikit-learn")] = "network"
+    class_weight: Annotated[
+        ClassWeight,
+        Described("of a classical model: both classes weigh the same, or each poster"),
+    ] = "balanced"
+    C: Annotated[
+        float,
+        Described(
+            "inverse strength of the regularization of logistic and svc",
+            minimum=0,
+            exclusive_minimum=True,
+        ),
+    ] = 1.0
+    trees: Annotated[int, Described("of forest and boosting", minimum=1, maximum=100_000)] = 300
+    depth: Annotated[int, Described("of each tree; 0 for any", minimum=0, maximum=1000)] = 0
+    shrinkage: Annotated[
+        float,
+        Described("boosting's learning rate", minimum=0, maximum=1, exclusive_minimum=True),
+    ] = 0.1
+    #: They are trained at once, on the mean of their losses, each with its own remaining layers.
+    share: Annotated[
+        SharedLayers, Described("dense layers that all genres of a request have in common")
+    ] = "none"
 
     @property
     def shares_layers(self) -> bool:
@@ -239,10 +252,10 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """
         values = msgspec.to_builtins(self)
         return {
-            field.name: values[field.name]
-            for field in msgspec.structs.fields(self)
-            if field.name in _ORIGINAL_FIELDS
-            or (field.name not in ("name", "family") and getattr(self, field.name) != field.default)
+            name: values[name]
+            for name in self.__struct_fields__
+            if name in _original_fields()
+            or (name not in ("name", "family") and getattr(self, name) != getattr(DEFAULTS, name))
         }
 
     @property
@@ -255,105 +268,15 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return f"{self.regularizer.upper()}={format_strength(self.strength)}"
 
 
-#: The fields that every run's digest contains.
-_ORIGINAL_FIELDS = (
-    *("network", "frozen_layers", "fc1", "fc2", "regularizer", "strength", "loss"),
-    *("learning_rate", "schedule", "batch_size", "epochs", "early_stopping"),
-)
+#: The base of 2017.
+DEFAULTS = Variant(name="base")
 
 
-@lru_cache(maxsize=1024)
-def format_strength(value: float) -> str:
-    """λ as the published table writes it: `1e-5`, `2.5e-4`, `0`."""
-    if value == 0:
-        return "0"
-    mantissa, exponent = f"{value:e}".split("e")
-    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+def variant_fields() -> tuple[Field, ...]:
+    """Every hyper-parameter of a variant, in the order of a form."""
+    return declared_fields(Variant)
 
 
-def describe_entries(values: Iterable[Any]) -> str:
-    """Names, or layers with their rates, for people: `year, country`, `block5 0.1`."""
-    return ", ".join(v if isinstance(v, str) else f"{v[0]} {v[1]:g}" for v in values)
-
-
-def overlapping_cohorts(*groups: Iterable[int]) -> list[int]:
-    """The cohorts in more than one of the groups, which must be disjoint."""
-    counts = Counter(cohort for group in groups for cohort in set(group))
-    return sorted(cohort for cohort, count in counts.items() if count > 1)
-
-
-class Study(msgspec.Struct, frozen=True, kw_only=True):
-    """A grid of runs: every variant of every genre with every seed.
-
-    Attributes
-    ----------
-    variants
-        By name, in the file's order, `base` first.
-    genres
-        None for all genres of the data.
-    val_cohorts
-        The validation cohorts; those that the data lacks are left out.
-    seeds
-        How many: 0, 1, 2 and so on.
-    rotations
-        How often each run is trained with the cohorts' roles moved on by one; 1 as given only.
-    random_key
-        What new runs derive their random numbers from. With `seed-genre`, genres are independent
-        of each other; with `seed`, all genres of a seed share initial weights and shuffles.
-    rarity
-        Genres with a smaller base rate in the training cohorts are left out unless named.
-    gpu
-        Share of a GPU that a run takes on a cluster; None measures it.
-    share
-        With `group`, the group of the runs folder may read and write what is made in it.
-    keep_weights
-        Which runs keep their trained weights.
-    source
-        The file it was read from.
-    code_files
-        The files of the user's own functions, by their SHA-256.
-    """
-
-    name: str
-    base: Variant
-    variants: dict[str, Variant]
-    genres: tuple[str, ...] | None = None
-    train_cohorts: tuple[int, ...] = (0,)
-    test_cohorts: tuple[int, ...] = (2,)
-    val_cohorts: tuple[int, ...] = ()
-    seeds: int = 1
-    rotations: int = 1
-    random_key: RandomKey = "seed-genre"
-    mode: Mode = "sound"
-    rarity: float = DEFAULT_RARITY
-    gpu: float | None = None
-    share: Share | None = None
-    keep_weights: KeepWeights = "small"
-    source: str = ""
-    code_files: dict[str, Source] = {}
-
-    def select(self, globs: Iterable[str]) -> list[Variant]:
-        """The variants whose names match any of `globs`, in the study's order; all for none.
-
-        Raises `UserError` for a name (exit code 2) or a glob (3) that matches nothing.
-        """
-        patterns = list(globs)
-        if not patterns:
-            return list(self.variants.values())
-        chosen: set[str] = set()
-        for pattern in patterns:
-            matches = [n for n in self.variants if fnmatch.fnmatchcase(n.lower(), pattern.lower())]
-            if not matches:
-                raise self._no_match(pattern)
-            chosen.update(matches)
-        return [v for n, v in self.variants.items() if n in chosen]
-
-    def _no_match(self, pattern: str) -> UserError:
-        is_glob = any(c in pattern for c in "*?[")
-        close = difflib.get_close_matches(pattern.lower(), list(self.variants), n=3, cutoff=0.5)
-        hint = f"close: {', '.join(close)}" if close else f"there are: {', '.join(self.variants)}"
-        return UserError(
-            f"study {self.name}: no variant {'matches' if is_glob else 'is called'} "
-            f'"{pattern}"; {hint}',
-            exit_code=3 if is_glob else 2,
-        )
+@lru_cache(maxsize=1)
+def _original_fields() -> frozenset[str]:
+    return frozenset(field.name for field in variant_fields() if field.is_original)

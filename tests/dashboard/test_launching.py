@@ -39,7 +39,7 @@ from postertui.data.posters import build_dataset
 from postertui.data.synthetic import make_posters
 from postertui.data.weights import resolve_weights
 from postertui.runs.store import Store
-from postertui.study import Variant, check_variant, describe_fields, load_study
+from postertui.study import Variant, check_variant, load_study, variant_fields
 from postertui.supervisor import job_settings, requests
 from postertui.supervisor.folder import Status
 from postertui.supervisor.remaining import UNKNOWN_OVERHEAD
@@ -48,7 +48,7 @@ from postertui.system.processes import Process
 from tests.support.dashboard_driver import LARGE, SMALL, Driver, both_sizes, dashboard
 
 MILESTONE = load_study("milestone4")
-FIELDS = {field.name: field for field in describe_fields()}
+FIELDS = {field.name: field for field in variant_fields()}
 
 
 @pytest.fixture(scope="module")

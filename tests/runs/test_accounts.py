@@ -60,7 +60,7 @@ def place(tmp_path: Path) -> Path:
     path.mkdir()
     data = make_data(path / "data")
     (path / "home").mkdir()
-    (path / "lab.toml").write_text('name = "lab"\nshare = "group"\n[base]\nepochs = 3\n')
+    (path / "lab.toml").write_text('name = "lab"\nruns_access = "group"\n[base]\nepochs = 3\n')
     for each in (path, path / "home", data, *data.iterdir(), path / "lab.toml"):
         each.chmod(0o777)
     return path
@@ -205,10 +205,10 @@ def test_only_the_owner_can_share(tmp_path: Path) -> None:
     assert folder.stat().st_mode & 0o7777 == 0o2770
 
 
-def test_share_is_group_or_nothing(tmp_path: Path) -> None:
+def test_access_is_for_the_group_or_the_owner(tmp_path: Path) -> None:
     path = tmp_path / "study.toml"
-    path.write_text('share = "everyone"\n[base]\nepochs = 1\n')
+    path.write_text('runs_access = "everyone"\n[base]\nepochs = 1\n')
     with pytest.raises(UserError, match='"everyone" is not "group"; leave it out'):
         load_study(path)
-    path.write_text('share = "group"\n[base]\nepochs = 1\n')
-    assert load_study(path).share == "group"
+    path.write_text('runs_access = "group"\n[base]\nepochs = 1\n')
+    assert load_study(path).runs_access == "group"

@@ -11,7 +11,8 @@ from postertui.data.dataset import Dataset
 from postertui.data.weights import Weights
 from postertui.figures.compare import parse_columns
 from postertui.study import Variant, check_variant
-from postertui.study.files import parse_study, variant_toml
+from postertui.study.files import parse_study
+from postertui.study.saving import variant_toml
 from postertui.supervisor.plan import TrainingPlan, plan
 from postertui.system.errors import UserError
 from tests.support.details_data import add_details

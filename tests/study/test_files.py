@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postertui.study import Decay, Plateau, Variant, load_study
-from postertui.study.files import parse_study, save_variant
+from postertui.study.files import parse_study
+from postertui.study.saving import save_variant
 from postertui.system.errors import UserError
 
 OWN = """\
@@ -137,7 +138,7 @@ def test_any_text_is_a_study_or_a_message(text: str) -> None:
     ),
 )
 def test_any_value_is_accepted_as_typed_or_refused_by_name(key: str, value: object) -> None:
-    from postertui.study.fields import check_variant
+    from postertui.study import check_variant
 
     try:
         variant = check_variant("v", {key: value})

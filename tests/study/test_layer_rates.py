@@ -11,7 +11,8 @@ from postertui.dashboard.launching.variant_texts import make_variant, start_text
 from postertui.data.backbones import Backbone, check_layers
 from postertui.runs.spec import RunSpec, parse_spec
 from postertui.study import Variant
-from postertui.study.files import load_study, parse_study, save_variant
+from postertui.study.files import load_study, parse_study
+from postertui.study.saving import save_variant
 from postertui.system.errors import UserError
 from tests.support.training_data import RANDOM
 

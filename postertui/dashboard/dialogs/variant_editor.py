@@ -21,7 +21,7 @@ from postertui.dashboard.launching.variant_texts import (
     parse_value,
     start_texts,
 )
-from postertui.study import Field, Study, Variant, builtin_studies, describe_fields, save_variant
+from postertui.study import Field, Study, Variant, builtin_studies, save_variant, variant_fields
 from postertui.system.errors import UserError
 from postertui.system.text import to_single_line
 
@@ -34,7 +34,7 @@ class VariantScreen(ModalScreen[Variant | None]):
     def __init__(self, study: Study, start: Variant, taken: Mapping[str, Variant]) -> None:
         super().__init__()
         self.study, self.start, self.taken = study, start, taken
-        self.fields: dict[str, Field] = {f.name: f for f in describe_fields()}
+        self.fields: dict[str, Field] = {f.name: f for f in variant_fields()}
         self.texts = start_texts(start)
 
     def compose(self) -> ComposeResult:

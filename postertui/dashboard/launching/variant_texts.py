@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from postertui.study import Field, Variant, check_variant, describe_fields
-from postertui.study.files import format_value
+from postertui.study import Field, Variant, check_variant, variant_fields
+from postertui.study.toml_text import format_value
 
 
 def to_text(value: Any) -> str:
@@ -35,7 +35,7 @@ def parse_value(field: Field, text: str) -> Any:
 
 def start_texts(variant: Variant) -> dict[str, str]:
     """The form's texts for a new variant like `variant`; its family is left to its new name."""
-    texts = {f.name: to_text(getattr(variant, f.name)) for f in describe_fields()}
+    texts = {f.name: to_text(getattr(variant, f.name)) for f in variant_fields()}
     texts["family"] = ""
     return texts
 
@@ -44,7 +44,7 @@ def check_texts(texts: Mapping[str, str], base: Variant) -> tuple[dict[str, Any]
     """The values of the fields that read well and differ from `base`; what is wrong with others."""
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
-    for field in describe_fields():
+    for field in variant_fields():
         text = texts.get(field.name, "")
         if field.name == "family" and not text.strip():
             continue
@@ -82,7 +82,7 @@ def make_variant(
 def name_from_texts(texts: Mapping[str, str], start: Mapping[str, str]) -> str:
     """A name that says what differs from `start`: `lr-3e-3`; empty where nothing does."""
     words = []
-    for field in describe_fields():
+    for field in variant_fields():
         text = texts.get(field.name, "").strip()
         if field.name == "family" or text == start[field.name]:
             continue

@@ -10,8 +10,7 @@ import polars as pl
 
 from postertui.analysis.tables.section import Column, Section, text
 from postertui.figures.source import DEFAULT_BASE, open_source
-from postertui.study import Variant
-from postertui.study.variants import format_strength
+from postertui.study import Variant, format_strength
 
 #: Names are not settings.
 _NAMES = ("name", "family")

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 Format = Literal["table", "md", "csv", "json", "junit"]
 FORMATS: tuple[Format, ...] = ("table", "md", "csv", "json")
 
-#: Width of a table that goes into a pipe or a file, where there is no terminal to fit.
-_PIPE_WIDTH = 160
-
 
 def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--format table|md|csv|json` and `--json`, as the argument `output`."""
@@ -82,9 +79,12 @@ def print_sections(
             from postertui.analysis.tables.plain import MANY_ROWS, plain_sections
 
             is_read = sys.stdout.isatty()
-            width, many_rows = (None, MANY_ROWS) if is_read else (_PIPE_WIDTH, None)
             text = plain_sections(
-                sections, width, many_rows=many_rows, notes_width=0 if is_read else None
+                sections,
+                None,
+                many_rows=MANY_ROWS if is_read else None,
+                folded=is_read,
+                notes_width=0 if is_read else None,
             )
             click.echo(text, file=styled(sys.stdout), nl=False)
 

@@ -7,6 +7,7 @@ digested once: the digest must be the run's, and one that this user trusts.
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def read_code(
         if file.sha256 in unknown:
             path = run_folder / layout.code_file(file.name)
             raise UserError(
-                f"{path}: you have not trusted this file, so it is not executed; read it, then "
-                f"`postertui trust {path}` and retry"
+                "you have not trusted the run's own code, so it is not executed; read it, then "
+                f"`postertui trust {shlex.quote(str(path))}` and retry"
             )
     return code

@@ -7,6 +7,7 @@ to be trusted by name (`postertui trust FILE`).
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -35,7 +36,8 @@ def check_own_files(runs: Path, sources: Iterable[Source]) -> None:
         reason = _why_not_own(runs, source)
         if reason and source.sha256 not in trusted:
             raise UserError(
-                f"{source.path} {reason}: read it, then `postertui trust {source.path}`"
+                f"{source.path} {reason}: read it, then "
+                f"`postertui trust {shlex.quote(str(source.path))}`"
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -140,7 +141,8 @@ def test_supervisor_is_started_under_the_user_s_manager_where_that_works(
         monkeypatch.setenv(name, value)
     program = tmp_path / "systemd-run"
     program.write_text(
-        f'#!/bin/sh\necho "$@" >> {tmp_path}/called\n' + ('exec "$@"\n' if works else "exit 1\n")
+        f'#!/bin/sh\necho "$@" >> {shlex.quote(str(tmp_path))}/called\n'
+        + ('exec "$@"\n' if works else "exit 1\n")
     )
     program.chmod(0o755)
     monkeypatch.setattr(starting, "user_manager_command", lambda: [str(program)])

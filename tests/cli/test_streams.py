@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,10 +25,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def shell(line: str, *words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`line` with `$P` for the program; `$1` and so on are `words`."""
-    program = f"{sys.executable} -m postertui"
+    """`line`, in which `postertui` is the program; `$1` and so on are `words`."""
+    program = f'postertui() {{ {shlex.quote(sys.executable)} -m postertui "$@"; }}'
     return subprocess.run(
-        ["bash", "-c", f'P="{program}"; {line}', "-", *map(str, words)],
+        ["bash", "-c", f"{program}; {line}", "-", *map(str, words)],
         capture_output=True,
         errors="replace",
         timeout=300,
@@ -42,7 +43,7 @@ def test_a_reader_that_has_enough_is_no_failure_to_talk_of(command: str, runs: P
         comedy = next(p for p in runs.iterdir() if p.name.startswith("comedy"))
         (comedy / "log.txt").write_text(f"{name}\n" * 100_000)
     where = "" if command.endswith("--runs") else "--runs"
-    done = shell(f'$P {command} {where} "$1" | true; echo "${{PIPESTATUS[0]}}"', runs)
+    done = shell(f'postertui {command} {where} "$1" | true; echo "${{PIPESTATUS[0]}}"', runs)
     # Small output may be in the pipe before its reader is gone.
     assert done.stdout in ("141\n", "0\n")
     assert "roken" not in done.stderr
@@ -52,7 +53,7 @@ def test_a_reader_that_has_enough_is_no_failure_to_talk_of(command: str, runs: P
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.parametrize("command", ["runs", "compare --json", "leaderboard"])
 def test_a_full_disk_is_one_line(command: str, runs: Path, tmp_path: Path) -> None:
-    done = shell(f'$P {command} --runs "$1" > /dev/full', runs, XDG_STATE_HOME=str(tmp_path))
+    done = shell(f'postertui {command} --runs "$1" > /dev/full', runs, XDG_STATE_HOME=str(tmp_path))
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "postertui: standard output: No space left on device"
     assert not list(tmp_path.iterdir())
@@ -60,14 +61,14 @@ def test_a_full_disk_is_one_line(command: str, runs: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
 def test_a_closed_stream_is_no_error(closed: str, runs: Path, tmp_path: Path) -> None:
-    done = shell(f'$P compare --runs "$1" {closed}', runs, XDG_STATE_HOME=str(tmp_path))
+    done = shell(f'postertui compare --runs "$1" {closed}', runs, XDG_STATE_HOME=str(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 @pytest.mark.parametrize("command", ["leaderboard", "bars", "compare", "diagnose", "runs"])
 def test_a_terminal_without_unicode(command: str, encoding: str, runs: Path) -> None:
-    done = shell(f'$P {command} --runs "$1"', runs, PYTHONIOENCODING=encoding)
+    done = shell(f'postertui {command} --runs "$1"', runs, PYTHONIOENCODING=encoding)
     assert done.returncode == 0
     assert done.stdout
     assert "unexpected" not in done.stderr
@@ -76,7 +77,10 @@ def test_a_terminal_without_unicode(command: str, encoding: str, runs: Path) -> 
 def test_json_keeps_every_letter_on_any_terminal(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "Übersicht"
     done = shell(
-        '$P report --figure base --runs "$1" --out "$2" --json', runs, out, PYTHONIOENCODING="ascii"
+        'postertui report --figure base --runs "$1" --out "$2" --json',
+        runs,
+        out,
+        PYTHONIOENCODING="ascii",
     )
     assert done.returncode == 0, done.stderr
     assert Path(json.loads(done.stdout)[0]["csv"]).parent == out

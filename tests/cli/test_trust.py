@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -67,7 +68,7 @@ def test_a_prepared_runs_folder_executes_nothing_and_says_how_to_trust(tmp_path:
     (runs / "postertui/trusted.json").write_text(f'[{{"sha256": "{source.sha256}", "path": "x"}}]')
     job(run)
     assert last_event(run)["status"] == "failed"
-    assert f"`postertui trust {run / 'mine.py'}`" in last_event(run)["reason"]
+    assert f"`postertui trust {shlex.quote(str(run / 'mine.py'))}`" in last_event(run)["reason"]
 
     assert postertui("trust", run / "mine.py").return_value == 0
     assert source.sha256[:16] in postertui("trust", "--list").stdout
@@ -106,7 +107,7 @@ def test_predicting_with_a_network_of_anothers_asks_for_trust_first(tmp_path: Pa
     ):
         refused = postertui(*command, "--runs", runs).exception
         assert isinstance(refused, UserError)
-        assert f"`postertui trust {runs / spec.run / 'mine.py'}`" in str(refused)
+        assert f"`postertui trust {shlex.quote(str(runs / spec.run / 'mine.py'))}`" in str(refused)
     assert not (tmp_path / "x.keras").exists()
 
 

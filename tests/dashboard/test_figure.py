@@ -160,7 +160,7 @@ async def test_one_key_draws_says_where_and_copies(
         await d.press("i")
         assert isinstance(d.app.screen, FigureScreen)
         await d.press("y", "c")
-        assert copied == [str(path), figure.command]
+        assert copied == [shlex.quote(str(path)), figure.command]
         await d.press("escape", "tab", "enter", "F")
         await d.until(
             lambda: d.app.controllers.figures.newest is not figure, "the figure of one cell"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -91,7 +92,7 @@ def test_standard_error_in_a_file_leaves_the_screen_on_the_terminal(
     runs: Path, tmp_path: Path
 ) -> None:
     with Terminal(tmp_path) as terminal:
-        terminal.type(f"{sys.executable} -m postertui --runs {runs.name} 2>errors")
+        terminal.type(f"{shlex.quote(sys.executable)} -m postertui --runs {runs.name} 2>errors")
         terminal.press("Enter")
         terminal.wait_for(is_drawn)
         terminal.press("q")
@@ -103,7 +104,7 @@ def test_standard_error_in_a_file_leaves_the_screen_on_the_terminal(
 @needs_tmux
 def test_suspend_and_foreground_bring_the_whole_screen_back(runs: Path, tmp_path: Path) -> None:
     with Terminal(tmp_path) as terminal:
-        terminal.type(f"{sys.executable} -m postertui --runs {runs.name}")
+        terminal.type(f"{shlex.quote(sys.executable)} -m postertui --runs {runs.name}")
         terminal.press("Enter")
         before = terminal.wait_for(is_drawn)
         terminal.press("C-z")
@@ -125,7 +126,7 @@ def test_suspend_and_foreground_bring_the_whole_screen_back(runs: Path, tmp_path
 def test_a_terminal_of_another_encoding_gets_ascii(runs: Path, tmp_path: Path) -> None:
     environment = {"LC_ALL": "en_US.ISO-8859-1", "PYTHONUTF8": "0"}
     with Terminal(tmp_path, environment=environment) as terminal:
-        terminal.type(f"{sys.executable} -m postertui --runs {runs.name}")
+        terminal.type(f"{shlex.quote(sys.executable)} -m postertui --runs {runs.name}")
         terminal.press("Enter")
         screen = terminal.wait_for(is_drawn)
         drawn = "".join(screen.splitlines()[1:])
@@ -139,7 +140,7 @@ def test_a_variable_of_python_s_streams_does_not_change_what_is_drawn(
     runs: Path, tmp_path: Path
 ) -> None:
     with Terminal(tmp_path, environment={"PYTHONIOENCODING": "latin-1"}) as terminal:
-        terminal.type(f"{sys.executable} -m postertui --runs {runs.name}")
+        terminal.type(f"{shlex.quote(sys.executable)} -m postertui --runs {runs.name}")
         terminal.press("Enter")
         screen = terminal.wait_for(is_drawn)
         assert "\\u" not in screen

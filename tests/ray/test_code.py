@@ -40,5 +40,5 @@ def test_a_trusted_file_reaches_the_node_and_an_untrusted_one_does_not(
     assert f"code mine: {SOURCE.data!r}" in log
     [end] = events_of(scene.folder, names[1])
     assert end["status"] == "failed"
-    assert "you have not trusted this file" in end["reason"]
+    assert "you have not trusted the run's own code" in end["reason"]
     scene.wait_until_over()

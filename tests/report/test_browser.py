@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -47,8 +48,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
         f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
     ):
         options.add_argument(argument)
+    # Chromium makes a socket in the temporary folder, and a socket's path may not be long.
+    environment = {**os.environ, "TMPDIR": "/tmp"}
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = Chrome(options=options, service=Service(DRIVER))
+    driver = Chrome(options=options, service=Service(DRIVER, env=environment))
     driver.set_page_load_timeout(120)
     driver.set_script_timeout(120)
     try:

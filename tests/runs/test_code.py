@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 def test_an_untrusted_file_is_refused_with_the_command_that_trusts_it(folder: Path) -> None:
     with pytest.raises(UserError, match="have not trusted") as caught:
         read_code(folder, VARIANT)
-    assert f"`postertui trust {folder / 'mine.py'}`" in str(caught.value)
+    assert f"`postertui trust {shlex.quote(str(folder / 'mine.py'))}`" in str(caught.value)
     trust([(SOURCE.sha256, Path("mine.py"))])
     assert read_code(folder, VARIANT) == {"mine": SOURCE.data}
 
@@ -111,7 +112,7 @@ def test_train_trusts_ones_own_files_and_no_others(tmp_path: Path) -> None:
     ):
         with pytest.raises(UserError, match=what) as caught:
             trust_own_files(runs, [foreign])
-        assert f"`postertui trust {foreign.path}`" in str(caught.value)
+        assert f"`postertui trust {shlex.quote(str(foreign.path))}`" in str(caught.value)
         assert not is_trusted(SOURCE.sha256)
     (tmp_path / "link").symlink_to(runs / "x")
     with pytest.raises(UserError, match="lies in the runs folder"):

@@ -12,8 +12,7 @@ from rich.text import Text
 from postertui.analysis.tables.section import Section, clean
 from postertui.system.text import pluralize
 
-#: More rows are cut on a terminal; elsewhere they are printed without folding what is
-#: too wide, which would take minutes for tens of thousands of rows.
+#: More rows are cut on a terminal, and never folded: for tens of thousands that takes minutes.
 MANY_ROWS = 200
 
 
@@ -22,13 +21,15 @@ def plain_sections(
     width: int | None,
     *,
     many_rows: int | None = None,
+    folded: bool = True,
     notes_width: int | None = 0,
     styled: bool | None = None,
 ) -> str:
     """The sections in `width` columns (None: the terminal's).
 
-    Tables are cut after `many_rows` rows, which says so; with None all rows are there, those of a
-    long table without folding. Notes are folded into `notes_width` columns (0: as wide as tables,
+    Tables are cut after `many_rows` rows, which says so; with None all rows are there. What is too
+    wide goes on in the next line where `folded` and there are few rows; else each row is one line,
+    as a pipe wants it. Notes are folded into `notes_width` columns (0: as wide as tables,
     None: not at all). Escape sequences make titles bold where `styled`, by default where
     standard output is a terminal.
     """
@@ -37,11 +38,11 @@ def plain_sections(
         for index, section in enumerate(sections):
             if index:
                 console.print()
-            console.print(Text(clean(section.title), style="bold"))
+            console.print(Text(clean(section.title), style="bold"), soft_wrap=not folded)
             rows = section.frame.height
             if not rows:
                 console.print(Text("Nothing."))
-            elif rows > MANY_ROWS and many_rows is None:
+            elif not folded or (rows > MANY_ROWS and many_rows is None):
                 console.out(_aligned(section), end="", highlight=False)
             else:
                 console.print(_folded(section, many_rows or rows))

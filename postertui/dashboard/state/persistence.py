@@ -73,7 +73,7 @@ def load_config(path: Path | None = None) -> UserConfig:
 
 def view_path(runs: Path) -> Path:
     """Where the view of this runs folder is remembered."""
-    digest = hashlib.sha256(os.fspath(runs.absolute()).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(os.fsencode(runs.absolute())).hexdigest()[:12]
     return state_folder() / f"view-{digest}.json"
 
 

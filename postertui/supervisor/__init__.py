@@ -24,11 +24,12 @@ sees it.
 
 - `requests`: for clients (command line, dashboard)
 - `plan`: which runs a study asks for
-- `queue`: the order, decided without input or output
-- `probe`: what the queue reads from a run's folder
-- `stall`: when a silent run is given up
+- `service`: the loop of the process, with `supervised_runs` (where each run stands) and
+  `status_file` (what it shows of itself)
+- `queue`, `decisions`, `stall`: the order, what follows from a report, when a silent run is given
+  up, all decided without input or output
+- `probe`: what is read from a run's folder
 - `lost_runs`: the end that a lost job could not write
 - `folder`: the files of the runs folder that belong to no single run
-- `service`: the process
 - `backends`: the interface behind which jobs run, this machine's and a cluster's
 """

@@ -72,6 +72,20 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         return self.process.pid if self.process and self.running else None
 
 
+#: What `Status.waiting` says while the queue is paused.
+PAUSED_MESSAGE = "paused; `postertui resume` goes on"
+
+
+def disk_full_message(folder: Path) -> str:
+    """What `Status.waiting` says while nothing can be written to the folder."""
+    return f"no room left on the disk of {folder}; the queue waits"
+
+
+def is_queue_paused(folder: Path) -> bool:
+    """Whether the whole queue was asked to wait."""
+    return (folder / layout.QUEUE_PAUSED).exists()
+
+
 def read_status(folder: Path) -> Status:
     """What the newest supervisor wrote about itself, whether or not it still runs."""
     try:

@@ -238,11 +238,11 @@ def status(folder: Path, open_runs: int | None = None) -> Status:
     if not has_supervisor(folder):
         waiting = unattended_message(folder, written, open_runs)
         if is_paused(folder):
-            waiting = "paused; `postertui resume` goes on"
+            waiting = files.PAUSED_MESSAGE
         return Status(queued=written.queued, waiting=waiting)
     waiting = written.waiting
     if waiting is None and not _has_space(folder):
-        waiting = f"no room left on the disk of {folder}; the queue waits"
+        waiting = files.disk_full_message(folder)
     return msgspec.structs.replace(written, running=True, waiting=waiting)
 
 

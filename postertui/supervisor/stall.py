@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,6 +14,7 @@ from postertui.runs.events import DamagedEventsError, Event
 from postertui.runs.lifecycle import RunLifecycle, median_epoch_seconds, read_events
 from postertui.supervisor.probe import file_identity
 from postertui.system.environment import read_number
+from postertui.system.processes import Process
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,16 @@ class ActiveRun:
     start: Event | None = None
     epoch_seconds: float | None = None
 
+    @property
+    def run(self) -> str:
+        """The run's name."""
+        return self.folder.name
+
+    @property
+    def owner(self) -> Process | None:
+        """The job that works on the run, by its newest start; None where that names none."""
+        return Process.from_event(self.start or {})
+
     @classmethod
     def observe(cls, folder: Path, unit: str = "") -> Self:
         """The run in `folder`, observed from now on; without a `unit`, it is one by itself."""
@@ -83,3 +95,17 @@ class ActiveRun:
             return
         self.start = RunLifecycle.of(events).start
         self.epoch_seconds = median_epoch_seconds(events)
+
+
+def stalled_runs(
+    runs: Collection[ActiveRun], limits: StallLimits, now: float
+) -> list[tuple[ActiveRun, float]]:
+    """The runs that have been silent for too long, each with the seconds that it was allowed.
+
+    Runs of one unit are silent only while all of them are.
+    """
+    written: dict[str, float] = {}
+    for run in runs:
+        written[run.unit] = max(run.unchanged_since, written.get(run.unit, run.unchanged_since))
+    timeouts = [(run, limits.timeout(run.epoch_seconds)) for run in runs]
+    return [(run, timeout) for run, timeout in timeouts if now - written[run.unit] >= timeout]

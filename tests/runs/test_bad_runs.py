@@ -137,7 +137,7 @@ def assert_only_one_is_bad(folder: Path, good: str, bad: str) -> str | None:
 
         supervisor = Supervisor(folder, ThreadJobs(folder, [], capacity=0))
         supervisor.scan()
-        assert good in supervisor._waiting
+        assert good in supervisor._runs.waiting
         assert supervisor.step(0)
         for ask in (requests.pause_runs, requests.resume_runs, requests.retry):
             assert ask(folder, [bad, good])[good] in ("done", "unchanged")
@@ -406,8 +406,8 @@ def test_events_of_a_newer_version(changes: dict[str, Any], is_readable: bool) -
         assert path.read_bytes() == before, "nothing is written to it, and it is not moved"
         supervisor = Supervisor(folder, ThreadJobs(folder, [], capacity=0))
         supervisor.scan()
-        assert good in supervisor._waiting
-        assert bad not in supervisor._waiting
+        assert good in supervisor._runs.waiting
+        assert bad not in supervisor._runs.waiting
 
 
 def test_unknown_fields_and_events_are_ignored() -> None:

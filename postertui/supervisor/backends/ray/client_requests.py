@@ -36,7 +36,7 @@ class RunRequests:
 
     def queue_change(self) -> PauseQueue | None:
         """A message where the queue was paused or resumed since the last call."""
-        paused = (self._folder / layout.QUEUE_PAUSED).exists()
+        paused = files.is_queue_paused(self._folder)
         if paused == self.queue_paused:
             return None
         self.queue_paused = paused

@@ -37,8 +37,9 @@ def demo_command(headless: bool, folder: Path, jobs: int | None) -> int:
     from postertui.cli.data import build_progress
     from postertui.supervisor import plan as launch
     from postertui.supervisor import requests
+    from postertui.supervisor.installed import check_trainable
 
-    launch.check_trainable()
+    check_trainable()
     folders = demo.DemoFolders(folder)
     with build_progress("posters") as progress:
         dataset = demo.make_data(folders, progress)

@@ -212,11 +212,11 @@ def check_place(
     Raises `UserError` where that cannot be done, before anything is queued.
     """
     from postertui.supervisor import folder
-    from postertui.supervisor import plan as launch
+    from postertui.supervisor.installed import check_trainable
 
     where = on or folder.read_settings(runs).on or "here"
     if where == "here":
-        launch.check_trainable()
+        check_trainable()
         return where, check_device(runs, gpu, device)
     from postertui.supervisor.backends.ray.address import parse_address
     from postertui.supervisor.backends.ray.checks import check_before_training

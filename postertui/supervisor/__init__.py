@@ -23,7 +23,8 @@ again, and appending. So when a cancel and a finish meet, the first to append wi
 sees it.
 
 - `requests`: for clients (command line, dashboard)
-- `plan`: which runs a study asks for
+- `plan`: which runs a study asks for; `chosen_variants`, `chosen_genres`, `cohort_roles` and
+  `backbone_weights` choose its parts
 - `service`: the loop of the process, with `supervised_runs` (where each run stands) and
   `status_file` (what it shows of itself)
 - `queue`, `decisions`, `stall`: the order, what follows from a report, when a silent run is given

@@ -6,13 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from postertui.study import Variant
+from postertui.supervisor.cohort_roles import Roles
 from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
     from postertui.data.dataset import Dataset
-
-#: Training, test and validation cohorts.
-Roles = tuple[tuple[int, ...], ...]
 
 
 def usable_variants(

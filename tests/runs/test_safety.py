@@ -16,7 +16,7 @@ import pytest
 
 import postertui
 from postertui.supervisor import requests
-from postertui.supervisor.plan import current_versions
+from postertui.supervisor.installed import current_versions
 from tests.support.poster_data import make_data
 from tests.support.supervisor import (
     assert_as_if_undisturbed,

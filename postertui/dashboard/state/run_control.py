@@ -71,8 +71,9 @@ class RunControl:
         """
         client = self._client()
         from postertui.supervisor import plan
+        from postertui.supervisor.installed import check_trainable
 
-        plan.check_trainable()
+        check_trainable()
         plan.queue(self.folder, missing, code_files)
         names = [spec.run for spec in missing] + self._requeue([spec.run for spec in again])
         client.ensure_supervisor(self.folder, jobs=jobs)

@@ -11,6 +11,7 @@ import msgspec
 
 from postertui.runs import layout
 from postertui.supervisor.folder import DeviceRequest
+from postertui.supervisor.installed import current_versions
 from postertui.system.atomic_files import write_atomic
 from postertui.system.cgroups import usable_cores, usable_memory
 from postertui.system.errors import UserError
@@ -202,8 +203,6 @@ def _framework_report(
 
 def _report_key(environment: Mapping[str, str], inventory: GpuInventory) -> tuple[str, ...]:
     """What the framework's report depends on."""
-    from postertui.supervisor.plan import current_versions
-
     names = ("CUDA_VISIBLE_DEVICES", "KERAS_BACKEND", "LD_LIBRARY_PATH", "POSTERTUI_TRAINER")
     return (
         boot_id(),

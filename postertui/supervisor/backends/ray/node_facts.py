@@ -13,7 +13,7 @@ from postertui.data.dataset import Dataset
 from postertui.supervisor.backends.ray.messages import (
     NodeFacts,
 )
-from postertui.supervisor.plan import current_versions
+from postertui.supervisor.installed import current_versions
 from postertui.system.cgroups import usable_cores
 from postertui.system.errors import UserError
 from postertui.system.gpus import read_gpus

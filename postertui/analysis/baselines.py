@@ -25,7 +25,7 @@ from postertui.analysis.row_states import dead_rows
 from postertui.analysis.statistics import t_quantile
 from postertui.analysis.values import run_values
 from postertui.analysis.verdicts import MIN_DF
-from postertui.data.dataset import always_yes_f
+from postertui.data.base_rates import always_yes_f
 
 Verdict = Literal["below", "unclear", "above"]
 

@@ -20,7 +20,7 @@ from postertui.analysis.repetition import without_copies
 from postertui.analysis.row_states import dead_rows
 from postertui.analysis.statistics import Floats
 from postertui.analysis.trends import BEYOND_JITTER, ENOUGH_EPOCHS, Curves, find_trend, jitter
-from postertui.data.dataset import always_yes_f
+from postertui.data.base_rates import always_yes_f
 
 
 def diagnose_table(table: pl.DataFrame) -> pl.DataFrame:

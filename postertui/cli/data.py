@@ -138,7 +138,8 @@ def build_command(
 
 def say_lost_sides(data: Path, sides: tuple[int, ...]) -> None:
     """Say which sides the data folder has and will have no more."""
-    from postertui.data.dataset import Dataset, list_sides
+    from postertui.data.dataset import Dataset
+    from postertui.data.sides import list_sides
 
     try:
         before = Dataset.open(data).sides
@@ -169,7 +170,7 @@ def summary(dataset: Dataset) -> dict[str, Any]:
     """What `--json` prints: per cohort and genre the base rate and the always-yes F."""
     import msgspec
 
-    from postertui.data.dataset import always_yes_f
+    from postertui.data.base_rates import always_yes_f
 
     def rates(genre: str) -> dict[str, Any]:
         by_cohort = {str(d): dataset.base_rate(genre, [d]) for d in dataset.cohorts}
@@ -201,7 +202,8 @@ def _describe(dataset: Dataset) -> str:
     from rich.cells import cell_len
 
     from postertui.cli.data_report import describe_details
-    from postertui.data.dataset import always_yes_f, list_sides
+    from postertui.data.base_rates import always_yes_f
+    from postertui.data.sides import list_sides
     from postertui.study import DEFAULT_RARITY
 
     digits = dataset.cohorts

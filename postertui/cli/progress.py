@@ -177,7 +177,7 @@ def newest_f(run: Run) -> str:
     text = "F -" if score is None else f"F {score:.3f}"
     rate = run.spec.test_base_rate if run.spec else None
     if rate:
-        from postertui.data.dataset import always_yes_f
+        from postertui.data.base_rates import always_yes_f
 
         text += f" (always-yes {always_yes_f(rate):.3f})"
     return text

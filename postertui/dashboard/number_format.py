@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from postertui.data.dataset import always_yes_f
+from postertui.data.base_rates import always_yes_f
 
 
 def score(value: float | None, digits: int = 3) -> str:

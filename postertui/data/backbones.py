@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from postertui.data.dataset import how_to_add_side, list_sides
+from postertui.data.sides import how_to_add_side, list_sides
 from postertui.data.weights import Weights, download, file_digest, keras_models_folder
 from postertui.study import Variant
 from postertui.system.atomic_files import write_atomic
@@ -72,10 +72,20 @@ class Answer(msgspec.Struct):
 def describe_backbones(
     networks: Iterable[tuple[str, int]], announce: Callable[[str], None] | None = None
 ) -> dict[tuple[str, int], Backbone]:
-    """Networks by name and the side of their images.
+    """The layers, least side and width of pretrained networks, as Keras has them.
 
-    `announce` is called with one line before Keras is asked, which takes some seconds. Raises
-    `UserError` where Keras has none of such a name.
+    Parameters
+    ----------
+    networks
+        Names in lower case, with the side of the images in pixels.
+    announce
+        Called with one line before Keras is asked, which takes some seconds. What it answered once
+        is in the user's cache.
+
+    Raises
+    ------
+    UserError
+        Where Keras has no network of such a name, or is missing.
     """
     wanted = list(dict.fromkeys(networks))
     try:
@@ -133,7 +143,22 @@ def _ask_keras(arguments: list[str]) -> list[Answer]:
 
 
 def check_side(backbone: Backbone, sides: Sequence[int], variant: str) -> None:
-    """Raise `UserError` where images of its side are too small; `sides` are those of the data."""
+    """Check that a variant's images are large enough for its backbone.
+
+    Parameters
+    ----------
+    backbone
+        Described at the side of the variant's images.
+    sides
+        Those that the data has, in pixels.
+    variant
+        Its name, for the message.
+
+    Raises
+    ------
+    UserError
+        Where they are too small.
+    """
     needed, side = backbone.min_side, backbone.side
     if side >= needed:
         return
@@ -150,8 +175,14 @@ def check_side(backbone: Backbone, sides: Sequence[int], variant: str) -> None:
 
 
 def check_layers(backbone: Backbone, variant: Variant) -> None:
-    """Raise `UserError` where a variant trains layers, or names rates of layers, that the backbone
-    has not, or names rates of layers that it does not train."""
+    """Check the layers that a variant trains or names.
+
+    Raises
+    ------
+    UserError
+        Where it trains layers, or names rates of layers, that the backbone has not, or names rates
+        of layers that it does not train.
+    """
     layers, count = backbone.layers, variant.trainable_layers
     if variant.train_from and variant.train_from not in layers:
         raise _no_layer_error(backbone, variant, variant.train_from)

@@ -28,6 +28,7 @@ from postertui.data.description import DESCRIPTION, CohortInfo, DatasetInfo, rea
 from postertui.data.details.info import FILE as DETAILS
 from postertui.data.details.info import DetailsInfo
 from postertui.data.open_folder import OpenFolder
+from postertui.data.sides import how_to_add_side, list_sides
 from postertui.study import DEFAULT_RARITY
 from postertui.system.errors import UserError
 
@@ -275,23 +276,6 @@ class Dataset:
         except KeyError:
             cohorts = ", ".join(map(str, self.cohorts))
             raise UserError(f"{self.path}: no cohort {cohort}; there are {cohorts}") from None
-
-
-def list_sides(sides: Iterable[object]) -> str:
-    """Sides in words: `48 and 96`."""
-    *most, last = map(str, sides)
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def how_to_add_side(sides: Iterable[int], *further: int) -> str:
-    """The command that builds a data folder with further sides beside those that it has."""
-    options = " ".join(f"--side {s}" for s in (*sides, *further))
-    return f"`postertui data build {options}` adds them"
-
-
-def always_yes_f(base_rate: float) -> float:
-    """2m/(1+m): the F-score of the all-positive baseline at base rate m."""
-    return 2 * base_rate / (1 + base_rate)
 
 
 class _FileNames(msgspec.Struct, frozen=True):

@@ -25,7 +25,17 @@ def feature_key(
     network: str = "vgg16",
     mirrored: bool = False,
 ) -> str:
-    """A digest of weights, images, their side and scaling, and the first uncached layer."""
+    """A digest of what a cache of features depends on: weights, images, their side and scaling.
+
+    Parameters
+    ----------
+    first
+        The number of the first layer whose output is not cached.
+    network
+        The backbone, by which pixels are scaled.
+    mirrored
+        Whether the mirrored posters' features are in it, too.
+    """
     images = [dataset.images_digest(d) for d in dataset.cohorts]
     preprocessing = PREPROCESSING if network == "vgg16" else f"keras {network}"
     parts = (weights.digest, dataset.side, preprocessing, first, images)

@@ -70,10 +70,18 @@ def make_posters(
     seed: int = 0,
     genres: Sequence[str] = GENRES,
 ) -> SyntheticPosters:
-    """Write posters of 48x48 pixels and their labels below `folder`.
+    """Write made-up posters and their labels below `folder`, deterministic in the arguments.
 
-    Deterministic in the arguments. An id is the poster's number within the cohort followed by the
-    cohort's digit.
+    An id is the poster's number within the cohort followed by the cohort's digit.
+
+    Parameters
+    ----------
+    n_per_cohort
+        Posters of 48x48 pixels in each cohort.
+    cohorts
+        Digits from 0 to 9.
+    genres
+        Each decides about a poster's look, at a rate of its own.
     """
     posters = folder / "posters"
     posters.mkdir(parents=True, exist_ok=True)

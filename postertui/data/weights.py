@@ -52,11 +52,23 @@ class Weights(msgspec.Struct, frozen=True):
 
 
 def resolve_weights(choice: str) -> Weights:
-    """The weights named by `imagenet`, `random` or a file's path.
+    """The weights of VGG16 that a user named; never others in their place.
 
-    `imagenet` is read from Keras' folder, where it is downloaded first if missing. The digest is
-    that of the file's bytes. Raises `UserError` where they are unavailable; never falls back to
-    other weights.
+    Parameters
+    ----------
+    choice
+        `imagenet`, `random`, or a file's path. `imagenet` is read from Keras' folder, where it is
+        downloaded first if missing.
+
+    Returns
+    -------
+    Weights
+        Their digest is that of the file's bytes.
+
+    Raises
+    ------
+    UserError
+        Where they are unavailable.
     """
     if choice == "random":
         return Weights("random", hashlib.sha256(RANDOM_VERSION.encode()).hexdigest()[:32])
@@ -98,10 +110,21 @@ def download_imagenet(target: Path, url: str = IMAGENET_URL, md5: str = IMAGENET
 
 
 def download(target: Path, url: str, expected: str, title: str, advice: str = _GIVE_A_FILE) -> None:
-    """Download weights called `title` to `target`, atomically.
+    """Download a file of weights, whole or not at all.
 
-    `expected` is their MD5 or SHA-256 checksum, or empty; `advice` says how to do without. Raises
-    `UserError`.
+    Parameters
+    ----------
+    expected
+        The MD5 or SHA-256 checksum in hex digits; empty checks nothing.
+    title
+        What the weights are called in messages.
+    advice
+        How to do without them.
+
+    Raises
+    ------
+    UserError
+        Where the download fails, or the checksum is another.
     """
     import urllib.request
 
@@ -145,9 +168,14 @@ def check_file(path: Path) -> None:
 
 
 def read_convolutions(path: Path) -> Convolutions:
-    """VGG16's convolutions from a `.weights.h5` file of Keras 3 or a Keras "notop" `.h5` file.
+    """VGG16's convolutions from a `.weights.h5` file of Keras 3 or a "notop" `.h5` file of Keras.
 
-    A file of VGG16 with its top is accepted too. Raises `UserError` for any other network's.
+    A file of VGG16 with its top is accepted, too.
+
+    Raises
+    ------
+    UserError
+        For any other network's file.
     """
     import h5py
     import numpy as np

@@ -7,7 +7,7 @@ from typing import Literal
 
 import polars as pl
 
-from postertui.data.dataset import always_yes_f
+from postertui.data.base_rates import always_yes_f
 from postertui.figures.options import FigureOptions
 from postertui.figures.picture import DASHED, DOTTED, Layer
 from postertui.figures.source import FigureSource

@@ -9,9 +9,19 @@ from postertui.filters.fields import ALIASES, FIELDS
 
 
 def complete(text: str, values: Mapping[str, Collection[str]]) -> list[str]:
-    """What the last word of `text` could become: fields, or a field's values.
+    """What the last word of a filter could become.
 
-    `values` gives the values that occur, by field.
+    Parameters
+    ----------
+    text
+        What has been typed so far.
+    values
+        The values that occur, by field.
+
+    Returns
+    -------
+    list of str
+        The whole text with the last word completed: to a field, or to a field's value.
     """
     last = re.split(r"[\s()]", text)[-1]
     head = text[: len(text) - len(last)]

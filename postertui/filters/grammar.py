@@ -67,7 +67,7 @@ class _Token:
 
 
 def parse(text: str, variants: Collection[str] | None = None) -> Filter:
-    """The filter that `text` says; an empty text matches everything.
+    """The filter that a text stands for; an empty text matches everything.
 
     Parameters
     ----------
@@ -219,7 +219,13 @@ def _number(token: _Token) -> float:
 
 
 def check_fields(query: Filter, records: Iterable[Record]) -> None:
-    """Raise `FilterError` for a metric that no record has and no run of ours records."""
+    """Check the fields of a filter that may be metrics against those that are recorded.
+
+    Raises
+    ------
+    FilterError
+        For a metric that neither a record nor any run of this program has.
+    """
     unknown = [field for field in sorted(query.fields) if field not in FIELDS]
     if unknown:
         present = {name for record in records for name in record}

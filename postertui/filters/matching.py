@@ -52,10 +52,19 @@ def ordered(field: str, compare: Callable[[Any, Any], bool], bound: float) -> Pr
 def equal(
     field: str, value: str, *, glob: bool, variants: Collection[str] = DEFAULT_VARIANTS
 ) -> Predicate:
-    """Records whose `field` is one of the values that `value` names, separated by commas.
+    """Records whose field is one of several values.
 
-    `variant` means the name of a variant, or else a family. `variants` are the names there are:
-    a value that is one of them, or a glob that matches one, selects no family.
+    Parameters
+    ----------
+    field
+        `variant` means the name of a variant, or else a family.
+    value
+        One or more, separated by commas.
+    glob
+        Whether `*` and `?` in them stand for any text.
+    variants
+        The names there are: a value that is one of them, or a glob that matches one, selects no
+        family.
     """
     wanted = [v for v in value.split(",") if v]
     if field == "variant":

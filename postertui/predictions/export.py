@@ -43,8 +43,17 @@ def export_models(
 ) -> None:
     """Write one complete Keras model to `target`, whole or not at all.
 
-    `data` is the models' data folder if it has moved. Raises `UserError`: exit code 1 where the
-    file cannot be written.
+    Parameters
+    ----------
+    models
+        Each becomes an output (`output_names`).
+    data
+        The models' data folder, if it has moved.
+
+    Raises
+    ------
+    UserError
+        Where a model cannot be used; with exit code 1 where the file cannot be written.
     """
     requests = {name: model_request(model, data) for name, model in models.items()}
     try:

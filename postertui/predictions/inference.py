@@ -76,11 +76,20 @@ class Inference:
 
 
 def model_request(model: TrainedModel, data: Path | None = None) -> ModelRequest:
-    """What the subprocess needs to know of a model; `data` is its data folder if it has moved.
+    """What the subprocess that computes needs to know of a model.
 
-    Raises `UserError` where the data folder cannot be read (the side of an image is not known
-    then), the weights are damaged or another's, or the user has not trusted the network's file:
-    here, for loading TensorFlow takes seconds.
+    Weights and trust are checked here, for loading TensorFlow takes seconds.
+
+    Parameters
+    ----------
+    data
+        The model's data folder, if it has moved.
+
+    Raises
+    ------
+    UserError
+        Where the data folder cannot be read (the side of an image is not known then), the weights
+        are damaged or another's, or the user has not trusted the network's file.
     """
     read_weights(model.folder, model.spec.digest, model.weights.digest)
     variant = model.spec.variant

@@ -85,9 +85,12 @@ def split_cohorts(run: str, spec: RunSpec, predictions: Predictions) -> RunPredi
 
 
 def load_runs(runs_folder: Path, runs: Iterable[str]) -> tuple[list[RunPredictions], list[str]]:
-    """The predictions of the named runs, and the names of those that have none.
+    """The predictions of the named runs, and the names of the runs that have none.
 
-    Raises `UserError` where a run's predictions are damaged.
+    Raises
+    ------
+    UserError
+        Where a run's predictions are damaged.
     """
     loaded, without = [], []
     for run in runs:

@@ -76,7 +76,13 @@ def as_model(run: Run, folder: Path) -> TrainedModel | None:
 
 
 def named_models(models: Sequence[TrainedModel], names: Iterable[str]) -> list[TrainedModel]:
-    """The models of the runs called `names`. Raises `UserError` for a run without a model."""
+    """The models of the named runs, in that order.
+
+    Raises
+    ------
+    UserError
+        For a run without a model (exit code 3).
+    """
     by_run = {model.run: model for model in models}
     chosen = []
     for name in dict.fromkeys(names):
@@ -91,9 +97,17 @@ def named_models(models: Sequence[TrainedModel], names: Iterable[str]) -> list[T
 
 
 def variant_models(models: Sequence[TrainedModel], pattern: str) -> list[TrainedModel]:
-    """The best model of each genre among those of the variants that match `pattern`.
+    """The best model of each genre among those of certain variants.
 
-    Raises `UserError` (exit code 3) where there is none.
+    Parameters
+    ----------
+    pattern
+        A variant's name or a glob, in any case.
+
+    Raises
+    ------
+    UserError
+        Where there is none (exit code 3).
     """
     wanted = pattern.lower()
     matching = [m for m in models if fnmatchcase(m.spec.variant.name.lower(), wanted)]
@@ -107,9 +121,12 @@ def variant_models(models: Sequence[TrainedModel], pattern: str) -> list[Trained
 
 
 def best_models(models: Sequence[TrainedModel]) -> list[TrainedModel]:
-    """The model with the highest score in each genre, genres in order.
+    """The model with the highest score in each genre, genres in order; validation before test.
 
-    Raises `UserError` (exit code 3) where there is no model at all.
+    Raises
+    ------
+    UserError
+        Where there is no model at all (exit code 3).
     """
     if not models:
         raise UserError(

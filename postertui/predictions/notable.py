@@ -33,11 +33,16 @@ class NotablePoster(NamedTuple):
 
 
 def notable_posters(run: RunPredictions, count: int = COUNT) -> list[NotablePoster]:
-    """At most `count` test posters of each kind, the most notable first; none of a dead model.
+    """The surest mistakes and the least sure posters of a run's test cohort; none of a dead model.
 
     Surest are the false decisions that are farthest from the run's threshold, least sure the
-    posters nearest to it. Of rows with one id there is the first: data
-    of earlier versions may have had mirror images.
+    posters nearest to it. Of rows with one id the first counts: data of earlier versions may have
+    had mirror images.
+
+    Parameters
+    ----------
+    count
+        The most of each kind, the most notable first.
     """
     if run.is_dead:
         return []

@@ -82,8 +82,14 @@ def count_decisions(labels: ArrayLike, probabilities: ArrayLike, threshold: floa
 def average_precision(ranking: Ranking) -> float:
     """Σ (R_k - R_{k-1}) P_k over the distinct probabilities, descending: no interpolation.
 
-    A random order has the base rate. Where positives are few it says more than AUROC (Saito &
-    Rehmsmeier 2015).
+    Returns
+    -------
+    float
+        In 0..1; a random order has the base rate. NaN without a positive.
+
+    References
+    ----------
+    Saito & Rehmsmeier (2015): where positives are few it says more than AUROC.
     """
     if not ranking.positives:
         return math.nan

@@ -107,7 +107,13 @@ def predictions_path(run_folder: Path) -> Path:
 
 
 def write_predictions(run_folder: Path, predictions: Predictions) -> PredictionsInfo:
-    """Write a run's predictions, whole and on the disk or not at all. Raises `OSError`."""
+    """Write a run's predictions, whole and on the disk or not at all.
+
+    Raises
+    ------
+    OSError
+        Where the folder cannot be written to.
+    """
     buffer = io.BytesIO()
     predictions.frame().write_parquet(buffer, compression="zstd")
     data = buffer.getvalue()

@@ -52,9 +52,12 @@ class LogName:
 
 
 def parse_name(name: str) -> LogName:
-    """The settings in a log's file name.
+    """The settings in the file name of a log of 2017.
 
-    Raises `UnreadableLogError` for a name that fits none of them.
+    Raises
+    ------
+    UnreadableLogError
+        For a name that fits none of the study's rules.
     """
     if match := _LONG_RUN.fullmatch(name):
         family, sizes = "100 epochs Reduce LR on Plateau", (256, 256)

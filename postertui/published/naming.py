@@ -34,8 +34,13 @@ _LABEL = re.compile(r"L([12])=(.+)")
 def variant_name(family: str, regularizer: str, fc1: int, fc2: int) -> str:
     """The variant's own name: `base`, `fc-256x64`, `l2-1e-4`, `lr-decay-256x64`.
 
-    A family that the study did not have gives its name in lower case; settings that differ from
-    what the family has are added to it.
+    Parameters
+    ----------
+    family
+        The published table's column `variant`. One that the study did not have gives its name in
+        lower case.
+    regularizer, fc1, fc2
+        Its columns `Regularizer`, `FC1` and `FC2`; what differs from the family's is added.
     """
     if family in _REGULARIZER_FAMILIES:
         stem, default = slugify(_regularizer_name(regularizer)), regularizer
@@ -105,9 +110,17 @@ def variant_from_2017(
 
 
 def parse_regularizer(label: str) -> tuple[RegularizerKind, float]:
-    """Kind and λ of a label such as `L1=1e-5`, `NoReg`, or 2017's broken `L1=0e`.
+    """Kind and λ of a label of the column `Regularizer`.
 
-    `("none", 0.0)` for a label that is none of these.
+    Parameters
+    ----------
+    label
+        Such as `L1=1e-5`, `NoReg`, or 2017's broken `L1=0e`.
+
+    Returns
+    -------
+    tuple of str and float
+        `("none", 0.0)` for a label that is none of these.
     """
     match = _LABEL.fullmatch(label)
     if not match:

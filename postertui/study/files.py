@@ -21,7 +21,10 @@ def builtin_studies() -> list[str]:
 def load_study(name_or_path: str | Path) -> Study:
     """A built-in study by its name, or a TOML file.
 
-    Raises `UserError` naming file, line, key and what is allowed.
+    Raises
+    ------
+    UserError
+        Names file, line, key and what is allowed.
     """
     path = Path(name_or_path)
     if str(name_or_path) in builtin_studies():

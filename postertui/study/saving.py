@@ -19,8 +19,12 @@ def save_variant(path: str | Path, variant: Variant) -> None:
     """Append `variant` to a study's file, which otherwise stays as it is.
 
     Only what differs from the study's base is written. A new file becomes a study with the 2017
-    base. Raises `UserError` where the file is no study, is a built-in one, or has another variant
-    of that name.
+    base.
+
+    Raises
+    ------
+    UserError
+        Where the file is no study, is a built-in one, or has another variant of that name.
     """
     target = Path(path)
     if target.resolve().parent == BUILTIN.resolve():

@@ -26,10 +26,23 @@ def check_variant(
     base: Variant | None = None,
     code: Mapping[str, CodeFile] | None = None,
 ) -> Variant:
-    """A variant from what it changed about `base`.
+    """A variant from what it changes about its base.
 
-    Its family is its name where `values` has none. `code` has the files of the functions that
-    `values` names, by field. Raises `ValueError` as `key: what is wrong`.
+    Parameters
+    ----------
+    name
+        1 to 60 letters, digits, dots, dashes or underscores.
+    values
+        The fields that differ, as TOML has them. Without `family` among them, the family is `name`.
+    base
+        None is the base of 2017.
+    code
+        The files of the user's functions that `values` names, by field.
+
+    Raises
+    ------
+    ValueError
+        As `field: what is wrong`.
     """
     if not VARIANT_NAME.fullmatch(name):
         raise ValueError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from postertui.data.dataset import how_to_add_side, list_sides
+from postertui.data.sides import how_to_add_side, list_sides
 from postertui.study import Variant
 
 if TYPE_CHECKING:

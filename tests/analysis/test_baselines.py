@@ -19,7 +19,7 @@ from postertui.analysis.baselines import (
     margins,
     rate_interval,
 )
-from postertui.data.dataset import always_yes_f
+from postertui.data.base_rates import always_yes_f
 from tests.support.analysis_tables import history, soft, stack
 from tests.support.study_2017 import Study2017, every_study
 

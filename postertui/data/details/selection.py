@@ -36,11 +36,18 @@ def chosen_columns(variant: Variant, info: DetailsInfo) -> tuple[str, ...]:
 def fit_variant_encoder(
     variant: Variant, details: Details, info: DetailsInfo, training: Ids
 ) -> DetailsEncoder:
-    """The encoder of the variant's columns, fitted on the posters `training`.
+    """The encoder of the variant's columns, without those that are the same in all of training.
 
-    Columns that are the same for all of them are left out. Raises `UserError` as
-    `chosen_columns` and `fit_encoder`, for a constant column that the variant names, and where no
-    column is left.
+    Parameters
+    ----------
+    training
+        (n,) ids of the training posters, on which it is fitted.
+
+    Raises
+    ------
+    UserError
+        As `chosen_columns` and `fit_encoder`; for a constant column that the variant names; where no
+        column is left.
     """
     encoder, constant = fit_encoder(details, chosen_columns(variant, info), training)
     if constant and variant.details:

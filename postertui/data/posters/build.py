@@ -81,13 +81,27 @@ def build_dataset(
 ) -> BuildReport:
     """Build the data folder `target` from the posters below a folder and a table of labels.
 
-    `details` is a table of what else is known of the posters.
-    `progress` is called with how many posters are done and how many there are, `announce` once
-    with what was read, before the first poster is decoded. The old folder
-    stays until the new one is whole. `sides` in pixels, the first of which is that of variants that
-    name none; each is decoded apart, so that its images do not depend on the others. Memory does
-    not grow with the posters, but for their labels and some 40 bytes of each. Raises `UserError`
-    where an input cannot be used.
+    The old folder stays until the new one is whole. Memory does not grow with the posters, but for
+    their labels and some 40 bytes of each.
+
+    Parameters
+    ----------
+    labels
+        A delimited text file or Parquet.
+    sides
+        In pixels; the first is that of variants that name none. Each is decoded apart, so that its
+        images do not depend on the others.
+    details
+        A table of what is known of the posters beside the picture.
+    progress
+        Called with how many posters are done and how many there are.
+    announce
+        Called once with what was read, before the first poster is decoded.
+
+    Raises
+    ------
+    UserError
+        Where an input cannot be used.
     """
     inputs = read_inputs(posters, labels, options, details)
     if announce:

@@ -67,7 +67,15 @@ def read_details_input(path: Path, posters: NDArray[np.int64]) -> DetailsInput:
 def read_details_of_kinds(path: Path, kinds: dict[str, Kind]) -> Details:
     """A user's table whose columns are to be of certain kinds.
 
-    Raises `UserError` for one without ids or without one of the columns.
+    Parameters
+    ----------
+    kinds
+        The columns to take, by name.
+
+    Raises
+    ------
+    UserError
+        For a table without ids or without one of the columns.
     """
     table = read_tabular(path)
     for name in kinds:

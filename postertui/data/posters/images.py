@@ -30,12 +30,26 @@ class UnreadableImageError(Exception):
 
 
 def read_image(path: Path, side: int) -> NDArray[np.uint8]:
-    """The poster in `path` as uint8 (side, side, 3), RGB.
+    """The poster in a file, of whatever size, as a square.
 
     A JPEG is decoded at the smallest of its cheap scales (halves, quarters, eighths) that is at
-    least twice the wanted side, which costs no visible detail. What is transparent becomes white.
-    Of an animation it is the first frame. Raises `UnreadableImageError` for a file that is damaged,
-    too large, or of none of `FORMATS`.
+    least twice the wanted side, which costs no visible detail. What is transparent becomes white. Of
+    an animation it is the first frame.
+
+    Parameters
+    ----------
+    side
+        In pixels.
+
+    Returns
+    -------
+    Image
+        uint8 (side, side, 3), RGB.
+
+    Raises
+    ------
+    UnreadableImageError
+        For a file that is damaged, too large, or of none of `FORMATS`.
     """
     with (
         _explain_decoder_errors(),

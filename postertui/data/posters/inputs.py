@@ -39,9 +39,21 @@ class PosterInputs:
 def read_inputs(
     posters: Path, labels: Path, options: LabelOptions | None = None, details: Path | None = None
 ) -> PosterInputs:
-    """The posters below a folder and their labels, and what a table of `details` says of them.
+    """The posters below a folder, their labels, and their details.
 
-    Raises `UserError` where either cannot be read, or no poster has a label.
+    Parameters
+    ----------
+    labels
+        A table of ids and genres.
+    options
+        How the table is to be read; None finds out.
+    details
+        A table of what is known of the posters beside the picture.
+
+    Raises
+    ------
+    UserError
+        Where one of them cannot be read, or no poster has a label.
     """
     options = options or LabelOptions()
     files = PosterFiles(posters, ignored=labels, strict=options.strict)

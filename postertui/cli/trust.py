@@ -13,7 +13,7 @@ from postertui.system.errors import UserError
 from postertui.system.text import pluralize, to_single_line
 
 if TYPE_CHECKING:
-    from postertui.study import Source
+    from postertui.study import CodeSource
     from postertui.system.trusted_files import TrustedFile
 
 
@@ -62,11 +62,11 @@ def trust_command(
     return 0
 
 
-def _read(path: Path) -> Source:
-    from postertui.study.custom import read_source
+def _read(path: Path) -> CodeSource:
+    from postertui.study.custom import read_code_source
 
     try:
-        return read_source(path)
+        return read_code_source(path)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
 

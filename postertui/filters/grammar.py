@@ -12,11 +12,11 @@ from postertui.filters.matching import (
     ORDER,
     Predicate,
     Record,
-    any_field,
     as_number,
-    equal,
-    ordered,
+    number_compares,
     selects_name,
+    text_contains,
+    value_equals,
 )
 from postertui.system.errors import UserError
 
@@ -168,7 +168,7 @@ def _parse_not(tokens: list[_Token]) -> _Parsed:
                 raise FilterError("`(` is not closed", token.position)
             rest = rest[1:]
         case "word":
-            predicate = any_field(token.text)
+            predicate = text_contains(token.text)
         case "field":
             predicate = _field_predicate(token)
         case _:
@@ -201,8 +201,8 @@ def _field_predicate(token: _Token) -> Predicate:
     if not token.value:
         raise FilterError(f"`{token.text}` needs a value", token.position)
     if token.op in ORDER:
-        return ordered(field, ORDER[token.op], _number(token))
-    predicate = equal(field, token.value, glob=token.op == ":", variants=token.variants)
+        return number_compares(field, ORDER[token.op], _number(token))
+    predicate = value_equals(field, token.value, glob=token.op == ":", variants=token.variants)
     return _negated(predicate) if token.op == "!=" else predicate
 
 

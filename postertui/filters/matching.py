@@ -18,7 +18,7 @@ Predicate = Callable[[Record], bool]
 ORDER: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 
 
-def any_field(word: str) -> Predicate:
+def text_contains(word: str) -> Predicate:
     """Records of which some text contains `word`, which may be a glob."""
     pattern = _glob(word, contains=True)
     texts = (
@@ -39,7 +39,7 @@ def any_field(word: str) -> Predicate:
     return lambda record: any(fnmatchcase(_text(record.get(f)), pattern) for f in texts)
 
 
-def ordered(field: str, compare: Callable[[Any, Any], bool], bound: float) -> Predicate:
+def number_compares(field: str, compare: Callable[[Any, Any], bool], bound: float) -> Predicate:
     """Records whose `field` is a number for which `compare(field, bound)` holds."""
 
     def matches(record: Record) -> bool:
@@ -49,7 +49,7 @@ def ordered(field: str, compare: Callable[[Any, Any], bool], bound: float) -> Pr
     return matches
 
 
-def equal(
+def value_equals(
     field: str, value: str, *, glob: bool, variants: Collection[str] = DEFAULT_VARIANTS
 ) -> Predicate:
     """Records whose field is one of several values.
@@ -70,8 +70,8 @@ def equal(
     if field == "variant":
         named = [v for v in wanted if selects_name(v, variants, glob=glob)]
         families = [v for v in wanted if v not in named]
-        by_name = equal("name", ",".join(named), glob=glob)
-        by_family = equal("family", ",".join(families), glob=glob)
+        by_name = value_equals("name", ",".join(named), glob=glob)
+        by_family = value_equals("family", ",".join(families), glob=glob)
         return lambda record: by_name(record) or by_family(record)
     # A held run is queued or interrupted, too.
     fields = ("state", "standing") if field == "state" else (field,)

@@ -55,7 +55,7 @@ class InferenceRequest(msgspec.Struct, frozen=True):
     details: str = ""
 
 
-class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+class InferenceMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     """A line of the subprocess: progress, or at the end the images that it could not read.
 
     `unreadable` maps an image's place in the request to the reason. `error` is for the user.
@@ -69,7 +69,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True)
 class Inference:
-    """`probabilities` is (models, images), NaN for an unreadable image; see `Message`."""
+    """`probabilities` is (models, images), NaN for an unreadable image; see `InferenceMessage`."""
 
     probabilities: NDArray[np.float32]
     unreadable: dict[int, str]
@@ -156,7 +156,7 @@ def run_job(module: str, request: msgspec.Struct) -> None:
 def _converse(
     module: str, request: msgspec.Struct, report_progress: Callable[[int, int], None]
 ) -> dict[int, str]:
-    decode = msgspec.json.Decoder(Message).decode
+    decode = msgspec.json.Decoder(InferenceMessage).decode
     environment = {"POSTERTUI_THREADS": str(len(os.sched_getaffinity(0))), **os.environ}
     with tempfile.TemporaryFile(dir=temporary_root()) as log:
         process = subprocess.Popen(
@@ -168,7 +168,7 @@ def _converse(
         )
         assert process.stdin is not None
         assert process.stdout is not None
-        message = Message()
+        message = InferenceMessage()
         try:
             with process.stdin as stdin:
                 stdin.write(msgspec.json.encode(request))

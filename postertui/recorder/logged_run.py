@@ -18,8 +18,8 @@ import msgspec
 from postertui.data.weights import Weights
 from postertui.history.metric_names import Validation, map_names
 from postertui.recorder.settings import (
+    external_variant,
     find_interrupted,
-    make_variant,
     to_name,
     to_numbers,
     to_whole,
@@ -111,7 +111,7 @@ class LoggedRun:
         folder = Path(runs)
         epochs = None if epochs is None else to_whole("epochs", epochs, lowest=1)
         spec = RunSpec(
-            variant=make_variant(to_name("variant", variant), epochs, hyperparameters or {}),
+            variant=external_variant(to_name("variant", variant), epochs, hyperparameters or {}),
             genre=to_name("genre", genre),
             seed=to_whole("seed", seed, lowest=0),
             study=to_name("study", study),

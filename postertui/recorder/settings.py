@@ -19,7 +19,7 @@ from postertui.system.errors import UserError
 from postertui.system.text import strip_control_chars
 
 
-def make_variant(name: str, epochs: int | None, hyperparameters: Mapping[str, Any]) -> Variant:
+def external_variant(name: str, epochs: int | None, hyperparameters: Mapping[str, Any]) -> Variant:
     """The variant called `name`; nothing is known of it but what the program says."""
     base = Variant(
         name=name, family=name, fc1=0, fc2=0, regularizer="none", strength=0.0, epochs=epochs or 0

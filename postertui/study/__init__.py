@@ -3,7 +3,7 @@
 A study is a TOML file: a base, and what each variant changes about it.
 """
 
-from postertui.study.custom import CodeFile, Source, is_custom
+from postertui.study.custom import CodeFile, CodeSource, is_custom
 from postertui.study.field import Field
 from postertui.study.files import builtin_studies, load_study
 from postertui.study.labels import describe_entries, format_strength
@@ -37,6 +37,7 @@ __all__ = [
     "Augment",
     "Balance",
     "CodeFile",
+    "CodeSource",
     "Constant",
     "Decay",
     "Field",
@@ -50,7 +51,6 @@ __all__ = [
     "RegularizerKind",
     "Schedule",
     "SharedLayers",
-    "Source",
     "Study",
     "Variant",
     "builtin_studies",

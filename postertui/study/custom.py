@@ -46,7 +46,7 @@ class CodeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
-class Source(NamedTuple):
+class CodeSource(NamedTuple):
     """A file as it was read.
 
     `owners` are who could decide what it holds, and that it is named: the owners of the file and of
@@ -83,7 +83,7 @@ def readable(value: str) -> str:
     return f"{Path(match[1]).stem}.{match[2]}" if match else value
 
 
-def read_source(path: Path) -> Source:
+def read_code_source(path: Path) -> CodeSource:
     """Read a file of functions, which may be a link. Raises `OSError`, `ValueError`."""
     check_is_file(path)
     with path.open("rb") as file:
@@ -91,10 +91,10 @@ def read_source(path: Path) -> Source:
         data = file.read(MAX_CODE_BYTES + 1)
     if len(data) > MAX_CODE_BYTES:
         raise ValueError(f"{path}: is larger than {MAX_CODE_BYTES:,} bytes")
-    return Source(path, data, (status.st_uid,), status.st_mode)
+    return CodeSource(path, data, (status.st_uid,), status.st_mode)
 
 
-def resolve(field: str, text: str, folder: Path) -> tuple[str, Source]:
+def resolve(field: str, text: str, folder: Path) -> tuple[str, CodeSource]:
     """The value of `field` and the file behind `text`, whose path is relative to `folder`.
 
     Raises `ValueError` where there is no such file or function, or it takes other arguments.
@@ -108,7 +108,7 @@ def resolve(field: str, text: str, folder: Path) -> tuple[str, Source]:
     if not re.fullmatch(_STEM, path.stem, re.ASCII):
         raise ValueError(f"{path.name}: name the file with up to 40 letters, digits, _ and -")
     try:
-        source = read_source(path)
+        source = read_code_source(path)
     except FileNotFoundError:
         siblings = [p.name for p in path.parent.glob("*.py")]
         close = difflib.get_close_matches(path.name, siblings, n=3, cutoff=0.5)
@@ -120,7 +120,7 @@ def resolve(field: str, text: str, folder: Path) -> tuple[str, Source]:
     return f"{path.stem}.{match[2]}", source
 
 
-def check_function(source: Source, function: str, parameters: tuple[str, ...]) -> None:
+def check_function(source: CodeSource, function: str, parameters: tuple[str, ...]) -> None:
     """Raise `ValueError` where the file is no Python, or has no such function.
 
     What the file imports, or makes in ways that its syntax does not show, is not checked.

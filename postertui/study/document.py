@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 from typing import Any, get_args
 
-from postertui.study.custom import PARAMETERS, CodeFile, Source, is_reference, resolve
+from postertui.study.custom import PARAMETERS, CodeFile, CodeSource, is_reference, resolve
 from postertui.study.grids import expand_grid
 from postertui.study.studies import Study, overlapping_cohorts, study_fields
 from postertui.study.toml_lines import locate_keys
@@ -30,7 +30,7 @@ class DocumentReader:
         self._source = source
         self._owner = owner
         self._lines = locate_keys(text)
-        self._code_files: dict[str, Source] = {}
+        self._code_files: dict[str, CodeSource] = {}
         self._notes: list[str] = []
 
     def study(self, document: dict[str, Any]) -> Study:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from postertui.study.custom import Source
+from postertui.study.custom import CodeSource
 from postertui.study.field import Described, Field, declared_fields
 from postertui.study.variants import Variant
 from postertui.system.errors import UserError
@@ -86,7 +86,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     runs_access: Annotated[RunsAccess | None, Described(form='"group"; leave it out')] = None
     keep_weights: Annotated[KeepWeights, Described()] = "small"
     source: str = ""
-    code_files: dict[str, Source] = {}
+    code_files: dict[str, CodeSource] = {}
     notes: tuple[str, ...] = ()
 
     def select(self, globs: Iterable[str]) -> list[Variant]:

@@ -17,7 +17,7 @@ from postertui.data.weight_choices import WeightChoices
 from postertui.data.weights import Weights
 from postertui.runs.lifecycle import State
 from postertui.runs.spec import RunSpec, write_spec
-from postertui.study import KeepWeights, Mode, Source, Study, Variant
+from postertui.study import CodeSource, KeepWeights, Mode, Study, Variant
 from postertui.supervisor import details
 from postertui.supervisor.backbone_weights import backbone_weights
 from postertui.supervisor.chosen_genres import choose_genres
@@ -58,7 +58,7 @@ class TrainingPlan:
     ended: tuple[RunSpec, ...]
     rare: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    code_files: Mapping[str, Source] = field(default_factory=dict)
+    code_files: Mapping[str, CodeSource] = field(default_factory=dict)
 
     @property
     def runs(self) -> list[str]:
@@ -160,7 +160,7 @@ def plan(
 
 
 def queue(
-    folder: Path, specs: Iterable[RunSpec], code_files: Mapping[str, Source] | None = None
+    folder: Path, specs: Iterable[RunSpec], code_files: Mapping[str, CodeSource] | None = None
 ) -> int:
     """Write the runs that are not there yet; how many. Call `ensure_supervisor` afterwards.
 

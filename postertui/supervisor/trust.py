@@ -12,13 +12,13 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from postertui.study import Source
+from postertui.study import CodeSource
 from postertui.system.errors import UserError
 from postertui.system.sharing import user_name
 from postertui.system.trusted_files import trust, trusted_files
 
 
-def trust_own_files(runs: Path, sources: Iterable[Source]) -> None:
+def trust_own_files(runs: Path, sources: Iterable[CodeSource]) -> None:
     """Trust these files from now on. Raises `UserError` for one that is not the user's own."""
     files = list(sources)
     if files:
@@ -26,7 +26,7 @@ def trust_own_files(runs: Path, sources: Iterable[Source]) -> None:
         trust((source.sha256, source.path) for source in files)
 
 
-def check_own_files(runs: Path, sources: Iterable[Source]) -> None:
+def check_own_files(runs: Path, sources: Iterable[CodeSource]) -> None:
     """Raise `UserError` for a file that is neither the user's own nor trusted."""
     files = list(sources)
     if not files:
@@ -41,7 +41,7 @@ def check_own_files(runs: Path, sources: Iterable[Source]) -> None:
             )
 
 
-def _why_not_own(runs: Path, source: Source) -> str:
+def _why_not_own(runs: Path, source: CodeSource) -> str:
     for owner in source.owners:
         if owner != os.geteuid():
             return f"belongs to {user_name(owner)}, or the study does"

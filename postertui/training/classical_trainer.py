@@ -37,7 +37,7 @@ class CohortRows(NamedTuple):
     labels: NDArray[np.uint8]
 
 
-class TrainedModel(NamedTuple):
+class FittedModel(NamedTuple):
     """A trained model: its columns' sums by cohort, and how to write it."""
 
     sums: dict[str, tuple[EpochSchedule, NDArray[np.floating]]]
@@ -53,7 +53,7 @@ def train_classical(
     held_out: list[CohortRows],
     hyper: HyperScalars,
     seconds_per_poster: float | None,
-) -> TrainedModel:
+) -> FittedModel:
     """Fit the spec's model on `train` and take all cohorts through it.
 
     `hyper` are scalars of evaluation. Raises `UserError` where it cannot be trained.
@@ -94,7 +94,7 @@ def train_classical(
         )
         return fields | {"weights": msgspec.to_builtins(info)}
 
-    return TrainedModel(sums, results, write_results)
+    return FittedModel(sums, results, write_results)
 
 
 def sums_of(

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postertui.predictions.export import ExportRequest
-from postertui.predictions.inference import Message, ModelRequest
+from postertui.predictions.inference import InferenceMessage, ModelRequest
 from postertui.runs.pruning import HOW_TO_RESTORE
 from postertui.runs.trained_weights import read_weights
 from postertui.study import ALL_LAYERS, Variant
@@ -231,11 +231,11 @@ def main() -> None:
     request = msgspec.json.decode(sys.stdin.buffer.read(), type=ExportRequest)
     try:
         build_complete_model(request.models).save(request.output)
-        send(Message(unreadable={}))
+        send(InferenceMessage(unreadable={}))
     except UserError as error:
-        send(Message(error=str(error)))
+        send(InferenceMessage(error=str(error)))
     except OSError as error:
-        send(Message(error=f"{request.output}: {error.strerror or error}"))
+        send(InferenceMessage(error=f"{request.output}: {error.strerror or error}"))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from postertui.data.chosen_posters import ChosenPosters
 from postertui.data.dataset import Dataset
 from postertui.data.details.encoding import DetailsEncoder
 from postertui.predictions.importance import ImportanceRequest
-from postertui.predictions.inference import Message, ModelRequest
+from postertui.predictions.inference import InferenceMessage, ModelRequest
 from postertui.runs.trained_weights import read_weights
 from postertui.system.errors import UserError
 from postertui.training.environment import hide_unused_packages
@@ -89,9 +89,9 @@ def main() -> None:
     try:
         probabilities = permuted_probabilities(request.model, Path(request.data), request.repeats)
         np.save(request.output, probabilities)
-        send(Message(unreadable={}))
+        send(InferenceMessage(unreadable={}))
     except UserError as error:
-        send(Message(error=str(error)))
+        send(InferenceMessage(error=str(error)))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from postertui.data.posters.images import (
     quiet_decoders,
     read_image,
 )
-from postertui.predictions.inference import InferenceRequest, Message, ModelRequest
+from postertui.predictions.inference import InferenceMessage, InferenceRequest, ModelRequest
 from postertui.runs.code import Code
 from postertui.runs.pruning import HOW_TO_RESTORE
 from postertui.runs.trained_weights import read_weights
@@ -284,19 +284,19 @@ def main() -> None:
         )
         with Path(request.output).open("wb") as file:
             np.save(file, probabilities)
-        send(Message(unreadable=unreadable))
+        send(InferenceMessage(unreadable=unreadable))
     except UserError as error:
-        send(Message(error=str(error)))
+        send(InferenceMessage(error=str(error)))
 
 
-def send(message: Message) -> None:
+def send(message: InferenceMessage) -> None:
     """Write a line for the process that asked."""
     sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
     sys.stdout.buffer.flush()
 
 
 def _report_progress(done: int, total: int) -> None:
-    send(Message(done=done, total=total))
+    send(InferenceMessage(done=done, total=total))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
 
-from postertui.dashboard.terminal.output_diff import Difference, ScreenDiff
+from postertui.dashboard.terminal.output_diff import ScreenDiff, TerminalUpdate
 
 WIDTH, HEIGHT = 12, 3
 STYLES = [
@@ -117,7 +117,7 @@ def part(screen: list[Line], spans: list[tuple[int, int, int]]) -> ChopsUpdate:
 
 def sent(output_diff: ScreenDiff, update: object) -> str:
     difference = output_diff.diff(update, (WIDTH, HEIGHT), ColorSystem.TRUECOLOR)  # type: ignore[arg-type]
-    assert isinstance(difference, Difference)
+    assert isinstance(difference, TerminalUpdate)
     return difference.render_segments(Console())
 
 
@@ -159,5 +159,5 @@ def test_another_size_or_a_request_sends_everything() -> None:
     output_diff.invalidate()
     assert sent(output_diff, whole(plain)) == first
     again = output_diff.diff(whole(plain), (WIDTH, HEIGHT + 1), ColorSystem.TRUECOLOR)
-    assert isinstance(again, Difference)
+    assert isinstance(again, TerminalUpdate)
     assert again.render_segments(Console()) == first

@@ -10,7 +10,7 @@ import pytest
 
 from postertui.runs.code import read_code, write_code
 from postertui.runs.spec import RunSpec, run_folder, write_spec
-from postertui.study import CodeFile, Source, Variant
+from postertui.study import CodeFile, CodeSource, Variant
 from postertui.supervisor.trust import check_own_files, trust_own_files
 from postertui.system.errors import UserError
 from postertui.system.trusted_files import trust
@@ -95,10 +95,10 @@ def test_a_node_writes_the_file_over_whatever_lies_there(folder: Path, tmp_path:
     assert not (folder / "other.py").exists()
 
 
-def own(path: Path) -> Source:
+def own(path: Path) -> CodeSource:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(SOURCE.data)
-    return Source(path, SOURCE.data, (os.geteuid(), os.geteuid()), 0o644)
+    return CodeSource(path, SOURCE.data, (os.geteuid(), os.geteuid()), 0o644)
 
 
 def test_train_trusts_ones_own_files_and_no_others(tmp_path: Path) -> None:

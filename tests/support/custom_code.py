@@ -9,7 +9,7 @@ from typing import Any
 from postertui.data.dataset import Dataset
 from postertui.runs.spec import RunSpec
 from postertui.study import CodeFile
-from postertui.study.custom import Source, readable
+from postertui.study.custom import CodeSource, readable
 from postertui.system.trusted_files import trusted_files
 from tests.support.training_data import make_spec
 
@@ -28,9 +28,9 @@ def documented_functions() -> str:
     return "\n\n\n".join(text for text in texts if text.startswith("from keras"))
 
 
-def source_of(text: str, name: str = "mine") -> Source:
+def source_of(text: str, name: str = "mine") -> CodeSource:
     """The file as a study would have read it."""
-    return Source(Path(f"{name}.py"), textwrap.dedent(text).encode(), (0,), 0o600)
+    return CodeSource(Path(f"{name}.py"), textwrap.dedent(text).encode(), (0,), 0o600)
 
 
 def is_trusted(sha256: str) -> bool:

@@ -10,7 +10,7 @@ from postertui.data.dataset import Dataset
 from postertui.data.description import DESCRIPTION, read_description
 from postertui.data.details.info import Kind
 from postertui.data.details.table import ID, Details
-from postertui.data.posters.details import describe_details
+from postertui.data.posters.details import details_info
 
 KINDS: dict[str, Kind] = {"year": "number", "country": "category", "keywords": "list"}
 
@@ -35,7 +35,7 @@ def add_details(dataset: Dataset, genre: str = "Comedy", share: float = 0.6) -> 
     details.write(dataset.path)
     info = msgspec.structs.replace(
         read_description(dataset.path),
-        details=describe_details(details, labels, ids, dataset.genres),
+        details=details_info(details, labels, ids, dataset.genres),
     )
     (dataset.path / DESCRIPTION).write_bytes(msgspec.json.encode(info))
     return Dataset.open(dataset.path)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from postertui.dashboard.context import Context
 from postertui.dashboard.dialogs.figure import FigureScreen
-from postertui.dashboard.figure_export.process import DrawnFigure, FigureProcess
+from postertui.dashboard.figure_export.process import ExportedFigure, FigureProcess
 from postertui.dashboard.figure_export.request import request_of
 from postertui.dashboard.state.run_view import RunView
 from postertui.system.errors import UserError
@@ -20,7 +20,7 @@ class FigureController:
         self._context = context
         self._shell = context.shell
         self._process: FigureProcess | None = None
-        self.newest: DrawnFigure | None = None
+        self.newest: ExportedFigure | None = None
 
     def close(self) -> None:
         """End what is being drawn."""
@@ -50,7 +50,7 @@ class FigureController:
         if process is self._process:
             self._shell.from_thread(self._finished, figure)
 
-    def _finished(self, figure: DrawnFigure) -> None:
+    def _finished(self, figure: ExportedFigure) -> None:
         self.newest, self._process = figure, None
         paths = to_single_line(", ".join(map(str, figure.paths)), 200)
         notes = f" ({'; '.join(figure.notes[:2])})" if figure.notes else ""

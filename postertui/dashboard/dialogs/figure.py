@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from postertui.dashboard.actions.registry import bindings
-from postertui.dashboard.figure_export.process import DrawnFigure, path_of
+from postertui.dashboard.figure_export.process import ExportedFigure, path_of
 from postertui.system.errors import UserError
 from postertui.system.text import to_single_line
 
@@ -21,7 +21,7 @@ class FigureScreen(ModalScreen[None]):
 
     BINDINGS = bindings("figure")
 
-    def __init__(self, figure: DrawnFigure, preview: Callable[[Sequence[Path]], object]) -> None:
+    def __init__(self, figure: ExportedFigure, preview: Callable[[Sequence[Path]], object]) -> None:
         super().__init__()
         self.figure = figure
         self._preview = preview

@@ -16,7 +16,7 @@ from postertui.system.processes import child_environment
 
 
 @dataclass(frozen=True)
-class DrawnFigure:
+class ExportedFigure:
     """What was drawn: the images, and the command line that draws them again."""
 
     paths: tuple[Path, ...]
@@ -33,7 +33,7 @@ class FigureProcess:
         self._lock = threading.Lock()
         self._stopped = False
 
-    def draw(self) -> DrawnFigure:
+    def draw(self) -> ExportedFigure:
         """Draw and wait for it. Raises `UserError` with what `postertui report` says."""
         words = [*self.request.with_folders(self.runs, self.out), "--json"]
         with self._lock:
@@ -54,7 +54,7 @@ class FigureProcess:
             reason = lines[-1].removeprefix("postertui: ") if lines else "no reason given"
             raise UserError(f"no figure: {reason}", exit_code=1)
         drawn = json.loads(out)
-        return DrawnFigure(
+        return ExportedFigure(
             paths=tuple(Path(path) for record in drawn for path in record["files"]),
             command=self.request.command(self.runs, self.out),
             notes=(*self.request.lacks, *(n for record in drawn for n in record["notes"])),
@@ -68,6 +68,6 @@ class FigureProcess:
             process.terminate()
 
 
-def path_of(figure: DrawnFigure) -> str:
+def path_of(figure: ExportedFigure) -> str:
     """The images' paths as a shell takes them."""
     return shlex.join(str(path.absolute()) for path in figure.paths)

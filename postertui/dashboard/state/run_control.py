@@ -16,7 +16,7 @@ from postertui.system.text import pluralize, to_single_line
 
 if TYPE_CHECKING:
     from postertui.runs.spec import RunSpec
-    from postertui.study import Source
+    from postertui.study import CodeSource
     from postertui.supervisor.folder import Status
 
 #: Seconds within which a cancelled run has ended (an epoch or 10 s), and some more.
@@ -63,7 +63,7 @@ class RunControl:
         *,
         again: Sequence[RunSpec] = (),
         jobs: int | None = None,
-        code_files: Mapping[str, Source] | None = None,
+        code_files: Mapping[str, CodeSource] | None = None,
     ) -> str:
         """Queue the `missing` runs and `again` those that ended, and have them worked on.
 

@@ -34,7 +34,7 @@ NO_FACTS = RunFacts()
 
 
 @dataclass(frozen=True)
-class Column:
+class RunColumn:
     """One column. `rank` says which columns go first where there is no room for all (1 stays).
 
     `text` gives text and style, `judged_text` those that depend on what is known beyond the run
@@ -113,8 +113,8 @@ def _number(value: float | None) -> tuple[bool, float]:
 
 _STATES = (*STATE_WORDS,)
 
-COLUMNS: tuple[Column, ...] = (
-    Column(
+COLUMNS: tuple[RunColumn, ...] = (
+    RunColumn(
         "state",
         "",
         1,
@@ -123,7 +123,7 @@ COLUMNS: tuple[Column, ...] = (
         lambda r: _STATES.index(r.standing),
         help=" ".join(f"{mark} {word}" for word, mark in STATE_MARKS.items()),
     ),
-    Column(
+    RunColumn(
         "genre",
         "genre",
         7,
@@ -132,7 +132,7 @@ COLUMNS: tuple[Column, ...] = (
         lambda r: natural_key(r.genre),
         stretch=True,
     ),
-    Column(
+    RunColumn(
         "variant",
         "variant",
         8,
@@ -141,8 +141,8 @@ COLUMNS: tuple[Column, ...] = (
         lambda r: natural_key(r.variant),
         stretch=True,
     ),
-    Column("seed", "seed", 4, 8, lambda r: (str(r.seed), "dim"), lambda r: r.seed, right=True),
-    Column(
+    RunColumn("seed", "seed", 4, 8, lambda r: (str(r.seed), "dim"), lambda r: r.seed, right=True),
+    RunColumn(
         "epoch",
         "epoch",
         7,
@@ -152,7 +152,7 @@ COLUMNS: tuple[Column, ...] = (
         right=True,
         help="finished epochs of those asked for",
     ),
-    Column(
+    RunColumn(
         "newest",
         "F",
         4,
@@ -164,7 +164,7 @@ COLUMNS: tuple[Column, ...] = (
         best_first=True,
         judged_text=_newest,
     ),
-    Column(
+    RunColumn(
         "bar",
         "",
         1,
@@ -175,7 +175,7 @@ COLUMNS: tuple[Column, ...] = (
         judged_text=_verdict_mark,
         judged_key=lambda r, facts: _VERDICTS.index(facts.verdict_of(r)),
     ),
-    Column(
+    RunColumn(
         "best",
         "best@ep",
         7,
@@ -186,7 +186,7 @@ COLUMNS: tuple[Column, ...] = (
         help="the best test F over the epochs, and its epoch",
         best_first=True,
     ),
-    Column(
+    RunColumn(
         "trend",
         "epochs",
         8,
@@ -195,7 +195,7 @@ COLUMNS: tuple[Column, ...] = (
         lambda r: r.epoch,
         help="test F epoch by epoch",
     ),
-    Column(
+    RunColumn(
         "yes",
         "yes",
         4,
@@ -205,7 +205,7 @@ COLUMNS: tuple[Column, ...] = (
         right=True,
         help="F of the all-positive baseline",
     ),
-    Column(
+    RunColumn(
         "base",
         "base",
         4,
@@ -215,8 +215,8 @@ COLUMNS: tuple[Column, ...] = (
         right=True,
         help="the base rate of the test cohort",
     ),
-    Column("dead", "", 4, 9, _dead, lambda r: not r.dead, help="weights have become NaN"),
-    Column(
+    RunColumn("dead", "", 4, 9, _dead, lambda r: not r.dead, help="weights have become NaN"),
+    RunColumn(
         "seconds",
         "s/ep",
         5,
@@ -226,7 +226,7 @@ COLUMNS: tuple[Column, ...] = (
         right=True,
         help="seconds an epoch takes",
     ),
-    Column(
+    RunColumn(
         "remaining",
         "left",
         5,
@@ -238,8 +238,8 @@ COLUMNS: tuple[Column, ...] = (
         judged_text=_remaining,
         judged_key=lambda r, facts: _number(facts.remaining_of(r)),
     ),
-    Column("device", "device", 6, 10, lambda r: (r.device, "dim"), lambda r: r.device),
-    Column("tags", "tags", 8, 11, _note, lambda r: r.tags or ("~",)),
+    RunColumn("device", "device", 6, 10, lambda r: (r.device, "dim"), lambda r: r.device),
+    RunColumn("tags", "tags", 8, 11, _note, lambda r: r.tags or ("~",)),
 )
 BY_ID = {column.id: column for column in COLUMNS}
 
@@ -248,7 +248,7 @@ BY_ID = {column.id: column for column in COLUMNS}
 class PlacedColumn:
     """A column with the width it got."""
 
-    column: Column
+    column: RunColumn
     width: int
 
 
@@ -275,14 +275,14 @@ def place(width: int, runs: Sequence[RunView]) -> list[PlacedColumn]:
     return [PlacedColumn(c, placed[c.id]) for c in columns]
 
 
-def _needed_width(column: Column, runs: Sequence[RunView]) -> int:
+def _needed_width(column: RunColumn, runs: Sequence[RunView]) -> int:
     if not column.stretch:
         return column.width
     longest = max((cells(column.cell(run)[0]) for run in runs[:2000]), default=0)
     return max(column.width, min(longest, WIDEST_NAME))
 
 
-def _is_needed(column: Column, runs: Sequence[RunView]) -> bool:
+def _is_needed(column: RunColumn, runs: Sequence[RunView]) -> bool:
     match column.id:
         case "seed":
             return len({r.seed for r in runs}) > 1

@@ -49,9 +49,9 @@ class ScreenDiff:
             lines = [
                 (y, x, cells_of(strips)) for y, strips in enumerate(update.strips, update.region.y)
             ]
-            return Difference(self._send(lines, colours))
+            return TerminalUpdate(self._send(lines, colours))
         if isinstance(update, ChopsUpdate):
-            return Difference(self._send(_stretches(update), colours))
+            return TerminalUpdate(self._send(_stretches(update), colours))
         return update
 
     def _send(self, stretches: Iterable[tuple[int, int, list[Cell]]], colours: ColorSystem) -> str:
@@ -70,7 +70,7 @@ class ScreenDiff:
         return pen.lift()
 
 
-class Difference(CompositorUpdate):
+class TerminalUpdate(CompositorUpdate):
     """An update that is ready to be written."""
 
     def __init__(self, text: str) -> None:

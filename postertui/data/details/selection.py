@@ -46,8 +46,8 @@ def fit_variant_encoder(
     Raises
     ------
     UserError
-        As `chosen_columns` and `fit_encoder`; for a constant column that the variant names; where no
-        column is left.
+        As `chosen_columns` and `fit_encoder`; for a constant column that the variant names; where
+        no column is left.
     """
     encoder, constant = fit_encoder(details, chosen_columns(variant, info), training)
     if constant and variant.details:

@@ -27,7 +27,7 @@ from postertui.data.description import (
 )
 from postertui.data.details.info import DetailsInfo
 from postertui.data.digests import DIGEST, CohortDigests, fingerprint
-from postertui.data.posters.details import describe_details
+from postertui.data.posters.details import details_info
 from postertui.data.posters.images import (
     RESAMPLING,
     UnreadableImageError,
@@ -179,7 +179,7 @@ def _write_details(draft: Path, inputs: PosterInputs, cohorts: list[CohortDigest
     ids = np.concatenate([cohort.ids for cohort in cohorts])
     details = inputs.details.of_posters(ids)
     details.write(draft)
-    return describe_details(details, inputs.labels.matrix(ids), ids, inputs.labels.genres)
+    return details_info(details, inputs.labels.matrix(ids), ids, inputs.labels.genres)
 
 
 class _Decoder:

@@ -86,7 +86,7 @@ def read_details_of_kinds(path: Path, kinds: dict[str, Kind]) -> Details:
     return _as_details(table, find_id_column(table).ids, kinds)[0]
 
 
-def describe_details(
+def details_info(
     details: Details, labels: NDArray[np.uint8], ids: NDArray[np.int64], genres: tuple[str, ...]
 ) -> DetailsInfo:
     """What a description says of `details`; `labels` (n, genres) are those of the posters `ids`."""

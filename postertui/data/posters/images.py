@@ -33,8 +33,8 @@ def read_image(path: Path, side: int) -> NDArray[np.uint8]:
     """The poster in a file, of whatever size, as a square.
 
     A JPEG is decoded at the smallest of its cheap scales (halves, quarters, eighths) that is at
-    least twice the wanted side, which costs no visible detail. What is transparent becomes white. Of
-    an animation it is the first frame.
+    least twice the wanted side, which costs no visible detail. What is transparent becomes white.
+    Of an animation it is the first frame.
 
     Parameters
     ----------

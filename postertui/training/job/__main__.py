@@ -19,7 +19,7 @@ from postertui.system.errors import UserError
 from postertui.system.sharing import restrict_umask
 from postertui.training import compile_cache, environment
 from postertui.training.job.attempt import Attempt, Result
-from postertui.training.job.interface import Trainer
+from postertui.training.job.interface import RunTrainer
 from postertui.training.job.stop_listener import StopListener
 
 #: Interactive programs on the same machine go first.
@@ -80,7 +80,7 @@ def _report(result: Result) -> dict[str, str]:
 
 
 @functools.cache
-def make_trainer() -> Trainer:
+def make_trainer() -> RunTrainer:
     """The trainer, made once: TensorFlow stays warm from run to run.
 
     `POSTERTUI_TRAINER=module:factory` takes another one, for tests and benchmarks.
@@ -88,10 +88,10 @@ def make_trainer() -> Trainer:
     environment.prepare()
     compile_cache.enable(environment.threads())
     module, _, name = os.environ.get(
-        "POSTERTUI_TRAINER", "postertui.training.trainer:Trainer"
+        "POSTERTUI_TRAINER", "postertui.training.trainer:RunTrainer"
     ).partition(":")
     try:
-        factory: Callable[[], Trainer] = getattr(importlib.import_module(module), name)
+        factory: Callable[[], RunTrainer] = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         given = os.environ.get("POSTERTUI_TRAINER")
         if given is None:

@@ -24,7 +24,7 @@ from postertui.system.processes import Process
 from postertui.system.text import to_single_line
 from postertui.training.accelerators import accelerators_of, device_in_use
 from postertui.training.job import checkpoints
-from postertui.training.job.interface import Epoch, Trainer
+from postertui.training.job.interface import Epoch, RunTrainer
 from postertui.training.job.log import attempt_line, epoch_line, log_to, now
 from postertui.training.job.member import Member
 from postertui.training.job.stop_listener import MOVED, StopListener
@@ -61,7 +61,7 @@ class Attempt:
     def __init__(
         self,
         folders: Sequence[Path],
-        make_trainer: Callable[[], Trainer],
+        make_trainer: Callable[[], RunTrainer],
         listener: StopListener,
         accepted_digests: frozenset[str] = frozenset(),
     ) -> None:
@@ -194,7 +194,7 @@ class Attempt:
         return spec
 
     def _epochs(
-        self, trainer: Trainer, spec: RunSpec, code: Code, resume: Path | None, due: int
+        self, trainer: RunTrainer, spec: RunSpec, code: Code, resume: Path | None, due: int
     ) -> Iterator[Epoch]:
         """The trainer's epochs from `due` on; all of them where the checkpoint cannot be used."""
         train: Callable[..., Iterator[Epoch]] = trainer.epochs

@@ -31,7 +31,7 @@ class Epoch(Protocol):
         """Write everything that is needed to resume after this epoch."""
 
 
-class Trainer(Protocol):
+class RunTrainer(Protocol):
     """Trains runs, one after the other, and keeps what they share in memory."""
 
     def epochs(

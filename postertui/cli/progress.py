@@ -98,7 +98,7 @@ def _watch(store: Store, names: Sequence[str], view: View, *, keep: bool) -> Non
         view.show(runs, changed & wanted, status.waiting, remaining)
         if all(r.held and r.state != "running" for r in unfinished):
             return
-        if not status.running and not requests.is_paused(store.folder):
+        if not status.running and not requests.is_queue_paused(store.folder):
             if starts == MOST_STARTS:
                 raise UserError(
                     f"{store.folder}: the supervisor ends at once, again and again; "

@@ -22,7 +22,7 @@ it trains. A queued run is cancelled, retried or given up by taking its lock, re
 again, and appending. So when a cancel and a finish meet, the first to append wins, and the second
 sees it.
 
-- `requests`: for clients (command line, dashboard)
+- `requests`: for clients (command line, dashboard); those for runs are in `run_requests`
 - `plan`: which runs a study asks for; `chosen_variants`, `chosen_genres`, `cohort_roles` and
   `backbone_weights` choose its parts
 - `service`: the loop of the process, with `supervised_runs` (where each run stands) and

@@ -19,16 +19,23 @@ from postertui.system.regular_files import open_regular, read_json
 #: What a user asks for: `gpu` makes a GPU that cannot be used an error, `auto` takes what there is.
 DeviceRequest = Literal["auto", "cpu", "gpu"]
 
-
 #: More jobs than any machine can hold; how many this one can, see `devices.max_jobs`.
 MAX_JOBS = 10_000
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What clients requested of the supervisor. `jobs`: at a time per GPU, or on the CPU.
+    """What clients requested of the supervisor.
 
-    `on` is where runs are trained (`ray:HOST:PORT`), None on this machine; `gpu` the share of a
-    GPU that a run takes there; `device` what to train on here, None where no client has said.
+    Attributes
+    ----------
+    jobs
+        How many runs at a time, per GPU or on the CPU; None for the default.
+    on
+        Where runs are trained (`ray:HOST:PORT`); None on this machine.
+    gpu
+        The share of a GPU that a run takes on a cluster.
+    device
+        What to train on here; None where no client has said.
     """
 
     jobs: Annotated[int, msgspec.Meta(ge=1, le=MAX_JOBS)] | None = None
@@ -47,13 +54,31 @@ class JobStatus(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """What the supervisor does. `running` is False where there is none.
+    """What the supervisor does.
 
-    `slots` is how many runs are trained at a time, 0 where machines come and go. `queued` counts
-    the runs that wait. `waiting` is the message to show when none is started although some wait
-    (paused, no room on disk); None where nothing is in the way. `warning` says which GPUs are not
-    used, and why. `job_settings` is what jobs are started with (see `job_settings`), `memory` their
-    limit in words. `failure` is the error that ended the supervisor.
+    Attributes
+    ----------
+    running
+        Whether there is one.
+    process
+        The supervisor, or the last one.
+    jobs
+        Its jobs, busy or not.
+    slots
+        How many runs are trained at a time; 0 where machines come and go.
+    queued
+        How many runs wait.
+    waiting
+        The message to show when none is started although some wait (paused, no room on disk); None
+        where nothing is in the way.
+    warning
+        Which GPUs are not used, and why.
+    job_settings
+        What jobs are started with, see `job_settings`.
+    memory
+        The limit of their memory, in words.
+    failure
+        The error that ended the supervisor.
     """
 
     running: bool = False
@@ -71,6 +96,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     def pid(self) -> int | None:
         return self.process.pid if self.process and self.running else None
 
+
+#: Below this, a disk counts as full for the banner.
+LOW_SPACE_BYTES = 1 << 20
 
 #: What `Status.waiting` says while the queue is paused.
 PAUSED_MESSAGE = "paused; `postertui resume` goes on"
@@ -127,6 +155,17 @@ def change_count(folder: Path) -> int:
         return (folder / layout.CHANGE_COUNTER).stat().st_size
     except OSError:
         return 0
+
+
+def has_space(folder: Path) -> bool:
+    """Whether the folder's file system has bytes and inodes left; nothing is written."""
+    try:
+        space = os.statvfs(folder)
+    except OSError:
+        return True
+    # A file system that makes inodes as it needs them counts none.
+    has_inodes = space.f_files == 0 or space.f_favail > 0
+    return has_inodes and space.f_bavail * space.f_frsize >= LOW_SPACE_BYTES
 
 
 def has_room(folder: Path) -> bool:

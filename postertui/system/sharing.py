@@ -12,6 +12,7 @@ import grp
 import os
 import pwd
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from postertui.system.errors import UserError
@@ -118,6 +119,15 @@ def describe_os_error(error: OSError, path: Path, need: int = os.R_OK) -> str:
             if reason := explain_denied(denied, need):
                 return f"{text}: {reason}"
     return text
+
+
+@contextlib.contextmanager
+def os_errors_explained(path: Path) -> Iterator[None]:
+    """Turn an `OSError` of a block that writes to `path` into a `UserError` that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(describe_os_error(error, path, os.W_OK), exit_code=1) from None
 
 
 def explain_unwritable(folder: Path) -> str:

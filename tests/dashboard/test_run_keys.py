@@ -103,10 +103,10 @@ async def test_a_queued_run_is_cancelled_retried_and_undone(
         await d.until(lambda: requests.priority(made.folder, name) == 2, "lowering undone")
 
         await d.press("P")
-        await d.until(lambda: requests.is_paused(made.folder), "paused")
+        await d.until(lambda: requests.is_queue_paused(made.folder), "paused")
         await d.shows("paused")
         await d.press("P")
-        await d.until(lambda: not requests.is_paused(made.folder), "going on")
+        await d.until(lambda: not requests.is_queue_paused(made.folder), "going on")
 
 
 async def test_read_only_changes_nothing(made: MadeRuns) -> None:

@@ -131,7 +131,7 @@ class RunsFolder(RuleBasedStateMachine):
 
     @rule()
     def pause_or_resume_everything(self) -> None:
-        if requests.is_paused(self.folder):
+        if requests.is_queue_paused(self.folder):
             requests.resume(self.folder)
         else:
             requests.pause(self.folder)

@@ -78,7 +78,7 @@ class MachineMonitor:
             if self._count_waiting is not None and not requests.has_supervisor(self._folder):
                 waiting = self._count_waiting()
             status = requests.status(self._folder, waiting)
-            paused = requests.is_paused(self._folder)
+            paused = requests.is_queue_paused(self._folder)
         except (UserError, OSError):
             from postertui.supervisor.folder import Status
 

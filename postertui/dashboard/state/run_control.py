@@ -185,7 +185,7 @@ class RunControl:
     def toggle_pause(self) -> str:
         """Start no further run, or go on."""
         client = self._client()
-        if client.is_paused(self.folder):
+        if client.is_queue_paused(self.folder):
             client.resume(self.folder)
             client.ensure_supervisor(self.folder)
             self._remember("resume", lambda: client.pause(self.folder))
@@ -218,7 +218,7 @@ class RunControl:
     def is_paused(self) -> bool:
         from postertui.supervisor import requests
 
-        return requests.is_paused(self.folder)
+        return requests.is_queue_paused(self.folder)
 
     def _remember(
         self, label: str, request: Callable[[], object], runs: Sequence[str] = ("queue",)

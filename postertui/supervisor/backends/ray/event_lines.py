@@ -67,7 +67,7 @@ def parse_lines(data: bytes) -> list[EventLine]:
 
 
 def newer_lines(newest: EventLine | None, lines: list[EventLine]) -> list[EventLine]:
-    """Those of `lines`, in order, that come after `known` and after each other."""
+    """Those of `lines`, in order, that come after `newest` and after each other."""
     position = newest.header.position if newest else (-1, -1)
     fresh = []
     for line in lines:

@@ -40,9 +40,9 @@ def prepare_run_folder(
 ) -> int:
     """Make the folder ready for training.
 
-    Where the node's own history extends the known one, it stays together with its checkpoint;
+    Where the node's own history extends the driver's, it stays together with its checkpoint;
     where it stops earlier, the rest is appended. Any other history is that of an attempt that was
-    superseded: it is replaced by the known one and by `checkpoint`.
+    superseded: it is replaced by the driver's and by `checkpoint`.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def prepare_run_folder(
         The run's folder on this node; made where it is missing.
     spec
         What to train.
-    known
+    head_lines
         The run's events as the driver has them.
     checkpoint
         Epoch and state of the checkpoint that the driver has.

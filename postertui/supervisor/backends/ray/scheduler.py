@@ -1,4 +1,4 @@
-"""The driver's decisions: which agent trains which run, and which event lines are kept.
+"""The driver's decisions: how runs and agents stand, and which event lines are kept.
 
 A plain object without input or output. Each call may append messages to `outbox`, for the client
 or for an agent, in the order in which they are to be sent. Calls are idempotent: a message that
@@ -7,12 +7,8 @@ arrives twice changes nothing.
 
 from __future__ import annotations
 
-import collections
 from dataclasses import replace
 
-import msgspec
-
-from postertui.runs.spec import RunSpec
 from postertui.supervisor.backends.ray.event_lines import (
     EventLine,
     extends,
@@ -22,12 +18,9 @@ from postertui.supervisor.backends.ray.event_lines import (
 )
 from postertui.supervisor.backends.ray.messages import (
     AgentHello,
-    AgentStatus,
     AnyMessage,
     CancelRun,
     EventLines,
-    Heartbeat,
-    JoinRun,
     KillRun,
     LogText,
     PauseRun,
@@ -35,13 +28,10 @@ from postertui.supervisor.backends.ray.messages import (
     RunEnded,
     StopAgent,
     SubmitRun,
-    TrainRun,
     WorkStatus,
 )
+from postertui.supervisor.backends.ray.run_assignment import RunAssigner
 from postertui.supervisor.backends.ray.scheduler_state import ConnectedAgent, SubmittedRun
-from postertui.supervisor.backends.ray.waiting_runs import WaitingRuns
-from postertui.supervisor.queue import QueuedRun
-from postertui.supervisor.units import unit_of
 
 #: A run whose agents were lost this often is returned to the client, for it may be the cause.
 MAX_LOSSES = 3
@@ -70,8 +60,7 @@ class Scheduler:
         self.closing = False
         self.blocking_reason: str | None = None
         self._full_since: dict[str, float] = {}
-        # By exclusiveness; None once a run has joined the queue or the order has changed.
-        self._queues: dict[bool, WaitingRuns] | None = None
+        self._assigner = RunAssigner(self.runs, self.agents)
 
     # Messages from the client
 
@@ -80,27 +69,11 @@ class Scheduler:
         lines = parse_lines(client_lines)
         run = self.runs.get(message.run)
         if run is None:
-            spec = msgspec.json.decode(message.spec, type=RunSpec)
-            entry = QueuedRun(
-                message.run,
-                spec.genre,
-                spec.created,
-                message.priority,
-                message.exclusive,
-                unit=unit_of(spec),
-            )
-            self.runs[message.run] = SubmittedRun(
-                entry,
-                message.spec,
-                message.has_data,
-                lines,
-                code=message.code,
-                together=set(message.together),
-            )
+            self.runs[message.run] = SubmittedRun.of(message, lines)
             for other in message.together:
                 if other in self.runs:
                     self.runs[other].together.add(message.run)
-            self._queues = None
+            self._assigner.invalidate()
             self._request_held_lines(message.run)
             return
         if extends(run.lines, lines):
@@ -164,7 +137,7 @@ class Scheduler:
     def set_priority(self, name: str, priority: int) -> None:
         if run := self.runs.get(name):
             run.entry = replace(run.entry, priority=priority)
-            self._queues = None
+            self._assigner.invalidate()
 
     def close(self) -> None:
         """Tell every agent to stop, and return what waits."""
@@ -197,7 +170,7 @@ class Scheduler:
         if not extends(lines, run.lines):
             return
         run.node = self.agents[agent].facts.node
-        self._queues = None
+        self._assigner.invalidate()
         self._append_lines(run, lines)
         if run.is_closed:
             self._end(run, RunEnded(name, "released"))
@@ -238,7 +211,8 @@ class Scheduler:
         run = self.runs.get(name)
         if run is None or run.agent != agent:
             return
-        run.agent, self._queues = None, None
+        run.agent = None
+        self._assigner.invalidate()
         if self.closing:
             self._end(run, RunEnded(name, "lost", "stopped"))
         elif run.is_closed:
@@ -265,48 +239,7 @@ class Scheduler:
         """Give runs to the agents that are ready."""
         if self.paused or self.closing:
             return
-        ready = [
-            (name, agent)
-            for name, agent in self.agents.items()
-            if agent.is_ready and not agent.is_stopping and not self.is_full(agent.facts.node, now)
-        ]
-        if not ready:
-            return
-        if self._queues is None:
-            self._queues = {
-                exclusive: WaitingRuns.among(
-                    (run for run in self.runs.values() if run.together <= self.runs.keys()),
-                    exclusive=exclusive,
-                )
-                for exclusive in (False, True)
-            }
-        agents_by_genre = collections.Counter(a.genre for a in self.agents.values() if a.run)
-        for name, agent in ready:
-            run = self._queues[agent.exclusive].take(agent.facts.node, agent.genre, agents_by_genre)
-            if run is None:
-                continue
-            first, *others = self._trained_with(run)
-            entry = first.entry
-            agents_by_genre[entry.genre] += 1
-            agent.is_ready, agent.run, agent.genre = False, entry.run, entry.genre
-            for each in (first, *others):
-                each.agent, each.node = name, agent.facts.node
-                agent.held.pop(each.entry.run, None)
-            for other in others:
-                join = JoinRun(other.entry.run, other.spec, other.has_data)
-                self.outbox.append((name, join, join_lines(other.lines)))
-            message = TrainRun(
-                entry.run, first.spec, entry.exclusive, first.has_data, code=first.code
-            )
-            self.outbox.append((name, message, join_lines(first.lines)))
-
-    def _trained_with(self, run: SubmittedRun) -> list[SubmittedRun]:
-        """The run and those that wait to be trained together with it, in the order of genres."""
-        if not run.together:
-            return [run]
-        members = (self.runs[name] for name in run.together)
-        waiting = [m for m in members if m.is_waiting and m.cancelled is None]
-        return sorted(waiting, key=lambda m: m.entry.genre)
+        self.outbox += self._assigner.assign(lambda node: self.is_full(node, now))
 
     def expire(self, now: float, silence: float, idle: float) -> list[str]:
         """End cancelled runs that go on, stop idle agents; the agents silent for too long."""
@@ -338,13 +271,8 @@ class Scheduler:
 
     def status(self) -> WorkStatus:
         """The agents and their runs, for the client."""
-        agents = []
-        for agent in self.agents.values():
-            beat = agent.heartbeat or Heartbeat("cpu")
-            agents.append(
-                AgentStatus(agent.facts.host, beat.device, agent.run, beat.pid, beat.memory)
-            )
-        return WorkStatus(tuple(agents), self.blocking_reason)
+        agents = tuple(agent.status() for agent in self.agents.values())
+        return WorkStatus(agents, self.blocking_reason)
 
     def _could_use_lines(self, name: str, agent: ConnectedAgent) -> bool:
         run = self.runs.get(name)

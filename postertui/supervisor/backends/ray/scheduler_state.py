@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Self
 
 import msgspec
 
+from postertui.runs.spec import RunSpec
 from postertui.supervisor.backends.ray.event_lines import EventLine
-from postertui.supervisor.backends.ray.messages import Heartbeat, NodeFacts, RunEnded
+from postertui.supervisor.backends.ray.messages import (
+    AgentStatus,
+    Heartbeat,
+    NodeFacts,
+    RunEnded,
+    SubmitRun,
+)
 from postertui.supervisor.queue import QueuedRun
+from postertui.supervisor.units import unit_of
 
 
 @dataclass
@@ -53,6 +62,27 @@ class SubmittedRun:
     ended: RunEnded | None = None
     code: dict[str, bytes] = field(default_factory=dict)
     together: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, message: SubmitRun, lines: list[EventLine]) -> Self:
+        """The run that `message` submits, whose events so far are `lines`."""
+        spec = msgspec.json.decode(message.spec, type=RunSpec)
+        entry = QueuedRun(
+            message.run,
+            spec.genre,
+            spec.created,
+            message.priority,
+            message.exclusive,
+            unit=unit_of(spec),
+        )
+        return cls(
+            entry,
+            message.spec,
+            message.has_data,
+            lines,
+            code=message.code,
+            together=set(message.together),
+        )
 
     @property
     def is_waiting(self) -> bool:
@@ -102,3 +132,8 @@ class ConnectedAgent:
     idle_since: float = 0.0
     last_message: float = 0.0
     heartbeat: Heartbeat | None = None
+
+    def status(self) -> AgentStatus:
+        """What clients are shown of it."""
+        beat = self.heartbeat or Heartbeat("cpu")
+        return AgentStatus(self.facts.host, beat.device, self.run, beat.pid, beat.memory)

@@ -9,11 +9,11 @@ import polars as pl
 
 from postertui.figures.baselines import black_baselines
 from postertui.figures.curves import fit_size
+from postertui.figures.names import MODELS
 from postertui.figures.options import FigureOptions
 from postertui.figures.picture import Axis, Facets, Hidden, Layer, Picture, levels_of
 from postertui.figures.source import FigureSource
 
-NAME = "models"
 #: A model's rank class within its genre, best first, and the relative size of its dot.
 RANK_WEIGHTS = {"best": 1.7, "tied with the best": 1.2, "behind": 0.9}
 #: Where the noise between runs is unknown, nothing can be told apart.
@@ -87,7 +87,7 @@ def draw_models(
     layers = [layer for layer in layers if not layer.data.is_empty()]
     genres = levels_of([dots], ["genre"])
     picture = Picture(
-        name=NAME,
+        name=MODELS,
         title=f"Test {options.metric_label} per model and genre",
         facets=Facets((), ("genre",), genres, wrap=True),
         layers=tuple(layers),

@@ -15,27 +15,25 @@ from postertui.figures.decision_curves import (
     draw_roc,
     draw_threshold,
 )
+from postertui.figures.names import PREDICTION_FIGURES
 from postertui.figures.options import FigureOptions
 from postertui.figures.picture import Picture
 from postertui.predictions.loading import RunPredictions
 from postertui.system.errors import UserError
 
-_FIGURES: dict[str, Callable[[Sequence[RunPredictions], FigureOptions], Picture]] = {
-    "precision-recall": draw_precision_recall,
-    "roc": draw_roc,
-    "calibration": draw_calibration,
-    "threshold": draw_threshold,
-    "confusion": draw_confusion,
-}
-
-#: The figures that are drawn from predictions.
-NAMES = tuple(_FIGURES)
+_FIGURES: dict[str, Callable[[Sequence[RunPredictions], FigureOptions], Picture]] = dict(
+    zip(
+        PREDICTION_FIGURES,
+        (draw_precision_recall, draw_roc, draw_calibration, draw_threshold, draw_confusion),
+        strict=True,
+    )
+)
 
 
 def draw_probabilities(
     name: str, runs: Sequence[RunPredictions], options: FigureOptions, *, without: int = 0
 ) -> Picture:
-    """The figure of that name, one of `NAMES`.
+    """The figure of that name, one of `PREDICTION_FIGURES`.
 
     `without` is how many of the runs asked for have no predictions. Raises `UserError` (exit code
     3) where no run is left to draw.

@@ -40,7 +40,7 @@ def draw_fast(plot: plotnine.ggplot) -> Any:
     # Laid out here once; `savefig` would do so twice and draw everything for it.
     figure.set_dpi(built.theme.getp("dpi"))
     figure.get_layout_engine().execute(figure)
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)
     return figure
 
 

@@ -1,8 +1,9 @@
 """Drawing several figures at once: worker processes that each draw one after the other.
 
 A worker is a fresh interpreter that reads jobs from its standard input and writes results to its
-standard output, both pickled and both only between this module's two ends. It starts importing
-plotnine at once, while the parent still reads the table, and ends when its parent does.
+standard output, both pickled and both only between this module's two ends. It imports plotnine as
+soon as it is started, so that the parent may read the table meanwhile, and ends when its parent
+does.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, Self
 
@@ -43,15 +44,26 @@ Renderer = Callable[[Picture, Sequence[Format], Mapping[str, str], int], dict[Fo
 
 
 class RenderPool:
-    """`size` workers, started at once. With one or none, jobs are drawn in this process."""
+    """Up to `size` workers, started when they are needed or by `start`.
+
+    A single job is drawn in this process, and so are all where `size` is one or none.
+    """
 
     def __init__(self, size: int) -> None:
         self._resources = contextlib.ExitStack()
         self._resources.enter_context(font_cache())
-        self.workers = [_start_worker() for _ in range(size)] if size > 1 else []
+        self._size = size
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        """Start the workers now, where there will be several jobs: each takes a while to import."""
+        if self._size > 1 and not self.workers:
+            self.workers = [_start_worker() for _ in range(self._size)]
 
     def draw(self, jobs: Sequence[RenderJob], done: Callable[[int, RenderOutcome], None]) -> None:
         """Draw `jobs`; `done` is called for each as it ends, with its place in `jobs`."""
+        if len(jobs) > 1:
+            self.start()
         if len(jobs) <= 1 or not self.workers:
             for number, job in enumerate(jobs):
                 done(number, render_job(job))
@@ -106,12 +118,29 @@ def render_job(job: RenderJob) -> RenderOutcome:
 
 
 def _load_renderer() -> Renderer:
-    """Import plotnine: without a display, and with its warnings off."""
+    """Import plotnine: without a display, with its warnings off."""
     os.environ["MPLBACKEND"] = "agg"
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    from postertui.figures.save import render_bytes
+    with _without_help_texts():
+        from postertui.figures.save import render_bytes
 
     return render_bytes
+
+
+@contextlib.contextmanager
+def _without_help_texts() -> Iterator[None]:
+    """Have matplotlib write no help on the properties of its hundred classes while it is imported.
+
+    That takes a seventh of importing it and plotnine; nobody asks for help in a process that draws.
+    """
+    from matplotlib import artist
+
+    write_help = artist.kwdoc
+    artist.kwdoc = lambda _: ""  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        artist.kwdoc = write_help
 
 
 def _start_worker() -> subprocess.Popen[bytes]:

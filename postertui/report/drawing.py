@@ -112,7 +112,12 @@ def draw_in_pool(
     origin: str = "",
     on_drawn: Callable[[DrawnFigure | FigureFailure], None] = lambda _: None,
 ) -> ReportResult:
-    """As `draw_report`, with a pool whose workers start while `load` reads the history."""
+    """As `draw_report`, in a pool. Where all is to be drawn, it starts while `load` reads.
+
+    In a folder with images it waits for the second that is not up to date: mostly there is none.
+    """
+    if not any(path for kind in request.formats for path in out.glob(f"*.{kind}")):
+        pool.start()
     pictures, failures = prepare_pictures(load(), request)
     for failure in failures:
         on_drawn(failure)
@@ -132,6 +137,8 @@ def draw_in_pool(
             line = command or describe_command(part, origin)
             facts = files.picture_facts(picture, csv, digest, line)
             jobs.append((place, RenderJob(picture, tuple(stale), facts, request.dpi), csv))
+            if len(jobs) == 2:
+                pool.start()
             continue
         if not _has_content(files.csv_path(out, picture), csv):
             files.write_file(files.csv_path(out, picture), csv)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from postertui.figures import models, probabilities
 from postertui.figures.catalogue import draw_published, figure_names
 from postertui.figures.compare import choose_variants, draw_comparison, draw_variant, parse_columns
+from postertui.figures.names import MODELS, PREDICTION_FIGURES
 from postertui.figures.options import FigureOptions
 from postertui.figures.picture import Hidden, Picture
 from postertui.figures.source import FigureSource, open_source
@@ -65,12 +65,10 @@ def draw_named(
     if name not in FIGURES:
         raise UserError(f"figure `{name}`: there are {', '.join(FIGURES)}")
     options.check_columns(source.table.columns)
-    if name in probabilities.NAMES:
+    if name in PREDICTION_FIGURES:
         return _draw_predictions(name, source, options, runs_folder)
     return (
-        _rank_models(source, options)
-        if name == models.NAME
-        else draw_published(name, source, options)
+        _rank_models(source, options) if name == MODELS else draw_published(name, source, options)
     )
 
 
@@ -78,6 +76,7 @@ def _draw_predictions(
     name: str, source: FigureSource, options: FigureOptions, runs_folder: Path | None
 ) -> Picture:
     """A figure of the predictions of the table's runs, in the table's order."""
+    from postertui.figures.probabilities import draw_probabilities
     from postertui.predictions.loading import load_runs
 
     if runs_folder is None:
@@ -87,21 +86,22 @@ def _draw_predictions(
         )
     names = source.table["run"].unique(maintain_order=True).to_list()
     runs, without = load_runs(runs_folder, names)
-    return probabilities.draw_probabilities(name, runs, options, without=len(without))
+    return draw_probabilities(name, runs, options, without=len(without))
 
 
 def _rank_models(source: FigureSource, options: FigureOptions) -> Picture:
     """The figure `models`: the leaderboard of the last epoch that most runs reached."""
     from postertui.analysis.leaderboard import leaderboard
     from postertui.analysis.values import run_values
+    from postertui.figures.models import draw_models
 
     metric = f"test_{options.metric}"
     board = leaderboard(source.table, metric)
     if board.genres.is_empty():
-        raise UserError(f"figure {models.NAME}: no run has a {metric} to rank", exit_code=3)
+        raise UserError(f"figure {MODELS}: no run has a {metric} to rank", exit_code=3)
     states = run_values(source.table, metric)["state"].value_counts(sort=True)
     hidden = [Hidden("Test", state, n) for state, n in states.iter_rows() if state != "ok"]
-    return models.draw_models(
+    return draw_models(
         source,
         board.genres,
         board.overall["name"].to_list(),

@@ -13,8 +13,9 @@ from click.testing import CliRunner
 from sklearn import metrics
 
 from postertui.cli import cli
+from postertui.figures.names import PREDICTION_FIGURES
 from postertui.figures.options import FigureOptions
-from postertui.figures.probabilities import NAMES, draw_probabilities
+from postertui.figures.probabilities import draw_probabilities
 from postertui.figures.render import to_ggplot
 from postertui.history.selection import open_history
 from postertui.history.writing import write_table
@@ -134,7 +135,7 @@ def test_seeds_become_mean_and_interval(tmp_path: Path) -> None:
     assert marks("confusion", runs, "text").height == 16
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PREDICTION_FIGURES)
 def test_every_figure_can_be_built(name: str, runs: Runs) -> None:
     to_ggplot(draw_probabilities(name, runs, FigureOptions(palette="okabe-ito"))).draw()
 

@@ -55,6 +55,7 @@ def test_workers_draw_the_bytes_that_one_process_draws_whatever_the_folder(
 
 def test_a_worker_that_dies_costs_its_figure_and_no_other(jobs: list[RenderJob]) -> None:
     with RenderPool(2) as pool:
+        pool.start()
         workers = pool.workers
         workers[0].send_signal(signal.SIGKILL)
         workers[0].wait()

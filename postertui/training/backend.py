@@ -83,13 +83,17 @@ if NAME == "tensorflow":
         del function, in_axes
         raise UserError("training runs of one shape at once needs KERAS_BACKEND=jax")
 
+    def is_compiled_by_xla() -> bool:
+        """Whether the function that is being traced is for XLA."""
+        return not _traces_without_xla
+
     def materialize(*tensors: Tensor) -> tuple[Tensor, ...]:
         """The tensors, laid out in memory before anything that uses them.
 
         Without it XLA may recompute them in each use, or fold a transposition into a product.
         Has no gradient; for compiled functions only.
         """
-        if _traces_without_xla:
+        if not is_compiled_by_xla():
             return tensors
         return tuple(xla.optimization_barrier(*tensors))
 
@@ -123,6 +127,10 @@ elif NAME == "jax":
         """The auxiliary output of `function(weights)`, and the gradient of its value."""
         (_, aux), gradient = jax.value_and_grad(function, has_aux=True)(weights)
         return aux, gradient
+
+    def is_compiled_by_xla() -> bool:
+        """Whether the function that is being traced is for XLA."""
+        return True
 
     def materialize(*tensors: Tensor) -> tuple[Tensor, ...]:
         """The tensors, laid out in memory before anything that uses them.

@@ -3,18 +3,18 @@
 The kernel gradient of a stock convolution runs at a few GFLOP/s there. These convolutions are
 matrix products: with many channels one per tap of the kernel, over the outputs that the tap
 reaches, so that nothing is multiplied with padding; with the three channels of an image, where
-that would be bound by memory traffic, one product of the gathered taps.
+that would be bound by memory traffic, one product of the gathered taps (see `conv_pool`).
 """
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import Any
 
 import keras
 from keras import ops
 
 from postertui.training.backend import Tensor
+from postertui.training.conv_pool import conv_pool
 from postertui.training.matmul import matmul
 
 
@@ -99,12 +99,7 @@ def reach(offset: int, outputs: int, inputs: int) -> tuple[int, int]:
 
 
 class PatchConvPool2D(Kernel3x3):
-    """What `Conv2D(filters, 3, activation="relu")` and `MaxPooling2D(2)` are, for few channels.
-
-    Each of the four outputs that a pool takes the maximum of comes from a matrix product of its
-    own, so that the convolution's output, four times the pool's, is never laid out whole. Bias and
-    relu come after the maximum, which they commute with.
-    """
+    """What `Conv2D(filters, 3, activation="relu")` and `MaxPooling2D(2)` are, for few channels."""
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         batch, height, width, _ = input_shape
@@ -113,27 +108,7 @@ class PatchConvPool2D(Kernel3x3):
         return batch, (height - 2) // 2, (width - 2) // 2, self.filters
 
     def call(self, x: Tensor) -> Tensor:
-        _, rows, columns, filters = self.compute_output_shape(x.shape)
-        assert rows is not None
-        assert columns is not None
-        kernel = ops.reshape(self.kernel, (-1, filters))
-
-        def corner(top: int, left: int) -> Tensor:
-            taps = [
-                x[:, i : i + 2 * rows - 1 : 2, j : j + 2 * columns - 1 : 2]
-                for i in range(top, top + 3)
-                for j in range(left, left + 3)
-            ]
-            patches = ops.reshape(ops.concatenate(taps, axis=-1), (-1, kernel.shape[0]))
-            return ops.reshape(matmul(patches, kernel), (-1, rows, columns, filters))
-
-        corners = (corner(top, left) for top in (0, 1) for left in (0, 1))
-        return ops.relu(reduce(larger, corners) + self.bias)
-
-
-def larger(a: Tensor, b: Tensor) -> Tensor:
-    """The maximum. Its gradient needs to know which, `ops.maximum`'s needs both to be kept."""
-    return ops.where(b > a, b, a)
+        return conv_pool(x, self.kernel, self.bias)
 
 
 class ReshapePool2D(keras.layers.Layer):  # type: ignore[misc]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from keras import ops
 
-from postertui.training.backend import Tensor, materialize, on_accelerator
+from postertui.training.backend import Tensor, is_compiled_by_xla, materialize, on_accelerator
 
 #: Elements up to which a transposed copy pays; beyond a core's cache it costs more than it saves.
 MAX_COPIED = 2**18
+
+#: Products over more inputs than that are added up in parts of so many.
+MAX_INPUTS = 2**15
+PART_SIZES = range(2**12, 2**9, -1)
 
 
 def matmul(x: Tensor, kernel: Tensor) -> Tensor:
@@ -19,7 +23,12 @@ def matmul(x: Tensor, kernel: Tensor) -> Tensor:
     ten times faster than its matrix-vector product.
     """
     rows, inputs = x.shape
-    if on_accelerator() or rows is None or rows * inputs > MAX_COPIED:
+    if on_accelerator() or rows is None:
+        return ops.matmul(x, kernel)
+    part = next((size for size in PART_SIZES if inputs % size == 0), 0)
+    if inputs > MAX_INPUTS and part and is_compiled_by_xla():
+        return _matmul_in_parts(x, kernel, part)
+    if rows * inputs > MAX_COPIED:
         return ops.matmul(x, kernel)
 
     @ops.custom_gradient  # type: ignore[untyped-decorator]
@@ -34,5 +43,32 @@ def matmul(x: Tensor, kernel: Tensor) -> Tensor:
             return by_x, ops.matmul(transposed, upstream)
 
         return ops.matmul(x, kernel), gradients
+
+    return multiply(x, kernel)
+
+
+def _matmul_in_parts(x: Tensor, kernel: Tensor, size: int) -> Tensor:
+    """`matmul` over very many inputs, `size` at a time, which divides them.
+
+    XLA's own product of such factors takes a CPU nearly twice as long.
+    """
+    rows, inputs = x.shape
+    outputs = kernel.shape[1]
+
+    @ops.custom_gradient  # type: ignore[untyped-decorator]
+    def multiply(x: Tensor, kernel: Tensor) -> tuple[Tensor, object]:
+        def add_part(i: Tensor, total: Tensor) -> Tensor:
+            part = ops.slice(x, (0, i * size), (rows, size))
+            return total + ops.matmul(part, ops.slice(kernel, (i * size, 0), (size, outputs)))
+
+        def gradients(*arguments: Tensor, upstream: Tensor = None) -> tuple[Tensor, Tensor]:
+            if upstream is None:  # TensorFlow and JAX pass it by position.
+                (upstream,) = arguments
+            by_x = ops.matmul(upstream, ops.transpose(kernel))
+            return by_x, ops.matmul(ops.transpose(x), upstream)
+
+        return ops.fori_loop(
+            0, inputs // size, add_part, ops.zeros((rows, outputs), x.dtype)
+        ), gradients
 
     return multiply(x, kernel)

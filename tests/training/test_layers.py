@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from postertui.training.backend import jit, to_device, to_host, value_and_grad
+from postertui.training.backend import graph, jit, to_device, to_host, value_and_grad
+from postertui.training.conv_pool import conv_pool
 from postertui.training.layers import PatchConvPool2D, ReshapePool2D, TapConv2D
 
 Network = Callable[[Any], Any]
@@ -65,3 +66,17 @@ def test_cropped_taps_and_a_pool_are_a_convolution_and_a_pool(side: int) -> None
 @pytest.mark.parametrize("side", [4, 7, 8, 9])
 def test_patches_are_an_unpadded_convolution_and_a_pool(side: int) -> None:
     check([PatchConvPool2D(4, dtype="float64")], [conv("valid"), max_pool()], side, channels=3)
+
+
+def test_patches_are_the_same_without_xla() -> None:
+    rng = np.random.default_rng(0)
+    x, kernel, bias = (
+        rng.standard_normal((2, 7, 8, 3)),
+        rng.standard_normal((3, 3, 3, 4)),
+        np.ones(4),
+    )
+    with_xla, without = (
+        to_host(compiled(conv_pool)(*map(to_device, (x, kernel, bias))))
+        for compiled in (jit, graph)
+    )
+    np.testing.assert_allclose(without, with_xla, atol=1e-12)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postertui.runs.spec import RunSpec
+from postertui.supervisor.backends.ray.full_nodes import FULL_SECONDS
 from postertui.supervisor.backends.ray.messages import (
     AgentHello,
     CancelRun,
@@ -24,7 +25,6 @@ from postertui.supervisor.backends.ray.messages import (
 from postertui.supervisor.backends.ray.scheduler import (
     CANCEL_PATIENCE,
     CLIENT,
-    FULL_SECONDS,
     MAX_LOSSES,
     Scheduler,
 )
@@ -207,8 +207,8 @@ def test_a_full_node_gets_nothing_for_a_while() -> None:
     scheduler.assign_runs(1)
     scheduler.expire(1, 100, 100)
     assert take_messages(scheduler, "a") == [StopAgent()]
-    assert scheduler.full_nodes(1) == ["a"]
-    assert not scheduler.full_nodes(FULL_SECONDS + 1)
+    assert scheduler.full_nodes.at(1) == ["a"]
+    assert not scheduler.full_nodes.at(FULL_SECONDS + 1)
     join(scheduler, "b")
     scheduler.assign_runs(1)
     assert given_to(scheduler, "b") == run

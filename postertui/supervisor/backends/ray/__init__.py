@@ -20,8 +20,8 @@ both sides             `messages`, `event_lines`, `link` (connections), `bundles
 supervisor (client)    `backend`, `client_requests`, `collector`, `driver_connection`
 finding a cluster      `address`, `jobs_api`, `checks`
 driver on the head     `driver`, `driver_server`, `scheduler` (decides, without input or
-                       output) with `scheduler_state` and `waiting_runs`, `agent_pool`,
-                       `gpu_shares`, `head_storage`
+                       output) with `scheduler_state`, `run_assignment`, `waiting_runs` and
+                       `full_nodes`, `agent_pool`, `gpu_shares`, `head_storage`
 node                   `ray_tasks`, `agent`, `node_folder`, `node_facts`, `node_processes`
 =====================  =============================================================
 """

@@ -133,7 +133,7 @@ class AgentPool:
         self._count += 1
         name = f"t{self._count}"
         options: dict[str, Any] = {"num_cpus": 1, "num_gpus": gpu, "max_retries": RETRIES}
-        if full := self._scheduler.full_nodes(now):
+        if full := self._scheduler.full_nodes.at(now):
             options["label_selector"] = {"ray.io/node-id": f"!in({','.join(full)})"}
         host, port, key, study = self.agent_arguments
         run_agent = ray.remote(ray_tasks.run_agent).options(**options)

@@ -16,6 +16,7 @@ from postertui.supervisor.backends.ray.event_lines import (
     newer_lines,
     parse_lines,
 )
+from postertui.supervisor.backends.ray.full_nodes import FullNodes
 from postertui.supervisor.backends.ray.messages import (
     AgentHello,
     AnyMessage,
@@ -42,9 +43,6 @@ CANCEL_PATIENCE = 9.0
 #: How much of a log is kept for a client that is disconnected, in bytes.
 LOG_KEPT = 1 << 16
 
-#: Seconds for which a node whose disk was full gets no runs.
-FULL_SECONDS = 60.0
-
 #: The destination of messages for the client.
 CLIENT = ""
 
@@ -59,7 +57,7 @@ class Scheduler:
         self.paused = False
         self.closing = False
         self.blocking_reason: str | None = None
-        self._full_since: dict[str, float] = {}
+        self.full_nodes = FullNodes()
         self._assigner = RunAssigner(self.runs, self.agents)
 
     # Messages from the client
@@ -207,7 +205,7 @@ class Scheduler:
     def return_run(self, agent: str, name: str, now: float, *, full: bool = False) -> None:
         """Queue a run again that its agent returns; `full`: this node has no room on its disk."""
         if full:
-            self._full_since[self.agents[agent].facts.node] = now
+            self.full_nodes.add(self.agents[agent].facts.node, now)
         run = self.runs.get(name)
         if run is None or run.agent != agent:
             return
@@ -239,7 +237,7 @@ class Scheduler:
         """Give runs to the agents that are ready."""
         if self.paused or self.closing:
             return
-        self.outbox += self._assigner.assign(lambda node: self.is_full(node, now))
+        self.outbox += self._assigner.assign(lambda node: self.full_nodes.is_full(node, now))
 
     def expire(self, now: float, silence: float, idle: float) -> list[str]:
         """End cancelled runs that go on, stop idle agents; the agents silent for too long."""
@@ -252,17 +250,10 @@ class Scheduler:
             self._end(run, RunEnded(run.entry.run, "cancelled"))
         for name, agent in self.agents.items():
             is_idle = agent.is_ready and now - agent.idle_since > idle
-            is_full = agent.is_ready and self.is_full(agent.facts.node, now)
+            is_full = agent.is_ready and self.full_nodes.is_full(agent.facts.node, now)
             if (is_idle and not agent.is_stopping) or is_full:
                 self._stop_agent(name)
         return [name for name, a in self.agents.items() if now - a.last_message > silence]
-
-    def is_full(self, node: str, now: float) -> bool:
-        """Whether the node reported a full disk a short while ago."""
-        return now - self._full_since.get(node, -FULL_SECONDS) < FULL_SECONDS
-
-    def full_nodes(self, now: float) -> list[str]:
-        return [node for node in self._full_since if self.is_full(node, now)]
 
     def count_waiting(self, *, exclusive: bool) -> int:
         """How many runs, or groups that are trained together, wait for an agent."""

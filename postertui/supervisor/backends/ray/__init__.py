@@ -17,11 +17,13 @@ the same epochs come again, bit by bit.
 
 =====================  =============================================================
 both sides             `messages`, `event_lines`, `link` (connections), `bundles` (data)
-supervisor (client)    `backend`, `client_requests`, `collector`, `driver_connection`
+supervisor (client)    `backend`, `client_requests`, `collector`, `submission`,
+                       `study_drivers`, `driver_connection`
 finding a cluster      `address`, `jobs_api`, `checks`
 driver on the head     `driver`, `driver_server`, `scheduler` (decides, without input or
                        output) with `scheduler_state`, `run_assignment`, `waiting_runs` and
                        `full_nodes`, `agent_pool`, `gpu_shares`, `head_storage`
-node                   `ray_tasks`, `agent`, `node_folder`, `node_facts`, `node_processes`
+node                   `ray_tasks`, `agent`, `run_upload`, `node_folder`, `node_facts`,
+                       `node_processes`
 =====================  =============================================================
 """

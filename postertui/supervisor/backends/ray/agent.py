@@ -18,7 +18,6 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -37,16 +36,13 @@ from postertui.supervisor.backends.ray.messages import (
     AgentReady,
     CancelRun,
     CheckpointData,
-    EventLines,
     Heartbeat,
     HeldLines,
     JoinRun,
     KillRun,
-    LogText,
     PauseRun,
     Rejected,
     RequestLines,
-    ResultFile,
     RunEnded,
     RunReturned,
     StopAgent,
@@ -54,6 +50,7 @@ from postertui.supervisor.backends.ray.messages import (
 )
 from postertui.supervisor.backends.ray.node_facts import collect_node_facts
 from postertui.supervisor.backends.ray.node_processes import gpu_share, kill_group, kill_owner
+from postertui.supervisor.backends.ray.run_upload import RunUpload, send_results
 from postertui.system.environment import read_number
 from postertui.system.errors import UserError
 
@@ -69,12 +66,6 @@ STOP_PATIENCE = 6.0
 #: Seconds of training after which a checkpoint is sent, and between two of them. One is also sent
 #: when a run stops that is not finished.
 CHECKPOINT_INTERVAL = 20.0
-
-#: Larger checkpoints than this, in bytes, are not sent.
-MAX_FILE = 1 << 27
-
-#: The most of a log that is sent at a time, in bytes.
-LOG_PIECE = 1 << 16
 
 #: With less room than this on its disk, in bytes, a node accepts no run.
 MIN_ROOM = 8 << 20
@@ -105,20 +96,6 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     exclusive: bool = False
 
 
-@dataclass
-class _CurrentRun:
-    """The run that is trained, and what of it was sent."""
-
-    run: str
-    folder: Path
-    events: node_folder.FileTail
-    log: node_folder.FileTail
-    started: float
-    checkpoint_sent: float
-    checkpoint_epoch: int = 0
-    sent_epoch: int = 0
-
-
 class NodeAgent:
     """Trains one run, or the runs of one group, at a time, in a job that stays warm."""
 
@@ -129,7 +106,7 @@ class NodeAgent:
         self._runs = Path(config.home) / "runs" / config.study
         self._jobs = LocalJobs(self._runs, 1, memory_budget())
         #: The run that is trained; several where they are trained together.
-        self._current: list[_CurrentRun] = []
+        self._current: list[RunUpload] = []
         self._joining: list[tuple[JoinRun, bytes]] = []
         self._received_checkpoint: tuple[int, bytes] | None = None
         self._groups: set[int] = set()
@@ -148,7 +125,7 @@ class NodeAgent:
                 for report in self._jobs.poll(TICK):
                     self._finish(report)
                 for current in self._current:
-                    self._send_progress(current)
+                    current.send_progress()
                 self._kill_leftover_groups()
                 self._send_heartbeat()
         finally:
@@ -203,7 +180,7 @@ class NodeAgent:
         message: TrainRun | JoinRun,
         head_lines: bytes,
         checkpoint: tuple[int, bytes] | None = None,
-    ) -> _CurrentRun:
+    ) -> RunUpload:
         """Make the run's folder and data ready. Raises `UserError`, `ValueError`, `OSError`."""
         folder = run_folder(self._runs, message.run)
         spec = msgspec.json.decode(message.spec, type=RunSpec)
@@ -215,17 +192,7 @@ class NodeAgent:
         offset = node_folder.prepare_run_folder(folder, spec, parse_lines(head_lines), checkpoint)
         if isinstance(message, TrainRun):
             write_code(folder, spec.variant, message.code)
-        log = folder / layout.LOG
-        log_size = log.stat().st_size if log.exists() else 0
-        now = time.monotonic()
-        return _CurrentRun(
-            message.run,
-            folder,
-            node_folder.FileTail(folder / layout.EVENTS, offset),
-            node_folder.FileTail(log, log_size),
-            started=now,
-            checkpoint_sent=now,
-        )
+        return RunUpload(self._link, folder, offset, self._checkpoint_interval)
 
     def _leave_request(self, run: str, name: str) -> None:
         """Ask the job by a file in the run's folder, as on one machine."""
@@ -240,7 +207,7 @@ class NodeAgent:
         if current is None:
             return
         self._current.remove(current)
-        self._send_progress(current)
+        current.send_progress()
         if report.kind == "full":
             self._link.send(RunReturned(report.run, full=True))
         else:
@@ -248,52 +215,13 @@ class NodeAgent:
         if not self._current:
             self._link.send(AgentReady())
 
-    def _send_progress(self, current: _CurrentRun) -> None:
-        if printed := current.log.read(most=LOG_PIECE):
-            self._link.send(LogText(current.run), printed)
-        if fresh := current.events.read(whole_lines=True):
-            headers = [line.header for line in parse_lines(fresh)]
-            if any(header.is_end for header in headers):
-                self._send_results(current.run, current.folder)
-            self._link.send(EventLines(current.run), fresh)
-            epochs = [header.epoch or 0 for header in headers if header.checkpoint]
-            current.checkpoint_epoch = epochs[-1] if epochs else current.checkpoint_epoch
-            if any(header.event == "end" and not header.is_end for header in headers):
-                self._send_checkpoint(current)
-        now = time.monotonic()
-        if min(now - current.started, now - current.checkpoint_sent) >= self._checkpoint_interval:
-            self._send_checkpoint(current)
-
-    def _send_checkpoint(self, current: _CurrentRun) -> None:
-        """Send the newest checkpoint unless it was sent: any node may continue from it."""
-        if current.checkpoint_epoch <= current.sent_epoch:
-            return
-        for path in (
-            current.folder / layout.checkpoint_draft(current.checkpoint_epoch),
-            current.folder / layout.CHECKPOINT,
-        ):
-            with contextlib.suppress(OSError):
-                if path.stat().st_size <= MAX_FILE:
-                    message = CheckpointData(current.run, current.checkpoint_epoch)
-                    self._link.send(message, path.read_bytes())
-                current.checkpoint_sent = time.monotonic()
-                current.sent_epoch = current.checkpoint_epoch
-                return
-
-    def _send_results(self, run: str, folder: Path) -> None:
-        """Send what the run has left beside its events, before the lines that end it."""
-        for name in layout.RESULTS:
-            with contextlib.suppress(OSError):
-                if (folder / name).stat().st_size <= MAX_FILE:
-                    self._link.send(ResultFile(run, name), (folder / name).read_bytes())
-
     def _send_held_lines(self, message: RequestLines) -> None:
         for run in message.runs:
             with contextlib.suppress(UserError):
                 folder = run_folder(self._runs, run)
                 lines = node_folder.local_lines(folder)
                 if lines and lines[-1].header.is_end:
-                    self._send_results(run, folder)
+                    send_results(self._link, run, folder)
                 self._link.send(HeldLines(run), join_lines(lines))
 
     def _send_heartbeat(self) -> None:
@@ -319,7 +247,7 @@ class NodeAgent:
         reports = self._jobs.close(STOP_PATIENCE)
         full = any(report.kind == "full" for report in reports)
         for current in self._current:
-            self._send_progress(current)
+            current.send_progress()
             self._link.send(RunReturned(current.run, full=full))
         self._kill_leftover_groups()
         self._link.close()

@@ -14,23 +14,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
-from postertui.runs import layout
-from postertui.runs.code import read_code
 from postertui.runs.events import DamagedEventsError
-from postertui.runs.spec import RunSpec, read_spec
-from postertui.runs.transitions import append_under_lock
+from postertui.runs.spec import read_spec
 from postertui.supervisor.backends.base import Assignment, RunReport
-from postertui.supervisor.backends.ray import bundles
 from postertui.supervisor.backends.ray.address import Address
 from postertui.supervisor.backends.ray.client_requests import RunRequests
 from postertui.supervisor.backends.ray.collector import Collector, submitted_runs
-from postertui.supervisor.backends.ray.driver_connection import DriverConnection, owner_id
-from postertui.supervisor.backends.ray.link import Frame, Link
+from postertui.supervisor.backends.ray.driver_connection import owner_id
+from postertui.supervisor.backends.ray.link import Frame
 from postertui.supervisor.backends.ray.messages import (
-    AnyMessage,
-    BundleUnavailable,
     CancelRun,
     CloseDriver,
     EventLines,
@@ -42,9 +34,14 @@ from postertui.supervisor.backends.ray.messages import (
     ResultFile,
     RunEnded,
     SetLimits,
-    SubmitRun,
     Welcome,
     WorkStatus,
+)
+from postertui.supervisor.backends.ray.study_drivers import StudyDrivers
+from postertui.supervisor.backends.ray.submission import (
+    ended_as_untrusted,
+    send_bundle,
+    submission,
 )
 from postertui.supervisor.units import groups_among
 from postertui.system.errors import UserError
@@ -78,15 +75,12 @@ class RayJobs:
         self, folder: Path, address: Address, jobs: int | None = None, gpu: float | None = None
     ) -> None:
         self._folder = folder
-        self._address = address
-        self._owner = owner_id(folder)
         self._jobs = jobs
         self._gpu = gpu
         self._collector = Collector(folder)
         self._requests = RunRequests(folder)
-        self._connections: dict[str, DriverConnection] = {}
         self._inbox: queue.SimpleQueue[tuple[str, Frame | None]] = queue.SimpleQueue()
-        self._study_of: dict[str, str] = {}
+        self._drivers = StudyDrivers(address, owner_id(folder), self._inbox)
         self._exclusive: set[str] = set()
         #: The runs of a submitted group, by each of them.
         self._together: dict[str, tuple[str, ...]] = {}
@@ -99,7 +93,7 @@ class RayJobs:
                     if self._collector.is_closed(run):
                         self._collector.release(run)
                     else:
-                        self._add(run, study)
+                        self._drivers.add(run, study)
         self._together |= groups_among(folder, self._collector)
 
     # The interface
@@ -126,7 +120,8 @@ class RayJobs:
         try:
             spec = read_spec(self._folder / run)
             study = spec.study
-            if self._refuses_code(run, spec):
+            if ended_as_untrusted(self._folder / run, spec):
+                self._rejected.append(RunReport(run, "released"))
                 return False
             if not self._collector.claim(run, study):
                 self._rejected.append(RunReport(run, "held"))
@@ -134,29 +129,16 @@ class RayJobs:
         except (DamagedEventsError, UserError, OSError, ValueError) as error:
             self._rejected.append(RunReport(run, "released", str(error)))
             return False
-        self._add(run, study)
+        self._drivers.add(run, study)
         return True
 
-    def _refuses_code(self, run: str, spec: RunSpec) -> bool:
-        """End a run whose functions this user has not trusted, before a cluster hears of it."""
-        folder = self._folder / run
-        try:
-            read_code(folder, spec.variant)
-        except UserError as error:
-            reason = str(error)
-            append_under_lock(folder, lambda _: ("end", {"status": "failed", "reason": reason}))
-            self._rejected.append(RunReport(run, "released"))
-            return True
-        return False
-
     def kill(self, run: str, reason: str) -> None:
-        self._send(run, KillRun(run, reason))
+        self._drivers.send(run, KillRun(run, reason))
 
     def assignments(self) -> list[Assignment]:
         return [
             Assignment(a.run, a.host, f"{a.host} {a.device}", a.pid, a.memory)
-            for connection in self._connections.values()
-            for a in connection.status.agents
+            for a in self._drivers.agents()
         ]
 
     def poll(self, timeout: float) -> list[RunReport]:
@@ -174,15 +156,12 @@ class RayJobs:
     def resize(self, jobs: int) -> None:
         if jobs != self._jobs:
             self._jobs = jobs
-            self._send_all(SetLimits(self._gpu, jobs))
+            self._drivers.send_all(SetLimits(self._gpu, jobs))
 
     def blocking_reason(self) -> str | None:
         if self._disk_full:
             return f"no room left on the disk of {self._folder}; the cluster keeps what it has"
-        for connection in self._connections.values():
-            if reason := connection.blocking_reason or connection.status.blocking_reason:
-                return reason
-        return None
+        return self._drivers.blocking_reason()
 
     def warning(self) -> str | None:
         return None
@@ -199,69 +178,37 @@ class RayJobs:
         reports: list[RunReport] = []
         deadline = time.monotonic() + patience
         if len(self._collector):
-            self._send_all(CloseDriver())
+            self._drivers.send_all(CloseDriver())
         while len(self._collector) and (left := deadline - time.monotonic()) > 0:
             reports += self.poll(min(left, 0.1))
-            if not any(connection.link for connection in self._connections.values()):
+            if not self._drivers.is_any_connected():
                 break
-        for connection in self._connections.values():
-            connection.stop()
+        self._drivers.stop()
         return reports
 
     # Sending
 
-    def _add(self, run: str, study: str) -> None:
-        self._study_of[run] = study
-        if study not in self._connections:
-            inbox = self._inbox
-            self._connections[study] = DriverConnection(
-                self._address, self._owner, study, lambda frame: inbox.put((study, frame))
-            )
-
-    def _send(self, run: str, message: AnyMessage, blob: bytes = b"") -> None:
-        if study := self._study_of.get(run):
-            self._connections[study].send(message, blob)
-
-    def _send_all(self, message: AnyMessage) -> None:
-        for connection in self._connections.values():
-            connection.send(message)
-
     def _send_submission(self, run: str) -> None:
         """Submit a run to its driver; repeated on each new connection."""
-        folder = self._folder / run
-        try:
-            content = (folder / layout.SPEC).read_bytes()
-            spec = msgspec.json.decode(content, type=RunSpec)
-            code = dict(read_code(folder, spec.variant))
-        except (OSError, msgspec.MsgspecError, UserError):
-            return
-        priority = self._requests.submitted_priority(run)
-        has_data = Path(spec.data).is_dir()
-        message = SubmitRun(
-            run,
-            msgspec.Raw(content),
-            priority,
-            run in self._exclusive,
-            has_data,
-            code,
-            self._together.get(run, ()),
+        message = submission(
+            self._folder / run,
+            priority=self._requests.submitted_priority(run),
+            exclusive=run in self._exclusive,
+            together=self._together.get(run, ()),
         )
-        self._send(run, message, self._collector.lines(run))
+        if message is None:
+            return
+        self._drivers.send(run, message, self._collector.lines(run))
         if run in self._requests.cancelled:
-            self._send(run, CancelRun(run))
+            self._drivers.send(run, CancelRun(run))
 
     def _send_requests(self) -> None:
         """Pass on what users have requested since."""
         if change := self._requests.queue_change():
-            self._send_all(change)
-        in_training = {
-            agent.run
-            for connection in self._connections.values()
-            for agent in connection.status.agents
-            if agent.run is not None
-        }
+            self._drivers.send_all(change)
+        in_training = {agent.run for agent in self._drivers.agents() if agent.run is not None}
         for message in self._requests.run_changes(self._collector, in_training):
-            self._send(message.run, message)
+            self._drivers.send(message.run, message)
 
     # Receiving
 
@@ -272,7 +219,7 @@ class RayJobs:
                 self._receive(*self._inbox.get_nowait())
 
     def _receive(self, study: str, frame: Frame | None) -> None:
-        connection = self._connections[study]
+        connection = self._drivers.connection(study)
         if frame is None:
             connection.status = WorkStatus(())
             return
@@ -295,17 +242,17 @@ class RayJobs:
             case RequestBundle():
                 if link := connection.link:
                     send = (link, self._folder / message.run, message.bundle)
-                    threading.Thread(target=_send_bundle, args=send, daemon=True).start()
+                    threading.Thread(target=send_bundle, args=send, daemon=True).start()
             case _:
                 pass
 
     def _resubmit(self, study: str, message: Welcome) -> None:
         """On a new connection: send all runs of the study, and drop those that are not ours."""
-        connection = self._connections[study]
+        connection = self._drivers.connection(study)
         connection.blocking_reason = None
         connection.send(SetLimits(self._gpu, self._jobs))
         connection.send(PauseQueue(self._requests.queue_paused))
-        ours = [run for run in self._collector if self._study_of.get(run) == study]
+        ours = [run for run in self._collector if self._drivers.study_of(run) == study]
         for run in set(message.runs) - set(ours):
             connection.send(ForgetRun(run))
         for run in ours:
@@ -332,26 +279,16 @@ class RayJobs:
                     continue
                 kind = "released"
             reports.append(RunReport(run, kind, reason))
-            self._send(run, ForgetRun(run))
+            self._drivers.send(run, ForgetRun(run))
             self._release(run)
         return reports
 
     def _release(self, run: str) -> None:
         self._collector.release(run)
         self._requests.forget(run)
-        self._study_of.pop(run, None)
+        self._drivers.remove(run)
         self._exclusive.discard(run)
         for other in self._together.pop(run, ()):
             if other in self._together:
                 remaining = tuple(name for name in self._together[other] if name != run)
                 self._together[other] = remaining
-
-
-def _send_bundle(link: Link, run_folder: Path, bundle: str) -> None:
-    """Send what a run needs from its data folder."""
-    try:
-        spec = read_spec(run_folder)
-        for message, piece in bundles.pieces(bundle, bundles.bundle_files(spec)):
-            link.send(message, piece)
-    except (UserError, OSError) as error:
-        link.send(BundleUnavailable(bundle, str(error)))

@@ -90,7 +90,7 @@ def baselines(table: pl.DataFrame, metric: str = "test_fscore_soft") -> pl.DataF
 
 
 def _measured_always_yes(table: pl.DataFrame) -> dict[str, float]:
-    """Genre to what its runs reached while they said yes to every poster of both cohorts.
+    """Genre to what its runs reached while they decided yes for every poster of both cohorts.
 
     The median over such epochs: an output that is the same for all posters but below 1 has a
     lower soft F, one that still ranks them a higher one.
@@ -223,7 +223,7 @@ def _cells(table: pl.DataFrame) -> list[str]:
 
 
 def _cohort_error(group: dict[str, Any], genre: dict[str, Any]) -> float:
-    """The cohort's part of a margin's standard error; 0 where the table does not tell it.
+    """The cohort's part of a margin's standard error; 0 where the table does not have it.
 
     From the confusion counts where the table has them. Without them, from a model of that F that
     finds half of the positives, which for F = 2TP/D gives TP and D.

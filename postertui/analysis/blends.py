@@ -1,8 +1,8 @@
 """Ensembles of probabilities: variants blended genre by genre and seed by seed.
 
-Weights and thresholds are chosen on the validation cohort, and the test cohort judges. An ensemble
-has one member per variant and seed, so it has as many seeds as its members have in common, and can
-stand beside them in a comparison.
+Weights and thresholds are chosen on the validation cohort, and the test cohort evaluates. An
+ensemble has one member per variant and seed, so it has as many seeds as its members have in common,
+and can stand beside them in a comparison.
 """
 
 from __future__ import annotations

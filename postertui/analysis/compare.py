@@ -24,8 +24,8 @@ the mean over genres. Five questions can be asked of it:
 With neither there is too little data, and nothing is ranked.
 
 A variant's error rests on its own runs and the reference's alone, so one variant that is noisier
-than the others is no more often called different. Within one genre few runs tell a variance, and
-it is drawn towards what variant and genre suggest (`postertui.analysis.variances`).
+than the others is no more often called different. Within one genre a variance of few runs is a poor
+estimate, and it is drawn towards what variant and genre suggest (`postertui.analysis.variances`).
 
 All p-values of one question (the variants' means; every genre of every variant) are corrected
 together, by Holm's procedure unless asked otherwise. Intervals are not corrected.

@@ -1,4 +1,4 @@
-"""What has to be said beside the rows of a comparison."""
+"""The notes that belong beside the rows of a comparison."""
 
 from __future__ import annotations
 

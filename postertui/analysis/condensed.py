@@ -25,7 +25,7 @@ DIGEST = "train_digest"
 
 _INDEX = {name: i for i, name in enumerate(COLUMNS)}
 _EPOCH, _LEARNING_RATE = _INDEX["epoch"], _INDEX["learning_rate"]
-#: What tells two histories apart (see `repeated_histories`).
+#: What distinguishes two histories (see `repeated_histories`).
 _METRICS = [0, *(i for n, i in _INDEX.items() if n.startswith(("train_", "test_", "val_")))]
 #: How far an accuracy may be from the base rate where every answer is yes (see `baselines`).
 _TOLERANCE = 1e-5

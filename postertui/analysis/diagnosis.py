@@ -150,9 +150,9 @@ class _Run:
             yes, no = (_tail(x) if _tail(x).sum() > 1 else x & False for x in (yes, no))
         else:
             return None
-        for kind, says in (("always-yes", _tail(yes)), ("always-no", _tail(no))):
-            if says.any():
-                return self._collapse_finding(kind, self.epochs[int(says.argmax())])
+        for kind, is_constant in (("always-yes", _tail(yes)), ("always-no", _tail(no))):
+            if is_constant.any():
+                return self._collapse_finding(kind, self.epochs[int(is_constant.argmax())])
         return None
 
     def _collapse_finding(self, kind: str, since: int) -> RunFinding:

@@ -1,4 +1,4 @@
-"""What can be wrong with a run, and how that is said."""
+"""What can be wrong with a run, and its wording."""
 
 from __future__ import annotations
 

@@ -66,8 +66,8 @@ class Leaderboard:
 
     `best` marks the leader and all that nothing separates from it; `behind` is how far a row is
     behind the leader. Intervals are 95 % for the mean over seeds, null where the noise is
-    unknown; then nothing is marked, as nothing can be told apart. `overall.mean` is adjusted: see
-    `adjusted_means`.
+    unknown; then nothing is marked, as no difference is established. `overall.mean` is
+    adjusted: see `adjusted_means`.
     """
 
     metric: str
@@ -102,7 +102,9 @@ def leaderboard(
         overall = overall.with_columns(best=pl.col("name").is_in(sorted(ties)))
     notes = [f"{metric} {rule_line(table, rule, metric)}.", *repetition_notes(table), noise.line]
     if not noise.is_known:
-        notes.append("Nothing is marked as best: without the noise no lead can be told from luck.")
+        notes.append(
+            "Nothing is marked as best: without the noise no lead can be distinguished from chance."
+        )
     elif not is_marked:
         notes.append("Nothing is marked as best: the epochs were chosen on the test cohort.")
     notes += _unranked_note(values)
@@ -185,11 +187,11 @@ def _describe_leads(genres: pl.DataFrame, noise: Noise) -> str:
     leads = genres.filter(pl.col("rank") == 2)["behind"].to_list()
     if not leads:
         return ""
-    alone = genres.group_by("genre").agg(pl.col("best").sum())["best"]
+    winners = genres.group_by("genre").agg(pl.col("best").sum())["best"]
     text = f"The median lead of a winner is {float(np.median(leads)):.4f}"
     if noise.is_known:
         text += f", the noise of a run {noise.sd:.4f}"
-        text += f"; {int((alone == 1).sum())} of {len(alone)} genres have a lone winner"
+        text += f"; {int((winners == 1).sum())} of {len(winners)} genres have a lone winner"
     return text + "."
 
 

@@ -170,7 +170,7 @@ def squeeze_variances(variances: Floats, dfs: Floats) -> tuple[float, float]:
     after G. K. Smyth, "Linear models and empirical Bayes methods for assessing differential
     expression", Stat. Appl. Genet. Mol. Biol. 3, 2004, section 6.2: log variances minus what
     their own degrees of freedom account for. The degrees are infinite where the samples agree
-    within that, and 0 where fewer than two samples can tell.
+    within that, and 0 where fewer than two samples have a variance.
     """
     pooled = float((variances * dfs).sum() / dfs.sum())
     if variances.size < 2 or pooled == 0:

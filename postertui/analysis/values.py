@@ -57,8 +57,8 @@ def with_keys(table: pl.DataFrame) -> pl.DataFrame:
 
     `fold` says which cohorts trained and tested; `replicate` counts runs of one seed and fold.
 
-    Two histories of one setting and seed (a repeated run of 2017) are two runs: `replicate` tells
-    them apart, 0 for the first.
+    Two histories of one setting and seed (a repeated run of 2017) are two runs: `replicate` numbers
+    them, 0 for the first.
     """
     table = table.with_columns(pl.col("seed").fill_null(0))
     cohorts = [c for c in ("train_cohorts", "test_cohorts") if c in table.columns]

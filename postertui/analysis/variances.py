@@ -66,7 +66,7 @@ def moderate_table(
         Sample variances and degrees of freedom, both of shape (rows, columns).
     row_correlation
         The correlation of squares between samples of one column, such as 1/4 where all rows are
-        differences from one reference: they tell less about the column than as many independent
+        differences from one reference: they say less about the column than as many independent
         samples.
     column_correlation
         The same between samples of one row, such as of genres that share what a seed does.

@@ -1,4 +1,4 @@
-"""The application: it owns what screens share, opens them, and tells them what changed.
+"""The application: it owns what screens share, opens them, and passes on what changed.
 
 The only module that names screens.
 """
@@ -117,7 +117,7 @@ class DashboardApp(TerminalApp):
 
     # The shell
 
-    def say(
+    def show_message(
         self, text: str, severity: Severity = "information", *, title: str = "", seconds: float = 4
     ) -> None:
         self.notify(text, title=title, severity=severity, markup=False, timeout=seconds)
@@ -162,7 +162,7 @@ class DashboardApp(TerminalApp):
 
         def started(message: str | None) -> None:
             if message:
-                self.say(message)
+                self.show_message(message)
 
         self.push_screen(LaunchScreen(self.context), started)
 
@@ -211,7 +211,7 @@ class DashboardApp(TerminalApp):
         if not self.main.is_attached or not self.is_running:
             return
         updates = self.context.feed.drain()
-        announcements = find_announcements(self.model.runs, updates.changed, updates.gone)
+        announcements = find_announcements(self.model.runs, updates.changed, updates.removed)
         structural = self.model.update(updates)
         if self.model.options.layout == "auto":
             self._choose_layout()
@@ -282,4 +282,4 @@ class DashboardApp(TerminalApp):
     def action_next_theme(self) -> None:
         names = list(PALETTES)
         self.choose_theme(names[(names.index(self.theme) + 1) % len(names)])
-        self.say(f"theme: {self.theme}", seconds=2)
+        self.show_message(f"theme: {self.theme}", seconds=2)

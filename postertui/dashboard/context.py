@@ -34,7 +34,7 @@ class Shell(Protocol):
     def has_pending_key(self) -> bool:
         """Whether a key was pressed just now and nothing has been shown since."""
 
-    def say(
+    def show_message(
         self, text: str, severity: Severity = "information", *, title: str = "", seconds: float = 4
     ) -> None:
         """Show a message that goes away by itself."""

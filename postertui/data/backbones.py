@@ -87,16 +87,16 @@ def describe_backbones(
     UserError
         Where Keras has no network of such a name, or is missing.
     """
-    wanted = list(dict.fromkeys(networks))
+    requested = list(dict.fromkeys(networks))
     try:
         version = _keras_version()
     except importlib.metadata.PackageNotFoundError:
-        names = ", ".join(dict.fromkeys(name for name, _ in wanted))
+        names = ", ".join(dict.fromkeys(name for name, _ in requested))
         raise UserError(f"network {names}: needs Keras: pip install 'postertui[train]'") from None
     folder = _cache_folder()
-    paths = {(n, s): folder / f"backbone-{version}-{n}-{s}.json" for n, s in wanted}
-    backbones = {k: cached for k in wanted if (cached := _read_cached(paths[k], *k))}
-    if missing := [k for k in wanted if k not in backbones]:
+    paths = {(n, s): folder / f"backbone-{version}-{n}-{s}.json" for n, s in requested}
+    backbones = {k: cached for k in requested if (cached := _read_cached(paths[k], *k))}
+    if missing := [k for k in requested if k not in backbones]:
         names = ", ".join(dict.fromkeys(name for name, _ in missing))
         if announce:
             announce(f"Asking Keras about {names} (once; some seconds) …")

@@ -62,7 +62,7 @@ def check_folder(runs: Path) -> Iterator[Finding]:
         return
     kind = file_system(runs)
     try:
-        kept = locks_work(runs)
+        locks_hold = locks_work(runs)
     except OSError as error:
         yield Finding(
             "runs",
@@ -71,7 +71,7 @@ def check_folder(runs: Path) -> Iterator[Finding]:
             "mend its owner, mode or disk, or choose another with --runs",
         )
         return
-    if not kept:
+    if not locks_hold:
         yield Finding(
             "runs",
             "wrong",

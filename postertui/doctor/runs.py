@@ -44,7 +44,7 @@ def check_processes(store: Store, *, repair: bool = False) -> Iterator[Finding]:
     runs = store.folder
     try:
         status = requests.status(runs, open_runs=sum(run.is_waiting for run in store.runs.values()))
-        held = requests.has_supervisor(runs)
+        is_supervised = requests.has_supervisor(runs)
     except UserError as error:
         yield Finding("processes", "wrong", str(error), "mend its mode, or remove it")
         return
@@ -54,7 +54,7 @@ def check_processes(store: Store, *, repair: bool = False) -> Iterator[Finding]:
             f"{status.queued} runs queued"
         )  # fmt: skip
         yield from _check_settings(status)
-    elif held:
+    elif is_supervised:
         yield Finding("processes", "note", "a supervisor that has written no status", "try again")
     elif status.waiting is not None:
         yield Finding("processes", "note", status.waiting)

@@ -66,24 +66,28 @@ def value_equals(
         The names there are: a value that is one of them, or a glob that matches one, selects no
         family.
     """
-    wanted = [v for v in value.split(",") if v]
+    accepted = [v for v in value.split(",") if v]
     if field == "variant":
-        named = [v for v in wanted if selects_name(v, variants, glob=glob)]
-        families = [v for v in wanted if v not in named]
+        named = [v for v in accepted if selects_name(v, variants, glob=glob)]
+        families = [v for v in accepted if v not in named]
         by_name = value_equals("name", ",".join(named), glob=glob)
         by_family = value_equals("family", ",".join(families), glob=glob)
         return lambda record: by_name(record) or by_family(record)
     # A held run is queued or interrupted, too.
     fields = ("state", "standing") if field == "state" else (field,)
-    patterns = [_glob(v, contains=False) if glob else v.lower() for v in wanted]
-    numbers = [n for n in map(as_number, wanted) if n is not None]
+    patterns = [_glob(v, contains=False) if glob else v.lower() for v in accepted]
+    numbers = [n for n in map(as_number, accepted) if n is not None]
 
     def matches(record: Record) -> bool:
         for name in fields:
-            held = record.get(name)
-            if isinstance(held, int | float) and not isinstance(held, bool) and held in numbers:
+            recorded = record.get(name)
+            if (
+                isinstance(recorded, int | float)
+                and not isinstance(recorded, bool)
+                and recorded in numbers
+            ):
                 return True
-            text = _text(held)
+            text = _text(recorded)
             if glob and any(fnmatchcase(text, p) for p in patterns):
                 return True
             if not glob and text in patterns:

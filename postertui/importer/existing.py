@@ -41,7 +41,7 @@ class ExistingRuns:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._runs: _Runs | None = None
-        self._found: set[str] = set()
+        self._matched: set[str] = set()
 
     def has(self, run: str) -> bool:
         return (self._folder / run).exists()
@@ -54,15 +54,17 @@ class ExistingRuns:
         if not self.has(run):
             runs = self._load().by_setting.get(_setting(spec), [])
         elif self._is_read_from(run, spec):
-            self._found.add(run)
+            self._matched.add(run)
             return ExistingRun(run)
         else:
             same_name = self._load().by_name.get(run)
             runs = [] if same_name is None else [same_name]
         for candidate in runs:
-            missing = None if candidate.name in self._found else missing_columns(candidate, history)
+            missing = (
+                None if candidate.name in self._matched else missing_columns(candidate, history)
+            )
             if missing is not None:
-                self._found.add(candidate.name)
+                self._matched.add(candidate.name)
                 if not missing or not _is_imported(candidate):
                     return ExistingRun(candidate.name)  # only its job writes a trained run
                 events = complete_events(candidate, history)

@@ -25,7 +25,7 @@ class ForeignHistory:
     """One history as another program wrote it.
 
     `metrics` are lists over `epochs` under the program's names, NaN where undefined. `path` is
-    the file or folder that it came from, `what` that and what else tells it from others there.
+    the file or folder that it came from, `what` that and what else sets it apart from others there.
     Genre, variant and seed are those that the file gives. `name` is the setting in a file name of
     2017, `counts` the final confusion counts of such a log, `problem` why the name has none.
     `unused` are names in the file whose values are no numbers.

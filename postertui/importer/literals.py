@@ -1,6 +1,6 @@
 """Dictionaries, lists and numbers as Python prints them, read without running anything.
 
-A parser of our own over Python's syntax tree: only dictionaries, lists, numbers with a sign, nan
+A parser over Python's syntax tree: only dictionaries, lists, numbers with a sign, nan
 and inf are understood, and numpy's scalars and arrays as what they hold.
 """
 

@@ -14,7 +14,7 @@ from postertui.system.errors import UserError
 
 
 class FileMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is said of the files whose path or name matches the glob `match`.
+    """What the mapping has for the files whose path or name matches the glob `match`.
 
     `columns` gives a column of the history table (`train_loss`, `epoch`, `genre`) the name that
     the file has for it. `validation` is the cohort of metrics called `val_…`.
@@ -49,7 +49,7 @@ class HistoryMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     files: tuple[FileMapping, ...] = ()
 
     def of(self, path: Path) -> FileMapping:
-        """What is said of the file at `path`."""
+        """What the mapping has for the file at `path`."""
         general = FileMapping(
             genre=self.genre,
             variant=self.variant,

@@ -76,9 +76,9 @@ def read_source(path: Path, mapping: HistoryMapping, encoding: str | None = None
         histories = read_metrics_table(table, mapping.of(path))
         return _combine(path, histories, mapping, notes=list(table.notes))
     except UnreadableLogError as error:
-        wanted = describe_names(REQUIRED)
+        required = describe_names(REQUIRED)
         raise UserError(
-            f"{path}: neither a history table, which has the columns {wanted}, nor metrics by "
+            f"{path}: neither a history table, which has the columns {required}, nor metrics by "
             f"epoch: {error}"
         ) from None
 
@@ -151,7 +151,7 @@ def _combine(
     skipped: Sequence[SkippedHistory] = (),
     notes: Sequence[str] = (),
 ) -> HistorySource:
-    """One table of all histories of a path, and what is to be said about them."""
+    """One table of all histories of a path, and the notes on them."""
     left_out, all_notes = list(skipped), list(notes)
     frames: list[pl.DataFrame] = []
     unused: dict[str, None] = {}

@@ -74,13 +74,13 @@ def _staging(runs: Path) -> Iterator[Path]:
             shutil.rmtree(stale, ignore_errors=True)
             os.close(fd)
     staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=runs))
-    held = hold_folder(staging)
+    staging_lock = hold_folder(staging)
     try:
         yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-        if held is not None:
-            os.close(held)
+        if staging_lock is not None:
+            os.close(staging_lock)
 
 
 def _write_file(path: Path, data: bytes) -> None:

@@ -2,5 +2,5 @@
 
 - `ranking`: posters in order of probability, and the counts of every possible threshold
 - `scores`: average precision, AUROC, Brier score, precision, recall, F; the threshold to decide by
-- `reliability`: how often what is said to have probability p is true
+- `reliability`: how often a poster predicted with probability p is positive
 """

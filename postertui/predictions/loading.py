@@ -1,4 +1,4 @@
-"""The predictions of many runs, split into what chooses and what judges."""
+"""The predictions of many runs, split into the cohort that chooses and the one that evaluates."""
 
 from __future__ import annotations
 

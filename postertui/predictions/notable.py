@@ -11,7 +11,7 @@ from postertui.predictions.loading import RunPredictions
 
 Kind = Literal["false positive", "false negative", "least sure"]
 
-#: What each kind is, for people.
+#: What each kind is, in words.
 TITLES: dict[Kind, str] = {
     "false positive": "Surest false positives",
     "false negative": "Surest false negatives",

@@ -235,22 +235,22 @@ class LoggedRun:
     ) -> None:
         match error:
             case None:
-                self._finish_as_asked()
+                self._finish_normally()
             case SystemExit(code=None | 0):
-                self._finish_as_asked()
+                self._finish_normally()
             case KeyboardInterrupt():
                 self.finish("interrupted", "stopped from the keyboard")
             case _:
                 self.finish("failed", f"{type(error).__name__}: {error}")
 
-    def _finish_as_asked(self) -> None:
+    def _finish_normally(self) -> None:
         if self.should_stop:
             self.finish("cancelled", "cancelled")
         else:
             self.finish()
 
     def _leave(self) -> None:
-        """The program ends and has not said how the run did."""
+        """The program ends without having finished the run."""
         self.finish("interrupted", "the program ended before the run did")
 
     def _check_open(self) -> None:

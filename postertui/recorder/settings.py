@@ -26,7 +26,7 @@ def external_variant(name: str, epochs: int | None, hyperparameters: Mapping[str
     )
     if not hyperparameters:
         return base
-    # One by one: what goes together in another program is its own affair.
+    # One by one: what goes together in another program is not checked.
     excluded = ("family", "epochs", "schedule")
     fields = {f.name: f for f in variant_fields() if f.name not in excluded}
     if unknown := [key for key in hyperparameters if key not in fields]:

@@ -11,29 +11,33 @@ from postertui.study.variants import ALL_LAYERS, Variant
 _OF_OPTIMIZER = {"momentum": "sgd", "weight_decay": "adamw"}
 
 
-def check_effects(variant: Variant, given: Collection[str], parent: Variant) -> None:
-    """Raise `ValueError` as `field: what is wrong` for a field that was `given` for nothing.
+def check_effects(variant: Variant, changed: Collection[str], parent: Variant) -> None:
+    """Raise `ValueError` as `field: what is wrong` for a field that is in `changed` for nothing.
 
     What a variant has from its `parent` may lie idle: a base with momentum can have a variant of
     another optimizer.
     """
     for field in PARAMETERS if variant.model != "network" else ():
-        if field in given and is_custom(getattr(variant, field)):
+        if field in changed and is_custom(getattr(variant, field)):
             raise ValueError(f"{field}: model {variant.model} takes no function of your own")
     for field, optimizer in _OF_OPTIMIZER.items():
-        if field in given and variant.optimizer != optimizer:
+        if field in changed and variant.optimizer != optimizer:
             raise ValueError(
                 f'{field}: is of {optimizer}, and the optimizer here is "{variant.optimizer}"'
             )
-    if "backbone_rate" in given and variant.backbone_rate != 1 and not _trains_pretrained(variant):
+    if (
+        "backbone_rate" in changed
+        and variant.backbone_rate != 1
+        and not _trains_pretrained(variant)
+    ):
         raise ValueError(
             "backbone_rate: no pretrained layer trains here; name the first with train_from, or "
             "how many with trainable_layers"
         )
     if variant.kernel_regularizer == "none":
-        if "kernel_strength" in given and variant.kernel_strength > 0:
+        if "kernel_strength" in changed and variant.kernel_strength > 0:
             raise ValueError("kernel_strength: does nothing without a kernel_regularizer")
-    elif parent.kernel_regularizer == "none" and "kernel_strength" not in given:
+    elif parent.kernel_regularizer == "none" and "kernel_strength" not in changed:
         raise ValueError("kernel_strength: needed here, for the base has no kernel regularizer")
 
 

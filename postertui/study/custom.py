@@ -139,11 +139,13 @@ def check_function(source: CodeSource, function: str, parameters: tuple[str, ...
         hint = f"; {'close' if close else 'there are'}: {', '.join(some)}" if some else ""
         raise ValueError(f"{source.path}: no function {function}{hint}")
     node = names.get(function)
-    wanted = f"{function}({', '.join(parameters)})"
+    signature = f"{function}({', '.join(parameters)})"
     if isinstance(node, ast.AsyncFunctionDef | ast.ClassDef):
-        raise ValueError(f"{source.path}:{node.lineno}: {function} is no plain function {wanted}")
+        raise ValueError(
+            f"{source.path}:{node.lineno}: {function} is no plain function {signature}"
+        )
     if isinstance(node, ast.FunctionDef) and not _accepts(node.args, len(parameters)):
-        raise ValueError(f"{source.path}:{node.lineno}: {function} is not called as {wanted}")
+        raise ValueError(f"{source.path}:{node.lineno}: {function} is not called as {signature}")
 
 
 def _top_level_names(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:

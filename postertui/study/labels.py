@@ -17,5 +17,5 @@ def format_strength(value: float) -> str:
 
 
 def describe_entries(values: Iterable[Any]) -> str:
-    """Names, or layers with their rates, for people: `year, country`, `block5 0.1`."""
+    """Names, or layers with their rates, in words: `year, country`, `block5 0.1`."""
     return ", ".join(v if isinstance(v, str) else f"{v[0]} {v[1]:g}" for v in values)

@@ -77,7 +77,7 @@ def test_without_a_known_noise_nothing_is_best() -> None:
     board = leaderboard(stack(soft("a", "Comedy", 0, 0.5), soft("b", "Comedy", 0, 0.1)))
     assert not board.genres["best"].any()
     assert not board.overall["best"].any()
-    assert any("no lead can be told from luck" in note for note in board.notes)
+    assert any("no lead can be distinguished from chance" in note for note in board.notes)
 
 
 def test_overall_means_are_adjusted_for_genres_that_a_variant_lacks() -> None:

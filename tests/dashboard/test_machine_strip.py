@@ -50,7 +50,7 @@ async def test_it_has_queue_devices_and_the_last_failure_in_one_line(made: MadeR
             lambda: "2 failed, last Western · base: no room" in d.lines[-2], "the newer failure"
         )
         # A message leaves it, and the line below the curves, readable.
-        d.app.say("a message")
+        d.app.show_message("a message")
         await d.shows("a message")
         assert all("a message" not in line for line in d.lines[-3:])
         await d.pilot.resize_terminal(*SMALL)

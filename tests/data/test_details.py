@@ -179,7 +179,7 @@ def test_unknown_and_constant_columns_are_named(tmp_path: Path, inputs: Path) ->
         "id,year,colour\n" + "\n".join(f"{i},{i},red" for i in IDS)
     )
     dataset = build(inputs, tmp_path / "data", "constant.csv")
-    with pytest.raises(UserError, match=r"column colour tells no training posters apart"):
+    with pytest.raises(UserError, match=r"column colour does not distinguish training posters"):
         fit({"details": ["year", "colour"]}, dataset)
     assert list(fit({}, dataset).kinds) == ["year"]
     assert dataset.details_info is not None

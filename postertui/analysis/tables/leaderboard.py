@@ -52,7 +52,7 @@ def leaderboard_sections(board: Leaderboard, top: int | None = None) -> list[Sec
 
 def _star_note(board: Leaderboard) -> list[str]:
     has_star = board.overall["best"].any() or board.genres["best"].any()
-    return ["* the best, or not to be told from it."] if has_star else []
+    return ["* the best, or not distinguishable from it."] if has_star else []
 
 
 def _mean_and_sd(row: Mapping[str, Any]) -> str:

@@ -64,22 +64,22 @@ def _fitting(
     entries: Sequence[tuple[str, str, str]], room: int, grey: int
 ) -> tuple[list[Text], int]:
     """The entries of the legend that have room, how many have none or are grey, and the width."""
-    kept, rest = list(entries), ""
+    shown, note = list(entries), ""
     while True:
-        left_out = len(entries) - len(kept)
+        left_out = len(entries) - len(shown)
         notes = [f"+{left_out}"] if left_out else []
         notes += [f"{grey} more grey"] if grey else []
-        rest = " ".join(notes)
-        used = sum(cells(mark) + cells(label) + 3 for mark, _, label in kept) + cells(rest)
-        if used <= room or not kept:
+        note = " ".join(notes)
+        used = sum(cells(mark) + cells(label) + 3 for mark, _, label in shown) + cells(note)
+        if used <= room or not shown:
             break
-        kept.pop()
+        shown.pop()
     if used > room:
         return [], 0
     parts: list[Text] = []
-    for mark, style, label in kept:
+    for mark, style, label in shown:
         parts += [(mark + " ", style), (label + "  ", "dim")]
-    return [*parts, (rest, "dim")], used
+    return [*parts, (note, "dim")], used
 
 
 def _legend(
@@ -156,10 +156,11 @@ def readout(
     for number, value in enumerate(values):
         entry = _readout_entry(value, options, highlights, overlaid=overlaid)
         size = sum(cells(text) for text, _ in entry)
-        rest = len(values) - number
+        remaining = len(values) - number
         # The last one needs no room for how many follow.
-        if used + size > width - (0 if rest == 1 else len(f" +{rest - 1}")):
-            head.append((fit(f" +{rest}", min(width - used, len(f" +{rest}"))), "dim"))
+        if used + size > width - (0 if remaining == 1 else len(f" +{remaining - 1}")):
+            more = f" +{remaining}"
+            head.append((fit(more, min(width - used, len(more))), "dim"))
             break
         head += entry
         used += size

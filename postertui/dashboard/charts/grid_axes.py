@@ -42,10 +42,10 @@ class GridAxes:
                 # Of many curves in one cell, a single long one must not squeeze all the others.
                 typical = sorted(reached)[-1 - len(reached) // 10] if reached else common
                 last[column] = max(last.get(column, common), typical)
-        first, asked = options.first_epoch or 1, options.last_epoch
+        first, last_chosen = options.first_epoch or 1, options.last_epoch
         before = self._epochs
         self._epochs = {
-            column: (first, max(asked or epoch, first + 1)) for column, epoch in last.items()
+            column: (first, max(last_chosen or epoch, first + 1)) for column, epoch in last.items()
         }
         self.epochs = (first, max((e for _, e in self._epochs.values()), default=first + 1))
         return before != self._epochs

@@ -25,14 +25,14 @@ class PanelCache:
         self.runs: Mapping[str, RunView] = {}
         self.options = ViewOptions()
         self.basis_of: BasisOf = lambda _genre, _runs: DeltaBasis()
-        self._made: dict[Key, tuple[tuple[object, ...], Panel]] = {}
+        self._panels: dict[Key, tuple[tuple[object, ...], Panel]] = {}
 
     def use(
         self, arrangement: Arrangement, runs: Mapping[str, RunView], options: ViewOptions
     ) -> None:
-        """Make panels of these from now on; `runs` may change behind our back."""
+        """Make panels of these from now on; the caller may change `runs` afterwards."""
         self.arrangement, self.runs, self.options = arrangement, runs, options
-        self._made = {k: made for k, made in self._made.items() if k in arrangement.members}
+        self._panels = {k: entry for k, entry in self._panels.items() if k in arrangement.members}
 
     def members(self, key: Key | None) -> list[RunView]:
         """The runs of a cell."""
@@ -43,8 +43,8 @@ class PanelCache:
         runs = self.members(key)
         basis = self.basis_of(key[0], runs) if self.options.delta else None
         source = (*runs, self.arrangement.groups, basis, *panel_options(self.options))
-        entry = self._made.get(key)
+        entry = self._panels.get(key)
         if entry is None or entry[0] != source:
             panel = panel_of(runs, self.arrangement.groups, self.options, basis)
-            entry = self._made[key] = (source, panel)
+            entry = self._panels[key] = (source, panel)
         return entry[1]

@@ -28,7 +28,7 @@ from postertui.dashboard.charts.raster import (
 class PlotSettings:
     """How a cell is drawn, whatever it shows. `cursor` is an epoch, or None.
 
-    `overlaid` curves are told apart by their compared value rather than by cohort: by colour,
+    `overlaid` curves are distinguished by their compared value rather than by cohort: by colour,
     pattern, and with `letters` by a letter at their end. Without `highlights` all are in colour.
     """
 

@@ -95,19 +95,21 @@ class Raster:
         columns = x * (self.columns - 1)
         rows = (1 - y) * (self.rows - 1)
         of_point = np.repeat(np.arange(len(lengths)), lengths)
-        seen = np.isfinite(rows) & np.isfinite(columns)
+        is_finite = np.isfinite(rows) & np.isfinite(columns)
         # A stretch of points that are joined ends at a gap, and where the next line begins.
-        joined = seen[1:] & seen[:-1] & (of_point[1:] == of_point[:-1])
-        starts = np.flatnonzero(seen & ~np.concatenate(([False], joined)))
-        stops = np.flatnonzero(seen & ~np.concatenate((joined, [False]))) + 1
-        alone = stops - starts == 1
+        joined = is_finite[1:] & is_finite[:-1] & (of_point[1:] == of_point[:-1])
+        starts = np.flatnonzero(is_finite & ~np.concatenate(([False], joined)))
+        stops = np.flatnonzero(is_finite & ~np.concatenate((joined, [False]))) + 1
+        is_isolated = stops - starts == 1
         dots = (
-            self._points(columns, rows, starts[alone]),
-            self._stretches(columns, rows, starts[~alone], stops[~alone], of_point, patterns),
+            self._points(columns, rows, starts[is_isolated]),
+            self._stretches(
+                columns, rows, starts[~is_isolated], stops[~is_isolated], of_point, patterns
+            ),
         )
         down, right, point = (np.concatenate(parts) for parts in zip(*dots, strict=True))
         line = of_point[point]
-        if alone.any():
+        if is_isolated.any():
             order = np.argsort(line, kind="stable")
             down, right, line = down[order], right[order], line[order]
         self._set(down, right, np.array(owners)[line], data=True)
@@ -184,13 +186,13 @@ class Raster:
         of_stretch = number.repeat(counts)
         # Side by side on one long axis, a single search serves them all.
         apart = 2.0 * self.columns
-        asked = np.minimum(np.maximum(x, left[which]), right[which])
+        targets = np.minimum(np.maximum(x, left[which]), right[which])
         axis = columns[points] + of_stretch * apart
-        segment = axis.searchsorted(asked + which * apart, side="right")
+        segment = axis.searchsorted(targets + which * apart, side="right")
         segment = points[np.minimum(segment, (ends - 1)[which])] - 1
         run = columns[segment + 1] - columns[segment]
         rise = rows[segment + 1] - rows[segment]
-        part = np.divide(asked - columns[segment], run, out=np.zeros_like(run), where=run > 0)
+        part = np.divide(targets - columns[segment], run, out=np.zeros_like(run), where=run > 0)
         middle = rows[segment] + part * rise
         between = (middle[1:] + middle[:-1]) / 2
         before = np.concatenate((middle[:1], between))

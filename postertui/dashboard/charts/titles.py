@@ -84,10 +84,10 @@ def _standing(
     trained = mean_of([value_at(r, "train", options, cursor) for r in runs])
     if cursor is not None and options.train and trained is not None:
         parts.append((value_text(trained, options) + " ", "train"))
-    return (*parts, *_judged(value, runs, options, cursor, verdicts))
+    return (*parts, *_with_verdict(value, runs, options, cursor, verdicts))
 
 
-def _judged(
+def _with_verdict(
     value: float,
     runs: Sequence[RunView],
     options: ViewOptions,
@@ -128,4 +128,4 @@ def _best_of(
     pick = min if options.metric in LOWER_IS_BETTER else max
     value, run = pick(valued, key=lambda pair: pair[0])
     of_many = (f"best of {len({r.variant for r in runs})} ", "dim")
-    return (of_many, *_judged(value, [run], options, cursor, verdicts))
+    return (of_many, *_with_verdict(value, [run], options, cursor, verdicts))

@@ -12,7 +12,7 @@ from postertui.dashboard.state.run_view import RunView
 
 #: Seconds for which the cursor rests on a run before it is assessed, and between two assessments
 #: of a run that is training.
-REST, INTERVAL = 0.4, 5.0
+QUIET_SECONDS, INTERVAL = 0.4, 5.0
 
 
 class AssessmentController:
@@ -36,7 +36,7 @@ class AssessmentController:
             self._timer.stop()
             self._timer = None
         if run is not None and self._is_stale(run):
-            self._assess_in(REST, run)
+            self._assess_in(QUIET_SECONDS, run)
 
     def run_updated(self, run: RunView) -> None:
         """The run under the cursor has trained on."""

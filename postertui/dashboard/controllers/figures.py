@@ -33,11 +33,11 @@ class FigureController:
         try:
             request = request_of(model.runs, shown, model.options, pinned=model.pinned)
         except UserError as error:
-            self._shell.say(str(error), "warning")
+            self._shell.show_message(str(error), "warning")
             return
         self.close()
         process = self._process = FigureProcess(request, setup.runs, setup.out)
-        self._shell.say(f"drawing into {to_single_line(setup.out, 100)}/ …")
+        self._shell.show_message(f"drawing into {to_single_line(setup.out, 100)}/ …")
         self._shell.in_thread(lambda: self._draw(process), "figure")
 
     def _draw(self, process: FigureProcess) -> None:
@@ -45,7 +45,9 @@ class FigureController:
             figure = process.draw()
         except (UserError, OSError, ValueError) as error:
             if process is self._process:
-                self._shell.from_thread(self._shell.say, to_single_line(error, 300), "error")
+                self._shell.from_thread(
+                    self._shell.show_message, to_single_line(error, 300), "error"
+                )
             return
         if process is self._process:
             self._shell.from_thread(self._finished, figure)
@@ -55,12 +57,12 @@ class FigureController:
         paths = to_single_line(", ".join(map(str, figure.paths)), 200)
         notes = f" ({'; '.join(figure.notes[:2])})" if figure.notes else ""
         text = f"{paths}{to_single_line(notes, 120)}: i shows it"
-        self._shell.say(text, title="Figure drawn", seconds=8)
+        self._shell.show_message(text, title="Figure drawn", seconds=8)
 
     def open_newest(self) -> None:
         """Show where the newest figure is."""
         if self.newest is None:
-            self._shell.say("no figure yet: F draws one")
+            self._shell.show_message("no figure yet: F draws one")
             return
         dialog = FigureScreen(self.newest, self._shell.open_preview)
         self._shell.ask(dialog, lambda _: None)

@@ -53,8 +53,8 @@ class MachineController:
             self._monitor.wake()
         for event in announcements:
             severity: Severity = "error" if event.failed else "information"
-            self._shell.say(to_single_line(event.text, 200), severity, seconds=10)
+            self._shell.show_message(to_single_line(event.text, 200), severity, seconds=10)
             if problem := self._end_command.run(to_single_line(event.text, 500)):
-                self._shell.say(to_single_line(problem, 200), "warning")
+                self._shell.show_message(to_single_line(problem, 200), "warning")
         if announcements and self._context.config.bell:
             self._shell.ring()

@@ -95,7 +95,7 @@ class RunController:
 
     def _can_change(self, targets: Targets) -> bool:
         if self._control.read_only:
-            self._shell.say(str(ReadOnlyError()), "warning")
+            self._shell.show_message(str(ReadOnlyError()), "warning")
             return False
         return bool(targets.runs)
 
@@ -115,7 +115,7 @@ class RunController:
         """Cancel what has not ended; asks first where work or a run out of sight is at stake."""
         targets = self._with_groups(targets).in_states(OPEN_STATES)
         if not targets.runs:
-            self._shell.say("nothing to cancel here: only running and queued runs can be")
+            self._shell.show_message("nothing to cancel here: only running and queued runs can be")
             return
         training = [r for r in targets.runs if r.state == "running"]
         waiting = [r.name for r in targets.runs if r.state != "running"]
@@ -141,7 +141,7 @@ class RunController:
     def retry(self, targets: Targets) -> None:
         targets = self._with_groups(targets).in_states(RETRIED_STATES)
         if not targets.runs:
-            self._shell.say(
+            self._shell.show_message(
                 "nothing to start here: only runs that wait or ended before they were done"
             )
             return
@@ -151,7 +151,7 @@ class RunController:
     def raise_priority(self, targets: Targets, by: int) -> None:
         targets = self._with_groups(targets).in_states(OPEN_STATES)
         if not targets.runs:
-            self._shell.say("only runs that wait can be raised and lowered")
+            self._shell.show_message("only runs that wait can be raised and lowered")
             return
         names = targets.names
         verb = "Raise" if by > 0 else "Lower"
@@ -160,7 +160,9 @@ class RunController:
     def toggle_hold(self, targets: Targets) -> None:
         targets = self._with_groups(targets).in_states(OPEN_STATES)
         if not targets.runs:
-            self._shell.say("nothing to hold here: only running and queued runs can be held")
+            self._shell.show_message(
+                "nothing to hold here: only running and queued runs can be held"
+            )
             return
         names = targets.names
         verb = "Release" if all(r.standing == "held" for r in targets.runs) else "Hold"
@@ -201,11 +203,11 @@ class RunController:
                     done = request()
             except (UserError, OSError) as error:
                 message = to_single_line(str(error), 300)
-                self._shell.from_thread(self._shell.say, message, "error")
+                self._shell.from_thread(self._shell.show_message, message, "error")
                 return
             self._feed.wake()
             if done:
-                self._shell.from_thread(self._shell.say, done)
+                self._shell.from_thread(self._shell.show_message, done)
 
         self._shell.in_thread(work, "requests")
 

@@ -39,7 +39,7 @@ class ViewController:
         self._shell.options_changed(options.keys())
 
     def metrics(self) -> list[str]:
-        """The metrics that can be drawn: our own, then others that a run on the screen has."""
+        """The metrics to draw: the built-in ones, then others of the runs on the screen."""
         columns = dict.fromkeys(
             name for run in self._model.runs.values() for name in run.history.extra_names
         )
@@ -81,7 +81,7 @@ class ViewController:
     def step_compared(self) -> None:
         compared = _step(list(COMPARED), self._model.options.compare, 1)
         self.set(compare=compared)
-        self._shell.say(f"comparing {COMPARED[compared]}")
+        self._shell.show_message(f"comparing {COMPARED[compared]}")
 
     def toggle(self, option: str) -> None:
         """Switch an option that is on or off."""

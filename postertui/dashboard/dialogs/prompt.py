@@ -34,16 +34,16 @@ class PromptScreen(ModalScreen[str | None]):
             yield Static(self._hint, classes="hint below", markup=False)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self._say(self._check(event.value))
+        self._show_hint(self._check(event.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         problem = self._check(event.value)
         if problem:
-            self._say(problem)
+            self._show_hint(problem)
         else:
             self.dismiss(event.value)
 
-    def _say(self, problem: str) -> None:
+    def _show_hint(self, problem: str) -> None:
         hint = self.query_one(".hint", Static)
         hint.update(problem or self._hint)
         hint.set_class(bool(problem), "wrong")

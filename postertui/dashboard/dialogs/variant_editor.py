@@ -31,9 +31,9 @@ class VariantScreen(ModalScreen[Variant | None]):
 
     BINDINGS = bindings("variant")
 
-    def __init__(self, study: Study, start: Variant, taken: Mapping[str, Variant]) -> None:
+    def __init__(self, study: Study, start: Variant, existing: Mapping[str, Variant]) -> None:
         super().__init__()
-        self.study, self.start, self.taken = study, start, taken
+        self.study, self.start, self.existing = study, start, existing
         self.fields: dict[str, Field] = {f.name: f for f in variant_fields()}
         self.texts = start_texts(start)
 
@@ -56,7 +56,7 @@ class VariantScreen(ModalScreen[Variant | None]):
                 yield Label("save to")
                 yield Input(str(default_file(self.study)), id="variant-file", compact=True)
                 yield Static("a study's file; made if it is not there", classes="help")
-            yield Static("", id="variant-say", markup=False)
+            yield Static("", id="variant-status", markup=False)
 
     def _row(self, field: Field) -> ComposeResult:
         with Horizontal(classes="field"):
@@ -115,18 +115,20 @@ class VariantScreen(ModalScreen[Variant | None]):
 
     def _check(self) -> None:
         """Say what the variant would be, or what is still wrong with it."""
-        say = self.query_one("#variant-say", Static)
+        status = self.query_one("#variant-status", Static)
         try:
-            variant = self._made()
+            variant = self._described_variant()
         except ValueError as error:
             values, problems = check_texts(self.texts, self.start)
             nothing_yet = not values and not problems and not self._is_named
-            say.set_class(not nothing_yet, "wrong")
+            status.set_class(not nothing_yet, "wrong")
             advice = "change what is to differ; without a name it is called after that"
-            say.update(advice if nothing_yet else to_single_line(error, 300))
+            status.update(advice if nothing_yet else to_single_line(error, 300))
             return
-        say.set_class(False, "wrong")
-        say.update(f"{variant.name}: {to_single_line(what_differs(variant, self.study.base), 200)}")
+        status.set_class(False, "wrong")
+        status.update(
+            f"{variant.name}: {to_single_line(what_differs(variant, self.study.base), 200)}"
+        )
 
     @property
     def _is_named(self) -> bool:
@@ -138,20 +140,20 @@ class VariantScreen(ModalScreen[Variant | None]):
         typed = self.query_one("#variant-name", Input).value.strip()
         return typed or name_from_texts(self.texts, start_texts(self.start))
 
-    def _made(self) -> Variant:
-        return make_variant(self._chosen_name, self.texts, self.start, self.taken)
+    def _described_variant(self) -> Variant:
+        return make_variant(self._chosen_name, self.texts, self.start, self.existing)
 
     def action_save(self) -> None:
-        say = self.query_one("#variant-say", Static)
+        status = self.query_one("#variant-status", Static)
         target = self.query_one("#variant-file", Input).value.strip()
         try:
-            variant = self._made()
+            variant = self._described_variant()
             if not target:
                 raise ValueError("save to: name a study's file")
             save_variant(Path(target).expanduser(), variant)
         except (ValueError, UserError, OSError) as error:
-            say.set_class(True, "wrong")
-            say.update(to_single_line(error, 300))
+            status.set_class(True, "wrong")
+            status.update(to_single_line(error, 300))
             return
         self.app.notify(f"saved {variant.name} to {to_single_line(target, 100)}", markup=False)
         self.dismiss(variant)
@@ -171,9 +173,9 @@ def hint(field: Field) -> str:
 
 def find_fields(names: Sequence[str], text: str) -> list[str]:
     """The names that `text` finds, those that begin with it first; all of them for no text."""
-    wanted = text.strip().lower().replace(" ", "_")
-    first = [name for name in names if name.startswith(wanted)]
-    return first + [name for name in names if wanted in name and name not in first]
+    prefix = text.strip().lower().replace(" ", "_")
+    first = [name for name in names if name.startswith(prefix)]
+    return first + [name for name in names if prefix in name and name not in first]
 
 
 def default_file(study: Study) -> Path:

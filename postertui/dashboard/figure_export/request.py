@@ -103,7 +103,7 @@ def request_of(
 def file_name(runs: Mapping[str, RunView], drawn: Collection[RunView], options: ViewOptions) -> str:
     """What the files are called: what is compared, which genres, the metric.
 
-    Where not every run of those is drawn, a digest of which tells two views apart.
+    Where not every run of those is drawn, a digest of which distinguishes two views.
     """
     value_of = compared_value(options.compare)
     values, genres = {value_of(run) for run in drawn}, {run.genre for run in drawn}

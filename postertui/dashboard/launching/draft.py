@@ -104,11 +104,11 @@ def _newest(runs: Iterable[Run]) -> Run | None:
 
 def what_differs(variant: Variant, base: Variant) -> str:
     """What `variant` changes about `base`: `regularizer l2, strength 0.0001`."""
-    mine, usual = msgspec.to_builtins(variant), msgspec.to_builtins(base)
+    values, base_values = msgspec.to_builtins(variant), msgspec.to_builtins(base)
     changed = [
         f"{key.replace('_', ' ')} {_brief(value)}"
-        for key, value in mine.items()
-        if key not in ("name", "family", "code") and value != usual.get(key)
+        for key, value in values.items()
+        if key not in ("name", "family", "code") and value != base_values.get(key)
     ]
     return ", ".join(changed) or "the base variant"
 

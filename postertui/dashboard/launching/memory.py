@@ -14,13 +14,13 @@ class LaunchMemory:
     """The study that was chosen, and what was ticked and made.
 
     `variants` are the ticks by study; `genres` is None until a tick was changed, so that a study's
-    own genres hold. `made` are the variants made in the form, by study.
+    own genres hold. `new_variants` are those made in the form, by study.
     """
 
     study: str = ""
     variants: dict[str, set[str]] = field(default_factory=dict)
     genres: set[str] | None = None
-    made: dict[str, dict[str, Variant]] = field(default_factory=dict)
+    new_variants: dict[str, dict[str, Variant]] = field(default_factory=dict)
 
     def ticked_variants(self, study: str, offered: set[str]) -> set[str]:
         """What is ticked when `study` is chosen: what was, else what the study before had too.

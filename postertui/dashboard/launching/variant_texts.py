@@ -59,21 +59,21 @@ def check_texts(texts: Mapping[str, str], base: Variant) -> tuple[dict[str, Any]
 
 
 def make_variant(
-    name: str, texts: Mapping[str, str], base: Variant, taken: Mapping[str, Variant]
+    name: str, texts: Mapping[str, str], base: Variant, existing: Mapping[str, Variant]
 ) -> Variant:
     """The variant that the form describes. Raises `ValueError` as `field: what is wrong`.
 
-    Its name must be free among `taken`, and its settings must be no other's: a run is what it
+    Its name must be free among `existing`, and its settings must be no other's: a run is what it
     trains with, so two variants that train the same would be one run.
     """
     values, problems = check_texts(texts, base)
     if problems:
         field, problem = next(iter(problems.items()))
         raise ValueError(f"{field}: {problem}")
-    if name in taken:
+    if name in existing:
         raise ValueError(f"name: there is a variant {name} already")
     variant = check_variant(name, values, base)
-    for other in taken.values():
+    for other in existing.values():
         if settings(other) == settings(variant):
             raise ValueError(f"as it stands it trains just what {other.name} does; change a field")
     return variant

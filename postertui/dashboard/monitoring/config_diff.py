@@ -48,10 +48,10 @@ def _flatten(into: dict[str, str], prefix: str, value: Any) -> None:
 
 def config_lines(spec: RunSpec, other: RunSpec | None = None) -> list[ConfigLine]:
     """The settings of `spec`; with `other`, those that differ come first."""
-    mine = config_of(spec)
+    settings = config_of(spec)
     if other is None:
-        return [ConfigLine(key, value) for key, value in mine.items()]
-    theirs = config_of(other)
-    keys = dict.fromkeys([*mine, *theirs])
-    lines = [ConfigLine(k, mine.get(k, "–"), theirs.get(k, "–")) for k in keys]
+        return [ConfigLine(key, value) for key, value in settings.items()]
+    other_settings = config_of(other)
+    keys = dict.fromkeys([*settings, *other_settings])
+    lines = [ConfigLine(k, settings.get(k, "–"), other_settings.get(k, "–")) for k in keys]
     return sorted(lines, key=lambda e: not e.differs)

@@ -38,7 +38,7 @@ class EndCommand:
         return ""
 
     def close(self) -> None:
-        """Collect those that have ended; the others go on without us."""
+        """Collect those that have ended; the others outlive this process."""
         for process in self._running:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(0.2)

@@ -75,7 +75,7 @@ class AnalysisScreen(DashboardScreen[None]):
     def action_do(self, action_id: str) -> None:  # type: ignore[override]
         assert action_id == "analysis.genre"
         if not self.subject.genre:
-            self.context.shell.say("no genre was under the cursor")
+            self.context.shell.show_message("no genre was under the cursor")
             return
         self.one_genre = not self.one_genre
         self.action_ask(self.question)

@@ -39,7 +39,7 @@ class DashboardScreen(Screen[Result], Generic[Result]):
     async def action_do(self, action_id: str) -> None:
         """Run the handler of the registry's action, unless it changes runs that are only read."""
         if self.context.setup.read_only and action_id in CHANGING:
-            self.context.shell.say(str(ReadOnlyError()), "warning")
+            self.context.shell.show_message(str(ReadOnlyError()), "warning")
             return
         result = self.handlers[action_id]()
         if inspect.isawaitable(result):

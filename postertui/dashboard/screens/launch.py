@@ -71,7 +71,7 @@ class LaunchScreen(DashboardScreen[str | None]):
         try:
             choices = open_choices(setup.data, setup.study, self._runs(), Path(), queue=setup.runs)
         except (UserError, OSError) as error:
-            self.app.call_from_thread(self._say_plan, (), to_single_line(error))
+            self.app.call_from_thread(self._show_plan, (), to_single_line(error))
             return
         self.app.call_from_thread(self.form.offer, choices)
 
@@ -95,7 +95,7 @@ class LaunchScreen(DashboardScreen[str | None]):
             draft = self.form.draft()
         except ValueError as error:
             if self.choices is not None:
-                self._say_plan((), to_single_line(error))
+                self._show_plan((), to_single_line(error))
             return
         self._preview(draft)
 
@@ -108,7 +108,7 @@ class LaunchScreen(DashboardScreen[str | None]):
             planned = preview_launch(draft, choices.dataset, weights, self._runs(), choices.slots)
             ignored = self.context.control.ignored_settings()
         except (UserError, OSError) as error:
-            self.app.call_from_thread(self._say_plan, (), to_single_line(error))
+            self.app.call_from_thread(self._show_plan, (), to_single_line(error))
             return
         self.app.call_from_thread(self._show, draft, planned, ignored)
 
@@ -123,9 +123,9 @@ class LaunchScreen(DashboardScreen[str | None]):
         notes = [*ignored[-1:], *ignored[:-1]]
         if any(spec.weights.digest == NOT_DOWNLOADED for spec in planned.plan.specs):
             notes.insert(0, "ImageNet's weights are not on this machine: starting downloads them")
-        self._say_plan(describe(planned), "\n".join(notes), wrong=False)
+        self._show_plan(describe(planned), "\n".join(notes), wrong=False)
 
-    def _say_plan(self, lines: tuple[Line, ...], problem: str, *, wrong: bool = True) -> None:
+    def _show_plan(self, lines: tuple[Line, ...], problem: str, *, wrong: bool = True) -> None:
         text = Text(no_wrap=True)
         for number, line in enumerate(lines):
             text.append("\n " if number else " ")
@@ -161,7 +161,7 @@ class LaunchScreen(DashboardScreen[str | None]):
         try:
             self._start(self.form.draft())
         except ValueError as error:
-            self._say_plan((), to_single_line(error))
+            self._show_plan((), to_single_line(error))
 
     @work(thread=True, exclusive=True, group="launch-start")
     def _start(self, draft: LaunchDraft) -> None:
@@ -189,8 +189,8 @@ class LaunchScreen(DashboardScreen[str | None]):
         if study is None or start is None:
             return
 
-        def add(made: Variant | None) -> None:
-            if made is not None:
-                self.form.add(made)
+        def add(variant: Variant | None) -> None:
+            if variant is not None:
+                self.form.add(variant)
 
         self.context.shell.ask(VariantScreen(study, start, self.form.variants()), add)

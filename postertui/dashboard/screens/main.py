@@ -123,7 +123,7 @@ class MainScreen(MainLayout):
     def targets(self) -> Targets:
         """What an action is for; says where it leaves marked runs alone."""
         if hidden := self.sight.hidden_marks:
-            self.context.shell.say(
+            self.context.shell.show_message(
                 f"{pluralize(hidden, 'marked run')} hidden by the filter, left alone", "warning"
             )
         return self.sight.targets()

@@ -124,12 +124,12 @@ class RunScreen(DashboardScreen[None]):
     def _show_config(self) -> None:
         settings = self.query_one("#run-settings", Static)
         try:
-            mine = read_spec(self.folder)
-            theirs = self._other_spec()
+            spec = read_spec(self.folder)
+            other_spec = self._other_spec()
         except UserError as error:
             settings.update(to_single_line(str(error), 400))
             return
-        settings_lines = config_lines(mine, theirs)
+        settings_lines = config_lines(spec, other_spec)
         left = max(len(e.key) for e in settings_lines) + 1
         width = max(12, min(40, (self.size.width - left - 6) // 2))
         text = Text(no_wrap=True)
@@ -175,7 +175,7 @@ class RunScreen(DashboardScreen[None]):
 
         listed = read_poster_list(self.context.setup.runs, self.run.name)
         if listed.predictions is None:
-            self.context.shell.say(listed.problem, "warning")
+            self.context.shell.show_message(listed.problem, "warning")
             return
         if self._sheets is None:
             self._sheets = tempfile.TemporaryDirectory(prefix="postertui-")
@@ -184,7 +184,7 @@ class RunScreen(DashboardScreen[None]):
             write_contact_sheet(self.context.setup.runs, listed.predictions, sheet)
             self.context.shell.open_preview([sheet])
         except (UserError, OSError) as error:
-            self.context.shell.say(to_single_line(str(error), 200), "warning")
+            self.context.shell.show_message(to_single_line(str(error), 200), "warning")
 
     def on_unmount(self) -> None:
         if self._sheets is not None:
@@ -196,7 +196,7 @@ class RunScreen(DashboardScreen[None]):
                 return
             self.query_one(ContentSwitcher).current = "run-log"
             if text and not self.log_view.seek(text):
-                self.context.shell.say(f"no line has {to_single_line(text, 60)}")
+                self.context.shell.show_message(f"no line has {to_single_line(text, 60)}")
 
         hint = "n and N go on to further lines"
         dialog = PromptScreen("Find in the log", self.log_view.search_text, hint)

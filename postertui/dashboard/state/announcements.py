@@ -27,7 +27,7 @@ class Announcement:
 
 
 def find_announcements(
-    before: Mapping[str, RunView], changed: Mapping[str, RunView], gone: Iterable[str] = ()
+    before: Mapping[str, RunView], changed: Mapping[str, RunView], removed: Iterable[str] = ()
 ) -> list[Announcement]:
     """What happened between `before` and the same with `changed` in it.
 
@@ -41,8 +41,8 @@ def find_announcements(
     announcements = [Announcement(describe_failure(run), failed=True) for run in failed]
     if len(failed) > MOST_FAILURES:
         announcements = [Announcement(f"{len(failed)} runs failed", failed=True)]
-    removed = set(gone)
-    after = {name: run for name, run in before.items() if name not in removed} | dict(changed)
+    removed_names = set(removed)
+    after = {name: run for name, run in before.items() if name not in removed_names} | dict(changed)
     touched = {run.study for name, run in changed.items() if name in before}
     for study in sorted(touched):
         was_open = any(r.study == study and r.state in OPEN for r in before.values())

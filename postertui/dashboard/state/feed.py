@@ -38,10 +38,10 @@ PATIENCE_GROWTH = 1.6
 
 @dataclass
 class RunUpdates:
-    """Runs that are new or different, and the names of those that are gone."""
+    """Runs that are new or different, and the names of those that were removed."""
 
     changed: dict[str, RunView] = field(default_factory=dict)
-    gone: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
 
 
 class RunFeed:
@@ -162,8 +162,8 @@ class RunFeed:
             self._pending.changed.update(views)
             for name in names - views.keys():
                 self._pending.changed.pop(name, None)
-                self._pending.gone.add(name)
-            self._pending.gone -= views.keys()
+                self._pending.removed.add(name)
+            self._pending.removed -= views.keys()
         return recovered or bool(names)
 
     def _set_error(self, error: str) -> bool:

@@ -1,4 +1,4 @@
-"""The metrics that can be drawn: our own, and any other that a training script recorded."""
+"""The metrics to draw: the built-in ones, and any other that a training script recorded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
 
 
 def is_metric_name(name: str) -> bool:
-    """Whether `name` can be a metric's, of ours or of another program."""
+    """Whether `name` can be a metric's, a built-in one's or one of another program."""
     return name in METRICS or _NAME.fullmatch(name) is not None
 
 
@@ -41,7 +41,7 @@ def fields_of(metric: str) -> tuple[str, ...]:
 
 
 def recorded_metrics(columns: Iterable[str]) -> list[str]:
-    """The metrics beyond our own that are in `columns`, such as `auc` for `test_auc`."""
+    """The metrics beside the built-in ones that are in `columns`, such as `auc` for `test_auc`."""
     cohorts = ("train_", "test_")
     names = dict.fromkeys(
         column.removeprefix(cohort)

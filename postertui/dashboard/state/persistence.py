@@ -25,7 +25,7 @@ from postertui.dashboard.state.view_options import ViewOptions
 from postertui.system.errors import UserError
 from postertui.system.user_folders import has_own_folder, user_folder
 
-_KNOWN = ("theme", "bell", "on_end", "keys")
+_KEYS = ("theme", "bell", "on_end", "keys")
 
 
 class UserConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,8 +63,8 @@ def load_config(path: Path | None = None) -> UserConfig:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not TOML: {error}") from None
     for key in document:
-        if key not in _KNOWN:
-            raise UserError(f"{path}: unknown setting `{key}`; there are {', '.join(_KNOWN)}")
+        if key not in _KEYS:
+            raise UserError(f"{path}: unknown setting `{key}`; there are {', '.join(_KEYS)}")
     try:
         return msgspec.convert(document, UserConfig)
     except msgspec.ValidationError as error:

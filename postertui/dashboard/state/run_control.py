@@ -173,9 +173,9 @@ class RunControl:
             client.resume_runs(self.folder, names)
             client.ensure_supervisor(self.folder)
 
-        if held := hold(runs):
-            what = self._describe(held)
-            self._remember(f"hold of {what}", lambda: release(held), held)
+        if held_runs := hold(runs):
+            what = self._describe(held_runs)
+            self._remember(f"hold of {what}", lambda: release(held_runs), held_runs)
             return f"held {what} (h releases)"
         release(runs)
         what = self._describe(runs)

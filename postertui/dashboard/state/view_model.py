@@ -53,11 +53,11 @@ class ViewModel:
 
         Otherwise only the contents of `updates.changed` did.
         """
-        structural = not self.loaded or bool(updates.gone & self.runs.keys())
+        structural = not self.loaded or bool(updates.removed & self.runs.keys())
         self.loaded = True
         self._completions = None
         self.pace.record(self._new_epochs(updates), time.monotonic())
-        for name in updates.gone:
+        for name in updates.removed:
             self.runs.pop(name, None)
             self.shown.pop(name, None)
             self.pinned.discard(name)
@@ -173,7 +173,7 @@ class ViewModel:
         return DeltaBasis(tuple(self.runs[name] for name in names), noise)
 
     def preferred_groups(self, current: RunView | None, genre: str | None = None) -> list[str]:
-        """The compared values to tell apart from the others, most important first.
+        """The compared values to set apart from the others, most important first.
 
         Those of the run under the cursor, of the reference, of the best run of the genre, and of
         the marked ones.
@@ -270,8 +270,8 @@ class ViewModel:
         values: dict[str, set[str]] = {}
         for name in texts:
             if name in FIELDS:
-                held = {run.record.get(name) for run in self.runs.values()}
-                values[name] = {to_single_line(value) for value in held if value}
+                values_present = {run.record.get(name) for run in self.runs.values()}
+                values[name] = {to_single_line(value) for value in values_present if value}
         values["tag"] = {tag for run in self.runs.values() for tag in run.tags}
         values["dead"] = {"yes", "no"}
         return values

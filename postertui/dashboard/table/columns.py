@@ -37,8 +37,8 @@ NO_FACTS = RunFacts()
 class RunColumn:
     """One column. `rank` says which columns go first where there is no room for all (1 stays).
 
-    `text` gives text and style, `judged_text` those that depend on what is known beyond the run
-    itself; `key` and `judged_key` sort, the highest value first where `best_first`. `width` is
+    `text` gives text and style, `facts_text` those that depend on what is known beyond the run
+    itself; `key` and `facts_key` sort, the highest value first where `best_first`. `width` is
     fixed, unless `stretch` lets it grow up to its longest text.
     """
 
@@ -52,16 +52,16 @@ class RunColumn:
     stretch: bool = False
     help: str = ""
     best_first: bool = False
-    judged_text: Callable[[RunView, RunFacts], Text] | None = None
-    judged_key: Callable[[RunView, RunFacts], object] | None = None
+    facts_text: Callable[[RunView, RunFacts], Text] | None = None
+    facts_key: Callable[[RunView, RunFacts], object] | None = None
 
     def cell(self, run: RunView, facts: RunFacts = NO_FACTS) -> Text:
         """Text and style for `run`."""
-        return self.text(run) if self.judged_text is None else self.judged_text(run, facts)
+        return self.text(run) if self.facts_text is None else self.facts_text(run, facts)
 
     def sort_key(self, run: RunView, facts: RunFacts = NO_FACTS) -> object:
         """By what `run` is sorted."""
-        return self.key(run) if self.judged_key is None else self.judged_key(run, facts)
+        return self.key(run) if self.facts_key is None else self.facts_key(run, facts)
 
     @property
     def is_dynamic(self) -> bool:
@@ -162,7 +162,7 @@ COLUMNS: tuple[RunColumn, ...] = (
         right=True,
         help="test F at the newest epoch (soft where there is one)",
         best_first=True,
-        judged_text=_newest,
+        facts_text=_newest,
     ),
     RunColumn(
         "bar",
@@ -172,8 +172,8 @@ COLUMNS: tuple[RunColumn, ...] = (
         lambda _: (" ", "dim"),
         lambda _: 0,
         help="▲ above its baseline ? within noise of it ▼ below it",
-        judged_text=_verdict_mark,
-        judged_key=lambda r, facts: _VERDICTS.index(facts.verdict_of(r)),
+        facts_text=_verdict_mark,
+        facts_key=lambda r, facts: _VERDICTS.index(facts.verdict_of(r)),
     ),
     RunColumn(
         "best",
@@ -235,8 +235,8 @@ COLUMNS: tuple[RunColumn, ...] = (
         lambda _: (True, 0.0),
         right=True,
         help="work that is left of this run",
-        judged_text=_remaining,
-        judged_key=lambda r, facts: _number(facts.remaining_of(r)),
+        facts_text=_remaining,
+        facts_key=lambda r, facts: _number(facts.remaining_of(r)),
     ),
     RunColumn("device", "device", 6, 10, lambda r: (r.device, "dim"), lambda r: r.device),
     RunColumn("tags", "tags", 8, 11, _note, lambda r: r.tags or ("~",)),

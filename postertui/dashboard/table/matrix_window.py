@@ -131,7 +131,7 @@ class MatrixWindow:
 
     def _genre_line(self, genre: str, shown: tuple[str, ...]) -> list[Text]:
         matrix = self.matrix
-        here = genre == self.genre
+        is_selected_genre = genre == self.genre
         cursor = "selected" if self.focused else "highlight"
         baseline = matrix.summary.baselines.get(genre)
         margin = matrix.margin(genre)
@@ -140,12 +140,12 @@ class MatrixWindow:
         if value is None and runs:
             value = runs[0].newest(matrix.metric)
         verdict = margin.verdict if margin is not None else ""
-        on_reference = here and self.variant == REFERENCE
+        on_reference = is_selected_genre and self.variant == REFERENCE
         spark = sparkline(runs[0].values("test", matrix.metric), _SPARK - 1) if runs else ""
         name = cut_middle(genre, self.genre_width).ljust(self.genre_width)
         parts: list[Text] = [
             (self._mark(genre, REFERENCE), "accent"),
-            (name + " ", "accent" if here else "text"),
+            (name + " ", "accent" if is_selected_genre else "text"),
             (
                 fit(score(baseline) if baseline is not None else "", _BASELINE - 1, right=True),
                 "dim",
@@ -162,7 +162,7 @@ class MatrixWindow:
             (text, style), (mark, mark_style) = matrix.cell(genre, variant)
             number = fit(text, self.cell_width - 2, right=True)
             selected = (self._mark(genre, variant), "accent")
-            if here and variant == self.variant:
+            if is_selected_genre and variant == self.variant:
                 parts += [(number + mark, cursor), selected]
             else:
                 parts += [(number, style), (mark, mark_style), selected]

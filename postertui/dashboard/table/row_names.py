@@ -1,4 +1,4 @@
-"""Names of rows that tell runs apart, also where they are cut."""
+"""Names of rows that distinguish runs, also where they are cut."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.text_width import cut_middle
 
-#: What tells runs of one genre, variant and seed apart, in the order in which it is tried.
+#: What distinguishes runs of one genre, variant and seed, in the order in which it is tried.
 _DIFFERENCES: tuple[Callable[[RunView], str], ...] = (
     lambda run: run.study,
     lambda run: run.regularizer,
@@ -17,12 +17,12 @@ _DIFFERENCES: tuple[Callable[[RunView], str], ...] = (
 
 
 def variant_names(runs: Iterable[RunView]) -> dict[str, str]:
-    """By run its variant's name, with what tells it from other runs of the same genre and seed."""
-    alike: dict[tuple[str, str, int], list[RunView]] = {}
+    """By run its variant's name, with what differs from other runs of that genre and seed."""
+    by_setting: dict[tuple[str, str, int], list[RunView]] = {}
     for run in runs:
-        alike.setdefault((run.genre, run.variant, run.seed), []).append(run)
+        by_setting.setdefault((run.genre, run.variant, run.seed), []).append(run)
     names: dict[str, str] = {}
-    for members in alike.values():
+    for members in by_setting.values():
         if len(members) == 1:
             names[members[0].name] = members[0].variant
             continue
@@ -44,13 +44,13 @@ def _details(runs: Sequence[RunView]) -> list[str]:
 def distinct_cuts(names: Iterable[str], width: int) -> dict[str, str]:
     """By name what is shown of it in `width` characters: cut in its middle, no two alike."""
     cuts: dict[str, str] = {}
-    taken: set[str] = set()
+    used: set[str] = set()
     for name in sorted(set(names), key=len):
         shown = cut_middle(name, width)
         for tail in range(1, width - 1):
-            if shown not in taken:
+            if shown not in used:
                 break
             shown = f"{name[: width - 1 - tail]}…{name[-tail:]}"
         cuts[name] = shown
-        taken.add(shown)
+        used.add(shown)
     return cuts

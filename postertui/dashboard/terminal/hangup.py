@@ -12,7 +12,8 @@ def leave_with_terminal(fd: int) -> None:
     """Once the terminal at `fd` is gone, end this process as a hang-up signal would.
 
     The kernel signals the leader of the session alone. Where that is `make` or another program that
-    only waits for us, we would stay, and textual's reader would read the end of its input for ever.
+    only waits, this process would stay, and textual's reader would read the end of its input for
+    ever.
     """
     threading.Thread(target=_wait_and_leave, args=(fd,), name="hangup", daemon=True).start()
 

@@ -1,7 +1,7 @@
 """Colours: the app's themes, and the styles of curves and text that go with each.
 
 Curves take their colours from Okabe and Ito's palette, which stays distinct for the common kinds
-of colour blindness; pattern and letter tell them apart where there is no colour.
+of colour blindness; pattern and letter distinguish them where there is no colour.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class GridCanvas(GridLines):
         self._do_later()
 
     def _do_later(self) -> None:
-        if self._next is None and (self._dirty_cells or not self._is_made):
+        if self._next is None and (self._dirty_cells or not self._is_current):
             self._next = self.set_timer(PAUSE, self._go_on)
 
     def _go_on(self) -> None:
@@ -115,7 +115,7 @@ class GridCanvas(GridLines):
     def _do_slice(self) -> None:
         deadline = time.monotonic() + SLICE
         self._make(deadline)
-        if self._is_made:
+        if self._is_current:
             self._redraw(self._visible_dirty_cells(), deadline)
         self._worked = time.monotonic()
 

@@ -56,7 +56,7 @@ class GridLines(LineWidget):
         return self.viewport.options
 
     @property
-    def _is_made(self) -> bool:
+    def _is_current(self) -> bool:
         """Whether the cells in sight have their panels and axes."""
         if not self._fits_scales or not self._stale_panels:
             return self._fits_scales
@@ -118,7 +118,7 @@ class GridLines(LineWidget):
     def _cut_values(self) -> int:
         """How many values on the screen are beyond their axes."""
         keys = self.viewport.visible_keys()
-        if self.options.whole_y or not self._is_made:
+        if self.options.whole_y or not self._is_current:
             return 0
         return sum(self.panels[key].count_outside(self._scale_of(key)) for key in keys)
 

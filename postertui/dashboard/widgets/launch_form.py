@@ -111,7 +111,10 @@ class LaunchForm(Vertical):
     def variants(self) -> dict[str, Variant]:
         """The study's variants and those made here, by name."""
         study = self.study
-        return {**(study.variants if study else {}), **self.memory.made.get(self.study_key, {})}
+        return {
+            **(study.variants if study else {}),
+            **self.memory.new_variants.get(self.study_key, {}),
+        }
 
     def _list_variants(self, study: Study, ticked: set[str]) -> None:
         box = self.variant_list
@@ -128,9 +131,9 @@ class LaunchForm(Vertical):
         assert self.choices is not None
         dataset = self.choices.dataset
         cohorts = [c for c in study.train_cohorts if c in dataset.cohorts]
-        asked = study.genres if study.genres is not None else dataset.genres
+        study_genres = study.genres if study.genres is not None else dataset.genres
         box = self.genre_list
-        kept = self.memory.genres
+        ticked_genres = self.memory.genres
         box.clear_options()
         self._own_genres = set()
         for genre in dataset.genres:
@@ -138,9 +141,9 @@ class LaunchForm(Vertical):
             rare = rate is not None and rate < study.rarity
             text = Text(fit(to_single_line(genre, 40), 16))
             text.append(f" {score(rate)}" + ("  rare" if rare else ""), style="dim")
-            if genre in asked and not rare:
+            if genre in study_genres and not rare:
                 self._own_genres.add(genre)
-            chosen = genre in (self._own_genres if kept is None else kept)
+            chosen = genre in (self._own_genres if ticked_genres is None else ticked_genres)
             box.add_option(Selection(Content.from_rich_text(text), genre, chosen))
         box.highlighted = 0
 
@@ -202,7 +205,7 @@ class LaunchForm(Vertical):
     def add(self, variant: Variant) -> None:
         """Offer a variant made here, ticked."""
         assert self.study is not None
-        self.memory.made.setdefault(self.study_key, {})[variant.name] = variant
+        self.memory.new_variants.setdefault(self.study_key, {})[variant.name] = variant
         box = self.variant_list
         self._list_variants(self.study, ticked={*_ticked(box), variant.name})
         box.highlighted = box.option_count - 1

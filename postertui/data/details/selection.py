@@ -52,9 +52,9 @@ def fit_variant_encoder(
     encoder, constant = fit_encoder(details, chosen_columns(variant, info), training)
     if constant and variant.details:
         raise UserError(
-            f"{variant.name}: the details' column {constant[0]} tells no training posters apart: "
-            "it is the same for all, or no category or word is that of enough of them; take it "
-            "out of `details`"
+            f"{variant.name}: the details' column {constant[0]} does not distinguish "
+            "training posters: it is the same for all, or no category or word is that of enough of "
+            "them; take it out of `details`"
         )
     if not encoder.columns:
         raise UserError(f"{variant.name}: every column of the details is the same in training")

@@ -45,8 +45,8 @@ class Details:
 
     def rows(self, ids: Ids) -> pl.DataFrame:
         """A row for each of the posters `ids`, all null for one without details."""
-        wanted = pl.DataFrame({ID: ids}, schema={ID: pl.Int64})
-        return wanted.join(self.frame, on=ID, how="left", maintain_order="left").drop(ID)
+        requested = pl.DataFrame({ID: ids}, schema={ID: pl.Int64})
+        return requested.join(self.frame, on=ID, how="left", maintain_order="left").drop(ID)
 
     def write(self, folder: Path) -> None:
         """Write `details.parquet`. Raises `OSError`."""

@@ -40,7 +40,7 @@ class GenreCells:
     `genres` are the names in order; `members` one row (row, genre) for each genre of a row, by
     index. `columns` are the table's that were used, `joined` how the names are joined: a separator,
     `list`, `none` for one genre a cell, `rows` for a row each, empty for a column
-    each. `notes` are for people.
+    each. `notes` are lines for the user.
     """
 
     genres: tuple[str, ...]
@@ -96,7 +96,7 @@ def check_genres(path: object, cells: GenreCells, posters: int) -> None:
 
 
 def describe_joining(joined: str) -> str:
-    """How genres are joined, for people."""
+    """How genres are joined, in words."""
     names = {
         _LIST: "as lists",
         ONE_A_CELL: "one a cell",

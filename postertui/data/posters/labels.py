@@ -46,7 +46,7 @@ class LabelOptions:
 
 @dataclass(frozen=True)
 class LabelSummary:
-    """What was read from a table of labels, for people.
+    """What was read from a table of labels, to be shown.
 
     `left_out` pairs a place with the reason, `counts` the posters of each genre, `sample` the
     first rows as read: id and genres.
@@ -150,7 +150,7 @@ def _genre_sets(cells: GenreCells, rows: int) -> list[tuple[int, ...]]:
 
 
 def _many_rows_an_id(ids: pl.Series, sets: list[tuple[int, ...]]) -> str:
-    """What is to be said of a table with a row for each genre of a poster; empty for others.
+    """The note on a table with a row for each genre of a poster; empty for others.
 
     That is one in which more ids than a mistake would explain have rows of different genres.
     """

@@ -41,7 +41,7 @@ def replacement(target: Path) -> Iterator[Path]:
         draft = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
     except OSError as error:
         raise UserError(f"{target}: cannot be written: {error.strerror}") from None
-    held = hold_folder(draft)
+    draft_lock = hold_folder(draft)
     try:
         yield draft
         draft.chmod(0o777 & ~umask())
@@ -56,8 +56,8 @@ def replacement(target: Path) -> Iterator[Path]:
         reason = error.strerror or error
         raise UserError(f"{target}: cannot be written: {reason}", exit_code=1) from None
     finally:
-        if held is not None:
-            os.close(held)
+        if draft_lock is not None:
+            os.close(draft_lock)
         shutil.rmtree(draft, ignore_errors=True)
 
 
@@ -85,8 +85,8 @@ def _remove_stale_drafts(target: Path) -> None:
     """Remove the drafts of builds that are no longer running."""
     # `….old` sorts behind the draft it belongs to, so the longest names go first.
     for draft in sorted(target.parent.glob(f"{_prefix(target)}*"), reverse=True):
-        held = hold_folder(draft)
-        if held is None:
+        draft_lock = hold_folder(draft)
+        if draft_lock is None:
             continue
         try:
             if draft.suffix == ".old" and not target.exists():
@@ -97,7 +97,7 @@ def _remove_stale_drafts(target: Path) -> None:
                 _move_other_files(draft, target)
             shutil.rmtree(draft, ignore_errors=True)
         finally:
-            os.close(held)
+            os.close(draft_lock)
 
 
 def _exchange(draft: Path, target: Path) -> None:

@@ -24,19 +24,17 @@ import msgspec
 
 from postertui.runs.events import encode_event
 from postertui.supervisor import requests
-from postertui.supervisor.backends.ray.collector import Collector
-from postertui.supervisor.backends.ray.link import Link, link_key
-from postertui.supervisor.backends.ray.messages import (
+from postertui.supervisor.backends.ray.agent_messages import (
     AgentHello,
     AgentReady,
-    ClientHello,
-    EventLines,
     NodeFacts,
-    RunEnded,
-    SubmitRun,
     TrainRun,
 )
+from postertui.supervisor.backends.ray.client_messages import ClientHello, SubmitRun
+from postertui.supervisor.backends.ray.collector import Collector
+from postertui.supervisor.backends.ray.link import Link, link_key
 from postertui.supervisor.backends.ray.node_facts import collect_node_facts, relevant_versions
+from postertui.supervisor.backends.ray.run_messages import EventLines, RunEnded
 from postertui.supervisor.backends.ray.scheduler import Scheduler
 from tests.support.ray_cluster import LocalCluster, wait_for
 from tests.support.supervisor import (

@@ -16,12 +16,10 @@ from postertui.cli import cli
 from postertui.study import load_study
 from postertui.supervisor.backends.ray import checks, node_facts
 from postertui.supervisor.backends.ray.address import Address, parse_address, read_token
+from postertui.supervisor.backends.ray.agent_messages import NodeFacts
 from postertui.supervisor.backends.ray.checks import find_problems
 from postertui.supervisor.backends.ray.gpu_shares import GpuShares, share_for_usage
 from postertui.supervisor.backends.ray.jobs_api import check_cluster
-from postertui.supervisor.backends.ray.messages import (
-    NodeFacts,
-)
 from postertui.system.errors import UserError
 from tests.support.poster_data import make_data
 from tests.support.ray_cluster import free_port

@@ -12,14 +12,11 @@ import pytest
 
 from postertui.supervisor.backends.ray import driver_connection
 from postertui.supervisor.backends.ray.address import Address
+from postertui.supervisor.backends.ray.client_messages import ClientHello, Welcome
 from postertui.supervisor.backends.ray.driver_connection import DriverConnection
 from postertui.supervisor.backends.ray.link import Frame, Link, accept, link_key, pack, read_frame
-from postertui.supervisor.backends.ray.messages import (
-    AnyMessage,
-    CancelRun,
-    ClientHello,
-    Welcome,
-)
+from postertui.supervisor.backends.ray.messages import AnyMessage
+from postertui.supervisor.backends.ray.run_messages import CancelRun
 from tests.support.asyncio_server import Served
 
 TOKEN = "a token"

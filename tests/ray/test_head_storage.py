@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 
 from postertui.supervisor.backends.ray.head_storage import HeadStorage, read_checkpoint
-from postertui.supervisor.backends.ray.messages import (
-    CheckpointData,
-)
 from postertui.supervisor.backends.ray.node_folder import KEPT_SECONDS
+from postertui.supervisor.backends.ray.run_messages import CheckpointData
 from tests.support.supervisor import make_spec
 
 

@@ -21,15 +21,11 @@ from postertui.data.weights import Weights
 from postertui.runs.spec import RunSpec
 from postertui.study import ALL_LAYERS, Variant
 from postertui.supervisor.backends.ray import bundles
+from postertui.supervisor.backends.ray.agent_messages import Heartbeat
+from postertui.supervisor.backends.ray.client_messages import ClientHello, SubmitRun
+from postertui.supervisor.backends.ray.file_messages import FilePiece, RequestBundle
 from postertui.supervisor.backends.ray.link import Link, accept, link_key, pack, read_frame
-from postertui.supervisor.backends.ray.messages import (
-    ClientHello,
-    EventLines,
-    FilePiece,
-    Heartbeat,
-    RequestBundle,
-    SubmitRun,
-)
+from postertui.supervisor.backends.ray.run_messages import EventLines
 from postertui.system.errors import UserError
 from tests.support.asyncio_server import Handler, Served
 from tests.support.poster_data import make_data

@@ -8,20 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postertui.runs.spec import RunSpec
-from postertui.supervisor.backends.ray.full_nodes import FULL_SECONDS
-from postertui.supervisor.backends.ray.messages import (
+from postertui.supervisor.backends.ray.agent_messages import (
     AgentHello,
-    CancelRun,
-    EventLines,
     JoinRun,
-    KillRun,
     NodeFacts,
     RequestLines,
-    RunEnded,
     StopAgent,
-    SubmitRun,
     TrainRun,
 )
+from postertui.supervisor.backends.ray.client_messages import SubmitRun
+from postertui.supervisor.backends.ray.full_nodes import FULL_SECONDS
+from postertui.supervisor.backends.ray.run_messages import CancelRun, EventLines, KillRun, RunEnded
 from postertui.supervisor.backends.ray.scheduler import (
     CANCEL_PATIENCE,
     CLIENT,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from postertui.runs.spec import RunSpec
-from postertui.supervisor.backends.ray.messages import AgentHello, NodeFacts, SubmitRun
+from postertui.supervisor.backends.ray.agent_messages import AgentHello, NodeFacts
+from postertui.supervisor.backends.ray.client_messages import SubmitRun
 from postertui.supervisor.backends.ray.scheduler import Scheduler
 
 

@@ -16,7 +16,9 @@ dropped. If a run is trained again on another node, what the first node still ha
 the same epochs come again, bit by bit.
 
 =====================  =============================================================
-both sides             `messages`, `event_lines`, `link` (connections), `bundles` (data)
+both sides             `messages` (of which `client_messages` and `agent_messages` end at the
+                       driver, `run_messages` and `file_messages` go through it),
+                       `event_lines`, `link` (connections), `bundles` (data)
 supervisor (client)    `backend`, `client_requests`, `collector`, `submission`,
                        `study_drivers`, `driver_connection`
 finding a cluster      `address`, `jobs_api`, `checks`

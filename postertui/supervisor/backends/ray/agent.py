@@ -29,27 +29,29 @@ from postertui.supervisor.backends.base import RunReport
 from postertui.supervisor.backends.local import LocalJobs
 from postertui.supervisor.backends.memory import memory_budget
 from postertui.supervisor.backends.ray import bundles, node_folder
-from postertui.supervisor.backends.ray.event_lines import join_lines, parse_lines
-from postertui.supervisor.backends.ray.link import Link
-from postertui.supervisor.backends.ray.messages import (
+from postertui.supervisor.backends.ray.agent_messages import (
     AgentHello,
     AgentReady,
-    CancelRun,
-    CheckpointData,
     Heartbeat,
     HeldLines,
     JoinRun,
-    KillRun,
-    PauseRun,
-    Rejected,
     RequestLines,
-    RunEnded,
     RunReturned,
     StopAgent,
     TrainRun,
 )
+from postertui.supervisor.backends.ray.event_lines import join_lines, parse_lines
+from postertui.supervisor.backends.ray.link import Link
+from postertui.supervisor.backends.ray.message_base import Rejected
 from postertui.supervisor.backends.ray.node_facts import collect_node_facts
 from postertui.supervisor.backends.ray.node_processes import gpu_share, kill_group, kill_owner
+from postertui.supervisor.backends.ray.run_messages import (
+    CancelRun,
+    CheckpointData,
+    KillRun,
+    PauseRun,
+    RunEnded,
+)
 from postertui.supervisor.backends.ray.run_upload import RunUpload, send_results
 from postertui.system.environment import read_number
 from postertui.system.errors import UserError

@@ -12,10 +12,8 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from postertui.supervisor.backends.ray import ray_tasks
+from postertui.supervisor.backends.ray.agent_messages import NodeFacts
 from postertui.supervisor.backends.ray.gpu_shares import GpuShares
-from postertui.supervisor.backends.ray.messages import (
-    NodeFacts,
-)
 from postertui.supervisor.backends.ray.scheduler import Scheduler
 
 #: Ray, whose functions are only partly typed.

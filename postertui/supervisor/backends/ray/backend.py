@@ -18,24 +18,26 @@ from postertui.runs.events import DamagedEventsError
 from postertui.runs.spec import read_spec
 from postertui.supervisor.backends.base import Assignment, RunReport
 from postertui.supervisor.backends.ray.address import Address
-from postertui.supervisor.backends.ray.client_requests import RunRequests
-from postertui.supervisor.backends.ray.collector import Collector, submitted_runs
-from postertui.supervisor.backends.ray.driver_connection import owner_id
-from postertui.supervisor.backends.ray.link import Frame
-from postertui.supervisor.backends.ray.messages import (
-    CancelRun,
+from postertui.supervisor.backends.ray.client_messages import (
     CloseDriver,
-    EventLines,
     ForgetRun,
-    KillRun,
-    LogText,
     PauseQueue,
-    RequestBundle,
-    ResultFile,
-    RunEnded,
     SetLimits,
     Welcome,
     WorkStatus,
+)
+from postertui.supervisor.backends.ray.client_requests import RunRequests
+from postertui.supervisor.backends.ray.collector import Collector, submitted_runs
+from postertui.supervisor.backends.ray.driver_connection import owner_id
+from postertui.supervisor.backends.ray.file_messages import RequestBundle
+from postertui.supervisor.backends.ray.link import Frame
+from postertui.supervisor.backends.ray.run_messages import (
+    CancelRun,
+    EventLines,
+    KillRun,
+    LogText,
+    ResultFile,
+    RunEnded,
 )
 from postertui.supervisor.backends.ray.study_drivers import StudyDrivers
 from postertui.supervisor.backends.ray.submission import (

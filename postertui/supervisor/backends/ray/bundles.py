@@ -23,13 +23,13 @@ from postertui.data.feature_key import FEATURES, feature_key
 from postertui.runs.run_data import open_run_data
 from postertui.runs.spec import RunSpec
 from postertui.study import ALL_LAYERS
-from postertui.supervisor.backends.ray.link import Link
-from postertui.supervisor.backends.ray.messages import (
+from postertui.supervisor.backends.ray.file_messages import (
     BundleUnavailable,
     FetchBundle,
     FilePiece,
-    Rejected,
 )
+from postertui.supervisor.backends.ray.link import Link
+from postertui.supervisor.backends.ray.message_base import Rejected
 from postertui.system.errors import UserError
 from postertui.system.locks import FileLock
 

@@ -9,16 +9,12 @@ from pathlib import Path
 
 from postertui.data.dataset import Dataset
 from postertui.supervisor.backends.ray.address import Address, read_token
+from postertui.supervisor.backends.ray.agent_messages import NodeFacts
+from postertui.supervisor.backends.ray.client_messages import ClientHello, CloseDriver, Welcome
 from postertui.supervisor.backends.ray.driver_connection import await_port, owner_id, submit_driver
 from postertui.supervisor.backends.ray.jobs_api import RayJobsApi, check_cluster
 from postertui.supervisor.backends.ray.link import Link, link_key
-from postertui.supervisor.backends.ray.messages import (
-    ClientHello,
-    CloseDriver,
-    NodeFacts,
-    Rejected,
-    Welcome,
-)
+from postertui.supervisor.backends.ray.message_base import Rejected
 from postertui.supervisor.backends.ray.node_facts import relevant_versions, version_differences
 from postertui.system.errors import UserError
 from postertui.system.finding import Finding, Status

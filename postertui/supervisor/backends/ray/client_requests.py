@@ -8,12 +8,8 @@ from pathlib import Path
 
 from postertui.runs import layout
 from postertui.supervisor import folder as files
-from postertui.supervisor.backends.ray.messages import (
-    CancelRun,
-    PauseQueue,
-    PauseRun,
-    SetPriority,
-)
+from postertui.supervisor.backends.ray.client_messages import PauseQueue, SetPriority
+from postertui.supervisor.backends.ray.run_messages import CancelRun, PauseRun
 from postertui.supervisor.probe import read_priority
 
 #: Seconds after which the folders are read although no request was announced.

@@ -20,11 +20,11 @@ import ray
 
 from postertui.supervisor.backends.ray.address import read_token
 from postertui.supervisor.backends.ray.agent_pool import RAY, AgentPool, describe_nodes
+from postertui.supervisor.backends.ray.client_messages import WorkStatus
 from postertui.supervisor.backends.ray.driver_server import DriverServer
 from postertui.supervisor.backends.ray.gpu_shares import GpuShares
 from postertui.supervisor.backends.ray.head_storage import HeadStorage
 from postertui.supervisor.backends.ray.link import link_key
-from postertui.supervisor.backends.ray.messages import WorkStatus
 from postertui.supervisor.backends.ray.node_facts import cache_home
 from postertui.supervisor.backends.ray.scheduler import CLIENT, Scheduler
 from postertui.system.environment import read_number

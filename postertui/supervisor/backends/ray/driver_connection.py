@@ -10,14 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from postertui.supervisor.backends.ray.address import Address, read_token
+from postertui.supervisor.backends.ray.client_messages import ClientHello, WorkStatus
 from postertui.supervisor.backends.ray.jobs_api import RayJobsApi
 from postertui.supervisor.backends.ray.link import Frame, Link, link_key
-from postertui.supervisor.backends.ray.messages import (
-    AnyMessage,
-    ClientHello,
-    Rejected,
-    WorkStatus,
-)
+from postertui.supervisor.backends.ray.message_base import Rejected
+from postertui.supervisor.backends.ray.messages import AnyMessage
 from postertui.supervisor.backends.ray.node_facts import DATA_VARIABLE, relevant_versions
 from postertui.system.errors import UserError
 from postertui.system.text import slugify

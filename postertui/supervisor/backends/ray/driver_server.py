@@ -10,11 +10,20 @@ from collections.abc import Callable
 import msgspec
 
 from postertui.runs.spec import RunSpec
-from postertui.supervisor.backends.ray import bundles, messages
+from postertui.supervisor.backends.ray import (
+    agent_messages,
+    bundles,
+    client_messages,
+    file_messages,
+    run_messages,
+)
+from postertui.supervisor.backends.ray.agent_messages import NodeFacts
+from postertui.supervisor.backends.ray.client_messages import WorkStatus
 from postertui.supervisor.backends.ray.gpu_shares import GpuShares
 from postertui.supervisor.backends.ray.head_storage import HeadStorage, read_checkpoint
 from postertui.supervisor.backends.ray.link import accept, pack, read_frame
-from postertui.supervisor.backends.ray.messages import NodeFacts, WorkStatus
+from postertui.supervisor.backends.ray.message_base import Rejected
+from postertui.supervisor.backends.ray.messages import AnyMessage
 from postertui.supervisor.backends.ray.node_facts import relevant_versions, version_differences
 from postertui.supervisor.backends.ray.scheduler import CLIENT, Scheduler
 from postertui.system.errors import UserError
@@ -79,11 +88,11 @@ class DriverServer:
             if await accept(reader, writer, self._key):
                 first, _ = await read_frame(reader)
                 match first:
-                    case messages.ClientHello():
+                    case client_messages.ClientHello():
                         await self._serve_client(first, reader, writer)
-                    case messages.AgentHello():
+                    case agent_messages.AgentHello():
                         await self._serve_agent(first, reader, writer)
-                    case messages.FetchBundle():
+                    case file_messages.FetchBundle():
                         await self._serve_bundle(first.bundle, writer)
                     case _:
                         pass
@@ -92,7 +101,7 @@ class DriverServer:
         finally:
             writer.close()
 
-    def send(self, destination: str, message: messages.AnyMessage, blob: bytes = b"") -> None:
+    def send(self, destination: str, message: AnyMessage, blob: bytes = b"") -> None:
         """Send to the client or an agent, where it is connected."""
         writer = self._writers.get(destination)
         if writer is None or writer.is_closing():
@@ -106,7 +115,7 @@ class DriverServer:
         """Send what the scheduler has left in its outbox."""
         outbox, self._scheduler.outbox = self._scheduler.outbox, []
         for destination, message, blob in outbox:
-            if isinstance(message, messages.TrainRun):
+            if isinstance(message, agent_messages.TrainRun):
                 self._send_run(destination, message, blob)
             else:
                 self.send(destination, message, blob)
@@ -126,12 +135,12 @@ class DriverServer:
 
     async def _serve_client(
         self,
-        first: messages.ClientHello,
+        first: client_messages.ClientHello,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
         if other := version_differences(first.versions, relevant_versions()):
-            writer.write(pack(messages.Rejected(f"the cluster's head has {other}")))
+            writer.write(pack(Rejected(f"the cluster's head has {other}")))
             await writer.drain()
             return
         if first.nodes:
@@ -141,7 +150,7 @@ class DriverServer:
         self._writers[CLIENT] = writer
         self.sent_status = None
         runs = tuple(self._scheduler.runs)
-        self.send(CLIENT, messages.Welcome(relevant_versions(), self._nodes, runs))
+        self.send(CLIENT, client_messages.Welcome(relevant_versions(), self._nodes, runs))
         try:
             while True:
                 message, blob = await read_frame(reader)
@@ -153,34 +162,34 @@ class DriverServer:
                 self.client_gone_since = time.monotonic()
                 self._storage.fail_requests("the machine that has the run's data disconnected")
 
-    def _handle_client(self, message: messages.AnyMessage, blob: bytes) -> None:
+    def _handle_client(self, message: AnyMessage, blob: bytes) -> None:
         scheduler, now = self._scheduler, time.monotonic()
         match message:
-            case messages.SubmitRun():
+            case client_messages.SubmitRun():
                 for name, content in self._storage.results(message.run):
-                    self.send(CLIENT, messages.ResultFile(message.run, name), content)
+                    self.send(CLIENT, run_messages.ResultFile(message.run, name), content)
                 scheduler.submit(message, blob)
-            case messages.CancelRun():
+            case run_messages.CancelRun():
                 scheduler.cancel(message.run, now)
-            case messages.PauseRun():
+            case run_messages.PauseRun():
                 scheduler.pause(message.run)
-            case messages.KillRun():
+            case run_messages.KillRun():
                 scheduler.kill(message.run, message.reason)
-            case messages.ForgetRun():
+            case client_messages.ForgetRun():
                 if scheduler.forget(message.run):
                     self._storage.drop_run(message.run)
-            case messages.SetPriority():
+            case client_messages.SetPriority():
                 scheduler.set_priority(message.run, message.priority)
-            case messages.PauseQueue():
+            case client_messages.PauseQueue():
                 scheduler.paused = message.paused
-            case messages.SetLimits():
+            case client_messages.SetLimits():
                 self._shares.set_limits(message.gpu, message.jobs)
-            case messages.CloseDriver():
+            case client_messages.CloseDriver():
                 self.client_gone_since = now
                 scheduler.close()
-            case messages.FilePiece():
+            case file_messages.FilePiece():
                 self._storage.store_piece(message, blob)
-            case messages.BundleUnavailable():
+            case file_messages.BundleUnavailable():
                 self._storage.finish_request(message.bundle, message.reason)
             case _:
                 pass
@@ -188,13 +197,16 @@ class DriverServer:
     # Agents
 
     async def _serve_agent(
-        self, first: messages.AgentHello, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        first: agent_messages.AgentHello,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> None:
         scheduler = self._scheduler
         if other := version_differences(relevant_versions(), first.facts.versions):
             reason = f"node {first.facts.host} has {other}"
             scheduler.blocking_reason = reason
-            writer.write(pack(messages.Rejected(reason)))
+            writer.write(pack(Rejected(reason)))
             await writer.drain()
             return
         self._agent_count += 1
@@ -213,45 +225,45 @@ class DriverServer:
             scheduler.lose_agent(name, time.monotonic())
             self._wake()
 
-    def _handle_agent(self, name: str, message: messages.AnyMessage, blob: bytes) -> None:
+    def _handle_agent(self, name: str, message: AnyMessage, blob: bytes) -> None:
         scheduler, now = self._scheduler, time.monotonic()
         if name not in scheduler.agents:
             return
         scheduler.agents[name].last_message = now
         match message:
-            case messages.AgentReady():
+            case agent_messages.AgentReady():
                 scheduler.mark_ready(name, now)
-            case messages.EventLines():
+            case run_messages.EventLines():
                 scheduler.append_lines(name, message.run, blob)
                 self.flush()
-            case messages.LogText():
+            case run_messages.LogText():
                 scheduler.append_log(name, message.run, blob)
-            case messages.HeldLines():
+            case agent_messages.HeldLines():
                 scheduler.merge_held_lines(name, message.run, blob)
-            case messages.RunEnded():
+            case run_messages.RunEnded():
                 scheduler.end_run(name, message)
-            case messages.RunReturned():
+            case agent_messages.RunReturned():
                 scheduler.return_run(name, message.run, now, full=message.full)
-            case messages.Heartbeat():
+            case agent_messages.Heartbeat():
                 scheduler.agents[name].heartbeat = message
                 if message.gpu is not None and self._shares.record_usage(message.gpu):
                     scheduler.retire_agents()
-            case messages.ResultFile():
+            case run_messages.ResultFile():
                 run = scheduler.runs.get(message.run)
                 if run is not None and run.agent in (name, None) and not run.ended:
                     self._storage.keep_result(message, blob)
                     self.send(CLIENT, message, blob)
-            case messages.CheckpointData():
+            case run_messages.CheckpointData():
                 run = scheduler.runs.get(message.run)
                 if run is not None and run.agent == name:
                     self._storage.keep_checkpoint(message, blob)
             case _:
                 pass
 
-    def _send_run(self, agent: str, message: messages.TrainRun, head_lines: bytes) -> None:
+    def _send_run(self, agent: str, message: agent_messages.TrainRun, head_lines: bytes) -> None:
         """Send a run after the checkpoint that it may continue from."""
         for epoch, content in read_checkpoint(self._storage.checkpoints(message.run)):
-            self.send(agent, messages.CheckpointData(message.run, epoch), content)
+            self.send(agent, run_messages.CheckpointData(message.run, epoch), content)
             message = msgspec.structs.replace(message, checkpoint=epoch)
         self.send(agent, message, head_lines)
 
@@ -262,7 +274,7 @@ class DriverServer:
         run, spec = self._run_that_needs(bundle)
 
         def request() -> bool:
-            self.send(CLIENT, messages.RequestBundle(bundle, run))
+            self.send(CLIENT, file_messages.RequestBundle(bundle, run))
             return self.has_client
 
         try:
@@ -270,7 +282,7 @@ class DriverServer:
                 writer.write(pack(message, piece))
                 await writer.drain()
         except UserError as error:
-            writer.write(pack(messages.BundleUnavailable(bundle, str(error))))
+            writer.write(pack(file_messages.BundleUnavailable(bundle, str(error))))
             await writer.drain()
 
     def _run_that_needs(self, bundle: str) -> tuple[str, RunSpec | None]:

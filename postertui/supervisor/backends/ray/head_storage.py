@@ -12,12 +12,9 @@ from pathlib import Path
 from postertui.runs import layout
 from postertui.runs.spec import RunSpec, is_run_name
 from postertui.supervisor.backends.ray import bundles
-from postertui.supervisor.backends.ray.messages import (
-    CheckpointData,
-    FilePiece,
-    ResultFile,
-)
+from postertui.supervisor.backends.ray.file_messages import FilePiece
 from postertui.supervisor.backends.ray.node_folder import KEPT_SECONDS
+from postertui.supervisor.backends.ray.run_messages import CheckpointData, ResultFile
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
 

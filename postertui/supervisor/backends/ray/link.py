@@ -20,9 +20,7 @@ from typing import Self
 
 import msgspec
 
-from postertui.supervisor.backends.ray.messages import (
-    AnyMessage,
-)
+from postertui.supervisor.backends.ray.messages import AnyMessage
 
 _LENGTHS = struct.Struct(">II")
 _NONCE = 32

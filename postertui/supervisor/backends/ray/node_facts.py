@@ -10,9 +10,7 @@ import socket
 from pathlib import Path
 
 from postertui.data.dataset import Dataset
-from postertui.supervisor.backends.ray.messages import (
-    NodeFacts,
-)
+from postertui.supervisor.backends.ray.agent_messages import NodeFacts
 from postertui.supervisor.installed import current_versions
 from postertui.system.cgroups import usable_cores
 from postertui.system.errors import UserError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import collections
 from collections.abc import Callable, Iterator, Mapping
 
+from postertui.supervisor.backends.ray.agent_messages import JoinRun, TrainRun
 from postertui.supervisor.backends.ray.event_lines import join_lines
-from postertui.supervisor.backends.ray.messages import JoinRun, TrainRun
 from postertui.supervisor.backends.ray.scheduler_state import ConnectedAgent, SubmittedRun
 from postertui.supervisor.backends.ray.waiting_runs import WaitingRuns
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from postertui.runs import layout
 from postertui.supervisor.backends.ray.event_lines import parse_lines
 from postertui.supervisor.backends.ray.link import Link
-from postertui.supervisor.backends.ray.messages import (
+from postertui.supervisor.backends.ray.node_folder import FileTail
+from postertui.supervisor.backends.ray.run_messages import (
     CheckpointData,
     EventLines,
     LogText,
     ResultFile,
 )
-from postertui.supervisor.backends.ray.node_folder import FileTail
 
 #: Larger checkpoints and results than this, in bytes, are not sent.
 MAX_FILE = 1 << 27

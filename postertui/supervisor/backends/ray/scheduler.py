@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from postertui.supervisor.backends.ray.agent_messages import AgentHello, RequestLines, StopAgent
+from postertui.supervisor.backends.ray.client_messages import SubmitRun, WorkStatus
 from postertui.supervisor.backends.ray.event_lines import (
     EventLine,
     extends,
@@ -17,21 +19,16 @@ from postertui.supervisor.backends.ray.event_lines import (
     parse_lines,
 )
 from postertui.supervisor.backends.ray.full_nodes import FullNodes
-from postertui.supervisor.backends.ray.messages import (
-    AgentHello,
-    AnyMessage,
+from postertui.supervisor.backends.ray.messages import AnyMessage
+from postertui.supervisor.backends.ray.run_assignment import RunAssigner
+from postertui.supervisor.backends.ray.run_messages import (
     CancelRun,
     EventLines,
     KillRun,
     LogText,
     PauseRun,
-    RequestLines,
     RunEnded,
-    StopAgent,
-    SubmitRun,
-    WorkStatus,
 )
-from postertui.supervisor.backends.ray.run_assignment import RunAssigner
 from postertui.supervisor.backends.ray.scheduler_state import ConnectedAgent, SubmittedRun
 
 #: A run whose agents were lost this often is returned to the client, for it may be the cause.

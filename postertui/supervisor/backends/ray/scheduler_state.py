@@ -8,14 +8,10 @@ from typing import Self
 import msgspec
 
 from postertui.runs.spec import RunSpec
+from postertui.supervisor.backends.ray.agent_messages import Heartbeat, NodeFacts
+from postertui.supervisor.backends.ray.client_messages import AgentStatus, SubmitRun
 from postertui.supervisor.backends.ray.event_lines import EventLine
-from postertui.supervisor.backends.ray.messages import (
-    AgentStatus,
-    Heartbeat,
-    NodeFacts,
-    RunEnded,
-    SubmitRun,
-)
+from postertui.supervisor.backends.ray.run_messages import RunEnded
 from postertui.supervisor.queue import QueuedRun
 from postertui.supervisor.units import unit_of
 

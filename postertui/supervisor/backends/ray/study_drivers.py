@@ -6,9 +6,10 @@ import queue
 from collections.abc import Iterator
 
 from postertui.supervisor.backends.ray.address import Address
+from postertui.supervisor.backends.ray.client_messages import AgentStatus
 from postertui.supervisor.backends.ray.driver_connection import DriverConnection
 from postertui.supervisor.backends.ray.link import Frame
-from postertui.supervisor.backends.ray.messages import AgentStatus, AnyMessage
+from postertui.supervisor.backends.ray.messages import AnyMessage
 
 
 class StudyDrivers:

@@ -11,8 +11,9 @@ from postertui.runs.code import read_code
 from postertui.runs.spec import RunSpec, read_spec
 from postertui.runs.transitions import append_under_lock
 from postertui.supervisor.backends.ray import bundles
+from postertui.supervisor.backends.ray.client_messages import SubmitRun
+from postertui.supervisor.backends.ray.file_messages import BundleUnavailable
 from postertui.supervisor.backends.ray.link import Link
-from postertui.supervisor.backends.ray.messages import BundleUnavailable, SubmitRun
 from postertui.system.errors import UserError
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from postertui.data.posters import build_dataset
+from postertui.data.synthetic import make_posters
+from postertui.supervisor import requests
 from tests.support.dashboard_runs import MadeRuns, milestone
 
 
@@ -34,3 +37,26 @@ def made(tmp_path: Path) -> Iterator[MadeRuns]:
     runs = milestone(tmp_path / "runs")
     yield runs
     runs.close()
+
+
+@pytest.fixture(scope="session")
+def launch_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder of three genres."""
+    folder = tmp_path_factory.mktemp("made")
+    posters = make_posters(folder / "posters", 20)
+    build_dataset(posters.posters, posters.labels, folder / "data")
+    return folder / "data"
+
+
+@pytest.fixture
+def supervisor_starts(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
+    """Nothing trains; the jobs at a time of each supervisor that would have been started."""
+    starts: list[int | None] = []
+
+    def ensure(_: Path, *, jobs: int | None = None) -> bool:
+        starts.append(jobs)
+        return True
+
+    monkeypatch.setattr(requests, "ensure_supervisor", ensure)
+    monkeypatch.setenv("POSTERTUI_TRAINER", "none:None")
+    return starts

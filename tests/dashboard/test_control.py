@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,63 +15,50 @@ from tests.support.supervisor import make_spec, queue, states
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[MadeRuns]:
-    runs = MadeRuns(tmp_path / "runs")
-    yield runs
-    runs.close()
-
-
-@pytest.fixture
 def control(
-    made: MadeRuns, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[RunControl, list[int | None]]]:
+    made_runs: MadeRuns, supervisor_starts: list[int | None]
+) -> tuple[RunControl, list[int | None]]:
     """A control whose supervisors only count."""
-    asked: list[int | None] = []
-
-    def ensure(_: Path, *, jobs: int | None = None) -> bool:
-        asked.append(jobs)
-        return True
-
-    monkeypatch.setattr(requests, "ensure_supervisor", ensure)
-    monkeypatch.setenv("POSTERTUI_TRAINER", "none:None")
-    yield RunControl(made.folder), asked
+    return RunControl(made_runs.folder), supervisor_starts
 
 
-def test_cancel_and_its_undo(made: MadeRuns, control: tuple[RunControl, list[int | None]]) -> None:
-    run = made.add()
+def test_cancel_and_its_undo(
+    made_runs: MadeRuns, control: tuple[RunControl, list[int | None]]
+) -> None:
+    run = made_runs.add()
     assert control[0].cancel([run]) == "cancelled 1 run (u undoes)"
-    assert states(made.folder) == {run: "cancelled"}
+    assert states(made_runs.folder) == {run: "cancelled"}
     assert control[0].undo() == "took back the cancel of 1 run"
-    assert states(made.folder) == {run: "queued"}
+    assert states(made_runs.folder) == {run: "queued"}
     assert control[1] == [None]
     assert control[0].undo() == "nothing to undo"
 
 
 def test_the_undo_of_a_running_runs_cancel_waits_for_its_end(
-    made: MadeRuns, control: tuple[RunControl, list[int | None]]
+    made_runs: MadeRuns, control: tuple[RunControl, list[int | None]]
 ) -> None:
     import threading
 
-    run = made.add(state="running", epochs=2)
+    run = made_runs.add(state="running", epochs=2)
     control[0].cancel([run])
     undoing = threading.Thread(target=control[0].undo)
     undoing.start()
-    made.end(run, "cancelled")  # as its job does, an epoch later
+    made_runs.end(run, "cancelled")  # as its job does, an epoch later
     undoing.join(60)
-    assert states(made.folder) == {run: "queued"}
+    assert states(made_runs.folder) == {run: "queued"}
 
 
 def test_priorities_go_back_to_what_each_was(
-    made: MadeRuns, control: tuple[RunControl, list[int | None]]
+    made_runs: MadeRuns, control: tuple[RunControl, list[int | None]]
 ) -> None:
-    one, other = made.add("Comedy"), made.add("Drama")
-    requests.set_priority(made.folder, [other], 3)
+    one, other = made_runs.add("Comedy"), made_runs.add("Drama")
+    requests.set_priority(made_runs.folder, [other], 3)
     assert control[0].raise_priority([one, other], 1) == "priority of 2 runs is now higher"
-    assert [requests.priority(made.folder, r) for r in (one, other)] == [1, 4]
+    assert [requests.priority(made_runs.folder, r) for r in (one, other)] == [1, 4]
     assert control[0].raise_priority([one], -2) == "priority of 1 run is now -1"
     control[0].undo()
     control[0].undo()
-    assert [requests.priority(made.folder, r) for r in (one, other)] == [0, 3]
+    assert [requests.priority(made_runs.folder, r) for r in (one, other)] == [0, 3]
 
 
 def test_pause_resume_and_their_undo(control: tuple[RunControl, list[int | None]]) -> None:
@@ -86,13 +73,13 @@ def test_pause_resume_and_their_undo(control: tuple[RunControl, list[int | None]
 
 
 def test_held_runs_wait_go_on_and_each_is_undone(
-    made: MadeRuns, control: tuple[RunControl, list[int | None]]
+    made_runs: MadeRuns, control: tuple[RunControl, list[int | None]]
 ) -> None:
     panel, started = control
-    one, two = made.add("Comedy", "base"), made.add("Drama", "base")
+    one, two = made_runs.add("Comedy", "base"), made_runs.add("Drama", "base")
 
     def held() -> list[bool]:
-        return [(made.folder / name / "paused").exists() for name in (one, two)]
+        return [(made_runs.folder / name / "paused").exists() for name in (one, two)]
 
     assert "held 1 run" in panel.toggle_hold([one])
     assert held() == [True, False]
@@ -110,53 +97,53 @@ def test_held_runs_wait_go_on_and_each_is_undone(
 
 
 def test_retry_starts_a_queue_that_nobody_works_on(
-    made: MadeRuns, control: tuple[RunControl, list[int | None]]
+    made_runs: MadeRuns, control: tuple[RunControl, list[int | None]]
 ) -> None:
-    run = made.add()
+    run = made_runs.add()
     assert control[0].retry([run]) == "the queue is being worked on"
     assert control[1] == [None]
     assert control[0].undos == []
 
 
 def test_a_launch_queues_missing_runs_and_ended_ones_again(
-    made: MadeRuns, control: tuple[RunControl, list[int | None]], tmp_path: Path
+    made_runs: MadeRuns, control: tuple[RunControl, list[int | None]], tmp_path: Path
 ) -> None:
-    failed = made.add("Comedy", state="failed", epochs=1)
+    failed = made_runs.add("Comedy", state="failed", epochs=1)
     elsewhere = MadeRuns(tmp_path / "elsewhere")
     new = elsewhere.add("Drama")
-    missing, ended = read_spec(elsewhere.folder / new), read_spec(made.folder / failed)
+    missing, ended = read_spec(elsewhere.folder / new), read_spec(made_runs.folder / failed)
     done = control[0].launch([missing], again=[ended], jobs=3)
     assert done == "queued Drama · base and 1 more (u undoes)"
-    assert states(made.folder) == {failed: "queued", new: "queued"}
+    assert states(made_runs.folder) == {failed: "queued", new: "queued"}
     assert control[1] == [3]
     control[0].undo()
-    assert states(made.folder) == {failed: "cancelled", new: "cancelled"}
+    assert states(made_runs.folder) == {failed: "cancelled", new: "cancelled"}
 
 
-def test_read_only_raises_before_anything_is_done(made: MadeRuns) -> None:
-    run = made.add()
-    control = RunControl(made.folder, read_only=True)
+def test_read_only_raises_before_anything_is_done(made_runs: MadeRuns) -> None:
+    run = made_runs.add()
+    control = RunControl(made_runs.folder, read_only=True)
     forbidden: tuple[Callable[[], str], ...] = (
         lambda: control.cancel([run]),
         lambda: control.retry([run]),
         lambda: control.raise_priority([run], 1),
-        lambda: control.launch([read_spec(made.folder / run)]),
+        lambda: control.launch([read_spec(made_runs.folder / run)]),
         control.toggle_pause,
         control.undo,
     )
     for request in forbidden:
         with pytest.raises(ReadOnlyError, match="read-only: start without --read-only"):
             request()
-    assert states(made.folder) == {run: "queued"}
+    assert states(made_runs.folder) == {run: "queued"}
     assert not control.is_paused()
 
 
 def test_what_is_asked_of_a_run_that_shares_layers_is_said_of_all(
-    made: MadeRuns, control: tuple[RunControl, list[int | None]]
+    made_runs: MadeRuns, control: tuple[RunControl, list[int | None]]
 ) -> None:
     genres = ("Action", "Comedy", "Drama")
-    names = queue(made.folder, *(make_spec(genre, group=genres) for genre in genres))
+    names = queue(made_runs.folder, *(make_spec(genre, group=genres) for genre in genres))
     assert control[0].cancel(names[1:2]) == "cancelled 3 runs (u undoes)"
-    assert states(made.folder) == dict.fromkeys(names, "cancelled")
+    assert states(made_runs.folder) == dict.fromkeys(names, "cancelled")
     assert control[0].retry(names[:1]) == "queued 3 runs (u undoes)"
-    assert states(made.folder) == dict.fromkeys(names, "queued")
+    assert states(made_runs.folder) == dict.fromkeys(names, "queued")

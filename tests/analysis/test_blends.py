@@ -48,7 +48,7 @@ def test_an_average_is_the_mean_of_its_members_seed_by_seed(runs: Sequence[RunPr
     assert first.weights == {"base": 0.5, "bce": 0.5}
 
 
-def test_weights_come_from_validation_and_the_test_cohort_judges(
+def test_weights_come_from_validation_and_the_test_cohort_evaluates(
     runs: Sequence[RunPredictions],
 ) -> None:
     for kind in ("greedy", "stack"):

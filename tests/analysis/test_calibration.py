@@ -20,7 +20,7 @@ SCENARIOS = (
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.label)
-def test_equal_variants_are_called_different_as_often_as_is_said(scenario: Scenario) -> None:
+def test_equal_variants_are_called_different_at_the_stated_rate(scenario: Scenario) -> None:
     rates = simulate(scenario, 60)
     for name in ("row FP", "worst row", "any row", "cell FP", "check"):
         if rates[name].hits:

@@ -322,13 +322,13 @@ def test_nothing_to_compare_is_no_pass() -> None:
         assert error.value.exit_code == 3
 
 
-def test_fewer_runs_than_in_the_reference_are_said() -> None:
+def test_fewer_runs_than_in_the_reference_are_noted() -> None:
     reference = stack(*(soft("base", "Comedy", s, 0.3 + s / 100) for s in range(3)))
     report = check_against(reference.filter(seed=0), reference, metric=METRIC, margin=1.0)
     assert "Fewer runs than in the reference: base/Comedy 1 of 3." in report.notes
 
 
-def test_an_allowance_of_nothing_is_said() -> None:
+def test_an_allowance_of_nothing_is_noted() -> None:
     allowed = Allowed(patterns=("bsae", "base/Comedy"))
     notes = check_against(TABLE, TABLE, metric=METRIC, margin=1.0, allowed=allowed).notes
     assert [n for n in notes if "--allow" in n] == [

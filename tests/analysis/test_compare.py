@@ -391,7 +391,7 @@ def test_rotations_are_a_sample_of_other_posters_with_nadeau_and_bengios_correct
     assert compare(rotated(0.02, 2), metric=METRIC).rows["unit"][0] == "runs"
 
 
-def test_where_no_genre_can_be_compared_the_reason_is_said_and_no_seeds_are_asked_for() -> None:
+def test_where_no_genre_can_be_compared_there_is_a_reason_and_no_number_of_seeds() -> None:
     dead: dict[str, Any] = {"test_fscore_soft": None, "test_accuracy": 0.0}
     base = [history("base", "Comedy", s, **dead) for s in range(3)]
     base += [soft("base", "Drama", s, 0.3 + 0.01 * s) for s in range(3)]

@@ -56,7 +56,7 @@ def test_dead_since_its_first_dead_epoch() -> None:
     assert finding.advice
 
 
-def test_the_chance_of_an_empty_batch_is_said_where_the_cohort_is_known() -> None:
+def test_the_chance_of_an_empty_batch_is_given_where_the_cohort_is_known() -> None:
     """Of 1,000 posters, 1 % positive, in four batches of 256: 1-(1-.99^256)^(1000/256)."""
     table = curve(
         [0.3] * 12, dead=True, train_base_rate=0.01, test_base_rate=0.01, batch_size=256
@@ -68,7 +68,7 @@ def test_the_chance_of_an_empty_batch_is_said_where_the_cohort_is_known() -> Non
 @pytest.mark.parametrize(
     ("counts", "kind"), [((200, 800, 0, 0), "always-yes"), ((0, 0, 200, 800), "always-no")]
 )
-def test_collapse_is_told_from_confusion_counts(counts: tuple[int, ...], kind: str) -> None:
+def test_collapse_shows_in_confusion_counts(counts: tuple[int, ...], kind: str) -> None:
     healthy = (150, 300, 50, 500)
     columns = {
         f"test_{cell}": [healthy[i]] * 3 + [counts[i]] * 9
@@ -77,7 +77,7 @@ def test_collapse_is_told_from_confusion_counts(counts: tuple[int, ...], kind: s
     assert kinds(curve([0.3] * 12, **columns)) == {kind: 4}
 
 
-def test_collapse_is_told_from_accuracies_where_there_are_no_counts() -> None:
+def test_collapse_shows_in_accuracies_where_there_are_no_counts() -> None:
     accuracy = [0.6, 0.5, *[0.28077225] * 10]
     table = curve(
         [0.4] * 12, genre="Drama", test_accuracy=accuracy, test_fscore_soft=None, test_fscore=0.43

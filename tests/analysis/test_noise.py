@@ -75,7 +75,7 @@ def test_runs_that_give_one_answer_for_all_posters_are_no_replicates() -> None:
     assert not estimate_noise(run_values(table, METRIC), {}).is_known
 
 
-def test_two_runs_of_one_genre_are_too_few_to_tell() -> None:
+def test_two_runs_of_one_genre_give_no_noise() -> None:
     table = stack(soft("base", "Comedy", 0, 0.3), soft("base", "Comedy", 1, 0.4))
     assert estimate_noise(run_values(table, METRIC), {}).source != "replicates"
     one_each = stack(soft("base", "Comedy", 0, 0.3), soft("b", "Comedy", 0, 0.4))

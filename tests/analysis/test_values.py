@@ -144,7 +144,7 @@ def test_best_goes_by_the_validation_cohort_where_there_is_one() -> None:
     assert "test cohort" in rule_line(without, "best", METRIC)
 
 
-def test_the_same_seed_with_other_numbers_is_said_and_counts() -> None:
+def test_the_same_seed_with_other_numbers_is_noted_and_counts() -> None:
     table = stack(soft("base", "Comedy", 0, 0.3), soft("base", "Comedy", 0, 0.4, replicate=1))
     (note,) = repetition_notes(table)
     assert "Comedy, base, seed 0" in note

@@ -190,7 +190,7 @@ async def test_ascii_is_ascii(made: MadeRuns, size: tuple[int, int]) -> None:
         assert "o" in d.text
 
 
-async def test_no_colour_still_tells_curves_apart(
+async def test_curves_are_distinguished_without_colour(
     made: MadeRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
@@ -260,7 +260,7 @@ def test_first_steps_fit_the_situation(tmp_path: Path) -> None:
     assert all(len(line) <= 78 for line in first_steps(setup, gpu=False))
 
 
-async def test_a_folder_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+async def test_an_unreadable_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
     async with dashboard(tmp_path / "runs", LARGE) as d:
         await d.shows("cannot read")

@@ -96,7 +96,7 @@ def test_held_runs_wait_go_on_and_each_is_undone(
     assert held() == [True, True]
 
 
-def test_retry_starts_a_queue_that_nobody_works_on(
+def test_retry_starts_a_queue_without_a_supervisor(
     made_runs: MadeRuns, control: tuple[RunControl, list[int | None]]
 ) -> None:
     run = made_runs.add()
@@ -138,7 +138,7 @@ def test_read_only_raises_before_anything_is_done(made_runs: MadeRuns) -> None:
     assert not control.is_paused()
 
 
-def test_what_is_asked_of_a_run_that_shares_layers_is_said_of_all(
+def test_a_request_for_a_run_that_shares_layers_names_all_of_them(
     made_runs: MadeRuns, control: tuple[RunControl, list[int | None]]
 ) -> None:
     genres = ("Action", "Comedy", "Drama")

@@ -118,7 +118,7 @@ def test_a_cell_is_asked_for_by_genre_and_variant(made: MadeRuns) -> None:
     assert words[0] == "genre:Drama variant:base"
 
 
-def test_what_a_figure_cannot_show_is_said(made: MadeRuns) -> None:
+def test_what_a_figure_cannot_show_is_reported(made: MadeRuns) -> None:
     model, _ = model_of(made, train=False, smoothing=0.5, log_y=True, first_epoch=3)
     request = request_of(model.runs, model.shown, model.options)
     assert len(request.lacks) == 4

@@ -94,7 +94,7 @@ async def test_a_key_waits_until_something_is_shown(made: MadeRuns) -> None:
         assert not d.app.has_pending_key
 
 
-async def test_only_the_rows_that_differ_are_drawn_anew(made: MadeRuns) -> None:
+async def test_only_the_rows_that_differ_are_drawn_again(made: MadeRuns) -> None:
     async with dashboard(made.folder) as d:
         table = d.app.main.table
         cursor = d.app.context.styles["cursor-row"].bgcolor

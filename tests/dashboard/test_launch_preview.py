@@ -37,7 +37,7 @@ def test_numbers_are_checked_as_typed() -> None:
             whole_number(text, 64, what="at a time")
 
 
-def test_what_a_variant_changes_is_said() -> None:
+def test_what_a_variant_changes_in_words() -> None:
     assert what_differs(MILESTONE.variants["l2-1e-4"], MILESTONE.base) == (
         "regularizer l2, strength 0.0001"
     )

@@ -65,7 +65,7 @@ async def test_it_says_how_many_runs_and_starts_just_those(
 
 
 @pytest.mark.usefixtures("supervisor_starts")
-async def test_mistakes_are_said_while_typing(launch_data: Path, tmp_path: Path) -> None:
+async def test_mistakes_are_reported_while_typing(launch_data: Path, tmp_path: Path) -> None:
     async with dashboard(tmp_path / "runs", SMALL, data=launch_data, study="demo") as d:
         screen = await open_form(d)
         screen.query_one("#weights", Input).value = "nowhere.h5"

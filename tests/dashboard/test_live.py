@@ -97,7 +97,7 @@ def test_strings_of_a_run_are_clean_and_the_record_is_as_it_is(tmp_path: Path) -
     assert run.record["genre"] == "Com\x1b[31medy"
 
 
-def test_of_many_runs_the_first_are_told_before_the_last(
+def test_of_many_runs_the_first_are_reported_before_the_last_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("postertui.runs.store.reader.BATCH", 40)

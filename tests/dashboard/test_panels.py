@@ -122,7 +122,7 @@ def test_a_range_of_epochs_as_typed(text: str, expected: tuple[int, int]) -> Non
 
 
 @pytest.mark.parametrize("text", ["five", "20-5", "5-5", "1-2-3"])
-def test_a_mistaken_range_of_epochs_is_said(text: str) -> None:
+def test_a_mistaken_range_of_epochs_is_refused(text: str) -> None:
     assert epoch_range_error(text)
 
 

@@ -46,7 +46,7 @@ def of(runs: list[RunView], genre: str, variant: str) -> RunView:
     return run
 
 
-def test_a_row_says_all_that_is_known_of_a_run(runs: list[RunView]) -> None:
+def test_a_row_shows_every_field_of_a_run(runs: list[RunView]) -> None:
     run = of(runs, "Horror", "l2-1e-4")
     rate = run.test_base_rate
     newest = [e["test_fscore_soft"] for e in run.history]

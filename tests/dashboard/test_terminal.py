@@ -133,7 +133,7 @@ def test_ctrl_c_and_a_termination_end_it_cleanly(tmp_path: Path) -> None:
         assert wait(terminal, program) in (0, 143, -signal.SIGTERM)
 
 
-def test_it_ends_with_its_terminal_though_no_signal_tells_it(tmp_path: Path) -> None:
+def test_it_ends_with_its_terminal_without_a_signal(tmp_path: Path) -> None:
     made_runs = MadeRuns(tmp_path / "runs")
     made_runs.add(epochs=2, state="done")
     # Not its controlling terminal, so that nothing is sent: as under `make demo` in a lost session.

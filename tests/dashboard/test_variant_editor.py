@@ -143,7 +143,7 @@ async def test_a_variant_is_made_from_another_and_saved(
         assert screen.query_one("#variants", SelectionList).selected[-1] == "wide"
 
 
-async def test_a_name_that_is_taken_in_the_file_is_said(
+async def test_a_name_that_the_file_has_is_refused(
     launch_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -162,7 +162,7 @@ async def test_a_name_that_is_taken_in_the_file_is_said(
 
 @both_sizes
 @pytest.mark.usefixtures("supervisor_starts")
-async def test_a_learning_rate_of_ones_own_takes_few_keys(
+async def test_another_learning_rate_takes_few_keys(
     launch_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
 ) -> None:
     monkeypatch.chdir(tmp_path)

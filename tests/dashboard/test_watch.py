@@ -123,7 +123,7 @@ class FakeNvml:
         return 61
 
 
-def test_devices_are_what_nvml_tells() -> None:
+def test_devices_are_those_of_nvml() -> None:
     cpu, one, other = DeviceSampler(FakeNvml()).sample()
     assert cpu.name == "cpu" and cpu.memory_share is not None and 0 < cpu.memory_share < 1
     assert (one.name, one.use, one.memory_share, one.temperature) == ("gpu0", 0.73, 3 / 8, 61)
@@ -165,7 +165,7 @@ def test_the_queue_in_a_line() -> None:
     assert text(Status(waiting="no room left")).endswith("no room left")
 
 
-def test_devices_are_read_only_while_somebody_looks(tmp_path: Path) -> None:
+def test_devices_are_read_only_while_they_are_shown(tmp_path: Path) -> None:
     made: list[DeviceSampler] = []
 
     def sampler() -> DeviceSampler:

@@ -93,7 +93,7 @@ def test_of_several_columns_of_ids_that_of_the_posters_is_taken(tmp_path: Path) 
         read(tmp_path, text, [1, 2, 862, 8844])
 
 
-def test_what_is_not_used_is_said(tmp_path: Path) -> None:
+def test_unused_labels_are_reported(tmp_path: Path) -> None:
     text = (
         ",id,genres,plot\n0,1,Sci-Fi,a\n1,2,sci-fi | Drama,b\n2,2,Drama|Sci-Fi,b\n3,3,Sci-Fi,c\n"
         "4,3,Drama,c\n5,1997-08-20,Drama,\n"
@@ -222,6 +222,6 @@ def test_addresses_of_pages_are_ids() -> None:
     assert parse_ids(pl.Series(texts)).to_list() == [499549, 499549, 862, None]
 
 
-def test_a_table_without_a_header_is_told_so(tmp_path: Path) -> None:
+def test_a_table_without_a_header_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="first line must name the columns"):
         read(tmp_path, "114700,Drama\n114701,Comedy\n")

@@ -67,7 +67,7 @@ def test_any_text_is_a_filter_or_a_plain_message(text: str) -> None:
         "comedy or " * 3000 + "drama",
     ],
 )
-def test_what_nobody_writes_is_refused(text: str) -> None:
+def test_nonsense_is_refused(text: str) -> None:
     with pytest.raises(FilterError, match=r"longer than 300|more than 40"):
         parse(text)
 
@@ -88,7 +88,7 @@ def test_a_long_filter_works() -> None:
         ("test_fscore>high", "`high` is not a number", 0),
     ],
 )
-def test_a_mistake_is_told_with_its_place(text: str, message: str, position: int) -> None:
+def test_a_mistake_is_reported_with_its_place(text: str, message: str, position: int) -> None:
     with pytest.raises(FilterError) as error:
         parse(text)
     assert message in str(error.value)

@@ -60,7 +60,7 @@ def test_a_run_of_21000_posters_takes_about_100_kb(tmp_path: Path) -> None:
     assert predictions_path(tmp_path).stat().st_size < 150_000
 
 
-def test_other_posters_are_told_apart() -> None:
+def test_other_posters_have_another_digest() -> None:
     one = make_predictions(50)
     relabelled = Predictions(one.ids, one.cohorts, 1 - one.labels, one.probabilities)
     assert one.has_posters_of(make_predictions(50, seed=2))

@@ -15,7 +15,7 @@ from postertui.system.errors import UserError
 from tests.support.training_data import RANDOM, make_dataset
 
 
-def test_fields_that_the_model_has_not_do_not_tell_variants_apart() -> None:
+def test_fields_that_the_model_lacks_do_not_distinguish_variants() -> None:
     base = Variant(name="base", epochs=30, restore_best=True, C=7)
     forest = check_variant("forest", {"model": "forest", "trees": 50}, base)
     other = check_variant("forest", {"model": "forest", "trees": 50})

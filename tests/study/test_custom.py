@@ -69,7 +69,7 @@ def test_a_path_is_relative_to_the_study(tmp_path: Path, monkeypatch: pytest.Mon
         ("a b.py:build", "name the file with"),
     ],
 )
-def test_what_is_no_function_is_said_with_the_studys_line(
+def test_a_missing_function_is_reported_with_the_studys_line(
     tmp_path: Path, value: str, what: str
 ) -> None:
     (tmp_path / "folder.py").mkdir()
@@ -91,9 +91,7 @@ def test_what_is_no_function_is_said_with_the_studys_line(
         ("x = '\0'\n", "mine.py"),
     ],
 )
-def test_what_the_file_says_of_itself_is_known_before_anything_is_queued(
-    tmp_path: Path, text: str, what: str
-) -> None:
+def test_a_file_is_checked_before_anything_is_queued(tmp_path: Path, text: str, what: str) -> None:
     with pytest.raises(UserError, match=r"study\.toml:3") as caught:
         load(tmp_path, "mine.py:build", text=text)
     assert what in str(caught.value)
@@ -167,7 +165,7 @@ def test_a_classical_model_takes_no_functions(tmp_path: Path, field: str, functi
         load_study(study)
 
 
-def test_backbone_is_of_a_network_of_ones_own(tmp_path: Path) -> None:
+def test_backbone_belongs_to_a_custom_network(tmp_path: Path) -> None:
     assert check_variant("a", {"backbone": "none"}, load(tmp_path, "mine.py:build"))
     with pytest.raises(ValueError, match="backbone: of a network of your own"):
         check_variant("a", {"backbone": "resnet50"})

@@ -111,7 +111,7 @@ def test_data_without_details_leaves_such_variants_out_unless_they_are_named(
         plan_of(bare, "both")
 
 
-def test_a_column_that_there_is_not_is_named_before_anything_is_queued(bare: Dataset) -> None:
+def test_a_missing_column_is_named_before_anything_is_queued(bare: Dataset) -> None:
     study = '[variants.mine]\ninputs = "details"\ndetails = ["keyword"]'
     with pytest.raises(UserError, match="mine: the details have no column keyword; close: keyw"):
         plan_of(add_details(bare), study=study)

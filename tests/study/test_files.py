@@ -42,7 +42,7 @@ frozen_layers = 17
 """
 
 
-def test_everything_that_can_be_said() -> None:
+def test_every_key_of_a_study() -> None:
     study = parse_study(OWN, "mine.toml")
     assert study.name == "mine"
     assert study.genres == ("Comedy", "Film Noir")

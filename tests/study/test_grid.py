@@ -72,7 +72,7 @@ def test_new_runs_draw_other_numbers_for_each_genre(data: Dataset) -> None:
     assert {spec.entropy for spec in specs} == {(0,)}
 
 
-def test_a_run_from_before_the_genre_counted_is_not_trained_anew(data: Dataset) -> None:
+def test_a_run_from_before_the_genre_counted_is_not_trained_again(data: Dataset) -> None:
     study = load_study("milestone4")
     (wanted,) = launch.plan(study, data, RANDOM, {}, variants=["base"], genres=["Comedy"]).specs
     earlier = msgspec.structs.replace(wanted, random_key="seed")
@@ -97,7 +97,7 @@ def test_genres_that_share_layers_are_one_setting(data: Dataset) -> None:
     assert {spec.run for spec in turned.specs} == {spec.run for spec in narrower.specs}
 
 
-def test_one_genre_shares_with_nobody(data: Dataset) -> None:
+def test_a_single_genre_cannot_share_layers(data: Dataset) -> None:
     study = parse_study('[variants.shared]\nshare = "fc1"\n', "mine.toml")
     plan = launch.plan(study, data, RANDOM, {}, genres=["War"])
     assert [spec.variant.name for spec in plan.specs] == ["base"]

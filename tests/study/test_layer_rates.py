@@ -70,7 +70,7 @@ def test_a_table_is_kept_in_grids_forms_files_and_runs(tmp_path: Path) -> None:
         ("[]", "[] is not a number above 0"),
     ],
 )
-def test_what_is_no_factor_is_said_with_its_line(value: str, problem: str) -> None:
+def test_an_invalid_factor_is_reported_with_its_line(value: str, problem: str) -> None:
     with pytest.raises(UserError, match=r"s\.toml:2: variants\.x\.backbone_rate: ") as caught:
         parse_study(f"[variants.x]\nbackbone_rate = {value}", "s.toml")
     assert problem in str(caught.value)

@@ -8,37 +8,27 @@ from rich.segment import Segment
 from textual import events
 from textual.app import App
 from textual.strip import Strip
-from textual.widget import Widget
 
 from postertui.dashboard.actions.key_meanings import has_other_meaning
 from postertui.dashboard.actions.key_names import show_key
 from postertui.dashboard.actions.registry import CHANGING
+from postertui.dashboard.widgets.single_line import SingleLine
 
 if TYPE_CHECKING:
     from postertui.dashboard.terminal.theme import ThemeStyles
 
 
-class KeyBar(Widget):
+class KeyBar(SingleLine):
     """Lists the shown bindings of what has the focus first, as many as fit; clickable."""
-
-    can_focus = False
 
     def __init__(self, theme: ThemeStyles, *, read_only: bool = False) -> None:
         super().__init__()
         self._hidden = CHANGING if read_only else frozenset[str]()
         self.theme = theme
         self._spans: list[tuple[int, int, str]] = []
-        self._line: Strip | None = None
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self.redraw())
-
-    def on_resize(self, event: events.Resize) -> None:
-        self.redraw()
-
-    def redraw(self) -> None:
-        self._line = None
-        self.refresh()
 
     def keys(self) -> list[tuple[str, str]]:
         """(keys, description) of the bindings to show.
@@ -65,11 +55,6 @@ class KeyBar(Widget):
         others = [e for e in entries if any(has_other_meaning(k, e[1]) for k in e[0].split(","))]
         inner = [*others, *(e for e in entries if e not in others)]
         return inner + [(",".join(keys[action]), labels[action]) for action in outer]
-
-    def render_line(self, y: int) -> Strip:
-        if self._line is None:
-            self._line = self._draw()
-        return self._line
 
     def _draw(self) -> Strip:
         width = self.size.width

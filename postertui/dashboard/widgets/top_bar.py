@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
-from textual import events
 from textual.strip import Strip
-from textual.widget import Widget
 
 from postertui.dashboard.text_width import fit
+from postertui.dashboard.widgets.single_line import SingleLine
 
 if TYPE_CHECKING:
     from postertui.dashboard.terminal.theme import ThemeStyles
@@ -17,13 +16,11 @@ if TYPE_CHECKING:
 Text = tuple[str, str]
 
 
-class TopBar(Widget):
+class TopBar(SingleLine):
     """Left what is shown, right what the machine does; the right gives way first.
 
     Where not all of the right has room, `narrow` stands in for it.
     """
-
-    can_focus = False
 
     def __init__(self, theme: ThemeStyles) -> None:
         super().__init__()
@@ -31,7 +28,6 @@ class TopBar(Widget):
         self._left: tuple[Text, ...] = ()
         self._right: tuple[Text, ...] = ()
         self._narrow: tuple[Text, ...] = ()
-        self._line: Strip | None = None
 
     def show(
         self, left: tuple[Text, ...], right: tuple[Text, ...], narrow: tuple[Text, ...] = ()
@@ -40,21 +36,9 @@ class TopBar(Widget):
             self._left, self._right, self._narrow = left, right, narrow
             self.redraw()
 
-    def redraw(self) -> None:
-        self._line = None
-        self.refresh()
-
     @property
     def text(self) -> str:
         return "".join(t for t, _ in (*self._left, *self._right))
-
-    def on_resize(self, event: events.Resize) -> None:
-        self._line = None
-
-    def render_line(self, y: int) -> Strip:
-        if self._line is None:
-            self._line = self._draw()
-        return self._line
 
     def _draw(self) -> Strip:
         width = self.size.width

@@ -88,7 +88,7 @@ def make_trainer() -> RunTrainer:
     environment.prepare()
     compile_cache.enable(environment.threads())
     module, _, name = os.environ.get(
-        "POSTERTUI_TRAINER", "postertui.training.trainer:RunTrainer"
+        "POSTERTUI_TRAINER", "postertui.training.trainer:Trainer"
     ).partition(":")
     try:
         factory: Callable[[], RunTrainer] = getattr(importlib.import_module(module), name)

@@ -39,32 +39,7 @@ class DocumentReader:
         keys = (*_OWN_CHECKS, *(field.name for field in study_fields()), *_TABLES)
         self._reject_unknown_keys((), document, keys)
         base = self._variant("base", ("base",), self._table(("base",), document), None)
-        variants = {"base": base}
-        tables = self._table(("variants",), document)
-        for name in tables:
-            path = ("variants", name)
-            if name == "base":
-                raise self._error(path, "base is a table of its own: [base]")
-            variants[name] = self._variant(name, path, self._table(path, tables), base)
-        for grid in self._table(("grid",), document):
-            path = ("grid", grid)
-            table = self._table(path, document["grid"])
-            if empty := [key for key, value in table.items() if value == []]:
-                raise self._error((*path, empty[0]), "an empty list makes no variant")
-            for key, value in table.items():
-                if isinstance(value, list) and any(v in value[:i] for i, v in enumerate(value)):
-                    raise self._error((*path, key), f"{as_toml(value)} has a value twice")
-            cells = expand_grid(grid, table)
-            for name, values in cells.items():
-                if name in variants:
-                    raise self._error(path, f"makes a variant {name}, which there is already")
-                variants[name] = self._variant(name, path, {"family": grid, **values}, base)
-        name = document.get("name", Path(self._source).stem)
-        if not isinstance(name, str) or not VARIANT_NAME.fullmatch(name):
-            raise self._error(
-                ("name",),
-                f"{as_toml(name)} is not 1 to 60 letters, digits, dots, dashes or underscores",
-            )
+        variants, name = self._variants(document, base), self._name(document)
         train = self._cohorts("train_cohorts", document, (0,))
         test = self._cohorts("test_cohorts", document, (2,))
         validation = self._cohorts("val_cohorts", document, ())
@@ -86,6 +61,38 @@ class DocumentReader:
             notes=tuple(self._notes),
             **self._plain_fields(document),
         )
+
+    def _name(self, document: dict[str, Any]) -> str:
+        name = document.get("name", Path(self._source).stem)
+        if not isinstance(name, str) or not VARIANT_NAME.fullmatch(name):
+            raise self._error(
+                ("name",),
+                f"{as_toml(name)} is not 1 to 60 letters, digits, dots, dashes or underscores",
+            )
+        return name
+
+    def _variants(self, document: dict[str, Any], base: Variant) -> dict[str, Variant]:
+        """The base, the variants of `[variants.NAME]`, and those of grids, in the file's order."""
+        variants = {"base": base}
+        tables = self._table(("variants",), document)
+        for name in tables:
+            path = ("variants", name)
+            if name == "base":
+                raise self._error(path, "base is a table of its own: [base]")
+            variants[name] = self._variant(name, path, self._table(path, tables), base)
+        for grid in self._table(("grid",), document):
+            path = ("grid", grid)
+            table = self._table(path, document["grid"])
+            if empty := [key for key, value in table.items() if value == []]:
+                raise self._error((*path, empty[0]), "an empty list makes no variant")
+            for key, value in table.items():
+                if isinstance(value, list) and any(v in value[:i] for i, v in enumerate(value)):
+                    raise self._error((*path, key), f"{as_toml(value)} has a value twice")
+            for name, values in expand_grid(grid, table).items():
+                if name in variants:
+                    raise self._error(path, f"makes a variant {name}, which there is already")
+                variants[name] = self._variant(name, path, {"family": grid, **values}, base)
+        return variants
 
     def _variant(
         self, name: str, path: tuple[str, ...], values: dict[str, Any], base: Variant | None

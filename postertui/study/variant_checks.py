@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from postertui.study.backbone_checks import check_backbone
-from postertui.study.consistency import check_effects
 from postertui.study.custom import PARAMETERS, CodeFile, code_of
+from postertui.study.effect_checks import check_effects
 from postertui.study.input_checks import settle_inputs
 from postertui.study.model_checks import settle_model
 from postertui.study.shared_layer_checks import check_shared_layers

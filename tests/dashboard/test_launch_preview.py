@@ -17,7 +17,7 @@ from postertui.dashboard.launching.draft import (
     what_differs,
     whole_number,
 )
-from postertui.dashboard.launching.preview import LaunchPreview, describe, preview_launch
+from postertui.dashboard.launching.preview import LaunchPreview, preview_launch, preview_lines
 from postertui.data.dataset import Dataset
 from postertui.data.weights import resolve_weights
 from postertui.runs.store import Store
@@ -73,7 +73,7 @@ def test_the_form_starts_with_what_the_newest_run_had(launch_data: Path, tmp_pat
 
 
 def words(found: LaunchPreview) -> str:
-    return "\n".join("".join(text for text, _ in line) for line in describe(found))
+    return "\n".join("".join(text for text, _ in line) for line in preview_lines(found))
 
 
 def test_the_preview_counts_what_is_there_and_how_long_the_rest_takes(

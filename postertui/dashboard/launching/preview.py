@@ -120,7 +120,7 @@ def _power(plan: launch.TrainingPlan, runs: Mapping[str, Run]) -> tuple[float | 
 Line = tuple[tuple[str, str], ...]  # (text, name of its style) each
 
 
-def describe(preview: LaunchPreview) -> tuple[Line, Line]:
+def preview_lines(preview: LaunchPreview) -> tuple[Line, Line]:
     """Two lines: how many runs and what there is of them; how long the new ones take."""
     plan = preview.plan
     total = len(plan.specs)

@@ -17,7 +17,7 @@ from postertui.dashboard.context import Context
 from postertui.dashboard.dialogs.variant_editor import VariantScreen
 from postertui.dashboard.launching.choices import LaunchChoices, open_choices
 from postertui.dashboard.launching.draft import LaunchDraft
-from postertui.dashboard.launching.preview import LaunchPreview, Line, describe, preview_launch
+from postertui.dashboard.launching.preview import LaunchPreview, Line, preview_launch, preview_lines
 from postertui.dashboard.screens.base import DashboardScreen
 from postertui.dashboard.text_width import shorten_middle
 from postertui.dashboard.widgets.key_bar import KeyBar
@@ -123,7 +123,7 @@ class LaunchScreen(DashboardScreen[str | None]):
         notes = [*ignored[-1:], *ignored[:-1]]
         if any(spec.weights.digest == NOT_DOWNLOADED for spec in planned.plan.specs):
             notes.insert(0, "ImageNet's weights are not on this machine: starting downloads them")
-        self._show_plan(describe(planned), "\n".join(notes), wrong=False)
+        self._show_plan(preview_lines(planned), "\n".join(notes), wrong=False)
 
     def _show_plan(self, lines: tuple[Line, ...], problem: str, *, wrong: bool = True) -> None:
         text = Text(no_wrap=True)

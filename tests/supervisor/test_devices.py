@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postertui.supervisor.backends import devices, local
+from postertui.supervisor.backends import devices, job_process, local
 from postertui.supervisor.backends.devices import DeviceChoice, Slot, make_slots
-from postertui.supervisor.backends.local import LocalJobs, job_environment
+from postertui.supervisor.backends.job_process import job_environment
+from postertui.supervisor.backends.local import LocalJobs
 from postertui.supervisor.queue import QueuedRun, RunQueue, in_order
 from tests.support.supervisor import assert_as_if_undisturbed, events_of, make_spec, queue
 
@@ -130,7 +131,7 @@ def test_job_that_has_grown_is_replaced(
     from postertui.supervisor.service import Supervisor
 
     sizes = iter([100 << 20, 100 << 20, 100 << 20])
-    monkeypatch.setattr(local, "memory_of", lambda _: next(sizes, 2 << 30))
+    monkeypatch.setattr(job_process, "memory_of", lambda _: next(sizes, 2 << 30))
     monkeypatch.setattr(local, "MEMORY_INTERVAL", 1e9)
     specs = [make_spec(seed=seed, epochs=1) for seed in range(6)]
     names = queue(folder, *specs)
@@ -151,7 +152,7 @@ def test_what_another_shape_needs_is_no_growth(
     from postertui.supervisor.service import Supervisor
 
     sizes = iter([100 << 20])
-    monkeypatch.setattr(local, "memory_of", lambda _: next(sizes, 2 << 30))
+    monkeypatch.setattr(job_process, "memory_of", lambda _: next(sizes, 2 << 30))
     monkeypatch.setattr(local, "MEMORY_INTERVAL", 1e9)
     wide = Variant(name="wide", fc1=4096, epochs=1)
     others = [make_spec("Drama", seed=seed, epochs=1) for seed in range(3)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from postertui.cli.options import PATH, print_json
-from postertui.cli.streams import say, styled
+from postertui.cli.streams import print_message, styled
 from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def say_lost_sides(data: Path, sides: tuple[int, ...]) -> None:
         return
     if lost := [side for side in before if side not in sides]:
         options = " ".join(f"--side {side}" for side in dict.fromkeys((*before, *sides)))
-        say(
+        print_message(
             f"{data} will no longer have posters of {list_sides(lost)} pixels; {options} keeps them"
         )
 

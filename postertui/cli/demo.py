@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from postertui.cli.options import PATH
-from postertui.cli.streams import say
+from postertui.cli.streams import print_message
 
 if TYPE_CHECKING:
     from postertui.cli.demo_study import DemoFolders
@@ -44,8 +44,8 @@ def demo_command(headless: bool, folder: Path, jobs: int | None) -> int:
     with build_progress("posters") as progress:
         dataset = demo.make_data(folders, progress)
     weights = demo.demo_weights()
-    say(f"{folders.data}: {dataset.posters(dataset.cohorts)} made-up posters.")
-    say(f"Training two variants of three genres: {demo.describe_weights(weights)}.")
+    print_message(f"{folders.data}: {dataset.posters(dataset.cohorts)} made-up posters.")
+    print_message(f"Training two variants of three genres: {demo.describe_weights(weights)}.")
     plan = demo.plan_demo(folders, dataset, weights)
     requests.resume(folders.runs) if folders.runs.is_dir() else None
     launch.queue(folders.runs, plan.missing)
@@ -87,7 +87,9 @@ def _watch(folders: DemoFolders, weights: Weights) -> int:
     store.refresh()
     going_on = sum(run.state in ("queued", "running") for run in store.runs.values())
     if going_on:
-        say(f"{going_on} runs go on in the background; `postertui demo` opens them again.")
+        print_message(
+            f"{going_on} runs go on in the background; `postertui demo` opens them again."
+        )
     return 0
 
 

@@ -14,7 +14,7 @@ import click
 from postertui.cli.formats import Format, format_option, json_rows, print_sections
 from postertui.cli.options import PATH, check_out, runs_option
 from postertui.cli.selection import check_exists, open_store
-from postertui.cli.streams import say, styled
+from postertui.cli.streams import print_message, styled
 from postertui.history.spreadsheets import spreadsheet_safe
 from postertui.system.errors import UserError
 from postertui.system.text import pluralize, strip_control_chars
@@ -73,15 +73,15 @@ def predict_command(
         result = run_inference(requests, images, report_progress, details)
     for number, (place, reason) in enumerate(sorted(result.unreadable.items())):
         if number == MOST_NAMED:
-            say(f"… and {len(result.unreadable) - MOST_NAMED} more")
+            print_message(f"… and {len(result.unreadable) - MOST_NAMED} more")
             break
-        say(f"{strip_control_chars(str(images[place]))}: {reason}; skipped")
+        print_message(f"{strip_control_chars(str(images[place]))}: {reason}; skipped")
     decisions = decide(images, models, result.probabilities, result.unreadable)
     if decisions.is_empty():
         raise UserError("no readable image", exit_code=3)
     if target is not None:
         write_decisions(decisions, target)
-        say(f"{target}: {pluralize(decisions['file'].n_unique(), 'poster')}")
+        print_message(f"{target}: {pluralize(decisions['file'].n_unique(), 'poster')}")
     else:
         print_decisions(decisions, models, output)
     return 0
@@ -109,7 +109,7 @@ def choose_models(
     else:
         chosen = variant_models(models, variant) if variant else best_models(models)
         if len(models) > len(chosen) and (line := choice_line(chosen)):
-            say(line)
+            print_message(line)
     wanted = {genre.lower() for genre in genres}
     available = {model.genre.lower() for model in chosen}
     missing = [genre for genre in genres if genre.lower() not in available]

@@ -9,8 +9,14 @@ from pathlib import Path
 import click
 
 from postertui.cli.options import json_option, print_json, runs_option
-from postertui.cli.selection import open_store, query_argument, select
-from postertui.cli.streams import say
+from postertui.cli.selection import (
+    WHICH_RUNS,
+    all_option,
+    open_store,
+    query_argument,
+    select,
+)
+from postertui.cli.streams import print_message
 from postertui.system.errors import UserError
 from postertui.system.sharing import describe_os_error
 from postertui.system.text import pluralize
@@ -18,7 +24,7 @@ from postertui.system.text import pluralize
 
 @click.command("prune")
 @query_argument
-@click.option("--all", "everything", is_flag=True, help="All runs.")
+@all_option
 @click.option("--weights", is_flag=True, help="Trained weights.")
 @click.option("--predictions", is_flag=True, help="Probabilities of single posters.")
 @click.option("--checkpoints", is_flag=True, help="Checkpoints of runs that are not done.")
@@ -53,7 +59,7 @@ def prune_command(
     if not kinds:
         raise click.UsageError("what? Give --weights, --predictions or --checkpoints")
     if bool(query) == everything:
-        raise click.UsageError("which runs? Name some, give a filter, or say --all")
+        raise click.UsageError(WHICH_RUNS)
     chosen = select(open_store(runs), query, everything=everything)
     sizes: dict[str, int] = {}
     for run in chosen:
@@ -63,7 +69,7 @@ def prune_command(
     what = f"{' and '.join(kinds)} of {pluralize(len(sizes), 'run')}"
     total = sum(sizes.values())
     if dry_run or not sizes:
-        say(f"{what}: {megabytes(total)}")
+        print_message(f"{what}: {megabytes(total)}")
         _print_json(as_json, sizes)
         return 0
     if not yes:
@@ -79,9 +85,9 @@ def prune_command(
             raise UserError(describe_os_error(error, runs, os.W_OK), exit_code=1) from None
         if size_freed is not None:
             freed[name] = size_freed
-    say(f"Freed {megabytes(sum(freed.values()))} of {pluralize(len(freed), 'run')}")
+    print_message(f"Freed {megabytes(sum(freed.values()))} of {pluralize(len(freed), 'run')}")
     if skipped := len(sizes) - len(freed):
-        say(f"Left alone, being trained: {pluralize(skipped, 'run')}")
+        print_message(f"Left alone, being trained: {pluralize(skipped, 'run')}")
     _print_json(as_json, freed)
     return 0
 

@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from postertui.cli.options import json_option, print_json, runs_option
-from postertui.cli.selection import check_exists, open_store, query_argument, select
-from postertui.cli.streams import say
+from postertui.cli.selection import (
+    WHICH_RUNS,
+    all_option,
+    check_exists,
+    open_store,
+    query_argument,
+    select,
+)
+from postertui.cli.streams import print_message
 from postertui.system.sharing import explain_unwritable
 from postertui.system.text import pluralize
 
@@ -19,7 +26,7 @@ if TYPE_CHECKING:
     from postertui.supervisor.requests import Outcome
 
 #: What became of a request, for people.
-_SAID = {
+_OUTCOME_TEXTS = {
     "requested": "will follow soon",
     "unchanged": "as they were",
     "damaged": "damaged (`postertui doctor`)",
@@ -31,12 +38,9 @@ _SAID = {
 }
 
 
-_all = click.option("--all", "everything", is_flag=True, help="All runs.")
-
-
 @click.command("cancel")
 @query_argument
-@_all
+@all_option
 @runs_option
 @json_option
 def cancel_command(query: tuple[str, ...], everything: bool, runs: Path, as_json: bool) -> int:
@@ -52,7 +56,7 @@ def cancel_command(query: tuple[str, ...], everything: bool, runs: Path, as_json
 
 @click.command("retry")
 @query_argument
-@_all
+@all_option
 @click.option("--no-start", is_flag=True, help="Only queue them; start nothing.")
 @runs_option
 @json_option
@@ -87,7 +91,7 @@ def pause_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
         return _request(runs, query, False, as_json, "held", requests.pause_runs)
     check_exists(runs)
     requests.pause(runs)
-    say("Paused: no further run starts; `postertui resume` goes on.")
+    print_message("Paused: no further run starts; `postertui resume` goes on.")
     return 0
 
 
@@ -110,7 +114,7 @@ def resume_command(query: tuple[str, ...], on: str | None, runs: Path, as_json: 
         requests.resume(runs)
     requests.ensure_supervisor(runs, on=_normalised(on))
     if not query:
-        say("The queue goes on.")
+        print_message("The queue goes on.")
     return code
 
 
@@ -126,7 +130,7 @@ def _normalised(on: str | None) -> str | None:
 @click.command("priority", context_settings={"ignore_unknown_options": True})
 @click.argument("level", type=click.IntRange(-1000, 1000))
 @query_argument
-@_all
+@all_option
 @runs_option
 @json_option
 def priority_command(
@@ -149,9 +153,9 @@ def _request(
     done: str,
     request: Callable[[Path, Sequence[str]], Mapping[str, Outcome]],
 ) -> int:
-    """Ask for something for each of the runs and say what became of it; the exit code."""
+    """Make a request for each of the runs and print what became of it; the exit code."""
     if bool(query) == everything:
-        raise click.UsageError("which runs? Name some, give a filter, or say --all")
+        raise click.UsageError(WHICH_RUNS)
     chosen = select(open_store(folder), query, everything=everything)
     damaged = [run.name for run in chosen if run.damage is not None]
     outcomes: dict[str, Any] = dict.fromkeys(damaged, "damaged")
@@ -159,14 +163,14 @@ def _request(
     outcomes |= request(folder, [run.name for run in chosen if run.damage is None])
     if as_json:
         print_json(outcomes)
-    counts = Counter({"done": done, **_SAID}[outcome] for outcome in outcomes.values())
+    counts = Counter({"done": done, **_OUTCOME_TEXTS}[outcome] for outcome in outcomes.values())
     parts = ", ".join(f"{count} {what}" for what, count in counts.most_common())
-    say(f"{pluralize(len(outcomes), 'run')}: {parts}")
+    print_message(f"{pluralize(len(outcomes), 'run')}: {parts}")
     if followers := len(outcomes.keys() - {run.name for run in chosen}):
-        say(f"{followers} of them share layers with those asked for: they go together.")
+        print_message(f"{followers} of them share layers with those asked for: they go together.")
     denied = [name for name, outcome in outcomes.items() if outcome == "denied"]
     if denied and (reason := explain_unwritable(folder / denied[0])):
-        say(reason)
+        print_message(reason)
     return (
         1 if {"damaged", "unreadable", "newer", "missing", "denied"} & set(outcomes.values()) else 0
     )

@@ -9,8 +9,15 @@ from pathlib import Path
 import click
 
 from postertui.cli.options import json_option, print_json, runs_option
-from postertui.cli.selection import check_exists, open_store, query_argument, select
-from postertui.cli.streams import say
+from postertui.cli.selection import (
+    WHICH_RUNS,
+    all_option,
+    check_exists,
+    open_store,
+    query_argument,
+    select,
+)
+from postertui.cli.streams import print_message
 from postertui.system.errors import UserError
 from postertui.system.sharing import describe_os_error
 from postertui.system.text import pluralize
@@ -18,7 +25,7 @@ from postertui.system.text import pluralize
 
 @click.command("rm")
 @query_argument
-@click.option("--all", "everything", is_flag=True, help="All runs.")
+@all_option
 @click.option("--undo", is_flag=True, help="Bring back what was removed last.")
 @click.option("--empty", is_flag=True, help="Delete removed runs for good.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -43,7 +50,7 @@ def rm_command(
     from postertui.supervisor import requests
 
     if (bool(query) or everything) + undo + empty != 1:
-        raise click.UsageError("which runs? Name some, give a filter, or say --all")
+        raise click.UsageError(WHICH_RUNS)
     check_exists(runs)
     try:
         if empty:
@@ -51,7 +58,7 @@ def rm_command(
             if not _confirm(f"Delete {pluralize(len(removed), 'removed run')} for good", yes):
                 return 0
             removal.empty(runs)
-            say(f"deleted {pluralize(len(removed), 'removed run')}")
+            print_message(f"deleted {pluralize(len(removed), 'removed run')}")
             return 0
         if undo:
             outcome, done = removal.undo(runs), "brought back"
@@ -66,10 +73,10 @@ def rm_command(
     if as_json:
         print_json(outcome._asdict())
     hint = "" if undo or not outcome.moved else "; `postertui rm --undo` brings them back"
-    say(f"{done} {pluralize(len(outcome.moved), 'run')}{hint}")
+    print_message(f"{done} {pluralize(len(outcome.moved), 'run')}{hint}")
     if outcome.left:
         why = "a run of that name is there" if undo else "being trained; cancel first"
-        say(f"left {pluralize(len(outcome.left), 'run')}: {why}")
+        print_message(f"left {pluralize(len(outcome.left), 'run')}: {why}")
     return 1 if outcome.left else 0
 
 

@@ -14,7 +14,7 @@ import click
 
 from postertui.cli.options import json_option, print_json, runs_option
 from postertui.cli.selection import open_store, query_argument, select
-from postertui.cli.streams import say
+from postertui.cli.streams import print_message
 from postertui.runs import layout
 from postertui.system.errors import UserError
 from postertui.system.regular_files import open_regular
@@ -50,13 +50,13 @@ def runs_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
     click.echo("\n".join(run_lines(matching)))
     counts = Counter(run.standing for run in matching)
     parts = ", ".join(f"{count} {state}" for state, count in counts.most_common())
-    say(f"{pluralize(len(matching), 'run')}: {parts}")
+    print_message(f"{pluralize(len(matching), 'run')}: {parts}")
     open_runs = sum(run.is_waiting for run in store.runs.values())
     status = requests.status(runs, open_runs=open_runs)
     if status.warning:
-        say(f"Warning: {status.warning}")
+        print_message(f"Warning: {status.warning}")
     if waiting := status.waiting:
-        say(f"Waiting: {waiting}")
+        print_message(f"Waiting: {waiting}")
     return 0
 
 
@@ -78,7 +78,7 @@ def log_command(query: tuple[str, ...], lines: int | None, follow: bool, runs: P
             click.echo(f"{chr(10) * bool(number)}==> {run.name} <==")
         file = _open_log(runs / run.name / layout.LOG, even_empty=follow)
         if file is None:
-            say(f"{run.name}: nothing was printed yet")
+            print_message(f"{run.name}: nothing was printed yet")
             continue
         with file:
             for line in _last(file, lines):

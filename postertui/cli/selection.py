@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from postertui.runs.store import Run, Store
 
 query_argument = click.argument("query", nargs=-1, metavar="[RUN|FILTER]...")
+#: The mistake of a command that changes runs and was not given any.
+WHICH_RUNS = "which runs? Name some, give a filter, or say --all"
+
+all_option = click.option("--all", "everything", is_flag=True, help="All runs.")
 
 
 def open_store(folder: Path) -> Store:
@@ -57,6 +61,7 @@ def select(store: Store, query: Sequence[str], *, everything: bool = False) -> l
 
 
 def check_exists(folder: Path) -> None:
+    """Raise `UserError` where there is no such folder."""
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; `postertui train` makes it", exit_code=3)
 

@@ -77,8 +77,8 @@ def styled(stream: TextIO) -> TextIO:
     return stream.styled if isinstance(stream, CleanStream) else stream
 
 
-def say(text: str) -> None:
-    """Tell people something, on standard error."""
+def print_message(text: str) -> None:
+    """Print a line for the user on standard error, where it is no result."""
     click.echo(text, err=True)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from postertui.cli.options import PATH, json_option, print_json
-from postertui.cli.streams import say
+from postertui.cli.streams import print_message
 from postertui.system.errors import UserError
 from postertui.system.text import pluralize, to_single_line
 
@@ -38,7 +38,7 @@ def trust_command(
     if removed:
         digests = [digest for text in removed for digest in _digests(text, store.trusted_files())]
         entries = store.distrust(digests)
-        say(f"{pluralize(len(entries), 'file')} trusted no longer.")
+        print_message(f"{pluralize(len(entries), 'file')} trusted no longer.")
     elif files:
         from postertui.system.text import describe_error
 
@@ -51,7 +51,9 @@ def trust_command(
         entries = store.trust((source.sha256, source.path) for source in sources)
         for source in sources:
             lines = source.data.count(b"\n") + 1
-            say(f"Trusted: {source.path}, {pluralize(lines, 'line')}, SHA-256 {source.sha256}.")
+            print_message(
+                f"Trusted: {source.path}, {pluralize(lines, 'line')}, SHA-256 {source.sha256}."
+            )
     else:
         entries = store.trusted_files()
         if not as_json:

@@ -1,0 +1,96 @@
+"""Where a command trains and on what, checked before anything is queued."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from postertui.cli.streams import print_message
+from postertui.system.errors import UserError
+
+if TYPE_CHECKING:
+    from postertui.runs.store import Store
+    from postertui.supervisor.folder import DeviceRequest
+
+
+def check_detach(*, foreground: bool) -> None:
+    """Raise `UserError` where nothing that this command leaves behind would live on."""
+    if foreground:
+        raise UserError("--detach and --foreground are opposites; give one of them")
+    if os.getpid() == 1:
+        raise UserError(
+            "--detach: this is the first process of a container, which ends with it and takes "
+            "the training along; use --foreground"
+        )
+
+
+def check_place(
+    runs: Path, on: str | None, gpu: float | None, device: str | None
+) -> tuple[str, DeviceRequest | None]:
+    """Where to train and on what: as given, or as this folder's runs were trained before.
+
+    Raises `UserError` where that cannot be done, before anything is queued.
+    """
+    from postertui.supervisor import folder
+    from postertui.supervisor.installed import check_trainable
+
+    where = on or folder.read_settings(runs).on or "here"
+    if where == "here":
+        check_trainable()
+        return where, check_device(runs, gpu, device)
+    from postertui.supervisor.backends.ray.address import parse_address
+    from postertui.supervisor.backends.ray.checks import check_before_training
+    from postertui.supervisor.known_clusters import check_known, remember_cluster
+
+    if on is None:
+        check_known(runs, where)
+    address = parse_address(where)
+    print_message(check_before_training(runs, address, gpu))
+    if on is not None:
+        remember_cluster(address.text)
+    return address.text, None
+
+
+def check_device(runs: Path, gpu: float | None, device: str | None) -> DeviceRequest | None:
+    """What to train on here; says which GPUs are used, and which are not.
+
+    Raises `UserError` where a GPU was asked for by name and cannot be used.
+    """
+    from postertui.supervisor import folder
+    from postertui.supervisor.backends.devices import find_devices
+    from postertui.system.sessions import logout_advice
+
+    request = folder.read_settings(runs).device
+    match device:
+        case "cpu" | "gpu":
+            request = device
+        case "auto":
+            request = "auto"
+        case _ if gpu is not None and request is None:
+            # A share of a GPU asks for one.
+            request = "gpu"
+    choice = find_devices(request, os.environ, runs)
+    for warning in choice.warnings:
+        print_message(f"Warning: {warning}")
+    if choice.devices:
+        print_message(f"On {', '.join(choice.devices)}.")
+    elif request == "cpu" and device is None:
+        print_message("On the CPU, as asked before; --device auto takes a GPU where there is one.")
+    if advice := logout_advice():
+        print_message(f"Warning: this machine ends training at logout; `{advice}` lets it go on.")
+    return request
+
+
+def print_obstacles(store: Store, on: str | None, gpu: float | None, device: str | None) -> None:
+    """Print what keeps runs from being trained at once, or where one expects it.
+
+    Raises `UserError` where training here would be refused. A cluster is not asked.
+    """
+    from postertui.supervisor import folder, requests
+
+    if (on or folder.read_settings(store.folder).on or "here") == "here":
+        check_device(store.folder, gpu, device)
+    open_runs = sum(run.is_waiting for run in store.runs.values())
+    if waiting := requests.status(store.folder, open_runs).waiting:
+        print_message(f"Waiting: {waiting}")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from postertui.system.environment import variables_set
 from postertui.system.user_folders import has_own_folder, is_writable, temporary_root, user_folder
 
 #: A lock of matplotlib's older than this, in seconds, was left by a process that died: writing a
@@ -41,7 +42,7 @@ def font_cache() -> Iterator[None]:
         given = {"XDG_CACHE_HOME": folder}
         if not kept:
             given["MPLCONFIGDIR"] = folder
-        with _environment(given):
+        with variables_set(given):
             yield
 
 
@@ -54,18 +55,3 @@ def remove_stale_locks(folder: Path) -> None:
         for lock in folder.glob("*.matplotlib-lock"):
             if time.time() - lock.stat().st_mtime > STALE_AFTER:
                 lock.unlink()
-
-
-@contextlib.contextmanager
-def _environment(given: dict[str, str]) -> Iterator[None]:
-    """The variables set to these values for the block."""
-    before = {name: os.environ.get(name) for name in given}
-    os.environ.update(given)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -35,8 +35,6 @@ def draw_fast(plot: plotnine.ggplot) -> Any:
         if draw := _FAST_GEOMS.get(type(layer.geom)):
             layer.geom.draw_layer = partial(draw, layer.geom)
     figure = built.draw()
-    for ax in built.axs:
-        ax.grid(visible=False)
     # Laid out here once; `savefig` would do so twice and draw everything for it.
     figure.set_dpi(built.theme.getp("dpi"))
     figure.get_layout_engine().execute(figure)
@@ -53,6 +51,8 @@ def _finish_panel(plot: Any, view: Any, ax: Any) -> None:
     place = plot.layout.layout.iloc[plot.axs.index(ax)]
     shown = {"x": place["AXIS_X"], "y": place["AXIS_Y"]}
     for side, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
+        # The theme turns grid lines on a dozen times; those of the ticks stay off.
+        axis.grid = _leave_off
         scale = getattr(view, side)
         if not shown[side]:
             axis.set_major_locator(NullLocator())
@@ -60,6 +60,10 @@ def _finish_panel(plot: Any, view: Any, ax: Any) -> None:
         axis.set_ticks(scale.breaks, scale.labels)
         margin = plot.theme.get_margin(f"axis_text_{side}").pt
         axis.set_tick_params(which="major", pad=margin.t if side == "x" else margin.r)
+
+
+def _leave_off(*_: Any, **__: Any) -> None:
+    """An axis's method `grid` that does nothing."""
 
 
 def _grid_lines(theme: Any, view: Any, kind: str) -> LineCollection:

@@ -122,6 +122,8 @@ def _load_renderer() -> Renderer:
     os.environ["MPLBACKEND"] = "agg"
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with _without_help_texts():
+        import matplotlib.pyplot  # noqa: F401  # Plotnine would, at the first picture.
+
         from postertui.figures.save import render_bytes
 
     return render_bytes

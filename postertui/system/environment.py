@@ -1,9 +1,11 @@
-"""Numbers in environment variables."""
+"""Numbers in environment variables, and variables that are set for a while."""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from postertui.system.errors import UserError
 
@@ -23,3 +25,21 @@ def read_number(name: str, default: float, *, minimum: float = 0.0) -> float:
     if not minimum <= number < math.inf:
         raise UserError(f"{name}={text!r} is not a number of at least {minimum:g}")
     return number
+
+
+@contextmanager
+def variables_set(values: Mapping[str, str]) -> Iterator[None]:
+    """The variables set to these values for the block, for this process and those it starts.
+
+    A library that reads one when it is imported is imported in the block.
+    """
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

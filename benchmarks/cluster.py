@@ -39,11 +39,11 @@ from postertui.supervisor.backends.ray.scheduler import Scheduler
 from tests.support.ray_cluster import LocalCluster, wait_for
 from tests.support.supervisor import (
     cheap_environment,
-    epochs_told,
     events_of,
     make_spec,
     queue,
     read,
+    recorded_epochs,
     wait_until_over,
 )
 
@@ -247,7 +247,7 @@ def epoch_to_file(folder: Path, on: str) -> list[float]:
             delays += [now - e["time"] for e in events if e["event"] == "epoch"]
         time.sleep(0.005)
     wait_until_over(folder)
-    assert sum(epochs_told(folder, name) for name in names) == EPOCHS * len(names)
+    assert sum(recorded_epochs(folder, name) for name in names) == EPOCHS * len(names)
     return delays
 
 
@@ -292,7 +292,7 @@ def flood(folder: Path) -> tuple[float, float]:
         relayed = time.monotonic()
         collector.flush()
     ended = time.monotonic()
-    assert sum(epochs_told(runs, name) for name in names) == FLOOD
+    assert sum(recorded_epochs(runs, name) for name in names) == FLOOD
     for process in (talkers, driver):
         process.terminate()
         process.join()

@@ -174,11 +174,11 @@ def summary(dataset: Dataset) -> dict[str, Any]:
 
     def rates(genre: str) -> dict[str, Any]:
         by_cohort = {str(d): dataset.base_rate(genre, [d]) for d in dataset.cohorts}
-        whole = dataset.base_rate(genre, dataset.cohorts)
+        overall_rate = dataset.base_rate(genre, dataset.cohorts)
         return {
             "genre": genre,
-            "base_rate": whole,
-            "always_yes_f": always_yes_f(whole),
+            "base_rate": overall_rate,
+            "always_yes_f": always_yes_f(overall_rate),
             "cohorts": {
                 d: {"base_rate": m, "always_yes_f": always_yes_f(m)} for d, m in by_cohort.items()
             },
@@ -219,10 +219,15 @@ def _describe(dataset: Dataset) -> str:
     counts += [str(dataset.posters(digits)), ""]
     body = []
     for genre in dataset.genres:
-        whole = dataset.base_rate(genre, digits)
+        overall_rate = dataset.base_rate(genre, digits)
         rates = [dataset.base_rate(genre, [d]) for d in digits]
         note = "  rare" if genre in rare else ""
-        cells = [genre, *map(_share, rates), _share(whole), _share(always_yes_f(whole))]
+        cells = [
+            genre,
+            *map(_share, rates),
+            _share(overall_rate),
+            _share(always_yes_f(overall_rate)),
+        ]
         body.append((cells, note))
     rows = [(header, ""), (counts, ""), *body]
     widths = [max(cell_len(cells[i]) for cells, _ in rows) for i in range(len(header))]

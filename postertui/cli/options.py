@@ -11,7 +11,7 @@ import click
 from postertui.system.errors import UserError
 from postertui.system.user_folders import fall_back_to
 
-#: A path whose state is for the command to judge, in one line of its own.
+#: A path that the command checks, with an error of one line.
 PATH = click.Path(path_type=Path, readable=False)
 
 

@@ -34,8 +34,8 @@ def print_variants(study: Study, globs: tuple[str, ...], *, as_json: bool) -> No
             for key, value in values.items()
             if key not in ("name", "family", "code") and value != base.get(key)
         ]
-        what = ", ".join(changed) or "the base variant"
-        click.echo(f"{variant.name:<{width}}  {what}")
+        changes = ", ".join(changed) or "the base variant"
+        click.echo(f"{variant.name:<{width}}  {changes}")
 
 
 def print_plan(plan: TrainingPlan, *, retry: bool) -> None:

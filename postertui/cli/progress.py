@@ -84,7 +84,7 @@ def _watch(store: Store, names: Sequence[str], view: View, *, keep: bool) -> Non
         open_runs = sum(run.is_waiting for run in store.runs.values())
         status = requests.status(store.folder, open_runs=open_runs)
         remaining = outlook.remaining(runs, store.runs.values(), status.slots)
-        view.show(runs, changed & watched, status.waiting, remaining)
+        view.show(runs, status.waiting, remaining)
         if all(r.held and r.state != "running" for r in unfinished):
             return
         if not status.running and not requests.is_queue_paused(store.folder):

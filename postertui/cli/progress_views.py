@@ -17,15 +17,13 @@ if TYPE_CHECKING:
 
 
 class View(Protocol):
-    """Shows how the watched runs stand."""
+    """Shows how the watched runs stand.
 
-    def show(
-        self,
-        runs: Sequence[Run],
-        changed: set[str],
-        note: str | None,
-        remaining: float | None,
-    ) -> None: ...
+    `note` says why none of them goes on, None where nothing is in the way; `remaining` is in
+    seconds, None where unknown.
+    """
+
+    def show(self, runs: Sequence[Run], note: str | None, remaining: float | None) -> None: ...
 
 
 @contextmanager
@@ -47,13 +45,7 @@ class RunLines:
         self._shown_tenths: dict[tuple[str, object], int] = {}
         self._note: str | None = None
 
-    def show(
-        self,
-        runs: Sequence[Run],
-        changed: set[str],
-        note: str | None,
-        remaining: float | None,
-    ) -> None:
+    def show(self, runs: Sequence[Run], note: str | None, remaining: float | None) -> None:
         if note != self._note:
             self._note = note
             print_message(f"Waiting: {note}" if note else "Going on.")
@@ -110,13 +102,7 @@ class RunBars:
             self._progress.remove_task(task)  # type: ignore[arg-type]
         self._progress.stop()
 
-    def show(
-        self,
-        runs: Sequence[Run],
-        changed: set[str],
-        note: str | None,
-        remaining: float | None,
-    ) -> None:
+    def show(self, runs: Sequence[Run], note: str | None, remaining: float | None) -> None:
         running = [r for r in runs if r.state == "running"]
         done = sum(r.state in CLOSED_STATES for r in runs)
         waiting = len(runs) - done - len(running)

@@ -66,16 +66,16 @@ def prune_command(
         if run.state != "running" and run.damage is None:
             size = sum(size for _, size in pruning.prunable_files(runs / run.name, kinds))
             sizes |= {run.name: size} if size else {}
-    what = f"{' and '.join(kinds)} of {pluralize(len(sizes), 'run')}"
+    removed = f"{' and '.join(kinds)} of {pluralize(len(sizes), 'run')}"
     total = sum(sizes.values())
     if dry_run or not sizes:
-        print_message(f"{what}: {megabytes(total)}")
+        print_message(f"{removed}: {megabytes(total)}")
         _print_json(as_json, sizes)
         return 0
     if not yes:
         if not sys.stdin.isatty():
-            raise UserError(f"{what}: {megabytes(total)}; say --yes to remove them")
-        if not click.confirm(f"Remove {what} ({megabytes(total)})?", err=True):
+            raise UserError(f"{removed}: {megabytes(total)}; say --yes to remove them")
+        if not click.confirm(f"Remove {removed} ({megabytes(total)})?", err=True):
             return 0
     freed: dict[str, int] = {}
     for name in sizes:

@@ -75,8 +75,8 @@ def rm_command(
     hint = "" if undo or not outcome.moved else "; `postertui rm --undo` brings them back"
     print_message(f"{done} {pluralize(len(outcome.moved), 'run')}{hint}")
     if outcome.left:
-        why = "a run of that name is there" if undo else "being trained; cancel first"
-        print_message(f"left {pluralize(len(outcome.left), 'run')}: {why}")
+        reason = "a run of that name is there" if undo else "being trained; cancel first"
+        print_message(f"left {pluralize(len(outcome.left), 'run')}: {reason}")
     return 1 if outcome.left else 0
 
 

@@ -1,7 +1,7 @@
 """What of a client's environment decides how jobs train, and where it differs from what they do.
 
 A supervisor hands its own environment to the jobs it starts. A client that asks for runs while one
-is at work, from another shell with other variables, is told which of them do not count.
+is at work, from another shell with other variables, is shown which of them do not count.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ class Durations:
         }
 
     def _record(self, run: RunProgress, gaps: list[float]) -> Readiness:
-        """Note what `run` left its job, and what it found."""
+        """Account for `run`; what it paid for in its job."""
         shapes = self.job_shapes.setdefault(run.job, set())
         ready = _readiness(run.shape, shapes)
         assert run.started is not None
@@ -139,11 +139,11 @@ class Durations:
             weights = math.log2(run.head_weights / other.head_weights)
             return abs(weights) + abs(math.log2(run.batch_size / other.batch_size))
 
-        alike = [s for s in self._pace if self._shapes[s].kind == run.kind]
-        near = min(alike, key=lambda shape: distance(self._shapes[shape]), default=None)
-        if near is None or distance(self._shapes[near]) > NEAREST:
+        same_kind = [s for s in self._pace if self._shapes[s].kind == run.kind]
+        nearest = min(same_kind, key=lambda shape: distance(self._shapes[shape]), default=None)
+        if nearest is None or distance(self._shapes[nearest]) > NEAREST:
             return None
-        return self._pace[near]
+        return self._pace[nearest]
 
     def readiness(self, run: RunProgress, job: str) -> Readiness:
         """What `run` pays for in `job`; empty for one that has to start."""

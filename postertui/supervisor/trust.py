@@ -33,7 +33,7 @@ def check_own_files(runs: Path, sources: Iterable[CodeSource]) -> None:
         return
     trusted = {entry.sha256 for entry in trusted_files()}
     for source in files:
-        reason = _why_not_own(runs, source)
+        reason = _reason_to_refuse(runs, source)
         if reason and source.sha256 not in trusted:
             raise UserError(
                 f"{source.path} {reason}: read it, then "
@@ -41,7 +41,7 @@ def check_own_files(runs: Path, sources: Iterable[CodeSource]) -> None:
             )
 
 
-def _why_not_own(runs: Path, source: CodeSource) -> str:
+def _reason_to_refuse(runs: Path, source: CodeSource) -> str:
     for owner in source.owners:
         if owner != os.geteuid():
             return f"belongs to {user_name(owner)}, or the study does"

@@ -18,11 +18,11 @@ from postertui.system.locks import is_held
 from tests.support.poster_data import make_data
 from tests.support.supervisor import (
     assert_nothing_left,
-    epochs_told,
     history,
     pace,
     processes_of,
     read,
+    recorded_epochs,
     states,
     wait_for,
     wait_until_over,
@@ -80,7 +80,7 @@ def test_detach_returns_at_once_and_train_again_attaches(folder: Path, data: Pat
     assert detached.returncode == 0, detached.stderr
     names = json.loads(detached.stdout)["missing"]
     assert len(names) == 2
-    wait_for(lambda: all(epochs_told(folder, name) for name in names))
+    wait_for(lambda: all(recorded_epochs(folder, name) for name in names))
     assert set(states(folder).values()) == {"running"}
     client = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert client.stderr is not None
@@ -103,7 +103,7 @@ def test_closed_terminal_changes_nothing_and_another_one_takes_over(
     pid, terminal = pty.fork()
     if pid == 0:
         os.execv(sys.executable, command)
-    while len(states(folder)) < 2 or not all(epochs_told(folder, n) for n in states(folder)):
+    while len(states(folder)) < 2 or not all(recorded_epochs(folder, n) for n in states(folder)):
         os.read(terminal, 1000)
     os.close(terminal)
     os.waitpid(pid, 0)
@@ -121,7 +121,7 @@ def test_ctrl_c_stops_and_says_what_is_unfinished_and_how_to_go_on(
     pace(folder, 0.05)
     command = train(folder, data, *TWO, "--seeds", "2", "--epochs", "150", "--jobs", "2")
     client = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    wait_for(lambda: sum(epochs_told(folder, name) >= 5 for name in states(folder)) == 2)
+    wait_for(lambda: sum(recorded_epochs(folder, name) >= 5 for name in states(folder)) == 2)
     client.send_signal(number)
     _, said = client.communicate(timeout=60)
     assert client.returncode == 130
@@ -160,7 +160,7 @@ def test_supervisor_that_dies_is_replaced_while_somebody_watches(folder: Path, d
     pace(folder, 0.05)
     command = train(folder, data, *TWO, "--seeds", "2", "--epochs", "150", "--jobs", "1")
     client = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    wait_for(lambda: any(epochs_told(folder, name) for name in states(folder)))
+    wait_for(lambda: any(recorded_epochs(folder, name) for name in states(folder)))
     process = requests.status(folder).process
     assert process is not None
     process.signal(signal.SIGKILL)

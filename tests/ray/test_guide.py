@@ -1,4 +1,4 @@
-"""What the guide tells people to type is what Ray and postertui take."""
+"""What the guide has people type is what Ray and postertui take."""
 
 from __future__ import annotations
 

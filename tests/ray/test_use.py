@@ -52,7 +52,7 @@ def test_doctor_shows_the_nodes_and_train_refuses_one_that_differs(
 
     ray, *nodes = findings()
     assert ray["status"] == "ok"
-    assert "which wants our token" in ray["text"]
+    assert "which asks for our token" in ray["text"]
     assert len(nodes) == 3
     for node in nodes:
         assert node["status"] == "ok"

@@ -20,12 +20,12 @@ from postertui.supervisor.installed import current_versions
 from tests.support.poster_data import make_data
 from tests.support.supervisor import (
     assert_as_if_undisturbed,
-    epochs_told,
     events_of,
     job_of,
     kill,
     make_spec,
     queue,
+    recorded_epochs,
     supervisor_of,
     train_all,
     wait_for,
@@ -273,7 +273,7 @@ def test_read_only_folder_can_be_read_and_says_what_it_cannot(
 def test_escape_sequences_in_what_a_run_says_never_reach_the_terminal(folder: Path) -> None:
     [name] = queue(folder, make_spec("raise"))
     train_all(folder)
-    assert epochs_told(folder, name) == 2
+    assert recorded_epochs(folder, name) == 2
     [end] = [e for e in events_of(folder, name) if e["event"] == "end"]
     assert "\x1b" not in end["reason"]
     # Even where the file itself was tampered with.

@@ -14,9 +14,9 @@ from postertui.supervisor import requests
 from tests.support.poster_data import make_data
 from tests.support.supervisor import (
     assert_nothing_left,
-    epochs_told,
     processes_of,
     read,
+    recorded_epochs,
     states,
     wait_for,
     wait_until_over,
@@ -54,7 +54,7 @@ def test_dashboards_come_and_go_while_runs_go_on(
     with terminal(tmp_path, "a") as a:
         a.run("postertui", "train", "--weights", "random", "--jobs", "2", "--epochs", "900",
               *which, *where)  # fmt: skip
-        wait_for(lambda: sum(epochs_told(folder, n) >= 3 for n in states(folder)) == 2)
+        wait_for(lambda: sum(recorded_epochs(folder, n) >= 3 for n in states(folder)) == 2)
     with terminal(tmp_path, "b") as b, terminal(tmp_path, "c") as c:
         for each in (b, c):
             each.run("postertui", *where)
@@ -68,9 +68,9 @@ def test_dashboards_come_and_go_while_runs_go_on(
         for each in (b, c):
             each.press("q")
         wait_for(lambda: not dashboards(folder))
-    epochs = {name: epochs_told(folder, name) for name, state in states(folder).items()}
+    epochs = {name: recorded_epochs(folder, name) for name, state in states(folder).items()}
     running = [name for name, count in epochs.items() if count]
-    wait_for(lambda: all(epochs_told(folder, name) > epochs[name] for name in running))
+    wait_for(lambda: all(recorded_epochs(folder, name) > epochs[name] for name in running))
     requests.cancel(folder, list(epochs))
     wait_until_over(folder)
     assert set(states(folder).values()) == {"cancelled"}

@@ -1,4 +1,4 @@
-"""A damaged file of each kind is told with its name and line; everything else goes on."""
+"""A damaged file of each kind is reported with its name and line; everything else goes on."""
 
 from __future__ import annotations
 

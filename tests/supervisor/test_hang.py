@@ -12,13 +12,13 @@ from postertui.supervisor.stall import StallLimits
 from tests.support.supervisor import (
     assert_as_if_undisturbed,
     ends,
-    epochs_told,
     job_of,
     kill,
     make_spec,
     pace,
     queue,
     read,
+    recorded_epochs,
     supervisor_of,
     train_all,
     wait_for,
@@ -48,7 +48,7 @@ def test_job_that_was_stopped_is_stalled_too_when_adopted(
     spec = make_spec(epochs=100)
     queue(folder, spec)
     requests.ensure_supervisor(folder, jobs=1)
-    wait_for(lambda: epochs_told(folder, spec.run) >= 2)
+    wait_for(lambda: recorded_epochs(folder, spec.run) >= 2)
     job = job_of(folder, spec.run)
     job.signal(signal.SIGSTOP)
     pace(folder, 0)

@@ -1,4 +1,4 @@
-"""Whatever is killed, at whatever moment: nothing finished is lost or told twice."""
+"""Whatever is killed, at whatever moment: nothing finished is lost or recorded twice."""
 
 from __future__ import annotations
 

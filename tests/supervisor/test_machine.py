@@ -33,7 +33,14 @@ from postertui.supervisor.stall import StallLimits
 from postertui.system.locks import FileLock
 from postertui.system.processes import Process, boot_id
 from postertui.training.job import checkpoints
-from tests.support.supervisor import DONE, assert_told_once, events_of, history, make_spec, queue
+from tests.support.supervisor import (
+    DONE,
+    assert_recorded_once,
+    events_of,
+    history,
+    make_spec,
+    queue,
+)
 from tests.support.thread_schedules import Death, Job, ThreadJobs, adopt_or_die, append_or_die
 
 EPOCHS = 4
@@ -196,7 +203,7 @@ class RunsFolder(RuleBasedStateMachine):
             data = path.read_bytes() if path.exists() else b""
             assert data.startswith(self.read.get(name, b""))
             self.read[name] = data[: data.rfind(b"\n") + 1]
-            assert_told_once(self.folder, name)
+            assert_recorded_once(self.folder, name)
 
     @invariant()
     def cancelled_stays_cancelled(self) -> None:

@@ -13,9 +13,8 @@ from postertui.supervisor import requests
 from tests.support.supervisor import (
     assert_as_if_undisturbed,
     assert_nothing_left,
-    assert_told_once,
+    assert_recorded_once,
     ends,
-    epochs_told,
     events_of,
     job_of,
     kill,
@@ -23,6 +22,7 @@ from tests.support.supervisor import (
     pace,
     queue,
     read,
+    recorded_epochs,
     states,
     supervisor_of,
     train_all,
@@ -44,7 +44,7 @@ def test_cancelled_queued_run_never_starts(folder: Path) -> None:
     assert_nothing_left(folder, kept)
 
 
-def last_word(folder: Path, run: str) -> str:
+def last_log_text(folder: Path, run: str) -> str:
     """What the log ends with, after date and time. It is there once the run has its end."""
     return (folder / run / "log.txt").read_text().splitlines()[-1].split(" ", 2)[2]
 
@@ -63,7 +63,7 @@ def test_cancelled_running_run_stops_after_its_epoch_and_keeps_its_epochs(folder
     assert run.epoch >= 3
     assert [e["event"] for e in events_of(folder, name)][-2:] == ["epoch", "end"]
     assert len(ends(folder, name)) == 1
-    assert last_word(folder, name) == "cancelled"
+    assert last_log_text(folder, name) == "cancelled"
     wait_until_over(folder)
     assert not (folder / name / "cancel").exists()
     assert not job.is_alive()
@@ -78,7 +78,7 @@ def test_cancelled_run_whose_epoch_does_not_end_is_left_all_the_same(folder: Pat
     wait_until_over(folder)
     assert states(folder) == {hung: "cancelled", other: "done"}
     assert len(ends(folder, hung)) == 1
-    assert last_word(folder, hung) == "cancelled"
+    assert last_log_text(folder, hung) == "cancelled"
     assert_nothing_left(folder, other)
 
 
@@ -91,7 +91,7 @@ def test_of_cancel_and_finish_the_first_wins(folder: Path) -> None:
     def cancel_what_finishes() -> None:
         unfinished = list(names)
         while unfinished and not stop.is_set():
-            for name in [n for n in unfinished if epochs_told(folder, n)]:
+            for name in [n for n in unfinished if recorded_epochs(folder, n)]:
                 requests.cancel(folder, [name])
                 unfinished.remove(name)
 
@@ -105,7 +105,7 @@ def test_of_cancel_and_finish_the_first_wins(folder: Path) -> None:
         [end] = ends(folder, name)
         assert runs[name].state == end["status"]
         assert end["status"] in ("done", "cancelled")
-        assert_told_once(folder, name)
+        assert_recorded_once(folder, name)
         assert not (folder / name / "cancel").exists()
     # None of the wishes hangs over what is asked for later.
     requests.retry(folder, names)
@@ -207,8 +207,8 @@ def test_held_runs_wait_and_lose_nothing(folder: Path, tmp_path: Path) -> None:
     wait_until_over(folder)
     assert states(folder) == {running: "interrupted", waiting: "queued", other: "done"}
     assert ends(folder, running)[0]["reason"] == "held"
-    assert last_word(folder, running) == "interrupted: held"
-    epochs = epochs_told(folder, running)
+    assert last_log_text(folder, running) == "interrupted: held"
+    epochs = recorded_epochs(folder, running)
     assert requests.resume_runs(folder, [running, waiting]) == {running: "done", waiting: "done"}
     assert requests.resume_runs(folder, [running]) == {running: "unchanged"}
     train_all(folder)
@@ -260,7 +260,7 @@ def test_stopping_drops_the_epoch_in_progress_and_keeps_the_rest(
     requests.ensure_supervisor(folder, jobs=2)
     for name in names[:2]:
         wait_until_trained(folder, name, 4)
-    epochs = {name: epochs_told(folder, name) for name in names}
+    epochs = {name: recorded_epochs(folder, name) for name in names}
     assert requests.stop_supervisor(folder, patience=60)
     assert requests.stop_supervisor(folder)
     assert_nothing_left(folder)
@@ -269,7 +269,7 @@ def test_stopping_drops_the_epoch_in_progress_and_keeps_the_rest(
         [end] = ends(folder, name)
         assert end["reason"].startswith("stopped")
         assert not end.get("fault")
-        assert epochs_told(folder, name) >= epochs[name]
+        assert recorded_epochs(folder, name) >= epochs[name]
     pace(folder, 0)
     train_all(folder)
     assert_as_if_undisturbed(folder, tmp_path, *specs)

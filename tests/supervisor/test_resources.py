@@ -18,13 +18,13 @@ from tests.support.supervisor import (
     assert_as_if_undisturbed,
     assert_nothing_left,
     ends,
-    epochs_told,
     events_of,
     history,
     make_spec,
     pace,
     queue,
     read,
+    recorded_epochs,
     states,
     supervisor_of,
     train_all,
@@ -67,17 +67,17 @@ def test_full_disk_makes_the_queue_wait_and_damages_nothing(
     names = queue(runs, *specs)
     requests.ensure_supervisor(runs, jobs=2)
     try:
-        wait_for(lambda: epochs_told(runs, names[0]) >= 5)
+        wait_for(lambda: recorded_epochs(runs, names[0]) >= 5)
         ballast = fill(small_disk)
         wait_for(lambda: "no room left" in (requests.status(runs).waiting or ""), "the banner")
         wait_for(lambda: not any(s == "running" for s in states(runs).values()))
-        epochs = {name: epochs_told(runs, name) for name in names}
+        epochs = {name: recorded_epochs(runs, name) for name in names}
         assert all(run.damage is None for run in read(runs).values())
         assert is_held(runs / layout.SUPERVISOR_LOCK), "the supervisor waits for room"
         ballast.unlink()
         pace(folder, 0)
         wait_until_over(runs)
-        assert all(epochs_told(runs, name) >= epochs[name] for name in names)
+        assert all(recorded_epochs(runs, name) >= epochs[name] for name in names)
         assert_as_if_undisturbed(runs, tmp_path, *specs)
     finally:
         requests.stop_supervisor(runs, patience=30)
@@ -93,7 +93,7 @@ def test_no_inodes_left_makes_the_queue_wait_as_no_room_left(
     names = queue(runs, *specs)
     requests.ensure_supervisor(runs, jobs=1)
     try:
-        wait_for(lambda: epochs_told(runs, names[0]) >= 5)
+        wait_for(lambda: recorded_epochs(runs, names[0]) >= 5)
         ballast = small_disk / "ballast"
         ballast.mkdir()
         for number in range(os.statvfs(small_disk).f_favail):

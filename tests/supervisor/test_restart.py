@@ -10,9 +10,8 @@ from postertui.supervisor import requests
 from postertui.training.job.attempt import _is_checkpoint_due
 from tests.support.supervisor import (
     assert_as_if_undisturbed,
-    assert_told_once,
+    assert_recorded_once,
     ends,
-    epochs_told,
     events_of,
     history,
     job_of,
@@ -21,6 +20,7 @@ from tests.support.supervisor import (
     pace,
     queue,
     read,
+    recorded_epochs,
     start_job,
     supervisor_of,
     train_all,
@@ -29,12 +29,12 @@ from tests.support.supervisor import (
 )
 
 
-def interrupted_run(folder: Path, epochs: int, told: int) -> str:
+def interrupted_run(folder: Path, epochs: int, recorded: int) -> str:
     """A run whose supervisor and job were killed after some epochs."""
     pace(folder, 0.05)
     [name] = queue(folder, make_spec(epochs=epochs))
     requests.ensure_supervisor(folder, jobs=1)
-    wait_for(lambda: epochs_told(folder, name) >= told)
+    wait_for(lambda: recorded_epochs(folder, name) >= recorded)
     job = job_of(folder, name)
     kill(supervisor_of(folder))
     kill(job)
@@ -45,10 +45,10 @@ def interrupted_run(folder: Path, epochs: int, told: int) -> str:
 def test_restart_of_the_machine_interrupts_and_is_no_fault_of_the_run(
     folder: Path, tmp_path: Path
 ) -> None:
-    name = interrupted_run(folder, epochs=100, told=4)
+    name = interrupted_run(folder, epochs=100, recorded=4)
     path = folder / name / "events.jsonl"
     boot = events_of(folder, name)[0]["boot"]
-    before = epochs_told(folder, name)
+    before = recorded_epochs(folder, name)
     path.write_text(path.read_text().replace(boot, "the boot before"))
     assert read(folder)[name].state == "interrupted"
     assert read(folder)[name].epoch == before
@@ -60,7 +60,7 @@ def test_restart_of_the_machine_interrupts_and_is_no_fault_of_the_run(
 
 
 def test_torn_tail_is_dropped_wherever_it_was_torn(folder: Path, tmp_path: Path) -> None:
-    name = interrupted_run(folder, epochs=100, told=5)
+    name = interrupted_run(folder, epochs=100, recorded=5)
     spec = make_spec(epochs=100)
     calm = undisturbed(tmp_path, [spec])
     whole = (folder / name / "events.jsonl").read_bytes()
@@ -70,20 +70,20 @@ def test_torn_tail_is_dropped_wherever_it_was_torn(folder: Path, tmp_path: Path)
         copy = tmp_path / f"torn-{number}"
         shutil.copytree(folder / name, copy / name)
         (copy / name / "events.jsonl").write_bytes(whole[:cut])
-        epochs = epochs_told(copy, name)
+        epochs = recorded_epochs(copy, name)
         assert read(copy)[name].epoch == epochs
         jobs.append((copy, start_job(copy, name)))
     for copy, job in jobs:
         _, said = job.communicate(timeout=60)
         assert job.returncode == 0, said
-        assert_told_once(copy, name)
+        assert_recorded_once(copy, name)
         assert history(read(copy)[name]) == calm[name]
 
 
 def test_checkpoint_that_is_damaged_or_gone_means_starting_over(
     folder: Path, tmp_path: Path
 ) -> None:
-    name = interrupted_run(folder, epochs=100, told=5)
+    name = interrupted_run(folder, epochs=100, recorded=5)
     spec = make_spec(epochs=100)
     calm = undisturbed(tmp_path, [spec])
     checkpoint = (folder / name / "checkpoint").read_bytes()
@@ -111,7 +111,7 @@ def test_checkpoint_newer_or_older_than_the_events_is_not_believed(
     folder: Path, tmp_path: Path
 ) -> None:
     """A crash between the three steps that make an epoch true leaves a draft beside."""
-    name = interrupted_run(folder, epochs=100, told=5)
+    name = interrupted_run(folder, epochs=100, recorded=5)
     calm = undisturbed(tmp_path, [make_spec(epochs=100)])
     run = folder / name
     events = events_of(folder, name)
@@ -119,17 +119,17 @@ def test_checkpoint_newer_or_older_than_the_events_is_not_believed(
     lines = (run / "events.jsonl").read_text().splitlines(keepends=True)
     event_records = [json.loads(line) for line in lines]
 
-    # The draft of an epoch that was told has still the draft's name: it is taken.
+    # The draft of an epoch that was recorded has still the draft's name: it is taken.
     untaken = tmp_path / "untaken"
     shutil.copytree(run, untaken / name)
     (untaken / name / "checkpoint").rename(untaken / name / f"checkpoint.{newest}")
     (untaken / name / "checkpoint").write_bytes(b"the checkpoint of an earlier epoch")
-    # The draft of an epoch that was not told: it is dropped, and the one before counts.
+    # The draft of an epoch that was not recorded: it is dropped, and the one before counts.
     untold = tmp_path / "untold"
     shutil.copytree(run, untold / name)
     (untold / name / f"checkpoint.{newest + 1}").write_bytes(b"of an epoch that never was")
     (untold / name / "checkpoint.tmp").write_bytes(b"half of one")
-    # Where the last told checkpoint is lost with its line, what is there is of the wrong epoch.
+    # Where the last recorded checkpoint is lost with its line, what is there is of the wrong epoch.
     ahead = tmp_path / "ahead"
     shutil.copytree(run, ahead / name)
     keep = [

@@ -45,7 +45,7 @@ ENVIRONMENT = {
     "POSTERTUI_TRAINER": "tests.support.cheap_trainer:CheapTrainer",
 }
 
-#: What tells a cluster's processes from all others: in the environment of each.
+#: What distinguishes a cluster's processes from all others: in the environment of each.
 TAG = "POSTERTUI_TEST_CLUSTER"
 
 #: Mounts an empty folder over its first argument, for itself alone, and becomes the rest.

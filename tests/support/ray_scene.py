@@ -20,10 +20,9 @@ from postertui.system.locks import is_held
 from tests.support.cheap_trainer import CheapTrainer
 from tests.support.ray_cluster import LocalCluster, Node, wait_for
 from tests.support.supervisor import (
-    assert_told_once,
+    assert_recorded_once,
     end_processes,
     ends,
-    epochs_told,
     events_of,
     history,
     is_supervisor_over,
@@ -31,6 +30,7 @@ from tests.support.supervisor import (
     make_spec,
     queue,
     read,
+    recorded_epochs,
 )
 
 #: No run has more epochs than that; one is a matter of a millisecond unless it is held.
@@ -98,7 +98,7 @@ class Scene:
         return {runs[name].state for name in names}
 
     def epochs(self, name: str) -> int:
-        return epochs_told(self.folder, name)
+        return recorded_epochs(self.folder, name)
 
     def starts(self, name: str) -> list[int]:
         """The first epoch of each attempt."""
@@ -151,7 +151,7 @@ class Scene:
         runs = read(self.folder)
         for name in names:
             assert runs[name].state == "done", self.failure(name)
-            assert_told_once(self.folder, name)
+            assert_recorded_once(self.folder, name)
             assert history(runs[name]) == undisturbed(self.cluster.folder / "calm", runs[name].spec)
         self.assert_over(names)
 

@@ -108,8 +108,8 @@ def events_of(folder: Path, run: str) -> list[Event]:
         return []
 
 
-def epochs_told(folder: Path, run: str) -> int:
-    """How many epochs the run's file tells, over all attempts."""
+def recorded_epochs(folder: Path, run: str) -> int:
+    """How many epochs the run's file holds, over all attempts."""
     return sum(e["event"] == "epoch" for e in events_of(folder, run))
 
 
@@ -127,9 +127,9 @@ def history(run: Run) -> list[tuple[float | None, ...]]:
 
 
 def wait_until_trained(folder: Path, run: str, epochs: int = 1) -> None:
-    """Wait until a job works on the run and has told so many epochs."""
+    """Wait until a job works on the run and has recorded so many epochs."""
     wait_for(
-        lambda: is_locked(folder / run) and epochs_told(folder, run) >= epochs,
+        lambda: is_locked(folder / run) and recorded_epochs(folder, run) >= epochs,
         f"{run} to be trained",
     )
 
@@ -244,7 +244,7 @@ def undisturbed(tmp: Path, specs: Iterable[RunSpec]) -> dict[str, list[tuple[flo
     return {name: history(run) for name, run in read(calm).items()}
 
 
-def assert_told_once(folder: Path, run: str) -> None:
+def assert_recorded_once(folder: Path, run: str) -> None:
     """Every line has its own number, and within an attempt every epoch follows the one before."""
     events = events_of(folder, run)
     assert [e["seq"] for e in events] == list(range(len(events)))
@@ -265,7 +265,7 @@ def assert_as_if_undisturbed(folder: Path, tmp: Path, *specs: RunSpec) -> None:
     for spec in specs:
         run = runs[spec.run]
         assert (run.state, run.reason) == ("done", None)
-        assert_told_once(folder, spec.run)
+        assert_recorded_once(folder, spec.run)
         assert history(run) == calm[spec.run]
         assert len(history(run)) == spec.variant.epochs
     assert_nothing_left(folder, *(spec.run for spec in specs))

@@ -117,25 +117,25 @@ def choose_devices(
     """
     if request == "cpu":
         return DeviceChoice()
-    names_one = visible is not None and not hides_all(visible)
+    names_device = visible is not None and not hides_all(visible)
     if request == "gpu" and hides_all(visible):
         raise _refusal("a GPU", f"CUDA_VISIBLE_DEVICES={visible} hides all of them")
-    wanted = f"CUDA_VISIBLE_DEVICES={visible}" if names_one else "a GPU"
-    is_asked = names_one or request == "gpu"
+    wanted = f"CUDA_VISIBLE_DEVICES={visible}" if names_device else "a GPU"
+    is_requested = names_device or request == "gpu"
     named = resolve_visible_devices(visible, inventory.gpus)
     reason = inventory.problem or named.error
-    if not reason and is_asked and not inventory.gpus:
+    if not reason and is_requested and not inventory.gpus:
         reason = "this machine has no GPU that the NVIDIA driver lists"
     if not reason and named.devices and framework is not None:
         reason = _why_unusable(framework)
     if reason:
-        if is_asked:
+        if is_requested:
             raise _refusal(wanted, reason)
         gpu_names = ", ".join(gpu.describe() for gpu in inventory.gpus) or "a GPU"
         warning = f"{gpu_names}: not used, jobs train on the CPU: {reason}"
         return DeviceChoice(warnings=(warning,), hidden=named.hidden)
     notes = (named.note,) if named.note else ()
-    return DeviceChoice(named.devices, notes, named.hidden, is_asked)
+    return DeviceChoice(named.devices, notes, named.hidden, is_requested)
 
 
 def _why_unusable(framework: FrameworkReport) -> str:
@@ -144,8 +144,8 @@ def _why_unusable(framework: FrameworkReport) -> str:
         return framework.reason
     if framework.accelerators:
         return ""
-    why = framework.reason or "it does not say why"
-    return f"{framework.framework} does not see it: {why}"
+    reason = framework.reason or "it does not say why"
+    return f"{framework.framework} does not see it: {reason}"
 
 
 def _refusal(wanted: str, reason: str) -> UserError:
@@ -218,11 +218,11 @@ def make_slots(jobs: int | None, gpus: tuple[str, ...] = ()) -> list[Slot]:
 
     Never more than `max_jobs` in all, but at least one on each GPU.
     """
-    most = max_jobs()
+    limit = max_jobs()
     if gpus:
-        on_each = max(1, min(jobs or 1, most // len(gpus)))
+        on_each = max(1, min(jobs or 1, limit // len(gpus)))
         return [Slot(device, number) for number in range(on_each) for device in gpus]
-    return [Slot("cpu", number) for number in range(min(jobs or default_cpu_jobs(), most))]
+    return [Slot("cpu", number) for number in range(min(jobs or default_cpu_jobs(), limit))]
 
 
 def max_jobs(root: Path = Path("/")) -> int:

@@ -144,9 +144,9 @@ class NodeAgent:
                 case CheckpointData():
                     self._received_checkpoint = (message.epoch, blob)
                 case CancelRun():
-                    self._leave_request(message.run, layout.CANCEL)
+                    self._write_request(message.run, layout.CANCEL)
                 case PauseRun():
-                    self._leave_request(message.run, layout.PAUSED)
+                    self._write_request(message.run, layout.PAUSED)
                 case KillRun():
                     self._jobs.kill(message.run, message.reason)
                 case RequestLines():
@@ -172,7 +172,7 @@ class NodeAgent:
             ]
         except (UserError, ValueError, OSError) as error:
             for run in runs:
-                self._link.send(_why_not(run, error))
+                self._link.send(_refusal(run, error))
             self._link.send(AgentReady())
         else:
             self._jobs.submit(runs, accepted_digests=map(digest_of, message.code.values()))
@@ -196,7 +196,7 @@ class NodeAgent:
             write_code(folder, spec.variant, message.code)
         return RunUpload(self._link, folder, offset, self._checkpoint_interval)
 
-    def _leave_request(self, run: str, name: str) -> None:
+    def _write_request(self, run: str, name: str) -> None:
         """Ask the job by a file in the run's folder, as on one machine."""
         for current in self._current:
             if current.run == run:
@@ -255,7 +255,7 @@ class NodeAgent:
         self._link.close()
 
 
-def _why_not(run: str, error: Exception) -> RunEnded | RunReturned:
+def _refusal(run: str, error: Exception) -> RunEnded | RunReturned:
     """What is sent of a run that cannot be made ready."""
     if not isinstance(error, OSError):
         return RunEnded(run, "lost", str(error))

@@ -105,8 +105,8 @@ class AgentPool:
                 continue
             if now < self._not_before:
                 continue
-            wanted = min(waiting, MAX_PENDING) - len(pending)
-            for _ in range(min(wanted, self._shares.free_tasks(len(self._tasks), gpus))):
+            missing = min(waiting, MAX_PENDING) - len(pending)
+            for _ in range(min(missing, self._shares.free_tasks(len(self._tasks), gpus))):
                 self._start(exclusive, gpu, now)
 
     def mark_connected(self, task: str) -> None:
@@ -115,8 +115,8 @@ class AgentPool:
         self._failures = 0
 
     def cancel_all(self) -> None:
-        for each in self._tasks.values():
-            ray.cancel(each.ref)
+        for task in self._tasks.values():
+            ray.cancel(task.ref)
 
     def _cancel_outdated(self, *, exclusive: bool, gpu: float) -> None:
         """Cancel pending tasks with another share of a GPU than runs get now.
@@ -164,8 +164,8 @@ async def describe_nodes() -> tuple[NodeFacts, ...]:
     facts = []
     for node in RAY.nodes():
         if node["Alive"]:
-            where = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": where}
+            strategy = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": strategy}
             facts.append(_await_facts(node, describe.options(**options).remote()))
     return tuple(await asyncio.gather(*facts))
 
@@ -175,11 +175,11 @@ async def _await_facts(node: dict[str, Any], ref: Any) -> NodeFacts:
         async with asyncio.timeout(DESCRIBE_SECONDS):
             sent = await asyncio.wrap_future(ref.future())
         facts = msgspec.json.decode(sent, type=NodeFacts)
-        given = {
+        resources = {
             "cpus": node["Resources"].get("CPU", 0),
             "gpu_slots": node["Resources"].get("GPU", 0),
         }
-        return msgspec.structs.replace(facts, **given)
+        return msgspec.structs.replace(facts, **resources)
     except TimeoutError:
         problem = f"does not answer within {DESCRIBE_SECONDS:.0f} s"
     except Exception as error:

@@ -148,9 +148,9 @@ class RayJobs:
         self._send_requests()
         reports, self._rejected = self._rejected, []
         reports += self._settle()
-        while not reports and (left := deadline - time.monotonic()) > 0:
+        while not reports and (remaining := deadline - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
-                self._receive(*self._inbox.get(timeout=left))
+                self._receive(*self._inbox.get(timeout=remaining))
                 self._receive_rest()
                 reports += self._settle()
         return reports
@@ -181,8 +181,8 @@ class RayJobs:
         deadline = time.monotonic() + patience
         if len(self._collector):
             self._drivers.send_all(CloseDriver())
-        while len(self._collector) and (left := deadline - time.monotonic()) > 0:
-            reports += self.poll(min(left, 0.1))
+        while len(self._collector) and (remaining := deadline - time.monotonic()) > 0:
+            reports += self.poll(min(remaining, 0.1))
             if not self._drivers.is_any_connected():
                 break
         self._drivers.stop()
@@ -249,15 +249,15 @@ class RayJobs:
                 pass
 
     def _resubmit(self, study: str, message: Welcome) -> None:
-        """On a new connection: send all runs of the study, and drop those that are not ours."""
+        """On a new connection: send all runs of the study, and drop all others."""
         connection = self._drivers.connection(study)
         connection.blocking_reason = None
         connection.send(SetLimits(self._gpu, self._jobs))
         connection.send(PauseQueue(self._requests.queue_paused))
-        ours = [run for run in self._collector if self._drivers.study_of(run) == study]
-        for run in set(message.runs) - set(ours):
+        submitted = [run for run in self._collector if self._drivers.study_of(run) == study]
+        for run in set(message.runs) - set(submitted):
             connection.send(ForgetRun(run))
-        for run in ours:
+        for run in submitted:
             self._send_submission(run)
 
     def _settle(self) -> list[RunReport]:

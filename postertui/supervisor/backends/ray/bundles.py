@@ -113,7 +113,7 @@ def bundle_files(spec: RunSpec) -> Iterator[tuple[str, Path | bytes]]:
 
 
 def weights_name(spec: RunSpec) -> str:
-    """The name of the weights in a bundle: Keras tells its two formats apart by a name's end."""
+    """The name of the weights in a bundle: Keras distinguishes its two formats by a name's end."""
     in_todays_format = (spec.weights.path or "").endswith(".weights.h5")
     reads_either = spec.variant.backbone_name in ("vgg16", "scratch")
     return f"network.{WEIGHTS}" if in_todays_format and not reads_either else WEIGHTS

@@ -40,8 +40,8 @@ def check_before_training(runs: Path, address: Address, gpu: float | None) -> st
         raise UserError(f"{address.url}: {problems[0]}")
     working = [n for n in nodes if n.cpus or n.gpu_slots]
     gpus = sum(n.gpu_slots for n in working)
-    what = f"{gpus:.0f} GPUs" if gpus else f"{sum(n.cpus for n in working):.0f} CPUs"
-    return f"On the Ray cluster at {address.url}: {len(working)} nodes, {what}."
+    devices = f"{gpus:.0f} GPUs" if gpus else f"{sum(n.cpus for n in working):.0f} CPUs"
+    return f"On the Ray cluster at {address.url}: {len(working)} nodes, {devices}."
 
 
 def find_problems(nodes: tuple[NodeFacts, ...], gpu: float | None) -> Iterator[str]:
@@ -53,26 +53,26 @@ def find_problems(nodes: tuple[NodeFacts, ...], gpu: float | None) -> Iterator[s
             yield f"node {node.host} has {other}; install the same on all nodes"
     if not any(node.cpus >= 1 for node in nodes):
         yield "no node has a CPU to give; start one with `ray start --address=HEAD:6379`"
-    most = max((node.gpu_slots for node in nodes), default=0)
-    if gpu is not None and gpu > most:
-        what = f"at most {most:.0f} GPUs" if most else "no GPU"
-        yield f"--gpu {gpu:g} fits nowhere: the nodes have {what} each; give a smaller share"
+    largest = max((node.gpu_slots for node in nodes), default=0)
+    if gpu is not None and gpu > largest:
+        offer = f"at most {largest:.0f} GPUs" if largest else "no GPU"
+        yield f"--gpu {gpu:g} fits nowhere: the nodes have {offer} each; give a smaller share"
 
 
 def check_cluster_nodes(address: Address, runs: Path, data: Path) -> Iterator[Finding]:
     """Findings about the cluster, node by node. Never raises `UserError`."""
     try:
         check_cluster(address)
-        ray = f"Ray {relevant_versions().get('ray')} at {address.url}, which wants our token"
+        ray = f"Ray {relevant_versions().get('ray')} at {address.url}, which asks for our token"
         yield Finding("cluster", "ok", ray)
         nodes = fetch_node_facts(runs, address, data)
     except UserError as error:
         yield Finding("cluster", "wrong", str(error))
         return
     for node in nodes:
-        if trouble := node.problem or version_differences(relevant_versions(), node.versions):
+        if problem := node.problem or version_differences(relevant_versions(), node.versions):
             mend = "install the same, from the same constraints, on all nodes"
-            yield Finding("cluster", "wrong", f"node {node.host} has {trouble}", mend)
+            yield Finding("cluster", "wrong", f"node {node.host} has {problem}", mend)
             continue
         devices = ", ".join(node.gpus) or f"{node.cpus:.0f} CPUs"
         if len(node.gpus) != node.gpu_slots:
@@ -90,10 +90,10 @@ def check_cluster_nodes(address: Address, runs: Path, data: Path) -> Iterator[Fi
 def _describe_data(data: Path, node: NodeFacts) -> str:
     """Whether the node sees this machine's data folder."""
     try:
-        ours = Dataset.open(data).fingerprint
+        local_fingerprint = Dataset.open(data).fingerprint
     except UserError:
         return "there is no data here to send"
-    if node.data == ours:
+    if node.data == local_fingerprint:
         return f"it sees {data}"
     return "data is sent there when a run needs it"
 

@@ -125,7 +125,7 @@ class Driver:
     def _work(self, now: float) -> None:
         """One pass: lost agents, runs to assign, messages to send, agents to ask for."""
         if now - self._last_pass > FROZEN_AFTER:
-            # This process stood still: what it has not heard in between tells nothing.
+            # This process stood still: that nothing was received in between means nothing.
             for agent in self.scheduler.agents.values():
                 agent.last_message = now
         self._last_pass = now

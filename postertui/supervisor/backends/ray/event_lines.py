@@ -69,12 +69,12 @@ def parse_lines(data: bytes) -> list[EventLine]:
 def newer_lines(newest: EventLine | None, lines: list[EventLine]) -> list[EventLine]:
     """Those of `lines`, in order, that come after `newest` and after each other."""
     position = newest.header.position if newest else (-1, -1)
-    fresh = []
+    newer = []
     for line in lines:
         if line.header.position > position:
-            fresh.append(line)
+            newer.append(line)
             position = line.header.position
-    return fresh
+    return newer
 
 
 def extends(longer: list[EventLine], shorter: list[EventLine]) -> bool:

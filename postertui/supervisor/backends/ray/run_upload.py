@@ -55,11 +55,11 @@ class RunUpload:
         """Send what is new, and from time to time, or where the run stops, a checkpoint."""
         if printed := self._log.read(most=LOG_PIECE):
             self._link.send(LogText(self.run), printed)
-        if fresh := self._events.read(whole_lines=True):
-            headers = [line.header for line in parse_lines(fresh)]
+        if new_events := self._events.read(whole_lines=True):
+            headers = [line.header for line in parse_lines(new_events)]
             if any(header.is_end for header in headers):
                 send_results(self._link, self.run, self.folder)
-            self._link.send(EventLines(self.run), fresh)
+            self._link.send(EventLines(self.run), new_events)
             epochs = [header.epoch or 0 for header in headers if header.checkpoint]
             self._checkpoint_epoch = epochs[-1] if epochs else self._checkpoint_epoch
             if any(header.event == "end" and not header.is_end for header in headers):

@@ -135,7 +135,7 @@ class Scheduler:
             self._assigner.invalidate()
 
     def close(self) -> None:
-        """Tell every agent to stop, and return what waits."""
+        """Ask every agent to stop, and return what waits."""
         self.closing = True
         for agent in self.agents:
             self._stop_agent(agent)
@@ -272,10 +272,10 @@ class Scheduler:
                 self._to_agent(agent_name, RequestLines((name,)))
 
     def _append_lines(self, run: SubmittedRun, lines: list[EventLine]) -> None:
-        fresh = newer_lines(run.lines[-1] if run.lines else None, lines)
-        if fresh:
-            run.lines.extend(fresh)
-            self._to_client(EventLines(run.entry.run), join_lines(fresh))
+        new_lines = newer_lines(run.lines[-1] if run.lines else None, lines)
+        if new_lines:
+            run.lines.extend(new_lines)
+            self._to_client(EventLines(run.entry.run), join_lines(new_lines))
 
     def _end(self, run: SubmittedRun, ended: RunEnded) -> None:
         run.ended = ended

@@ -51,10 +51,30 @@ def follow(
     as_json: bool,
     keep: bool = False,
 ) -> int:
-    """Show the runs `names` until all have their end; the command's exit code.
+    """Show runs until all have their end; the command's exit code.
 
-    Ctrl-C stops the supervisor where this command has `started` it; otherwise it only stops
-    watching. A supervisor that dies is started again; `keep`: as a child of this process.
+    A supervisor that dies is started again.
+
+    Parameters
+    ----------
+    store
+        The runs folder.
+    names
+        The runs to wait for.
+    plan
+        Whose runs decide on the exit code: 1 unless all are done.
+    started
+        Whether this command has started the supervisor: Ctrl-C stops it then, and otherwise only
+        the watching.
+    as_json
+        Whether to print the plan's runs as JSON at the end.
+    keep
+        Whether a supervisor that is started again is a child of this process.
+
+    Raises
+    ------
+    UserError
+        Where the supervisor ends at once, again and again.
     """
     names = [name for name in names if name in store.runs or (store.folder / name).is_dir()]
     try:

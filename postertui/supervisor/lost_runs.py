@@ -23,9 +23,19 @@ def record_lost_run(
 ) -> bool | None:
     """Write the end that a run's job could not: interrupted, or failed after three losses.
 
-    `silent` means that the job was gone before it could append its start. That counts too, or
-    such a run would be tried for ever. A run that has an end is otherwise left as it is. Returns
-    and raises what `append_under_lock` does.
+    A run that has an end is left as it is. Returns and raises what `append_under_lock` does.
+
+    Parameters
+    ----------
+    run_folder
+        The run.
+    reason
+        Why its job is gone.
+    fault
+        Whether the loss counts towards the three; not where the job was stopped on request.
+    silent
+        Whether the job was gone before it could append its start. That counts too, or such a run
+        would be tried for ever.
     """
 
     def decide(lifecycle: RunLifecycle) -> NewEvent | None:

@@ -10,10 +10,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class QueuedRun:
-    """A run that waits. `created` is when it was asked for; `exclusive`: with a device to itself.
+    """A run that waits.
 
-    `paused`: it was asked to wait. Runs of one `unit` are trained together; empty for a run that
-    is trained by itself.
+    Attributes
+    ----------
+    run, genre
+        Its name and genre.
+    created
+        When it was asked for, in seconds since 1970.
+    priority
+        Higher goes earlier.
+    exclusive
+        Whether it needs a device to itself.
+    paused
+        Whether it was asked to wait.
+    unit
+        Runs of one unit are trained together; empty for a run that is trained by itself.
     """
 
     run: str
@@ -26,11 +38,11 @@ class QueuedRun:
 
 
 def in_order(waiting: Iterable[QueuedRun], current: str | None = None) -> list[QueuedRun]:
-    """The runs in the order in which they are started.
+    """The runs in the order in which they are started; paused ones are left out.
 
     Genres follow each other as they were first asked for among those that wait, `current` (the
-    genre of the newest run started) before the others, so that one genre's variants are all
-    there to compare before the next begins.
+    genre of the newest run started) before the others, so that all variants of one genre can be
+    compared before the next begins.
     """
     entries = [entry for entry in waiting if not entry.paused]
     first: dict[tuple[int, str], tuple[float, str]] = {}

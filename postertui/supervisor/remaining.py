@@ -198,10 +198,26 @@ class Durations:
 def estimate(
     runs: Sequence[RunProgress], durations: Durations, jobs: int, now: float
 ) -> float | None:
-    """Seconds until all of `runs` are done, `jobs` at a time; None where a part is not measured.
+    """How long runs still take.
 
     Those that run go first, then those that wait, in their order, each to the job that is free
     first. A job that does not run yet has to start, and each compiles a shape once.
+
+    Parameters
+    ----------
+    runs
+        The runs; those that neither run nor wait do not count.
+    durations
+        What past runs took.
+    jobs
+        How many runs are trained at a time.
+    now
+        The time, in seconds since 1970.
+
+    Returns
+    -------
+    float or None
+        Seconds until all are done; None where an epoch of one was never measured.
     """
     available = {name: set(cohorts) for name, cohorts in durations.cohorts.items()}
     running = _one_of_each_unit(r for r in runs if r.is_running)

@@ -115,7 +115,10 @@ def ensure_supervisor(
 
 
 def ignored_settings(folder: Path, device: DeviceRequest | None = None) -> list[str]:
-    """What of this process's settings the supervisor at work does not go by, a line each."""
+    """What of this process's settings the supervisor at work does not go by, a line each.
+
+    `device` is the one that the user named; None where none was, so that any is fine.
+    """
     written = status(folder)
     if not written.running or not written.job_settings:
         return []
@@ -132,7 +135,10 @@ def ignored_settings(folder: Path, device: DeviceRequest | None = None) -> list[
 
 
 def stop_supervisor(folder: Path, patience: float = 10.0) -> bool:
-    """Stop the supervisor and its jobs; what they trained can be resumed. True when it is gone."""
+    """Stop the supervisor and its jobs; what they trained can be resumed.
+
+    Returns True when it is gone, False where it goes on for longer than `patience` seconds.
+    """
     process = files.read_status(folder).process
     if process is not None and has_supervisor(folder):
         process.signal(signal.SIGTERM)
@@ -147,7 +153,18 @@ def stop_supervisor(folder: Path, patience: float = 10.0) -> bool:
 def status(folder: Path, open_runs: int | None = None) -> Status:
     """What the supervisor does now, or why none is at work.
 
-    `open_runs` is how many runs are queued or interrupted, where the caller has read them.
+    Parameters
+    ----------
+    folder
+        The runs folder.
+    open_runs
+        How many runs are queued or interrupted, where the caller has read them; otherwise that
+        many as the last supervisor left behind.
+
+    Raises
+    ------
+    UserError
+        Where the supervisor's lock is not a file that can be opened.
     """
     written = files.read_status(folder)
     if not has_supervisor(folder):

@@ -23,13 +23,32 @@ OWN_PACE_FROM = 4
 class RunProgress:
     """How far a run is. Times are seconds since 1970, None before they are.
 
-    `shape` decides how long an epoch takes, and what is compiled; shapes of one `kind` differ only
-    in their dense layers, of `head_weights` weights, and their batches. `job` is the process that
-    the run was given to. Runs of one `unit` are trained together; empty for a run that is trained
-    by itself. `epochs` of `total` are finished, as `history` has them; `stops_early` says that
-    there may be fewer. `extracted` is when the newest progress of feature extraction was written;
-    `features` names the images and the network, `cohorts` those whose features are needed.
-    `created` is when the run was asked for, 0 where that is unknown.
+    Attributes
+    ----------
+    shape
+        Decides how long an epoch takes, and what is compiled.
+    is_running, is_waiting
+        Whether a job trains it; whether it waits for one.
+    total, epochs, history
+        How many epochs it has, how many are finished, and those.
+    job
+        The process that it was given to; empty for none.
+    started, ended
+        When its newest attempt began; when the run was done.
+    unit
+        Runs of one unit are trained together; empty for a run that is trained by itself.
+    kind
+        Shapes of one kind differ only in dense layers and batch size.
+    head_weights, batch_size
+        The number of weights between its two dense layers; posters per batch.
+    stops_early
+        Whether it may end before `total` epochs.
+    extracted
+        When the newest progress of feature extraction was written.
+    features, cohorts
+        The images and the network that features come from; the cohorts that they are needed of.
+    created
+        When the run was asked for; 0 where that is unknown.
     """
 
     shape: str

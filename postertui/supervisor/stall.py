@@ -19,9 +19,16 @@ from postertui.system.processes import Process
 
 @dataclass(frozen=True)
 class StallLimits:
-    """When a silent run is given up, in seconds; `factor` times the median epoch.
+    """When a silent run is given up.
 
-    A first epoch includes compilation and moving data, so it may take longer.
+    Attributes
+    ----------
+    least
+        Never before so many seconds.
+    factor
+        After so many times its median epoch.
+    first_epoch
+        Before its second epoch, after so many seconds: compilation and moving data take time.
     """
 
     least: float = 120.0
@@ -50,8 +57,20 @@ class StallLimits:
 class ActiveRun:
     """A run that is being trained.
 
-    `size` is of its events in bytes, `unchanged_since` the monotonic time at which it last grew,
-    `size_at_submit` the size when it was given to a job. Runs of one `unit` are trained together.
+    Attributes
+    ----------
+    folder
+        The run's folder.
+    size, size_at_submit
+        Bytes of its events; those when it was given to a job.
+    unchanged_since
+        The monotonic time, in seconds, at which the events last grew.
+    unit
+        Runs of one unit are trained together; a run by itself is its own.
+    start
+        The start of its newest attempt; None before that was written.
+    epoch_seconds
+        Its median epoch; None before its second.
     """
 
     folder: Path
@@ -88,7 +107,7 @@ class ActiveRun:
             self._reread()
 
     def _reread(self) -> None:
-        """Read the events; where that fails, what was known before stays."""
+        """Read the events; where that fails, what was read before stays."""
         try:
             events = read_events(self.folder)
         except (DamagedEventsError, OSError):

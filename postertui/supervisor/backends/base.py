@@ -36,9 +36,16 @@ class Assignment:
 class RunReport:
     """How a submitted run left its worker.
 
-    `released`: the worker is done with it, and the run's events say how it ended.
-    `lost`: the worker is gone, for `reason`. `held`: another process has the run's lock.
-    `full`: there was no room left to write on disk.
+    Attributes
+    ----------
+    run
+        The run's name.
+    kind
+        `released`: the worker is done with it, and the run's events say how it ended. `lost`: the
+        worker is gone. `held`: another process has the run's lock. `full`: there was no room to
+        write on disk.
+    reason
+        Why, where that is not in the run's events.
     """
 
     run: str

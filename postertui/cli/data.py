@@ -16,7 +16,7 @@ from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
     from postertui.data.dataset import Dataset
-    from postertui.data.posters.build import Progress
+    from postertui.data.posters.decoder import Progress
 
 
 @click.group("data")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from postertui.data.dataset import Dataset
 from postertui.data.posters import build_dataset
-from postertui.data.posters.build import Progress
+from postertui.data.posters.decoder import Progress
 from postertui.data.synthetic import make_posters
 from postertui.data.weights import Weights, has_imagenet_weights, resolve_weights
 from postertui.runs.store import Store

@@ -215,11 +215,18 @@ def _no_layer_error(backbone: Backbone, variant: Variant, name: str) -> UserErro
 
 
 def resolve_backbone_weights(backbone: Backbone, choice: str) -> Weights:
-    """The backbone's weights named by `imagenet`, `random` or a file's path.
+    """The weights of a backbone that a user named; never others in their place.
 
-    `imagenet` is read from Keras' folder, where it is downloaded first if missing. Raises
-    `UserError` where the weights are unavailable or another network's; never falls back to other
-    weights.
+    Parameters
+    ----------
+    choice
+        `imagenet`, `random`, or a file's path. `imagenet` is read from Keras' folder, where it is
+        downloaded first if missing.
+
+    Raises
+    ------
+    UserError
+        Where the weights are unavailable or another network's.
     """
     if choice == "random":
         identity = f"{RANDOM_VERSION} {backbone.name}"

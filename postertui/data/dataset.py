@@ -68,10 +68,18 @@ class Dataset:
 
     @classmethod
     def open(cls, path: Path, side: int = 0) -> Dataset:
-        """The data folder at `path`, its posters at `side`; 0 is the first side it has.
+        """The data folder at `path`.
 
-        Raises `UserError` where there is none, or its files are damaged or do not fit each other,
-        or it lacks the side.
+        Parameters
+        ----------
+        side
+            Of the posters, in pixels; 0 is the first that the folder has.
+
+        Raises
+        ------
+        UserError
+            Where there is no such folder, its files are damaged or do not fit each other, or it
+            lacks the side.
         """
         try:
             folder = OpenFolder(path)

@@ -87,8 +87,18 @@ class IdColumn:
 def find_id_column(table: Table, posters: Ids | None = None, name: str | None = None) -> IdColumn:
     """The column of a table that holds the films' ids.
 
-    Of several that could, it is the one that has most of `posters`. `name` says which it is.
-    Raises `UserError` where there is none, or two fit about equally well.
+    Parameters
+    ----------
+    posters
+        The ids of the posters: of several columns that could be it, it is the one that has most of
+        them.
+    name
+        The column, where the user named it.
+
+    Raises
+    ------
+    UserError
+        Where there is none, or two fit about equally well.
     """
     if name is not None:
         if name not in table.columns.columns:

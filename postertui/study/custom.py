@@ -95,9 +95,21 @@ def read_code_source(path: Path) -> CodeSource:
 
 
 def resolve(field: str, text: str, folder: Path) -> tuple[str, CodeSource]:
-    """The value of `field` and the file behind `text`, whose path is relative to `folder`.
+    """A function of the user's as a variant has it, and the file that it is in.
 
-    Raises `ValueError` where there is no such file or function, or it takes other arguments.
+    Parameters
+    ----------
+    field
+        The hyper-parameter that it is a value of, which decides its arguments.
+    text
+        `FILE.py:FUNCTION`.
+    folder
+        What the file's path is relative to.
+
+    Raises
+    ------
+    ValueError
+        Where there is no such file or function, or it takes other arguments.
     """
     if "://" in text:
         raise ValueError(f'"{text}" is an address; name a file, as in "mine.py:{field}"')
@@ -121,9 +133,19 @@ def resolve(field: str, text: str, folder: Path) -> tuple[str, CodeSource]:
 
 
 def check_function(source: CodeSource, function: str, parameters: tuple[str, ...]) -> None:
-    """Raise `ValueError` where the file is no Python, or has no such function.
+    """Check that a file of the user's has a function.
 
     What the file imports, or makes in ways that its syntax does not show, is not checked.
+
+    Parameters
+    ----------
+    parameters
+        What the function is called with, by position.
+
+    Raises
+    ------
+    ValueError
+        Where the file is no Python, or has no such function.
     """
     try:
         tree = ast.parse(source.data, filename=source.path.name)

@@ -12,10 +12,20 @@ _OF_OPTIMIZER = {"momentum": "sgd", "weight_decay": "adamw"}
 
 
 def check_effects(variant: Variant, changed: Collection[str], parent: Variant) -> None:
-    """Raise `ValueError` as `field: what is wrong` for a field that is in `changed` for nothing.
+    """Check that each field that a variant changes has an effect.
 
-    What a variant has from its `parent` may lie idle: a base with momentum can have a variant of
+    What a variant has from its parent may lie idle: a base with momentum can have a variant of
     another optimizer.
+
+    Parameters
+    ----------
+    changed
+        The names of the fields that the variant gives itself.
+
+    Raises
+    ------
+    ValueError
+        As `field: what is wrong`.
     """
     for field in PARAMETERS if variant.model != "network" else ():
         if field in changed and is_custom(getattr(variant, field)):

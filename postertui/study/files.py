@@ -44,9 +44,19 @@ def load_study(name_or_path: str | Path) -> Study:
 
 
 def parse_study(text: str, source: str, owner: int | None = None) -> Study:
-    """A study from TOML. `source` names the file in errors and gives the default name.
+    """A study from TOML.
 
-    `owner` is the user whose file it is.
+    Parameters
+    ----------
+    source
+        The file's path: errors name it, and it gives the default name.
+    owner
+        The user id of the file's owner; None where the text has no file.
+
+    Raises
+    ------
+    UserError
+        Names file, line, key and what is allowed.
     """
     try:
         document = tomllib.loads(text)

@@ -12,10 +12,15 @@ from postertui.study.variants import variant_fields
 
 
 def expand_grid(name: str, table: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The variants of `[grid.NAME]`: one for each combination of its lists' values, by name.
+    """The variants of `[grid.NAME]`, by name: one for each combination of its lists' values.
 
     `[grid.reg]` with `strength = [1e-6, 1e-5]` makes `reg-1e-6` and `reg-1e-5`; with several lists
-    the values follow each other in the table's order. Other values are common to all.
+    the values follow each other in the table's order.
+
+    Parameters
+    ----------
+    table
+        What the grid has as TOML values. Those that are no list are common to all its variants.
     """
     names = {field.name for field in variant_fields() if field.kind == "names"}
     lists = {

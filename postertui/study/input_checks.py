@@ -10,9 +10,17 @@ from postertui.study.variants import DEFAULTS, Variant
 
 
 def settle_inputs(variant: Variant, changed: dict[str, Any]) -> Variant:
-    """`variant` with its fields about details at their defaults where it takes posters alone.
+    """The variant with its fields about details at their defaults where it takes posters alone.
 
-    `changed` are the fields that it names itself. Raises `ValueError` as `key: what is wrong`.
+    Parameters
+    ----------
+    changed
+        The fields that the variant gives itself.
+
+    Raises
+    ------
+    ValueError
+        As `field: what is wrong`.
     """
     if variant.inputs == "poster":
         for name in ("details", "details_units"):

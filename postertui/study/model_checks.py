@@ -33,9 +33,17 @@ _OF_NETWORKS: dict[str, Any] = {
 
 
 def settle_model(variant: Variant, changed: dict[str, Any]) -> Variant:
-    """`variant` with the fields that its model has not at fixed values: equal variants are equal.
+    """The variant with the fields that its model lacks at fixed values: equal variants are equal.
 
-    `changed` are the fields that it names itself. Raises `ValueError` as `key: what is wrong`.
+    Parameters
+    ----------
+    changed
+        The fields that the variant gives itself.
+
+    Raises
+    ------
+    ValueError
+        As `field: what is wrong`.
     """
     fixed = {
         name: getattr(DEFAULTS, name) for name in _CLASSICAL if variant.model not in _USED_BY[name]

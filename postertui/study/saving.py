@@ -71,9 +71,12 @@ def _references(target: Path, variant: Variant, study: Study) -> dict[str, str]:
 def variant_toml(
     variant: Variant, base: Variant, references: Mapping[str, str] | None = None
 ) -> str:
-    """The table `[variants.NAME]` with what `variant` changes about `base`.
+    """The table `[variants.NAME]` with what a variant changes about its base.
 
-    `references` are the user's functions as TOML names them, by field.
+    Parameters
+    ----------
+    references
+        The user's functions as TOML names them (`FILE.py:FUNCTION`), by field.
     """
     lines = [f"[variants.{format_key(variant.name)}]"]
     for field in variant_fields():

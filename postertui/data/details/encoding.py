@@ -121,10 +121,19 @@ def items_of(column: pl.Series, kind: Kind) -> list[list[str]]:
 def fit_encoder(
     details: Details, columns: tuple[str, ...], training: Ids
 ) -> tuple[DetailsEncoder, tuple[str, ...]]:
-    """Encoders of `columns`, fitted on the posters `training`, and the columns that say nothing.
+    """The encoders of columns, and the columns that have none.
 
-    Those are the same for all training posters with details; they have no encoder. Raises
-    `UserError` where no training poster has details.
+    Those are the same for all training posters with details.
+
+    Parameters
+    ----------
+    training
+        (n,) ids of the training posters, on which they are fitted.
+
+    Raises
+    ------
+    UserError
+        Where no training poster has details.
     """
     rows = details.rows(training[details.has(training)])
     if not len(rows):

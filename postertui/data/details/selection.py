@@ -14,8 +14,10 @@ from postertui.system.errors import UserError
 def chosen_columns(variant: Variant, info: DetailsInfo) -> tuple[str, ...]:
     """The columns that the variant names, or all.
 
-    Raises `UserError` for a column that there is not, and where it names none and one gives a
-    label away.
+    Raises
+    ------
+    UserError
+        For a column that the details lack; where the variant names none and one gives a label away.
     """
     for name in variant.details:
         if name not in info.columns:

@@ -56,7 +56,10 @@ class Details:
 def read_details(folder: Path, info: DetailsInfo) -> Details:
     """The details in a data folder.
 
-    Raises `UserError` where the file is missing, damaged or not what the description says.
+    Raises
+    ------
+    UserError
+        Where the file is missing, damaged or not what the description says.
     """
     path = folder / FILE
     try:

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-import os
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from postertui.data.description import (
     DESCRIPTION,
@@ -27,30 +20,20 @@ from postertui.data.description import (
 )
 from postertui.data.details.info import DetailsInfo
 from postertui.data.digests import DIGEST, CohortDigests, fingerprint
+from postertui.data.posters.decoder import Decoder, DecoderPool, Progress
 from postertui.data.posters.details import details_info
 from postertui.data.posters.images import (
     RESAMPLING,
-    UnreadableImageError,
     quiet_decoders,
-    read_image,
 )
 from postertui.data.posters.inputs import PosterInputs, read_inputs
 from postertui.data.posters.labels import LabelOptions
 from postertui.data.posters.replace import replacement
-from postertui.data.posters.scan import PosterFiles
+from postertui.data.posters.row_writer import RowWriter
 from postertui.system.errors import UserError
-
-#: Posters decoded per task: small enough to keep all cores busy and little in memory.
-_BLOCK = 32
-_MAX_PENDING_BLOCKS = 4 * len(os.sched_getaffinity(0))
 
 #: Rows of labels held at a time.
 _LABEL_BLOCK = 65_536
-
-Progress = Callable[[int, int], None]
-
-#: A poster at each side, or why it cannot be read.
-Decoded = list[NDArray[np.uint8]] | UnreadableImageError
 
 
 @dataclass(frozen=True)
@@ -106,17 +89,17 @@ def build_dataset(
     inputs = read_inputs(posters, labels, options, details)
     if announce:
         announce(inputs)
-    table, files, wanted = inputs.labels, inputs.files, inputs.labelled
+    table, files, labelled = inputs.labels, inputs.files, inputs.labelled
     cohorts: dict[str, CohortInfo] = {}
     digests: dict[int, list[CohortDigests]] = {side: [] for side in sides}
-    with replacement(target) as draft, quiet_decoders(), _DecoderPool() as pool:
-        decoder = _Decoder(pool, files, tuple(digests), len(wanted), progress)
+    with replacement(target) as draft, quiet_decoders(), DecoderPool() as pool:
+        decoder = Decoder(pool, files, tuple(digests), len(labelled), progress)
         for digit in range(10):
-            indices = wanted[files.ids[wanted] % 10 == digit]
+            indices = labelled[files.ids[labelled] % 10 == digit]
             with ExitStack() as stack:
                 images = {
                     side: stack.enter_context(
-                        _RowWriter(draft / images_file(digit, side, sides[0]), (side, side, 3))
+                        RowWriter(draft / images_file(digit, side, sides[0]), (side, side, 3))
                     )
                     for side in digests
                 }
@@ -126,7 +109,7 @@ def build_dataset(
                     (draft / images_file(digit, side, sides[0])).unlink()
                 continue
             np.save(draft / f"ids-{digit}.npy", ids)
-            with _RowWriter(draft / f"labels-{digit}.npy", (len(table.genres),)) as rows:
+            with RowWriter(draft / f"labels-{digit}.npy", (len(table.genres),)) as rows:
                 for start in range(0, len(ids), _LABEL_BLOCK):
                     rows.append(table.matrix(ids[start : start + _LABEL_BLOCK]))
             cohorts[str(digit)] = CohortInfo(len(ids), len(ids), images[sides[0]].hexdigest)
@@ -136,7 +119,7 @@ def build_dataset(
         if not cohorts:
             path, reason = decoder.unreadable[0]
             raise UserError(
-                f"{posters}: none of the {len(wanted)} labelled posters can be read; "
+                f"{posters}: none of the {len(labelled)} labelled posters can be read; "
                 f"the first, {path}: {reason}"
             )
         report = BuildReport(
@@ -180,124 +163,6 @@ def _write_details(draft: Path, inputs: PosterInputs, cohorts: list[CohortDigest
     details = inputs.details.of_posters(ids)
     details.write(draft)
     return details_info(details, inputs.labels.matrix(ids), ids, inputs.labels.genres)
-
-
-class _Decoder:
-    """Decodes posters on all cores, in order, with few of them in memory at a time."""
-
-    def __init__(
-        self,
-        pool: ThreadPoolExecutor,
-        files: PosterFiles,
-        sides: tuple[int, ...],
-        total: int,
-        progress: Progress | None,
-    ) -> None:
-        self._pool = pool
-        self._files = files
-        self._sides = sides
-        self._total = total
-        self._progress = progress
-        self._done = 0
-        self.unreadable: list[tuple[str, str]] = []
-
-    def write(self, indices: NDArray[np.intp], images: list[_RowWriter]) -> NDArray[np.int64]:
-        """Write the posters at `indices` that can be read, at each side; the ids of those."""
-        kept: list[int] = []
-        for block, decoded in self._blocks(indices):
-            rows = []
-            for index, at_sides in zip(block, decoded, strict=True):
-                if isinstance(at_sides, UnreadableImageError):
-                    self.unreadable.append((str(self._files.path(index)), str(at_sides)))
-                else:
-                    kept.append(index)
-                    rows.append(at_sides)
-            for number, writer in enumerate(images):
-                writer.append([at_sides[number] for at_sides in rows])
-            self._done += len(block)
-            if self._progress:
-                self._progress(self._done, self._total)
-        return self._files.ids[np.array(kept, np.intp)]
-
-    def _blocks(self, indices: NDArray[np.intp]) -> Iterator[tuple[list[int], list[Decoded]]]:
-        pending: deque[tuple[list[int], Future[list[Decoded]]]] = deque()
-        for start in range(0, len(indices), _BLOCK):
-            block = indices[start : start + _BLOCK].tolist()
-            pending.append((block, self._pool.submit(self._read, block)))
-            if len(pending) > _MAX_PENDING_BLOCKS:
-                first, future = pending.popleft()
-                yield first, future.result()
-        for first, future in pending:
-            yield first, future.result()
-
-    def _read(self, block: list[int]) -> list[Decoded]:
-        images: list[Decoded] = []
-        for index in block:
-            try:
-                path = self._files.path(index)
-                images.append([read_image(path, side) for side in self._sides])
-            except UnreadableImageError as error:
-                images.append(error)
-        return images
-
-
-class _DecoderPool(ThreadPoolExecutor):
-    """One thread a core: Pillow releases the GIL while it decodes and shrinks."""
-
-    def __init__(self) -> None:
-        super().__init__(len(os.sched_getaffinity(0)), thread_name_prefix="decode")
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.shutdown(wait=True, cancel_futures=True)
-
-
-class _RowWriter:
-    """Writes uint8 rows of one shape to a .npy file without knowing beforehand how many.
-
-    The header has room for any number of rows, so that it can be written again at the end.
-    """
-
-    def __init__(self, path: Path, row_shape: tuple[int, ...]) -> None:
-        self._file = path.open("wb")
-        self._row_shape = row_shape
-        self._digest = hashlib.sha256()
-        self.rows = 0
-        self._write_header()
-        self._start = self._file.tell()
-
-    @property
-    def hexdigest(self) -> str:
-        """A digest of all rows so far."""
-        return self._digest.hexdigest()[:32]
-
-    def append(self, rows: list[NDArray[np.uint8]] | NDArray[np.uint8]) -> None:
-        if not len(rows):
-            return
-        data = np.ascontiguousarray(rows)
-        self._file.write(data.data)
-        self._digest.update(data.data)
-        self.rows += len(data)
-
-    def _write_header(self) -> None:
-        self._file.seek(0)
-        np.lib.format.write_array_header_1_0(
-            self._file,
-            {"shape": (self.rows, *self._row_shape), "fortran_order": False, "descr": "|u1"},
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        with self._file:
-            self._write_header()
-            if self._file.tell() != self._start:
-                raise OSError("the header of the array grew over its rows")
 
 
 def _write_left_out(path: Path, report: BuildReport) -> None:

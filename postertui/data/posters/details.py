@@ -46,9 +46,17 @@ class DetailsInput:
 
 
 def read_details_input(path: Path, posters: NDArray[np.int64]) -> DetailsInput:
-    """A user's table of details for posters of the ids `posters`.
+    """A user's table of details.
 
-    Raises `UserError` where it has no ids, none of the posters', or no other column.
+    Parameters
+    ----------
+    posters
+        (n,) ids of the labelled posters.
+
+    Raises
+    ------
+    UserError
+        Where the table has no ids, none of the posters', or no other column.
     """
     table = read_tabular(path)
     column = find_id_column(table, posters)

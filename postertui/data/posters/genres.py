@@ -59,8 +59,19 @@ def read_genres(
 ) -> GenreCells:
     """The genres of each row of a table.
 
-    `column` names the one with joined genres, `joined_by` what joins them (`none`: one genre a
-    cell). Otherwise both are decided over the whole table. Raises `UserError`.
+    Parameters
+    ----------
+    id_column
+        The column of ids, which holds no genre.
+    column
+        The one with joined genres; None decides over the whole table.
+    joined_by
+        What joins them; `none` is one genre a cell. None decides over the whole table.
+
+    Raises
+    ------
+    UserError
+        Where the table has no genres, or no such column.
     """
     names = [c for c in table.names if c != id_column]
     if column is not None and column not in names:

@@ -18,7 +18,9 @@ import plotnine
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
+from matplotlib.markers import MarkerStyle
 from matplotlib.ticker import NullLocator
+from plotnine.scales.scale_shape import FILLED_SHAPES
 
 #: plotnine's line sizes in points.
 POINTS = float(np.sqrt(np.pi))
@@ -132,6 +134,31 @@ def _draw_hlines(geom: Any, data: Any, layout: Any, _: Any) -> None:
         )
 
 
+def _draw_points(geom: Any, data: Any, layout: Any, _: Any) -> None:
+    places = {name: data[name].to_numpy() for name in ("x", "y", "size", "stroke", "shape")}
+    style = {name: data[name].tolist() for name in ("color", "fill", "alpha")}
+    # A letter's outline is a formula that is typeset: once, not once a panel.
+    markers = {shape: MarkerStyle(shape) for shape in np.unique(places["shape"])}
+    for ax, rows in _by_panel(data, layout):
+        for shape, marker in markers.items():
+            points = rows[places["shape"][rows] == shape]
+            if not len(points):
+                continue
+            inks = [(style["color"][p], style["fill"][p], style["alpha"][p]) for p in points]
+            has_edge = shape in FILLED_SHAPES
+            ax.scatter(
+                places["x"][points],
+                places["y"][points],
+                s=(places["size"] + places["stroke"])[points] ** 2 * np.pi,
+                facecolor=[to_rgba(fill or color, alpha) for color, fill, alpha in inks],
+                edgecolor=[to_rgba(c, alpha) for c, _, alpha in inks] if has_edge else None,
+                linewidth=places["stroke"][points] * POINTS,
+                marker=marker,
+                zorder=geom.params["zorder"],
+                rasterized=geom.params["raster"],
+            )
+
+
 def _by_panel(data: Any, layout: Any) -> Iterator[tuple[Any, npt.NDArray[np.intp]]]:
     """Every panel that has rows: its axes and their places in the data, in order."""
     panels = data["PANEL"].to_numpy().astype(np.intp)
@@ -142,4 +169,5 @@ def _by_panel(data: Any, layout: Any) -> Iterator[tuple[Any, npt.NDArray[np.intp
 _FAST_GEOMS: dict[type, Callable[..., None]] = {
     plotnine.geom_line: _draw_lines,
     plotnine.geom_hline: _draw_hlines,
+    plotnine.geom_point: _draw_points,
 }

@@ -96,12 +96,12 @@ class CondensedHistory:
         assert run.spec is not None
         if run.buffer.extra is not None:
             return _Extract(state, rows.copy(), _digest(rows))
-        indexes = _telling_rows(rows, self._rates[run.spec.genre])
+        indexes = _distinguishing_rows(rows, self._rates[run.spec.genre])
         indexes.update(np.flatnonzero(rows[:, _EPOCH] == common).tolist())
         return _Extract(state, rows[sorted(indexes)], _digest(rows))
 
 
-def _telling_rows(rows: Rows, rates: Rates) -> set[int]:
+def _distinguishing_rows(rows: Rows, rates: Rates) -> set[int]:
     """The indexes of the rows to keep, whatever the common epoch is."""
     # argmax is the first of several; 0 for a metric that is never defined.
     indexes = set(np.isfinite(rows).argmax(axis=0).tolist())

@@ -59,7 +59,7 @@ class Backbone(msgspec.Struct, frozen=True, kw_only=True):
     format: int = FORMAT
 
 
-class Answer(msgspec.Struct):
+class BackboneAnswer(msgspec.Struct):
     """What the subprocess prints of each network: a description, or what is wrong.
 
     Asked whether weights fit, it answers without a description.
@@ -129,13 +129,13 @@ def _read_cached(path: Path, name: str, side: int) -> Backbone | None:
     return backbone
 
 
-def _ask_keras(arguments: list[str]) -> list[Answer]:
+def _ask_keras(arguments: list[str]) -> list[BackboneAnswer]:
     """What `postertui.training.backbones` says of the networks that end its `arguments`."""
     command = [sys.executable, "-m", "postertui.training.backbones", *arguments]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
     result = subprocess.run(command, capture_output=True, env=environment, check=False)
     try:
-        return msgspec.json.decode(result.stdout.splitlines()[-1], type=list[Answer])
+        return msgspec.json.decode(result.stdout.splitlines()[-1], type=list[BackboneAnswer])
     except (IndexError, msgspec.MsgspecError):
         last = (result.stderr.decode(errors="replace").splitlines() or ["no output"])[-1]
         names = ", ".join(a.partition(":")[0] for a in arguments if "/" not in a)
@@ -234,12 +234,12 @@ def resolve_backbone_weights(backbone: Backbone, choice: str) -> Weights:
     if choice == "imagenet":
         if not backbone.weights_file:
             raise UserError(
-                f"{backbone.title}: Keras has no ImageNet weights of it; {_give_a_file(backbone)}"
+                f"{backbone.title}: Keras has no ImageNet weights of it; {_file_advice(backbone)}"
             )
         path = keras_models_folder() / backbone.weights_file
         if not path.is_file():
             title = f"{backbone.title}'s ImageNet weights"
-            advice = _give_a_file(backbone)
+            advice = _file_advice(backbone)
             download(path, backbone.weights_url, backbone.weights_hash, title, advice)
         return Weights("imagenet", file_digest(path), str(path))
     path = Path(choice).expanduser()
@@ -250,7 +250,7 @@ def resolve_backbone_weights(backbone: Backbone, choice: str) -> Weights:
     return Weights("file", digest, str(path.resolve()))
 
 
-def _give_a_file(backbone: Backbone) -> str:
+def _file_advice(backbone: Backbone) -> str:
     return f"give a file with --weights {backbone.name}=FILE, or {backbone.name}=random"
 
 
@@ -265,7 +265,7 @@ def _check_weights_file(backbone: Backbone, path: Path, digest: str) -> None:
     network = f"{backbone.name}:{backbone.side}"
     answers = _ask_keras(["--weights", str(path.resolve()), network])
     if answers[0].error:
-        raise UserError(f"{answers[0].error}; {_give_a_file(backbone)}")
+        raise UserError(f"{answers[0].error}; {_file_advice(backbone)}")
     with contextlib.suppress(OSError):
         passed.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(passed, b"")

@@ -134,7 +134,7 @@ def run_inference(
         request = InferenceRequest(
             tuple(models), tuple(map(str, images)), str(output), str(details or "")
         )
-        unreadable = _converse("postertui.training.inference", request, report_progress)
+        unreadable = _run_subprocess("postertui.training.inference", request, report_progress)
         return Inference(np.load(output, allow_pickle=False), unreadable)
 
 
@@ -150,10 +150,10 @@ def check_details_given(models: Sequence[ModelRequest], details: Path | None) ->
 
 def run_job(module: str, request: msgspec.Struct) -> None:
     """Run a module of `postertui.training` on a request. Raises `UserError` as `run_inference`."""
-    _converse(module, request, lambda _done, _total: None)
+    _run_subprocess(module, request, lambda _done, _total: None)
 
 
-def _converse(
+def _run_subprocess(
     module: str, request: msgspec.Struct, report_progress: Callable[[int, int], None]
 ) -> dict[int, str]:
     decode = msgspec.json.Decoder(InferenceMessage).decode

@@ -126,7 +126,7 @@ class LoggedRun:
         )
         self._validation: Validation = validation
         self._columns: dict[str, str] = {}
-        self._complaints: set[str] = set()
+        self._warnings: set[str] = set()
         self._pid = os.getpid()
         self._epochs = epochs
         self._is_open = False
@@ -200,7 +200,7 @@ class LoggedRun:
         try:
             self._writer.append("epoch", epoch=number, **fields)
         except OSError as error:
-            self._complain(f"{self.folder}: epoch {number} is not recorded: {error.strerror}")
+            self._warn_once(f"{self.folder}: epoch {number} is not recorded: {error.strerror}")
             return
         self.last_epoch = number
         shown = "  ".join(f"{name} {value:.5g}" for name, value in values.items())
@@ -217,7 +217,7 @@ class LoggedRun:
         try:
             self._writer.append("end", status=status, **fields)
         except OSError as error:
-            self._complain(f"{self.folder}: its end is not recorded: {error.strerror}")
+            self._warn_once(f"{self.folder}: its end is not recorded: {error.strerror}")
         if is_closing("end", status):
             with contextlib.suppress(OSError):
                 (self.folder / layout.CANCEL).unlink(missing_ok=True)
@@ -270,7 +270,7 @@ class LoggedRun:
         for name, value in values.items():
             column = self._columns.get(name)
             if column is None:
-                self._complain(f"the metric {name!r} is not recorded: its name is another's too")
+                self._warn_once(f"the metric {name!r} is not recorded: its name is another's too")
             elif column in METRICS:
                 fields[column] = value
             elif len(extra) < _MAX_EXTRA:
@@ -284,8 +284,8 @@ class LoggedRun:
             with os.fdopen(fd, "ab") as log:
                 log.write(f"{stamp} {strip_control_chars(line)}\n".encode(errors="replace"))
 
-    def _complain(self, text: str) -> None:
+    def _warn_once(self, text: str) -> None:
         """Warn once of what does not stop the training."""
-        if text not in self._complaints:
-            self._complaints.add(text)
+        if text not in self._warnings:
+            self._warnings.add(text)
             warnings.warn(f"postertui: {text}", RuntimeWarning, stacklevel=3)

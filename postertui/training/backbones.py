@@ -3,8 +3,8 @@
     python -m postertui.training.backbones NAME:SIDE…
     python -m postertui.training.backbones --weights FILE NAME:SIDE
 
-print a list of `postertui.data.backbones.Answer`. VGG16 has a module of its own, `vgg16`: 2017's
-layer numbers, its plain 0..1 preprocessing and its fast layers for the CPU.
+print a list of `postertui.data.backbones.BackboneAnswer`. VGG16 has a module of its own, `vgg16`:
+2017's layer numbers, its plain 0..1 preprocessing and its fast layers for the CPU.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from keras import layers
 from keras.src.backend.common import global_state
 from keras.src.utils import file_utils  # Where Keras' own networks look for their weights.
 
-from postertui.data.backbones import Answer, Backbone
+from postertui.data.backbones import Backbone, BackboneAnswer
 from postertui.data.weights import Weights, check_unchanged, file_digest
 from postertui.study import ALL_LAYERS, Variant
 from postertui.system.errors import UserError
@@ -315,16 +315,16 @@ def load_tail(variant: Variant, side: int, first: int, weights: Weights) -> Tail
     return Tail(network, variant.backbone_name, first, first_trained)
 
 
-def _answer(name: str, side: str, weights: Path | None) -> Answer:
+def _answer(name: str, side: str, weights: Path | None) -> BackboneAnswer:
     """A description, or whether the file `weights` is of the network."""
     try:
         if weights is None:
-            return Answer(backbone=describe(name, int(side)))
+            return BackboneAnswer(backbone=describe(name, int(side)))
         least = least_side(name)
         build(name, max(int(side), least), Weights("file", file_digest(weights), str(weights)))
     except UserError as error:
-        return Answer(error=str(error))
-    return Answer()
+        return BackboneAnswer(error=str(error))
+    return BackboneAnswer()
 
 
 def main() -> None:

@@ -64,10 +64,10 @@ def test_a_file_is_tried_on_its_network_once(
     file.write_bytes(b"weights")
     asked: list[list[str]] = []
 
-    def answer(arguments: list[str]) -> list[backbones.Answer]:
+    def answer(arguments: list[str]) -> list[backbones.BackboneAnswer]:
         asked.append(arguments)
         wrong = file.read_bytes() != b"weights"
-        return [backbones.Answer(error=f"{file}: not weights of resnet50" if wrong else "")]
+        return [backbones.BackboneAnswer(error=f"{file}: not weights of resnet50" if wrong else "")]
 
     monkeypatch.setattr(backbones, "_ask_keras", answer)
     choices = WeightChoices("imagenet", {"resnet50": str(file)})

@@ -97,7 +97,7 @@ def request_of(
     if options.theme == "colour-blind":
         words += ["--palette", "okabe-ito"]
     words += ["--name", file_name(runs, drawn, options)]
-    return FigureRequest(tuple(words), tuple(_lacks(options)))
+    return FigureRequest(tuple(words), tuple(_omissions(options)))
 
 
 def file_name(runs: Mapping[str, RunView], drawn: Collection[RunView], options: ViewOptions) -> str:
@@ -206,7 +206,7 @@ def _metric(drawn: list[RunView], options: ViewOptions) -> str:
     return METRIC.get(options.metric, options.metric)
 
 
-def _lacks(options: ViewOptions) -> Iterable[str]:
+def _omissions(options: ViewOptions) -> Iterable[str]:
     """What the screen shows, or leaves out, and a figure cannot."""
     if not options.train:
         yield "it shows the training curves too"

@@ -99,7 +99,7 @@ class RunControl:
         if not affected:
             return f"nothing cancelled: {self._describe(runs)} had ended"
         what = self._describe(affected)
-        self._remember(f"cancel of {what}", lambda: self._revive(affected), affected)
+        self._remember(f"cancel of {what}", lambda: self._undo_cancel(affected), affected)
         return f"cancelled {what} (u undoes)"
 
     def retry(self, runs: Sequence[str]) -> str:
@@ -124,7 +124,7 @@ class RunControl:
         except UserError:
             return False
 
-    def _revive(self, runs: Sequence[str]) -> None:
+    def _undo_cancel(self, runs: Sequence[str]) -> None:
         """Queue cancelled runs again, those that are still ending as soon as they have."""
         deadline = time.monotonic() + CANCEL_PATIENCE
         remaining = list(runs)

@@ -103,12 +103,12 @@ class GridCanvas(GridLines):
 
     def _do_later(self) -> None:
         if self._next is None and (self._dirty_cells or not self._is_current):
-            self._next = self.set_timer(PAUSE, self._go_on)
+            self._next = self.set_timer(PAUSE, self._continue)
 
-    def _go_on(self) -> None:
+    def _continue(self) -> None:
         self._next = None
         if self._has_pending_key() and time.monotonic() - self._worked < PATIENCE:
-            self._next = self.set_timer(GIVE_WAY, self._go_on)
+            self._next = self.set_timer(GIVE_WAY, self._continue)
             return
         self._work()
 

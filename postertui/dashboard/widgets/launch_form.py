@@ -148,7 +148,7 @@ class LaunchForm(Vertical):
         box.highlighted = 0
 
     @on(SelectionList.SelectedChanged)
-    def _ticked_otherwise(self) -> None:
+    def _remember_ticks(self) -> None:
         """Remember the ticks: a study's own genres are followed until others were ticked."""
         self.memory.variants[self.study_key] = set(self.variant_list.selected)
         genres = set(self.genre_list.selected)

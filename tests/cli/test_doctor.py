@@ -43,15 +43,15 @@ def texts(findings: list[dict[str, str]], area: str, status: str = "ok") -> str:
 def test_everything_well_is_exit_code_0(folder: Path, tmp_path: Path) -> None:
     queue(folder, make_spec())
     data = make_data(tmp_path / "data")
-    code, found = doctor("--runs", str(folder), "--data", str(data))
+    code, findings = doctor("--runs", str(folder), "--data", str(data))
     assert code == 0
-    assert "postertui" in texts(found, "versions")
-    assert "Python" in texts(found, "versions")
-    assert "CPU cores" in texts(found, "devices")
-    assert "4 genres; posters by cohort: 0: 8, 2: 8" in texts(found, "data")
-    assert "writable, locks work" in texts(found, "runs")
-    assert "1 of 1 runs can be read" in texts(found, "runs")
-    assert "no supervisor" in texts(found, "processes", "note")
+    assert "postertui" in texts(findings, "versions")
+    assert "Python" in texts(findings, "versions")
+    assert "CPU cores" in texts(findings, "devices")
+    assert "4 genres; posters by cohort: 0: 8, 2: 8" in texts(findings, "data")
+    assert "writable, locks work" in texts(findings, "runs")
+    assert "1 of 1 runs can be read" in texts(findings, "runs")
+    assert "no supervisor" in texts(findings, "processes", "note")
     assert not list(folder.glob(".new-*"))
 
 
@@ -69,13 +69,13 @@ def test_what_is_missing_or_damaged_is_told(folder: Path, tmp_path: Path) -> Non
     data = make_data(tmp_path / "data")
     (data / "dataset.json").write_text("{")
     (folder / ".notes.json").write_text("{")
-    code, found = doctor("--runs", str(folder), "--data", str(data))
+    code, findings = doctor("--runs", str(folder), "--data", str(data))
     assert code == 1
-    assert "not a data set's description" in texts(found, "data", "wrong")
-    assert "not a notes file" in texts(found, "runs", "wrong")
-    code, found = doctor("--runs", str(folder), "--data", str(tmp_path / "none"), "--repair")
+    assert "not a data set's description" in texts(findings, "data", "wrong")
+    assert "not a notes file" in texts(findings, "runs", "wrong")
+    code, findings = doctor("--runs", str(folder), "--data", str(tmp_path / "none"), "--repair")
     assert code == 0
-    assert "no data folder" in texts(found, "data", "note")
+    assert "no data folder" in texts(findings, "data", "note")
     assert (folder / ".damaged" / ".notes.json").read_text() == "{"
     assert not (folder / ".notes.json").exists()
 
@@ -95,7 +95,7 @@ def test_drafts_of_the_dead_are_removed_but_not_those_of_the_living(
     assert not old.exists()
 
 
-def test_supervisor_and_its_jobs_are_told_and_orphans_are_ended(
+def test_supervisor_and_its_jobs_are_shown_and_orphans_are_ended(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHEAP_SECONDS", "0.05")
@@ -105,9 +105,9 @@ def test_supervisor_and_its_jobs_are_told_and_orphans_are_ended(
     supervisor = supervisor_of(folder)
     where = ("--runs", str(folder), "--data", str(tmp_path / "none"))
     wait_for(lambda: requests.status(folder).jobs)
-    code, found = doctor(*where)
+    code, findings = doctor(*where)
     assert code == 0
-    assert f"supervisor {supervisor.pid}: 1 jobs" in texts(found, "processes")
+    assert f"supervisor {supervisor.pid}: 1 jobs" in texts(findings, "processes")
 
     # One that waits for a run from a supervisor that is long gone.
     waits = "import sys, time; print(flush=True); time.sleep(3600)"
@@ -118,12 +118,12 @@ def test_supervisor_and_its_jobs_are_told_and_orphans_are_ended(
     )
     assert orphan.stdout is not None
     orphan.stdout.readline()
-    code, found = doctor(*where)
+    code, findings = doctor(*where)
     assert code == 1
-    assert f"job {orphan.pid} belongs to no supervisor" in texts(found, "processes", "wrong")
-    code, found = doctor(*where, "--repair")
+    assert f"job {orphan.pid} belongs to no supervisor" in texts(findings, "processes", "wrong")
+    code, findings = doctor(*where, "--repair")
     assert code == 0
-    assert f"ended job {orphan.pid}" in texts(found, "processes")
+    assert f"ended job {orphan.pid}" in texts(findings, "processes")
     orphan.wait(60)
     orphan.stdout.close()
     assert requests.stop_supervisor(folder, patience=60)
@@ -139,9 +139,9 @@ def test_job_without_its_supervisor_is_a_note_and_left_alone(
     supervisor_of(folder).signal(9)  # type: ignore[arg-type]
     wait_for(lambda: not requests.status(folder).running)
     where = ("--runs", str(folder), "--data", str(tmp_path / "none"))
-    code, found = doctor(*where, "--repair")
+    code, findings = doctor(*where, "--repair")
     assert code == 0
-    assert f"trains {name} on its own" in texts(found, "processes", "note")
+    assert f"trains {name} on its own" in texts(findings, "processes", "note")
     requests.cancel(folder, [name])
 
 
@@ -165,9 +165,9 @@ def test_network_file_system_is_said_so(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("postertui.doctor.folders.file_system", lambda _: "nfs4")
-    code, found = doctor("--runs", str(folder), "--data", str(tmp_path / "none"))
+    code, findings = doctor("--runs", str(folder), "--data", str(tmp_path / "none"))
     assert code == 0
-    assert "network file system (nfs4)" in texts(found, "runs", "note")
+    assert "network file system (nfs4)" in texts(findings, "runs", "note")
 
 
 def test_locks_that_do_not_keep_anybody_out_are_found(
@@ -177,6 +177,6 @@ def test_locks_that_do_not_keep_anybody_out_are_found(
     # A file system on which the second one gets the lock too: the child finds another file.
     monkeypatch.setattr("postertui.doctor.folders._PROBE", "import sys; sys.exit(9)")
     assert not locks_work(folder)
-    code, found = doctor("--runs", str(folder), "--data", str(tmp_path / "none"))
+    code, findings = doctor("--runs", str(folder), "--data", str(tmp_path / "none"))
     assert code == 1
-    assert "does not keep flock locks" in texts(found, "runs", "wrong")
+    assert "does not keep flock locks" in texts(findings, "runs", "wrong")

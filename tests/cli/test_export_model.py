@@ -28,13 +28,13 @@ sys.modules["postertui"] = None
 import keras, numpy as np
 from PIL import Image
 model = keras.models.load_model(sys.argv[1])
-found = {}
+probabilities = {}
 for path in sys.argv[2:]:
     images = np.asarray(Image.open(path).convert("RGB"))[None]
     p = model.predict(images, verbose=0)
     single = not isinstance(p, dict)
-    found[path] = float(p[0, 0]) if single else {k: float(v[0, 0]) for k, v in p.items()}
-print(json.dumps([keras.backend.backend(), found]))
+    probabilities[path] = float(p[0, 0]) if single else {k: float(v[0, 0]) for k, v in p.items()}
+print(json.dumps([keras.backend.backend(), probabilities]))
 """
 
 
@@ -56,9 +56,9 @@ def use(model: Path, files: list[Path], backend: str, folder: Path) -> dict[str,
         command, capture_output=True, text=True, check=False, env=environment, cwd=folder
     )
     assert result.returncode == 0, result.stderr
-    used, found = json.loads(result.stdout.splitlines()[-1])
+    used, probabilities = json.loads(result.stdout.splitlines()[-1])
     assert used == backend
-    return found  # type: ignore[no-any-return]
+    return probabilities  # type: ignore[no-any-return]
 
 
 @pytest.mark.slow

@@ -26,8 +26,8 @@ def cluster_file() -> dict[str, Any]:
     import yaml
 
     [text] = blocks("yaml")
-    found: dict[str, Any] = yaml.safe_load(text)
-    return found
+    document: dict[str, Any] = yaml.safe_load(text)
+    return document
 
 
 def test_the_cluster_file_is_what_ray_takes(cluster_file: dict[str, Any]) -> None:

@@ -31,9 +31,9 @@ from tests.support.supervisor import make_spec
 
 def take_messages(scheduler: Scheduler, to: str = CLIENT) -> list[object]:
     """What was left for one destination since the last call."""
-    found: list[object] = [message for where, message, _ in scheduler.outbox if where == to]
+    messages: list[object] = [message for where, message, _ in scheduler.outbox if where == to]
     scheduler.outbox[:] = [entry for entry in scheduler.outbox if entry[0] != to]
-    return found
+    return messages
 
 
 def given_to(scheduler: Scheduler, agent: str) -> str | None:

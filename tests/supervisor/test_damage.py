@@ -21,6 +21,7 @@ from tests.support.supervisor import (
     read,
     states,
     train_all,
+    train_slowly,
     wait_for,
     wait_until_over,
     wait_until_trained,
@@ -158,10 +159,7 @@ def test_run_that_somebody_removes_while_it_is_trained_takes_nobody_along(
 
 
 def test_removing_the_whole_folder_ends_everything(folder: Path) -> None:
-    pace(folder, 0.05)
-    [name] = queue(folder, make_spec(epochs=10_000))
-    requests.ensure_supervisor(folder, jobs=1)
-    wait_until_trained(folder, name)
+    train_slowly(folder, make_spec(epochs=10_000))
 
     def remove() -> bool:
         shutil.rmtree(folder, ignore_errors=True)  # in which a job may be writing just now

@@ -23,6 +23,7 @@ from tests.support.supervisor import (
     states,
     supervisor_of,
     train_all,
+    train_slowly,
     wait_for,
     wait_until_closed,
     wait_until_over,
@@ -87,11 +88,8 @@ def test_cancel_and_retry_of_one_run_are_of_all(folder: Path, tmp_path: Path) ->
 def test_killed_job_interrupts_all_and_all_go_on_from_one_checkpoint(
     folder: Path, tmp_path: Path
 ) -> None:
-    pace(folder, 0.05)
     group = make_group(epochs=100)
-    names = queue(folder, *group)
-    requests.ensure_supervisor(folder, jobs=2)
-    wait_until_trained(folder, names[0], 3)
+    names = train_slowly(folder, *group, jobs=2, epochs=3)
     kill(job_of(folder, names[2]))
     pace(folder, 0)
     wait_until_over(folder)
@@ -107,11 +105,8 @@ def test_killed_job_interrupts_all_and_all_go_on_from_one_checkpoint(
 def test_killed_supervisor_is_followed_by_one_that_adopts_the_group(
     folder: Path, tmp_path: Path
 ) -> None:
-    pace(folder, 0.05)
     group = make_group(epochs=100)
-    names = queue(folder, *group)
-    requests.ensure_supervisor(folder, jobs=1)
-    wait_until_trained(folder, names[0])
+    names = train_slowly(folder, *group)
     kill(supervisor_of(folder))
     other = make_spec("Horror")
     queue(folder, other)
@@ -126,11 +121,8 @@ def test_killed_supervisor_is_followed_by_one_that_adopts_the_group(
 
 
 def test_paused_group_waits_and_goes_on(folder: Path, tmp_path: Path) -> None:
-    pace(folder, 0.05)
     group = make_group(epochs=60)
-    names = queue(folder, *group)
-    requests.ensure_supervisor(folder, jobs=1)
-    wait_until_trained(folder, names[0], 2)
+    names = train_slowly(folder, *group, epochs=2)
     assert requests.pause_runs(folder, names[2:]) == dict.fromkeys(names, "requested")
     wait_for(lambda: set(states(folder).values()) == {"interrupted"}, "the group to wait")
     wait_until_over(folder)

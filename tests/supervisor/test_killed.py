@@ -23,6 +23,7 @@ from tests.support.supervisor import (
     read,
     supervisor_of,
     train_all,
+    train_slowly,
     undisturbed,
     wait_for,
     wait_until_closed,
@@ -39,12 +40,8 @@ def test_runs_are_trained_and_nothing_is_left(folder: Path, tmp_path: Path) -> N
 
 
 def test_killed_supervisor_leaves_running_runs_to_finish(folder: Path, tmp_path: Path) -> None:
-    pace(folder, 0.05)
     specs = [make_spec(genre, epochs=150) for genre in ("Comedy", "Drama", "Horror")]
-    names = queue(folder, *specs)
-    requests.ensure_supervisor(folder, jobs=2)
-    for name in names[:2]:
-        wait_until_trained(folder, name)
+    names = train_slowly(folder, *specs, jobs=2)
     kill(supervisor_of(folder))
     pace(folder, 0)
     for name in names[:2]:
@@ -57,12 +54,8 @@ def test_killed_supervisor_leaves_running_runs_to_finish(folder: Path, tmp_path:
 
 
 def test_next_supervisor_adopts_what_is_still_trained(folder: Path, tmp_path: Path) -> None:
-    pace(folder, 0.05)
     specs = [make_spec(genre, epochs=150) for genre in ("Comedy", "Drama", "Horror")]
-    names = queue(folder, *specs)
-    requests.ensure_supervisor(folder, jobs=2)
-    for name in names[:2]:
-        wait_until_trained(folder, name)
+    names = train_slowly(folder, *specs, jobs=2)
     owners = [job_of(folder, name) for name in names[:2]]
     kill(supervisor_of(folder))
     requests.ensure_supervisor(folder, jobs=2)
@@ -96,12 +89,8 @@ def test_killed_job_interrupts_only_its_run_which_is_resumed(folder: Path, tmp_p
 
 
 def test_everything_killed_at_once_goes_on_later(folder: Path, tmp_path: Path) -> None:
-    pace(folder, 0.05)
     specs = [make_spec(genre, epochs=150) for genre in ("Comedy", "Drama")]
-    names = queue(folder, *specs)
-    requests.ensure_supervisor(folder, jobs=2)
-    for name in names:
-        wait_until_trained(folder, name, 3)
+    names = train_slowly(folder, *specs, jobs=2, epochs=3)
     victims = [supervisor_of(folder), *(job_of(folder, name) for name in names)]
     for victim in victims:
         kill(victim)

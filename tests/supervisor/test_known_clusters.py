@@ -9,9 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from postertui.cli import cli
+from postertui.cli.training_place import check_place
 from postertui.runs import layout
 from postertui.supervisor import requests
 from postertui.supervisor.__main__ import choose_backend
+from postertui.supervisor.backends.ray import checks
 from postertui.supervisor.known_clusters import check_known, remember_cluster
 from postertui.system.errors import UserError
 from tests.support.no_home import without_home
@@ -81,3 +83,12 @@ def test_list_that_others_may_have_written_does_not_count(folder: Path, own_list
         check_known(folder, ELSEWHERE)
     with pytest.raises(UserError, match="others own or may write it"):
         remember_cluster(ELSEWHERE)
+
+
+def test_cluster_that_cannot_be_remembered_is_refused_before_runs_are_queued(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_home(monkeypatch, folder)
+    monkeypatch.setattr(checks, "check_before_training", lambda *_: "a cluster")
+    with pytest.raises(UserError, match="XDG_STATE_HOME"):
+        check_place(folder, ELSEWHERE, None, None)

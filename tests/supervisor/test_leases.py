@@ -25,21 +25,17 @@ from tests.support.supervisor import (
     read,
     supervisor_of,
     train_all,
+    train_slowly,
     wait_for,
     wait_until_over,
-    wait_until_trained,
 )
 
 
 def test_runs_of_a_moved_folder_are_interrupted_and_go_on_there(
     folder: Path, tmp_path: Path
 ) -> None:
-    pace(folder, 0.05)
     specs = [make_spec(genre, epochs=200) for genre in ("Comedy", "Drama")]
-    names = queue(folder, *specs)
-    requests.ensure_supervisor(folder, jobs=2)
-    for name in names:
-        wait_until_trained(folder, name, 3)
+    train_slowly(folder, *specs, jobs=2, epochs=3)
     moved = folder.with_name("moved")
     folder.rename(moved)
     wait_for(lambda: not processes_of(folder), "supervisor and jobs to end")
@@ -57,11 +53,8 @@ def test_runs_of_a_moved_folder_are_interrupted_and_go_on_there(
 def test_folder_that_is_made_anew_while_work_goes_on(
     folder: Path, tmp_path: Path, way: str
 ) -> None:
-    pace(folder, 0.05)
     spec = make_spec(epochs=200)
-    [name] = queue(folder, spec)
-    requests.ensure_supervisor(folder, jobs=1)
-    wait_until_trained(folder, name, 3)
+    [name] = train_slowly(folder, spec, epochs=3)
     folder.rename(folder.with_name("elsewhere"))
     if way == "deleted":
         shutil.rmtree(folder.with_name("elsewhere"), ignore_errors=True)
@@ -75,10 +68,7 @@ def test_folder_that_is_made_anew_while_work_goes_on(
 
 
 def test_supervisor_ends_without_its_lock_file(folder: Path) -> None:
-    pace(folder, 0.05)
-    [name] = queue(folder, make_spec(epochs=10_000))
-    requests.ensure_supervisor(folder, jobs=1)
-    wait_until_trained(folder, name)
+    [name] = train_slowly(folder, make_spec(epochs=10_000))
     supervisor = supervisor_of(folder)
     (folder / layout.SUPERVISOR_LOCK).unlink()
     wait_for(lambda: not supervisor.is_alive(), "the supervisor's end")
@@ -141,12 +131,8 @@ def test_frozen_supervisor_and_jobs_go_on_as_if_nothing_had_been(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POSTERTUI_STALL", "12")
-    pace(folder, 0.05)
     specs = [make_spec(genre, epochs=100) for genre in ("Comedy", "Drama")]
-    names = queue(folder, *specs)
-    requests.ensure_supervisor(folder, jobs=2)
-    for name in names:
-        wait_until_trained(folder, name, 3)
+    train_slowly(folder, *specs, jobs=2, epochs=3)
     frozen = processes_of(folder)
     for process in frozen:
         process.send_signal(signal.SIGSTOP)

@@ -26,6 +26,7 @@ from tests.support.supervisor import (
     states,
     supervisor_of,
     train_all,
+    train_slowly,
     wait_for,
     wait_until_closed,
     wait_until_over,
@@ -50,10 +51,7 @@ def last_log_text(folder: Path, run: str) -> str:
 
 
 def test_cancelled_running_run_stops_after_its_epoch_and_keeps_its_epochs(folder: Path) -> None:
-    pace(folder, 0.05)
-    [name] = queue(folder, make_spec(epochs=1000))
-    requests.ensure_supervisor(folder, jobs=1)
-    wait_until_trained(folder, name, 3)
+    [name] = train_slowly(folder, make_spec(epochs=1000), epochs=3)
     job = job_of(folder, name)
     # On a busy machine the job may have acted on it before the answer.
     assert requests.cancel(folder, [name])[name] in ("requested", "done")
@@ -254,12 +252,8 @@ def test_held_run_cannot_be_retried(tmp_path: Path) -> None:
 def test_stopping_drops_the_epoch_in_progress_and_keeps_the_rest(
     folder: Path, tmp_path: Path
 ) -> None:
-    pace(folder, 0.05)
     specs = [make_spec(genre, epochs=100) for genre in ("A", "B", "C")]
-    names = queue(folder, *specs)
-    requests.ensure_supervisor(folder, jobs=2)
-    for name in names[:2]:
-        wait_until_trained(folder, name, 4)
+    names = train_slowly(folder, *specs, jobs=2, epochs=4)
     epochs = {name: recorded_epochs(folder, name) for name in names}
     assert requests.stop_supervisor(folder, patience=60)
     assert requests.stop_supervisor(folder)

@@ -160,6 +160,16 @@ def train_all(folder: Path, jobs: int = 2) -> None:
     wait_until_over(folder)
 
 
+def train_slowly(folder: Path, *specs: RunSpec, jobs: int = 1, epochs: int = 1) -> list[str]:
+    """Have the specs trained slowly; when the first `jobs` have so many epochs, all names."""
+    pace(folder, 0.05)
+    names = queue(folder, *specs)
+    requests.ensure_supervisor(folder, jobs=jobs)
+    for name in names[:jobs]:
+        wait_until_trained(folder, name, epochs)
+    return names
+
+
 def supervisor_of(folder: Path) -> Process:
     """The supervisor at work, once it has said who it is."""
 

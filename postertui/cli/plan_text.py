@@ -30,7 +30,7 @@ def print_variants(study: Study, globs: tuple[str, ...], *, as_json: bool) -> No
     for variant in chosen:
         values = msgspec.to_builtins(variant)
         changed = [
-            f"{key}={_brief(value)}"
+            f"{key}={_format_value(value)}"
             for key, value in values.items()
             if key not in ("name", "family", "code") and value != base.get(key)
         ]
@@ -98,7 +98,7 @@ def print_plan_json(plan: TrainingPlan, as_json: bool) -> None:
     sys.stderr.flush()
 
 
-def _brief(value: object) -> str:
+def _format_value(value: object) -> str:
     from postertui.study import describe_entries
 
     if isinstance(value, dict):

@@ -104,7 +104,7 @@ def plan(
     seeds, epochs, train_cohorts, test_cohorts, val_cohorts, keep_weights, mode
         In place of the study's; None leaves those.
     rotations
-        How often the same runs are asked for in all, each time with the cohorts' roles moved on by
+        How many times the same runs are asked for, each time with the cohorts' roles moved on by
         one cohort (see `rotate_cohorts`).
     all_genres
         Whether to keep genres that are too rare to model.

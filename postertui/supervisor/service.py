@@ -181,7 +181,8 @@ class Supervisor:
 
     def _handle_reports(self, reports: Iterable[RunReport]) -> None:
         runs = self._runs
-        for report in [r for each in reports for r in self._reports.add(each, runs.submitted)]:
+        of_whole_units = [r for each in reports for r in self._reports.add(each, runs.submitted)]
+        for report in of_whole_units:
             active = runs.submitted.pop(report.run)
             match outcome_of(report, has_grown=runs.has_grown(active)):
                 case "lost":

@@ -72,20 +72,20 @@ class JobProcess:
     @classmethod
     def start(cls, slot: Slot, environment: Mapping[str, str]) -> JobProcess:
         """Start a job with this environment."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        own_socket, job_socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with job_socket:
             command = [sys.executable, "-P", "-m", "postertui.training.job"]
-            command += ["--socket", str(theirs.fileno())]
+            command += ["--socket", str(job_socket.fileno())]
             # Not a context manager: the process outlives this call; `reap` waits for it.
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 env=environment,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[job_socket.fileno()],
                 start_new_session=True,
             )
-        ours.setblocking(False)
-        return cls(process, ours, os.pidfd_open(process.pid), slot)
+        own_socket.setblocking(False)
+        return cls(process, own_socket, os.pidfd_open(process.pid), slot)
 
     def train(
         self,

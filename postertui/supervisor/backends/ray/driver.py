@@ -99,8 +99,8 @@ class Driver:
         finally:
             describing.cancel()
             self._pool.cancel_all()
-            for each in listeners:
-                each.close()
+            for listener in listeners:
+                listener.close()
             await self.server.drain()
 
     async def _listen(self, host: str, port: int) -> tuple[asyncio.Server, int]:

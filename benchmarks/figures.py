@@ -1,12 +1,13 @@
 """How fast figures are drawn, beside R where it is there, and whether they are R's.
 
-    python -m benchmarks.figures [--table TABLE] [--repeats N] [--no-gate]
+    python -m benchmarks.figures [--table TABLE] [--repeats N] [--single] [--no-gate]
 
 TABLE is a published history table (default: `../shared/data/published/model_perf.tsv`). Where
 `Rscript` with ggplot2 is installed, `figures.R` draws the same figures; the two take turns, and
 ratios are of runs next to each other, so that a busy machine is busy for both. Every run is a
-cold start: a new process and an empty folder. The gate holds what plotnine builds against what
-ggplot2 builds on this machine, for all fifteen.
+cold start: a new process and an empty folder, with bytecode on the disk as both have it once they
+are installed. `--single` takes each of the fifteen by itself. The gate holds what plotnine builds
+against what ggplot2 builds on this machine, for all fifteen.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--table", type=Path, default=TABLE)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--single", action="store_true", help="each of the fifteen by itself")
     parser.add_argument("--no-gate", action="store_true")
     options = parser.parse_args()
     if not options.table.exists():
@@ -67,7 +69,8 @@ def main() -> None:
     r = find_r()
     print(f"{processors} processors, load {os.getloadavg()[0]:.1f}; R: {r or 'not installed'}\n")
     with tempfile.TemporaryDirectory() as folder:
-        compare_speed(options.table, Path(folder), options.repeats, has_r=r is not None)
+        tasks = single_tasks() if options.single else TASKS
+        compare_speed(tasks, options.table, Path(folder), options.repeats, has_r=r is not None)
         if r is not None and not options.no_gate:
             print()
             hold_against_r(options.table, Path(folder) / "built")
@@ -82,11 +85,22 @@ def find_r() -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def compare_speed(table: Path, folder: Path, repeats: int, *, has_r: bool) -> None:
-    """One line per task: medians in seconds, and the median of the ratios of neighbours."""
-    print(f"{'':26}{'postertui':>18}{'R':>18}{'ratio':>8}{'unchanged':>11}")
-    print(f"{'':26}{'wall':>9}{'cpu':>9}{'wall':>9}{'cpu':>9}{'wall':>8}{'wall':>11}")
-    for task in TASKS:
+def single_tasks() -> list[Task]:
+    from postertui.figures.catalogue import figure_names
+
+    return [
+        Task(f"--figure {name}", ("--figure", name, "--strict-published"), (name,))
+        for name in figure_names()
+    ]
+
+
+def compare_speed(
+    tasks: Sequence[Task], table: Path, folder: Path, repeats: int, *, has_r: bool
+) -> None:
+    """One line per task: medians in seconds, and the medians of the ratios of neighbours."""
+    print(f"{'':30}{'postertui':>18}{'R':>18}{'ratio':>16}{'unchanged':>11}")
+    print(f"{'':30}{'wall':>9}{'cpu':>9}{'wall':>9}{'cpu':>9}{'wall':>8}{'cpu':>8}{'wall':>11}")
+    for task in tasks:
         ours, theirs, again = [], [], []
         for _ in range(repeats):
             out = folder / "out"
@@ -97,12 +111,14 @@ def compare_speed(table: Path, folder: Path, repeats: int, *, has_r: bool) -> No
             if has_r:
                 drawing = ("Rscript", str(SCRIPT), "draw", str(table), str(folder / "r"))
                 theirs.append(measure((*drawing, *task.figures)))
-        line = f"{task.title:26}{_mid(ours, wall):9.2f}{_mid(ours, cpu):9.2f}"
+        line = f"{task.title:30}{_mid(ours, wall):9.2f}{_mid(ours, cpu):9.2f}"
         if theirs:
-            ratio = median(a.wall / b.wall for a, b in zip(ours, theirs, strict=True))
-            line += f"{_mid(theirs, wall):9.2f}{_mid(theirs, cpu):9.2f}{ratio:8.2f}"
+            pairs = list(zip(ours, theirs, strict=True))
+            ratios = [median(part(a) / part(b) for a, b in pairs) for part in (wall, cpu)]
+            line += f"{_mid(theirs, wall):9.2f}{_mid(theirs, cpu):9.2f}"
+            line += f"{ratios[0]:8.2f}{ratios[1]:8.2f}"
         else:
-            line += f"{'-':>9}{'-':>9}{'-':>8}"
+            line += f"{'-':>9}{'-':>9}{'-':>8}{'-':>8}"
         print(f"{line}{_mid(again, wall):11.2f}", flush=True)
 
 
@@ -110,7 +126,8 @@ def measure(command: Sequence[str]) -> Cost:
     """What a process and those that it waits for cost. Ends the benchmark where it fails."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=kept)
     elapsed = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:

@@ -9,6 +9,7 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import polars as pl
@@ -154,7 +155,7 @@ class Picture:
         meanings = [f"{x.look}: {x.meaning}" for x in self.layers if x.meaning and not self.strict]
         return "; ".join(dict.fromkeys(meanings))
 
-    @property
+    @cached_property
     def panels(self) -> list[FacetPanel]:
         """All panels in order, row by row, with those that have no marks."""
         rows = self._combinations(self.facets.rows)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from PIL import Image
 
 from postertui.predictions.loading import RunPredictions, load_run
 from postertui.predictions.notable import COUNT, TITLES, NotablePoster
@@ -134,6 +133,8 @@ def _pictures(runs_folder: Path, run: RunPredictions) -> list[tuple[NotablePoste
 
 
 def _embed(pixels: Pixels) -> str:
+    from PIL import Image
+
     image = Image.fromarray(pixels)
     image.thumbnail((SIDE, SIDE))
     data = io.BytesIO()

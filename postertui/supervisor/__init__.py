@@ -32,5 +32,9 @@ sees it.
 - `probe`: what is read from a run's folder
 - `lost_runs`: the end that a lost job could not write
 - `folder`: the files of the runs folder that belong to no single run
+- `units`: runs that are trained together
+- `starting`, `unattended`: a supervisor's start, and why none is at work
+- `trust`, `known_clusters`: what the user lets be executed and connected to
+- `remaining`, `run_progress`: how long runs still take
 - `backends`: the interface behind which jobs run, this machine's and a cluster's
 """

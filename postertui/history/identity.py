@@ -21,18 +21,20 @@ def fill_identity(table: pl.DataFrame) -> pl.DataFrame:
     key = [*SETTING, "name", "run", "seed"]
     # Rows of one history mostly stand together, and looking at stretches of them is far quicker.
     changes = [pl.col(c).ne_missing(pl.col(c).shift()) for c in key]
-    table = table.with_columns(pl.any_horizontal(changes).cum_sum().alias("_stretch"))
-    stretches = table.select("_stretch", *key).unique("_stretch", keep="first", maintain_order=True)
+    rows = table.select(*key, "epoch", pl.any_horizontal(changes).cum_sum().alias("_stretch"))
+    stretches = rows.select("_stretch", *key).unique("_stretch", keep="first", maintain_order=True)
     groups = stretches.select(key).unique(maintain_order=True).with_row_index("_group")
     stretches = stretches.join(
         groups, on=key, how="left", maintain_order="left", nulls_equal=True
     ).select("_stretch", "_group")
-    table = table.join(stretches, on="_stretch", how="left", maintain_order="left")
-    table = table.with_columns(_stretches_by_epoch("_group").alias("_history"))
-    if table["_history"].max() != 1:
-        table = table.with_columns(_number_histories("_group").alias("_history"))
+    rows = rows.select("epoch", "_stretch").join(
+        stretches, on="_stretch", how="left", maintain_order="left"
+    )
+    rows = rows.with_columns(_stretches_by_epoch("_group").alias("_history"))
+    if rows["_history"].max() != 1:
+        rows = rows.with_columns(_number_histories("_group").alias("_history"))
     histories = (
-        table.select("_group", "_history")
+        rows.select("_group", "_history")
         .unique(maintain_order=True)
         .join(_named(groups), on="_group", how="left", maintain_order="left")
     )
@@ -40,10 +42,11 @@ def fill_identity(table: pl.DataFrame) -> pl.DataFrame:
     histories = histories.select(
         "_group", "_history", "name", pl.Series("run", runs, dtype=pl.String)
     )
-    return (
-        table.drop("name", "run")
-        .join(histories, on=["_group", "_history"], how="left", maintain_order="left")
-        .select([*SCHEMA, *extra_columns(table)])
+    names_of_rows = rows.select("_group", "_history").join(
+        histories, on=["_group", "_history"], how="left", maintain_order="left"
+    )
+    return table.with_columns(names_of_rows.select("name", "run")).select(
+        [*SCHEMA, *extra_columns(table)]
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +20,7 @@ from postertui.history.schema import (
 )
 from postertui.history.spreadsheets import without_marks
 from postertui.system.errors import UserError
-from postertui.tabular import MISSING, Table, read_tabular
+from postertui.tabular import MISSING, Table, read_portions, read_tabular
 from postertui.tabular.decoding import PACKED_SUFFIXES, TEXT_SUFFIXES
 from postertui.tabular.dialect import describe_names
 
@@ -30,12 +32,13 @@ class LoadedTable:
     """A history table as a file has it.
 
     `ignored` are the file's columns that hold no metric, `given_runs` the runs whose names it
-    gives.
+    gives, `notes` what is to be said about how it was read.
     """
 
     table: pl.DataFrame
     ignored: tuple[str, ...]
     given_runs: frozenset[str]
+    notes: tuple[str, ...] = ()
 
 
 def read_table(path: Path) -> pl.DataFrame:
@@ -51,22 +54,50 @@ def read_table(path: Path) -> pl.DataFrame:
 
 def load_table(path: Path, encoding: str | None = None) -> LoadedTable:
     """As `read_table`, together with the names of the columns that were passed over."""
-    return from_tabular(open_table(path, encoding))
+    table = load_any_table(path, encoding)
+    return _from_portions([table]) if isinstance(table, Table) else table
 
 
-def open_table(path: Path, encoding: str | None = None) -> Table:
-    """The columns of a file that is called as a table is. Raises `UserError`."""
+def load_any_table(path: Path, encoding: str | None = None) -> LoadedTable | Table:
+    """The history table in a file that is called as a table is, or the table that it holds instead.
+
+    Raises `UserError`.
+    """
     _check_name(path)
-    return read_tabular(path, encoding)
+    portions = read_portions(path, encoding)
+    first = next(portions)
+    if all(name in first.columns.columns for name in REQUIRED):
+        return _from_portions(chain([first], portions))
+    return first if next(portions, None) is None else read_tabular(path, encoding)
 
 
-def is_history(source: Table) -> bool:
-    """Whether a table has the columns that identify a history."""
-    return all(name in source.columns.columns for name in REQUIRED)
-
-
-def from_tabular(source: Table) -> LoadedTable:
+def _from_portions(portions: Iterable[Table]) -> LoadedTable:
     """The history table in columns of any type. Raises as `read_table` does."""
+    parts: list[pl.DataFrame] = []
+    for portion in portions:
+        parts.append(_normalised(portion))
+        path, names, notes = portion.path, portion.names, portion.notes
+    extra = [
+        name
+        for name in parts[0].columns
+        if name not in SCHEMA
+        and all(name in part.columns for part in parts)
+        and any(part[name].null_count() < part.height for part in parts)
+    ]
+    if not extra and not any(c in names for c in SCHEMA if c.startswith(_SIDES)):
+        raise UserError(f"{path}: not a history table: no metric, such as `test_fscore`")
+    table = pl.concat([part.select(*SCHEMA, *extra) for part in parts])
+    table = _latest_attempts(table)
+    return LoadedTable(
+        fill_identity(table),
+        tuple(c for c in names if c not in SCHEMA and c not in extra),
+        frozenset(table["run"].drop_nulls().unique()),
+        notes,
+    )
+
+
+def _normalised(source: Table) -> pl.DataFrame:
+    """The rows of a portion, with all its columns of numbers that the history table lacks."""
     path, columns = source.path, source.columns.columns
     missing = [c for c in REQUIRED if c not in columns]
     if missing:
@@ -74,30 +105,20 @@ def from_tabular(source: Table) -> LoadedTable:
             f"{path}{', line 1' if source.is_text else ''}: not a history table: there is no "
             f"column {describe_names(missing)}, only {describe_names(source.names)}"
         )
-    extra = _extra_metrics(source)
-    if not extra and not any(c in columns for c in SCHEMA if c.startswith(_SIDES)):
-        raise UserError(f"{path}: not a history table: no metric, such as `test_fscore`")
     given = {c: source.cast(c, dtype) for c, dtype in SCHEMA.items() if c in columns}
     if source.separator == ",":
         given |= {c: without_marks(v) for c, v in given.items() if v.dtype == pl.String}
     blank = pl.DataFrame(given).select(pl.all_horizontal(pl.all().is_null())).to_series()
     for name in given:
         _check_column(source, name, given[name], blank)
-    table = normalise(
-        pl.DataFrame([*given.values(), *extra])
+    return normalise(
+        pl.DataFrame([*given.values(), *_extra_metrics(source)])
         .filter(~blank)
         .with_columns(
             pl.col(c).replace(dict.fromkeys(MISSING))
             for c, dtype in ADDED_SCHEMA.items()
             if dtype is pl.String and c in given
         )
-    )
-    kept = {*SCHEMA, *(column.name for column in extra)}
-    table = _latest_attempts(table)
-    return LoadedTable(
-        fill_identity(table),
-        tuple(c for c in source.names if c not in kept),
-        frozenset(table["run"].drop_nulls()),
     )
 
 
@@ -123,9 +144,10 @@ def _latest_attempts(table: pl.DataFrame) -> pl.DataFrame:
     """`table` with the later attempt's row where two attempts of a named run have an epoch."""
     epoch = ["run", "epoch"]
     newest = pl.col("attempt").max().over(epoch)
-    return table.filter(
+    is_kept = table.select(
         pl.col("run").is_null() | newest.is_null() | (pl.col("attempt").fill_null(0) == newest)
-    )
+    ).to_series()
+    return table if is_kept.all() else table.filter(is_kept)
 
 
 def _extra_metrics(source: Table) -> list[pl.Series]:
@@ -135,11 +157,9 @@ def _extra_metrics(source: Table) -> list[pl.Series]:
         if name in SCHEMA or not EXTRA_NAME.fullmatch(name):
             continue
         try:
-            numbers = source.cast(name, pl.Float64)
+            extra.append(source.cast(name, pl.Float64))
         except UserError:
             continue
-        if numbers.null_count() < len(numbers):
-            extra.append(numbers)
     return extra
 
 

@@ -125,17 +125,17 @@ def with_base_rates(table: pl.DataFrame) -> pl.DataFrame:
 
     Histories of other programs keep theirs missing: a genre of the same name is of other posters.
     """
-    rates = pl.DataFrame(
-        [(g, train, test) for g, (train, test) in BASE_RATES.items()],
-        schema={"genre": pl.String, "_train": pl.Float64, "_test": pl.Float64},
-        orient="row",
-    )
     is_ours = pl.col("Regularizer").ne_missing(UNKNOWN_SETTING)
-    return (
-        table.join(rates, on="genre", how="left", maintain_order="left")
-        .with_columns(
-            pl.col("train_base_rate").fill_null(pl.when(is_ours).then("_train")),
-            pl.col("test_base_rate").fill_null(pl.when(is_ours).then("_test")),
+    rates = (
+        pl.col("genre").replace_strict(
+            list(BASE_RATES),
+            [pair[i] for pair in BASE_RATES.values()],
+            default=None,
+            return_dtype=pl.Float64,
         )
-        .drop("_train", "_test")
+        for i in (0, 1)
+    )
+    return table.with_columns(
+        pl.col(column).fill_null(pl.when(is_ours).then(rate))
+        for column, rate in zip(("train_base_rate", "test_base_rate"), rates, strict=True)
     )

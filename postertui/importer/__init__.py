@@ -14,16 +14,18 @@ table is one run with the columns of both.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import polars as pl
+
 from postertui.history.schema import with_base_rates
 from postertui.importer.existing import ExistingRuns
-from postertui.importer.histories import chunks, histories_of
+from postertui.importer.histories import ImportedRun, chunks, histories_of
 from postertui.importer.mapping import HistoryMapping
 from postertui.importer.sources import HistorySource, SkippedHistory, read_source
-from postertui.importer.writing import complete_run, write_runs
+from postertui.importer.writing import StagedRuns, complete_run
 from postertui.system.errors import UserError
 
 __all__ = ["ImportReport", "SkippedHistory", "import_paths"]
@@ -89,15 +91,14 @@ def import_paths(
 
 
 def _import(source: HistorySource, runs: Path, now: float, report: ImportReport) -> None:
-    table = with_base_rates(source.table).sort("run", "epoch", maintain_order=True)
+    table = with_base_rates(source.table)
     seen: set[str] = set()
     copied: set[str] = set()
     existing = ExistingRuns(runs)
     new_columns: dict[str, None] = {}
     completed = 0
-    for chunk in chunks(table):
-        drafts = []
-        for history in histories_of(chunk, source.named, now):
+    with StagedRuns(runs) as staged:
+        for history in _histories(table, source.named, now):
             if history.digest in seen:
                 copied.add(history.digest)
                 continue
@@ -105,18 +106,18 @@ def _import(source: HistorySource, runs: Path, now: float, report: ImportReport)
             spec = history.spec()
             run = history.name or spec.run
             match = existing.find(run, spec, history)
-            if match is None and existing.has(run):
+            if match is None and (run in staged.names or existing.has(run)):
                 reason = "another run has this name and other numbers"
                 report.skipped.append(SkippedHistory(f"{source.path}: {run}", reason))
             elif match is None:
-                drafts.append((run, spec, history.events))
+                staged.add(run, spec, history.events)
             else:
                 report.existing += 1
                 if match.missing and complete_run(runs / match.name, match.events):
                     report.completed.append(match.name)
                     new_columns |= dict.fromkeys(match.missing)
                     completed += 1
-        report.added += write_runs(runs, drafts)
+        report.added += staged.publish()
     if copied:
         report.notes.append(
             f"{source.path}: {len(copied)} histories there more than once, number for number; "
@@ -126,3 +127,9 @@ def _import(source: HistorySource, runs: Path, now: float, report: ImportReport)
         report.notes.append(
             f"{source.path}: {completed} existing runs lacked {', '.join(new_columns)}; added"
         )
+
+
+def _histories(table: pl.DataFrame, named: frozenset[str], now: float) -> Iterator[ImportedRun]:
+    """The histories of a table, of which one chunk's events are in memory."""
+    for chunk in chunks(table):
+        yield from histories_of(chunk, named, now)

@@ -40,11 +40,12 @@ class ExistingRuns:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
         self._runs: _Runs | None = None
         self._matched: set[str] = set()
 
     def has(self, run: str) -> bool:
-        return (self._folder / run).exists()
+        return run in self._names
 
     def find(self, run: str, spec: RunSpec, history: ImportedRun) -> ExistingRun | None:
         """The run that has this history: the one called `run`, else any of the same setting.

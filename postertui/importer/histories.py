@@ -25,7 +25,7 @@ from postertui.system.version import __version__
 PER_EPOCH = [name for name in METRICS if name in SCHEMA]
 
 #: Rows that are turned into events at a time: some two kilobytes each, three times in memory.
-_CHUNK = 50_000
+_CHUNK = 10_000
 
 _FLOATS = [name for name in PER_EPOCH if SCHEMA[name] is pl.Float64]
 
@@ -37,12 +37,13 @@ FloatArray = NDArray[np.float64]
 class ImportedRun:
     """One history: its rows, its events and the digest of its numbers.
 
-    `row` is the first of its `rows`, `numbers` (epochs, `columns`) are NaN where undefined or
-    missing. `name` is the run's name, where the table gives one.
+    `row` is the first of its `rows`, at `place` of the table `chunk`; `numbers` (epochs, `columns`)
+    are NaN where undefined or missing. `name` is the run's name, where the table gives one.
     """
 
     row: dict[str, object]
-    rows: pl.DataFrame
+    chunk: pl.DataFrame
+    place: slice
     name: str | None
     epochs: IntArray
     columns: tuple[str, ...]
@@ -50,6 +51,10 @@ class ImportedRun:
     digest: str
     events: bytes
     now: float
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        return self.chunk[self.place]
 
     def spec(self) -> RunSpec:
         """The run's spec."""
@@ -88,23 +93,27 @@ def per_epoch_columns(table: pl.DataFrame) -> list[str]:
 
 
 def chunks(table: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """The table in pieces of whole runs, its runs being one after the other."""
+    """The table in pieces of whole runs, by run and epoch.
+
+    Only one piece is in memory beside the table.
+    """
+    order = table.select(pl.arg_sort_by("run", "epoch", maintain_order=True)).to_series()
     start = 0
-    for end in _ends(table):
+    for end in _ends(table["run"].gather(order)):
         if end - start >= _CHUNK or end == len(table):
-            yield table[start:end]
+            yield table[order[start:end]]
             start = end
 
 
-def _ends(table: pl.DataFrame) -> list[int]:
+def _ends(runs: pl.Series) -> list[int]:
     """Behind which rows another run begins, and the end."""
-    changes = np.flatnonzero(table["run"].rle_id().diff().fill_null(0).to_numpy()).tolist()
-    return [*changes, len(table)] if len(table) else []
+    changes = np.flatnonzero(runs.rle_id().diff().fill_null(0).to_numpy()).tolist()
+    return [*changes, len(runs)] if len(runs) else []
 
 
 def histories_of(table: pl.DataFrame, named: frozenset[str], now: float) -> Iterator[ImportedRun]:
     """The histories of a table whose runs are one after the other; `named` keep their names."""
-    ends = _ends(table)
+    ends = _ends(table["run"])
     first = [0, *ends[:-1]]
     if not ends:
         return
@@ -121,7 +130,8 @@ def histories_of(table: pl.DataFrame, named: frozenset[str], now: float) -> Iter
         run = row["run"]
         yield ImportedRun(
             row=row,
-            rows=table[start:end],
+            chunk=table,
+            place=slice(start, end),
             name=run if run in named and is_run_name(run) else None,
             epochs=epochs[start:end],
             columns=tuple(columns),

@@ -12,7 +12,7 @@ import polars as pl
 
 from postertui.history.identity import fill_identity
 from postertui.history.metric_names import split_side
-from postertui.history.reading import LoadedTable, from_tabular, is_history, open_table
+from postertui.history.reading import LoadedTable, load_any_table
 from postertui.history.schema import REQUIRED, SCHEMA, normalise, with_base_rates
 from postertui.importer.foreign import ForeignHistory, printable, to_frames
 from postertui.importer.keras_history import read_keras_history
@@ -62,16 +62,15 @@ def read_source(path: Path, mapping: HistoryMapping, encoding: str | None = None
         return _read_files(path, [path], mapping, encoding)
     if is_keras_history(path):
         return _read_files(path, [path], mapping, encoding)
-    table = open_table(path, encoding)
-    if is_history(table):
-        loaded = from_tabular(table)
+    table = load_any_table(path, encoding)
+    if isinstance(table, LoadedTable):
         notes = [*table.notes]
-        if loaded.ignored:
+        if table.ignored:
             notes.append(
-                f"{path}: passed over the columns {describe_names(loaded.ignored, 6)}, which hold "
+                f"{path}: passed over the columns {describe_names(table.ignored, 6)}, which hold "
                 "no metric"
             )
-        return HistorySource(path, loaded.table, loaded.given_runs, notes=tuple(notes))
+        return HistorySource(path, table.table, table.given_runs, notes=tuple(notes))
     try:
         histories = read_metrics_table(table, mapping.of(path))
         return _combine(path, histories, mapping, notes=list(table.notes))
@@ -122,10 +121,10 @@ def _read_files(
             if is_keras_history(file):
                 histories.append(read_keras_history(file))
                 continue
-            table = open_table(file, encoding)
+            table = load_any_table(file, encoding)
             notes += table.notes
-            if is_history(table):
-                tables.append(from_tabular(table))
+            if isinstance(table, LoadedTable):
+                tables.append(table)
             else:
                 histories += read_metrics_table(table, mapping.of(file))
         except UnreadableLogError as error:

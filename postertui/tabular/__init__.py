@@ -8,9 +8,11 @@ Everything tabular that a user brings is read here: labels, details, histories.
 - `records`: JSON's objects, and lists in Parquet, as columns of text
 - `table`: the columns, their types, where a value stands
 - `reading`: all of it
+- `portions`: the same of large files, portion by portion
 """
 
+from postertui.tabular.portions import read_portions
 from postertui.tabular.reading import read_tabular
 from postertui.tabular.table import MISSING, Table
 
-__all__ = ["MISSING", "Table", "read_tabular"]
+__all__ = ["MISSING", "Table", "read_portions", "read_tabular"]

@@ -41,7 +41,7 @@ def parse_text(path: Path, data: bytes, dialect: Dialect) -> ParsedText:
     if dialect.row_names:
         # R's write.table escapes a quote by a backslash, nothing else does.
         body = body.replace(b'\\"', b'""')
-    count = _count_regular(body, dialect)
+    count = count_regular(body, dialect)
     if count is not None:
         parsed = _split(path, body, dialect.line + np.arange(count), dialect)
     else:
@@ -58,7 +58,7 @@ def parse_text(path: Path, data: bytes, dialect: Dialect) -> ParsedText:
     )
 
 
-def _count_regular(body: bytes, dialect: Dialect) -> int | None:
+def count_regular(body: bytes, dialect: Dialect) -> int | None:
     """How many lines there are, where each has all its separators; None where one has not.
 
     Blank lines, and lines longer than a field may be, are not regular.

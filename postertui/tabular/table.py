@@ -63,6 +63,8 @@ class Table:
         """Whether numbers have a comma where others have a point, decided over the whole table."""
         if not self.is_text or self.separator == ",":
             return False
+        if not any(column.str.contains(",", literal=True).any() for column in self.columns):
+            return False
         comma = False
         for column in self.columns:
             values = column.str.strip_chars()
@@ -90,6 +92,10 @@ class Table:
         Raises `UserError` with file, line and column at the first value that is none of `dtype`.
         """
         column = self.columns[name]
+        if self.is_text and dtype in (pl.Float64, pl.Int64):
+            plain = column.cast(dtype, strict=False)
+            if plain.null_count() == column.null_count():
+                return _finite(plain)
         if self.is_text:
             column = column.str.strip_chars()
             if dtype is not pl.String:
@@ -108,9 +114,12 @@ class Table:
                 f"{self.where(row)}, column `{name}`: {_shown(column[row])} is not "
                 f"{_KINDS.get(dtype, 'text')}"
             )
-        if dtype is pl.Float64:
-            cast = cast.set(~cast.is_finite(), None)
-        return cast
+        return _finite(cast)
+
+
+def _finite(column: pl.Series) -> pl.Series:
+    """The column with undefined and infinite numbers null."""
+    return column.set(~column.is_finite(), None) if column.dtype == pl.Float64 else column
 
 
 def _cast(column: pl.Series, dtype: type[pl.DataType]) -> pl.Series:

@@ -18,7 +18,8 @@ from postertui.cli.streams import print_message
 from postertui.runs import layout
 from postertui.runs.lifecycle import CLOSED_STATES
 from postertui.supervisor import requests
-from postertui.supervisor.remaining import Durations, estimate
+from postertui.supervisor.durations import Durations
+from postertui.supervisor.remaining import estimate
 from postertui.supervisor.run_progress import progress_of
 from postertui.system.errors import UserError
 from postertui.system.text import pluralize, strip_control_chars

@@ -35,6 +35,6 @@ sees it.
 - `units`: runs that are trained together
 - `starting`, `unattended`: a supervisor's start, and why none is at work
 - `trust`, `known_clusters`: what the user lets be executed and connected to
-- `remaining`, `run_progress`: how long runs still take
+- `remaining`, `durations`, `run_progress`: how long runs still take
 - `backends`: the interface behind which jobs run, this machine's and a cluster's
 """

@@ -23,8 +23,8 @@ from postertui.data.weights import resolve_weights
 from postertui.runs.store import Store
 from postertui.study import load_study
 from postertui.supervisor import requests
+from postertui.supervisor.durations import UNKNOWN_OVERHEAD
 from postertui.supervisor.folder import Status
-from postertui.supervisor.remaining import UNKNOWN_OVERHEAD
 from postertui.system.errors import UserError
 
 MILESTONE = load_study("milestone4")

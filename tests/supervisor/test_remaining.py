@@ -9,7 +9,8 @@ import pytest
 
 from postertui.runs.epoch_line import COLUMNS
 from postertui.runs.store.columns import Epochs
-from postertui.supervisor.remaining import UNKNOWN_OVERHEAD, Durations, estimate
+from postertui.supervisor.durations import UNKNOWN_OVERHEAD, Durations
+from postertui.supervisor.remaining import estimate
 from postertui.supervisor.run_progress import RunProgress
 
 

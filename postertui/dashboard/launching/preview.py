@@ -13,7 +13,8 @@ from postertui.data.weight_choices import WeightChoices
 from postertui.data.weights import Weights
 from postertui.runs.spec import RunSpec
 from postertui.supervisor import plan as launch
-from postertui.supervisor.remaining import Durations, estimate
+from postertui.supervisor.durations import Durations
+from postertui.supervisor.remaining import estimate
 from postertui.supervisor.run_progress import progress_of, progress_of_spec
 from postertui.system.text import pluralize
 

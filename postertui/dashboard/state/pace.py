@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from postertui.dashboard.state.run_view import RunView
-from postertui.supervisor.remaining import Durations, estimate
+from postertui.supervisor.durations import Durations
+from postertui.supervisor.remaining import estimate
 
 #: Seconds over which the pace is measured.
 WINDOW = 60.0

@@ -18,8 +18,16 @@ DRAFT_PREFIX = ".new-"
 def atomic_writer(path: Path, *, private: bool = True) -> Iterator[Path]:
     """A file to write that takes the place of `path` when the block ends well.
 
-    It has the mode of the file it replaces; a new one is `private` to the user, or as the umask
-    says. Raises `OSError`.
+    Parameters
+    ----------
+    private
+        Whether a new file is for the user alone, or its folder's group; otherwise it is as the
+        umask says. One that replaces another has that one's mode.
+
+    Raises
+    ------
+    OSError
+        Where it cannot be written; `path` is then as before.
     """
     fd, name = tempfile.mkstemp(prefix=DRAFT_PREFIX, dir=path.parent)
     os.close(fd)
@@ -42,9 +50,19 @@ def atomic_writer(path: Path, *, private: bool = True) -> Iterator[Path]:
 def write_atomic(
     path: Path, data: bytes | bytearray, *, private: bool = True, durable: bool = False
 ) -> None:
-    """Write `data` to `path`; on the disk when this returns where it is `durable`.
+    """Write `data` to `path`, whole or not at all.
 
-    Raises `OSError`.
+    Parameters
+    ----------
+    private
+        As for `atomic_writer`.
+    durable
+        Whether it is on the disk when this returns.
+
+    Raises
+    ------
+    OSError
+        Where it cannot be written.
     """
     with atomic_writer(path, private=private) as draft, draft.open("wb") as file:
         file.write(data)

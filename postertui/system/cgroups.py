@@ -44,7 +44,13 @@ class _Mount:
 
 
 def read_limits(root: Path = Path("/")) -> ResourceLimits:
-    """The limits of this process; `root` is where /proc and /sys are looked for."""
+    """The limits of this process by its control groups, of version 1 or 2.
+
+    Parameters
+    ----------
+    root
+        Where /proc and /sys are looked for.
+    """
     cpus: list[float] = []
     memory: list[int] = []
     try:

@@ -11,9 +11,19 @@ from postertui.system.errors import UserError
 
 
 def read_number(name: str, default: float, *, minimum: float = 0.0) -> float:
-    """The number in the environment variable `name`, or `default` where it is not set.
+    """The number in an environment variable.
 
-    Raises `UserError` for anything but a finite number of at least `minimum`.
+    Parameters
+    ----------
+    name
+        The variable.
+    default
+        The number where it is not set or empty.
+
+    Raises
+    ------
+    UserError
+        For anything but a finite number of at least `minimum`.
     """
     text = os.environ.get(name, "").strip()
     if not text:

@@ -10,7 +10,15 @@ Status = Literal["ok", "note", "wrong"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the result. `mend` says what to do where it is not ok."""
+    """One line of the result.
+
+    Parameters
+    ----------
+    area
+        What was examined, in a word.
+    mend
+        What to do where it is not ok.
+    """
 
     area: str
     status: Status

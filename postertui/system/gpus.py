@@ -47,7 +47,15 @@ class Gpu:
 
 @dataclass(frozen=True)
 class GpuInventory:
-    """All devices; `problem` is why they cannot be used although the machine has some."""
+    """All devices that NVML shows.
+
+    Parameters
+    ----------
+    driver
+        The driver's version; empty where it is unknown.
+    problem
+        Why the devices cannot be used although the machine has some.
+    """
 
     gpus: tuple[Gpu, ...] = ()
     driver: str = ""
@@ -55,7 +63,15 @@ class GpuInventory:
 
 
 def read_gpus(nvml: Any = None, root: Path = Path("/")) -> GpuInventory:
-    """The GPUs of this machine. `nvml` is the module pynvml; `root` is where /proc is."""
+    """The GPUs of this machine.
+
+    Parameters
+    ----------
+    nvml
+        The module pynvml; None imports it.
+    root
+        Where /proc is.
+    """
     has_driver = (root / "proc/driver/nvidia/version").exists()
     if nvml is None:
         try:
@@ -146,9 +162,20 @@ class VisibleDevices:
 def resolve_visible_devices(value: str | None, gpus: tuple[Gpu, ...]) -> VisibleDevices:
     """Read CUDA_VISIBLE_DEVICES as CUDA does.
 
-    A list of indices, or of UUIDs of whole devices (`GPU-…`) or MIG instances (`MIG-…`) by any
-    unique prefix. CUDA takes the devices before the first entry that is invalid, and none at all
-    where one is named twice (CUDA C++ Programming Guide, "CUDA Environment Variables").
+    CUDA takes the devices before the first entry that is invalid, and none at all where one is
+    named twice.
+
+    Parameters
+    ----------
+    value
+        A list of indices, or of UUIDs of whole devices (`GPU-…`) or MIG instances (`MIG-…`) by any
+        unique prefix; None where the variable is not set, which hides nothing.
+    gpus
+        All devices of the machine.
+
+    References
+    ----------
+    CUDA C++ Programming Guide, "CUDA Environment Variables".
     """
     every = [name for gpu in gpus for name in _names_of(gpu)]
     if value is None:
@@ -177,7 +204,7 @@ def resolve_visible_devices(value: str | None, gpus: tuple[Gpu, ...]) -> Visible
 
 
 def hides_all(value: str | None) -> bool:
-    """Whether CUDA_VISIBLE_DEVICES is set so as to hide every GPU."""
+    """Whether a value of CUDA_VISIBLE_DEVICES is meant to hide every GPU."""
     return value is not None and value.split(",")[0].strip() in ("", "-1", "NoDevFiles")
 
 

@@ -90,9 +90,12 @@ os.register_at_fork(after_in_child=_close_held)
 
 
 def is_held(lock: Path) -> bool:
-    """Whether some process holds the flock on `lock`.
+    """Whether some process holds the flock on `lock`; False where there is no such file.
 
-    Raises `OSError` where there is a file that cannot be opened.
+    Raises
+    ------
+    OSError
+        Where there is a file that cannot be opened.
     """
     try:
         fd = open_regular(lock, os.O_RDONLY)
@@ -108,8 +111,14 @@ def is_held(lock: Path) -> bool:
 
 
 def hold_folder(folder: Path) -> int | None:
-    """The descriptor of a folder locked for as long as this process lives; None where another
-    process has it. For drafts that a later process may remove once their maker is gone.
+    """Lock a folder for as long as this process lives.
+
+    For drafts that a later process may remove once their maker is gone.
+
+    Returns
+    -------
+    int or None
+        The folder's descriptor; None where another process has it.
     """
     try:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -26,8 +26,15 @@ MAX_LIST_BYTES = 1 << 22
 def own_state_file(name: str, content: str) -> Path:
     """The path of a file in the user's own state folder; it need not exist.
 
-    `content` says in messages what it holds. Raises `UserError` where the user has no place of
-    their own.
+    Parameters
+    ----------
+    content
+        What it holds, in messages.
+
+    Raises
+    ------
+    UserError
+        Where the user has no place of their own.
     """
     if not has_own_folder("STATE"):
         raise UserError(f"no home folder to keep {content} in; set XDG_STATE_HOME")
@@ -40,8 +47,18 @@ def own_state_file(name: str, content: str) -> Path:
 def read_own_list(path: Path, model: type[T], content: str) -> list[T]:
     """The entries of a JSON list that only this user can have written; empty where there is none.
 
-    Raises `UserError` where others own the file or may write it, where it is a link, and where it
-    is anything else than a list of `model`.
+    Parameters
+    ----------
+    model
+        The type of an entry.
+    content
+        What the list holds, in messages.
+
+    Raises
+    ------
+    UserError
+        Where others own the file or may write it, where it is a link, and where it is anything else
+        than a list of `model`.
     """
     try:
         status = path.lstat()

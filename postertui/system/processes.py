@@ -15,7 +15,15 @@ import msgspec
 
 
 class Process(msgspec.Struct, frozen=True):
-    """A process on one boot of one machine. `started` is in clock ticks after the boot."""
+    """A process on one boot of one machine.
+
+    Parameters
+    ----------
+    started
+        When, in clock ticks after the boot.
+    boot
+        The kernel's name for that boot (`boot_id`).
+    """
 
     pid: int
     started: int

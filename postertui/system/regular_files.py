@@ -35,8 +35,16 @@ class UnusableFileError(OSError):
 def open_regular(path: Path | str, flags: int) -> int:
     """Open a regular file and return its descriptor; a new one is as private as its folder.
 
-    Raises `OSError` with the path, also for a link, a pipe, a device, a folder, and a file of an
-    owner who is neither the user nor the folder's owner.
+    Parameters
+    ----------
+    flags
+        As for `os.open`.
+
+    Raises
+    ------
+    OSError
+        With the path; also for a link, a pipe, a device, a folder, and a file of an owner who is
+        neither the user nor the folder's owner.
     """
     guards = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     try:
@@ -61,7 +69,18 @@ def open_regular(path: Path | str, flags: int) -> int:
 
 
 def check_regular(status: os.stat_result, path: Path | str) -> None:
-    """Raise `OSError` where `open_regular` would refuse the file at `path` that has `status`."""
+    """Refuse the file at `path` where `open_regular` would.
+
+    Parameters
+    ----------
+    status
+        That of the file.
+
+    Raises
+    ------
+    OSError
+        As `open_regular`.
+    """
     if stat.S_ISDIR(status.st_mode):
         raise _refused(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if stat.S_ISLNK(status.st_mode):
@@ -78,7 +97,13 @@ def check_regular(status: os.stat_result, path: Path | str) -> None:
 
 
 def read_regular(path: Path | str, max_bytes: int) -> bytes:
-    """The content of a regular file. Raises `OSError`, also where it is larger than `max_bytes`."""
+    """The content of a regular file.
+
+    Raises
+    ------
+    OSError
+        As `open_regular`, and where it is larger than `max_bytes`.
+    """
     fd = open_regular(path, os.O_RDONLY)
     try:
         # Not more at once than there is: a buffer for `max_bytes` would cost more than reading.
@@ -94,9 +119,14 @@ def read_regular(path: Path | str, max_bytes: int) -> bytes:
 
 
 def check_is_file(path: Path) -> None:
-    """Raise `OSError` where `path`, or what it links to, is a pipe, a device or a folder.
+    """Refuse what is no file, whether at the path or where a link there leads.
 
     For the user's own files, which may be links: opening a pipe waits without end.
+
+    Raises
+    ------
+    OSError
+        For a pipe, a device or a folder, and where there is nothing.
     """
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
@@ -111,10 +141,21 @@ def touch_regular(path: Path) -> None:
 
 
 def read_json(path: Path, model: type[T], what: str) -> T:
-    """The content of the JSON file at `path` as `model`; `what` names it in messages.
+    """The content of a JSON file.
 
-    Raises `FileNotFoundError` where there is none, and `UserError` naming the file where it cannot
-    be read or is anything else.
+    Parameters
+    ----------
+    model
+        Its type.
+    what
+        What it is, in messages.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is none.
+    UserError
+        Naming the file, where it cannot be read or is anything else.
     """
     try:
         return msgspec.json.decode(read_regular(path, MAX_JSON_BYTES), type=model)

@@ -52,9 +52,18 @@ def lingers(user: str, root: Path = Path("/")) -> bool:
 def user_manager_command(
     environment: Mapping[str, str] = os.environ, root: Path = Path("/")
 ) -> list[str]:
-    """What to put before a command so that it survives the logout; empty where nothing is needed.
+    """What to put before a command so that it survives the logout.
 
-    Only where logind would kill it and the user's manager runs and lingers.
+    Parameters
+    ----------
+    root
+        Where the settings of logind are looked for.
+
+    Returns
+    -------
+    list of str
+        Empty but where logind would kill it and the user's manager runs and lingers: that starts
+        it then.
     """
     runtime = environment.get("XDG_RUNTIME_DIR")
     program = shutil.which("systemd-run", path=environment.get("PATH"))

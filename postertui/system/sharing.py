@@ -53,7 +53,10 @@ def restrict_umask(folder: Path) -> None:
 def share_with_group(folder: Path) -> None:
     """Share `folder`, which is made where it is missing, with its group.
 
-    Raises `UserError` where it belongs to another user, with the command that its owner can give.
+    Raises
+    ------
+    UserError
+        Where it belongs to another user, with the command that its owner can give.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if is_shared(folder):
@@ -69,9 +72,14 @@ def share_with_group(folder: Path) -> None:
 
 
 def share_contents(folder: Path, group_of: Path) -> None:
-    """Share `folder`, made where it can be, and all in it with the group that `group_of` has.
+    """Share `folder`, made where it can be, and all in it with a group.
 
     What belongs to another account, or cannot be changed, stays as it is.
+
+    Parameters
+    ----------
+    group_of
+        A file or folder that has this group.
     """
     with contextlib.suppress(OSError):
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -89,7 +97,10 @@ def share_contents(folder: Path, group_of: Path) -> None:
 def explain_denied(path: Path, need: int = os.R_OK) -> str:
     """Whose `path` is and how to get at it; empty where this account may use it or owns it.
 
-    `need` is what for, as for `os.access`.
+    Parameters
+    ----------
+    need
+        What for: a mode of `os.access`.
     """
     try:
         status = path.stat()
@@ -110,7 +121,12 @@ def explain_denied(path: Path, need: int = os.R_OK) -> str:
 def describe_os_error(error: OSError, path: Path, need: int = os.R_OK) -> str:
     """What went wrong with which file, in a line; for another account's also how to get at it.
 
-    `path` counts where the error names no file; `need` is what for, as for `os.access`.
+    Parameters
+    ----------
+    path
+        The file where the error names none.
+    need
+        What for: a mode of `os.access`.
     """
     where = Path(os.fsdecode(error.filename)) if error.filename else path
     text = f"{where}: {error.strerror}"
@@ -123,7 +139,13 @@ def describe_os_error(error: OSError, path: Path, need: int = os.R_OK) -> str:
 
 @contextlib.contextmanager
 def os_errors_explained(path: Path) -> Iterator[None]:
-    """Turn an `OSError` of a block that writes to `path` into a `UserError` that names the file."""
+    """Turn an `OSError` of a block that writes to `path` into an error for the user.
+
+    Raises
+    ------
+    UserError
+        Naming the file, with exit code 1.
+    """
     try:
         yield
     except OSError as error:
@@ -154,6 +176,7 @@ def owner_of(status: os.stat_result) -> str:
 
 
 def user_name(uid: int) -> str:
+    """The account's name, or its number where it has none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -35,10 +35,15 @@ def strip_control_chars(text: str) -> str:
 
 
 def to_single_line(text: object, limit: int = 2000) -> str:
-    """`str(text)` on one line of at most `limit` characters, each with a width of its own.
+    """`str(text)` on one line, each character with a width of its own.
 
     For places that count terminal cells: escape sequences are gone, tabs and newlines are blanks,
     and what has no width or turns the direction of writing is shown as �.
+
+    Parameters
+    ----------
+    limit
+        The most characters.
     """
     return _to_single_line(text if isinstance(text, str) else str(text), limit)
 

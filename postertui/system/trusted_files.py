@@ -28,7 +28,17 @@ PATIENCE = 10.0
 
 
 class TrustedFile(msgspec.Struct, frozen=True):
-    """A content that may be executed, the path it had, and since when (seconds since 1970)."""
+    """A content that may be executed.
+
+    Parameters
+    ----------
+    sha256
+        Its digest, in hex digits.
+    path
+        The path that it had.
+    since
+        When it was trusted, in seconds since 1970.
+    """
 
     sha256: str
     path: str
@@ -36,7 +46,23 @@ class TrustedFile(msgspec.Struct, frozen=True):
 
 
 def trust(files: Iterable[tuple[str, Path]]) -> list[TrustedFile]:
-    """Trust these contents (SHA-256 and path); those that are new. Raises `UserError`."""
+    """Trust contents.
+
+    Parameters
+    ----------
+    files
+        The SHA-256 of each, in hex digits, and its path.
+
+    Returns
+    -------
+    list of TrustedFile
+        Those that are new.
+
+    Raises
+    ------
+    UserError
+        Where the list of what is trusted cannot be read or written.
+    """
     wanted = dict(files)
     if not wanted.keys() - {entry.sha256 for entry in trusted_files()}:
         return []

@@ -24,9 +24,14 @@ _is_first = False
 
 
 def fall_back_to(folder: Path, *, first: bool = False) -> None:
-    """Where there is no home, keep the user's files below `folder`, which need not exist yet.
+    """Where there is no home, keep the user's files below another folder.
 
-    Of several folders the one that comes `first` counts, else the last.
+    Parameters
+    ----------
+    folder
+        It need not exist yet.
+    first
+        Whether it counts whatever later calls name; otherwise the last call's folder does.
     """
     global _fallback, _is_first
     if first or not _is_first:
@@ -60,7 +65,10 @@ def user_folder(kind: Kind) -> Path:
 def temporary_root() -> str:
     """A folder for temporary files, for this process and those that it starts.
 
-    Raises `OSError` where none can be written.
+    Raises
+    ------
+    OSError
+        Where none can be written.
     """
     try:
         return tempfile.gettempdir()

@@ -110,19 +110,21 @@ def run_lines(runs: Sequence[Run]) -> Iterator[str]:
     scores = f"{'TEST F':>6}  {'AP':>5}"
     yield f"{'STATE':<11}  {'EPOCH':>9}  {scores}  {'RUN':<{width}}  REASON".rstrip()
     for run in runs:
-        total = (run.spec.variant.epochs if run.spec else 0) or "?"
         fscore = run.newest("test_fscore_soft")
         if fscore is None:
             fscore = run.newest("test_fscore")
-        scores = f"{_shown_score(fscore):>6}  {_shown_score(run.newest('test_ap')):>5}"
-        reason = " ".join(strip_control_chars(run.reason).split()) if run.reason else ""
-        epochs = f"{run.epoch}/{total}"
+        average_precision = run.newest("test_ap")
+        epochs = f"{run.epoch}/{run.planned_epochs or '?'}"
+        line = (
+            f"{run.standing:<11}  {epochs:>9}"
+            f"  {'-' if fscore is None else f'{fscore:.3f}':>6}"
+            f"  {'-' if average_precision is None else f'{average_precision:.3f}':>5}"
+        )
         name = strip_control_chars(run.name)
-        yield f"{run.standing:<11}  {epochs:>9}  {scores}  {name:<{width}}  {reason}".rstrip()
-
-
-def _shown_score(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+        if not (reason := run.reason):
+            yield f"{line}  {name}"
+            continue
+        yield f"{line}  {name:<{width}}  {' '.join(strip_control_chars(reason).split())}".rstrip()
 
 
 def _last(file: BinaryIO, lines: int | None) -> list[str]:

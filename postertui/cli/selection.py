@@ -67,4 +67,4 @@ def check_exists(folder: Path) -> None:
 
 
 def _order(run: Run) -> tuple[float, str]:
-    return (run.spec.created if run.spec else float("inf")), run.name
+    return run.created, run.name

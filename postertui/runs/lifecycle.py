@@ -110,11 +110,16 @@ class RunLifecycle:
                 return "queued"
             case "start":
                 return "running" if locked else "interrupted"
-        match self.status:
-            case "done" | "failed" | "cancelled" | "interrupted" as status:
-                return status
-            case _:
-                return "failed"
+        return state_of_end(self.status)
+
+
+def state_of_end(status: str | None) -> State:
+    """The state of a run whose newest milestone is an end of this status."""
+    match status:
+        case "done" | "failed" | "cancelled" | "interrupted":
+            return status
+        case _:
+            return "failed"
 
 
 def is_closing(event: str | None, status: str | None) -> bool:

@@ -22,23 +22,20 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
-from msgspec.structs import replace
 
 from postertui.runs import layout
 from postertui.runs.epoch_line import COLUMNS
-from postertui.runs.spec import RunSpec
-from postertui.runs.store.columns import NO_ROWS, EpochBuffer, Rows, StoredRows
+from postertui.runs.store.columns import Rows
+from postertui.runs.store.identity import FileIdentity, Identity
 from postertui.runs.store.index import (
     EMPTY,
     ROW_BYTES,
-    Entry,
-    Identity,
     Index,
     decode_index,
 )
 from postertui.runs.store.index_builder import IndexBuilder, NotEncodableError
 from postertui.runs.store.run import Run
-from postertui.runs.store.stored_lifecycle import StoredLifecycle
+from postertui.runs.store.stored_run import StoredRun
 from postertui.system.atomic_files import write_atomic
 from postertui.system.locks import FileLock
 from postertui.system.regular_files import open_regular, read_regular
@@ -75,30 +72,13 @@ class CachedRuns:
         if self._memory is not None and hasattr(mmap, "MADV_DONTNEED"):
             self._memory.madvise(mmap.MADV_DONTNEED)
 
-    def find(self, name: str, identity: Identity) -> tuple[Run, int] | None:
-        """The run whose files are as `identity` says, and how many lines were read of it."""
+    def find(self, name: str, events: FileIdentity) -> StoredRun | None:
+        """The run whose file of events is as `events` says."""
         position = self._positions.get(name)
         if position is None:
             return None
-        entry = self._index.entry(position)
-        if entry.identity != identity:
-            return None
-        lifecycle = StoredLifecycle(self._index, position, entry)
-        stored = StoredRows(self, position, entry.rows) if entry.rows else NO_ROWS
-        buffer = EpochBuffer(stored, self._index.extra.get(position))
-        run = Run(name, self._spec(entry), lifecycle, changed=entry.changed, buffer=buffer)
-        return run, entry.lines
-
-    def _spec(self, entry: Entry) -> RunSpec:
-        return replace(
-            self._index.kinds[entry.kind],
-            genre=self._index.genres[entry.genre],
-            seed=entry.seed,
-            created=entry.created,
-            train_base_rate=_known(entry.train_base_rate),
-            test_base_rate=_known(entry.test_base_rate),
-            val_base_rate=_known(entry.val_base_rate),
-        )
+        run = StoredRun(name, self._index, position, self)
+        return run if run.identity.events == events else None
 
     def newest_row(self, position: int) -> memoryview[float]:
         return self._index.newest_row(position)
@@ -109,10 +89,6 @@ class CachedRuns:
         if zlib.crc32(rows.data) != entry.checksum:
             return self._reread(self._index.names[position])
         return rows
-
-
-def _known(rate: float) -> float | None:
-    return None if rate != rate else rate
 
 
 class Cache:

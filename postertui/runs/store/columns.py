@@ -142,14 +142,14 @@ class Epochs(Sequence[Event]):
         index = _INDEX.get(name)
         if index is None or not len(self):
             return None
-        return _python(name, float(self._newest[index]))
+        return python_value(name, float(self._newest[index]))
 
     def newest_event(self) -> Event:
         """What is defined at the newest epoch; empty before the first."""
         if not len(self):
             return {}
         return {
-            name: _python(name, value)
+            name: python_value(name, value)
             for name, value in zip(COLUMNS, self._newest.tolist(), strict=True)
             if value == value
         } | {name: value for name, value in self._extra_at(-1).items() if value is not None}
@@ -172,7 +172,7 @@ class Epochs(Sequence[Event]):
         return [(i, COLUMNS[i]) for i in np.flatnonzero(self._defined()).tolist()]
 
     def _event(self, row: list[float], defined: list[tuple[int, str]]) -> Event:
-        event: Event = {name: _python(name, row[i]) for i, name in defined}
+        event: Event = {name: python_value(name, row[i]) for i, name in defined}
         event["event"] = "epoch"
         return event
 
@@ -181,7 +181,7 @@ def _names_of(extra: Sequence[Extra]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for values in extra for name in values or ()))
 
 
-def _python(name: str, value: float) -> Any:
+def python_value(name: str, value: float) -> Any:
     if value != value:
         return None
     if name in WHOLE:
@@ -231,7 +231,7 @@ class EpochBuffer:
         index = _INDEX.get(name)
         if index is None or not self._used:
             return None
-        return _python(name, float(self._newest()[index]))
+        return python_value(name, float(self._newest()[index]))
 
     def _newest(self) -> Rows | memoryview[float]:
         return self._rows[self._used - 1] if self._stored is None else self._stored.newest

@@ -17,12 +17,10 @@ import numpy as np
 from postertui.runs.epoch_line import COLUMNS, Extra
 from postertui.runs.events import Event
 from postertui.runs.spec import RunSpec
+from postertui.runs.store.identity import Identity
 
 #: Changes when the form of the index or the columns do.
 VERSION = "6 " + " ".join(COLUMNS)
-
-#: Inode, size and time of change in nanoseconds.
-FileIdentity = tuple[int, int, int]
 
 ROW_BYTES = 8 * len(COLUMNS)
 
@@ -30,13 +28,6 @@ ROW_BYTES = 8 * len(COLUMNS)
 EMPTY_ROW = bytes(ROW_BYTES)
 
 _CHECKSUM_BYTES = 4
-
-
-class Identity(NamedTuple):
-    """The content of a run's two files, as far as the file system tells."""
-
-    events: FileIdentity
-    spec: FileIdentity
 
 
 class Entry(NamedTuple):
@@ -83,6 +74,13 @@ class Entry(NamedTuple):
 _ENTRY = struct.Struct("<QqqQqqqIIIqdddddqIIIIBqqqq")
 
 pack_entry = _ENTRY.pack
+
+#: Of an entry what a list of runs shows: identity, `lines`, `kind`, `status`, `created`, `changed`,
+#: `rows`.
+_SUMMARY = struct.Struct("<QqqQqqqI4xI8xd24xd8xI")
+
+#: Of an entry `end` and `end_stop`, which are its last numbers.
+_END = struct.Struct("<qq")
 
 _NUMPY_CODES = {"Q": "<u8", "q": "<i8", "I": "<u4", "B": "u1", "d": "<f8"}
 _NUMPY_ENTRY = np.dtype(
@@ -141,6 +139,12 @@ class Index:
     def entry(self, position: int) -> Entry:
         return Entry._make(_ENTRY.unpack_from(self._entries, position * _ENTRY.size))
 
+    def summary(
+        self, position: int
+    ) -> tuple[int, int, int, int, int, int, int, int, int, float, float, int]:
+        """Of an entry what `_SUMMARY` says, for less."""
+        return _SUMMARY.unpack_from(self._entries, position * _ENTRY.size)
+
     def start(self, position: int) -> Event | None:
         """The newest start of the run."""
         entry = self.entry(position)
@@ -150,6 +154,15 @@ class Index:
         """The newest end of the run."""
         entry = self.entry(position)
         return _decode_event(self._events[entry.end : entry.end_stop])
+
+    def has_reason(self, position: int) -> bool:
+        """Whether the newest end of the run may have a reason; without decoding it."""
+        start, stop = _END.unpack_from(self._entries, (position + 1) * _ENTRY.size - _END.size)
+        return b"reason" in bytes(self._events[start:stop])
+
+    def newest_value(self, position: int, column: int) -> float:
+        """A column of the newest epoch of an entry that has any."""
+        return self._newest[position * len(COLUMNS) + column]
 
     def packed_events(self, entry: Entry) -> memoryview:
         """Its start and end as they are in the file."""

@@ -13,9 +13,9 @@ from msgspec.msgpack import encode
 from postertui.runs.epoch_line import Extra
 from postertui.runs.spec import RunSpec
 from postertui.runs.store.columns import Rows
+from postertui.runs.store.identity import Identity
 from postertui.runs.store.index import (
     EMPTY_ROW,
-    Identity,
     Index,
     StoredIndex,
     encode_index,

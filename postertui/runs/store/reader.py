@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import stat
 import time
 from pathlib import Path
 
@@ -15,13 +14,20 @@ from postertui.runs.notes import Note, read_notes
 from postertui.runs.spec import NewerSpecError, is_run_name, list_runs, read_spec
 from postertui.runs.store.cache import Cache, CachedRuns
 from postertui.runs.store.columns import Rows
-from postertui.runs.store.index import FileIdentity, Identity
+from postertui.runs.store.identity import (
+    NO_FILE,
+    UNREADABLE,
+    Identity,
+    events_identity,
+    file_identity,
+    run_identity,
+)
 from postertui.runs.store.kinds import SpecKinds
 from postertui.runs.store.parse import apply_lines
 from postertui.runs.store.run import Run
 from postertui.system.crash_log import log_traceback
 from postertui.system.errors import UserError
-from postertui.system.regular_files import check_regular, open_regular
+from postertui.system.regular_files import open_regular
 from postertui.system.sharing import explain_denied
 
 #: Up to so many runs that do not change by themselves are checked in each refresh; of more, so many
@@ -33,8 +39,10 @@ BATCH = 500
 SAVE_AFTER_RUNS = 200
 SAVE_AFTER_SECONDS = 0.3
 
-_NO_FILE = (0, 0, 0)
-_UNREADABLE = Identity((-1, -1, -1), (-1, -1, -1))
+#: Of up to so many runs that are read for the first time, both files are looked at to see whether
+#: the cache holds them; of more, only the events, which every change of a closed run is appended
+#: to: `run.json` is written once, and is looked at in turn afterwards.
+BOTH_FILES_UP_TO = 5_000
 
 
 class Store:
@@ -51,6 +59,7 @@ class Store:
         self._cached: CachedRuns | None = None
         self._kinds = SpecKinds()
         self._unread: set[str] = set()
+        self._checks_both = True
         self._identities: dict[str, Identity] = {}
         self._lines: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
@@ -98,9 +107,9 @@ class Store:
     def _refresh_notes(self, changed: set[str]) -> set[str]:
         """Give runs their notes; the names of those whose note changed."""
         try:
-            identity = _identity(f"{self._root}/{layout.NOTES}")
+            identity = file_identity(f"{self._root}/{layout.NOTES}")
         except OSError:
-            identity = _NO_FILE
+            identity = NO_FILE
         candidates = changed
         if identity != self._notes_identity:
             self._notes_identity = identity
@@ -125,7 +134,8 @@ class Store:
             if number >= BATCH and time.monotonic() > deadline:
                 break
             self._unread.remove(name)
-            self._refresh_run(name)
+            if not self._from_cache(name):
+                self._refresh_run(name)
             changed.add(name)
         return changed
 
@@ -145,11 +155,12 @@ class Store:
             self._forget(name)
             del self.runs[name]
         self._unread = names - self.runs.keys()
+        self._checks_both = len(self._unread) <= BOTH_FILES_UP_TO
         return gone
 
     def _due(self) -> list[str]:
         """The runs to check now."""
-        live = [n for n, r in self.runs.items() if r.locked or r.lifecycle.is_started]
+        live = [n for n, r in self.runs.items() if r.locked or r.is_started]
         quiet = len(self.runs) - len(live)
         changes_announced = self._changes_announced()
         if quiet <= BATCH or changes_announced:
@@ -182,17 +193,16 @@ class Store:
         run.damage, run.locked, run.cancelling, run.held = damage, False, False, False
         self._explain_denied(run)
         # With no file's identity, the run is read again at each refresh.
-        self._identities[name] = _UNREADABLE
+        self._identities[name] = UNREADABLE
         return before is None or before.damage != damage
 
     def _update_run(self, name: str) -> bool:
-        identity = self._identify(name)
+        identity = run_identity(f"{self._root}/{name}")
         run = self.runs.get(name)
         changed = False
         if run is None or self._is_other(name, run, identity):
             self._forget(name)
-            run = self._from_cache(name, identity) or self._read_spec(name)
-            self.runs[name] = run
+            run = self.runs[name] = self._read_spec(name)
             changed = True
         changed |= self._read_events(name, run, identity)
         is_open = not run.is_closed
@@ -202,12 +212,6 @@ class Store:
         changed |= (locked, cancelling, held) != (run.locked, run.cancelling, run.held)
         run.locked, run.cancelling, run.held = locked, cancelling, held
         return changed
-
-    def _identify(self, name: str) -> Identity:
-        return Identity(
-            _identity(f"{self._root}/{name}/{layout.EVENTS}"),
-            _identity(f"{self._root}/{name}/{layout.SPEC}"),
-        )
 
     def _is_other(self, name: str, run: Run, identity: Identity) -> bool:
         """Whether the files are others than those the run was read from, not only longer."""
@@ -219,13 +223,21 @@ class Store:
         replaced = before.events[0] not in (0, identity.events[0])
         return replaced or identity.events[1] < before.events[1]
 
-    def _from_cache(self, name: str, identity: Identity) -> Run | None:
-        cached = None if self._cached is None else self._cached.find(name, identity)
-        if cached is None:
-            return None
-        run, self._lines[name] = cached
-        self._identities[name], self._sizes[name] = identity, identity.events[1]
-        return run
+    def _from_cache(self, name: str) -> bool:
+        """Take the run from the cache where that has read the files that there are now."""
+        try:
+            events = events_identity(f"{self._root}/{name}")
+            run = self._cached.find(name, events) if self._cached is not None else None
+            if run is None or (
+                self._checks_both and run.identity != run_identity(f"{self._root}/{name}")
+            ):
+                return False
+        except OSError:
+            return False  # Reading the run says what is wrong.
+        self.runs[name] = run
+        self._identities[name], self._lines[name] = run.identity, run.lines
+        self._sizes[name] = events[1]
+        return True
 
     def _reread_rows(self, name: str) -> Rows:
         """A closed run's epochs from its own files, which have not changed since they were read."""
@@ -311,14 +323,3 @@ class Store:
 
     def _is_whole(self, name: str) -> bool:
         return name in self._lines and self._identities[name].events[1] == self._sizes[name]
-
-
-def _identity(path: str) -> FileIdentity:
-    """What changes when the file at `path` does. Raises `OSError` where it is no regular file."""
-    try:
-        status = os.lstat(path)
-    except OSError:
-        return _NO_FILE
-    if not stat.S_ISREG(status.st_mode):
-        check_regular(status, Path(path))
-    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -93,11 +94,26 @@ class Run:
         return self.damage is not None or self.lifecycle.is_closed
 
     @property
+    def is_started(self) -> bool:
+        """Whether an attempt began whose end was not written."""
+        return self.lifecycle.is_started
+
+    @property
+    def created(self) -> float:
+        """When the run was asked for, in seconds since 1970; infinite where that is unknown."""
+        return self.spec.created if self.spec is not None else math.inf
+
+    @property
+    def planned_epochs(self) -> int:
+        """How many epochs the run was asked for; 0 where that is unknown."""
+        return self.spec.variant.epochs if self.spec is not None else 0
+
+    @property
     def is_waiting(self) -> bool:
         """Whether the run waits for a supervisor to give it to a job."""
-        is_ours = self.spec is None or not self.spec.is_external
-        is_open = self.state in ("queued", "interrupted")
-        return is_ours and self.damage is None and not self.held and is_open
+        if self.damage is not None or self.held or self.state not in ("queued", "interrupted"):
+            return False
+        return self.spec is None or not self.spec.is_external
 
     @property
     def start(self) -> Event | None:

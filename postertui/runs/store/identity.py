@@ -1,0 +1,50 @@
+"""What tells that a run's files are still those that were read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import NamedTuple
+
+from postertui.runs import layout
+from postertui.system.regular_files import check_regular
+
+#: Inode, size and time of change in nanoseconds.
+FileIdentity = tuple[int, int, int]
+
+NO_FILE: FileIdentity = (0, 0, 0)
+
+
+class Identity(NamedTuple):
+    """The content of a run's two files, as far as the file system tells."""
+
+    events: FileIdentity
+    spec: FileIdentity
+
+
+#: That of a run whose files cannot be looked at; no run's files are ever these.
+UNREADABLE = Identity((-1, -1, -1), (-1, -1, -1))
+
+
+def events_identity(run_folder: str) -> FileIdentity:
+    """Changes with each event that is appended. Raises `OSError` where it is no regular file."""
+    return file_identity(f"{run_folder}/{layout.EVENTS}")
+
+
+def run_identity(run_folder: str) -> Identity:
+    """Changes with either file. Raises `OSError` where one is no regular file."""
+    return Identity(
+        file_identity(f"{run_folder}/{layout.EVENTS}"),
+        file_identity(f"{run_folder}/{layout.SPEC}"),
+    )
+
+
+def file_identity(path: str) -> FileIdentity:
+    """Changes when the file at `path` does. Raises `OSError` where it is no regular file."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return NO_FILE
+    if not stat.S_ISREG(status.st_mode):
+        check_regular(status, path)
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -250,6 +250,89 @@ def test_damaged_memory_is_only_a_miss(many: Path, file: str, damage: str) -> No
     assert shown_all(store) == fresh(many)
 
 
+def test_remembered_runs_are_runs_before_and_after_they_are_unpacked(many: Path) -> None:
+    names = sorted(path.name for path in many.iterdir() if path.name[0] != ".")
+    with EventWriter(many / names[3] / "events.jsonl") as writer:
+        writer.append("requeue")
+        writer.attempt += 1
+        writer.append("end", status="failed", reason="no room")
+    store = Store(many)
+    store.refresh()
+    store._save_cache()
+    read = Store(many, cache=False)
+    read.refresh()
+    remembered = Store(many)
+    remembered.refresh()
+
+    def listed(run: Run) -> tuple[Any, ...]:
+        scores = [run.newest(name) for name in ("test_fscore_soft", "dead", "test_ap", "mine")]
+        return (
+            run.state, run.standing, run.is_closed, run.is_started, run.is_waiting, run.created,
+            run.planned_epochs, run.reason, run.epoch, run.changed, scores,
+        )  # fmt: skip
+
+    for name, run in read.runs.items():
+        stored = remembered.runs[name]
+        assert type(stored) is not Run, name
+        assert listed(stored) == listed(run)
+        assert stored.record() == run.record()
+        assert stored.spec == run.spec
+        assert (stored.start, stored.end, stored.attempt) == (run.start, run.end, run.attempt)
+        assert listed(stored) == listed(run)
+    assert remembered.runs[names[3]].reason == "no room"
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_of_many_remembered_runs_none_is_missed_and_no_event(data: st.DataObject) -> None:
+    """However many there are: whatever happened to some since they were remembered is seen."""
+    with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("postertui.runs.store.reader.BOTH_FILES_UP_TO", 0)
+        folder = Path(place)
+        write_runs(folder, 8, epochs=2)
+        store = Store(folder)
+        store.refresh()
+        store._save_cache()
+        names = sorted(store.runs)
+        for name in data.draw(st.lists(st.sampled_from(names), unique=True)):
+            match data.draw(st.sampled_from(["append", "torn", "remove", "replace", "shorten"])):
+                case "append":
+                    with EventWriter(folder / name / "events.jsonl") as writer:
+                        writer.append("requeue")
+                case "torn":
+                    with (folder / name / "events.jsonl").open("ab") as file:
+                        file.write(b'{"v":1,"seq"')
+                case "remove":
+                    shutil.rmtree(folder / name)
+                case "replace":
+                    content = (folder / name / "run.json").read_bytes()
+                    shutil.rmtree(folder / name)
+                    (folder / name).mkdir()
+                    (folder / name / "run.json").write_bytes(content)
+                case "shorten":
+                    path = folder / name / "events.jsonl"
+                    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+        for _ in range(2):
+            later = Store(folder)
+            later.refresh()
+            assert shown_all(later) == fresh(folder)
+
+
+def test_description_that_was_changed_by_hand_is_seen_in_turn(
+    many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("postertui.runs.store.reader.BOTH_FILES_UP_TO", 0)
+    name = min(path.name for path in many.iterdir() if path.name[0] != ".")
+    path = many / name / "run.json"
+    path.write_bytes(path.read_bytes().replace(b'"study": "scale"', b'"study": "other"'))
+    store = Store(many)
+    store.refresh()
+    store.refresh()
+    spec = store.runs[name].spec
+    assert spec is not None
+    assert spec.study == "other"
+
+
 def test_newest_epochs_are_known_without_reading_the_others(many: Path) -> None:
     wanted = {name: (run[1:6], run[-1]) for name, run in fresh(many).items()}
     [rows] = (many / ".cache").glob("epochs-*")

@@ -65,11 +65,22 @@ def rate_interval(rate: float, posters: int, level: float = 0.95) -> tuple[float
 
 
 def baselines(table: pl.DataFrame, metric: str = "test_fscore_soft") -> pl.DataFrame:
-    """One row per genre (`BASELINE_SCHEMA`); null where base rate or cohort size is unknown.
+    """The baselines of each genre: base rate and always-yes F, with how far they could move.
 
-    The intervals (95 %) say how far base rate and always-yes F would move with another cohort of
-    that size. `baseline` is the higher of base rate and always-yes F; for `test_fscore` the
-    measured one where there is one.
+    Parameters
+    ----------
+    table
+        A history table with base rates.
+    metric
+        What is measured; for `test_fscore`, a mean over batches, the baseline is the measured one
+        where there is one.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per genre (`BASELINE_SCHEMA`); null where base rate or cohort size is unknown. The
+        intervals (95 %) say how far base rate and always-yes F would move with another cohort of
+        that size. `baseline` is the higher of the two.
     """
     measured = _measured_always_yes(table) if metric == "test_fscore" else {}
     rows: list[dict[str, Any]] = []
@@ -148,13 +159,30 @@ def margins(
     *,
     runs: Collection[str] | None = None,
 ) -> pl.DataFrame:
-    """Each variant's margin over its genre's baseline (`MARGIN_SCHEMA`), one row per (name, genre).
+    """Each variant's margin over its genre's baseline.
 
+    Parameters
+    ----------
+    table
+        A history table with base rates.
+    metric, rule
+        Which F-score, at which epoch.
+    noise
+        The noise of a run; without it, that of the whole table.
+    runs
+        The names of the runs to show, by default all; the noise is the whole table's.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per (name, genre), `MARGIN_SCHEMA`. The verdict is `above` or `below` where the
+        interval leaves zero out.
+
+    Notes
+    -----
     The interval (95 %) adds up two errors: the cohort is a sample of `test_posters` posters, and
     the run is one of the noise's (divided by the number of seeds). A part that is unknown counts
-    as nothing; the interval is null where both are. The verdict is `above` or `below`
-    where the interval leaves zero out. `runs` are the names of those to show, by default all; the
-    noise is the whole table's.
+    as nothing; the interval is null where both are.
     """
     values = run_values(table, metric, rule)
     if noise is None:

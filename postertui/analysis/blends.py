@@ -105,7 +105,18 @@ def blend_runs(recipe: BlendRecipe, runs: Sequence[RunPredictions]) -> list[Blen
 def history_rows(blended: Iterable[BlendedRun], table: pl.DataFrame) -> pl.DataFrame:
     """Ensembles as rows of a history table: one epoch each, the last of their members'.
 
-    What only a network has (loss, regularizer, sizes of layers) is null or the first member's.
+    Parameters
+    ----------
+    blended
+        The ensembles.
+    table
+        The history table of their members.
+
+    Returns
+    -------
+    polars.DataFrame
+        Rows with the table's columns. What only a network has (loss, regularizer, sizes of layers)
+        is null or the first member's.
     """
     rows: list[dict[str, Any]] = []
     for ensemble in blended:

@@ -97,14 +97,29 @@ def compare(
     over: Over = "auto",
     posters: PosterErrors | None = None,
 ) -> Comparison:
-    """Compare the variants `names` with the variant `against`, over `genres`.
+    """Compare variants with one of them, or each with each.
 
-    Both are all of the table's by default. The noise is taken from the whole table, whatever is
-    compared.
+    Parameters
+    ----------
+    table
+        A history table. The noise is taken from all of it, whatever is compared.
+    names, genres
+        Which variants, over which genres; by default all of the table's.
+    against
+        The variant that the others are compared with; None for each pair.
+    metric, rule
+        What is compared, at which epoch.
+    correction
+        How p-values are corrected for the number of comparisons.
+    over
+        What the interval is about (see above); `auto` is `runs` where the noise is known.
+    posters
+        The posters' errors, where there are predictions or counts.
 
-    With `against=None` every variant is compared with every other. `over` is what the interval is
-    about (see above); `auto` is `runs` where the noise is known. Raises `UserError` where a variant
-    is not in the table (exit code 3).
+    Raises
+    ------
+    UserError
+        With exit code 3 where a variant is not in the table, or there is one only.
     """
     present = table["name"].unique(maintain_order=True).sort().to_list()
     names = present if names is None else list(names)

@@ -24,9 +24,13 @@ from postertui.data.base_rates import always_yes_f
 
 
 def diagnose_table(table: pl.DataFrame) -> pl.DataFrame:
-    """The findings of every run of a history table (`FINDING_SCHEMA`), by genre and name.
+    """The findings of every run of a history table.
 
-    A history that is there several times, number for number, counts once.
+    Returns
+    -------
+    polars.DataFrame
+        One row per finding (`FINDING_SCHEMA`), by genre and name. A history that is there several
+        times, number for number, counts once.
     """
     settings: dict[tuple[str, str], list[_Run]] = {}
     for run in _runs(without_copies(table)):

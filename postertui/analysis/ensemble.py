@@ -79,8 +79,18 @@ def implied_counts(fscore: float, accuracy: float, positives: int, posters: int)
 def ensemble(table: pl.DataFrame, rule: str | int = "last") -> Ensemble:
     """The ensemble by genre of a history table, variants averaged over their seeds.
 
-    F is `default_metric`'s (soft over the cohort, else 2017's mean over batches), for both
-    cohorts. Raises `UserError` (exit code 3) where no genre has both a training and a test F.
+    Parameters
+    ----------
+    table
+        A history table.
+    rule
+        At which epoch. F is `default_metric`'s (soft over the cohort, else 2017's mean over
+        batches), for both cohorts.
+
+    Raises
+    ------
+    UserError
+        With exit code 3 where no genre has both a training and a test F.
     """
     test_metric = default_metric(table)
     train_metric = test_metric.replace("test_", "train_")

@@ -44,11 +44,25 @@ def mcnemar(a: Predictions, b: Predictions, rotations: int = 1) -> McNemar:
 def mcnemar_by_genre(
     runs: Sequence[RunPredictions], reference: str
 ) -> dict[tuple[str, str], McNemar]:
-    """McNemar's test of each variant against `reference`, by (name, genre).
+    """McNemar's test of each variant against `reference`.
 
+    Parameters
+    ----------
+    runs
+        Runs with their predictions. Dead models take no part.
+    reference
+        A variant's name.
+
+    Returns
+    -------
+    dict
+        By (name, genre).
+
+    Notes
+    -----
     Of each rotation that both have, the runs of the lowest common seed take part. A poster's
     decision is by the mean of its probabilities over the rotations that tested on it, and counts
-    once: its models never saw it. Dead models take no part.
+    once: its models never saw it.
     """
     by_seed: dict[tuple[str, str], dict[tuple[int, ...], dict[int, Predictions]]] = {}
     for run in runs:

@@ -99,10 +99,15 @@ class Noise:
 
 
 def find_equal_variants(table: pl.DataFrame) -> dict[str, str]:
-    """Variant name to the name of the first variant that trains the same network.
+    """Variants that train the same network under two names.
 
     Derived from family, Regularizer, sizes, batch size and learning rate alone: λ = 0 is no
     regularizer, and a plateau schedule whose rate never moved is none.
+
+    Returns
+    -------
+    dict
+        By a variant's name the name of the first that is the same.
     """
     moved = (
         (pl.col("learning_rate").max() != pl.col("learning_rate").min())
@@ -137,13 +142,26 @@ def find_equal_variants(table: pl.DataFrame) -> dict[str, str]:
 
 
 def estimate_noise(values: pl.DataFrame, equal: dict[str, str]) -> Noise:
-    """The noise of a run, from `run_values` and `find_equal_variants` of one whole table.
+    """The noise of a run.
 
+    Parameters
+    ----------
+    values
+        `run_values` of one whole table.
+    equal
+        `find_equal_variants` of the same table.
+
+    Returns
+    -------
+    Noise
+        Its source is `none` where there are no replicates.
+
+    Notes
+    -----
     Replicates (two runs or more of one variant and genre) go first; where they give fewer than
     `MIN_NOISE_DF` degrees of freedom, variants that are the same under two names count as
-    replicates of each other. Source `none` where neither exists. Runs that have
-    collapsed to one answer for all posters are no replicates of each other, nor are runs with the
-    very same numbers.
+    replicates of each other. Runs that have collapsed to one answer for all posters are no
+    replicates of each other, nor are runs with the very same numbers.
     """
     informative = replicable(values)
     names = tuple(sorted(set(values["name"].to_list())))

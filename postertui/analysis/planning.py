@@ -90,7 +90,24 @@ def seeds_needed(question: Question, variances: Sequence[float]) -> int | None:
 def detectable_difference(
     variances: Sequence[float], seeds: int, *, comparisons: int = 1, power: float = 0.8
 ) -> float | None:
-    """The difference that so many seeds see with that power; None for too few seeds."""
+    """The difference that so many seeds see.
+
+    Parameters
+    ----------
+    variances
+        One run's variance in each genre.
+    seeds
+        Runs of each variant and genre.
+    comparisons
+        How many are made, which the level is divided by.
+    power
+        The probability of seeing it, between 0 and 1.
+
+    Returns
+    -------
+    float or None
+        In units of the metric; None for too few seeds.
+    """
     low, high = 0.0, 1.0
     if power_of(Question(high, power, comparisons), variances, seeds) < power:
         return None
@@ -148,13 +165,33 @@ def plan_seeds(
     seconds_per_run: float | None = None,
     reference: str = "base",
 ) -> pl.DataFrame:
-    """Seeds that each genre and the mean over all of them need (`PLAN_SCHEMA`).
+    """Seeds that each genre and the mean over all of them need.
 
+    Parameters
+    ----------
+    noise
+        The noise of a run.
+    genres
+        Which genres.
+    question
+        What is to be seen, with which power, in how many comparisons.
+    variants
+        How many variants are trained.
+    seconds_per_run
+        For the hours, which are those of one run at a time; None leaves them null.
+    reference
+        A variant's name.
+
+    Returns
+    -------
+    polars.DataFrame
+        `PLAN_SCHEMA`. `seeds` is for a single comparison, `seeds_corrected` for the question's
+        number of them; `runs` and `hours` are those of the latter, for `variants` variants.
+
+    Notes
+    -----
     The variance is that of a variant as noisy as the others. Where one is clearly noisier, a row
     more says what its comparison with `reference` needs.
-
-    `seeds` is for a single comparison, `seeds_corrected` for the question's number of them; `runs`
-    and `hours` (one run at a time) are those of the latter, for `variants` variants.
     """
     single = Question(question.difference, question.power)
     by_genre = genre_variances(noise, genres)

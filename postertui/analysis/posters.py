@@ -191,6 +191,15 @@ def _poisson_by_quantile() -> Float32s:
 def errors_from_counts(table: pl.DataFrame, values: pl.DataFrame) -> PosterErrors:
     """The posters' errors of F-scores from confusion counts, for tables without predictions.
 
+    Parameters
+    ----------
+    table
+        A history table with the counts.
+    values
+        `run_values` of it.
+
+    Notes
+    -----
     By the delta method (`baselines.fscore_error`), from each setting's mean counts.
     """
     cells = ("test_tp", "test_fp", "test_fn")

@@ -45,14 +45,30 @@ def check_requirement(
     names: tuple[str, ...] = (),
     rule: str | int = "last",
 ) -> pl.DataFrame:
-    """Whether every setting meets `requirement`: one row per variant and genre (`REQUIRE_SCHEMA`).
+    """Whether every setting meets `requirement`.
 
-    A requirement is two terms with `>`, `>=`, `<` or `<=` between them, and perhaps a number
-    added to the second: `test_fscore_soft > always_yes + 0.02`. A term is a metric (mean over
-    seeds at the epoch of `rule`), `always_yes`, `base_rate` or a number. `genres` and `names` are
-    globs, case-insensitive for genres. A metric that is undefined does not meet anything.
+    Parameters
+    ----------
+    table
+        A history table with base rates.
+    requirement
+        Two terms with `>`, `>=`, `<` or `<=` between them, and perhaps a number added to the
+        second: `test_fscore_soft > always_yes + 0.02`. A term is a metric (mean over seeds),
+        `always_yes`, `base_rate` or a number. A metric that is undefined does not meet anything.
+    genres, names
+        Globs; case does not count. Empty for all.
+    rule
+        The epoch of the metrics.
 
-    Raises `UserError` for another sentence (exit code 2) and where nothing matches (3).
+    Returns
+    -------
+    polars.DataFrame
+        One row per variant and genre (`REQUIRE_SCHEMA`), those that fail first.
+
+    Raises
+    ------
+    UserError
+        With exit code 2 for another sentence, and 3 where nothing matches.
     """
     terms_match = _REQUIREMENT.fullmatch(requirement)
     if terms_match is None:
@@ -83,6 +99,13 @@ def check_requirement(
 def choose_by_glob(
     table: pl.DataFrame, genres: tuple[str, ...], names: tuple[str, ...]
 ) -> pl.DataFrame:
+    """The rows of `table` whose genre and name match a glob of each; case does not count.
+
+    Raises
+    ------
+    UserError
+        With exit code 3 where nothing matches; it names what there is.
+    """
     for column, globs in (("genre", genres), ("name", names)):
         if not globs:
             continue

@@ -84,7 +84,10 @@ def figure_names() -> tuple[str, ...]:
 def draw_published(name: str, source: FigureSource, options: FigureOptions) -> Picture:
     """The figure of the 2017 study that is called `name`, from whatever table.
 
-    Raises `UserError` for an unknown name, and with exit code 3 where the table has no row for it.
+    Raises
+    ------
+    UserError
+        For an unknown name, and with exit code 3 where the table has no row for it.
     """
     if name not in _FIGURES:
         raise UserError(f"figure `{name}`: there are {', '.join(_FIGURES)}")

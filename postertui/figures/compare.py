@@ -50,7 +50,10 @@ PAGE_COLUMNS = 20
 def parse_columns(text: str) -> tuple[str, ...]:
     """The columns that `--compare` names: `Regularizer`, `FC1 + FC2`, `batch`, `seed`.
 
-    Raises `UserError` naming those there are.
+    Raises
+    ------
+    UserError
+        For an unknown one, naming those there are.
     """
     columns_by_word = {c.lower(): c for c in (*SETTINGS, *IDENTITIES, *REPEATS)}
     words = [w.strip() for part in text.replace(",", "+").split("+") if (w := part).strip()]
@@ -74,7 +77,10 @@ def parse_columns(text: str) -> tuple[str, ...]:
 def choose_variants(source: FigureSource, patterns: Iterable[str]) -> list[str]:
     """The names of the variants that any pattern matches, by name, or else by family.
 
-    Raises `UserError` (exit code 3) for one that matches nothing.
+    Raises
+    ------
+    UserError
+        With exit code 3 for a pattern that matches nothing.
     """
     families = dict(source.table.select("name", "variant").unique().iter_rows())
     chosen: set[str] = set()

@@ -33,10 +33,23 @@ _FIGURES: dict[str, Callable[[Sequence[RunPredictions], FigureOptions], Picture]
 def draw_probabilities(
     name: str, runs: Sequence[RunPredictions], options: FigureOptions, *, without: int = 0
 ) -> Picture:
-    """The figure of that name, one of `PREDICTION_FIGURES`.
+    """The figure of that name, drawn from predictions.
 
-    `without` is how many of the runs asked for have no predictions. Raises `UserError` (exit code
-    3) where no run is left to draw.
+    Parameters
+    ----------
+    name
+        One of `PREDICTION_FIGURES`.
+    runs
+        Runs with their predictions; dead ones are counted and left out.
+    options
+        How it looks.
+    without
+        How many of the runs asked for have no predictions.
+
+    Raises
+    ------
+    UserError
+        With exit code 3 where no run is left to draw, and for a strict figure.
     """
     from dataclasses import replace
 

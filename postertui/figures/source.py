@@ -67,8 +67,13 @@ def open_source(table: pl.DataFrame, variants: Mapping[str, Variant] | None = No
 
     What is infinite is as undefined as what is NaN: it has no place on an axis.
 
-    `variants` gives the hyper-parameters of variants that are none of 2017's; the others follow
-    from what the table says.
+    Parameters
+    ----------
+    table
+        A history table.
+    variants
+        The hyper-parameters of variants that are none of 2017's; the others follow from what the
+        table says.
     """
     table = normalise(table)
     floats = [name for name, kind in table.schema.items() if kind.is_float()]

@@ -112,9 +112,22 @@ def draw_in_pool(
     origin: str = "",
     on_drawn: Callable[[DrawnFigure | FigureFailure], None] = lambda _: None,
 ) -> ReportResult:
-    """As `draw_report`, in a pool. Where all is to be drawn, it starts while `load` reads.
+    """As `draw_report`, in a pool of the caller's.
 
-    In a folder with images it waits for the second that is not up to date: mostly there is none.
+    Parameters
+    ----------
+    pool
+        Where all is to be drawn, it starts while `load` reads. In a folder with images it waits for
+        the second that is not up to date: mostly there is none.
+    load
+        Reads the history; called once.
+    request, out, command, origin, on_drawn
+        As `draw_report` has them.
+
+    Raises
+    ------
+    UserError
+        As `draw_report` does, and what `load` raises.
     """
     if not any(path for kind in request.formats for path in out.glob(f"*.{kind}")):
         pool.start()

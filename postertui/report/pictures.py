@@ -116,7 +116,10 @@ def prepare_pictures(
 ) -> tuple[list[tuple[Picture, ReportRequest]], list[FigureFailure]]:
     """The pictures of a request, each with the request for it alone, and what there is none of.
 
-    Raises `UserError` (exit code 3) where there is no picture at all.
+    Raises
+    ------
+    UserError
+        With exit code 3 where there is no picture at all.
     """
     rows = select_rows(history, request)
     source, chosen, genres = rows.matched, rows.variants, rows.genres

@@ -22,7 +22,10 @@ _SIDE, _LINE = 96, 14
 def poster_pixels(runs_folder: Path, run: RunPredictions) -> list[tuple[NotablePoster, Pixels]]:
     """A run's notable posters with their pixels, uint8 (side, side, 3).
 
-    Raises `UserError` where the data folder is gone, or has changed since the run was trained.
+    Raises
+    ------
+    UserError
+        Where the data folder is gone, or has changed since the run was trained.
     """
     spec = read_spec(run_folder(runs_folder, run.run))
     dataset = open_run_data(spec)
@@ -42,7 +45,12 @@ def poster_pixels(runs_folder: Path, run: RunPredictions) -> list[tuple[NotableP
 def write_contact_sheet(runs_folder: Path, run: RunPredictions, target: Path) -> None:
     """A PNG of the run's notable posters: a row for each kind, ids and probabilities below.
 
-    Raises `UserError` as `poster_pixels` does, and `OSError`.
+    Raises
+    ------
+    UserError
+        As `poster_pixels` does.
+    OSError
+        Where `target` cannot be written.
     """
     from PIL import Image, ImageDraw
 

@@ -36,10 +36,26 @@ def comparison_of_chosen(
     posters: PosterErrors | None = None,
     notes: Sequence[str] = (),
 ) -> Comparison:
-    """The variants of the `chosen` rows of `table` against `against`, or each pair where None.
+    """Compare the variants of the `chosen` rows of `table`.
 
-    `notes` come before those on the whole table: how close its winners are, how much of it is
-    dead, and how the reference stands against its baselines.
+    Parameters
+    ----------
+    table
+        A whole history table, from which the noise comes.
+    chosen
+        The rows of it that a filter accepts.
+    metric, rule, correction, over, posters
+        As `compare` has them.
+    against
+        The variant they are compared with; None for each pair.
+    notes
+        Sentences before those on the whole table: how close its winners are, how much of it is
+        dead, and how the reference stands against its baselines.
+
+    Raises
+    ------
+    UserError
+        As `compare` does.
     """
     result = compare(
         without_unchosen(table, chosen, against),
@@ -85,11 +101,22 @@ def answer(
     records: Mapping[str, Record] | None = None,
     kept_bytes: Mapping[str, int] | None = None,
 ) -> list[Section]:
-    """What the command `question` (compare, leaderboard, bars) prints of the `chosen` rows.
+    """What a command prints of the `chosen` rows, with its own defaults for all else.
 
-    Everything else is as by the command's own defaults.
-
-    `variant` is whose margins `bars` shows.
+    Parameters
+    ----------
+    question
+        The command: `compare`, `leaderboard` or `bars`.
+    table
+        A whole history table, from which the noise comes.
+    chosen
+        The rows of it that a filter accepts.
+    metric
+        What is compared.
+    variant
+        Whose margins `bars` shows.
+    records, kept_bytes
+        As `quality_section` has them.
     """
     if question == "compare":
         return comparison_sections(comparison_of_chosen(table, chosen, metric), by_genre=False)

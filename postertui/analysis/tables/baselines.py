@@ -22,7 +22,21 @@ def baselines_section(
 ) -> Section:
     """The baselines of each genre, one variant's margin, and the verdict over all variants.
 
-    Raises `UserError` (exit code 3) where no run is of that variant.
+    Parameters
+    ----------
+    table
+        A history table with base rates.
+    metric, rule
+        Which F-score, at which epoch.
+    variant
+        Whose margins are shown.
+    runs
+        The names of the runs to show, by default all.
+
+    Raises
+    ------
+    UserError
+        With exit code 3 where no run is of that variant.
     """
     names = table["name"].unique().sort().to_list()
     if variant not in names:

@@ -11,8 +11,11 @@ from postertui.analysis.tables.section import Section, clean
 def junit_xml(sections: Sequence[Section]) -> str:
     """One test suite per section and one test case per row.
 
-    The sections' frames have the columns `name`, `genre`, `failed` and `why`, and perhaps
-    `allowed`: what failed and is allowed counts as skipped.
+    Parameters
+    ----------
+    sections
+        Their frames have the columns `name`, `genre`, `failed` and `why`, and perhaps `allowed`:
+        what failed and is allowed counts as skipped.
     """
     root = ET.Element("testsuites", name="postertui check")
     for section in sections:

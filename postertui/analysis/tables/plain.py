@@ -25,13 +25,23 @@ def plain_sections(
     notes_width: int | None = 0,
     styled: bool | None = None,
 ) -> str:
-    """The sections in `width` columns (None: the terminal's).
+    """The sections as text.
 
-    Tables are cut after `many_rows` rows, which says so; with None all rows are there. What is too
-    wide goes on in the next line where `folded` and there are few rows; else each row is one line,
-    as a pipe wants it. Notes are folded into `notes_width` columns (0: as wide as tables,
-    None: not at all). Escape sequences make titles bold where `styled`, by default where
-    standard output is a terminal.
+    Parameters
+    ----------
+    sections
+        What is printed.
+    width
+        In columns; None for the terminal's.
+    many_rows
+        Tables are cut after so many rows, which is said; None for all rows.
+    folded
+        What is too wide goes on in the next line where there are few rows; else each row is one
+        line, as a pipe wants it.
+    notes_width
+        Columns that notes are folded into; 0 for as wide as tables, None for not at all.
+    styled
+        Titles are bold by escape sequences; by default where standard output is a terminal.
     """
     console = Console(width=width, highlight=False, force_terminal=styled)
     with console.capture() as captured:

@@ -28,7 +28,17 @@ def quality_section(
     records: Mapping[str, Record] | None = None,
     kept_bytes: Mapping[str, int] | None = None,
 ) -> Section:
-    """What each variant's models are worth and what they cost; see `variant_quality`."""
+    """What each variant's models are worth and what they cost; see `variant_quality`.
+
+    Parameters
+    ----------
+    table
+        A history table.
+    records
+        The runs' records by name, of a runs folder.
+    kept_bytes
+        By run, the size of what it keeps on disk.
+    """
     frame = variant_quality(table, records, kept_bytes)
     columns = [
         Column("variant", text("name")),

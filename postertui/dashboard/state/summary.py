@@ -213,7 +213,8 @@ def _compare(
 def _means(
     table: pl.DataFrame, column: str
 ) -> tuple[dict[tuple[str, str], float], dict[str, tuple[float, int]]]:
-    from postertui.analysis.leaderboard import adjusted_means, setting_means
+    from postertui.analysis.adjusted_means import adjusted_means
+    from postertui.analysis.leaderboard import setting_means
     from postertui.analysis.noise import estimate_noise, find_equal_variants
     from postertui.analysis.values import run_values
 

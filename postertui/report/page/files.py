@@ -15,10 +15,27 @@ NAMES: dict[Kind, str] = {"html": "index.html", "markdown": "report.md"}
 
 
 def write_page(page: Page, out: Path, kinds: Iterable[Kind] = KINDS) -> list[Path]:
-    """Write the page into the folder `out`, as `index.html` or `report.md`; the files' paths.
+    """Write the page into a folder.
 
-    Raises `UserError`: exit code 2 where there can be no such folder, 1 where a file cannot be
-    written or a figure cannot be read.
+    Parameters
+    ----------
+    page
+        What it says.
+    out
+        The folder; made where it is missing.
+    kinds
+        `html` is written as `index.html`, `markdown` as `report.md`.
+
+    Returns
+    -------
+    list of Path
+        The files, in that order.
+
+    Raises
+    ------
+    UserError
+        With exit code 2 where there can be no such folder, 1 where a file cannot be written or a
+        figure cannot be read.
     """
     create_folder(out)
     paths = []

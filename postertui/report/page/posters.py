@@ -43,12 +43,23 @@ class Gallery:
 
 
 def poster_galleries(runs_folder: Path, table: pl.DataFrame) -> tuple[list[Gallery], list[str]]:
-    """The galleries of the best run in each genre of `table`, and sentences to put above them.
+    """The galleries of the best run in each genre, and sentences to put above them.
 
     Best is the highest average precision on validation at the last epoch, or on test without a
-    validation cohort. Of each kind there are as many posters as `BUDGET` has room for, at most
-    `COUNT`. Runs without predictions are passed over; where the data folder is gone or has
-    changed, a sentence says so.
+    validation cohort.
+
+    Parameters
+    ----------
+    runs_folder
+        Where the predictions are. Runs without any are passed over; where the data folder is gone
+        or has changed, a sentence says so.
+    table
+        The history table of the runs.
+
+    Returns
+    -------
+    tuple
+        Of each kind there are as many posters as `BUDGET` has room for, at most `COUNT`.
     """
     pictures_by_run: list[tuple[RunPredictions, list[tuple[NotablePoster, str]]]] = []
     notes: list[str] = []

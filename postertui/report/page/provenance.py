@@ -23,9 +23,20 @@ def provenance(
     specs: Iterable[RunSpec] = (),
     commands: Sequence[str] = (),
 ) -> list[tuple[str, str]]:
-    """Pairs of term and text. `specs` are those of the table's runs, where it is of a runs folder.
+    """Where a page's numbers come from, as pairs of term and text.
 
     Nothing in it depends on when or where the page is made: the same table gives the same page.
+
+    Parameters
+    ----------
+    table
+        The history table.
+    origin
+        What the table is of, as a user calls it.
+    specs
+        What its runs were to train, where it is of a runs folder.
+    commands
+        The command lines that make the page.
     """
     pairs = [("History table", f"{origin}, sha256 {table_digest(table)}")]
     pairs += _of_specs(list(specs))

@@ -80,7 +80,8 @@ def poster_chapter(history: History, table: pl.DataFrame) -> Chapter | None:
 
 def specs_of(place: Path, table: pl.DataFrame) -> list[RunSpec]:
     """What the table's runs were to train, where `place` is their folder; none for a file."""
-    from postertui.runs.spec import read_spec, run_folder
+    from postertui.runs.run_names import run_folder
+    from postertui.runs.spec import read_spec
 
     if not place.is_dir():
         return []

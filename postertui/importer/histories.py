@@ -17,7 +17,8 @@ from postertui.history.schema import DEFAULTS, SCHEMA, SETTING, extra_columns
 from postertui.published.naming import variant_from_2017
 from postertui.runs.bounds import FORMAT_VERSION, MAX_NUMBER
 from postertui.runs.events import encode_event
-from postertui.runs.spec import IMPORTED_DATA, RunSpec, is_run_name
+from postertui.runs.run_names import is_run_name
+from postertui.runs.spec import IMPORTED_DATA, RunSpec
 from postertui.runs.store import METRICS
 from postertui.system.version import __version__
 

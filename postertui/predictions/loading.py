@@ -12,7 +12,8 @@ import numpy as np
 from postertui.predictions.columns import choose_threshold
 from postertui.predictions.scores import PUBLISHED_THRESHOLD
 from postertui.predictions.table import Predictions, read_predictions
-from postertui.runs.spec import RunSpec, read_spec, run_folder
+from postertui.runs.run_names import run_folder
+from postertui.runs.spec import RunSpec, read_spec
 from postertui.system.errors import UserError
 
 

@@ -13,7 +13,8 @@ import msgspec
 from postertui.runs.events import DamagedEventsError
 from postertui.runs.lifecycle import read_lifecycle
 from postertui.runs.lock import is_locked
-from postertui.runs.spec import RunSpec, list_runs, read_spec
+from postertui.runs.run_names import list_runs
+from postertui.runs.spec import RunSpec, read_spec
 from postertui.study import Variant, variant_fields
 from postertui.system.errors import UserError
 from postertui.system.text import strip_control_chars

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from postertui.predictions.loading import RunPredictions
 from postertui.predictions.notable import COUNT, TITLES, NotablePoster, notable_posters
 from postertui.runs.run_data import open_run_data
-from postertui.runs.spec import read_spec, run_folder
+from postertui.runs.run_names import run_folder
+from postertui.runs.spec import read_spec
 from postertui.system.errors import UserError
 
 Pixels = NDArray[np.uint8]

@@ -29,9 +29,19 @@ def digest_of(data: bytes) -> str:
 
 
 def write_code(run_folder: Path, variant: Variant, code: Code) -> None:
-    """Put the files of `variant`'s functions into the run's folder. Raises `OSError`.
+    """Put the files of a variant's own functions into the run's folder.
 
     Where there are links or other files of these names, they are replaced.
+
+    Parameters
+    ----------
+    code
+        Contents by the name that the variant has for them; what is missing is left out.
+
+    Raises
+    ------
+    OSError
+        Where a file cannot be written.
     """
     for file in variant.code:
         if file.name in code:
@@ -41,10 +51,22 @@ def write_code(run_folder: Path, variant: Variant, code: Code) -> None:
 def read_code(
     run_folder: Path, variant: Variant, accepted_digests: frozenset[str] = frozenset()
 ) -> Code:
-    """The files of `variant`'s functions, from the run's folder.
+    """The files of a variant's own functions, from the run's folder.
 
-    `accepted_digests` are digests that need no trust of this user: those that a driver sent. Raises
-    `UserError` for a file that is missing, changed, or not trusted.
+    Parameters
+    ----------
+    accepted_digests
+        SHA-256 digests, in hex digits, that need no trust of this user: those that a driver sent.
+
+    Returns
+    -------
+    dict
+        Contents by the name that the variant has for them.
+
+    Raises
+    ------
+    UserError
+        For a file that is missing, changed, or not trusted.
     """
     if not variant.code:
         return {}

@@ -42,7 +42,15 @@ _encode = msgspec.json.Encoder().encode
 
 
 class DamagedEventsError(Exception):
-    """A complete line of an events file is not an event. `line` counts from 1."""
+    """A complete line of an events file is not an event.
+
+    Parameters
+    ----------
+    line
+        Its number, from 1.
+    reason
+        What is wrong with it.
+    """
 
     #: Whether the line was written by a newer version, which may know better.
     is_newer = False
@@ -62,7 +70,21 @@ class NewerEventsError(DamagedEventsError):
 def encode_event(
     seq: int, attempt: int, event: str, fields: Mapping[str, Any], when: float
 ) -> bytes:
-    """One line, newline included; NaN and numbers out of range become null and are named."""
+    """One line of an events file, newline included.
+
+    Parameters
+    ----------
+    seq
+        The event's number in the file, from 0.
+    attempt
+        The attempt's number, from 1.
+    event
+        The kind: `start`, `epoch`, `end`, …
+    fields
+        The rest; NaN and numbers out of range become null, with their names in `nonfinite`.
+    when
+        In seconds since 1970.
+    """
     record: Event = {"v": FORMAT_VERSION, "seq": seq, "attempt": attempt, "time": when}
     record["event"] = event
     nonfinite = [
@@ -78,9 +100,22 @@ def encode_event(
 
 
 def parse_events(data: bytes, first_line: int = 1) -> tuple[list[Event], int]:
-    """The events in `data` and how many bytes they take; a torn last line is left for later.
+    """The events in a part of an events file.
 
-    Raises `DamagedEventsError` where a complete line is not an event.
+    Parameters
+    ----------
+    first_line
+        The number, from 1, of the line that `data` begins with.
+
+    Returns
+    -------
+    tuple of list and int
+        The events, and how many bytes they take; a torn last line is left for later.
+
+    Raises
+    ------
+    DamagedEventsError
+        Where a complete line is not an event.
     """
     end = data.rfind(b"\n") + 1
     if len(data) - end > MAX_LINE_BYTES:
@@ -122,8 +157,13 @@ class EventWriter:
 
     Each append is a single write followed by fdatasync. A torn tail left by a crash is cut off
     when the file is opened; a short write (a full disk) is cut off at once and raises `OSError`.
-    Raises `DamagedEventsError` where the file has a line that is not an event, or one of a newer
-    version.
+
+    Raises
+    ------
+    DamagedEventsError
+        Where the file has a line that is not an event, or one of a newer version.
+    OSError
+        Where the file cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:

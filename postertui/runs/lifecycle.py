@@ -123,9 +123,16 @@ def state_of_end(status: str | None) -> State:
 
 
 def is_closing(event: str | None, status: str | None) -> bool:
-    """Whether an event of this kind and status closes its run.
+    """Whether an event closes its run.
 
     An end of a status that this version does not know closes it too: training on would be wrong.
+
+    Parameters
+    ----------
+    event
+        Its kind.
+    status
+        Of an `end`, else None.
     """
     return event == "end" and status != "interrupted"
 
@@ -181,7 +188,12 @@ def machine_restarted(start: Event | None) -> bool:
 def read_events(run_folder: Path) -> list[Event]:
     """The run's whole events, read without its lock; none where there is no file yet.
 
-    Raises `DamagedEventsError` and `OSError`.
+    Raises
+    ------
+    DamagedEventsError
+        Where a complete line is not an event.
+    OSError
+        Where the file cannot be read.
     """
     try:
         fd = open_regular(run_folder / layout.EVENTS, os.O_RDONLY)
@@ -194,5 +206,5 @@ def read_events(run_folder: Path) -> list[Event]:
 
 
 def read_lifecycle(run_folder: Path) -> RunLifecycle:
-    """The run's lifecycle by its file. Raises `DamagedEventsError` and `OSError`."""
+    """The run's lifecycle by its file. Raises as `read_events` does."""
     return RunLifecycle.of(read_events(run_folder))

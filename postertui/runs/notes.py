@@ -49,10 +49,28 @@ def read_notes(folder: Path) -> dict[str, Note]:
 def change_notes(
     folder: Path, runs: Iterable[str], change: Callable[[Note], Note]
 ) -> dict[str, Note]:
-    """Change the notes of `runs`, leaving all others as they are on disk; all notes now.
+    """Change the notes of some runs, leaving all others as they are on disk.
 
-    `change` gets each run's note as it is on disk. Safe against another dashboard doing the same.
-    Raises `UserError` or `OSError`.
+    Safe against another dashboard doing the same.
+
+    Parameters
+    ----------
+    folder
+        The runs folder.
+    change
+        Called with each run's note as it is on disk; an empty one removes it.
+
+    Returns
+    -------
+    dict
+        All notes now, by run.
+
+    Raises
+    ------
+    UserError
+        Where the file is damaged, and where another program keeps its lock.
+    OSError
+        Where it cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(folder / layout.NOTES_LOCK) as lock:

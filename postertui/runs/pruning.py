@@ -25,9 +25,12 @@ def prunable_files(run_folder: Path, kinds: Collection[Kind]) -> Iterator[tuple[
 
 
 def kept_bytes(runs_folder: Path, runs: Iterable[str]) -> dict[str, int]:
-    """Bytes of weights and predictions, by run; empty where no run keeps any.
+    """What the weights and predictions of runs take on disk.
 
-    Runs that cannot be looked at are left out.
+    Returns
+    -------
+    dict
+        Bytes by run, without runs that cannot be looked at; empty where no run keeps any.
     """
     sizes = {}
     for run in runs:
@@ -49,9 +52,17 @@ def kind_of(name: str) -> Kind | None:
 
 
 def prune_run(run_folder: Path, kinds: Collection[Kind]) -> int | None:
-    """Remove the run's files of `kinds`.
+    """Remove the run's files of some kinds.
 
-    Returns the bytes freed, or None where another process has the run's lock. Raises `OSError`.
+    Returns
+    -------
+    int or None
+        The bytes freed; None where another process has the run's lock.
+
+    Raises
+    ------
+    OSError
+        Where a file cannot be removed.
     """
     lock = RunLock(run_folder)
     if not lock.acquire():

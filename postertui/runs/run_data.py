@@ -12,8 +12,12 @@ from postertui.system.errors import UserError
 def open_run_data(spec: RunSpec) -> Dataset:
     """The run's data folder, at the run's side.
 
-    A run that names no side has what was the folder's first one when it was queued. Raises
-    `UserError` where the folder or the side is gone, or the posters have changed since.
+    A run that names no side has what was the folder's first one when it was queued.
+
+    Raises
+    ------
+    UserError
+        Where the folder or the side is gone, or the posters have changed since.
     """
     dataset = Dataset.open(Path(spec.data), spec.variant.side)
     if not _has_details_of(spec, dataset):

@@ -1,10 +1,9 @@
-"""What to train: `run.json`, the run's name that follows from it, and the folder of that name."""
+"""What to train: `run.json`, and the run's name that follows from it."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -28,8 +27,6 @@ from postertui.system.text import describe_error, slugify
 IMPORTED_DATA = "imported-"
 EXTERNAL_DATA = "script-"
 
-_RUN_NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,63}", re.ASCII)
-
 
 class NewerSpecError(UserError):
     """A `run.json` that a newer version of postertui wrote."""
@@ -38,16 +35,34 @@ class NewerSpecError(UserError):
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a job needs to train one run (the content of `run.json`).
 
-    `data` is the absolute path of the data folder and `data_fingerprint` its content's digest.
-    Base rates are unknown for a history that was imported without its data, and `label` is then
-    the `Regularizer` it came with (2017 wrote `L1=0e`), where that is not the variant's own.
-    `versions` and `created` say how and when the run was asked for; they do not identify it.
-    `random_key` is `seed` for runs from before it was recorded, whose random numbers depend on the
-    seed alone.
-    `details_digest` is that of the data folder's details, where the variant needs them.
-    `group` are the genres that are trained together with this one, itself included, sorted; empty
-    for a run that is trained by itself.
-    `v` is the format of the file.
+    Parameters
+    ----------
+    variant, genre, seed, study
+        What is trained, and the name of the study that asked for it.
+    data
+        The absolute path of the data folder.
+    data_fingerprint
+        Its content's digest.
+    train_cohorts, test_cohorts, val_cohorts
+        Cohorts of the data, by number.
+    train_base_rate, test_base_rate, val_base_rate
+        The share of positives; unknown for a history that was imported without its data.
+    random_key
+        `seed` for runs from before it was recorded, whose random numbers depend on the seed alone.
+    created
+        When the run was asked for, in seconds since 1970; 0 where that is unknown.
+    versions
+        Of the packages that it was asked for with; like `created` they do not identify it.
+    label
+        The `Regularizer` that an imported history came with (2017 wrote `L1=0e`), where that is not
+        the variant's own.
+    details_digest
+        That of the data folder's details, where the variant needs them.
+    group
+        The genres that are trained together with this one, itself included, sorted; empty for a run
+        that is trained by itself.
+    v
+        The format of the file.
     """
 
     variant: Variant
@@ -156,37 +171,28 @@ def _short_digest(identity: dict[str, Any]) -> str:
     return hashlib.sha256(canonical).hexdigest()[:8]
 
 
-def run_folder(folder: Path, run: str) -> Path:
-    """The folder of the run called `run`, which is data and never taken as a path.
-
-    Raises `UserError` for a name that no run can have: anything but `[a-z0-9._-]{1,64}`, or one
-    that starts with a dot.
-    """
-    if not is_run_name(run):
-        raise UserError(f"{run[:80]!r} is not a run's name; `postertui runs` lists them")
-    return folder / run
-
-
-def is_run_name(text: str) -> bool:
-    """Whether a run can be called so."""
-    return _RUN_NAME.fullmatch(text) is not None
-
-
-def list_runs(folder: str | Path) -> set[str]:
-    """The names of the folders that are runs; a link would lead out of `folder`.
-
-    Raises `OSError` where `folder` cannot be read.
-    """
-    with os.scandir(folder) as entries:
-        return {e.name for e in entries if e.name[0] != "." and e.is_dir(follow_symlinks=False)}
-
-
 def write_spec(folder: Path, spec: RunSpec, code: Mapping[str, bytes] | None = None) -> bool:
-    """Make the run's folder with its `run.json`; False where the run is there already.
+    """Make the run's folder with its `run.json`.
 
-    `code` has the files of `spec.variant.code`, by their SHA-256.
-    The folder is filled under a temporary name and moved into place, so that a run is either
-    there whole or not at all.
+    The folder is filled under a temporary name and moved into place, so that a run is either there
+    whole or not at all.
+
+    Parameters
+    ----------
+    folder
+        The runs folder; made where it is missing.
+    code
+        The files of `spec.variant.code`, by their SHA-256 in hex digits.
+
+    Returns
+    -------
+    bool
+        False where the run is there already.
+
+    Raises
+    ------
+    OSError
+        Where it cannot be written.
     """
     target = folder / spec.run
     if target.exists():
@@ -214,10 +220,19 @@ def write_spec(folder: Path, spec: RunSpec, code: Mapping[str, bytes] | None = N
 
 
 def read_spec(run_folder: Path | str, parse: Callable[[bytes], RunSpec] | None = None) -> RunSpec:
-    """The run's spec. Raises `UserError` naming the file where it is missing or damaged.
+    """The run's spec.
 
-    It is a `NewerSpecError` where the file says that a newer version of postertui wrote it.
-    `parse` may do what `parse_spec` does in another way.
+    Parameters
+    ----------
+    parse
+        Does what `parse_spec` does in another way.
+
+    Raises
+    ------
+    NewerSpecError
+        Where the file says that a newer version of postertui wrote it.
+    UserError
+        Naming the file, where it is missing or damaged.
     """
     path = f"{os.fspath(run_folder)}/{layout.SPEC}"
     try:

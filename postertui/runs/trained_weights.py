@@ -48,7 +48,17 @@ class _Meta(msgspec.Struct, frozen=True):
 
 
 class WeightsInfo(msgspec.Struct, frozen=True):
-    """The field `weights` of an `end` event."""
+    """The field `weights` of an `end` event.
+
+    Parameters
+    ----------
+    digest
+        The SHA-256 of the file, in hex digits.
+    bytes
+        The file's size.
+    epoch
+        The epoch that the weights are of.
+    """
 
     digest: str
     bytes: int
@@ -56,10 +66,18 @@ class WeightsInfo(msgspec.Struct, frozen=True):
 
 
 class TrainedWeights(NamedTuple):
-    """A run's trained weights by name, in the network's order, and the epoch they are of.
+    """What training made of a run.
 
-    `encoding` is the JSON of what encodes its details, empty for a run without; `model` a classical
-    model, which has no weights.
+    Parameters
+    ----------
+    arrays
+        Weights by name, in the network's order.
+    epoch
+        The epoch that they are of.
+    encoding
+        The JSON of what encodes the run's details; empty for a run without.
+    model
+        A classical model, which has no weights; else empty.
     """
 
     arrays: dict[str, NDArray[np.float32]]
@@ -76,7 +94,20 @@ def write_weights(
     encoding: bytes = b"",
     model: bytes = b"",
 ) -> WeightsInfo:
-    """Write `weights.npz` atomically and durably. Raises `OSError`."""
+    """Write a run's `weights.npz` atomically and durably.
+
+    Parameters
+    ----------
+    spec_digest
+        `RunSpec.digest` of the run.
+    epoch, arrays, encoding, model
+        As in `TrainedWeights`; arrays are stored as float32.
+
+    Raises
+    ------
+    OSError
+        Where it cannot be written.
+    """
     meta = msgspec.json.encode(_Meta(FORMAT, spec_digest, epoch))
     contents: dict[str, NDArray[Any]] = {"meta": np.frombuffer(meta, np.uint8)}
     for name, part in (("encoding", encoding), ("model", model)):

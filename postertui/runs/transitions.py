@@ -20,11 +20,24 @@ CANCELLED: NewEvent = ("end", {"status": "cancelled", "reason": "cancelled"})
 def append_under_lock(
     run_folder: Path, decide: Callable[[RunLifecycle], NewEvent | None]
 ) -> bool | None:
-    """Append the event that `decide` returns for the run's lifecycle, and withdraw its cancel.
+    """Append one event to a run by its state, and withdraw its cancel.
 
-    Returns True where an event was appended, False where `decide` returned None, and None where
-    another process holds the run. Raises `DamagedEventsError`, and `OSError` where the disk is
-    full.
+    Parameters
+    ----------
+    decide
+        Returns the event for the run's lifecycle; None leaves the run as it is.
+
+    Returns
+    -------
+    bool or None
+        Whether an event was appended; None where another process holds the run.
+
+    Raises
+    ------
+    DamagedEventsError
+        Where a line of the run's events is not an event.
+    OSError
+        Where the disk is full.
     """
     with RunLock(run_folder) as lock:
         if not lock.acquire():

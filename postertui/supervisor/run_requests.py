@@ -17,7 +17,8 @@ from postertui.runs import layout
 from postertui.runs.events import DamagedEventsError
 from postertui.runs.lifecycle import RunLifecycle, read_lifecycle
 from postertui.runs.lock import is_locked
-from postertui.runs.spec import read_spec, run_folder
+from postertui.runs.run_names import run_folder
+from postertui.runs.spec import read_spec
 from postertui.runs.transitions import CANCELLED, NewEvent, append_under_lock
 from postertui.supervisor.folder import notify
 from postertui.supervisor.probe import is_paused, read_priority

@@ -13,7 +13,8 @@ from postertui.runs import layout
 from postertui.runs.events import DamagedEventsError
 from postertui.runs.lifecycle import read_lifecycle
 from postertui.runs.lock import is_locked
-from postertui.runs.spec import is_run_name, list_runs, read_spec
+from postertui.runs.run_names import is_run_name, list_runs
+from postertui.runs.spec import read_spec
 from postertui.supervisor import folder as files
 from postertui.supervisor.backends.base import RunReport
 from postertui.supervisor.decisions import needs_training

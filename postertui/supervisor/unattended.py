@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 from postertui.runs.lock import is_locked
-from postertui.runs.spec import is_run_name
+from postertui.runs.run_names import is_run_name
 from postertui.supervisor.folder import Status
 from postertui.system.processes import boot_id
 from postertui.system.text import pluralize

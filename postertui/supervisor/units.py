@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from postertui.runs.spec import RunSpec, is_run_name, read_spec
+from postertui.runs.run_names import is_run_name
+from postertui.runs.spec import RunSpec, read_spec
 from postertui.system.errors import UserError
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from postertui.runs.code import read_code, write_code
-from postertui.runs.spec import RunSpec, run_folder, write_spec
+from postertui.runs.run_names import run_folder
+from postertui.runs.spec import RunSpec, write_spec
 from postertui.study import CodeFile, CodeSource, Variant
 from postertui.supervisor.trust import check_own_files, trust_own_files
 from postertui.system.errors import UserError

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postertui.runs.spec import is_run_name, list_runs, read_spec, run_folder, write_spec
+from postertui.runs.run_names import is_run_name, list_runs, run_folder
+from postertui.runs.spec import read_spec, write_spec
 from postertui.study import Variant
 from postertui.system.errors import UserError
 from postertui.system.text import slugify

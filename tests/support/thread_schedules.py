@@ -16,7 +16,8 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from postertui.runs.events import EventWriter, encode_event
-from postertui.runs.spec import RunSpec, run_folder
+from postertui.runs.run_names import run_folder
+from postertui.runs.spec import RunSpec
 from postertui.supervisor.backends.base import Assignment, RunReport
 from postertui.system.errors import UserError
 from postertui.training.job import checkpoints

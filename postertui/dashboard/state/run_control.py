@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from postertui.runs.spec import read_spec, run_folder
+from postertui.runs.run_names import run_folder
+from postertui.runs.spec import read_spec
 from postertui.runs.state_words import QUEUE_PAUSED
 from postertui.system.errors import UserError
 from postertui.system.text import pluralize, to_single_line

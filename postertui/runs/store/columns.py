@@ -67,8 +67,19 @@ class Epochs(Sequence[Event]):
     """A run's finished epochs at one moment, in order, epoch numbers rising.
 
     As a sequence, one dictionary per epoch: `epochs[-1]["test_loss"]`, None where undefined, a key
-    missing where the run never had it. `values` and `array` give a column at once. `extra_names`
-    are the columns beyond `COLUMNS`, in the order in which they came.
+    missing where the run never had it. `values` and `array` give a column at once.
+
+    Parameters
+    ----------
+    rows
+        (epochs, columns) in the order of `COLUMNS`, NaN where undefined.
+    extra
+        Of each epoch, the metrics beyond `COLUMNS`; empty where there are none.
+
+    Attributes
+    ----------
+    extra_names
+        The columns beyond `COLUMNS`, in the order in which they came.
     """
 
     __slots__ = ("_extra", "_known_columns", "_source", "extra_names")

@@ -11,7 +11,8 @@ from postertui.runs import layout
 from postertui.runs.events import CHUNK_BYTES, DamagedEventsError
 from postertui.runs.lock import is_locked
 from postertui.runs.notes import Note, read_notes
-from postertui.runs.spec import NewerSpecError, is_run_name, list_runs, read_spec
+from postertui.runs.run_names import is_run_name, list_runs
+from postertui.runs.spec import NewerSpecError, read_spec
 from postertui.runs.store.cache import Cache, CachedRuns
 from postertui.runs.store.columns import Rows
 from postertui.runs.store.identity import (

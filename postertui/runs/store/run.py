@@ -45,11 +45,25 @@ RunProblem = Literal["unreadable", "newer", "damaged"]
 class Run:
     """One run.
 
-    `damage` says what is wrong with the run's files; such a run is shown but not trained.
-    `features` is the newest such event; `changed` is when the newest event was written;
-    `cancelling` says that the run was asked to end, `held` to wait. `is_newer`: a newer version
-    of postertui made the run; only what this version can read of it is here. `is_unreadable`:
-    another account's, and this one may not read it.
+    Parameters
+    ----------
+    spec
+        None where `run.json` cannot be read.
+    features
+        The newest such event.
+    locked
+        Whether some process works on the run.
+    cancelling, held
+        Whether the run was asked to end; to wait.
+    damage
+        What is wrong with the run's files; such a run is shown but not trained.
+    is_newer
+        Whether a newer version of postertui made the run; only what this version can read of it is
+        here.
+    is_unreadable
+        Whether it is another account's, and this one may not read it.
+    changed
+        When the newest event was written, in seconds since 1970.
     """
 
     name: str

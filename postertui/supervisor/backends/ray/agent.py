@@ -24,7 +24,8 @@ import msgspec
 
 from postertui.runs import layout
 from postertui.runs.code import digest_of, write_code
-from postertui.runs.spec import RunSpec, run_folder
+from postertui.runs.run_names import run_folder
+from postertui.runs.spec import RunSpec
 from postertui.supervisor.backends.base import RunReport
 from postertui.supervisor.backends.local import LocalJobs
 from postertui.supervisor.backends.memory import memory_budget

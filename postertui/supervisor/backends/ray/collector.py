@@ -20,7 +20,7 @@ from pathlib import Path
 from postertui.runs import layout
 from postertui.runs.events import EventWriter
 from postertui.runs.lock import RunLock
-from postertui.runs.spec import list_runs
+from postertui.runs.run_names import list_runs
 from postertui.supervisor.backends.ray.event_lines import (
     EventLine,
     join_lines,

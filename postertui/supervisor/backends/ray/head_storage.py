@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from postertui.runs import layout
-from postertui.runs.spec import RunSpec, is_run_name
+from postertui.runs.run_names import is_run_name
+from postertui.runs.spec import RunSpec
 from postertui.supervisor.backends.ray import bundles
 from postertui.supervisor.backends.ray.file_messages import FilePiece
 from postertui.supervisor.backends.ray.node_folder import KEPT_SECONDS

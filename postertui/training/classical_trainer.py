@@ -22,9 +22,14 @@ from postertui.training.classical import (
     predict_model,
     scale_rows,
 )
+from postertui.training.epoch_columns import cohort_columns
+from postertui.training.epoch_result import EpochResult
 from postertui.training.epoch_schedule import EpochSchedule, schedule_evaluation
 from postertui.training.input_encoding import InputEncoding
-from postertui.training.objective import HyperScalars, batch_sums
+from postertui.training.inputs import Inputs
+from postertui.training.labels import HeldOutCohort, Labels
+from postertui.training.metrics import Metrics
+from postertui.training.objective import HyperScalars, batch_sums, hyper_scalars
 from postertui.training.results import FinishedWeights, RunResults
 from postertui.training.sampling import epoch_order
 
@@ -118,3 +123,30 @@ def sums_of(
 
 def _on_host(x: Tensor | HostRows) -> NDArray[Any]:
     return x.whole() if isinstance(x, HostRows) else to_host(x)
+
+
+def classical_row(
+    spec: RunSpec, inputs: Inputs, labels: Labels, held_out: list[HeldOutCohort], dtype: str
+) -> EpochResult:
+    """The one row of a classical model's history. Raises `UserError` where it cannot be trained."""
+    began = time.perf_counter()
+    assert inputs.encoding is not None
+    trained = train_classical(
+        spec,
+        inputs.posters,
+        inputs.encoding,
+        CohortRows("train", inputs.train, labels),
+        [CohortRows(cohort.name, cohort.x, cohort.labels) for cohort in held_out],
+        hyper_scalars(spec, (1.0, 1.0), dtype),
+        inputs.seconds_per_poster,
+    )
+    metrics: Metrics = {}
+    for name, (schedule, sums) in trained.sums.items():
+        metrics |= cohort_columns((spec,), name, schedule, sums)[0]
+    metrics |= {"dead": False, "learning_rate": None, "seconds": time.perf_counter() - began}
+    metrics |= trained.results.scores()
+    return EpochResult(1, metrics, _save_nothing, trained.write_results)
+
+
+def _save_nothing(_: Path) -> None:
+    """A classical model is trained in one step, before which there is nothing to go on from."""

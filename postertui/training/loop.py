@@ -30,7 +30,6 @@ from postertui.training.backend import (
 )
 from postertui.training.custom_loss import add_custom_loss
 from postertui.training.epoch_schedule import EpochSchedule
-from postertui.training.networks import Network
 from postertui.training.objective import (
     SUMS,
     HyperScalars,
@@ -41,6 +40,7 @@ from postertui.training.objective import (
     kernel_penalty,
 )
 from postertui.training.optimizers import make_step
+from postertui.training.trainable_network import Network
 
 
 class State(NamedTuple):
@@ -88,19 +88,21 @@ def to_batches(schedule: EpochSchedule, dtype: str) -> Batches:
 
 
 class Passes(NamedTuple):
-    """The compiled functions of one network and loss; `predict` gives p (S, B, R) of each batch."""
+    """The functions of one network and loss.
+
+    Both return the batches' sums (S, len(SUMS), R), `train` after the new state, and `evaluate`
+    before the probabilities (S, B, R).
+    """
 
     train: Callable[[State, Cohort, Batches, HyperScalars], tuple[State, Tensor]]
-    evaluate: Callable[[tuple[Tensor, ...], Cohort, Batches, HyperScalars], Tensor]
-    predict: Callable[[tuple[Tensor, ...], Cohort, Batches], Tensor]
+    evaluate: Callable[[tuple[Tensor, ...], Cohort, Batches, HyperScalars], tuple[Tensor, Tensor]]
 
 
 def compile_passes(network: Network, variant: Variant) -> Passes:
     """The passes of `network`, trained as `variant` says, compiled."""
     passes = make_passes(network, variant)
-    # `predict` runs once a run; XLA would compile it for longer than it runs.
     compiled = jit if network.trains_on_xla else graph
-    return Passes(compiled(passes.train), compiled(passes.evaluate), graph(passes.predict))
+    return Passes(compiled(passes.train), compiled(passes.evaluate))
 
 
 def compile_stacked_passes(network: Network, variant: Variant) -> Passes:
@@ -115,15 +117,13 @@ def compile_stacked_passes(network: Network, variant: Variant) -> Passes:
     return Passes(
         jit(map_runs(passes.train, (0, cohort, 0, 0))),
         jit(map_runs(passes.evaluate, (0, cohort, 0, 0))),
-        jit(map_runs(passes.predict, (0, cohort, 0))),
     )
 
 
 def make_passes(network: Network, variant: Variant) -> Passes:
     """The passes of `network`, trained as `variant` says.
 
-    Training and evaluation return the batches' sums, (S, len(SUMS), R). What is differentiated is
-    the mean of the R genres' losses.
+    What is differentiated is the mean of the R genres' losses.
     """
     step = make_step(variant)
 
@@ -197,25 +197,21 @@ def make_passes(network: Network, variant: Variant) -> Passes:
 
     def evaluate(
         weights: tuple[Tensor, ...], cohort: Cohort, batches: Batches, hyper: HyperScalars
-    ) -> Tensor:
-        def evaluate_batch(i: Tensor, carry: tuple[Tensor]) -> tuple[Tensor]:
+    ) -> tuple[Tensor, Tensor]:
+        def evaluate_batch(i: Tensor, carry: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
             x, y, present = gather_batch(cohort, batches, i, weights[0].dtype)
-            sums = sums_of(weights, forward(weights, x), y, present, hyper)
-            return (put_row(carry[0], i, sums),)
+            outputs = forward(weights, x)
+            sums = sums_of(weights, outputs, y, present, hyper)
+            return put_row(carry[0], i, sums), put_row(carry[1], i, outputs[0])
 
-        table = ops.zeros((batches.rows.shape[0], len(SUMS), cohort.y.shape[1]), weights[0].dtype)
-        return for_each_batch(batches, evaluate_batch, (table,))[0]
+        steps, size = batches.rows.shape
+        heads, dtype = cohort.y.shape[1], weights[0].dtype
+        table = ops.zeros((steps, len(SUMS), heads), dtype)
+        p = ops.zeros((steps, size, heads), dtype)
+        table, p = for_each_batch(batches, evaluate_batch, (table, p))
+        return table, p
 
-    def predict(weights: tuple[Tensor, ...], cohort: Cohort, batches: Batches) -> Tensor:
-        def predict_batch(i: Tensor, carry: tuple[Tensor]) -> tuple[Tensor]:
-            x, _, _ = gather_batch(cohort, batches, i, weights[0].dtype)
-            p, _ = forward(weights, x)
-            return (put_row(carry[0], i, p),)
-
-        table = ops.zeros((*batches.rows.shape, cohort.y.shape[1]), weights[0].dtype)
-        return for_each_batch(batches, predict_batch, (table,))[0]
-
-    return Passes(train, evaluate, predict)
+    return Passes(train, evaluate)
 
 
 def for_each_batch(batches: Batches, body: Callable[[Tensor, Any], Any], carry: Any) -> Any:

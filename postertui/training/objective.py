@@ -13,9 +13,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 from keras import ops
 
-from postertui.training.backend import Tensor
+from postertui.runs.spec import RunSpec
+from postertui.training.backend import Tensor, to_device
+from postertui.training.epoch_schedule import Scalars
 
 #: Added to both denominators in 2017.
 EPSILON = 1e-10
@@ -39,6 +42,19 @@ class HyperScalars(NamedTuple):
     negative: Tensor
     published: Tensor
     kernel: Tensor
+
+
+def hyper_scalars(spec: RunSpec, weights: tuple[Scalars, Scalars], dtype: str) -> HyperScalars:
+    """The run's scalars, on the device. `weights` are the class weights, ones in evaluation."""
+    variant = spec.variant
+    values = (
+        0.0 if variant.regularizer in ("none", "l2") else variant.strength,
+        variant.strength if variant.regularizer == "l2" else 0.0,
+        *weights,
+        1.0 if spec.mode == "published" else 0.0,
+        variant.kernel_strength,
+    )
+    return HyperScalars(*(to_device(np.asarray(value, dtype)) for value in values))
 
 
 #: The columns of a batch's sums, in order.

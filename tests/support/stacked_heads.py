@@ -23,8 +23,8 @@ from postertui.training.initializers import shuffle
 from postertui.training.inputs import InputStore
 from postertui.training.learning_rate import initial_state, learning_rate
 from postertui.training.loop import Batches, Cohort, State, compile_stacked_passes, to_batches
-from postertui.training.objective import HyperScalars
-from postertui.training.trainer import hyper_scalars, ignore_progress
+from postertui.training.objective import HyperScalars, hyper_scalars
+from postertui.training.trainer import ignore_progress
 
 
 def group_by_shape(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
@@ -73,7 +73,7 @@ def train_together(
         ]
         batches = _stack(Batches, [to_batches(schedule, dtype) for schedule in schedules])
         state, sums = passes.train(state, train_cohort, batches, hyper)
-        to_host(passes.evaluate(state.weights, test_cohort, evaluation, plain))
+        to_host(passes.evaluate(state.weights, test_cohort, evaluation, plain)[0])
         updates = [schedule.updates for schedule in schedules]
         history.append(to_host(sums))
     return state, history

@@ -20,6 +20,7 @@ from postertui.training.initializers import shuffle
 from postertui.training.loop import Batches, Cohort, Passes, State, compile_passes, to_batches
 from postertui.training.metrics import Metrics, cohort_metrics
 from postertui.training.objective import HyperScalars
+from postertui.training.trainable_network import Network
 
 Vector = NDArray[np.float64]
 FEATURES = 12
@@ -28,7 +29,7 @@ FEATURES = 12
 class Small:
     """A head of FC1 by FC2 units on `FEATURES` features, trained epoch by epoch."""
 
-    _passes: ClassVar[dict[tuple[Any, ...], tuple[networks.Network, Passes]]] = {}
+    _passes: ClassVar[dict[tuple[Any, ...], tuple[Network, Passes]]] = {}
 
     def __init__(self, variant: Variant, mode: Mode = "sound", seed: int = 0) -> None:
         self.variant, self.mode, self.seed = variant, mode, seed
@@ -80,7 +81,7 @@ class Small:
         """The test metrics of the weights as they are."""
         plan = schedule_evaluation(y, self.variant.batch_size)
         cohort = Cohort(to_device(x), to_device(y[:, None]))
-        sums = self.passes.evaluate(
+        sums, _ = self.passes.evaluate(
             self.state.weights, cohort, batches(plan), self.hyper((1.0, 1.0))
         )
         return self._metrics("test", sums, plan)

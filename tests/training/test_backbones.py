@@ -130,7 +130,7 @@ def test_the_last_layers_train_and_the_rest_stays(
     assert epoch.metrics["dead"] is False
     epoch.save(tmp_path / "checkpoint")
     trained = load_checkpoint(tmp_path / "checkpoint", spec.digest).weights
-    network, _ = next(reversed(own_trainer._compiled.values()))
+    network, _ = next(reversed(own_trainer._networks._compiled.values()))
     names = network.weight_names
     assert names[-6:] == (
         *("fc1/kernel", "fc1/bias", "fc2/kernel", "fc2/bias", "output/kernel", "output/bias"),

@@ -12,6 +12,8 @@ from postertui.data.dataset import Dataset
 from postertui.runs.spec import RunSpec
 from postertui.study import Variant
 from postertui.system.errors import UserError
+from postertui.training import trainer as trainer_module
+from postertui.training.cohort_passes import train_pass
 from postertui.training.custom import load_functions
 from postertui.training.loop import State
 from postertui.training.trainer import Trainer
@@ -46,13 +48,12 @@ def test_the_documented_functions_train_and_repeat_to_the_bit(
         "epochs": 2,
     }
     dropout_seeds: list[Any] = []
-    train_pass = Trainer._train_pass
 
-    def record(self: Trainer, *arguments: Any) -> tuple[State, Any]:
+    def record(*arguments: Any) -> tuple[State, Any]:
         dropout_seeds.append(arguments[4].seed)
-        return train_pass(self, *arguments)
+        return train_pass(*arguments)
 
-    monkeypatch.setattr(Trainer, "_train_pass", record)
+    monkeypatch.setattr(trainer_module, "train_pass", record)
     spec, code = custom_spec(data, documented_functions(), **fields)
     histories = []
     for attempt in ("first", "second"):

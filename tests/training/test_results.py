@@ -16,7 +16,8 @@ from postertui.runs.spec import RunSpec
 from postertui.runs.trained_weights import read_weights
 from postertui.study import Plateau
 from postertui.system.errors import UserError
-from postertui.training.trainer import EpochResult, Trainer
+from postertui.training.epoch_result import EpochResult
+from postertui.training.trainer import Trainer
 from tests.support.training_data import fill_features, make_dataset, make_spec, without_time
 
 

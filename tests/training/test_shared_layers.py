@@ -14,7 +14,9 @@ from postertui.predictions.table import read_predictions
 from postertui.runs.spec import RunSpec
 from postertui.runs.trained_weights import read_weights
 from postertui.training.checkpoint import load_checkpoint
-from postertui.training.trainer import EpochResult, Trainer, mean_loss
+from postertui.training.epoch_columns import mean_loss
+from postertui.training.epoch_result import EpochResult
+from postertui.training.trainer import Trainer
 from tests.support.training_data import fill_features, make_dataset, make_spec, without_time
 
 GENRES = ("Comedy", "Drama", "Horror")

@@ -23,17 +23,24 @@ __all__ = ["__version__", "draw", "log_run", "read_table"]
 
 
 def read_table(path: str | Path) -> pl.DataFrame:
-    """The history table at `path`: a row an epoch.
+    """The history table at a path: one row per epoch of each run.
 
     Parameters
     ----------
     path
         A runs folder, or a TSV, CSV or Parquet file.
 
+    Returns
+    -------
+    polars.DataFrame
+        The columns of `postertui.history.schema.SCHEMA`, then those of metrics that only some
+        programs record; undefined values are null. Empty for a runs folder without a finished
+        epoch.
+
     Raises
     ------
     postertui.system.errors.UserError
-        Where the file is not a history table.
+        Where there is neither, or the file is not a history table.
     """
     from postertui.history.selection import open_history
 
@@ -43,7 +50,23 @@ def read_table(path: str | Path) -> pl.DataFrame:
 def log_run(genre: str, **settings: Any) -> LoggedRun:
     """Begin a run that this program trains and writes: `with log_run("Comedy") as run: …`.
 
-    `settings` and what the run does are described at `postertui.recorder.LoggedRun`.
+    Parameters
+    ----------
+    genre
+        What is learned.
+    **settings
+        `variant`, `seed`, `runs`, `epochs`, `study`, `hyperparameters`, `base_rates`, `validation`
+        and `resume`, as `postertui.recorder.LoggedRun` describes them.
+
+    Returns
+    -------
+    postertui.recorder.LoggedRun
+        A context manager; `run.epoch({"loss": 0.4, "val_loss": 0.5})` records an epoch.
+
+    Raises
+    ------
+    postertui.system.errors.UserError
+        Where the runs folder cannot be written, or a setting is none.
     """
     from postertui.recorder import LoggedRun
 

@@ -28,6 +28,11 @@ class RunLogger(keras.callbacks.Callback):  # type: ignore[misc]
     genre, **settings
         As those of `postertui.log_run`: `variant`, `seed`, `runs`, `study`, `base_rates`,
         `validation`, `hyperparameters`, `resume`.
+
+    Attributes
+    ----------
+    run
+        The `postertui.recorder.LoggedRun` of the newest `fit`; None before the first.
     """
 
     def __init__(self, genre: str, **settings: Any) -> None:

@@ -23,7 +23,15 @@ __all__ = ["Finding", "Status", "examine"]
 
 
 def examine(runs: Path, data: Path, *, repair: bool = False) -> Iterator[Finding]:
-    """All findings, as they come. With `repair`, what is damaged in `runs` is moved aside."""
+    """All findings, as they come.
+
+    Parameters
+    ----------
+    runs, data
+        The runs folder and the data folder; neither need exist.
+    repair
+        Whether what is damaged in `runs` is moved aside.
+    """
     yield from check_versions()
     yield from check_devices()
     yield from check_session()

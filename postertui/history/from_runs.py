@@ -22,9 +22,16 @@ def history_table(
 ) -> pl.DataFrame:
     """One row per finished epoch of each run, in the order of (variant, genre, seed, epoch).
 
-    The columns are those of `SCHEMA`, then the metrics beyond them that any of the runs has.
-    `rows_of` gives the epochs of a run to include, by default all; a run with metrics beyond
-    `COLUMNS` must have all of them.
+    Parameters
+    ----------
+    rows_of
+        The epochs of a run to include, (epochs, columns) as `EpochBuffer.rows` has them; by default
+        all. A run with metrics beyond `COLUMNS` must have all of them.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of `SCHEMA`, then the metrics beyond them that any of the runs has.
     """
     chosen = [run for run in runs if run.spec is not None and run.epoch]
     if not chosen:

@@ -13,10 +13,15 @@ from postertui.system.text import slugify
 
 
 def fill_identity(table: pl.DataFrame) -> pl.DataFrame:
-    """`table` with `name` and `run` where they are null, and one (run, epoch) a row.
+    """The table with `name` and `run` where they are null, and one (run, epoch) a row.
 
     A setting that has an epoch twice has two histories; the second is a run of its own, with a
     number behind its name. The names follow from the rows and their order alone.
+
+    Parameters
+    ----------
+    table
+        With all columns of `SCHEMA`, as `normalise` makes it.
     """
     key = [*SETTING, "name", "run", "seed"]
     # Rows of one history mostly stand together, and looking at stretches of them is far quicker.

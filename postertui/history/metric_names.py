@@ -74,7 +74,18 @@ def plain_name(name: str) -> str:
 
 
 def split_side(name: str) -> tuple[str, str]:
-    """The cohort that a plain name begins or ends with, or an empty string, and the rest."""
+    """The cohort that a metric's name begins or ends with, and the rest.
+
+    Parameters
+    ----------
+    name
+        A plain name (`plain_name`).
+
+    Returns
+    -------
+    tuple of str and str
+        The cohort is `train`, `val` or `test`; empty where the name has none.
+    """
     words = name.removeprefix("epoch_").split("_")
     if len(words) > 1 and words[0] in SIDES:
         return SIDES[words[0]], "_".join(words[1:]).removeprefix("epoch_")
@@ -149,9 +160,19 @@ def _standard(metric: str, names: Iterable[str]) -> str:
 
 
 def split_outputs(names: Iterable[str]) -> Mapping[str, dict[str, str]]:
-    """Of a Keras model with several outputs: each output's metrics, by the name without it.
+    """The metrics of each output of a Keras model that has several.
 
-    Such a history has `loss` and, for each output, `<output>_loss`. Empty for other histories.
+    Such a history has `loss` and, for each output, `<output>_loss`.
+
+    Parameters
+    ----------
+    names
+        The metrics of one history, as Keras calls them.
+
+    Returns
+    -------
+    mapping
+        For each output, from the name to that without the output's; empty for other histories.
     """
     base = [name.removeprefix("val_") for name in names]
     if "loss" not in base:

@@ -31,8 +31,16 @@ _SIDES = ("train_", "test_", "val_")
 class LoadedTable:
     """A history table as a file has it.
 
-    `ignored` are the file's columns that hold no metric, `given_runs` the runs whose names it
-    gives, `notes` what is to be said about how it was read.
+    Parameters
+    ----------
+    table
+        With all columns of `SCHEMA`.
+    ignored
+        The file's columns that hold no metric.
+    given_runs
+        The runs whose names the file gives.
+    notes
+        What a user should read about it, a line each.
     """
 
     table: pl.DataFrame
@@ -42,12 +50,20 @@ class LoadedTable:
 
 
 def read_table(path: Path) -> pl.DataFrame:
-    """The history table in a TSV, CSV or Parquet file, every column of `SCHEMA` in order,
-    then its columns of other numbers.
+    """The history table in a TSV, CSV or Parquet file.
 
-    `name` and `run` are filled where the file lacks them; two histories of one setting become
-    two runs. For a runs folder see `postertui.read_table`. Raises `UserError` with file, line and
-    column where the file is no history table.
+    For a runs folder see `postertui.read_table`.
+
+    Returns
+    -------
+    polars.DataFrame
+        Every column of `SCHEMA` in order, then those of other numbers. `name` and `run` are
+        filled where the file lacks them; two histories of one setting become two runs.
+
+    Raises
+    ------
+    UserError
+        With file, line and column, where the file is no history table.
     """
     return load_table(path).table
 
@@ -61,7 +77,15 @@ def load_table(path: Path, encoding: str | None = None) -> LoadedTable:
 def load_any_table(path: Path, encoding: str | None = None) -> LoadedTable | Table:
     """The history table in a file that is called as a table is, or the table that it holds instead.
 
-    Raises `UserError`.
+    Parameters
+    ----------
+    encoding
+        Of a text file; without it UTF-8, or UTF-16 or UTF-32 where the first bytes say so.
+
+    Raises
+    ------
+    UserError
+        For another name, and where the file is no table.
     """
     _check_name(path)
     portions = read_portions(path, encoding)

@@ -97,9 +97,14 @@ def extra_columns(table: pl.DataFrame) -> list[str]:
 
 
 def normalise(table: pl.DataFrame) -> pl.DataFrame:
-    """`table` with the columns of `SCHEMA` and then its `extra_columns` as floats.
+    """The table with the columns of `SCHEMA`, then its `extra_columns` as floats.
 
     Undefined values and empty strings are null.
+
+    Parameters
+    ----------
+    table
+        Columns of `SCHEMA` that it lacks are null.
     """
     columns = []
     for name, dtype in SCHEMA.items():

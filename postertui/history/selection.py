@@ -54,11 +54,21 @@ class RunRecords(Mapping[str, Record]):
 
 @dataclass(frozen=True)
 class History:
-    """A history table, the variants in it by name, and the records of its runs by name.
+    """A history table, with the variants and the records of its runs.
 
-    `records` holds every run of the folder (see `Run.record`), also those without an epoch; it is
-    None for a table from a file. `left_out` counts the runs that could not be read, by why.
-    `folder` is the runs folder, where it is the history of one.
+    Parameters
+    ----------
+    table
+        As `history_table` or `read_table` makes it.
+    variants
+        By name; none for a table from a file.
+    records
+        Every run of the folder by name (see `Run.record`), also those without an epoch; None for a
+        table from a file.
+    left_out
+        How many runs could not be read, by why.
+    folder
+        The runs folder, where it is the history of one.
     """
 
     table: pl.DataFrame
@@ -98,9 +108,17 @@ class History:
 
 
 def open_history(place: Path) -> History:
-    """The history at `place`: a runs folder, or a TSV, CSV or Parquet file; maybe an empty one.
+    """The history at a path; maybe an empty one.
 
-    Raises `UserError` where there is neither.
+    Parameters
+    ----------
+    place
+        A runs folder, or a TSV, CSV or Parquet file.
+
+    Raises
+    ------
+    UserError
+        Where there is neither.
     """
     if not place.is_dir():
         from postertui.history.reading import read_table

@@ -29,7 +29,15 @@ class DamagedRecordError(Exception):
 def load_protocol(wanted_for: str) -> tuple[Any, Any]:
     """The modules `event_pb2` and `tensor_util` of the tensorboard package.
 
-    Raises `UserError` where it is not installed.
+    Parameters
+    ----------
+    wanted_for
+        The file or folder that they are wanted for, in the message.
+
+    Raises
+    ------
+    UserError
+        Where the package is not installed.
     """
     try:
         from tensorboard.compat.proto import event_pb2
@@ -43,7 +51,13 @@ def load_protocol(wanted_for: str) -> tuple[Any, Any]:
 
 
 def split_records(data: bytes) -> Iterator[bytes]:
-    """The records in `data`, without a torn last one. Raises `DamagedRecordError`."""
+    """The records in an event file, without a torn last one.
+
+    Raises
+    ------
+    DamagedRecordError
+        Where a checksum is wrong.
+    """
     offset = 0
     while offset + 12 <= len(data):
         (length, length_crc) = struct.unpack_from("<QI", data, offset)
@@ -73,10 +87,19 @@ def frame_record(record: bytes) -> bytes:
 
 
 def write_event_files(table: pl.DataFrame, folder: Path) -> int:
-    """Write each run of a history table as an event file in a folder of its name; how many.
+    """Write each run of a history table as an event file in a folder of its name.
 
-    Tags are `<cohort>/<metric>`, steps are epochs; undefined values are left out. Raises
-    `UserError` without the tensorboard package, and where the folder cannot be written.
+    Tags are `<cohort>/<metric>`, steps are epochs; undefined values are left out.
+
+    Returns
+    -------
+    int
+        How many files were written.
+
+    Raises
+    ------
+    UserError
+        Without the tensorboard package, and where the folder cannot be written (exit code 1).
     """
     event_pb2, _ = load_protocol(str(folder))
     metrics = [

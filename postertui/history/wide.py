@@ -55,9 +55,24 @@ def wide_table(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def write_wide(table: pl.DataFrame, path: Path) -> int:
-    """Write `wide_table` as CSV or TSV, whole or not at all; how many rows.
+    """Write `wide_table` whole or not at all.
 
     A text that a spreadsheet would take for a formula begins with `'`, as spreadsheets mark text.
+
+    Parameters
+    ----------
+    path
+        As TSV where it ends so, else as CSV.
+
+    Returns
+    -------
+    int
+        How many rows it has.
+
+    Raises
+    ------
+    UserError
+        Where the file cannot be written (exit code 1).
     """
     wide = spreadsheet_safe(wide_table(table))
     separator = "\t" if path.suffix.lower() == ".tsv" else ","

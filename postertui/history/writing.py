@@ -15,10 +15,20 @@ _SUFFIXES = (".tsv", ".csv", ".parquet")
 
 
 def write_table(table: pl.DataFrame, path: Path) -> None:
-    """Write a history table as `.tsv`, `.csv` or `.parquet`, whole or not at all.
+    r"""Write a history table whole or not at all.
 
-    Text is written for R's `read.table(header=TRUE, sep="\\t")`: an undefined metric is `NaN`, any
+    Text is written for R's `read.table(header=TRUE, sep="\t")`: an undefined metric is `NaN`, any
     other missing value `NA`; strings that R would split are quoted.
+
+    Parameters
+    ----------
+    path
+        As its end says: `.tsv`, `.csv` or `.parquet`.
+
+    Raises
+    ------
+    UserError
+        As `check_target`, and where the file cannot be written (exit code 1).
     """
     check_target(path)
     table = normalise(table)
@@ -33,7 +43,13 @@ def write_table(table: pl.DataFrame, path: Path) -> None:
 
 
 def check_target(path: Path) -> None:
-    """Raises `UserError` for a path that no table can be written to."""
+    """Refuse a path that no table can be written to.
+
+    Raises
+    ------
+    UserError
+        For another end than `.tsv`, `.csv` and `.parquet`, a missing folder, and a folder.
+    """
     if path.suffix.lower() not in _SUFFIXES:
         raise UserError(f"{path}: name the table .tsv, .csv or .parquet")
     if not path.parent.is_dir():

@@ -35,8 +35,16 @@ __all__ = ["ImportReport", "SkippedHistory", "import_paths"]
 class ImportReport:
     """The result of an import.
 
-    `added` are new runs; `existing` counts histories that were runs already, and `completed` names
-    those of them that got further columns, such as confusion counts.
+    Parameters
+    ----------
+    added
+        The names of new runs.
+    existing
+        How many histories were runs already.
+    completed
+        Those of them that got further columns, such as confusion counts.
+    notes
+        What else a user should read, a line each.
     """
 
     added: list[str] = field(default_factory=list)

@@ -14,10 +14,17 @@ from postertui.system.errors import UserError
 
 
 class FileMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the mapping has for the files whose path or name matches the glob `match`.
+    """What the mapping has for some files.
 
-    `columns` gives a column of the history table (`train_loss`, `epoch`, `genre`) the name that
-    the file has for it. `validation` is the cohort of metrics called `val_…`.
+    Parameters
+    ----------
+    match
+        A glob of their paths or names.
+    columns
+        From a column of the history table (`train_loss`, `epoch`, `genre`) to the name that the
+        file has for it.
+    validation
+        The cohort of metrics called `val_…`.
     """
 
     match: str = "*"
@@ -66,9 +73,19 @@ class HistoryMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 def read_mapping(path: Path | None, options: Mapping[str, Any]) -> HistoryMapping:
-    """The mapping of a TOML file, under the `options` that are given (others are None).
+    """The mapping of a TOML file and the command line.
 
-    Raises `UserError` where the file is none.
+    Parameters
+    ----------
+    path
+        The file; None without one.
+    options
+        Fields of `HistoryMapping` that count before the file's; None is not given.
+
+    Raises
+    ------
+    UserError
+        Where the file is no mapping.
     """
     mapping = HistoryMapping()
     if path is not None:
@@ -85,7 +102,13 @@ def read_mapping(path: Path | None, options: Mapping[str, Any]) -> HistoryMappin
 
 
 def parse_columns(texts: Sequence[str]) -> dict[str, str]:
-    """`COLUMN=NAME` options as a dictionary. Raises `UserError` for one that is none."""
+    """`COLUMN=NAME` options as a dictionary.
+
+    Raises
+    ------
+    UserError
+        For a text that is none.
+    """
     columns = {}
     for text in texts:
         column, equals, name = text.partition("=")

@@ -35,9 +35,14 @@ class SkippedHistory:
 
 @dataclass(frozen=True)
 class HistorySource:
-    """The histories that were read from one PATH, one run each.
+    """The histories that were read from one path, one run each.
 
-    `table` has all columns of `SCHEMA`; `named` are the runs that the table itself names.
+    Parameters
+    ----------
+    table
+        With all columns of `SCHEMA`.
+    named
+        The runs that the table itself names.
     """
 
     path: Path
@@ -52,9 +57,19 @@ _HISTORY_SUFFIXES = (".txt", ".log", ".json", ".jsonl", ".ndjson", ".csv", ".tsv
 
 
 def read_source(path: Path, mapping: HistoryMapping, encoding: str | None = None) -> HistorySource:
-    """The histories at `path`: a history's file, a folder of them, or a history table.
+    """The histories at a path.
 
-    Raises `UserError` where it is none of these.
+    Parameters
+    ----------
+    path
+        A history's file, a folder of them, or a history table.
+    encoding
+        Of text files; without it UTF-8, or UTF-16 or UTF-32 where the first bytes say so.
+
+    Raises
+    ------
+    UserError
+        Where it is none of these.
     """
     if path.is_dir():
         return _read_folder(path, mapping, encoding)

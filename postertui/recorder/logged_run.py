@@ -78,6 +78,11 @@ class LoggedRun:
     resume
         Go on with the newest interrupted run of this genre, variant and seed, if there is one.
 
+    Attributes
+    ----------
+    name, folder, last_epoch
+        The run's name and folder; the number of its newest epoch, 0 before the first.
+
     Raises
     ------
     UserError
@@ -183,6 +188,8 @@ class LoggedRun:
         ------
         TypeError
             Where a metric is no number.
+        ValueError
+            Where `epoch` is below 1.
         """
         self._check_open()
         number = self.last_epoch + 1 if epoch is None else int(epoch)

@@ -33,7 +33,10 @@ _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
 def read_bytes(path: Path) -> bytes:
     """The content of a regular file, unpacked where it is gz, bz2, xz, or a zip with one table.
 
-    Raises `UserError` where it cannot be read or unpacked.
+    Raises
+    ------
+    UserError
+        Where it cannot be read or unpacked.
     """
     try:
         if path.is_dir():

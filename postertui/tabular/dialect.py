@@ -30,9 +30,18 @@ _SEPARATOR_LINE = re.compile(rb'"?sep=(.)"?', re.IGNORECASE)
 class Dialect:
     """How a table is written.
 
-    `names` are the columns, with a made-up name for one that has none; `header` are their texts as
-    they stand, for finding them again further down. The first record is at byte `body`, which is
-    line `line`. `row_names` says that the header lacks the name of the first column (R).
+    Parameters
+    ----------
+    names
+        The columns, with a made-up name for one that has none.
+    header
+        Their texts as they stand, for finding them again further down.
+    body
+        The byte at which the first record begins.
+    line
+        The line of it, from 1.
+    row_names
+        Whether the header lacks the name of the first column (R).
     """
 
     separator: str
@@ -136,6 +145,6 @@ def _lines(data: bytes, start: int) -> Iterator[str]:
 
 
 def describe_names(names: Sequence[str], limit: int = 12) -> str:
-    """Column names for a message."""
+    """Column names for a message, at most `limit` of them."""
     shown = ", ".join(f"`{name[:40]}`" for name in names[:limit])
     return shown + (" …" if len(names) > limit else "")

@@ -23,8 +23,17 @@ def read_tabular(path: Path, encoding: str | None = None) -> Table:
     """The table in a text, JSON or Parquet file.
 
     Text is taken with tabs, commas, semicolons, bars or blanks between its fields, with any line
-    end, in UTF-8, UTF-16 or the `encoding` that is named, packed or not. Raises `UserError`
-    with file and line where it is no table.
+    end, packed or not.
+
+    Parameters
+    ----------
+    encoding
+        Of a text file; without it UTF-8, or UTF-16 or UTF-32 where the first bytes say so.
+
+    Raises
+    ------
+    UserError
+        With file and line, where it is no table.
     """
     data = read_bytes(path)
     if data.startswith(b"PAR1"):

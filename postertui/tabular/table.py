@@ -30,9 +30,20 @@ _KINDS = {pl.Int64: "a whole number", pl.Float64: "a number", pl.Boolean: "true 
 class Table:
     """Columns as a file has them. Those of text are all strings, null where nothing stood.
 
-    `lines` holds each row's line in the file, or None for Parquet. A header that is repeated
-    further down is left out and begins a new section: `sections` counts them from 0. `unnamed`
-    are columns without a name of their own, such as an index that R or pandas wrote.
+    Columns without a name of their own, such as an index that R or pandas wrote, have a made-up one
+    (`is_unnamed`).
+
+    Parameters
+    ----------
+    separator, encoding
+        Of a text; empty for Parquet.
+    lines
+        (rows,) the line at which each begins in the file, from 1; None for Parquet.
+    sections
+        (rows,) from 0: a header that is repeated further down is left out and begins a new section.
+        None where there is one section.
+    notes
+        What a user should read about it, a line each.
     """
 
     path: Path

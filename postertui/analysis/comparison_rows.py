@@ -120,18 +120,9 @@ def compare_values(
         values = values.filter(pl.col("genre").is_in(list(genres)))
     if over == "auto":
         over = default_over(values, noise)
-    cells = with_verdicts(
-        pl.DataFrame(
-            [
-                _cell_record(row, cell, over, posters, test_share)
-                for row in contrasts
-                for cell in row.cells
-            ],
-            schema={k: v for k, v in CELL_SCHEMA.items() if k not in ("p_adjusted", "verdict")},
-        ),
-        correction,
-        sign,
-    ).select(*CELL_SCHEMA)
+    cells = compare_cells(
+        contrasts, correction, over, sign=sign, posters=posters, test_share=test_share
+    )
     states = {
         (name, state): count
         for name, state, count in values.group_by("name", "state").len().iter_rows()
@@ -163,6 +154,30 @@ def compare_values(
     rows = with_verdicts(pl.DataFrame(records, schema=fields), correction, sign)
     order = pl.col("difference").fill_nan(None) * sign
     return rows.sort(order, descending=True, nulls_last=True, maintain_order=True), cells
+
+
+def compare_cells(
+    contrasts: Sequence[RowContrast],
+    correction: Correction,
+    over: Over,
+    *,
+    sign: float = 1.0,
+    posters: PosterErrors | None = None,
+    test_share: float = 1.0,
+) -> pl.DataFrame:
+    """The cells of `compare_values`, from its contrasts."""
+    return with_verdicts(
+        pl.DataFrame(
+            [
+                _cell_record(row, cell, over, posters, test_share)
+                for row in contrasts
+                for cell in row.cells
+            ],
+            schema={k: v for k, v in CELL_SCHEMA.items() if k not in ("p_adjusted", "verdict")},
+        ),
+        correction,
+        sign,
+    ).select(*CELL_SCHEMA)
 
 
 def _cell_record(

@@ -22,6 +22,9 @@ from postertui.analysis.statistics import Floats
 from postertui.analysis.trends import BEYOND_JITTER, ENOUGH_EPOCHS, Curves, find_trend, jitter
 from postertui.data.base_rates import always_yes_f
 
+#: Kinds of findings after which a run has no trend: it has died or collapsed.
+_ENDS_OF_TRENDS = {"dead", "always-yes", "always-no"}
+
 
 def diagnose_table(table: pl.DataFrame) -> pl.DataFrame:
     """The findings of every run of a history table.
@@ -54,7 +57,11 @@ def _setting_findings(runs: Sequence[_Run]) -> list[list[RunFinding]]:
     Runs that ended at different epochs have trends apart.
     """
     findings = [run.findings() for run in runs]
-    curves = {i: run.curves() for i, run in enumerate(runs) if run.is_live}
+    curves = {
+        i: run.curves()
+        for i, (run, own) in enumerate(zip(runs, findings, strict=True))
+        if not _ENDS_OF_TRENDS & {finding.kind for finding in own}
+    }
     together: dict[tuple[int, ...], list[int]] = {}
     for i, curve in curves.items():
         together.setdefault(tuple(curve.epochs), []).append(i)
@@ -111,13 +118,9 @@ class _Run:
         findings.append(self._empty_batches())
         return [finding for finding in findings if finding is not None]
 
-    @property
-    def is_live(self) -> bool:
-        """Whether it has trends: it has neither died nor collapsed."""
-        return self._dead() is None and self._collapsed() is None
-
     def _column(self, name: str) -> Floats:
-        return self.columns.get(name, np.full(len(self.epochs), math.nan))
+        column = self.columns.get(name)
+        return np.full(len(self.epochs), math.nan) if column is None else column
 
     def _dead(self) -> RunFinding | None:
         if not self.is_dead.any():

@@ -12,13 +12,14 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from postertui.analysis.adjusted_means import adjusted_means
-from postertui.analysis.comparison_rows import compare_values
+from postertui.analysis.comparison_rows import compare_cells, compare_values
+from postertui.analysis.contrasts import contrast_rows, runs_by_setting
 from postertui.analysis.noise import Noise, estimate_noise, find_equal_variants
 from postertui.analysis.repetition import repetition_notes
 from postertui.analysis.statistics import t_quantile
@@ -163,11 +164,20 @@ def _ties(
     if not others:
         return {leader}
     chosen = [(name, leader) for name in others]
-    rows, cells = compare_values(
-        values, chosen, noise, over="runs", sign=sign, genres=genres, shared_seeds=shared_seeds
-    )
-    several = genres is None and values["genre"].n_unique() > 1
-    verdicts = rows if several else cells
+    if genres is None and values["genre"].n_unique() > 1:
+        verdicts, _ = compare_values(
+            values, chosen, noise, over="runs", sign=sign, shared_seeds=shared_seeds
+        )
+    else:
+        contrasts = contrast_rows(
+            values,
+            runs_by_setting(values),
+            chosen,
+            noise,
+            genres=genres,
+            shared_seeds=shared_seeds,
+        )
+        verdicts = compare_cells(contrasts, "holm", "runs", sign=sign)
     worse = verdicts.filter(pl.col("verdict") == "worse")["name"].to_list()
     return set(names) - set(worse)
 
@@ -190,7 +200,7 @@ def _describe_leads(genres: pl.DataFrame, noise: Noise) -> str:
     if not leads:
         return ""
     winners = genres.group_by("genre").agg(pl.col("best").sum())["best"]
-    text = f"The median lead of a winner is {float(np.median(leads)):.4f}"
+    text = f"The median lead of a winner is {median(leads):.4f}"
     if noise.is_known:
         text += f", the noise of a run {noise.sd:.4f}"
         text += f"; {int((winners == 1).sum())} of {len(winners)} genres have a lone winner"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import median
 
 import numpy as np
 
@@ -176,7 +177,7 @@ def squeeze_variances(variances: Floats, dfs: Floats) -> tuple[float, float]:
     if variances.size < 2 or pooled == 0:
         return pooled, 0.0
     positive = variances[variances > 0]
-    z = np.log(np.maximum(variances, 1e-5 * float(np.median(positive))))
+    z = np.log(np.maximum(variances, 1e-5 * median(positive.tolist())))
     e = z - digamma(dfs / 2) + np.log(dfs / 2)
     spread = float(e.var(ddof=1) - trigamma(dfs / 2).mean())
     if spread <= 0:

@@ -76,16 +76,14 @@ def print_sections(
 
             click.echo(junit_xml(sections))
         case "table":
-            from postertui.analysis.tables.plain import MANY_ROWS, plain_sections
+            if sys.stdout.isatty():
+                from postertui.analysis.tables.plain import MANY_ROWS, plain_sections
 
-            is_read = sys.stdout.isatty()
-            text = plain_sections(
-                sections,
-                None,
-                many_rows=MANY_ROWS if is_read else None,
-                folded=is_read,
-                notes_width=0 if is_read else None,
-            )
+                text = plain_sections(sections, None, many_rows=MANY_ROWS)
+            else:
+                from postertui.analysis.tables.piped import piped_sections
+
+                text = piped_sections(sections)
             click.echo(text, file=styled(sys.stdout), nl=False)
 
 

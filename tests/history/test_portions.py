@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from postertui.history.reading import load_table
@@ -69,7 +68,7 @@ def test_lines_that_depend_on_others_are_read_as_before(
 
 
 def test_decimal_commas_are_decided_over_the_whole_table(tmp_path: Path) -> None:
-    lines = [line.replace(".", ",") for line in rows(40)]
-    table = load_table(write(tmp_path / "t.tsv", lines)).table
-    assert table["test_loss"].to_list()[:2] == [1.0, 0.5]
-    assert isinstance(table.schema["test_fscore"], pl.Float64)
+    lines = rows(40)
+    lines[100:] = [line.replace(".", ",") for line in lines[100:]]
+    with pytest.raises(UserError, match=r"t\.tsv, line 102, column `test_loss`: '1,0'"):
+        load_table(write(tmp_path / "t.tsv", lines))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from postertui.analysis.compare import Comparison
-from postertui.analysis.mcnemar import McNemar
 from postertui.analysis.tables.section import Column, Section, interval, number, p_value, text
+
+if TYPE_CHECKING:
+    from postertui.analysis.compare import Comparison
+    from postertui.analysis.mcnemar import McNemar
 
 
 def comparison_sections(result: Comparison, by_genre: bool) -> list[Section]:

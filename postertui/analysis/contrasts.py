@@ -107,10 +107,10 @@ def contrast_rows(
         Their `runs_by_setting`.
     chosen
         Pairs of (name, reference).
-    genres
-        Those compared, by default all.
     noise
         The noise of the whole table (`estimate_noise`).
+    genres
+        Those compared, by default all.
     shared_seeds
         Whether runs of one seed and different genres may share random numbers: then a variant's
         genres say less about its variance than as many independent samples.

@@ -149,6 +149,13 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def create_folder(out: Path) -> None:
+    """Make a folder for figures, with its parents, where it is missing.
+
+    Raises
+    ------
+    UserError
+        Where it is a file, or cannot be made.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
     except FileExistsError:

@@ -39,7 +39,7 @@ def draw_figure(
         The history table.
     strict
         Draw exactly what R drew; without it a figure may show more, never less.
-    options
+    **options
         Those of `postertui.figures.options.FigureOptions`: `palette`, `baselines`, `seed_lines`,
         `metric`, `width`, `height`.
 

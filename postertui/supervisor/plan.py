@@ -181,7 +181,7 @@ def queue(
     trust_own_files(folder, (code_files or {}).values())
     code = {digest: source.data for digest, source in (code_files or {}).items()}
     try:
-        return sum([write_spec(folder, spec, code) for spec in specs])
+        return sum(write_spec(folder, spec, code) for spec in specs)
     except OSError as error:
         reason = describe_os_error(error, folder, os.W_OK)
         raise UserError(f"cannot queue runs: {reason}", exit_code=1) from None

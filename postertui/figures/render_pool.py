@@ -16,12 +16,13 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, Self
 
 from postertui.figures.files import Format
 from postertui.figures.font_cache import font_cache
+from postertui.figures.lean_import import without_help_texts
 from postertui.figures.picture import Picture
 from postertui.system.gc_pause import gc_paused
 
@@ -121,28 +122,12 @@ def _load_renderer() -> Renderer:
     """Import plotnine: without a display, with its warnings off."""
     os.environ["MPLBACKEND"] = "agg"
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    with _without_help_texts():
+    with without_help_texts():
         import matplotlib.pyplot  # noqa: F401  # Plotnine would, at the first picture.
 
         from postertui.figures.save import render_bytes
 
     return render_bytes
-
-
-@contextlib.contextmanager
-def _without_help_texts() -> Iterator[None]:
-    """Have matplotlib write no help on the properties of its hundred classes while it is imported.
-
-    That takes a seventh of importing it and plotnine; nobody asks for help in a process that draws.
-    """
-    from matplotlib import artist
-
-    write_help = artist.kwdoc
-    artist.kwdoc = lambda _: ""  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        artist.kwdoc = write_help
 
 
 def _start_worker() -> subprocess.Popen[bytes]:

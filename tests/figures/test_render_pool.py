@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,3 +81,26 @@ def test_without_a_home_to_write_to_fonts_are_listed_in_a_folder_that_goes(
     assert not folder.exists()
     assert os.environ["XDG_CACHE_HOME"] == "/proc/1/cache"
     assert "MPLCONFIGDIR" not in os.environ
+
+
+def test_what_importing_leaves_out_is_there_again_for_others() -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from postertui.figures.render_pool import _load_renderer; _load_renderer()\n"
+            "from matplotlib import artist, patches\n"
+            "class Mark(patches.Patch): 'A class of a user.'\n"
+            "Mark.set_width = lambda self, width: 'Set the width.'\n"
+            "Mark._update_set_signature_and_docstring()\n"
+            "assert 'width' in str(Mark.set.__signature__), Mark.set.__signature__\n"
+            "assert 'linewidth' in artist.kwdoc(patches.Patch)\n"
+            "assert patches.Patch.set.__doc__ is None\n"
+            "from plotnine.doctools import document, make_signature\n"
+            "assert document.__module__ == make_signature.__module__ == 'plotnine.doctools'\n",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

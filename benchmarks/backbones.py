@@ -24,8 +24,10 @@ LIMIT = 1e-5
 
 
 def differences(name: str, side: int) -> tuple[float, float]:
-    """The largest difference of a feature from Keras' own, and between posters, both divided by the
-    largest feature."""
+    """The largest difference of a feature from Keras' own, and between posters.
+
+    Both are divided by the largest feature.
+    """
     weights = Weights("random", "r" * 32)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (POSTERS, side, side, 3), np.uint8)

@@ -1,5 +1,7 @@
-"""The dashboard on a runs folder, headless: prints CPU-seconds of reading all and of a typed word,
-and the most megabytes; for `benchmarks.growth`."""
+"""The dashboard on a runs folder, headless, for `benchmarks.growth`.
+
+Prints CPU-seconds of reading all and of a typed word, and the most megabytes.
+"""
 
 from __future__ import annotations
 

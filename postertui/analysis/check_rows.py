@@ -32,6 +32,7 @@ _LOST_STATES = {"dead": "died", "undefined": "have no defined value", "short": "
 
 
 def blank_row(name: str, genre: str) -> dict[str, Any]:
+    """A row of `AGAINST_SCHEMA` for a setting of which nothing is compared yet."""
     return dict.fromkeys(AGAINST_SCHEMA) | {
         "name": name,
         "genre": genre,

@@ -12,6 +12,13 @@ ENOUGH_GENRES = 5
 
 
 def equal_note(name: str, reference: str, equal: Mapping[str, str]) -> str:
+    """What is said of a variant whose setting is the reference's; empty for another.
+
+    Parameters
+    ----------
+    equal
+        As `find_equal_variants` has it.
+    """
     if equal.get(name) != equal.get(reference):
         return ""
     return f"the same setting as {reference}: what it differs by is noise"
@@ -68,6 +75,7 @@ def lost_run_notes(values: pl.DataFrame) -> list[str]:
 
 
 def unit_notes(rows: pl.DataFrame) -> list[str]:
+    """What the intervals rest on, a sentence for each unit that occurs in the rows."""
     units = set(rows["unit"].to_list())
     notes = []
     if "runs" in units:

@@ -206,6 +206,7 @@ def describe_drawn(drawn: DrawnFigure) -> list[str]:
 
 
 def to_record(drawn: DrawnFigure) -> dict[str, Any]:
+    """What `report --json` says of a figure."""
     return {
         "name": drawn.name,
         "title": drawn.title,

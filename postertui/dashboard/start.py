@@ -62,8 +62,10 @@ def make_app(setup: Setup, options: ViewOptions, config: UserConfig) -> Dashboar
 
 
 def keep_all() -> None:
-    """Never look for garbage in what there is now: libraries and runs stay, and are so many that
-    a search through them stops everything for a tenth of a second.
+    """Never look for garbage in what there is now.
+
+    Libraries and runs stay, and are so many that a search through them stops everything for a tenth
+    of a second.
     """
     gc.freeze()
     gc.enable()

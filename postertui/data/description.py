@@ -29,8 +29,15 @@ class CohortInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SideInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A further side of the posters: the digest of each cohort's images, and the fingerprint that a
-    folder of them alone would have."""
+    """A further side of the posters.
+
+    Parameters
+    ----------
+    images_digests
+        The digest of each cohort's images.
+    fingerprint
+        That which a folder of this side alone would have.
+    """
 
     images_digests: dict[str, str]
     fingerprint: str

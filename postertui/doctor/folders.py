@@ -35,6 +35,7 @@ sys.exit(9)
 
 
 def check_data(data: Path) -> Iterator[Finding]:
+    """Whether the data folder can be read."""
     from postertui.data.dataset import Dataset
 
     if not data.exists():

@@ -16,6 +16,7 @@ PACKAGES = ("numpy", "polars", "plotnine", "textual", "tensorflow", "keras", "ja
 
 
 def check_versions() -> Iterator[Finding]:
+    """The versions of what trains, and whether there is anything that does."""
     versions = {name: _version(name) for name in PACKAGES}
     parts = [f"postertui {_version('postertui') or '?'}", f"Python {platform.python_version()}"]
     parts += [f"{name} {version}" for name, version in versions.items() if version]
@@ -78,6 +79,7 @@ def _describe_cpu() -> str:
 
 
 def check_weights() -> Iterator[Finding]:
+    """Whether the ImageNet weights are there and whole."""
     from postertui.data.weights import check_file, imagenet_path
 
     path = imagenet_path()

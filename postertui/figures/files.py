@@ -26,10 +26,12 @@ _DIGEST = re.compile(rb"Digest: ([0-9a-f]{64})")
 
 
 def image_path(out: Path, picture: Picture, kind: Format) -> Path:
+    """The file of a figure's picture."""
     return out / f"{picture.name}.{kind}"
 
 
 def csv_path(out: Path, picture: Picture) -> Path:
+    """The file of a figure's data."""
     return out / f"{picture.name}.csv"
 
 

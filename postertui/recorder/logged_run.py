@@ -268,7 +268,6 @@ class LoggedRun:
 
     def _fields(self, values: Mapping[str, float]) -> dict[str, Any]:
         """The fields of an `epoch` event: known columns by name, others in `extra`."""
-
         if not values.keys() <= self._columns.keys():
             names = dict.fromkeys([*self._columns, *values])
             self._columns = map_names(names, columns=METRICS, validation=self._validation)

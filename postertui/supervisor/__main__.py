@@ -31,6 +31,7 @@ from postertui.system.sharing import restrict_umask
 
 
 def main() -> int:
+    """Serve a runs folder, detached unless asked otherwise; the exit code."""
     parser = argparse.ArgumentParser(prog="postertui.supervisor")
     parser.add_argument("runs", type=Path)
     parser.add_argument("--jobs", type=int)

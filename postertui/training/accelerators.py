@@ -142,6 +142,7 @@ def accelerators_of(trainer: object) -> tuple[str, ...] | None:
 
 
 def main() -> int:
+    """Print the report as a line of JSON."""
     sys.stdout.write(msgspec.json.encode(report_here()).decode() + "\n")
     sys.stdout.flush()
     return 0

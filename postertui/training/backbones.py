@@ -246,8 +246,7 @@ def output_shape(name: str, side: int, first: int, weights: Weights) -> tuple[in
 
 
 def cut_before(network: keras.Model, first_trained: int) -> int:
-    """The largest number b ≤ `first_trained` such that layers b and later take only the output of
-    layer b - 1 from those before: there one tensor can be cached."""
+    """The largest b ≤ `first_trained` such that layers from b on need only layer b - 1's output."""
     if first_trained >= len(network.layers):
         return len(network.layers)
     number = {id(layer): i for i, layer in enumerate(network.layers)}

@@ -22,9 +22,23 @@ Arrays = list[NDArray[np.floating]]
 
 
 class Checkpoint(NamedTuple):
-    """The state after `epoch` of the run whose spec has `digest`: three arrays per weight, the
-    number of updates so far, and the learning rate's state. `best` are the weights after
-    `rate_state.best_epoch`, where the variant selects epochs."""
+    """The state of a run after an epoch.
+
+    Parameters
+    ----------
+    digest
+        Of the run's spec.
+    epoch
+        The epoch.
+    updates
+        The number of updates so far.
+    rate_state
+        The learning rate's state.
+    weights, m, v
+        Three arrays per weight: itself, and Adam's two moments.
+    best
+        The weights after `rate_state.best_epoch`, where the variant selects epochs.
+    """
 
     digest: str
     epoch: int

@@ -34,7 +34,6 @@ def conv_pool(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     (B, (height - 2) // 2, (width - 2) // 2, F)
         What `Conv2D(F, 3, padding="valid", activation="relu")` and `MaxPooling2D(2)` make of x.
     """
-
     if not is_compiled_by_xla():
         # There Keras' own are as fast, and what a loop builds up is copied in each turn.
         outputs = ops.conv(x, kernel, padding="valid")

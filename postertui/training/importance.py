@@ -1,5 +1,6 @@
-"""A model's probabilities with each of its inputs permuted: the subprocess of
-`postertui.predictions.importance`.
+"""A model's probabilities with each of its inputs permuted.
+
+This is the subprocess of `postertui.predictions.importance`.
 """
 
 from __future__ import annotations

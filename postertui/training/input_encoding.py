@@ -1,5 +1,7 @@
-"""What is fitted on a run's training cohorts before it trains: its details' encoders, and the mean
-and variance of its poster features. Kept as JSON in the run's `weights.npz`.
+"""What is fitted on a run's training cohorts before it trains.
+
+These are its details' encoders, and the mean and variance of its poster features. They are kept as
+JSON in the run's `weights.npz`.
 """
 
 from __future__ import annotations

@@ -19,8 +19,13 @@ Labels = NDArray[np.uint8]
 
 
 class HeldOutCohort(NamedTuple):
-    """Inputs and labels of the validation or test cohort, and its pass. `name` prefixes its
-    columns."""
+    """Inputs and labels of the validation or test cohort, and its pass.
+
+    Parameters
+    ----------
+    name
+        Prefixes its columns.
+    """
 
     name: Literal["val", "test"]
     x: Rows

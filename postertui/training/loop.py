@@ -52,8 +52,15 @@ class State(NamedTuple):
 
 
 class Cohort(NamedTuple):
-    """Inputs `x` (n, …), labels `y` (n, R) of 0 and 1 for R genres, which is one unless they are
-    trained together. Integers in `x` are pixels of 0 to 255."""
+    """Inputs and labels of a cohort.
+
+    Parameters
+    ----------
+    x
+        (n, …) inputs; integers are pixels of 0 to 255.
+    y
+        (n, R) labels of 0 and 1 for R genres, which is one unless they are trained together.
+    """
 
     x: Tensor
     y: Tensor

@@ -135,6 +135,8 @@ def fscore_loss(sums: Tensor, positives: Tensor, weight: Tensor, hyper: HyperSca
 
 
 def cross_entropy_loss(sums: Tensor, size: Tensor) -> Tensor:
-    """Each genre's mean over the batch's `size` rows of the cross-entropy with class weights, or of
-    a loss of the user's, + penalty."""
+    """Each genre's cross-entropy with class weights, or a loss of the user's, + penalty.
+
+    It is the mean over the batch's `size` rows.
+    """
     return sums[5] / size + sums[6]

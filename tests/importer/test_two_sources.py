@@ -105,8 +105,7 @@ def test_any_pieces_in_any_order(
     pieces: list[tuple[int, set[int]]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """However a study is cut into tables, what comes of it is each run once, with all that is
-    said of it."""
+    """However a study is cut into tables, each run comes of it once, with all that is said."""
     folder = tmp_path_factory.mktemp("pieces")
     import_paths(list(sources), folder / "whole")
     whole = read_table(folder / "whole")

@@ -219,10 +219,9 @@ def check_table(path: Path) -> None:
 
 
 def fuzz(files: int, seed: int, folder: Path) -> tuple[Counter[str], float]:
-    """Read `files` damaged files; how many of each kind were taken and refused, and the slowest's
-    CPU-seconds.
+    """Read `files` damaged files; raises at the first failure, leaving the file in `folder`.
 
-    Raises at the first failure, leaving the file in `folder`.
+    Returns how many of each kind were taken and refused, and the slowest's CPU-seconds.
     """
     rng = random.Random(seed)
     counts: Counter[str] = Counter()

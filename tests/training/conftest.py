@@ -20,8 +20,10 @@ pytest.importorskip("tensorflow")
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Cohorts of 300 and 200 posters, their features there already. Rare has two positives in
-    each, Nothing none to train on, Everything nothing else."""
+    """Cohorts of 300 and 200 posters, their features there already.
+
+    Rare has two positives in each, Nothing none to train on, Everything nothing else.
+    """
     from tests.support.training_data import fill_features, make_dataset
 
     dataset = make_dataset(

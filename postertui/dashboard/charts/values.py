@@ -14,6 +14,7 @@ from postertui.dashboard.state.view_options import ViewOptions
 
 
 def value_text(value: float | None, options: ViewOptions) -> str:
+    """A value of the metric that is shown, in few characters; `–` where it is undefined."""
     return score(value) if options.metric in F_METRICS else compact(value)
 
 

@@ -22,8 +22,13 @@ FIELDS = ("genre", "variant")
 
 
 class ChecklistScreen(ModalScreen[None]):
-    """Two lists side by side; `exclude` is called with a field and its values that are not ticked,
-    after every tick."""
+    """Two lists side by side, of a field's values each.
+
+    Parameters
+    ----------
+    exclude
+        Called after every tick with a field and its values that are not ticked.
+    """
 
     BINDINGS = bindings("checklists")
 

@@ -38,10 +38,12 @@ class UserConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def config_path() -> Path:
+    """Where the user's configuration is; it need not exist."""
     return user_folder("CONFIG") / "postertui" / "config.toml"
 
 
 def state_folder() -> Path:
+    """Where the dashboard keeps what it remembers; it need not exist."""
     return user_folder("STATE") / "postertui"
 
 

@@ -193,6 +193,7 @@ def _names_of(extra: Sequence[Extra]) -> tuple[str, ...]:
 
 
 def python_value(name: str, value: float) -> Any:
+    """A column's value as an event has it: None where undefined, whole, or a yes or no."""
     if value != value:
         return None
     if name in WHOLE:

@@ -29,6 +29,7 @@ _REPORTS = {"held": "held", "full": "full"}
 
 
 def main() -> int:
+    """Train the runs named on the command line, or those that come over a socket; the exit code."""
     parser = argparse.ArgumentParser(prog="postertui.training.job")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("runs", nargs="*", type=Path, default=[])

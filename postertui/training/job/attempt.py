@@ -45,13 +45,14 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Result(NamedTuple):
+    """How an attempt ended, and why."""
+
     outcome: Outcome
     reason: str = ""
 
 
 class Attempt:
-    """Trains the run in `folders`, or the runs that are trained together. `run` returns how that
-    ended and never raises for the runs.
+    """Trains one run, or the runs that are trained together; `run` never raises for them.
 
     The checkpoint of several runs lies in the first one's folder; its events are written last, so
     that the others' histories never end before its own. `accepted_digests` are those of files that

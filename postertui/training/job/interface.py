@@ -20,8 +20,10 @@ class Epoch(Protocol):
 
     @property
     def write_results(self) -> Callable[[Path], dict[str, Any]] | None:
-        """For the run's last epoch: writes predictions and weights into the run's folder and
-        returns the fields of the `end` event."""
+        """For the run's last epoch: writes its results and returns the fields of the `end` event.
+
+        It is called with the run's folder, which gets the predictions and the weights.
+        """
 
     @property
     def group(self) -> Mapping[str, Epoch]:

@@ -266,6 +266,7 @@ def _refusal(run: str, error: Exception) -> RunEnded | RunReturned:
 
 
 def main() -> int:
+    """Train for the driver whose address comes on standard input; the exit code."""
     os.umask(0o077)
     config = msgspec.json.decode(sys.stdin.buffer.readline(), type=AgentConfig)
     try:

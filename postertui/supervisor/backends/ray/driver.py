@@ -153,6 +153,7 @@ def _print_line(text: str) -> None:
 
 
 def main() -> int:
+    """Schedule a study's runs on the cluster that this runs on; the exit code."""
     parser = argparse.ArgumentParser(prog="postertui.supervisor.backends.ray.driver")
     parser.add_argument("--study", required=True)
     parser.add_argument("--listen", required=True)

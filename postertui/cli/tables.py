@@ -113,8 +113,6 @@ def export_command(
 
     A .tsv opens in R with read.table(header=TRUE, sep="\\t"); numbers are written exactly.
     """
-    from postertui.history.tensorboard import write_event_files
-    from postertui.history.wide import write_wide
     from postertui.history.writing import check_target, write_table
 
     check_out(output, runs, "-o")
@@ -129,8 +127,12 @@ def export_command(
     table = matching(read_history(source or runs), query)
     count, rows = table["run"].n_unique(), table.height
     if tensorboard:
+        from postertui.history.tensorboard import write_event_files
+
         write_event_files(table, output)
     elif wide:
+        from postertui.history.wide import write_wide
+
         rows = write_wide(table, output)
     else:
         write_table(table, output)

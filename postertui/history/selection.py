@@ -81,8 +81,8 @@ class History:
     def variant_names(self) -> set[str]:
         """The names of its runs' variants, also of those without an epoch."""
         if self.records is not None:
-            return set(self.variants) | set(self.table["name"].drop_nulls())
-        return set(self.table["name"].drop_nulls())
+            return set(self.variants) | set(self.table["name"].drop_nulls().unique())
+        return set(self.table["name"].drop_nulls().unique())
 
     def select(self, text: str) -> History:
         """The history of those runs that the filter `text` accepts.

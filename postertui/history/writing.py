@@ -62,13 +62,9 @@ def _write_text(table: pl.DataFrame, path: Path, separator: str) -> None:
     strings = [c for c, dtype in SCHEMA.items() if dtype is pl.String]
     # R takes ' and # for quotes and comments, and a bare NA for a missing value; readers take a
     # byte-order mark at the start of a line for none of the text.
-    special = table.select(
-        pl.any_horizontal(
-            pl.col(strings)
-            .str.contains(r"""['#"\\]|^[\s\x{FEFF}]|\s$|^NA$""")
-            .any(ignore_nulls=True)
-        )
-    ).item()
+    special = any(
+        table[c].unique().str.contains(r"""['#"\\]|^[\s\x{FEFF}]|\s$|^NA$""").any() for c in strings
+    )
     if separator == ",":
         table = spreadsheet_safe(table)
     floats = [c for c, dtype in SCHEMA.items() if dtype is pl.Float64]

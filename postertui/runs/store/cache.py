@@ -35,6 +35,7 @@ from postertui.runs.store.index import (
 )
 from postertui.runs.store.index_builder import IndexBuilder, NotEncodableError
 from postertui.runs.store.run import Run
+from postertui.runs.store.spool import EpochSpool, RowsInFile
 from postertui.runs.store.stored_run import StoredRun
 from postertui.system.atomic_files import write_atomic
 from postertui.system.locks import FileLock
@@ -54,6 +55,7 @@ class CachedRuns:
     def __init__(self, index: Index, folder: Path, reread: Callable[[str], Rows]) -> None:
         self._index = index
         self._reread = reread
+        self.is_empty = not index.names
         self._positions = {name: position for position, name in enumerate(index.names)}
         self._memory: mmap.mmap | None = None
         self._rows: Rows = np.empty((0, len(COLUMNS)))
@@ -104,6 +106,7 @@ class Cache:
     def __init__(self, folder: Path, reread: Callable[[str], Rows]) -> None:
         self._folder = folder / layout.CACHE
         self._reread = reread
+        self._spool: EpochSpool | None = None
 
     def load(self) -> CachedRuns:
         """The runs in the cache as it is now."""
@@ -118,6 +121,17 @@ class Cache:
         if not _EPOCHS.fullmatch(index.epochs):
             raise ValueError("an index that names another file")
         return index
+
+    def spool(self) -> EpochSpool | None:
+        """A file for the epochs of many runs that the cache lacks; None where there can be none."""
+        with contextlib.suppress(OSError):
+            make_folder(self._folder)
+            if not self._folder.is_symlink():
+                self._spool = EpochSpool(self._new_epochs_path(), self._reread)
+        return self._spool
+
+    def _new_epochs_path(self) -> Path:
+        return self._folder / f"epochs-{secrets.token_hex(8)}"
 
     def save(self, runs: Iterable[tuple[Run, Identity, int]]) -> None:
         """Cache these closed runs and no others: each with its identity and the lines read."""
@@ -147,12 +161,17 @@ class Cache:
             # Most rows would be of runs that changed.
             kept, fresh, index = [], [r for r in runs if r[0].spec is not None], EMPTY
         is_new = not index.epochs
-        path = self._folder / (f"epochs-{secrets.token_hex(8)}" if is_new else index.epochs)
+        path = self._new_epochs_path() if is_new else self._folder / index.epochs
+        spool, self._spool = self._spool, None
+        if spool is not None and is_new and _is_synchronised(spool):
+            path = spool.path
+        else:
+            spool = None
         builder = IndexBuilder(path.name, index)
         try:
             for position in kept:
                 builder.keep(position)
-            _append(path, builder, fresh)
+            _append(path, builder, fresh, spool)
             write_atomic(self._folder / INDEX, builder.encode())
         except OSError:
             if is_new:
@@ -176,15 +195,36 @@ class Cache:
         return index if is_whole else EMPTY
 
 
-def _append(path: Path, builder: IndexBuilder, runs: list[tuple[Run, Identity, int]]) -> None:
-    """Write the runs' rows after the first `builder.total` ones of `path`, and add the runs."""
+def _is_synchronised(spool: EpochSpool) -> bool:
+    """Whether all rows of `spool` are on disk, where another program may have removed it."""
+    try:
+        spool.sync()
+    except OSError:
+        return False
+    return True
+
+
+def _append(
+    path: Path,
+    builder: IndexBuilder,
+    runs: list[tuple[Run, Identity, int]],
+    spool: EpochSpool | None,
+) -> None:
+    """Add the runs, and write the rows that `spool` lacks after those that `path` has."""
     fd = open_regular(path, os.O_RDWR | os.O_CREAT)
+    builder.total = max(builder.total, 0 if spool is None else spool.total)
     with os.fdopen(fd, "r+b") as file:
         file.seek(builder.total * ROW_BYTES)
         for run, identity, lines in runs:
-            rows = np.ascontiguousarray(run.buffer.rows())
+            place = None if spool is None else spool.place_of(run.buffer)
             with contextlib.suppress(NotEncodableError):
-                builder.add(run, identity, lines, rows)
+                if place is not None:
+                    builder.add(run, identity, lines, place)
+                    continue
+                rows = np.ascontiguousarray(run.buffer.rows())
+                newest = rows[-1].tobytes() if len(rows) else b""
+                place = RowsInFile(builder.total, len(rows), zlib.crc32(rows.data), newest)
+                builder.add(run, identity, lines, place)
                 file.write(rows.data)
         file.flush()
         # The index must not be on disk before the rows that it refers to.

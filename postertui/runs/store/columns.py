@@ -46,20 +46,20 @@ class RowSource(Protocol):
 class StoredRows:
     """At least one row, in `source` until all are looked at."""
 
-    __slots__ = ("_position", "_rows", "_source", "count")
+    __slots__ = ("_rows", "count", "position", "source")
 
     def __init__(self, source: RowSource, position: int, count: int) -> None:
         self.count = count
-        self._source, self._position = source, position
+        self.source, self.position = source, position
         self._rows: Rows | None = None
 
     @property
     def newest(self) -> memoryview[float]:
-        return self._source.newest_row(self._position)
+        return self.source.newest_row(self.position)
 
     def rows(self) -> Rows:
         if self._rows is None:
-            self._rows = self._source.rows(self._position)
+            self._rows = self.source.rows(self.position)
         return self._rows
 
 
@@ -217,6 +217,11 @@ class EpochBuffer:
     def view(self) -> Epochs:
         extra = () if self._extra is None else tuple(self._extra)
         return Epochs(self._used_rows() if self._stored is None else self._stored, extra)
+
+    @property
+    def stored(self) -> StoredRows | None:
+        """The rows that are not in memory; None where they are."""
+        return self._stored
 
     @property
     def extra(self) -> list[Extra] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import struct
-import zlib
 from typing import Any
 
 import msgspec
@@ -12,7 +11,6 @@ from msgspec.msgpack import encode
 
 from postertui.runs.epoch_line import Extra
 from postertui.runs.spec import RunSpec
-from postertui.runs.store.columns import Rows
 from postertui.runs.store.identity import Identity
 from postertui.runs.store.index import (
     EMPTY_ROW,
@@ -23,6 +21,7 @@ from postertui.runs.store.index import (
 )
 from postertui.runs.store.kinds import kind_of, parts_key
 from postertui.runs.store.run import Run
+from postertui.runs.store.spool import RowsInFile
 
 
 class NotEncodableError(ValueError):
@@ -68,11 +67,8 @@ class IndexBuilder:
         self._newest += before.newest_row(position).cast("B")
         self._names.append(before.names[position])
 
-    def add(self, run: Run, identity: Identity, lines: int, rows: Rows) -> None:
-        """Add a closed run whose `rows` are written after the `total` ones that are there.
-
-        Raises `NotEncodableError`.
-        """
+    def add(self, run: Run, identity: Identity, lines: int, rows: RowsInFile) -> None:
+        """Add a closed run with its rows. Raises `NotEncodableError`."""
         spec, lifecycle = run.spec, run.lifecycle
         assert spec is not None
         try:
@@ -92,9 +88,9 @@ class IndexBuilder:
                     for rate in (spec.train_base_rate, spec.test_base_rate, spec.val_base_rate)
                 ),
                 run.changed,
-                self.total,
-                len(rows),
-                zlib.crc32(rows.data),
+                rows.first,
+                rows.length,
+                rows.checksum,
                 lifecycle.attempt,
                 lifecycle.faults,
                 lifecycle.needs_exclusive_device,
@@ -113,11 +109,11 @@ class IndexBuilder:
             raise NotEncodableError(run.name) from error
         self._entries += entry
         self._events += start + end
-        self._newest += rows[-1].tobytes() if len(rows) else EMPTY_ROW
+        self._newest += rows.newest or EMPTY_ROW
         if run.buffer.extra is not None:
             self._extra[len(self._names)] = run.buffer.extra
         self._names.append(run.name)
-        self.total += len(rows)
+        self.total = max(self.total, rows.first + rows.length)
 
     def _kind(self, spec: RunSpec) -> int:
         """The position of the spec's kind."""

@@ -26,6 +26,7 @@ from postertui.runs.store.identity import (
 from postertui.runs.store.kinds import SpecKinds
 from postertui.runs.store.parse import apply_lines
 from postertui.runs.store.run import Run
+from postertui.runs.store.spool import EpochSpool
 from postertui.system.crash_log import log_traceback
 from postertui.system.errors import UserError
 from postertui.system.regular_files import open_regular
@@ -35,6 +36,9 @@ from postertui.system.sharing import explain_denied
 #: in turn. A program that changes such a run counts up the folder's change counter, and then all
 #: are checked.
 BATCH = 500
+
+#: Where so many runs are read that the cache lacks, their epochs are kept in a file.
+SPOOL_FROM = 2_000
 
 #: The cache is saved after so many closed runs were read again, or so many seconds of reading.
 SAVE_AFTER_RUNS = 200
@@ -61,6 +65,7 @@ class Store:
         self._kinds = SpecKinds()
         self._unread: set[str] = set()
         self._checks_both = True
+        self._spool: EpochSpool | None = None
         self._identities: dict[str, Identity] = {}
         self._lines: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
@@ -104,6 +109,8 @@ class Store:
         """Keep no more of the closed runs' epochs in memory than is in use."""
         if self._cached is not None:
             self._cached.release_pages()
+        if self._spool is not None:
+            self._spool.release_pages()
 
     def _refresh_notes(self, changed: set[str]) -> set[str]:
         """Give runs their notes; the names of those whose note changed."""
@@ -137,8 +144,17 @@ class Store:
             self._unread.remove(name)
             if not self._from_cache(name):
                 self._refresh_run(name)
+                self._spool_rows(name)
             changed.add(name)
         return changed
+
+    def _spool_rows(self, name: str) -> None:
+        """Keep the epochs of a run that is closed in a file."""
+        if self._spool is not None and self._is_cacheable(name):
+            try:
+                self._spool.take(self.runs[name])
+            except OSError:
+                self._spool = None  # Those that it has taken can be read again.
 
     def _list_folder(self) -> set[str]:
         """List the runs; those that went. New ones are unread."""
@@ -157,6 +173,9 @@ class Store:
             del self.runs[name]
         self._unread = names - self.runs.keys()
         self._checks_both = len(self._unread) <= BOTH_FILES_UP_TO
+        if self._cache is not None and self._cached is not None and self._cached.is_empty:
+            is_first = not self.runs and len(self._unread) >= SPOOL_FROM
+            self._spool = self._cache.spool() if is_first else self._spool
         return gone
 
     def _due(self) -> list[str]:
@@ -313,7 +332,7 @@ class Store:
         closed = [
             (run, self._identities[name], self._lines[name])
             for name, run in self.runs.items()
-            if run.damage is None and not run.is_newer and run.is_closed and self._is_whole(name)
+            if self._is_cacheable(name)
         ]
         try:
             self._cache.save(closed)
@@ -322,5 +341,9 @@ class Store:
             log_traceback(error)
             self._cache = None
 
-    def _is_whole(self, name: str) -> bool:
-        return name in self._lines and self._identities[name].events[1] == self._sizes[name]
+    def _is_cacheable(self, name: str) -> bool:
+        """Whether the run is closed and without fault, and was read to its end."""
+        run = self.runs[name]
+        if run.damage is not None or run.is_newer or not run.is_closed or name not in self._lines:
+            return False
+        return self._identities[name].events[1] == self._sizes[name]

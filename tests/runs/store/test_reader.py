@@ -333,6 +333,53 @@ def test_description_that_was_changed_by_hand_is_seen_in_turn(
     assert spec.study == "other"
 
 
+@pytest.mark.parametrize("damage", ["", "gone", "flip"])
+def test_many_runs_are_read_into_a_file_and_remembered_from_it(
+    many: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setattr("postertui.runs.store.reader.BATCH", 40)
+    monkeypatch.setattr("postertui.runs.store.reader.SPOOL_FROM", 100)
+    monkeypatch.setattr("postertui.runs.store.spool.FLUSH_BYTES", 1)
+    shutil.rmtree(many / ".cache")
+    expected = fresh(many)
+    store = Store(many)
+    store.refresh(patience=0.0)
+    assert all(run.buffer.stored is not None for run in store.runs.values())
+    if not damage:
+        assert shown_all(store) == {name: expected[name] for name in store.runs}
+    [path] = (many / ".cache").glob("epochs-*")
+    match damage:
+        case "gone":
+            path.unlink()
+        case "flip":
+            data = path.read_bytes()
+            path.write_bytes(bytes(b ^ 0xFF for b in data))
+    while not store.is_complete:
+        store.refresh(patience=0.0)
+    assert len(store.runs) == 250
+    assert shown_all(store) == expected
+    remembered = Store(many)
+    remembered.refresh()
+    assert shown_all(remembered) == expected
+    assert len([*(many / ".cache").glob("epochs-*")]) == 1
+
+
+def test_file_of_a_reader_that_was_killed_is_no_cache_and_goes(
+    many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("postertui.runs.store.reader.BATCH", 40)
+    monkeypatch.setattr("postertui.runs.store.reader.SPOOL_FROM", 100)
+    shutil.rmtree(many / ".cache")
+    Store(many).refresh(patience=0.0)
+    assert [path.name[:7] for path in (many / ".cache").iterdir()] == ["epochs-"]
+    store = Store(many)
+    store.refresh()
+    assert shown_all(store) == fresh(many)
+    assert sorted(path.name[:6] for path in (many / ".cache").iterdir()) == [
+        "epochs", "index", "lock",
+    ]  # fmt: skip
+
+
 def test_newest_epochs_are_known_without_reading_the_others(many: Path) -> None:
     wanted = {name: (run[1:6], run[-1]) for name, run in fresh(many).items()}
     [rows] = (many / ".cache").glob("epochs-*")

@@ -10,27 +10,23 @@ from pathlib import Path
 from postertui.runs import layout
 from postertui.runs.events import CHUNK_BYTES, DamagedEventsError
 from postertui.runs.lock import is_locked
-from postertui.runs.notes import Note, read_notes
-from postertui.runs.run_names import is_run_name, list_runs
-from postertui.runs.spec import NewerSpecError, read_spec
+from postertui.runs.run_names import list_runs
 from postertui.runs.store.cache import Cache, CachedRuns
 from postertui.runs.store.columns import Rows
 from postertui.runs.store.identity import (
-    NO_FILE,
     UNREADABLE,
     Identity,
     events_identity,
-    file_identity,
     run_identity,
 )
 from postertui.runs.store.kinds import SpecKinds
+from postertui.runs.store.new_run import explain_denied_run, read_new_run
+from postertui.runs.store.notes_reader import NotesReader
 from postertui.runs.store.parse import apply_lines
 from postertui.runs.store.run import Run
 from postertui.runs.store.spool import EpochSpool
 from postertui.system.crash_log import log_traceback
-from postertui.system.errors import UserError
 from postertui.system.regular_files import open_regular
-from postertui.system.sharing import explain_denied
 
 #: Up to so many runs that do not change by themselves are checked in each refresh; of more, so many
 #: in turn. A program that changes such a run counts up the folder's change counter, and then all
@@ -44,7 +40,7 @@ SPOOL_FROM = 2_000
 SAVE_AFTER_RUNS = 200
 SAVE_AFTER_SECONDS = 0.3
 
-#: Of up to so many runs that are read for the first time, both files are looked at to see whether
+#: In a folder of up to so many runs, both files of a run are looked at to see whether
 #: the cache holds them; of more, only the events, which every change of a closed run is appended
 #: to: `run.json` is written once, and is looked at in turn afterwards.
 BOTH_FILES_UP_TO = 5_000
@@ -64,7 +60,6 @@ class Store:
         self._cached: CachedRuns | None = None
         self._kinds = SpecKinds()
         self._unread: set[str] = set()
-        self._checks_both = True
         self._spool: EpochSpool | None = None
         self._identities: dict[str, Identity] = {}
         self._lines: dict[str, int] = {}
@@ -72,10 +67,8 @@ class Store:
         self._list_time: int | None = None
         self._change_count = -1
         self._remaining: list[str] = []
-        self._fresh = 0
-        self._spent = 0.0
-        self._notes: dict[str, Note] = {}
-        self._notes_identity: tuple[int, int, int] | None = None
+        self._fresh, self._spent = 0, 0.0
+        self._notes = NotesReader(folder)
 
     @property
     def is_complete(self) -> bool:
@@ -95,7 +88,7 @@ class Store:
         changed = self._list(began + patience)
         if not self.is_complete:
             self._spent += time.monotonic() - began
-            return changed | self._refresh_notes(changed)
+            return changed | self._notes.refresh(self.runs, changed)
         for name in self._due():
             if name not in changed and self._refresh_run(name):
                 changed.add(name)
@@ -103,7 +96,7 @@ class Store:
         if self._fresh >= SAVE_AFTER_RUNS or (self._fresh and self._spent > SAVE_AFTER_SECONDS):
             self._save_cache()
         self._spent = 0.0
-        return changed | self._refresh_notes(changed)
+        return changed | self._notes.refresh(self.runs, changed)
 
     def release_pages(self) -> None:
         """Keep no more of the closed runs' epochs in memory than is in use."""
@@ -111,29 +104,6 @@ class Store:
             self._cached.release_pages()
         if self._spool is not None:
             self._spool.release_pages()
-
-    def _refresh_notes(self, changed: set[str]) -> set[str]:
-        """Give runs their notes; the names of those whose note changed."""
-        try:
-            identity = file_identity(f"{self._root}/{layout.NOTES}")
-        except OSError:
-            identity = NO_FILE
-        candidates = changed
-        if identity != self._notes_identity:
-            self._notes_identity = identity
-            try:
-                notes = read_notes(self.folder)
-            except UserError:
-                notes = self._notes  # Runs are shown even where their notes cannot be read.
-            candidates = changed | notes.keys() | self._notes.keys()
-            self._notes = notes
-        changed_notes = set()
-        for name in candidates & self.runs.keys():
-            note = self._notes.get(name, Note())
-            if note != self.runs[name].note:
-                self.runs[name].note = note
-                changed_notes.add(name)
-        return changed_notes
 
     def _list(self, deadline: float) -> set[str]:
         """List the runs, and read new ones until `deadline`; those that came or went."""
@@ -172,7 +142,6 @@ class Store:
             self._forget(name)
             del self.runs[name]
         self._unread = names - self.runs.keys()
-        self._checks_both = len(self._unread) <= BOTH_FILES_UP_TO
         if self._cache is not None and self._cached is not None and self._cached.is_empty:
             is_first = not self.runs and len(self._unread) >= SPOOL_FROM
             self._spool = self._cache.spool() if is_first else self._spool
@@ -211,7 +180,7 @@ class Store:
             damage = f"{self.folder / name}: {log_traceback(error)}"
         run = self.runs.setdefault(name, Run(name, None))
         run.damage, run.locked, run.cancelling, run.held = damage, False, False, False
-        self._explain_denied(run)
+        explain_denied_run(self.folder, run)
         # With no file's identity, the run is read again at each refresh.
         self._identities[name] = UNREADABLE
         return before is None or before.damage != damage
@@ -222,7 +191,7 @@ class Store:
         changed = False
         if run is None or self._is_other(name, run, identity):
             self._forget(name)
-            run = self.runs[name] = self._read_spec(name)
+            run = self.runs[name] = read_new_run(self.folder, name, self._kinds.parse)
             changed = True
         changed |= self._read_events(name, run, identity)
         is_open = not run.is_closed
@@ -249,7 +218,8 @@ class Store:
             events = events_identity(f"{self._root}/{name}")
             run = self._cached.find(name, events) if self._cached is not None else None
             if run is None or (
-                self._checks_both and run.identity != run_identity(f"{self._root}/{name}")
+                len(self.runs) + len(self._unread) <= BOTH_FILES_UP_TO
+                and run.identity != run_identity(f"{self._root}/{name}")
             ):
                 return False
         except OSError:
@@ -264,25 +234,6 @@ class Store:
         store = Store(self.folder, cache=False)
         store._refresh_run(name)
         return store.runs[name].buffer.rows()
-
-    def _read_spec(self, name: str) -> Run:
-        if not is_run_name(name):
-            return Run(name, None, damage=f"{name[:80]!r} is not a run's name")
-        try:
-            return Run(name, read_spec(f"{self._root}/{name}", self._kinds.parse))
-        except UserError as error:
-            is_newer = isinstance(error, NewerSpecError)
-            run = Run(name, None, damage=str(error), is_newer=is_newer)
-            self._explain_denied(run)
-            return run
-
-    def _explain_denied(self, run: Run) -> None:
-        """Tell a run that is another account's from one that is damaged."""
-        folder = self.folder / run.name
-        for path in (folder, folder / layout.SPEC, folder / layout.EVENTS):
-            if reason := explain_denied(path):
-                run.damage, run.is_unreadable = reason, True
-                return
 
     def _forget(self, name: str) -> None:
         self._identities.pop(name, None)
@@ -318,7 +269,7 @@ class Store:
             return True
         except OSError as error:
             run.damage = run.damage or f"{path}: {error.strerror}"
-            self._explain_denied(run)
+            explain_denied_run(self.folder, run)
             return True
         self._sizes[name], self._lines[name] = offset, lines
         run.is_newer = run.is_newer or run.lifecycle.is_newer

@@ -357,10 +357,11 @@ def test_many_runs_are_read_into_a_file_and_remembered_from_it(
     while not store.is_complete:
         store.refresh(patience=0.0)
     assert len(store.runs) == 250
-    assert shown_all(store) == expected
     remembered = Store(many)
+    if damage != "flip":
+        monkeypatch.setattr("postertui.runs.store.reader.apply_lines", _refuse)
     remembered.refresh()
-    assert shown_all(remembered) == expected
+    assert shown_all(store) == expected == shown_all(remembered)
     assert len([*(many / ".cache").glob("epochs-*")]) == 1
 
 

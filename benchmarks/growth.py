@@ -80,10 +80,9 @@ def main() -> int:
                 print(f"{size or runs_folder.name:>8} {row:28} {cost}", flush=True)
     if len(sizes) > 1 and not arguments.folder:
         print(f"\nexponent of growth from {sizes[0]} to {sizes[-1]} runs")
-        for row, found in costs.items():
-            exponent = math.log(found[-1].seconds / found[0].seconds) / math.log(
-                sizes[-1] / sizes[0]
-            )
+        for row, by_size in costs.items():
+            growth = by_size[-1].seconds / by_size[0].seconds
+            exponent = math.log(growth) / math.log(sizes[-1] / sizes[0])
             print(f"{row:28} {exponent:5.2f}")
     return 0
 

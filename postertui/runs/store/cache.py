@@ -3,7 +3,8 @@
 runs/.cache/index          the closed runs without their epochs (see `index.py`)
 runs/.cache/epochs-<id>    their epochs, float64 rows of `COLUMNS`, one after the other; the index
                            has a CRC-32 of each run's
-runs/.cache/lock           flock held while either is written
+runs/.cache/lock           flock held while either is written; a new epochs file that no index
+                           names yet belongs to the reader that made it (see `spool.py`)
 
 All of it can be deleted at any time. An entry is valid only while the run's files are the ones it
 was made from. Rows are only ever added to an epochs file, or written to a new one, so that a

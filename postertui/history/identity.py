@@ -26,15 +26,11 @@ def fill_identity(table: pl.DataFrame) -> pl.DataFrame:
     key = [*SETTING, "name", "run", "seed"]
     # Rows of one history mostly stand together, and looking at stretches of them is far quicker.
     changes = [pl.col(c).ne_missing(pl.col(c).shift()) for c in key]
-    rows = table.select(*key, "epoch", pl.any_horizontal(changes).cum_sum().alias("_stretch"))
-    stretches = rows.select("_stretch", *key).unique("_stretch", keep="first", maintain_order=True)
+    begins = table.select(pl.any_horizontal(changes)).to_series()
+    stretches = table.select(key).filter(begins)
     groups = stretches.select(key).unique(maintain_order=True).with_row_index("_group")
-    stretches = stretches.join(
-        groups, on=key, how="left", maintain_order="left", nulls_equal=True
-    ).select("_stretch", "_group")
-    rows = rows.select("epoch", "_stretch").join(
-        stretches, on="_stretch", how="left", maintain_order="left"
-    )
+    stretches = stretches.join(groups, on=key, how="left", maintain_order="left", nulls_equal=True)
+    rows = table.select("epoch", stretches["_group"].gather(begins.cum_sum() - 1))
     rows = rows.with_columns(_stretches_by_epoch("_group").alias("_history"))
     if rows["_history"].max() != 1:
         rows = rows.with_columns(_number_histories("_group").alias("_history"))

@@ -110,7 +110,13 @@ def _from_portions(portions: Iterable[Table]) -> LoadedTable:
     ]
     if not extra and not any(c in names for c in SCHEMA if c.startswith(_SIDES)):
         raise UserError(f"{path}: not a history table: no metric, such as `test_fscore`")
-    table = pl.concat([part.select(*SCHEMA, *extra) for part in parts])
+    # Column by column, or all of the table would be in memory twice.
+    table = pl.DataFrame(
+        [
+            pl.concat([part.drop_in_place(name) for part in parts], rechunk=True)
+            for name in (*SCHEMA, *extra)
+        ]
+    )
     table = _latest_attempts(table)
     return LoadedTable(
         fill_identity(table),
@@ -166,6 +172,8 @@ def _check_name(path: Path) -> None:
 
 def _latest_attempts(table: pl.DataFrame) -> pl.DataFrame:
     """`table` with the later attempt's row where two attempts of a named run have an epoch."""
+    if table["attempt"].n_unique() == 1:
+        return table
     epoch = ["run", "epoch"]
     newest = pl.col("attempt").max().over(epoch)
     is_kept = table.select(

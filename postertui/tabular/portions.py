@@ -14,7 +14,7 @@ from postertui.tabular.reading import read_tabular
 from postertui.tabular.table import Table
 
 #: A portion's bytes; smaller files are one portion.
-PORTION_BYTES = 16 << 20
+PORTION_BYTES = 4 << 20
 
 #: What makes one line's meaning depend on others: quotes, other line ends and encodings.
 _IRREGULAR = (b'"', b"\r", b"\0", b"\xef\xbb\xbf")

@@ -1,7 +1,7 @@
 """Docstrings name what there is: sections of numpydoc in its order, parameters, attributes, errors.
 
 That every public function and class has one, and how sections are underlined and spaced, is held by
-ruff's rules D and DOC, in `make lint`.
+ruff's rules D, in `make lint`.
 """
 
 from __future__ import annotations

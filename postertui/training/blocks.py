@@ -112,6 +112,16 @@ def iter_blocks(
 
     All blocks but the last have the same number of batches, so that at most two shapes are
     compiled. Results are the same either way, batch for batch.
+
+    Parameters
+    ----------
+    x, labels
+        Inputs (n, …) and labels (n,), or (n, R) for R genres that are trained together.
+
+    Yields
+    ------
+    tuple[Cohort, EpochSchedule]
+        The block's rows on the device, and its batches by their numbers among those.
     """
     if not isinstance(x, HostRows):
         yield Cohort(x, to_device(by_genre(labels))), schedule

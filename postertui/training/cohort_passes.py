@@ -43,7 +43,24 @@ def train_pass(
     hyper: HyperScalars,
     dtype: str,
 ) -> tuple[State, Sums]:
-    """The state after the scheduled updates, and the batches' sums as they were before each."""
+    """Update the weights batch by batch.
+
+    Parameters
+    ----------
+    x, labels
+        Inputs (n, …) and labels (n,), or (n, R) for R genres that are trained together.
+    schedule
+        Which rows are in which batch, and the step of each.
+    dtype
+        Of the arithmetic.
+
+    Returns
+    -------
+    State
+        After the last update.
+    Sums
+        Of each batch, with the weights before its update.
+    """
     sums = []
     for cohort, block in iter_blocks(x, labels, schedule):
         state, block_sums = passes.train(state, cohort, to_batches(block, dtype), hyper)

@@ -19,9 +19,16 @@ from postertui.training.trainable_network import Network
 def cohort_columns(
     members: Sequence[RunSpec], cohort: str, schedule: EpochSchedule, sums: Sums
 ) -> list[Metrics]:
-    """The columns of one cohort (`train`, `val` or `test`) in the history table, for each member.
+    """The columns of one cohort in the history table, for each member.
 
-    `sums` are (S, len(SUMS), R).
+    Parameters
+    ----------
+    members
+        The R runs that are trained together, or the one.
+    cohort
+        `train`, `val` or `test`, which prefixes the columns.
+    sums : (S, len(SUMS), R)
+        Of the schedule's S batches.
     """
     empty = "empty_batches" if cohort == "train" else f"{cohort}_empty_batches"
     positives, weight = by_genre(schedule.positives), by_genre(schedule.weight)

@@ -93,7 +93,7 @@ def scale(images: Tensor, side: int) -> Tensor:
 
 def frozen_layers(x: Tensor, model: ModelRequest, first: int) -> Tensor:
     """The layers before `first` on scaled images; the images themselves where that is 1."""
-    from postertui.training import backbones
+    from postertui.training import backbone_parts, backbones
     from postertui.training.vgg16 import frozen_network, load_convolutions
 
     if first == 1:
@@ -102,7 +102,7 @@ def frozen_layers(x: Tensor, model: ModelRequest, first: int) -> Tensor:
     if name == "vgg16":
         network = frozen_network(model.side, first, load_convolutions(weights))
     else:
-        network = backbones.frozen_network(name, model.side, first, weights)
+        network = backbone_parts.frozen_network(name, model.side, first, weights)
         x = backbones.preprocess(name, x)
     network.name = f"frozen_{name}_{model.side}_{first}_{weights.digest[:8]}"
     network.trainable = False
@@ -118,7 +118,7 @@ def trained_layers(
         return vgg16_tail(x, first, arrays, names)
     if len(x.shape) == 2:
         return x
-    from postertui.training.backbones import load_tail
+    from postertui.training.backbone_parts import load_tail
 
     tail = load_tail(variant, model.side, first, model.spec.weights)
     of_tail = list(arrays.values())[: len(tail.trainable_variables)]

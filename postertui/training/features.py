@@ -30,7 +30,7 @@ from postertui.study import ALL_LAYERS
 from postertui.system.atomic_files import sync, write_atomic
 from postertui.system.errors import UserError
 from postertui.system.regular_files import check_is_file
-from postertui.training import backbones
+from postertui.training import backbone_parts
 from postertui.training.backend import graph, to_device, to_host
 from postertui.training.vgg16 import frozen_network, load_convolutions
 
@@ -200,7 +200,7 @@ def feature_extractor(
         frozen = frozen_network(side, first, load_convolutions(weights))
         compute = graph(lambda x: frozen(x, training=False))
     else:
-        compute = graph(backbones.frozen_part(network, side, first, weights))
+        compute = graph(backbone_parts.frozen_part(network, side, first, weights))
 
     def extract(images: NDArray[Any]) -> NDArray[np.float32]:
         padded = np.zeros((batch, *images.shape[1:]), np.float32)
@@ -255,7 +255,7 @@ def feature_shape(
 ) -> tuple[int, ...]:
     """The shape of one image's output of the network's layer `first` - 1."""
     if network not in ("vgg16", "scratch"):
-        return backbones.output_shape(network, side, first, weights)
+        return backbone_parts.output_shape(network, side, first, weights)
     if first == ALL_LAYERS:
         return (512,)
     pools = sum(first > pool for pool in (3, 6, 10, 14))

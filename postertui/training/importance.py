@@ -21,7 +21,8 @@ from postertui.predictions.inference import InferenceMessage, ModelRequest
 from postertui.runs.trained_weights import read_weights
 from postertui.system.errors import UserError
 from postertui.training.environment import hide_unused_packages
-from postertui.training.inference import Heads, first_layer, send
+from postertui.training.inference import first_layer, send
+from postertui.training.inference_heads import Heads
 from postertui.training.input_encoding import read_encoding
 
 Features = NDArray[np.float32]

@@ -14,7 +14,7 @@ from postertui.data.details.encoding import NO_DETAILS, DetailsEncoder
 from postertui.data.details.selection import fit_variant_encoder
 from postertui.runs.run_data import open_run_data
 from postertui.runs.spec import RunSpec
-from postertui.training.backbones import first_uncached_layer, last_layer
+from postertui.training.backbone_parts import first_uncached_layer, last_layer
 from postertui.training.backend import Tensor, to_device
 from postertui.training.blocks import HostRows, JoinedRows
 from postertui.training.features import FeatureCache, ReportProgress, mirror

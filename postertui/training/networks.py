@@ -14,7 +14,7 @@ from keras import layers
 from postertui.data.weights import CONVOLUTIONS, Weights
 from postertui.study import ALL_LAYERS, SharedLayers, Variant
 from postertui.system.errors import UserError
-from postertui.training import backbones, custom, custom_head, initializers
+from postertui.training import backbone_parts, custom, custom_head, initializers
 from postertui.training.backend import Tensor, on_accelerator, to_device
 from postertui.training.initializers import Array
 from postertui.training.input_encoding import JoinedShape
@@ -224,7 +224,7 @@ def backbone_tail(
     """The backbone's layers from `first` on, pooled; empty if all are frozen."""
     if len(x.shape) == 2:
         return x, []
-    tail = backbones.load_tail(variant, side, first, weights)
+    tail = backbone_parts.load_tail(variant, side, first, weights)
     h = tail(x)
     layer_of = {id(v): layer.name for layer in tail.network.layers for v in layer.weights}
     return h, [Pretrained(layer_of[id(v)], v.numpy()) for v in tail.trainable_variables]

@@ -76,7 +76,7 @@ class RunsFolder(RuleBasedStateMachine):
             # A power loss is not among the faults here, and the disk is slow.
             mock.patch.object(os, "fsync"),
             mock.patch.object(os, "fdatasync"),
-            mock.patch("postertui.training.job.attempt._is_checkpoint_due", lambda *_: True),
+            mock.patch("postertui.training.job.checkpoints.is_due", lambda *_: True),
             mock.patch.object(Process, "current", lambda: Process(2**30, 0, boot_id(), "here")),
             mock.patch.object(EventWriter, "append", append_or_die),
             mock.patch.object(checkpoints, "adopt", adopt_or_die),

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from postertui.supervisor import requests
-from postertui.training.job.attempt import _is_checkpoint_due
+from postertui.training.job.checkpoints import is_due
 from tests.support.supervisor import (
     assert_as_if_undisturbed,
     assert_recorded_once,
@@ -153,6 +153,6 @@ def test_checkpoint_newer_or_older_than_the_events_is_not_believed(
 
 
 def test_long_epochs_have_a_checkpoint_each_and_short_ones_not_more_than_they_are_worth() -> None:
-    assert _is_checkpoint_due(waited=10.5, cost=1e6)
-    assert _is_checkpoint_due(waited=2.0, cost=0.05)
-    assert not _is_checkpoint_due(waited=0.1, cost=0.05)
+    assert is_due(waited=10.5, cost=1e6)
+    assert is_due(waited=2.0, cost=0.05)
+    assert not is_due(waited=0.1, cost=0.05)

@@ -14,7 +14,7 @@ from postertui.data.dataset import Dataset
 from postertui.data.weights import Weights
 from postertui.study import Variant
 from postertui.system.errors import UserError
-from postertui.training import backbones
+from postertui.training import backbone_parts, backbones
 from postertui.training.checkpoint import load_checkpoint
 from postertui.training.features import FeatureCache
 from postertui.training.trainer import Trainer, ignore_progress
@@ -61,7 +61,7 @@ def test_keras_is_asked_once_about_all_networks(
     assert inception.weights_hash
     assert {"conv2d", "mixed10"} <= set(inception.layers)
     network = backbones.skeleton(NAME, 96, imagenet=True)
-    assert described[NAME, 48].layers == backbones.layer_names(network)
+    assert described[NAME, 48].layers == backbone_parts.layer_names(network)
     # Keras has a file for 96 pixels; at sides for which it has none it takes that for 224.
     assert "224" in described[NAME, 48].weights_file
     assert "96" in describe_backbones([(NAME, 96)])[NAME, 96].weights_file
@@ -81,7 +81,7 @@ def test_keras_is_asked_once_about_all_networks(
 def test_frozen_features_are_keras_own_predictions(
     name: str, data: Dataset, tmp_path: Path
 ) -> None:
-    first = backbones.first_uncached_layer(Variant(name="x", network=name), data.side, RANDOM)
+    first = backbone_parts.first_uncached_layer(Variant(name="x", network=name), data.side, RANDOM)
     cache = FeatureCache(data, RANDOM, first, tmp_path, network=name)
     [features] = cache.load((2,), ignore_progress)
     network = backbones.build(name, data.side, RANDOM)
@@ -102,7 +102,14 @@ def test_a_cut_is_where_one_tensor_goes_through() -> None:
     e = keras.layers.ReLU(name="e")(d)
     network = keras.Model(x, e)
     assert [layer.name for layer in network.layers][1:] == ["a", "b", "c", "d", "e"]
-    assert [backbones.cut_before(network, first) for first in range(1, 7)] == [1, 2, 2, 2, 5, 6]
+    assert [backbone_parts.cut_before(network, first) for first in range(1, 7)] == [
+        1,
+        2,
+        2,
+        2,
+        5,
+        6,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -154,5 +161,5 @@ def test_vgg16_by_number_or_name_is_what_frozen_layers_are() -> None:
     ):
         new = Variant(name="x", **fields)
         old = Variant(name="x", frozen_layers=frozen)
-        numbers = {backbones.first_uncached_layer(v, 48, RANDOM) for v in (new, old)}
+        numbers = {backbone_parts.first_uncached_layer(v, 48, RANDOM) for v in (new, old)}
         assert len(numbers) == 1

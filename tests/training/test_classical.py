@@ -18,7 +18,7 @@ from postertui.runs.store import METRICS
 from postertui.runs.trained_weights import read_weights
 from postertui.study import check_variant
 from postertui.system.errors import UserError
-from postertui.training.inference import Heads
+from postertui.training.inference_heads import Heads
 from postertui.training.trainer import Trainer
 from tests.support.details_data import add_details
 from tests.support.training_data import fill_features, make_dataset, make_spec, without_time

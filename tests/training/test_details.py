@@ -16,7 +16,7 @@ from postertui.runs.spec import RunSpec
 from postertui.runs.trained_weights import WeightsInfo, read_weights
 from postertui.supervisor.backends.ray.bundles import bundle_files, bundle_name, is_shared
 from postertui.system.errors import UserError
-from postertui.training.inference import Heads
+from postertui.training.inference_heads import Heads
 from postertui.training.input_encoding import InputEncoding
 from postertui.training.trainer import Trainer
 from tests.support.details_data import add_details

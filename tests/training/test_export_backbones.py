@@ -15,7 +15,7 @@ from postertui.runs.spec import RunSpec
 from postertui.runs.trained_weights import write_weights
 from postertui.study import Variant
 from postertui.supervisor.backends.ray.bundles import weights_name
-from postertui.training import backbones, networks
+from postertui.training import backbone_parts, networks
 from postertui.training.export import build_complete_model
 from postertui.training.features import feature_shape
 from postertui.training.inference import infer
@@ -29,7 +29,7 @@ def write_model(runs: Path, trainable_layers: int = 0) -> ModelRequest:
     variant = Variant(
         name="x", network="mobilenetv2", side=SIDE, fc1=8, fc2=4, trainable_layers=trainable_layers
     )
-    first = backbones.first_uncached_layer(variant, SIDE, RANDOM)
+    first = backbone_parts.first_uncached_layer(variant, SIDE, RANDOM)
     shape = feature_shape(SIDE, first, RANDOM, "mobilenetv2")
     network = networks.build(variant, first, shape, "float32", side=SIDE, weights=RANDOM)
     spec = RunSpec(

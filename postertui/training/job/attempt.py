@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import os
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from postertui.runs import layout
-from postertui.runs.code import Code, read_code
+from postertui.runs.code import read_code
 from postertui.runs.events import DamagedEventsError
 from postertui.runs.lifecycle import DEVICE_MEMORY
 from postertui.runs.spec import RunSpec, read_spec
@@ -27,16 +26,11 @@ from postertui.training.job import checkpoints
 from postertui.training.job.interface import Epoch, RunTrainer
 from postertui.training.job.log import attempt_line, epoch_line, log_to, now
 from postertui.training.job.member import Member
+from postertui.training.job.resumption import epochs_from
 from postertui.training.job.stop_listener import MOVED, StopListener
 
 #: How an attempt ended. `held`: another process has the run. `closed`: it had its end already.
 Outcome = Literal["done", "failed", "cancelled", "interrupted", "held", "closed", "damaged", "full"]
-
-#: A checkpoint may take this share of the time since the one before.
-CHECKPOINT_SHARE = 0.05
-
-#: After so many seconds without one, a checkpoint is written however long it takes.
-CHECKPOINT_SECONDS = 10.0
 
 #: Seconds between two events about the progress of feature extraction.
 NOTIFY_SECONDS = 0.5
@@ -150,7 +144,9 @@ class Attempt:
         finally:
             self._start(trained)
         self._check_device()
-        epochs = self._epochs(trainer, spec, code, resume, trained + 1)
+        epochs = epochs_from(
+            trainer, spec, code, resume, trained + 1, notify=self._notify, log=self._lead.log
+        )
         saved, cost = time.monotonic(), 0.0
         expected = trained + 1
         for epoch in epochs:
@@ -167,7 +163,7 @@ class Attempt:
                 # Before its event, so that a run whose epochs are complete has its results.
                 self._write_results(epoch)
             pausing = not is_last and self._listener.paused.is_set()
-            due = pausing or (not is_last and _is_checkpoint_due(waited, cost))
+            due = pausing or (not is_last and checkpoints.is_due(waited, cost))
             with self._listener.writing:
                 self._record_epoch(epoch, checkpoint=due)
             for member in self._members:
@@ -193,30 +189,6 @@ class Attempt:
                     f"{member.folder}: not trained together with {self._lead.folder.name}"
                 )
         return spec
-
-    def _epochs(
-        self, trainer: RunTrainer, spec: RunSpec, code: Code, resume: Path | None, due: int
-    ) -> Iterator[Epoch]:
-        """The trainer's epochs from `due` on; all of them where the checkpoint cannot be used."""
-        train: Callable[..., Iterator[Epoch]] = trainer.epochs
-        if code:
-            train = functools.partial(train, code=code)
-        if resume is not None:
-            epochs = iter(train(spec, resume, self._notify))
-            try:
-                first = next(epochs, None)
-            except UserError as error:
-                self._lead.log(f"{error}; starting over")
-            else:
-                if first is not None and first.epoch == due:
-                    yield first
-                    yield from epochs
-                    return
-                # Its epoch was lost with the events' tail. Its resources are released first.
-                if isinstance(epochs, Generator):
-                    epochs.close()
-                self._lead.log(f"{resume}: not of epoch {due - 1}; starting over")
-        yield from train(spec, None, self._notify)
 
     def _start(self, trained: int) -> None:
         assigned = os.environ.get("POSTERTUI_DEVICE", "cpu")
@@ -312,11 +284,6 @@ def _refused(error: OSError) -> Result:
     if error.errno in _DISK_FULL:
         return Result("full", os.strerror(error.errno))
     return Result("damaged", f"{error.filename}: {error.strerror}")
-
-
-def _is_checkpoint_due(waited: float, cost: float) -> bool:
-    """Whether a checkpoint is due `waited` seconds after one that took `cost` seconds."""
-    return cost < CHECKPOINT_SHARE * waited or waited > CHECKPOINT_SECONDS
 
 
 def _plain(value: Any) -> Any:

@@ -12,6 +12,12 @@ from postertui.runs.events import Event
 from postertui.runs.lifecycle import effective_epochs
 from postertui.system.sharing import file_mode
 
+#: A checkpoint may take this share of the time since the one before.
+CHECKPOINT_SHARE = 0.05
+
+#: After so many seconds without one, a checkpoint is written however long it takes.
+CHECKPOINT_SECONDS = 10.0
+
 
 def recover(run_folder: Path, events: list[Event]) -> tuple[Path | None, int]:
     """The checkpoint to resume from and its epoch; (None, 0) to start over.
@@ -63,3 +69,8 @@ def remove(run_folder: Path) -> None:
     for entry in list(run_folder.iterdir()):
         if layout.is_checkpoint_file(entry.name):
             entry.unlink(missing_ok=True)
+
+
+def is_due(waited: float, cost: float) -> bool:
+    """Whether a checkpoint is due `waited` seconds after one that took `cost` seconds."""
+    return cost < CHECKPOINT_SHARE * waited or waited > CHECKPOINT_SECONDS

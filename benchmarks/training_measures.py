@@ -307,9 +307,10 @@ def shortened(make: Callable[..., EpochSchedule], batches: int) -> Callable[...,
 def measure_warm(folder: Path) -> Measured:
     """200 runs in one job, of one epoch over a quarter of the posters, events and all.
 
-    What a run costs beyond the compiled passes, and whether memory grows.
+    What a run costs beyond the compiled passes, the time until the next can begin included, and
+    whether memory grows.
     """
-    from postertui.training.job.attempt import Attempt
+    from postertui.training.job.__main__ import train_runs
     from postertui.training.job.stop_listener import StopListener
 
     data = dataset_for(folder, {0: TRAIN // 4, 2: TEST // 4})
@@ -319,7 +320,7 @@ def measure_warm(folder: Path) -> Measured:
     def timed_passes(*arguments: Any) -> Passes:
         return Passes(*(timed(f, inside) for f in compile_passes(*arguments)))
 
-    runs, warm, watch = folder / "runs", Trainer(), StopListener()
+    runs, watch = folder / "runs", StopListener()
     process = psutil.Process()
     beyond_wall, beyond_cpu, resident = [], [], []
     with mock.patch.object(compiled_networks, "compile_passes", timed_passes):
@@ -328,7 +329,7 @@ def measure_warm(folder: Path) -> Measured:
             write_spec(runs, spec)
             inside.update(wall=0.0, cpu=0.0)
             wall, cpu = time.perf_counter(), time.process_time()
-            result = Attempt([runs / spec.run], lambda: warm, watch).run()
+            result = train_runs([runs / spec.run], watch)
             if result.outcome != "done":
                 raise SystemExit(f"{spec.run}: {result}")
             beyond_wall.append(time.perf_counter() - wall - inside["wall"])

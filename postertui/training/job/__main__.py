@@ -10,7 +10,7 @@ import importlib
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -44,8 +44,7 @@ def main() -> int:
     listener = StopListener()
     if arguments.socket is not None:
         return serve(arguments.socket, listener)
-    result = Attempt(folders, make_trainer, listener).run()
-    compile_cache.seal()
+    result = train_runs(folders, listener)
     if result.reason:
         sys.stderr.write(f"{arguments.runs[0]}: {result.outcome}: {result.reason}\n")
     return {"done": 0, "closed": 0, "held": 3}.get(result.outcome, 1)
@@ -60,13 +59,21 @@ def serve(fd: int, listener: StopListener) -> int:
             message = msgspec.json.decode(data)
             accepted_digests = frozenset(message.get("accepted_digests", ()))
             folders = [Path(message["folder"]) / run for run in message["runs"]]
-            result = Attempt(folders, make_trainer, listener, accepted_digests).run()
-            gc.collect()  # milliseconds, for `make_trainer` froze what is loaded
-            compile_cache.seal()
+            result = train_runs(folders, listener, accepted_digests)
             # The supervisor may be gone; the run's own events are complete.
             with contextlib.suppress(OSError):
                 channel.send(msgspec.json.encode(_report(result)))
     return 0
+
+
+def train_runs(
+    folders: Sequence[Path], listener: StopListener, accepted_digests: frozenset[str] = frozenset()
+) -> Result:
+    """Train the run in `folders`, or the runs that are trained together, and tidy up."""
+    result = Attempt(folders, make_trainer, listener, accepted_digests).run()
+    gc.collect()  # milliseconds, for `make_trainer` froze what is loaded
+    compile_cache.seal()
+    return result
 
 
 def _receive(channel: socket.socket) -> bytes:

@@ -70,10 +70,16 @@ from postertui.system.errors import UserError
 class Comparison:
     """The result of `compare`.
 
-    `rows` has one row per compared pair of variants (`ROW_SCHEMA`), `cells` one per pair and genre
-    (`CELL_SCHEMA`), best first. A verdict is `better`, `worse`, `undecided` or `too little data`;
-    in `cells` the last means that the noise is unknown. `notes` are sentences that belong under
-    the table: noise, unit, epoch rule, correction.
+    Parameters
+    ----------
+    rows
+        One per compared pair of variants (`ROW_SCHEMA`), best first. A verdict is `better`, `worse`,
+        `undecided` or `too little data`.
+    cells
+        One per pair and genre (`CELL_SCHEMA`), best first; `too little data` means here that the noise
+        is unknown.
+    notes
+        Sentences that belong under the table: noise, unit, epoch rule, correction.
     """
 
     metric: str

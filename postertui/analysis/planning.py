@@ -40,7 +40,17 @@ PLAN_SCHEMA = {
 
 @dataclass(frozen=True)
 class Question:
-    """What is to be seen: a difference, with a power, among so many comparisons."""
+    """What is to be seen.
+
+    Parameters
+    ----------
+    difference
+        The smallest mean difference that matters, in the metric's unit.
+    power
+        The wanted chance to see it.
+    comparisons
+        Among how many, for which the level is corrected.
+    """
 
     difference: float
     power: float = 0.8

@@ -33,7 +33,17 @@ METRICS_OF_POSTERS = ("test_fscore_soft", "test_fscore_hard", "test_accuracy", "
 
 @dataclass(frozen=True)
 class ModelPredictions:
-    """One run's probabilities: `ids` of its test posters, their `labels`, both of shape (n,)."""
+    """One run's probabilities on its test posters.
+
+    Parameters
+    ----------
+    ids, labels
+        (n,) of the test posters.
+    probabilities
+        (n,) that a poster has the genre.
+    threshold
+        From which probability on it is called positive.
+    """
 
     name: str
     genre: str

@@ -85,7 +85,13 @@ def common_epoch(table: pl.DataFrame) -> CommonEpoch:
 
 
 def check_metric(table: pl.DataFrame, metric: str) -> None:
-    """Raise `UserError` unless `metric` is a number column of the table."""
+    """Refuse a metric that is no number column of the table.
+
+    Raises
+    ------
+    UserError
+        Naming the metrics that there are.
+    """
     if metric in table.columns and table.schema[metric].is_numeric():
         return
     metrics = [

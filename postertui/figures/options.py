@@ -32,10 +32,16 @@ MAX_INCHES = 200
 class FigureOptions:
     """What may differ from the published look.
 
-    `strict` draws exactly what R drew, at whatever size; it goes with none of the others.
-    `baselines` are the dummies whose F is drawn as a line: `stratified` (the base rate m) and
-    `always` (2m/(1+m)). `seed_lines` draws single seeds as thin lines behind their mean. `width`
-    and `height` in inches overrule the figure's own.
+    Parameters
+    ----------
+    strict
+        Draws exactly what R drew, at whatever size; it goes with none of the others.
+    baselines
+        The dummies whose F is drawn as a line: `stratified` (the base rate m) and `always` (2m/(1+m)).
+    seed_lines
+        Draws single seeds as thin lines behind their mean.
+    width, height
+        In inches; they overrule the figure's own.
     """
 
     strict: bool = False

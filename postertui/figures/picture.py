@@ -112,9 +112,18 @@ class Hidden:
 
 @dataclass(frozen=True)
 class Picture:
-    """One figure. `colours` maps series to colour in the order of the legend; `size` in inches.
+    """One figure.
 
-    `x_column` is what the CSV calls the column `epoch` of the layers, where it is something else.
+    Parameters
+    ----------
+    colours
+        Series to colour, in the order of the legend.
+    size
+        In inches.
+    x_column
+        What the CSV calls the column `epoch` of the layers, where it is something else.
+    hidden
+        What is not drawn, and why.
     """
 
     name: str

@@ -32,8 +32,13 @@ RIDGE = 1.0
 class Blend(NamedTuple):
     """A rule that makes one probability of several.
 
-    `weights` (models,) of the probabilities, which sum to 1; or, where `intercept` is not None,
-    of their logits, as logistic regression has them.
+    Parameters
+    ----------
+    weights
+        (models,) of the probabilities, which sum to 1; or, with an intercept, of their logits, as
+        logistic regression has them.
+    intercept
+        None where probabilities are averaged.
     """
 
     weights: Vector

@@ -45,8 +45,13 @@ class _Encoding(msgspec.Struct):
 class ImportanceRequest(msgspec.Struct, frozen=True):
     """What the subprocess needs: a model, its data folder, and where to save probabilities.
 
-    It saves (1 + inputs, repeats, posters): first those of the posters as they are, then those
-    with each input permuted.
+    Parameters
+    ----------
+    repeats
+        How often each input is permuted.
+    output
+        It saves (1 + inputs, repeats, posters) there: first the probabilities of the posters as they
+        are, then those with each input permuted.
     """
 
     model: ModelRequest

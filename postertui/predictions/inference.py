@@ -30,10 +30,17 @@ from postertui.system.user_folders import temporary_root
 
 
 class ModelRequest(msgspec.Struct, frozen=True):
-    """One model: its run's folder and spec, the digest of its weights, the images' side.
+    """What the subprocess needs of one model.
 
-    `code` are the files of the user's functions where one of them is the network: their content,
-    which was found to be trusted.
+    Parameters
+    ----------
+    folder
+        Its run's.
+    side
+        Of the images, in pixels.
+    code
+        The files of the user's functions where one of them is the network: their content, which was
+        found to be trusted.
     """
 
     folder: str
@@ -46,7 +53,12 @@ class ModelRequest(msgspec.Struct, frozen=True):
 class InferenceRequest(msgspec.Struct, frozen=True):
     """All that the subprocess needs to know.
 
-    `output` is where it saves the probabilities, `details` a table of the posters' details.
+    Parameters
+    ----------
+    output
+        Where it saves the probabilities.
+    details
+        A table of the posters' details; empty for none.
     """
 
     models: tuple[ModelRequest, ...]
@@ -58,7 +70,12 @@ class InferenceRequest(msgspec.Struct, frozen=True):
 class InferenceMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     """A line of the subprocess: progress, or at the end the images that it could not read.
 
-    `unreadable` maps an image's place in the request to the reason. `error` is for the user.
+    Parameters
+    ----------
+    unreadable
+        From an image's place in the request to the reason.
+    error
+        For the user.
     """
 
     done: int = 0

@@ -26,9 +26,15 @@ from postertui.system.errors import UserError
 class TrainedModel:
     """A done run with weights.
 
-    `threshold` is the one chosen on validation after the epoch of the weights, else .5. `score` is
-    the average precision by which the best model is chosen: on validation, or on test where
-    `scored_on_test`; NaN without either.
+    Parameters
+    ----------
+    threshold
+        Chosen on validation after the epoch of the weights, else .5.
+    score
+        The average precision by which the best model is chosen: on validation, or on test; NaN
+        without either.
+    scored_on_test
+        Which of them.
     """
 
     run: str

@@ -36,7 +36,18 @@ def remember_cluster(address: str) -> None:
 
 
 def check_known(folder: Path, address: str) -> None:
-    """Raise `UserError` unless the user has named `address`, which the settings of `folder` do."""
+    """Refuse a cluster that the user has never named.
+
+    Parameters
+    ----------
+    address
+        The one that the settings of `folder` name.
+
+    Raises
+    ------
+    UserError
+        Where it is another than those that the user named.
+    """
     if address not in read_own_list(_path(), str, CONTENT):
         raise UserError(
             f"{folder}: its settings name the cluster {address}, which you have not used before; "

@@ -27,7 +27,13 @@ def trust_own_files(runs: Path, sources: Iterable[CodeSource]) -> None:
 
 
 def check_own_files(runs: Path, sources: Iterable[CodeSource]) -> None:
-    """Raise `UserError` for a file that is neither the user's own nor trusted."""
+    """Refuse files of code that are neither the user's own nor trusted.
+
+    Raises
+    ------
+    UserError
+        Naming the first such file.
+    """
     files = list(sources)
     if not files:
         return

@@ -24,9 +24,18 @@ class Column:
 
 @dataclass(frozen=True)
 class Section:
-    """A titled table: `frame` for machines, `columns` of it for display, sentences under it.
+    """A titled table.
 
-    `key` names it in JSON.
+    Parameters
+    ----------
+    key
+        Names it in JSON.
+    frame
+        For machines.
+    columns
+        What of it is displayed.
+    notes
+        Sentences under it.
     """
 
     key: str

@@ -32,8 +32,14 @@ _MAX_CONTRADICTING = 0.1
 class LabelOptions:
     """What a user says about a table of labels where it does not speak for itself.
 
-    `joined_by` is what stands between two genres, `list` or `none`. With `strict`, a row that
-    would be left out is an error. `any_genres` takes genres that look wrong.
+    Parameters
+    ----------
+    joined_by
+        What stands between two genres, `list` or `none`.
+    strict
+        Whether a row that would be left out is an error.
+    any_genres
+        Whether genres that look wrong are taken.
     """
 
     encoding: str | None = None

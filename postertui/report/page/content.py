@@ -52,9 +52,16 @@ class PageFigure:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A part of the page. `folded` tables are long: closed at first, left out of Markdown.
+    """A part of the page.
 
-    `command` prints them. `galleries` are rows of thumbnails, which Markdown leaves out as well.
+    Parameters
+    ----------
+    folded
+        Long tables: closed at first, left out of Markdown.
+    command
+        Prints them.
+    galleries
+        Rows of thumbnails, which Markdown leaves out as well.
     """
 
     key: str

@@ -158,9 +158,18 @@ def find_devices(
 ) -> DeviceChoice:
     """Look at the machine and decide; see `choose_devices`.
 
-    The framework is asked only where there are GPUs, for it takes seconds. Its answer is kept in
-    the folder `runs`, and holds as long as boot, driver, framework and its environment are the
-    same. Raises `UserError`.
+    The framework is asked only where there are GPUs, for it takes seconds.
+
+    Parameters
+    ----------
+    runs
+        The runs folder, where the framework's answer is kept: it holds as long as boot, driver,
+        framework and its environment are the same.
+
+    Raises
+    ------
+    UserError
+        As `choose_devices`.
     """
     visible = environment.get("CUDA_VISIBLE_DEVICES")
     if request == "cpu" or (request != "gpu" and hides_all(visible)):
@@ -214,9 +223,14 @@ def _report_key(environment: Mapping[str, str], inventory: GpuInventory) -> tupl
 
 
 def make_slots(jobs: int | None, gpus: tuple[str, ...] = ()) -> list[Slot]:
-    """`jobs` at a time on each GPU (default 1), or on the CPU (default `default_cpu_jobs`).
+    """The places at which runs are trained.
 
     Never more than `max_jobs` in all, but at least one on each GPU.
+
+    Parameters
+    ----------
+    jobs
+        How many at a time on each GPU (1 by default), or on the CPU (`default_cpu_jobs`).
     """
     limit = max_jobs()
     if gpus:

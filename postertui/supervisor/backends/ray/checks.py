@@ -30,9 +30,17 @@ CHECK_STUDY = "checks"
 
 
 def check_before_training(runs: Path, address: Address, gpu: float | None) -> str:
-    """What the cluster has, in a line. Raises `UserError` unless runs can be trained there.
+    """What the cluster has, in a line; leaves nothing behind there.
 
-    Leaves nothing behind on the cluster.
+    Parameters
+    ----------
+    gpu
+        The share of a GPU that each run takes, where the user gave one.
+
+    Raises
+    ------
+    UserError
+        Unless runs can be trained there.
     """
     nodes = fetch_node_facts(runs, address)
     problems = list(find_problems(nodes, gpu))

@@ -73,11 +73,11 @@ class Comparison:
     Parameters
     ----------
     rows
-        One per compared pair of variants (`ROW_SCHEMA`), best first. A verdict is `better`, `worse`,
-        `undecided` or `too little data`.
+        One per compared pair of variants (`ROW_SCHEMA`), best first. A verdict is `better`,
+        `worse`, `undecided` or `too little data`.
     cells
-        One per pair and genre (`CELL_SCHEMA`), best first; `too little data` means here that the noise
-        is unknown.
+        One per pair and genre (`CELL_SCHEMA`), best first; `too little data` means here that the
+        noise is unknown.
     notes
         Sentences that belong under the table: noise, unit, epoch rule, correction.
     """

@@ -37,7 +37,8 @@ class FigureOptions:
     strict
         Draws exactly what R drew, at whatever size; it goes with none of the others.
     baselines
-        The dummies whose F is drawn as a line: `stratified` (the base rate m) and `always` (2m/(1+m)).
+        The dummies whose F is drawn as a line: `stratified` (the base rate m) and `always`
+        (2m/(1+m)).
     seed_lines
         Draws single seeds as thin lines behind their mean.
     width, height

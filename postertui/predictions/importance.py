@@ -50,8 +50,8 @@ class ImportanceRequest(msgspec.Struct, frozen=True):
     repeats
         How often each input is permuted.
     output
-        It saves (1 + inputs, repeats, posters) there: first the probabilities of the posters as they
-        are, then those with each input permuted.
+        It saves (1 + inputs, repeats, posters) there: first the probabilities of the posters as
+        they are, then those with each input permuted.
     """
 
     model: ModelRequest

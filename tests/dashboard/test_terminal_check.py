@@ -125,6 +125,10 @@ def test_suspend_and_foreground_bring_the_whole_screen_back(runs: Path, tmp_path
 @needs_tmux
 def test_a_terminal_of_another_encoding_gets_ascii(runs: Path, tmp_path: Path) -> None:
     environment = {"LC_ALL": "en_US.ISO-8859-1", "PYTHONUTF8": "0"}
+    # Without UTF-8, Python reads no .pth file that names a folder in other letters than ASCII.
+    starts = subprocess.run([sys.executable, "-c", ""], env=os.environ | environment, check=False)
+    if starts.returncode:
+        pytest.skip("Python itself does not start in this locale from where the checkout lies")
     with Terminal(tmp_path, environment=environment) as terminal:
         terminal.type(f"{shlex.quote(sys.executable)} -m postertui --runs {runs.name}")
         terminal.press("Enter")

@@ -3,8 +3,8 @@
     python -m benchmarks.peers [--runs 200] [--epochs 20] [--repeat 3] [--wandb PYTHON]
 
 Made-up runs are written as postertui keeps them, as TensorBoard's event files and, by an
-interpreter PYTHON that has `wandb`, as Weights & Biases keeps them offline. The programs start
-anew in each repetition, in turns:
+interpreter PYTHON that has `wandb`, as Weights & Biases keeps them offline. The programs are
+started again in each repetition, in turns:
 
 - postertui: its dashboard in a terminal of 160 x 48, from its start until the first painting with
   all runs read is complete. It draws the cells that the screen has room for.

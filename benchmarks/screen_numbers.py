@@ -7,6 +7,7 @@ of ranges, and are only counted.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -152,7 +153,11 @@ def expect(tally: Tally, holds: bool, what: str, kind: str) -> None:
 
 
 def main() -> int:
-    runs = Path(sys.argv[1]).absolute()
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.screen_numbers", description=__doc__
+    )
+    parser.add_argument("runs", type=Path, help="a runs folder")
+    runs: Path = parser.parse_args().runs.absolute()
     facts, tally = Facts(runs), Counter[str]()
     with tempfile.TemporaryDirectory() as place:
         os.environ["XDG_STATE_HOME"] = os.environ["XDG_CONFIG_HOME"] = place

@@ -1,11 +1,12 @@
 """Snapshots of the main screens: `python -m benchmarks.screens [FOLDER]` writes docs/screens/*.svg.
 
 The real app on a study in mid-training, drawn headless. Training itself is made up, from a seed:
-the same program draws the same screens.
+the same program draws the same screens, but for the load of the machine.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import os
@@ -147,7 +148,9 @@ def shoot_published(target: Path, table: Path) -> None:
 
 
 def main() -> int:
-    target = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/screens").absolute()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.screens", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("docs/screens"))
+    target: Path = parser.parse_args().folder.absolute()
     target.mkdir(parents=True, exist_ok=True)
     os.environ["TEXTUAL_ANIMATIONS"] = "none"
     with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):

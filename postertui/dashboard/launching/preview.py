@@ -141,7 +141,7 @@ def preview_lines(preview: LaunchPreview) -> tuple[Line, Line]:
         return tuple(first), (("nothing is missing", "dim"),)
     if preview.seconds is None:
         return tuple(first), (
-            ("no finished epoch yet like some of theirs, from which to estimate the time", "dim"),
+            ("how long: not known before runs like these have finished epochs", "dim"),
         )
     second = [
         (f"about {duration(preview.seconds)}", "bold"),

@@ -31,12 +31,14 @@ def events_identity(run_folder: str) -> FileIdentity:
     return file_identity(f"{run_folder}/{layout.EVENTS}")
 
 
+def spec_identity(run_folder: str) -> FileIdentity:
+    """Changes when `run.json` is replaced. Raises `OSError` where it is no regular file."""
+    return file_identity(f"{run_folder}/{layout.SPEC}")
+
+
 def run_identity(run_folder: str) -> Identity:
     """Changes with either file. Raises `OSError` where one is no regular file."""
-    return Identity(
-        file_identity(f"{run_folder}/{layout.EVENTS}"),
-        file_identity(f"{run_folder}/{layout.SPEC}"),
-    )
+    return Identity(events_identity(run_folder), spec_identity(run_folder))
 
 
 def file_identity(path: str) -> FileIdentity:

@@ -18,6 +18,7 @@ from postertui.runs.store.identity import (
     Identity,
     events_identity,
     run_identity,
+    spec_identity,
 )
 from postertui.runs.store.kinds import SpecKinds
 from postertui.runs.store.new_run import explain_denied_run, read_new_run
@@ -219,7 +220,7 @@ class Store:
             run = self._cached.find(name, events) if self._cached is not None else None
             if run is None or (
                 len(self.runs) + len(self._unread) <= BOTH_FILES_UP_TO
-                and run.identity != run_identity(f"{self._root}/{name}")
+                and run.identity.spec != spec_identity(f"{self._root}/{name}")
             ):
                 return False
         except OSError:

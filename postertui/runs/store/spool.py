@@ -32,7 +32,7 @@ class RowsInFile(NamedTuple):
 
 
 class EpochSpool:
-    """A new file of epochs at `path`, to which nobody else writes. Raises `OSError`.
+    """A new file of epochs at `path`, that no other process writes to. Raises `OSError`.
 
     It is a source of rows like the cache, and becomes part of that when an index names it; until
     then it may be removed at any time. Rows that cannot be read back are read by `reread`.

@@ -88,7 +88,7 @@ def test_the_preview_counts_what_is_there_and_how_long_the_rest_takes(
     draft = LaunchDraft(study, (base,), ("Comedy", "Drama"), LaunchNumbers(1, epochs=4))
     new = preview_launch(draft, dataset, weights, {}, 2)
     assert "2 to start of 2 runs" in words(new)
-    assert "no finished epoch yet" in words(new)
+    assert "how long: not known before" in words(new)
 
     made_runs = MadeRuns(tmp_path / "runs")
     launch.queue(made_runs.folder, new.starting)

@@ -56,6 +56,7 @@ class FileLock:
         return self._fd is not None and not _is_file_at(self._fd, self._path)
 
     def release(self) -> None:
+        """Give the lock up, if it is held; no other thread may be in `is_displaced`."""
         if self._fd is not None:
             _held.discard(self._fd)
             os.close(self._fd)

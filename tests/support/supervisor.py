@@ -248,9 +248,8 @@ def undisturbed(tmp: Path, specs: Iterable[RunSpec]) -> dict[str, list[tuple[flo
     names = queue(calm, *specs)
     jobs = [start_job(calm, name, CHEAP_SECONDS="0", CHEAP_NOTES="") for name in names]
     for job in jobs:
-        assert job.wait(PATIENCE) == 0, job.stderr and job.stderr.read()
-        assert job.stderr is not None
-        job.stderr.close()
+        _, errors = job.communicate(timeout=PATIENCE)
+        assert (job.returncode, errors) == (0, "")
     return {name: history(run) for name, run in read(calm).items()}
 
 

@@ -63,14 +63,14 @@ class StandInListener(StopListener):
         self.writing = threading.Lock()
         self.cancelled = threading.Event()
         self.paused = threading.Event()
-        self._folders, self._write_end = (), None
+        self._attempt = None
+        self._looking = threading.Lock()
         self._cancelled_at = None
 
     def look(self) -> None:
-        for folder in self._folders:
-            for name, event in (("cancel", self.cancelled), ("paused", self.paused)):
-                if (folder / name).exists():
-                    event.set()
+        with self._looking:
+            if self._attempt is not None:
+                self._look_at(self._attempt)
 
 
 def _write_nothing(_: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import NamedTuple
 
 from postertui.runs import layout
 
@@ -29,6 +30,22 @@ WRITE_TIMEOUT = 6.0
 MOVED = "the run's folder was moved or removed"
 
 
+class _Attempt(NamedTuple):
+    """What is listened for, between `begin` and `end`."""
+
+    folders: tuple[Path, ...]
+    write_end: Callable[[str, str], None]
+    is_displaced: Callable[[], bool]
+
+
+class _Stop(NamedTuple):
+    """Why the process has to end at once."""
+
+    status: str
+    reason: str
+    exit_code: int
+
+
 class StopListener:
     """A thread that ends the process when that cannot wait for the epoch's end.
 
@@ -42,8 +59,10 @@ class StopListener:
         self.writing = threading.Lock()
         self.cancelled = threading.Event()
         self.paused = threading.Event()
-        self._folders: tuple[Path, ...] = ()
-        self._write_end: Callable[[str, str], None] | None = None
+        self._attempt: _Attempt | None = None
+        # Held while the folders are looked at: `end` waits for it, so that no lock is released,
+        # and no next attempt begun, between what was seen and what follows from it.
+        self._looking = threading.Lock()
         self._cancelled_at: float | None = None
         self._signals, wake = socket.socketpair()
         wake.setblocking(False)
@@ -68,12 +87,12 @@ class StopListener:
         self.cancelled.clear()
         self.paused.clear()
         self._cancelled_at = None
-        self._is_displaced = is_displaced
-        self._folders, self._write_end = tuple(folders), write_end
+        self._attempt = _Attempt(tuple(folders), write_end, is_displaced)
 
     def end(self) -> None:
         """The runs have their ends; nothing more is written for them."""
-        self._folders, self._write_end = (), None
+        with self._looking:
+            self._attempt = None
 
     def _listen(self) -> None:
         while True:
@@ -82,24 +101,38 @@ class StopListener:
                 number = self._signals.recv(1)[0]
                 if number in (signal.SIGTERM, signal.SIGINT):
                     self._exit("interrupted", f"stopped by {signal.Signals(number).name}", 143)
-            folders = self._folders
-            if folders and self._is_displaced():
-                self._exit("interrupted", MOVED, 1)
-            if any((folder / layout.PAUSED).exists() for folder in folders):
-                self.paused.set()
-            if any((folder / layout.CANCEL).exists() for folder in folders):
-                self.cancelled.set()
-                self._cancelled_at = self._cancelled_at or time.monotonic()
-                if time.monotonic() - self._cancelled_at > CANCEL_TIMEOUT:
-                    self._exit("cancelled", "cancelled", 0)
+            with self._looking:
+                attempt = self._attempt
+                stop = None if attempt is None else self._look_at(attempt)
+            if stop is not None:
+                self._exit(*stop, only_in=attempt)
 
-    def _exit(self, status: str, reason: str, code: int) -> None:
+    def _look_at(self, attempt: _Attempt) -> _Stop | None:
+        """Heed requests to pause and to cancel; why the process has to end, if it has to."""
+        if attempt.is_displaced():
+            return _Stop("interrupted", MOVED, 1)
+        if any((folder / layout.PAUSED).exists() for folder in attempt.folders):
+            self.paused.set()
+        if any((folder / layout.CANCEL).exists() for folder in attempt.folders):
+            self.cancelled.set()
+            self._cancelled_at = self._cancelled_at or time.monotonic()
+            if time.monotonic() - self._cancelled_at > CANCEL_TIMEOUT:
+                return _Stop("cancelled", "cancelled", 0)
+        return None
+
+    def _exit(
+        self, status: str, reason: str, code: int, *, only_in: _Attempt | None = None
+    ) -> None:
+        """Write the end of the runs and end the process; not where `only_in` is over by now."""
         if self.writing.acquire(timeout=WRITE_TIMEOUT):
-            write_end = self._write_end
-            if write_end is not None:
+            attempt = self._attempt
+            if only_in is not None and attempt is not only_in:
+                self.writing.release()
+                return
+            if attempt is not None:
                 # On a full disk, the supervisor writes the end later.
                 with contextlib.suppress(OSError):
-                    write_end(status, reason)
+                    attempt.write_end(status, reason)
         os._exit(code)
 
 

@@ -65,7 +65,7 @@ def predict_command(
         raise click.UsageError("--run, --variant and --best exclude each other")
     if target is not None:
         check_out(target, runs, "-o")
-        check_target(target)
+        check_output(target)
     models = choose_models(runs, names, variant, genres)
     images = list(find_images(paths))
     requests = [model_request(model, data) for model in models]
@@ -166,7 +166,7 @@ def progress_bar() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def check_target(target: Path) -> None:
+def check_output(target: Path) -> None:
     """Raises `UserError` for a file that the result cannot be written to."""
     if target.suffix.lower() not in (".csv", ".json"):
         raise UserError(f"{target}: name the file .csv or .json")

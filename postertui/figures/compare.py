@@ -47,7 +47,7 @@ ALIASES = {"batch": "batch_size", "lr": "learning_rate", "family": "variant", "f
 PAGE_COLUMNS = 20
 
 
-def parse_columns(text: str) -> tuple[str, ...]:
+def parse_compared(text: str) -> tuple[str, ...]:
     """The columns that `--compare` names: `Regularizer`, `FC1 + FC2`, `batch`, `seed`.
 
     Raises
@@ -74,7 +74,7 @@ def parse_columns(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(columns))
 
 
-def choose_variants(source: FigureSource, patterns: Iterable[str]) -> list[str]:
+def match_variants(source: FigureSource, patterns: Iterable[str]) -> list[str]:
     """The names of the variants that any pattern matches, by name, or else by family.
 
     Raises

@@ -23,13 +23,6 @@ class Reliability(NamedTuple):
     observed: Vector
     posters: NDArray[np.int64]
 
-    @property
-    def expected_error(self) -> float:
-        """|observed - predicted|, averaged over posters (expected calibration error)."""
-        if not len(self.posters):
-            return float("nan")
-        return float(np.average(np.abs(self.observed - self.predicted), weights=self.posters))
-
 
 def reliability(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> Reliability:
     """The reliability diagram's points, as scikit-learn's `calibration_curve` has them.

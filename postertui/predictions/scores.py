@@ -35,12 +35,6 @@ class Counts(NamedTuple):
     fn: float
     tn: float
 
-    def __add__(self, other: object) -> Counts:
-        """The counts of both together."""
-        if not isinstance(other, Counts):
-            return NotImplemented
-        return Counts(*(a + b for a, b in zip(self, other, strict=True)))
-
     @property
     def precision(self) -> float:
         """TP / (TP + FP)."""
@@ -186,16 +180,6 @@ def score_cohort(
         at_half.fscore,
         chosen,
     )
-
-
-def macro_f1(counts: list[Counts]) -> float:
-    """The mean of the genres' F-scores; NaN where one is undefined or there is none."""
-    return float(np.mean([c.fscore for c in counts])) if counts else math.nan
-
-
-def micro_f1(counts: list[Counts]) -> float:
-    """F of all genres' decisions together."""
-    return sum(counts, Counts(0, 0, 0, 0)).fscore
 
 
 def _ratio(part: float, whole: float) -> float:

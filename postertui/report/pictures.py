@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from postertui.figures.catalogue import draw_published, figure_names
-from postertui.figures.compare import choose_variants, draw_comparison, draw_variant, parse_columns
+from postertui.figures.compare import draw_comparison, draw_variant, match_variants, parse_compared
 from postertui.figures.names import MODELS, PREDICTION_FIGURES
 from postertui.figures.options import FigureOptions
 from postertui.figures.picture import Hidden, Picture
@@ -151,7 +151,7 @@ def prepare_pictures(
             replace(alone, compare=(text,), name=request.name),
             lambda text=text: draw_comparison(  # type: ignore[misc]
                 source,
-                parse_columns(text),
+                parse_compared(text),
                 request.options,
                 variants=chosen,
                 genres=genres,
@@ -159,7 +159,7 @@ def prepare_pictures(
             ),
         )
     if not names and not request.compare:
-        for name in chosen or choose_variants(source, ["*"]):
+        for name in chosen or match_variants(source, ["*"]):
             add(
                 name,
                 replace(alone, variants=(name,)),

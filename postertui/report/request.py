@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from postertui.figures import files
 from postertui.figures.catalogue import figure_names
-from postertui.figures.compare import parse_columns
+from postertui.figures.compare import parse_compared
 from postertui.figures.files import DPI, Format
 from postertui.figures.names import MODELS, PREDICTION_FIGURES
 from postertui.figures.options import FigureOptions
@@ -47,7 +47,7 @@ class ReportRequest:
         if not 10 <= self.dpi <= 2400:
             raise UserError(f"--dpi {self.dpi}: between 10 and 2400")
         for text in self.compare:
-            parse_columns(text)
+            parse_compared(text)
         if self.name and (len(self.compare) != 1 or self.figures or self.everything):
             raise UserError("--name: for a single --compare; other figures have their names")
         if self.name and not _FILE_NAME.fullmatch(self.name):

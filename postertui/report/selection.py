@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from postertui.analysis.repetition import without_copies
-from postertui.figures.compare import choose_variants
+from postertui.figures.compare import match_variants
 from postertui.figures.source import FigureSource, open_source
 from postertui.report.request import ReportRequest
 from postertui.system.errors import UserError
@@ -63,7 +63,7 @@ def select_rows(history: History, request: ReportRequest) -> SelectedRows:
         if runs.is_empty():
             raise UserError(f"no run with a finished epoch matches `{request.filter}`", exit_code=3)
         source = replace(source, table=source.table.join(runs, on="run", maintain_order="left"))
-    variants = tuple(choose_variants(source, request.variants))
+    variants = tuple(match_variants(source, request.variants))
     return SelectedRows(source, variants, _choose_genres(source, request.genres))
 
 

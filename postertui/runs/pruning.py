@@ -20,7 +20,7 @@ HOW_TO_RESTORE = (
 def prunable_files(run_folder: Path, kinds: Collection[Kind]) -> Iterator[tuple[Path, int]]:
     """The run's files of `kinds`, and their sizes in bytes. Raises `OSError`."""
     for path in sorted(run_folder.iterdir()):
-        if kind_of(path.name) in kinds and path.is_file() and not path.is_symlink():
+        if file_kind(path.name) in kinds and path.is_file() and not path.is_symlink():
             yield path, path.stat().st_size
 
 
@@ -42,7 +42,7 @@ def kept_bytes(runs_folder: Path, runs: Iterable[str]) -> dict[str, int]:
     return sizes if any(sizes.values()) else {}
 
 
-def kind_of(name: str) -> Kind | None:
+def file_kind(name: str) -> Kind | None:
     """What a file of a run's folder is; None for what is never removed."""
     if name == layout.WEIGHTS:
         return "weights"

@@ -37,7 +37,7 @@ def job_settings(device: str | None, environment: Mapping[str, str] = os.environ
     return settings
 
 
-def ignored_settings(
+def describe_ignored(
     wanted: Mapping[str, str], in_use: Mapping[str, str], device_given: bool
 ) -> list[str]:
     """What of `wanted` does not count while a supervisor goes by `in_use`, a line each.

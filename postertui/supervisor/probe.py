@@ -11,7 +11,7 @@ from postertui.runs.lifecycle import RunLifecycle
 from postertui.system.regular_files import open_regular, read_regular
 
 #: Inode and size of a run's events and of its spec.
-RunIdentity = tuple[int, int, int, int]
+RunStamp = tuple[int, int, int, int]
 
 #: Reading so many bytes from its end shows whether a run is closed.
 TAIL_BYTES = 8192
@@ -20,7 +20,7 @@ TAIL_BYTES = 8192
 MAX_PRIORITY = 1000
 
 
-def file_identity(path: Path) -> tuple[int, int]:
+def file_stamp(path: Path) -> tuple[int, int]:
     """A file's inode and size, one of which changes with its content; zeros for no file."""
     try:
         stat = path.stat()
@@ -29,9 +29,9 @@ def file_identity(path: Path) -> tuple[int, int]:
     return stat.st_ino, stat.st_size
 
 
-def run_identity(run_folder: Path) -> RunIdentity:
+def run_stamp(run_folder: Path) -> RunStamp:
     """What changes when the run's events or its spec do."""
-    return (*file_identity(run_folder / layout.EVENTS), *file_identity(run_folder / layout.SPEC))
+    return (*file_stamp(run_folder / layout.EVENTS), *file_stamp(run_folder / layout.SPEC))
 
 
 def read_priority(run_folder: Path) -> int:

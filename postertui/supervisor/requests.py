@@ -122,7 +122,7 @@ def ignored_settings(folder: Path, device: DeviceRequest | None = None) -> list[
     written = status(folder)
     if not written.running or not written.job_settings:
         return []
-    lines = job_settings.ignored_settings(
+    lines = job_settings.describe_ignored(
         job_settings.job_settings(device), written.job_settings, device_given=device is not None
     )
     if lines:

@@ -12,7 +12,7 @@ from typing import Self
 from postertui.runs import layout
 from postertui.runs.events import DamagedEventsError, Event
 from postertui.runs.lifecycle import RunLifecycle, median_epoch_seconds, read_events
-from postertui.supervisor.probe import file_identity
+from postertui.supervisor.probe import file_stamp
 from postertui.system.environment import read_number
 from postertui.system.processes import Process
 
@@ -94,14 +94,14 @@ class ActiveRun:
     @classmethod
     def observe(cls, folder: Path, unit: str = "") -> Self:
         """The run in `folder`, observed from now on; without a `unit`, it is one by itself."""
-        size = file_identity(folder / layout.EVENTS)[1]
+        size = file_stamp(folder / layout.EVENTS)[1]
         run = cls(folder, size, time.monotonic(), size, unit or folder.name)
         run._reread()
         return run
 
     def refresh(self, now: float) -> None:
         """Note whether the run's events have grown."""
-        size = file_identity(self.folder / layout.EVENTS)[1]
+        size = file_stamp(self.folder / layout.EVENTS)[1]
         if size != self.size:
             self.size, self.unchanged_since = size, now
             self._reread()

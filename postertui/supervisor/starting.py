@@ -14,7 +14,7 @@ from postertui.system.sessions import user_manager_command
 #: The exit code of a supervisor that finds another one at work.
 HELD = 3
 
-#: The supervisors that this process keeps. As PID 1 it has to collect them when they have ended.
+#: The supervisors that this process keeps; those that have ended are collected with the next start.
 _kept: list[subprocess.Popen[bytes]] = []
 
 
@@ -38,6 +38,7 @@ def start_detached(folder: Path, jobs: int | None) -> bool:
 
 def start_kept(folder: Path, jobs: int | None) -> bool:
     """Start a supervisor as a child of this process, which ends with it; see `start_detached`."""
+    _kept[:] = [process for process in _kept if process.poll() is None]
     reading, writing = os.pipe()
     process = subprocess.Popen(
         [*_command(folder, jobs), "--foreground", "--report-fd", str(writing)],
@@ -54,11 +55,6 @@ def start_kept(folder: Path, jobs: int | None) -> bool:
     if process.wait() == HELD:
         return False
     raise _failure(folder, answer)
-
-
-def reap_kept() -> None:
-    """Collect kept supervisors that have ended."""
-    _kept[:] = [process for process in _kept if process.poll() is None]
 
 
 def _command(folder: Path, jobs: int | None) -> list[str]:

@@ -20,12 +20,12 @@ from postertui.supervisor.backends.base import RunReport
 from postertui.supervisor.decisions import needs_training
 from postertui.supervisor.lost_runs import record_lost_run
 from postertui.supervisor.probe import (
-    RunIdentity,
+    RunStamp,
     ends_closed,
-    file_identity,
+    file_stamp,
     is_paused,
     read_priority,
-    run_identity,
+    run_stamp,
 )
 from postertui.supervisor.queue import QueuedRun, RunQueue
 from postertui.supervisor.stall import ActiveRun
@@ -70,8 +70,8 @@ class SupervisedRuns:
         self.requeues = True
         self._folder = folder
         self._has_lease = has_lease
-        self._identities: dict[str, RunIdentity] = {}
-        self._closed: dict[str, RunIdentity] = {}
+        self._stamps: dict[str, RunStamp] = {}
+        self._closed: dict[str, RunStamp] = {}
         self._errors: dict[str, str] = {}
 
     @property
@@ -103,7 +103,7 @@ class SupervisedRuns:
         for runs in (self.submitted, self.adopted, self.unrecorded):
             runs.pop(name, None)
         with contextlib.suppress(OSError):
-            self._closed[name] = run_identity(self._folder / name)
+            self._closed[name] = run_stamp(self._folder / name)
         text = f"{type(error).__name__}: {error}"
         if self._errors.get(name) == text:
             return
@@ -121,7 +121,7 @@ class SupervisedRuns:
 
     def has_grown(self, active: ActiveRun) -> bool:
         """Whether the run has events since it was submitted."""
-        return file_identity(active.folder / layout.EVENTS)[1] != active.size_at_submit
+        return file_stamp(active.folder / layout.EVENTS)[1] != active.size_at_submit
 
     def locked(self) -> set[str]:
         """The adopted runs that their jobs still work on."""
@@ -176,24 +176,24 @@ class SupervisedRuns:
 
     def _read(self, name: str) -> None:
         path = self._folder / name
-        identity = run_identity(path)
-        if self._closed.get(name) == identity:
+        stamp = run_stamp(path)
+        if self._closed.get(name) == stamp:
             return
         queued = self.waiting.get(name)
-        if queued is not None and self._identities.get(name) == identity:
+        if queued is not None and self._stamps.get(name) == stamp:
             priority, paused = read_priority(path), is_paused(path)
             if (priority, paused) != (queued.priority, queued.paused):
                 self.waiting.put(replace(queued, priority=priority, paused=paused))
             return
         self.waiting.remove(name)
-        self._identities[name] = identity
+        self._stamps[name] = stamp
         if ends_closed(path / layout.EVENTS):
-            self._closed[name] = identity
+            self._closed[name] = stamp
             return
         lifecycle = read_lifecycle(path)
         spec = read_spec(path)
         if not needs_training(lifecycle, spec):
-            self._closed[name] = identity
+            self._closed[name] = stamp
             return
         self._closed.pop(name, None)
         if is_locked(path):

@@ -7,22 +7,15 @@ outlives the session, and what is started under it does too (logind.conf(5), log
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from postertui.system.sharing import user_name
+
 _SETTING = re.compile(r"^\s*KillUserProcesses\s*=\s*(\S+)", re.MULTILINE)
-
-
-def user_name() -> str:
-    """The account's name, or its number where it has none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
 
 
 def kills_user_processes(root: Path = Path("/")) -> bool:
@@ -69,13 +62,16 @@ def user_manager_command(
     program = shutil.which("systemd-run", path=environment.get("PATH"))
     if runtime is None or program is None or not kills_user_processes(root):
         return []
-    if not lingers(user_name(), root) or not (Path(runtime) / "systemd/private").exists():
+    if (
+        not lingers(user_name(os.getuid()), root)
+        or not (Path(runtime) / "systemd/private").exists()
+    ):
         return []
     return [program, "--user", "--scope", "--quiet", "--collect", "--"]
 
 
 def logout_advice(root: Path = Path("/")) -> str | None:
     """The command that lets training survive a logout; None where it does anyway."""
-    if not kills_user_processes(root) or lingers(user_name(), root):
+    if not kills_user_processes(root) or lingers(user_name(os.getuid()), root):
         return None
-    return f"loginctl enable-linger {user_name()}"
+    return f"loginctl enable-linger {user_name(os.getuid())}"

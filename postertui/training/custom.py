@@ -61,11 +61,6 @@ class CustomFunctions(NamedTuple):
     regularizer: Function | None
     kernel_regularizer: Function | None
 
-    @property
-    def takes_part_in_loss(self) -> bool:
-        """Whether any of them adds to the loss."""
-        return any((self.loss, self.regularizer, self.kernel_regularizer))
-
 
 def load_functions(variant: Variant, code: Code) -> CustomFunctions | None:
     """Execute the files of `variant`; None where it has none.

@@ -48,7 +48,7 @@ def cohort_columns(
     return columns
 
 
-def mean_loss(columns: Sequence[Metrics], monitored: str) -> float:
+def mean_monitored_loss(columns: Sequence[Metrics], monitored: str) -> float:
     """The mean of the genres' losses that are defined; NaN without any."""
     losses = [loss for metrics in columns if isinstance(loss := metrics[monitored], float)]
     defined = [loss for loss in losses if not math.isnan(loss)]

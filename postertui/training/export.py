@@ -69,7 +69,7 @@ def build_complete_model(models: Mapping[str, ModelRequest]) -> Any:
             shared[key] = frozen_layers(scaled[model.side], model, first)
         trained = read_weights(Path(model.folder), model.spec.digest, model.weights_digest)
         if variant.has_custom_network:
-            names = layer_names(name)
+            names = unique_layer_names(name)
             h = shared[key]
             if variant.backbone_name != "scratch":
                 h = trained_layers(h, model, first, trained.arrays, names)
@@ -77,7 +77,7 @@ def build_complete_model(models: Mapping[str, ModelRequest]) -> Any:
         elif variant.network == "scratch":
             outputs[name] = scratch(shared[key], variant, trained.arrays, name)
         else:
-            names = layer_names(name)
+            names = unique_layer_names(name)
             h = trained_layers(shared[key], model, first, trained.arrays, names)
             outputs[name] = head(h, variant, trained.arrays, names, name)
     [*single] = outputs.values()
@@ -176,7 +176,7 @@ def custom_network(x: Tensor, model: ModelRequest, arrays: Arrays, name: str) ->
     from postertui.training import custom, custom_head, networks
 
     variant = model.spec.variant
-    build = networks.custom_network(custom.load_functions(variant, model.code))
+    build = networks.network_function(custom.load_functions(variant, model.code))
     h = keras.Input(tuple(x.shape[1:]))
     outputs = custom_head.build_head(build, h, variant, "float32", 0)
     with build.responsible():
@@ -196,7 +196,7 @@ def scratch(x: Tensor, variant: Variant, arrays: Arrays, name: str) -> Tensor:
     """The network `scratch` on scaled images."""
     from keras import layers
 
-    names = layer_names(name)
+    names = unique_layer_names(name)
     convolution = layers.Conv2D(variant.fc1, 3, activation="relu", name=next(names))
     x = with_weights(convolution, x, arrays, "conv")
     x = layers.MaxPooling2D(2, name=next(names))(x)
@@ -218,7 +218,7 @@ def with_weights(layer: Any, x: Tensor, arrays: Arrays, source: str) -> Tensor:
     return output
 
 
-def layer_names(name: str) -> Iterator[str]:
+def unique_layer_names(name: str) -> Iterator[str]:
     """Names for a model's own layers that no other's have."""
     number = 0
     while True:

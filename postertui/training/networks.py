@@ -84,7 +84,7 @@ def build(
         h, initial_weights = tail(x)
     draw_custom = None
     if variant.has_custom_network:
-        build_head = custom_network(functions)
+        build_head = network_function(functions)
         outputs, draw_custom = add_custom_head(h, variant, dtype, build_head)
     elif variant.network == "scratch":
         outputs, initial_weights = scratch(x, variant, dtype)
@@ -123,7 +123,7 @@ def build(
     )
 
 
-def custom_network(functions: custom.CustomFunctions | None) -> custom.Function:
+def network_function(functions: custom.CustomFunctions | None) -> custom.Function:
     """The function that makes the network. Raises `UserError` where no file has it."""
     if functions is None or functions.network is None:
         raise UserError("the run's network is a function of the user's, without its file")

@@ -19,7 +19,7 @@ from postertui.training.checkpoint import Checkpoint, load_checkpoint
 from postertui.training.classical_trainer import classical_row
 from postertui.training.cohort_passes import evaluation_pass, train_pass
 from postertui.training.compiled_networks import CompiledNetworks
-from postertui.training.epoch_columns import cohort_columns, dead_heads, mean_loss
+from postertui.training.epoch_columns import cohort_columns, dead_heads, mean_monitored_loss
 from postertui.training.epoch_result import (
     EpochResult,
     checkpoint_writer,
@@ -145,7 +145,7 @@ class Trainer:
                 columns = [a | b for a, b in zip(columns, evaluated, strict=True)]
             evaluation_seconds = time.perf_counter() - evaluation_began
 
-            loss = mean_loss(columns, monitored)
+            loss = mean_monitored_loss(columns, monitored)
             rate_state = learning_rate.after_epoch(variant, rate_state, epoch, loss)
             if rate_state.best_epoch == epoch:
                 best_weights = state.weights

@@ -17,11 +17,8 @@ from sklearn.calibration import calibration_curve
 from postertui.predictions.ranking import rank
 from postertui.predictions.reliability import reliability
 from postertui.predictions.scores import (
-    Counts,
     best_threshold,
     count_decisions,
-    macro_f1,
-    micro_f1,
     score_cohort,
 )
 
@@ -150,18 +147,6 @@ def test_a_dead_model_has_no_scores() -> None:
 
 def test_no_poster() -> None:
     assert all(math.isnan(v) for v in score_cohort([], [], 0.5))
-
-
-def test_macro_and_micro_f1_equal_scikit_learns() -> None:
-    generator = np.random.default_rng(7)
-    labels = generator.random((200, 4)) < [0.1, 0.3, 0.5, 0.9]
-    p = generator.random((200, 4))
-    counts = [count_decisions(labels[:, g], p[:, g], 0.4) for g in range(4)]
-    close(macro_f1(counts), metrics.f1_score(labels, p > 0.4, average="macro"))
-    close(micro_f1(counts), metrics.f1_score(labels, p > 0.4, average="micro"))
-    assert math.isnan(macro_f1([]))
-    assert math.isnan(micro_f1([]))
-    assert math.isnan(macro_f1([Counts(1, 0, 0, 0), Counts(0, 1, 0, 1)]))
 
 
 @given(cohorts())

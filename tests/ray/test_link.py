@@ -177,7 +177,7 @@ def test_data_reaches_a_node_once_and_by_content(
 
     with_features(spec)
     monkeypatch.setenv("POSTERTUI_CLUSTER_HOME", str(tmp_path / "head"))
-    monkeypatch.setattr(bundles, "is_shared", lambda _: False)
+    monkeypatch.setattr(bundles, "sees_run_data", lambda _: False)
 
     def make() -> Handler:
         driver = Driver("study", KEY)

@@ -9,7 +9,7 @@ import pytest
 
 from postertui.data.dataset import Dataset
 from postertui.data.weights import Weights
-from postertui.figures.compare import parse_columns
+from postertui.figures.compare import parse_compared
 from postertui.study import Variant, check_variant
 from postertui.study.files import parse_study
 from postertui.study.saving import variant_toml
@@ -58,7 +58,7 @@ def test_fields_of_details_are_read_and_written_back() -> None:
         if variant.name != "base":
             text = variant_toml(variant, study.base)
             assert parse_study(text, "y.toml").variants[variant.name] == variant
-    assert parse_columns("inputs + details") == ("inputs", "details")
+    assert parse_compared("inputs + details") == ("inputs", "details")
 
 
 def test_a_variant_of_posters_alone_has_the_identity_of_before() -> None:

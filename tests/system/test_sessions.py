@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from postertui.system import sessions
 from postertui.system.sessions import kills_user_processes, logout_advice, user_manager_command
+from postertui.system.sharing import user_name
 
-USER = sessions.user_name()
+USER = user_name(os.getuid())
 
 SETTINGS = {
     "no systemd": (False, {"etc/systemd/logind.conf": "KillUserProcesses=yes"}, False),

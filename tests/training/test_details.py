@@ -14,7 +14,7 @@ from postertui.data.dataset import Dataset
 from postertui.predictions.table import read_predictions
 from postertui.runs.spec import RunSpec
 from postertui.runs.trained_weights import WeightsInfo, read_weights
-from postertui.supervisor.backends.ray.bundles import bundle_files, bundle_name, is_shared
+from postertui.supervisor.backends.ray.bundles import bundle_files, bundle_name, sees_run_data
 from postertui.system.errors import UserError
 from postertui.training.inference_heads import Heads
 from postertui.training.input_encoding import InputEncoding
@@ -119,8 +119,8 @@ def test_a_node_gets_details_and_no_images_that_it_does_not_need(dataset: Datase
     assert {"details.parquet"} < set(names["both"]) - set(names["details"]) | {"details.parquet"}
     assert "details.parquet" not in [n for n, _ in bundle_files(poster)]
     assert len({bundle_name(spec) for spec in (alone, both, poster)}) == 3
-    assert is_shared(both)
-    assert not is_shared(msgspec.structs.replace(both, details_digest="0" * 32))
+    assert sees_run_data(both)
+    assert not sees_run_data(msgspec.structs.replace(both, details_digest="0" * 32))
 
 
 def test_heads_take_details_by_the_posters_ids(

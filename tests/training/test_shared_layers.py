@@ -14,7 +14,7 @@ from postertui.predictions.table import read_predictions
 from postertui.runs.spec import RunSpec
 from postertui.runs.trained_weights import read_weights
 from postertui.training.checkpoint import load_checkpoint
-from postertui.training.epoch_columns import mean_loss
+from postertui.training.epoch_columns import mean_monitored_loss
 from postertui.training.epoch_result import EpochResult
 from postertui.training.trainer import Trainer
 from tests.support.training_data import fill_features, make_dataset, make_spec, without_time
@@ -173,7 +173,7 @@ def test_early_stopping_follows_the_mean_of_the_monitored_losses(
     means = [np.mean([e.metrics["val_loss"] for e in epoch.group.values()]) for epoch in epochs]
     assert 3 <= len(epochs) < 40
     assert int(np.argmin(means)) == len(epochs) - 3
-    assert mean_loss([{"val_loss": 1.0}, {"val_loss": float("nan")}], "val_loss") == 1.0
+    assert mean_monitored_loss([{"val_loss": 1.0}, {"val_loss": float("nan")}], "val_loss") == 1.0
 
 
 def test_identity_of_a_group(data: Dataset) -> None:

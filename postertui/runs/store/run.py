@@ -182,11 +182,6 @@ class Run:
             return numbers, [float("nan")] * len(numbers)
         return numbers, epochs.array(metric).tolist()
 
-    @property
-    def seconds_per_epoch(self) -> float | None:
-        """The median of the epochs' seconds."""
-        return self.buffer.view().median_seconds()
-
     def record(self) -> dict[str, Any]:
         """The run as a flat record, for filters, tables and `--json`: settings, state, newest."""
         record = self.buffer.view().newest_event()

@@ -194,7 +194,7 @@ def provide_data(
     `send_heartbeat` is called while waiting. Raises `UserError` where the data cannot be had, and
     `OSError`.
     """
-    if is_shared(spec):
+    if sees_run_data(spec):
         return spec
     home = Path(source.home)
     bundle = bundle_name(spec)
@@ -214,7 +214,7 @@ def provide_data(
     return msgspec.structs.replace(spec, data=str(folder), weights=weights)
 
 
-def is_shared(spec: RunSpec) -> bool:
+def sees_run_data(spec: RunSpec) -> bool:
     """Whether this machine sees the run's own data folder and weights."""
     if spec.weights.path is not None and not Path(spec.weights.path).is_file():
         return False

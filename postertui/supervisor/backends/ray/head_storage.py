@@ -109,7 +109,7 @@ class HeadStorage:
         if not folder.is_dir():
             if spec is None:
                 raise UserError(f"no run here needs the data {name}")
-            if bundles.is_shared(spec):
+            if bundles.sees_run_data(spec):
                 self._copy(name, spec)
             else:
                 await self._fetch(name, request)

@@ -86,11 +86,11 @@ def find_r() -> str | None:
 
 
 def single_tasks() -> list[Task]:
-    from postertui.figures.catalogue import figure_names
+    from postertui.figures.published import published_names
 
     return [
         Task(f"--figure {name}", ("--figure", name, "--strict-published"), (name,))
-        for name in figure_names()
+        for name in published_names()
     ]
 
 
@@ -151,12 +151,12 @@ def _mid(costs: Sequence[Cost], part: Callable[[Cost], float]) -> float:
 def hold_against_r(table: Path, folder: Path) -> None:
     """The gate of `tests/figures/built.py`, for all fifteen, against R on this machine."""
     import postertui
-    from postertui.figures.catalogue import figure_names
+    from postertui.figures.published import published_names
     from tests.support.ggplot2_built import differences, read_reference
 
     subprocess.run(["Rscript", str(SCRIPT), "build", str(table), str(folder)], check=True)
     history = postertui.read_table(table)
-    for name in figure_names():
+    for name in published_names():
         record, marks = read_reference(folder, name)
         unlike = differences(postertui.draw(name, history, strict=True), record, marks)
         verdict = f"{len(unlike)} differences: {unlike[0]}" if unlike else "equal"

@@ -7,17 +7,17 @@ from fnmatch import fnmatchcase
 
 import polars as pl
 
-from postertui.figures.catalogue import (
-    LAST_EPOCH,
-    PUBLISHED_X,
-    common_genres,
-    figure_names,
-    grid_axis,
-)
 from postertui.figures.collation import sort_values
 from postertui.figures.curves import draw_curves
 from postertui.figures.options import FigureOptions
 from postertui.figures.picture import Picture
+from postertui.figures.published import (
+    LAST_EPOCH,
+    PUBLISHED_X,
+    common_genres,
+    grid_axis,
+    published_names,
+)
 from postertui.figures.source import FigureSource
 from postertui.history.schema import SCHEMA
 from postertui.study import Variant, variant_fields
@@ -159,7 +159,7 @@ def draw_comparison(
         table = table.filter(pl.col("epoch") <= LAST_EPOCH)
     if table.is_empty():
         raise UserError(f"--compare {columns_text}: no run of those genres", exit_code=3)
-    if usual in figure_names():
+    if usual in published_names():
         usual = f"compare-{usual}"
     name = name or usual
     pages = _pages(table, columns)

@@ -9,7 +9,6 @@ import polars as pl
 
 from postertui.figures.baselines import black_baselines
 from postertui.figures.curves import fit_size
-from postertui.figures.names import MODELS
 from postertui.figures.options import FigureOptions
 from postertui.figures.picture import Axis, Facets, Hidden, Layer, Picture, levels_of
 from postertui.figures.source import FigureSource
@@ -87,7 +86,7 @@ def draw_models(
     layers = [layer for layer in layers if not layer.data.is_empty()]
     genres = levels_of([dots], ["genre"])
     picture = Picture(
-        name=MODELS,
+        name="models",
         title=f"Test {options.metric_label} per model and genre",
         facets=Facets((), ("genre",), genres, wrap=True),
         layers=tuple(layers),

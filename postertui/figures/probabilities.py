@@ -15,19 +15,19 @@ from postertui.figures.decision_curves import (
     draw_roc,
     draw_threshold,
 )
-from postertui.figures.names import PREDICTION_FIGURES
 from postertui.figures.options import FigureOptions
 from postertui.figures.picture import Picture
 from postertui.predictions.loading import RunPredictions
 from postertui.system.errors import UserError
 
-_FIGURES: dict[str, Callable[[Sequence[RunPredictions], FigureOptions], Picture]] = dict(
-    zip(
-        PREDICTION_FIGURES,
-        (draw_precision_recall, draw_roc, draw_calibration, draw_threshold, draw_confusion),
-        strict=True,
-    )
-)
+#: Functions of runs that are alive. A picture is called after its figure.
+PREDICTION_FIGURES: dict[str, Callable[[Sequence[RunPredictions], FigureOptions], Picture]] = {
+    "precision-recall": draw_precision_recall,
+    "roc": draw_roc,
+    "calibration": draw_calibration,
+    "threshold": draw_threshold,
+    "confusion": draw_confusion,
+}
 
 
 def draw_probabilities(
@@ -63,7 +63,7 @@ def draw_probabilities(
         raise UserError(
             f"figure {name}: {reason}; runs trained by this version keep them", exit_code=3
         )
-    picture = _FIGURES[name](alive, options)
+    picture = PREDICTION_FIGURES[name](alive, options)
     lost = (("run", "without predictions", without), ("run", "dead", len(runs) - len(alive)))
     hidden = [Hidden(split, cause, count) for split, cause, count in lost if count]
     return replace(picture, name=name, hidden=(*picture.hidden, *hidden))

@@ -5,9 +5,10 @@ dashboard. It imports neither plotnine nor matplotlib until there is something t
 that are up to date cost a comparison.
 """
 
+from postertui.report.catalogue import FIGURES
 from postertui.report.drawing import DrawnFigure, ReportResult, draw_in_pool, draw_report
 from postertui.report.pictures import draw_figure, prepare_pictures
-from postertui.report.request import FIGURES, FigureFailure, ReportRequest, describe_command
+from postertui.report.request import FigureFailure, ReportRequest, describe_command
 
 __all__ = [
     "FIGURES",

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from postertui.figures.catalogue import draw_published, figure_names
 from postertui.figures.compare import draw_comparison, draw_variant, match_variants, parse_compared
-from postertui.figures.names import MODELS, PREDICTION_FIGURES
 from postertui.figures.options import FigureOptions
-from postertui.figures.picture import Hidden, Picture
-from postertui.figures.source import FigureSource, open_source
-from postertui.report.request import FIGURES, FigureFailure, ReportRequest
+from postertui.figures.picture import Picture
+from postertui.figures.published import published_names
+from postertui.figures.source import open_source
+from postertui.report.catalogue import draw_named
+from postertui.report.request import FigureFailure, ReportRequest
 from postertui.report.selection import select_rows
 from postertui.system.errors import UserError
 
@@ -29,7 +28,7 @@ MAX_PIXELS = 30_000
 def draw_figure(
     name: str, table: pl.DataFrame, strict: bool = False, **options: Any
 ) -> plotnine.ggplot:
-    """One of the figures (see `FIGURES`) of a history table.
+    """One of the figures (see `postertui.report.FIGURES`) of a history table.
 
     Parameters
     ----------
@@ -53,62 +52,6 @@ def draw_figure(
     from postertui.figures.render import to_ggplot
 
     return to_ggplot(picture)
-
-
-def draw_named(
-    name: str, source: FigureSource, options: FigureOptions, runs_folder: Path | None = None
-) -> Picture:
-    """The figure of that name; `runs_folder` holds the predictions of the table's runs.
-
-    Raises `UserError` as `draw_figure` does.
-    """
-    if name not in FIGURES:
-        raise UserError(f"figure `{name}`: there are {', '.join(FIGURES)}")
-    options.check_columns(source.table.columns)
-    if name in PREDICTION_FIGURES:
-        return _draw_predictions(name, source, options, runs_folder)
-    return (
-        _rank_models(source, options) if name == MODELS else draw_published(name, source, options)
-    )
-
-
-def _draw_predictions(
-    name: str, source: FigureSource, options: FigureOptions, runs_folder: Path | None
-) -> Picture:
-    """A figure of the predictions of the table's runs, in the table's order."""
-    from postertui.figures.probabilities import draw_probabilities
-    from postertui.predictions.loading import load_runs
-
-    if runs_folder is None:
-        raise UserError(
-            f"figure {name}: is drawn from predictions, which a history table does not hold; name "
-            "the runs folder with --runs"
-        )
-    names = source.table["run"].unique(maintain_order=True).to_list()
-    runs, without = load_runs(runs_folder, names)
-    return draw_probabilities(name, runs, options, without=len(without))
-
-
-def _rank_models(source: FigureSource, options: FigureOptions) -> Picture:
-    """The figure `models`: the leaderboard of the last epoch that most runs reached."""
-    from postertui.analysis.leaderboard import leaderboard
-    from postertui.analysis.values import run_values
-    from postertui.figures.models import draw_models
-
-    metric = f"test_{options.metric}"
-    board = leaderboard(source.table, metric)
-    if board.genres.is_empty():
-        raise UserError(f"figure {MODELS}: no run has a {metric} to rank", exit_code=3)
-    states = run_values(source.table, metric)["state"].value_counts(sort=True)
-    hidden = [Hidden("Test", state, n) for state, n in states.iter_rows() if state != "ok"]
-    return draw_models(
-        source,
-        board.genres,
-        board.overall["name"].to_list(),
-        options,
-        hidden=hidden,
-        notes=board.notes,
-    )
 
 
 def prepare_pictures(
@@ -136,7 +79,7 @@ def prepare_pictures(
                 raise
             failures.append(FigureFailure(name, str(error), 3))
 
-    names = (*(figure_names() if request.everything else ()), *request.figures)
+    names = (*(published_names() if request.everything else ()), *request.figures)
     for name in dict.fromkeys(names):
         add(
             name,

@@ -7,15 +7,11 @@ import shlex
 from dataclasses import dataclass, field
 
 from postertui.figures import files
-from postertui.figures.catalogue import figure_names
 from postertui.figures.compare import parse_compared
 from postertui.figures.files import DPI, Format
-from postertui.figures.names import MODELS, PREDICTION_FIGURES
 from postertui.figures.options import FigureOptions
+from postertui.report.catalogue import FIGURES
 from postertui.system.errors import UserError
-
-#: The figures that have a name: the fifteen of 2017, the dot plot of models, those of predictions.
-FIGURES = (*figure_names(), MODELS, *PREDICTION_FIGURES)
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", re.ASCII)
 

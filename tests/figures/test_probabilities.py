@@ -13,9 +13,8 @@ from click.testing import CliRunner
 from sklearn import metrics
 
 from postertui.cli import cli
-from postertui.figures.names import PREDICTION_FIGURES
 from postertui.figures.options import FigureOptions
-from postertui.figures.probabilities import draw_probabilities
+from postertui.figures.probabilities import PREDICTION_FIGURES, draw_probabilities
 from postertui.figures.render import to_ggplot
 from postertui.history.selection import open_history
 from postertui.history.writing import write_table

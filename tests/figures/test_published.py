@@ -17,8 +17,8 @@ import pytest
 from matplotlib.collections import LineCollection
 
 import postertui
-from postertui.figures.catalogue import draw_published, figure_names
 from postertui.figures.options import STRICT, FigureOptions
+from postertui.figures.published import draw_published, published_names
 from postertui.figures.source import open_source
 from postertui.report import FIGURES
 from postertui.system.errors import UserError
@@ -32,13 +32,13 @@ KEPT = {"base": "base", "fc": "fc", "l1": "l1", "scratch": "scratch", "frozen-la
 
 
 def test_there_are_the_fifteen_figures_the_dot_plot_and_those_of_predictions() -> None:
-    assert figure_names() == (
+    assert published_names() == (
         "base", "fc", "fc-points", "l1", "l2", "loss", "learning-rate", "long-run", "scratch",
         "frozen-layers", "test-regularization", "test-learning-rate", "test-fc",
         "test-frozen-layers", "test-loss",
     )  # fmt: skip
     predicted = ("precision-recall", "roc", "calibration", "threshold", "confusion")
-    assert (*figure_names(), "models", *predicted) == FIGURES
+    assert (*published_names(), "models", *predicted) == FIGURES
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Reference:
 
 #: By what a test's name ends with: the made-up table everywhere, the published one where it is.
 REFERENCES = {
-    **{name: (name, Reference(made, GGPLOT2, name)) for name in figure_names()},
+    **{name: (name, Reference(made, GGPLOT2, name)) for name in published_names()},
     **(
         {
             f"published-{name}": (name, Reference(published, PUBLISHED / "figures", file))
@@ -69,7 +69,7 @@ def references(names: Collection[str]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("name", "reference"), chosen.values(), ids=chosen.keys())
 
 
-@references(figure_names())
+@references(published_names())
 def test_built_data_equals_r(name: str, reference: Reference) -> None:
     plot = postertui.draw(name, reference.table(), strict=True)
     assert differences(plot, *read_reference(reference.folder, reference.file)) == []

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from postertui.figures.catalogue import figure_names
 from postertui.figures.files import csv_bytes, read_digest, write_file
 from postertui.figures.options import METRIC_LABELS, FigureOptions
 from postertui.figures.picture import Picture
+from postertui.figures.published import published_names
 from postertui.figures.render import to_ggplot
 from postertui.history.schema import normalise
 from postertui.history.selection import History
@@ -97,9 +97,9 @@ def test_no_two_kinds_of_figure_share_a_file() -> None:
 
 
 def test_all_are_the_fifteen_and_what_is_named_beside_them() -> None:
-    assert tuple(names(made(), everything=True)) == figure_names()
+    assert tuple(names(made(), everything=True)) == published_names()
     beside = names(made(), everything=True, figures=("models", "l1"))
-    assert tuple(beside) == (*figure_names(), "models")
+    assert tuple(beside) == (*published_names(), "models")
 
 
 def test_all_of_a_table_that_lacks_some_says_which() -> None:

@@ -76,7 +76,7 @@ _IS_BASE = pl.col("variant") == "base"
 _IS_SHORT = pl.col("epoch") <= LAST_EPOCH
 
 
-def figure_names() -> tuple[str, ...]:
+def published_names() -> tuple[str, ...]:
     """The names of the fifteen, in the order of the study."""
     return tuple(_FIGURES)
 

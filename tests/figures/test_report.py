@@ -88,7 +88,7 @@ def test_genres_and_a_filter_narrow_what_is_drawn() -> None:
     assert {panel.values["genre"] for panel in picture.panels} == {"Comedy"}
 
 
-def test_without_a_wish_every_variant_has_a_figure() -> None:
+def test_a_request_that_names_nothing_draws_every_variant() -> None:
     assert names(seeds(2)) == ["variant-base", "variant-l2-1e-2"]
 
 

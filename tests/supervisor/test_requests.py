@@ -105,7 +105,7 @@ def test_of_cancel_and_finish_the_first_wins(folder: Path) -> None:
         assert end["status"] in ("done", "cancelled")
         assert_recorded_once(folder, name)
         assert not (folder / name / "cancel").exists()
-    # None of the wishes hangs over what is asked for later.
+    # No earlier request is left over.
     requests.retry(folder, names)
     train_all(folder)
     assert set(states(folder).values()) == {"done"}

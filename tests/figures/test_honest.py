@@ -14,7 +14,7 @@ from postertui.figures.options import FigureOptions
 from postertui.figures.picture import Layer, Picture
 from postertui.figures.source import open_source
 from postertui.published.facts import BASE_RATES
-from postertui.report.pictures import draw_named
+from postertui.report.catalogue import draw_named
 from tests.support.figure_tables import made, seeds
 from tests.support.ggplot2_built import build
 

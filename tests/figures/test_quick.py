@@ -17,7 +17,7 @@ from postertui.figures.quick import draw_fast
 from postertui.figures.render import to_ggplot
 from postertui.figures.save import RC_PARAMS
 from postertui.figures.source import open_source
-from postertui.report.pictures import draw_named
+from postertui.report.catalogue import draw_named
 from tests.support.figure_tables import made, seeds
 
 DPI = 100

@@ -5,28 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from postertui.dashboard.actions.keymap import Keymap, keys_of
-from postertui.dashboard.actions.registry import REGIONS, actions_in
+from postertui.dashboard.actions.registry import PART_REGIONS, REGIONS, actions_in
 from postertui.dashboard.table.marks import BASELINE_MARKS, STATE_MARKS
 
 #: Title, and lines of (keys, what they do, the action's id where it has one).
 Section = tuple[str, Sequence[tuple[str, ...]]]
-
-#: What `?` shows on the main screen, in this order.
-_MAIN = ("main", "runs", "watch", "view", "summary", "table", "grid", "cell", "analysis", "run",
-         "launch")  # fmt: skip
 
 
 def help_sections(
     regions: Sequence[str], keymap: Keymap, *, read_only: bool = False
 ) -> list[Section]:
     """The help, with the user's own keys; first the `regions` of the screen it is asked on."""
-    order = dict.fromkeys((*regions, *_MAIN))
+    titles = REGIONS | PART_REGIONS
     sections: list[Section] = []
-    for region in order:
+    for region in dict.fromkeys((*regions, *REGIONS)):
         parts = (region, "app") if region == "main" else (region,)
         shown = list(actions_in(*parts, read_only=read_only))
         lines = [(" ".join(keys_of(a, keymap)), a.description, a.id) for a in shown if not a.system]
-        sections.append((REGIONS[region], lines))
+        sections.append((titles[region], lines))
     return [*sections, *_LEGEND]
 
 

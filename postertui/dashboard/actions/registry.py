@@ -11,12 +11,6 @@ from dataclasses import dataclass
 
 from textual.binding import Binding, BindingType
 
-#: What a read-only dashboard forbids.
-CHANGING = {
-    "run.launch", "run.cancel", "run.retry", "run.undo", "run.pause", "run.hold", "run.raise",
-    "run.lower", "run.tags", "run.note",
-}  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Action:
@@ -24,7 +18,7 @@ class Action:
 
     `keys` are Textual's names with commas between them. Only actions with an `id` can be given
     other keys. With `in_footer` it is in the key bar. `priority` keys come before the focused
-    widget's own.
+    widget's own. What `changes_runs` or their notes, a read-only dashboard does not do.
     """
 
     region: str
@@ -36,11 +30,7 @@ class Action:
     in_footer: bool = False
     priority: bool = False
     system: bool = False
-
-    @property
-    def changes_runs(self) -> bool:
-        """Whether it changes runs or their notes, which a read-only dashboard does not."""
-        return self.id in CHANGING
+    changes_runs: bool = False
 
     @property
     def binding(self) -> Binding:
@@ -67,7 +57,12 @@ def _shown(
     return Action(region, id, keys, label, command, help, in_footer=True)
 
 
-#: Regions, in the order of the help, with their titles there.
+def _change(id: str, keys: str, label: str, help: str, *, in_footer: bool = False) -> Action:
+    return Action("runs", id, keys, label, help=help, in_footer=in_footer, changes_runs=True)
+
+
+#: The main screen's regions and those of screens that it opens, with their titles in the help; on
+#: the main screen `?` shows all of them in this order.
 REGIONS = {
     "main": "everywhere",
     "runs": "runs",
@@ -79,8 +74,11 @@ REGIONS = {
     "cell": "one cell",
     "analysis": "compare, leaderboard, bars",
     "run": "one run",
-    "log": "a log",
     "launch": "new runs",
+}
+#: Regions of parts of a screen and of windows: `?` shows them only on a screen that has them.
+PART_REGIONS = {
+    "log": "a log",
     "ticks": "a list to tick",
     "variant": "a new variant",
     "filter": "the filter line",
@@ -115,19 +113,19 @@ ACTIONS: tuple[Action, ...] = (
     Action("main", "main.back", "escape", "back",
            help="clears the epoch cursor, then marks, then the filter"),
     # Runs
-    _shown("runs", "run.launch", "n", "New runs", help="start the missing runs of a study"),
-    _shown("runs", "run.cancel", "x", "Cancel", help="the selected or marked runs"),
-    Action("runs", "run.retry", "r", "Retry", help="failed and cancelled runs"),
-    Action("runs", "run.undo", "u", "Undo", help="the newest request"),
-    Action("runs", "run.pause", "P", "Pause", help="the queue, or let it go on"),
-    Action("runs", "run.hold", "h", "hold", help="let these runs wait, or go on"),
-    Action("runs", "run.raise", "plus", "raise", help="to go earlier"),
-    Action("runs", "run.lower", "minus", "lower", help="to go later"),
+    _change("run.launch", "n", "New runs", "start the missing runs of a study", in_footer=True),
+    _change("run.cancel", "x", "Cancel", "the selected or marked runs", in_footer=True),
+    _change("run.retry", "r", "Retry", "failed and cancelled runs"),
+    _change("run.undo", "u", "Undo", "the newest request"),
+    _change("run.pause", "P", "Pause", "the queue, or let it go on"),
+    _change("run.hold", "h", "hold", "let these runs wait, or go on"),
+    _change("run.raise", "plus", "raise", "to go earlier"),
+    _change("run.lower", "minus", "lower", "to go later"),
     Action("runs", "run.mark", "space", "mark", help="for the next action"),
     Action("runs", "run.mark-all", "asterisk", "mark all", help="that are shown, or none"),
     Action("runs", "run.pin", "p", "pin", help="always shown, on top"),
-    Action("runs", "run.tags", "number_sign", "tags", help="words that filters find with tag:"),
-    Action("runs", "run.note", "o", "note", help="a line about the run"),
+    _change("run.tags", "number_sign", "tags", "words that filters find with tag:"),
+    _change("run.note", "o", "note", "a line about the run"),
     # The view
     _shown("view", "view.summary", "1", "Summary", help="variants against base, genre by genre"),
     _shown("view", "view.curves", "2", "Curves", help="small multiples, and the table"),
@@ -274,6 +272,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("help", "", "down,j", "down", "scroll(1)"),
     Action("help", "", "up,k", "up", "scroll(-1)"),
 )  # fmt: skip
+
+
+#: What a read-only dashboard forbids.
+CHANGING = frozenset(action.id for action in ACTIONS if action.changes_runs)
 
 
 def actions_in(*regions: str, read_only: bool = False) -> Iterator[Action]:

@@ -14,7 +14,7 @@ from textual.widgets import Static
 from postertui.dashboard.actions.registry import bindings
 from postertui.dashboard.context import Context
 from postertui.dashboard.figure_export.request import filter_text
-from postertui.dashboard.screens.base import DashboardScreen
+from postertui.dashboard.screens.base import DashboardScreen, Handler
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.summary import REFERENCE, metric_column
 from postertui.dashboard.state.targets import Subject
@@ -42,6 +42,10 @@ class AnalysisScreen(DashboardScreen[None]):
         self.heading = Static("", id="analysis-title", markup=False)
         self.body = Static("computing …", id="analysis-text", markup=False)
         self.keys = KeyBar(context.styles, read_only=context.setup.read_only)
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        return {"analysis.genre": self._toggle_genre}
 
     def compose(self) -> ComposeResult:
         yield self.heading
@@ -72,8 +76,7 @@ class AnalysisScreen(DashboardScreen[None]):
         self.query_one("#analysis-scroll").scroll_home(animate=False)
         self._answer()
 
-    def action_do(self, action_id: str) -> None:  # type: ignore[override]
-        assert action_id == "analysis.genre"
+    def _toggle_genre(self) -> None:
         if not self.subject.genre:
             self.context.shell.show_message("no genre was under the cursor")
             return

@@ -23,7 +23,7 @@ class KeyBar(SingleLine):
 
     def __init__(self, theme: ThemeStyles, *, read_only: bool = False) -> None:
         super().__init__()
-        self._hidden = CHANGING if read_only else frozenset[str]()
+        self._hidden = CHANGING if read_only else frozenset()
         self.theme = theme
         self._spans: list[tuple[int, int, str]] = []
 

@@ -15,6 +15,7 @@ import os
 import resource
 import shutil
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ import psutil
 
 from benchmarks.training_made import RANDOM, TEST, TRAIN, fill_features, make_dataset, make_spec
 from postertui.data.weights import CONVOLUTIONS
+from postertui.runs.events import parse_events
 from postertui.runs.spec import RunSpec, write_spec
 from postertui.training import backend, compiled_networks, features, labels, trainer
 from postertui.training.backend import to_device, to_host
@@ -343,6 +345,26 @@ def measure_warm(folder: Path) -> Measured:
     }
 
 
+def measure_start(folder: Path) -> Measured:
+    """A job's process from its start to its first epoch of base, without and with compiled code.
+
+    By the clock. Features are there, as from the second run of a study on.
+    """
+    data = dataset_for(folder)
+    fill_features(data, 19)
+    runs, walls = folder / "runs", []
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+    for seed in range(6):
+        spec = make_spec(data, seed, epochs=1)
+        write_spec(runs, spec)
+        started = time.time()
+        command = [sys.executable, "-m", "postertui.training.job", str(runs / spec.run)]
+        subprocess.run(command, env=environment, check=True)
+        events, _ = parse_events((runs / spec.run / "events.jsonl").read_bytes())
+        walls.append(next(e["time"] for e in events if e["event"] == "epoch") - started)
+    return {"cold": walls[0], "warm": statistics.median(walls[1:])}
+
+
 def timed(function: Callable[..., Any], inside: dict[str, float]) -> Callable[..., Any]:
     """`function`, adding to `inside` what it takes until its results are there."""
 
@@ -375,6 +397,7 @@ MEASURES: dict[str, Callable[[Path], Measured]] = {
     "head": measure_head,
     "fit": measure_fit,
     "extraction": measure_extraction,
+    "start": measure_start,
     "warm": measure_warm,
     "throughput": measure_throughput,
 }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from postertui.system.environment import read_number
@@ -20,7 +23,7 @@ def threads() -> int:
 
 
 def hide_unused_packages() -> None:
-    """Let packages that Keras imports where it finds them count as not installed.
+    """Let packages that Keras and TensorFlow import where they find them count as not installed.
 
     Their import takes as long as all the rest of Keras', and matplotlib leaves a folder behind
     where there is no home to write to. For the main module of a process of its own only: nothing
@@ -28,9 +31,24 @@ def hide_unused_packages() -> None:
     """
     unused = ["matplotlib", "pandas", "sklearn"]
     if os.environ["KERAS_BACKEND"] == "tensorflow":
-        unused.append("scipy")  # which JAX needs
+        unused += ["jax", "scipy"]  # the second is what JAX needs
     for name in unused:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def loading_frameworks() -> Iterator[None]:
+    """Collect no garbage while TensorFlow or JAX is imported, nor look at their objects later.
+
+    They are half a million, hardly any of them is garbage, and one full collection among them takes
+    .2 s.
+    """
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 def show_packages(*names: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -25,14 +25,9 @@ from postertui.data.posters.images import (
 )
 from postertui.predictions.inference import InferenceMessage, InferenceRequest, ModelRequest
 from postertui.system.errors import UserError
-from postertui.training.environment import hide_unused_packages
+from postertui.training.environment import hide_unused_packages, loading_frameworks
 from postertui.training.inference_heads import Features, Heads
-from postertui.training.input_encoding import (
-    PosterDetails,
-)
-
-if TYPE_CHECKING:
-    pass
+from postertui.training.input_encoding import PosterDetails
 
 #: So many posters at a time: as many as feature extraction takes.
 BATCH = 256
@@ -92,7 +87,8 @@ def _by_backbone(models: Sequence[ModelRequest]) -> dict[tuple[object, ...], lis
 
 def first_layer(model: ModelRequest) -> int:
     """The backbone's first layer that is the model's own; 1, where it begins with the images."""
-    from postertui.training.backbone_parts import first_uncached_layer
+    with loading_frameworks():
+        from postertui.training.backbone_parts import first_uncached_layer
 
     return first_uncached_layer(model.spec.variant, model.side, model.spec.weights)
 

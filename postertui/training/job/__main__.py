@@ -71,7 +71,7 @@ def train_runs(
 ) -> Result:
     """Train the run in `folders`, or the runs that are trained together, and tidy up."""
     result = Attempt(folders, make_trainer, listener, accepted_digests).run()
-    gc.collect()  # milliseconds, for `make_trainer` froze what is loaded
+    gc.collect()  # milliseconds, for what is loaded is frozen
     compile_cache.seal()
     return result
 
@@ -98,18 +98,15 @@ def make_trainer() -> RunTrainer:
     module, _, name = os.environ.get(
         "POSTERTUI_TRAINER", "postertui.training.trainer:Trainer"
     ).partition(":")
-    try:
-        factory: Callable[[], RunTrainer] = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        given = os.environ.get("POSTERTUI_TRAINER")
-        if given is None:
-            raise
-        raise UserError(f"POSTERTUI_TRAINER={given}: no such trainer: {error}") from None
-    trainer = factory()
-    # TensorFlow's modules are half a million objects that a full collection need not look at.
-    gc.collect()
-    gc.freeze()
-    return trainer
+    with environment.loading_frameworks():
+        try:
+            factory: Callable[[], RunTrainer] = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            given = os.environ.get("POSTERTUI_TRAINER")
+            if given is None:
+                raise
+            raise UserError(f"POSTERTUI_TRAINER={given}: no such trainer: {error}") from None
+        return factory()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ import pytest
 from tests.support.import_graph import find_circle, imports
 
 HEAVY = ("tensorflow", "keras", "jax", "plotnine", "matplotlib", "textual", "polars", "scipy")
+#: They set how many threads a library starts, which must come before its import.
+READERS = ("check", "compare", "ensemble", "findings", "plan", "report")
 
 
 def loaded_by(code: str) -> set[str]:
@@ -46,6 +48,12 @@ def test_help_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize("command", ["report", "data", "runs", "train", "export", "compare"])
 def test_no_command_loads_tensorflow_for_its_help(command: str) -> None:
     assert not loaded_by(run_cli(command, "--help")) & {"tensorflow", "keras", "jax", "textual"}
+
+
+def test_commands_are_found_without_the_libraries_that_they_set_up() -> None:
+    modules = ", ".join(f"postertui.cli.{name}" for name in READERS)
+    script = f"import sys, {modules}\nassert not {{'numpy', 'polars'}} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_comparing_variants_loads_of_the_heavy_only_the_tables(tmp_path: Path) -> None:

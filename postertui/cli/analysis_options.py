@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from postertui.cli.options import from_option, runs_option
+from postertui.cli.reading import few_threads, read_history
 from postertui.system.errors import UserError
+from postertui.system.gc_pause import gc_paused
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,14 +41,24 @@ class EpochType(click.ParamType[str | int]):
 
 
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--runs DIR`, `--from TABLE` and FILTER, as the arguments `runs`, `source`, `query`."""
+    """`--runs DIR`, `--from TABLE` and FILTER, as the arguments `runs`, `source`, `query`.
+
+    Libraries that the command imports are set up for a process that ends soon.
+    """
+
+    @functools.wraps(command)
+    def brief(*, source: Path | None, runs: Path, **arguments: Any) -> Any:
+        with few_threads(source or runs), gc_paused(freeze=True):
+            return command(source=source, runs=runs, **arguments)
+
+    decorated: Callable[..., Any] = brief
     for decorate in (
         from_option,
         runs_option,
         click.argument("query", metavar="[FILTER]", nargs=-1),
     ):
-        command = decorate(command)
-    return command
+        decorated = decorate(decorated)
+    return decorated
 
 
 epoch_option = click.option(
@@ -69,7 +82,6 @@ def load(source: Path | None, runs: Path) -> History:
 
     Raises `UserError` as `read_history` does.
     """
-    from postertui.cli.reading import read_history
     from postertui.history.schema import with_base_rates
 
     history = read_history(source or runs)

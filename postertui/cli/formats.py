@@ -13,7 +13,6 @@ import click
 from postertui.analysis.tables.section import Section
 from postertui.cli.options import print_json
 from postertui.cli.streams import styled
-from postertui.history.spreadsheets import spreadsheet_safe
 
 if TYPE_CHECKING:
     import polars as pl
@@ -66,6 +65,8 @@ def print_sections(
                     document.setdefault("notes", []).extend(section.notes)
             print_json(document)
         case "csv":
+            from postertui.history.spreadsheets import spreadsheet_safe
+
             click.echo(spreadsheet_safe(sections[0].frame.fill_nan(None)).write_csv(), nl=False)
         case "md":
             from postertui.analysis.tables.markdown import markdown_section

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from postertui.cli.options import check_out, from_option, out_option, print_json, runs_option
-from postertui.cli.reading import read_history
+from postertui.cli.reading import few_threads, read_history
 from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
     from postertui.report import DrawnFigure, FigureFailure, ReportRequest
     from postertui.report.page.files import Kind
-
-#: Bytes of a table below which one thread reads it soonest.
-SMALL_TABLE = 4_000_000
 
 
 @click.command("report")
@@ -127,20 +122,6 @@ def report_command(
     place = source or runs
     with few_threads(place), gc_paused(freeze=True):
         return draw_history(place, out, request, as_json=as_json, pages=pages)
-
-
-def few_threads(place: Path) -> AbstractContextManager[None]:
-    """No more threads than drawing needs, for libraries that are imported in the block.
-
-    Those of OpenBLAS have nothing to do here, and those of polars cost more than they save where
-    the table at `place` is small. A user's own settings stay.
-    """
-    from postertui.system.environment import variables_set
-
-    wanted = {"OPENBLAS_NUM_THREADS": "1"}
-    if place.is_file() and place.stat().st_size < SMALL_TABLE:
-        wanted["POLARS_MAX_THREADS"] = "1"
-    return variables_set({name: os.environ.get(name, value) for name, value in wanted.items()})
 
 
 def draw_history(

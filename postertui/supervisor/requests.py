@@ -141,7 +141,7 @@ def stop_supervisor(folder: Path, patience: float = 10.0) -> bool:
     """
     process = files.read_status(folder).process
     if process is not None and has_supervisor(folder):
-        process.signal(signal.SIGTERM)
+        process.signal(signal.SIGTERM, holding=folder / layout.SUPERVISOR_LOCK)
     deadline = time.monotonic() + patience
     while has_supervisor(folder):
         if time.monotonic() > deadline:

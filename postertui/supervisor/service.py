@@ -226,8 +226,8 @@ class Supervisor:
             active.unchanged_since = now
             if active.run in submitted:
                 self._backend.kill(active.run, f"stalled: no event for {timeout:.0f} s")
-            elif (owner := active.owner) is not None:
-                owner.signal(signal.SIGKILL)
+            else:
+                active.signal(signal.SIGKILL)
 
     def finish(self, patience: float = 7.0) -> None:
         """Stop the jobs and record their runs as interrupted; nothing is left running.
@@ -255,8 +255,7 @@ class Supervisor:
 
     def _signal_adopted(self, number: signal.Signals) -> None:
         for active in self._runs.adopted.values():
-            if active.owner is not None:
-                active.owner.signal(number)
+            active.signal(number)
 
     def _end_adopted(self, deadline: float) -> None:
         """Wait for the jobs that were asked to stop; those that do not are killed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -86,10 +87,10 @@ class ActiveRun:
         """The run's name."""
         return self.folder.name
 
-    @property
-    def owner(self) -> Process | None:
-        """The job that works on the run, by its newest start; None where that names none."""
-        return Process.from_event(self.start or {})
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the job that works on the run, where its newest start names it."""
+        if (job := Process.from_event(self.start or {})) is not None:
+            job.signal(number, holding=self.folder / layout.LOCK)
 
     @classmethod
     def observe(cls, folder: Path, unit: str = "") -> Self:

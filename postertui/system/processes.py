@@ -47,15 +47,33 @@ class Process(msgspec.Struct, frozen=True):
         """Whether this very process is there and not a zombie."""
         return self.boot == boot_id() and _start_ticks(self.pid) == self.started
 
-    def signal(self, number: signal.Signals) -> bool:
-        """Send a signal to this very process; False where it is gone."""
+    def has_open(self, path: Path) -> bool:
+        """Whether this very process has the file at `path` open; False where that is secret."""
+        try:
+            file = path.stat()
+            links = list(Path(f"/proc/{self.pid}/fd").iterdir())
+        except OSError:
+            return False
+        return any(_leads_to(link, file) for link in links)
+
+    def signal(self, number: signal.Signals, *, holding: Path | None = None) -> bool:
+        """Send a signal to this very process; False where it was not sent.
+
+        Parameters
+        ----------
+        number
+            The signal.
+        holding
+            A lock's file that the process must have open. Others who can write to a runs folder
+            can name any process of this user's in it, but not make it open a file.
+        """
         try:
             fd = os.pidfd_open(self.pid)
         except (OSError, ValueError, OverflowError):
             return False
         try:
             # The descriptor pins the pid, so that what is checked is what is signalled.
-            if not self.is_alive():
+            if not self.is_alive() or not (holding is None or self.has_open(holding)):
                 return False
             signal.pidfd_send_signal(fd, number)
         except OSError:
@@ -63,6 +81,13 @@ class Process(msgspec.Struct, frozen=True):
         finally:
             os.close(fd)
         return True
+
+
+def _leads_to(link: Path, file: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(link.stat(), file)
+    except OSError:
+        return False
 
 
 def boot_id() -> str:

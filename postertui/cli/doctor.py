@@ -27,11 +27,10 @@ def doctor_command(repair: bool, on: str | None, runs: Path, data: Path, as_json
 
     examined = examine(runs, data, repair=repair)
     if on is not None:
-        from postertui.supervisor.backends.ray import checks
-        from postertui.supervisor.backends.ray.address import parse_address
+        from postertui.supervisor.backends.clusters import open_cluster
 
-        cluster_findings = checks.check_cluster_nodes(parse_address(on), runs, data)
-        examined = itertools.chain(examined, cluster_findings)
+        if cluster := open_cluster(on):
+            examined = itertools.chain(examined, cluster.examine(runs, data))
     findings = []
     for finding in examined:
         findings.append(finding)

@@ -105,26 +105,19 @@ def pause_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
 def resume_command(query: tuple[str, ...], on: str | None, runs: Path, as_json: bool) -> int:
     """Go on after `pause`, or release only some runs; finish what was interrupted."""
     from postertui.supervisor import requests
+    from postertui.supervisor.backends.clusters import open_cluster
 
+    cluster = None if on is None else open_cluster(on)
     code = 0
     if query:
         code = _request(runs, query, False, as_json, "released", requests.resume_runs)
     else:
         check_exists(runs)
         requests.resume(runs)
-    requests.ensure_supervisor(runs, on=_normalised(on))
+    requests.ensure_supervisor(runs, on=on if cluster is None else cluster.address)
     if not query:
         print_message("The queue goes on.")
     return code
-
-
-def _normalised(on: str | None) -> str | None:
-    """`on` with the cluster's host and port. Raises `UserError` where it is no such address."""
-    if on is None or on == "here":
-        return on
-    from postertui.supervisor.backends.ray.address import parse_address
-
-    return parse_address(on).text
 
 
 @click.command("priority", context_settings={"ignore_unknown_options": True})

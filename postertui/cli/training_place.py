@@ -33,23 +33,21 @@ def check_place(
     Raises `UserError` where that cannot be done, before anything is queued.
     """
     from postertui.supervisor import folder
+    from postertui.supervisor.backends.clusters import HERE, open_cluster
     from postertui.supervisor.installed import check_trainable
-
-    where = on or folder.read_settings(runs).on or "here"
-    if where == "here":
-        check_trainable()
-        return where, check_device(runs, gpu, device)
-    from postertui.supervisor.backends.ray.address import parse_address
-    from postertui.supervisor.backends.ray.checks import check_before_training
     from postertui.supervisor.known_clusters import check_known, remember_cluster
 
+    place = on or folder.read_settings(runs).on or HERE
+    cluster = open_cluster(place)
+    if cluster is None:
+        check_trainable()
+        return HERE, check_device(runs, gpu, device)
     if on is None:
-        check_known(runs, where)
-    address = parse_address(where)
-    print_message(check_before_training(runs, address, gpu))
+        check_known(runs, place)
+    print_message(cluster.check(runs, gpu))
     if on is not None:
-        remember_cluster(address.text)
-    return address.text, None
+        remember_cluster(cluster.address)
+    return cluster.address, None
 
 
 def check_device(runs: Path, gpu: float | None, device: str | None) -> DeviceRequest | None:
@@ -88,8 +86,9 @@ def print_obstacles(store: Store, on: str | None, gpu: float | None, device: str
     Raises `UserError` where training here would be refused. A cluster is not asked.
     """
     from postertui.supervisor import folder, requests
+    from postertui.supervisor.backends.clusters import HERE
 
-    if (on or folder.read_settings(store.folder).on or "here") == "here":
+    if (on or folder.read_settings(store.folder).on or HERE) == HERE:
         check_device(store.folder, gpu, device)
     open_runs = sum(run.is_waiting for run in store.runs.values())
     if waiting := requests.status(store.folder, open_runs).waiting:

@@ -18,6 +18,7 @@ from pathlib import Path
 from postertui.runs import layout
 from postertui.supervisor import folder as files
 from postertui.supervisor.backends.base import Backend
+from postertui.supervisor.backends.clusters import HERE, open_cluster
 from postertui.supervisor.backends.local import LocalJobs
 from postertui.supervisor.backends.memory import memory_budget
 from postertui.supervisor.known_clusters import check_known
@@ -128,13 +129,12 @@ def _handle_signals(supervisor: Supervisor) -> None:
 def choose_backend(folder: Path, jobs: int | None) -> Backend:
     """The backend that the folder's settings ask for."""
     settings = files.read_settings(folder)
-    if settings.on is None:
-        return LocalJobs(folder, jobs or settings.jobs, memory_budget(), device=settings.device)
-    check_known(folder, settings.on)
-    from postertui.supervisor.backends.ray.address import parse_address
-    from postertui.supervisor.backends.ray.backend import RayJobs
-
-    return RayJobs(folder, parse_address(settings.on), jobs or settings.jobs, settings.gpu)
+    if settings.on is not None:
+        check_known(folder, settings.on)
+    cluster = open_cluster(settings.on or HERE)
+    if cluster is not None:
+        return cluster.backend(folder, jobs or settings.jobs, settings.gpu)
+    return LocalJobs(folder, jobs or settings.jobs, memory_budget(), device=settings.device)
 
 
 def _report(fd: int | None, text: bytes) -> None:

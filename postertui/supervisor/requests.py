@@ -15,6 +15,7 @@ import msgspec
 from postertui.runs import layout
 from postertui.supervisor import folder as files
 from postertui.supervisor import job_settings
+from postertui.supervisor.backends.clusters import HERE
 from postertui.supervisor.folder import DeviceRequest, JobStatus, Status, is_queue_paused, notify
 from postertui.supervisor.known_clusters import check_known, remember_cluster
 from postertui.supervisor.run_requests import (
@@ -94,7 +95,7 @@ def ensure_supervisor(
         before = files.read_settings(folder)
         requested = files.Settings(
             jobs=before.jobs if jobs is None else jobs,
-            on=before.on if on is None else None if on == "here" else on,
+            on=before.on if on is None else None if on == HERE else on,
             gpu=before.gpu if gpu is None else gpu,
             device=before.device if device is None else device,
         )

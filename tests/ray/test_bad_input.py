@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from postertui.cli import cli
 from postertui.study import load_study
+from postertui.supervisor.backends.clusters import open_cluster
 from postertui.supervisor.backends.ray import checks, node_facts
 from postertui.supervisor.backends.ray.address import Address, parse_address, read_token
 from postertui.supervisor.backends.ray.agent_messages import NodeFacts
@@ -199,10 +200,12 @@ def test_the_address_that_ray_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert parse_address("ray") == Address("10.0.0.8", 9000)
 
 
-@pytest.mark.parametrize("on", ["slurm", "ray:a b", "ray:head:99999", "ray:../x", "ray:;"])
+@pytest.mark.parametrize(
+    "on", ["slurm", "here:", "rays", "ray:a b", "ray:head:99999", "ray:../x", "ray:;"]
+)
 def test_addresses_that_are_none(on: str) -> None:
     with pytest.raises(UserError, match="--on"):
-        parse_address(on)
+        open_cluster(on)
 
 
 def test_gpu_shares_are_asked_for_or_measured() -> None:

@@ -41,11 +41,9 @@ class Address(NamedTuple):
 def parse_address(on: str) -> Address:
     """The address that `--on` names; without a host, the one Ray itself would use.
 
-    Raises `UserError` for anything else.
+    Raises `UserError` where what follows `ray` is no address.
     """
-    way, _, rest = on.partition(":")
-    if way != "ray":
-        raise UserError(f"--on {on}: there is only `ray`, `ray:HOST` and `ray:HOST:PORT`")
+    _, _, rest = on.partition(":")
     if not rest:
         return _address_from_environment()
     if "://" in rest:

@@ -97,26 +97,21 @@ def load_any_table(path: Path, encoding: str | None = None) -> LoadedTable | Tab
 
 def _from_portions(portions: Iterable[Table]) -> LoadedTable:
     """The history table in columns of any type. Raises as `read_table` does."""
-    parts: list[pl.DataFrame] = []
+    table = None
     for portion in portions:
-        parts.append(_normalised(portion))
+        part = _normalised(portion)
+        table = part if table is None else _append(table, part)
         path, names, notes = portion.path, portion.names, portion.notes
+    assert table is not None
+    table = table.rechunk()
     extra = [
         name
-        for name in parts[0].columns
-        if name not in SCHEMA
-        and all(name in part.columns for part in parts)
-        and any(part[name].null_count() < part.height for part in parts)
+        for name in table.columns
+        if name not in SCHEMA and table[name].null_count() < table.height
     ]
     if not extra and not any(c in names for c in SCHEMA if c.startswith(_SIDES)):
         raise UserError(f"{path}: not a history table: no metric, such as `test_fscore`")
-    # Column by column, or all of the table would be in memory twice.
-    table = pl.DataFrame(
-        [
-            pl.concat([part.drop_in_place(name) for part in parts], rechunk=True)
-            for name in (*SCHEMA, *extra)
-        ]
-    )
+    table = table.select(*SCHEMA, *extra)
     table = _latest_attempts(table)
     return LoadedTable(
         fill_identity(table),
@@ -124,6 +119,17 @@ def _from_portions(portions: Iterable[Table]) -> LoadedTable:
         frozenset(table["run"].drop_nulls().unique()),
         notes,
     )
+
+
+def _append(table: pl.DataFrame, part: pl.DataFrame) -> pl.DataFrame:
+    """`table` with the rows of `part` behind its own, in the columns that both have.
+
+    The table grows in place: joining all portions at the end holds them in memory twice.
+    """
+    common = [name for name in table.columns if name in part.columns]
+    if len(common) < table.width:
+        table = table.select(common)
+    return table.extend(part.select(common))
 
 
 def _normalised(source: Table) -> pl.DataFrame:

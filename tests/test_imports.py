@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.import_graph import find_circle, imports
+from tests.support.many_runs import write_runs
 
 HEAVY = ("tensorflow", "keras", "jax", "plotnine", "matplotlib", "textual", "polars", "scipy")
 #: They set how many threads a library starts, which must come before its import.
@@ -54,6 +55,14 @@ def test_commands_are_found_without_the_libraries_that_they_set_up() -> None:
     modules = ", ".join(f"postertui.cli.{name}" for name in READERS)
     script = f"import sys, {modules}\nassert not {{'numpy', 'polars'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_commands_on_runs_load_none_of_the_heavy(tmp_path: Path) -> None:
+    write_runs(tmp_path, 2, 2)
+    name = next(tmp_path.iterdir()).name
+    commands = [("runs",), ("log", name), ("cancel", name)]
+    code = "\n".join(run_cli(*words, "--runs", str(tmp_path)) for words in commands)
+    assert loaded_by(code) == set()
 
 
 def test_comparing_variants_loads_of_the_heavy_only_the_tables(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def _normalised(source: Table) -> pl.DataFrame:
             f"{path}{', line 1' if source.is_text else ''}: not a history table: there is no "
             f"column {describe_names(missing)}, only {describe_names(source.names)}"
         )
-    given = {c: source.cast(c, dtype) for c, dtype in SCHEMA.items() if c in columns}
+    given = source.cast_all({c: dtype for c, dtype in SCHEMA.items() if c in columns})
     if source.separator == ",":
         given |= {c: without_marks(v) for c, v in given.items() if v.dtype == pl.String}
     blank = pl.DataFrame(given).select(pl.all_horizontal(pl.all().is_null())).to_series()
@@ -204,13 +204,15 @@ def _extra_metrics(source: Table) -> list[pl.Series]:
 def _check_column(source: Table, name: str, column: pl.Series, blank: pl.Series) -> None:
     """Refuse what no history can have, with file, line and column; `blank` rows do not count."""
     lowest = 1 if name == "epoch" else 0
-    wrong = pl.Series([False]).new_from_index(0, len(column))
-    if name in REQUIRED:
-        wrong = column.is_null()
-    if SCHEMA[name] is pl.Int64 and name != "seed":
-        wrong |= ((column < lowest) | (column > MAX_EPOCH if name == "epoch" else False)).fill_null(
-            value=False
-        )
+    highest = MAX_EPOCH if name == "epoch" else None
+    is_counted = SCHEMA[name] is pl.Int64 and name != "seed"
+    has_gap = name in REQUIRED and column.null_count() > 0
+    if not has_gap and not (is_counted and _exceeds(column, lowest, highest)):
+        return
+    wrong = column.is_null() if has_gap else pl.repeat(False, len(column), eager=True)
+    if is_counted:
+        beyond = (column < lowest) | (column > highest if highest else False)
+        wrong |= beyond.fill_null(value=False)
     if not (wrong & ~blank).any():
         return
     row = (wrong & ~blank).arg_true()[0]
@@ -221,3 +223,11 @@ def _check_column(source: Table, name: str, column: pl.Series, blank: pl.Series)
     else:
         reason = f"{column[row]} is more than the {MAX_EPOCH:,} that a history can have"
     raise UserError(f"{source.where(row)}, column `{name}`: {reason}")
+
+
+def _exceeds(column: pl.Series, lowest: int, highest: int | None) -> bool:
+    """Whether a whole number of the column is below or above its bounds."""
+    least, most = column.min(), column.max()
+    if not isinstance(least, int) or not isinstance(most, int):
+        return False
+    return least < lowest or (highest is not None and most > highest)

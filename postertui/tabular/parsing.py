@@ -46,7 +46,7 @@ def parse_text(path: Path, data: bytes, dialect: Dialect) -> ParsedText:
         parsed = _split(path, body, dialect.line + np.arange(count), dialect)
     else:
         parsed = _parse_irregular(path, body, dialect)
-    if parsed.columns.is_empty():
+    if parsed.columns.is_empty() or (count is not None and not _may_have_blank(body, dialect)):
         return parsed
     blank = parsed.columns.select(
         pl.all_horizontal(pl.all().is_null() | (pl.all() == ""))
@@ -74,6 +74,12 @@ def count_regular(body: bytes, dialect: Dialect) -> int | None:
     longest = int(np.diff(ends, prepend=-1).max())
     is_regular = bool((np.diff(counts, prepend=0) == separators).all()) and longest <= MAX_FIELD
     return len(ends) if is_regular else None
+
+
+def _may_have_blank(body: bytes, dialect: Dialect) -> bool:
+    """Whether a regular body may have a record in which nothing stands."""
+    blank = dialect.separator.encode() * (len(dialect.names) - 1)
+    return b'"' in body or body.startswith(blank) or b"\n" + blank in body
 
 
 def _parse_irregular(path: Path, body: bytes, dialect: Dialect) -> ParsedText:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -97,6 +98,25 @@ class Table:
         column = column.str.strip_chars()
         return column.set(column.is_in(MISSING), None)
 
+    def cast_all(self, types: Mapping[str, type[pl.DataType]]) -> dict[str, pl.Series]:
+        """`cast` of several columns, those of plain numbers together, which is far quicker.
+
+        Raises as `cast` does.
+        """
+        text = self.columns
+        numbers = [c for c, t in types.items() if self.is_text and t in (pl.Float64, pl.Int64)]
+        plain = text.select(pl.col(c).cast(types[c], strict=False) for c in numbers)
+        failed = [c for c in numbers if plain[c].null_count() != text[c].null_count()]
+        is_missing = text.select(
+            pl.col(c).filter(plain[c].is_null()).drop_nulls().is_in(MISSING).all() for c in failed
+        )
+        finite = plain.select(
+            pl.when(pl.col(c).is_finite()).then(pl.col(c)) if types[c] is pl.Float64 else c
+            for c in numbers
+            if c not in failed or is_missing[c].all()
+        )
+        return {c: finite[c] if c in finite.columns else self.cast(c, t) for c, t in types.items()}
+
     def cast(self, name: str, dtype: type[pl.DataType]) -> pl.Series:
         """The column as `dtype`, undefined and infinite numbers null.
 
@@ -130,7 +150,10 @@ class Table:
 
 def _finite(column: pl.Series) -> pl.Series:
     """The column with undefined and infinite numbers null."""
-    return column.set(~column.is_finite(), None) if column.dtype == pl.Float64 else column
+    if column.dtype != pl.Float64:
+        return column
+    is_finite = column.is_finite()
+    return column if is_finite.all() else column.set(~is_finite, None)
 
 
 def _cast(column: pl.Series, dtype: type[pl.DataType]) -> pl.Series:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 
 from textual.timer import Timer
 
 from postertui.dashboard.context import Context
-from postertui.dashboard.state.assessment import Assessment, assess
+from postertui.dashboard.state.assessment import Assessment, assess, has_cohort_facts
 from postertui.dashboard.state.run_view import RunView
 
 #: Seconds for which the cursor rests on a run before it is assessed, and between two assessments
@@ -51,19 +52,27 @@ class AssessmentController:
         run = self._model.runs.get(name)
         if run is None or not self._is_stale(run):
             return
-        genre = run.record.get("genre")
+        if not self._context.feed.store.is_complete:
+            self._assess_in(QUIET_SECONDS, run)  # Reading comes first.
+            return
+        setting = run.record.get("genre"), run.record.get("name")
         self._newest_request += 1
         request = self._newest_request
-        self._shell.in_thread(lambda: self._assess(name, genre, request), "assess", exclusive=True)
+        work = partial(self._assess, name, setting, request)
+        self._shell.in_thread(work, "assess", exclusive=True)
 
     def _is_stale(self, run: RunView) -> bool:
         assessment = self._model.assessments.get(run.name)
         return run.epoch > 0 and (assessment is None or assessment.epoch != run.epoch)
 
-    def _assess(self, name: str, genre: object, request: int) -> None:
+    def _assess(self, name: str, setting: tuple[object, object], request: int) -> None:
+        genre, variant = setting
+        feed = self._context.feed
         # An assessment is not worth the dashboard: where it fails, there is none.
         with contextlib.suppress(Exception):
-            table = self._context.feed.genre_table(genre)
+            table = feed.genre_table(genre, variant)
+            if not has_cohort_facts(table):
+                table = feed.genre_table(genre)  # The other variants' runs may have them.
             assessment = assess(table, name)
             if request == self._newest_request:
                 self._shell.from_thread(self._ready, assessment)

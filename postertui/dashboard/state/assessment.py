@@ -24,8 +24,19 @@ class Assessment:
     findings: tuple[tuple[str, str], ...] = ()
 
 
+def has_cohort_facts(table: pl.DataFrame) -> bool:
+    """Whether the base rates and sizes of all its cohorts follow from the table."""
+    from postertui.analysis.cohorts import cohort_facts
+
+    return not any(None in row for row in cohort_facts(table).iter_rows())
+
+
 def assess(table: pl.DataFrame, name: str) -> Assessment:
-    """Diagnose the run `name` of a history table; it can have the runs of its genre alone."""
+    """Diagnose the run `name` of a history table.
+
+    The table can have the runs of its variant and genre alone where they `has_cohort_facts`, else
+    those of its genre.
+    """
     import polars as pl
 
     from postertui.analysis.diagnosis import diagnose_table

@@ -94,14 +94,20 @@ class RunFeed:
             updates, self._pending = self._pending, RunUpdates()
         return updates
 
-    def genre_table(self, genre: object) -> pl.DataFrame:
-        """The history table of a genre's runs; call it in a thread."""
+    def genre_table(self, genre: object, variant: object = None) -> pl.DataFrame:
+        """The history table of a genre's runs, or of one variant's there; call it in a thread."""
         # Polars takes long to import, and a study without an analysis goes without it.
         from postertui.history.from_runs import history_table
 
         with self._reading:
-            runs = self.store.runs.values()
-            return history_table(r for r in runs if r.spec is not None and r.spec.genre == genre)
+            specs = ((run, run.spec) for run in self.store.runs.values())
+            return history_table(
+                run
+                for run, spec in specs
+                if spec is not None
+                and spec.genre == genre
+                and variant in (None, spec.variant.name)
+            )
 
     def full_table(self) -> pl.DataFrame:
         """The history table of all runs with every epoch; call it in a thread, and seldom.

@@ -104,9 +104,7 @@ class RunFeed:
             return history_table(
                 run
                 for run, spec in specs
-                if spec is not None
-                and spec.genre == genre
-                and variant in (None, spec.variant.name)
+                if spec is not None and spec.genre == genre and variant in (None, spec.variant.name)
             )
 
     def full_table(self) -> pl.DataFrame:

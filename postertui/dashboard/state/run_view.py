@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -12,36 +12,66 @@ import numpy as np
 
 from postertui.dashboard.state.metrics import LOWER_IS_BETTER, fields_of
 from postertui.runs.events import Event
+from postertui.runs.notes import Note
 from postertui.runs.spec import RunSpec
 from postertui.runs.store import SETTINGS, Epochs, Run
+from postertui.runs.store.run import Milestones
+from postertui.runs.store.stored_lifecycle import StoredMilestones
 from postertui.supervisor.run_progress import RunProgress, job_of, progress_of_spec
 from postertui.system.text import to_single_line
 
 Side = str  # "train" or "test"
 
 
+#: What a run's record says of how it stands, beside its settings and its newest epoch.
+STANDING: dict[str, Callable[[RunView], Any]] = {
+    "run": lambda view: view.name,
+    "state": lambda view: view.state,
+    "standing": lambda view: view.standing,
+    "attempt": lambda view: view.attempt,
+    "reason": lambda view: view.damage or (view.milestones.end or {}).get("reason"),
+    "epoch": lambda view: view.epoch,
+    "dead": lambda view: view.dead,
+    "device": lambda view: (view.milestones.start or {}).get("device"),
+    "host": lambda view: (view.milestones.start or {}).get("host"),
+    "tag": lambda view: view.recorded_note.tags,
+    "predict_seconds": lambda view: (view.milestones.end or {}).get("predict_seconds"),
+}
+
+
 class Record(Mapping[str, Any]):
-    """A run's flat record, as `Run.record` gives it, looked up when it is asked for."""
+    """The flat record of the run of `view`, as `Run.record` gives it, looked up when asked for."""
 
-    __slots__ = ("_epochs", "_spec", "_standing")
+    __slots__ = ("_view",)
 
-    def __init__(self, standing: dict[str, Any], spec: RunSpec | None, epochs: Epochs) -> None:
-        self._standing, self._spec, self._epochs = standing, spec, epochs
+    def __init__(self, view: RunView) -> None:
+        self._view = view
 
     def __getitem__(self, key: str) -> Any:
-        if self._spec is not None and (setting := SETTINGS.get(key)) is not None:
-            return setting(self._spec)
-        if key in self._standing:
-            return self._standing[key]
-        value = None if key == "time" else self._epochs.newest(key)
+        view = self._view
+        if view.spec is not None and (setting := SETTINGS.get(key)) is not None:
+            return setting(view.spec)
+        if (look_up := STANDING.get(key)) is not None:
+            return look_up(view)
+        value = None if key == "time" else view.history.newest(key)
         if value is None:
             raise KeyError(key)
         return value
 
+    def get(self, key: str, default: Any = None) -> Any:
+        # As the base class has it, which raises and catches where a filter's field is not there.
+        view = self._view
+        if view.spec is not None and (setting := SETTINGS.get(key)) is not None:
+            return setting(view.spec)
+        if (look_up := STANDING.get(key)) is not None:
+            return look_up(view)
+        value = None if key == "time" else view.history.newest(key)
+        return default if value is None else value
+
     def __iter__(self) -> Iterator[str]:
-        names = dict.fromkeys(self._epochs.newest_event())
+        names = dict.fromkeys(self._view.history.newest_event())
         names.pop("time", None)
-        yield from {**names, **self._standing, **(SETTINGS if self._spec is not None else {})}
+        yield from {**names, **STANDING, **(SETTINGS if self._view.spec is not None else {})}
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -50,14 +80,16 @@ class Record(Mapping[str, Any]):
 class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
     """One run at one moment.
 
-    `name` is the folder's name and `record` what filters see, both as they are on disk; every
-    other string has been cleaned for the screen. `standing` is the state in the word that is shown
-    (see `postertui.runs.state_words`).
+    `name` is the folder's name and `record` what filters see, both as they are on disk, as are
+    `damage`, `milestones` and `recorded_note`; every other string has been cleaned for the screen.
+    `standing` is the state in the word that is shown (see `postertui.runs.state_words`).
     """
 
     name: str
-    record: Mapping[str, Any]
     history: Epochs
+    milestones: Milestones | StoredMilestones
+    recorded_note: Note
+    damage: str | None
     state: str
     standing: str
     genre: str
@@ -65,12 +97,9 @@ class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
     family: str
     regularizer: str
     study: str
-    device: str
-    reason: str
     seed: int
     epoch: int
     epochs: int
-    attempt: int
     dead: bool
     cancelling: bool
     train_base_rate: float | None
@@ -82,14 +111,37 @@ class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
     note: str = ""
     pinned: bool = False
     spec: RunSpec | None = None
-    started: float | None = None
-    job: str = ""
     extracted: float | None = None
+    _device: str | None = None
     _stage: RunProgress | None = None
     _seconds: float | msgspec.UnsetType | None = msgspec.UNSET
 
     def __repr__(self) -> str:
         return f"RunView({self.name}, {self.state}, {self.epoch}/{self.epochs})"
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """The run's flat record, for filters."""
+        return Record(self)
+
+    @property
+    def attempt(self) -> int:
+        """The number of the newest attempt, 0 before the first."""
+        return self.milestones.attempt
+
+    @property
+    def device(self) -> str:
+        """What the newest attempt trained on; empty where that is unknown."""
+        if self._device is None:
+            device = to_single_line((self.milestones.start or {}).get("device") or "")
+            msgspec.structs.force_setattr(self, "_device", device)
+            return device
+        return self._device
+
+    @property
+    def reason(self) -> str:
+        """Why the run ended as it did, as one line; empty where nothing says."""
+        return to_single_line(self.damage or (self.milestones.end or {}).get("reason") or "")
 
     @property
     def unit(self) -> str:
@@ -114,14 +166,15 @@ class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
     def stage(self) -> RunProgress:
         """How far the run is, as estimates of what remains look at it."""
         if self._stage is None:
+            start = self.milestones.start or {}
             stage = progress_of_spec(
                 self.spec,
                 is_running=self.state == "running",
                 is_waiting=self.state in ("queued", "interrupted"),
                 epochs=self.epoch,
                 history=self.history,
-                job=self.job,
-                started=self.started,
+                job=job_of(start),
+                started=start.get("time"),
                 ended=self.changed if self.state == "done" else None,
                 extracted=self.extracted,
             )
@@ -176,40 +229,40 @@ class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
 
 def view_of(run: Run) -> RunView:
     """A snapshot of `run`, its strings cleaned."""
-    spec, epochs, standing = run.spec, run.epochs, run.summary()
-    state, epoch, dead = standing["state"], standing["epoch"], standing["dead"]
-    features = run.features if not epoch and state == "running" else None
+    # Before `epochs`, from which on a stored run takes longer to say these.
+    state, epoch, dead = run.state, run.epoch, bool(run.newest("dead"))
+    spec, note, features = run.spec, run.note, run.features
+    variant = spec.variant if spec is not None else None
     return RunView(
         name=run.name,
-        record=Record(standing, spec, epochs),
-        history=epochs,
+        history=run.epochs,
+        milestones=run.milestones,
+        recorded_note=note,
+        damage=run.damage,
         state=state,
-        standing=standing["standing"],
+        standing=run.standing,
         genre=to_single_line(spec.genre if spec else "?"),
-        variant=to_single_line(spec.variant.name if spec else run.name),
-        family=to_single_line(spec.variant.family if spec else "?"),
-        regularizer=to_single_line((spec.label or spec.variant.regularizer_label) if spec else "?"),
+        variant=to_single_line(variant.name if variant else run.name),
+        family=to_single_line(variant.family if variant else "?"),
+        regularizer=to_single_line(
+            (spec.label or variant.regularizer_label) if spec and variant else "?"
+        ),
         study=to_single_line(spec.study if spec else "?"),
-        device=to_single_line(standing["device"] or ""),
-        reason=to_single_line(standing["reason"] or ""),
         seed=spec.seed if spec else 0,
         epoch=epoch,
-        epochs=spec.variant.epochs if spec else 0,
-        attempt=run.attempt,
+        epochs=variant.epochs if variant else 0,
         dead=dead,
         cancelling=run.cancelling,
         train_base_rate=spec.train_base_rate if spec else None,
         test_base_rate=spec.test_base_rate if spec else None,
-        fc=_fc(spec.variant.fc1, spec.variant.fc2) if spec else "?",
+        fc=_fc(variant.fc1, variant.fc2) if variant else "?",
         changed=run.changed,
-        progress=_features_progress(features),
-        tags=tuple(to_single_line(tag, 40) for tag in run.note.tags),
-        note=to_single_line(run.note.text, 500),
-        pinned=run.note.pinned,
+        progress=_features_progress(features if not epoch and state == "running" else None),
+        tags=tuple(to_single_line(tag, 40) for tag in note.tags) if note.tags else (),
+        note=to_single_line(note.text, 500) if note.text else "",
+        pinned=note.pinned,
         spec=spec,
-        started=(run.start or {}).get("time"),
-        job=job_of(run.start or {}),
-        extracted=(run.features or {}).get("time"),
+        extracted=features.get("time") if features is not None else None,
     )
 
 

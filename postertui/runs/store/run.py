@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from postertui.runs.notes import Note
 from postertui.runs.spec import RunSpec
 from postertui.runs.state_words import state_word
 from postertui.runs.store.columns import EpochBuffer, Epochs, Rows
+from postertui.runs.store.stored_lifecycle import StoredMilestones
 
 #: What a run's record says of its spec.
 SETTINGS: dict[str, Callable[[RunSpec], Any]] = {
@@ -39,6 +40,14 @@ SETTINGS: dict[str, Callable[[RunSpec], Any]] = {
 
 #: Another account's, made by a newer version of postertui, or not whole.
 RunProblem = Literal["unreadable", "newer", "damaged"]
+
+
+class Milestones(NamedTuple):
+    """A run's newest attempt, `start` and `end` at one moment."""
+
+    attempt: int
+    start: Event | None
+    end: Event | None
 
 
 @dataclass(slots=True)
@@ -143,6 +152,14 @@ class Run:
     def attempt(self) -> int:
         """The number of the newest attempt, 0 before the first."""
         return self.lifecycle.attempt
+
+    @property
+    def milestones(self) -> Milestones | StoredMilestones:
+        """The newest attempt and its events as they are now.
+
+        What is returned does not change when the run goes on.
+        """
+        return Milestones(self.attempt, self.start, self.end)
 
     @property
     def reason(self) -> str | None:

@@ -7,6 +7,27 @@ from postertui.runs.lifecycle import RunLifecycle
 from postertui.runs.store.index import Entry, Index
 
 
+class StoredMilestones:
+    """The `Milestones` of the run at `position` of `index`, unpacked when they are looked at."""
+
+    __slots__ = ("_index", "_position")
+
+    def __init__(self, index: Index, position: int) -> None:
+        self._index, self._position = index, position
+
+    @property
+    def attempt(self) -> int:
+        return self._index.entry(self._position).attempt
+
+    @property
+    def start(self) -> Event | None:
+        return self._index.start(self._position)
+
+    @property
+    def end(self) -> Event | None:
+        return self._index.end(self._position)
+
+
 class StoredLifecycle(RunLifecycle):
     """The lifecycle of the run at `position` of `index`, whose newest milestone is its end."""
 

@@ -13,8 +13,8 @@ from postertui.runs.spec import RunSpec
 from postertui.runs.store.columns import NO_ROWS, EpochBuffer, RowSource, StoredRows, python_value
 from postertui.runs.store.identity import Identity
 from postertui.runs.store.index import Index
-from postertui.runs.store.run import Run
-from postertui.runs.store.stored_lifecycle import StoredLifecycle
+from postertui.runs.store.run import Milestones, Run
+from postertui.runs.store.stored_lifecycle import StoredLifecycle, StoredMilestones
 
 _COLUMN = {name: i for i, name in enumerate(COLUMNS)}
 _NO_NOTE = Note()
@@ -108,6 +108,12 @@ class StoredRun(Run):
     @property
     def created(self) -> float:
         return self._created
+
+    @property
+    def milestones(self) -> Milestones | StoredMilestones:
+        if self._lifecycle is None:
+            return StoredMilestones(self._index, self._position)
+        return super().milestones
 
     @property
     def planned_epochs(self) -> int:

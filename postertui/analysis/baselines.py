@@ -20,10 +20,9 @@ from typing import Any, Literal
 import polars as pl
 
 from postertui.analysis.cohorts import cohort_facts
-from postertui.analysis.noise import Noise, estimate_noise, find_equal_variants
+from postertui.analysis.measured_runs import MeasuredRuns, measure_runs
 from postertui.analysis.row_states import dead_rows
 from postertui.analysis.statistics import t_quantile
-from postertui.analysis.values import run_values
 from postertui.analysis.verdicts import MIN_DF
 from postertui.data.base_rates import always_yes_f
 
@@ -155,7 +154,7 @@ def margins(
     table: pl.DataFrame,
     metric: str,
     rule: str | int = "last",
-    noise: Noise | None = None,
+    measured: MeasuredRuns | None = None,
     *,
     runs: Collection[str] | None = None,
 ) -> pl.DataFrame:
@@ -167,8 +166,8 @@ def margins(
         A history table with base rates.
     metric, rule
         Which F-score, at which epoch.
-    noise
-        The noise of a run; without it, that of the whole table.
+    measured
+        The table's `measure_runs` of them, where they are known.
     runs
         The names of the runs to show, by default all; the noise is the whole table's.
 
@@ -184,10 +183,10 @@ def margins(
     the run is one of the noise's (divided by the number of seeds). A part that is unknown counts
     as nothing; the interval is null where both are.
     """
-    values = run_values(table, metric, rule)
-    if noise is None:
-        noise = estimate_noise(values, find_equal_variants(table))
-    ok = values.filter(pl.col("state") == "ok")
+    if measured is None:
+        measured = measure_runs(table, metric, rule)
+    noise = measured.noise
+    ok = measured.values.filter(pl.col("state") == "ok")
     if runs is not None:
         ok = ok.filter(pl.col("run").is_in(list(runs)))
     ok = ok.join(table.select("run", "epoch", *_cells(table)), on=["run", "epoch"], how="left")

@@ -35,6 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -42,28 +43,25 @@ from postertui.analysis.comparison_errors import (
     Over,
     posters_tested_per_trained,
 )
-from postertui.analysis.comparison_notes import (
-    equal_note,
-    lost_run_notes,
-    unit_notes,
-    with_reasons,
-)
+from postertui.analysis.comparison_notes import lost_run_notes, unit_notes, with_notes
 from postertui.analysis.comparison_rows import ROW_SCHEMA, compare_values
-from postertui.analysis.noise import Noise, estimate_noise, find_equal_variants
-from postertui.analysis.posters import PosterErrors
+from postertui.analysis.measured_runs import MeasuredRuns, measure_runs
+from postertui.analysis.noise import Noise
 from postertui.analysis.repetition import repetition_notes
 from postertui.analysis.values import (
     genres_share_seeds,
     lower_is_better,
     resolve_rule,
     rule_line,
-    run_values,
 )
 from postertui.analysis.verdicts import (
     CORRECTIONS,
     Correction,
 )
 from postertui.system.errors import UserError
+
+if TYPE_CHECKING:
+    from postertui.analysis.posters import PosterErrors
 
 
 @dataclass(frozen=True)
@@ -102,6 +100,7 @@ def compare(
     correction: Correction = "holm",
     over: Over = "auto",
     posters: PosterErrors | None = None,
+    measured: MeasuredRuns | None = None,
 ) -> Comparison:
     """Compare variants with one of them, or each with each.
 
@@ -121,6 +120,9 @@ def compare(
         What the interval is about (see above); `auto` is `runs` where the noise is known.
     posters
         The posters' errors, where there are predictions or counts.
+    measured
+        The table's `measure_runs` of metric and rule, where they are known; they are measured
+        again where the compared variants were not trained for as long as most of the table's.
 
     Raises
     ------
@@ -142,9 +144,10 @@ def compare(
         raise UserError("nothing to compare: there is one variant only", exit_code=3)
     involved = {n for pair in chosen for n in pair}
     compared = table.filter(pl.col("name").is_in(involved))
-    values = run_values(table, metric, resolve_rule(compared, rule))
-    equal = find_equal_variants(table)
-    noise = estimate_noise(values, equal)
+    resolved = resolve_rule(compared, rule)
+    if measured is None or measured.rule != resolved:
+        measured = measure_runs(table, metric, resolved)
+    values, equal, noise = measured.values, measured.equal, measured.noise
     sign = -1.0 if lower_is_better(metric) else 1.0
     rows, cells = compare_values(
         values,
@@ -158,17 +161,12 @@ def compare(
         posters=posters,
         test_share=posters_tested_per_trained(table),
     )
-    rows = rows.with_columns(
-        note=pl.struct("name", "reference").map_elements(
-            lambda row: equal_note(row["name"], row["reference"], equal), return_dtype=pl.String
-        )
-    ).select(*ROW_SCHEMA)
     if genres is not None:
         values = values.filter(pl.col("genre").is_in(list(genres)))
-    rows = with_reasons(rows, values)
+    rows = with_notes(rows, values, equal).select(*ROW_SCHEMA)
     notes = (
-        f"{metric} {rule_line(compared, rule, metric)}.",
-        *repetition_notes(table),
+        f"{metric} {rule_line(compared, resolved, metric)}.",
+        *repetition_notes(table, measured.copies),
         noise.line,
         f"Correction for {len(chosen)} comparisons: {CORRECTIONS[correction]}; intervals are not "
         "corrected."

@@ -24,15 +24,25 @@ def equal_note(name: str, reference: str, equal: Mapping[str, str]) -> str:
     return f"the same setting as {reference}: what it differs by is noise"
 
 
-def with_reasons(rows: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
-    """`rows`, with why two variants could not be compared in any genre in `note`."""
+def with_notes(rows: pl.DataFrame, values: pl.DataFrame, equal: Mapping[str, str]) -> pl.DataFrame:
+    """`rows` with `note`: that two variants are the same, or why no genre could be compared.
+
+    Parameters
+    ----------
+    rows
+        Those of a comparison.
+    values
+        `run_values` of the genres compared.
+    equal
+        As `find_equal_variants` has it.
+    """
     states: dict[str, dict[str, set[str]]] = {}
     for name, genre, state in values.select("name", "genre", "state").unique().iter_rows():
         states.setdefault(name, {}).setdefault(genre, set()).add(state)
 
-    def reason(row: dict[str, Any]) -> str:
+    def note(row: dict[str, Any]) -> str:
         if row["genres"]:
-            return str(row["note"])
+            return equal_note(row["name"], row["reference"], equal)
         own, other = states.get(row["name"], {}), states.get(row["reference"], {})
         common = sorted(own.keys() & other.keys())
         if not common:
@@ -46,11 +56,8 @@ def with_reasons(rows: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
                 parts.append(f"{name} is {' or '.join(kinds)} in {where}")
         return "; ".join(parts)
 
-    return rows.with_columns(
-        note=pl.struct("name", "reference", "genres", "note").map_elements(
-            reason, return_dtype=pl.String
-        )
-    )
+    notes = [note(row) for row in rows.select("name", "reference", "genres").iter_rows(named=True)]
+    return rows.with_columns(note=pl.Series(notes, dtype=pl.String))
 
 
 def lost_run_notes(values: pl.DataFrame) -> list[str]:

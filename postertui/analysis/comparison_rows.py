@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -24,16 +24,18 @@ from postertui.analysis.contrasts import (
     CellContrast,
     RowContrast,
     contrast_rows,
-    runs_by_setting,
+    setting_values,
 )
 from postertui.analysis.noise import Noise
-from postertui.analysis.posters import PosterErrors
 from postertui.analysis.statistics import sign_flip_p_value
 from postertui.analysis.verdicts import (
     Correction,
     interval_and_p,
     with_verdicts,
 )
+
+if TYPE_CHECKING:
+    from postertui.analysis.posters import PosterErrors
 
 #: What an interval rests on, by what was asked.
 UNITS = {
@@ -114,8 +116,8 @@ def compare_values(
     test_share
         Test posters by training posters, for `over` `rotations`.
     """
-    runs = runs_by_setting(values)
-    contrasts = contrast_rows(values, runs, chosen, noise, genres=genres, shared_seeds=shared_seeds)
+    settings = setting_values(values)
+    contrasts = contrast_rows(settings, chosen, noise, genres=genres, shared_seeds=shared_seeds)
     if genres is not None:
         values = values.filter(pl.col("genre").is_in(list(genres)))
     if over == "auto":
@@ -142,7 +144,7 @@ def compare_values(
                 **_mean_difference(
                     row,
                     over,
-                    row_error(row, runs, noise, shared_seeds=shared_seeds),
+                    row_error(row, settings.runs, noise, shared_seeds=shared_seeds),
                     posters,
                     test_share,
                 ),

@@ -75,6 +75,42 @@ class RowContrast:
         return fmean(cell.difference for cell in self.cells) if self.cells else math.nan
 
 
+@dataclass(frozen=True)
+class SettingValues:
+    """What the runs of each setting, by (name, genre), are worth.
+
+    Attributes
+    ----------
+    runs
+        `runs_by_setting`.
+    means
+        Their means.
+    genres
+        By a variant's name, the genres in which it has runs.
+    replicable
+        The settings whose spread is noise (`postertui.analysis.noise.replicable`).
+    """
+
+    runs: SettingRuns
+    means: Mapping[tuple[str, str], float]
+    genres: Mapping[str, set[str]]
+    replicable: frozenset[tuple[str, str]]
+
+
+def setting_values(values: pl.DataFrame) -> SettingValues:
+    """The values of `run_values` by setting."""
+    runs = runs_by_setting(values)
+    genres: dict[str, set[str]] = {}
+    for name, genre in runs:
+        genres.setdefault(name, set()).add(genre)
+    return SettingValues(
+        runs,
+        {setting: fmean(own.values()) for setting, own in runs.items()},
+        genres,
+        frozenset(replicable(values).select("name", "genre").unique().iter_rows()),
+    )
+
+
 def runs_by_setting(values: pl.DataFrame) -> dict[tuple[str, str], dict[SeedKey, float]]:
     """The values of `run_values` that are defined, by (name, genre) and seed."""
     settings: dict[tuple[str, str], dict[SeedKey, float]] = {}
@@ -86,8 +122,7 @@ def runs_by_setting(values: pl.DataFrame) -> dict[tuple[str, str], dict[SeedKey,
 
 
 def contrast_rows(
-    values: pl.DataFrame,
-    runs: SettingRuns,
+    settings: SettingValues,
     chosen: Sequence[tuple[str, str]],
     noise: Noise,
     *,
@@ -101,10 +136,8 @@ def contrast_rows(
 
     Parameters
     ----------
-    values
-        `run_values` of the whole table.
-    runs
-        Their `runs_by_setting`.
+    settings
+        Those of the whole table.
     chosen
         Pairs of (name, reference).
     noise
@@ -115,23 +148,20 @@ def contrast_rows(
         Whether runs of one seed and different genres may share random numbers: then a variant's
         genres say less about its variance than as many independent samples.
     """
-    spread = set(replicable(values).select("name", "genre").unique().iter_rows())
-    genres_of: dict[str, set[str]] = {}
-    for name, genre in runs:
-        genres_of.setdefault(name, set()).add(genre)
     pairs = list(chosen)
     references = {reference for _, reference in chosen}
     if len(references) == 1:
         (reference,) = references
         pairs += [
-            (n, reference) for n in sorted(genres_of.keys() - {n for n, _ in chosen} - references)
+            (n, reference)
+            for n in sorted(settings.genres.keys() - {n for n, _ in chosen} - references)
         ]
     rows = []
     for name, reference in pairs:
-        common = sorted(genres_of.get(name, set()) & genres_of.get(reference, set()))
-        cells = [_contrast(runs[name, g], runs[reference, g], g) for g in common]
+        common = settings.genres.get(name, set()) & settings.genres.get(reference, set())
+        cells = [_contrast(settings, name, reference, genre) for genre in sorted(common)]
         rows.append(RowContrast(name, reference, cells))
-    _add_paired_variances(rows, spread, shared_seeds=shared_seeds)
+    _add_paired_variances(rows, settings.replicable, shared_seeds=shared_seeds)
     rows = rows[: len(chosen)]
     if genres is not None:
         for row in rows:
@@ -139,23 +169,24 @@ def contrast_rows(
     for row in rows:
         for cell in row.cells:
             if not cell.terms:
-                _add_variances(cell, row, runs, noise)
+                _add_variances(cell, row, settings.runs, noise)
     return rows
 
 
-def _contrast(a: Mapping[SeedKey, float], b: Mapping[SeedKey, float], genre: str) -> CellContrast:
+def _contrast(settings: SettingValues, name: str, reference: str, genre: str) -> CellContrast:
+    a, b = settings.runs[name, genre], settings.runs[reference, genre]
     differences = {key: a[key] - b[key] for key in a} if a.keys() == b.keys() else None
     return CellContrast(
         genre,
         min(len(a), len(b)),
-        fmean(a.values()),
-        fmean(b.values()),
+        settings.means[name, genre],
+        settings.means[reference, genre],
         differences,
     )
 
 
 def _add_paired_variances(
-    rows: Sequence[RowContrast], spread: set[tuple[str, str]], *, shared_seeds: bool
+    rows: Sequence[RowContrast], spread: frozenset[tuple[str, str]], *, shared_seeds: bool
 ) -> None:
     """The variances of cells whose seeds match, moderated over rows and genres."""
     genres = sorted({cell.genre for row in rows for cell in row.cells})
@@ -224,11 +255,11 @@ def _add_variances(cell: CellContrast, row: RowContrast, runs: SettingRuns, nois
         cell.moderated.append((variance / n, df))
         own, own_df = noise.own(cell.genre, name)
         cell.terms.append((own / n, own_df) if own_df > 0 else cell.moderated[-1])
-    variances, dfs = np.array(cell.moderated).T
-    if not (dfs > 0).all():
+    if not all(df > 0 for _, df in cell.moderated):
         return
-    cell.variance, cell.df = float(variances.sum()), satterthwaite_df(variances, dfs)
+    cell.variance = sum(variance for variance, _ in cell.moderated)
+    cell.df = satterthwaite_df(cell.moderated)
     if noise.source != "replicates":
         # Both sides have one and the same estimate.
-        cell.df = float(dfs.min())
+        cell.df = min(df for _, df in cell.moderated)
         cell.terms = cell.moderated = [(cell.variance, cell.df)]

@@ -19,8 +19,9 @@ import polars as pl
 
 from postertui.analysis.adjusted_means import adjusted_means
 from postertui.analysis.comparison_rows import compare_cells, compare_values
-from postertui.analysis.contrasts import contrast_rows, runs_by_setting
-from postertui.analysis.noise import Noise, estimate_noise, find_equal_variants
+from postertui.analysis.contrasts import SettingValues, contrast_rows, setting_values
+from postertui.analysis.measured_runs import MeasuredRuns, measure_runs
+from postertui.analysis.noise import Noise
 from postertui.analysis.repetition import repetition_notes
 from postertui.analysis.statistics import t_quantile
 from postertui.analysis.values import (
@@ -28,9 +29,7 @@ from postertui.analysis.values import (
     default_metric,
     genres_share_seeds,
     lower_is_better,
-    resolve_rule,
     rule_line,
-    run_values,
 )
 from postertui.analysis.verdicts import ALPHA, MIN_DF
 
@@ -71,6 +70,7 @@ def leaderboard(
     rule: str | int = "last",
     *,
     runs: Collection[str] | None = None,
+    measured: MeasuredRuns | None = None,
 ) -> Leaderboard:
     """The table's variants in order of a metric.
 
@@ -85,6 +85,8 @@ def leaderboard(
     runs
         The names of the runs to rank, by default all; the noise, the epoch and the metric are the
         whole table's in either case.
+    measured
+        The table's `measure_runs` of metric and rule, where they are known.
 
     Returns
     -------
@@ -93,7 +95,10 @@ def leaderboard(
         test cohort; its notes say so.
     """
     metric = metric or default_metric(table)
-    values, noise, is_marked = _ranked_values(table, metric, rule)
+    if measured is None:
+        measured = measure_runs(table, metric, rule)
+    values, noise = measured.values, measured.noise
+    is_marked = _marks_the_best(table, measured)
     if runs is not None:
         values = values.filter(pl.col("run").is_in(list(runs)))
     sign = -1.0 if lower_is_better(metric) else 1.0
@@ -101,9 +106,13 @@ def leaderboard(
     genres = _rank_genres(values, noise, sign, shared, is_marked=is_marked)
     overall = adjusted_means(genres, noise, sign)
     if is_marked and overall.height:
-        ties = _ties(values, overall["name"].to_list(), noise, sign, shared)
+        ties = _overall_ties(values, overall["name"].to_list(), noise, sign, shared)
         overall = overall.with_columns(best=pl.col("name").is_in(sorted(ties)))
-    notes = [f"{metric} {rule_line(table, rule, metric)}.", *repetition_notes(table), noise.line]
+    notes = [
+        f"{metric} {rule_line(table, measured.rule, metric)}.",
+        *repetition_notes(table, measured.copies),
+        noise.line,
+    ]
     if not noise.is_known:
         notes.append(
             "Nothing is marked as best: without the noise no lead can be distinguished from chance."
@@ -114,13 +123,9 @@ def leaderboard(
     return Leaderboard(metric, genres, overall, noise, tuple(notes))
 
 
-def _ranked_values(
-    table: pl.DataFrame, metric: str, rule: str | int
-) -> tuple[pl.DataFrame, Noise, bool]:
-    """`run_values` of the table, their noise, and whether it lets the best be marked."""
-    values = run_values(table, metric, resolve_rule(table, rule))
-    noise = estimate_noise(values, find_equal_variants(table))
-    return values, noise, noise.is_known and not chosen_on_test(table, metric, rule)
+def _marks_the_best(table: pl.DataFrame, measured: MeasuredRuns) -> bool:
+    """Whether the best can be told from chance, and was not chosen by what judges it."""
+    return measured.noise.is_known and not chosen_on_test(table, measured.metric, measured.rule)
 
 
 def setting_means(values: pl.DataFrame) -> pl.DataFrame:
@@ -148,38 +153,41 @@ def _unranked_note(values: pl.DataFrame) -> list[str]:
     return [f"Not ranked, without a run that has a value: {', '.join(unranked)}."]
 
 
-def _ties(
-    values: pl.DataFrame,
+def _overall_ties(
+    values: pl.DataFrame, names: list[str], noise: Noise, sign: float, shared_seeds: bool
+) -> set[str]:
+    """The first of `names`, and those that a comparison over all genres calls no worse."""
+    if len(names) == 1:
+        return set(names)
+    genres = values["genre"].unique().to_list()
+    if len(genres) == 1:
+        return _genre_ties(setting_values(values), names, genres, noise, sign, shared_seeds)
+    verdicts, _ = compare_values(
+        values,
+        [(name, names[0]) for name in names[1:]],
+        noise,
+        over="runs",
+        sign=sign,
+        shared_seeds=shared_seeds,
+    )
+    return set(names) - set(verdicts.filter(pl.col("verdict") == "worse")["name"])
+
+
+def _genre_ties(
+    settings: SettingValues,
     names: list[str],
+    genres: Sequence[str],
     noise: Noise,
     sign: float,
     shared_seeds: bool,
-    genres: Sequence[str] | None = None,
 ) -> set[str]:
-    """The first of `names`, and those that a comparison with it does not call worse.
-
-    By the rows of all genres, or by the cells of `genres`.
-    """
-    leader, others = names[0], names[1:]
-    if not others:
-        return {leader}
-    chosen = [(name, leader) for name in others]
-    if genres is None and values["genre"].n_unique() > 1:
-        verdicts, _ = compare_values(
-            values, chosen, noise, over="runs", sign=sign, shared_seeds=shared_seeds
-        )
-    else:
-        contrasts = contrast_rows(
-            values,
-            runs_by_setting(values),
-            chosen,
-            noise,
-            genres=genres,
-            shared_seeds=shared_seeds,
-        )
-        verdicts = compare_cells(contrasts, "holm", "runs", sign=sign)
-    worse = verdicts.filter(pl.col("verdict") == "worse")["name"].to_list()
-    return set(names) - set(worse)
+    """The first of `names`, and those that a comparison by the cells of `genres` calls no worse."""
+    if len(names) == 1:
+        return set(names)
+    chosen = [(name, names[0]) for name in names[1:]]
+    contrasts = contrast_rows(settings, chosen, noise, genres=genres, shared_seeds=shared_seeds)
+    verdicts = compare_cells(contrasts, "holm", "runs", sign=sign)
+    return set(names) - set(verdicts.filter(pl.col("verdict") == "worse")["name"])
 
 
 def lead_line(board: Leaderboard) -> str:
@@ -187,11 +195,11 @@ def lead_line(board: Leaderboard) -> str:
     return _describe_leads(board.genres, board.noise)
 
 
-def lead_line_of(table: pl.DataFrame, metric: str, rule: str | int) -> str:
+def lead_line_of(table: pl.DataFrame, measured: MeasuredRuns) -> str:
     """`lead_line` of the table's leaderboard, without ranking the variants over all genres."""
-    values, noise, is_marked = _ranked_values(table, metric, rule)
-    sign = -1.0 if lower_is_better(metric) else 1.0
-    shared = genres_share_seeds(table)
+    values, noise = measured.values, measured.noise
+    sign = -1.0 if lower_is_better(measured.metric) else 1.0
+    shared, is_marked = genres_share_seeds(table), _marks_the_best(table, measured)
     return _describe_leads(_rank_genres(values, noise, sign, shared, is_marked=is_marked), noise)
 
 
@@ -212,10 +220,13 @@ def _rank_genres(
 ) -> pl.DataFrame:
     """The variants of each genre, best first (`SCHEMA`)."""
     cells = setting_means(values).sort("genre", pl.col("mean") * -sign, "name")
+    settings = setting_values(values)
     rows: list[dict[str, Any]] = []
     for models in cells.partition_by("genre", maintain_order=True):
         names, genre = models["name"].to_list(), models["genre"][0]
-        ties = _ties(values, names, noise, sign, shared_seeds, [genre]) if is_marked else set()
+        ties = set()
+        if is_marked:
+            ties = _genre_ties(settings, names, [genre], noise, sign, shared_seeds)
         rows += _rank_genre(models.to_dicts(), noise, sign, ties)
     return pl.DataFrame(rows, schema=SCHEMA)
 

@@ -7,6 +7,7 @@ variants that train the same network under two names do.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import fsum
 from statistics import fmean
@@ -141,7 +142,7 @@ def find_equal_variants(table: pl.DataFrame) -> dict[str, str]:
     return equal
 
 
-def estimate_noise(values: pl.DataFrame, equal: dict[str, str]) -> Noise:
+def estimate_noise(values: pl.DataFrame, equal: Mapping[str, str]) -> Noise:
     """The noise of a run.
 
     Parameters
@@ -216,11 +217,13 @@ def sample_variances(
 
 def _sums(values: pl.DataFrame, keys: list[str], genres: tuple[str, ...]) -> tuple[Floats, Floats]:
     """Sums of squares around the means of `keys`, and degrees of freedom, by genre."""
-    groups = values.group_by(keys).agg(
+    # In a steady order, so that sums are the same to the last digit each time.
+    groups = values.group_by(keys, maintain_order=True).agg(
         ss=((pl.col("value") - pl.col("value").mean()) ** 2).sum(), df=pl.len() - 1.0
     )
     sums = dict.fromkeys(genres, (0.0, 0.0))
-    for genre, ss, df in groups.group_by("genre").agg(pl.sum("ss", "df")).iter_rows():
+    by_genre = groups.group_by("genre", maintain_order=True).agg(pl.sum("ss", "df"))
+    for genre, ss, df in by_genre.iter_rows():
         sums[genre] = (ss, df)
     both = np.array(list(sums.values()), dtype=float).reshape(-1, 2)
     return both[:, 0], both[:, 1]
@@ -245,7 +248,7 @@ def _describe_aliases(aliased: pl.DataFrame) -> tuple[str, ...]:
     lines = []
     for setting, members in groups.filter(pl.col("name").list.len() > 1).iter_rows():
         own = aliased.filter(pl.col("setting") == setting)
-        genres = tuple(own["genre"].unique())
+        genres = tuple(own["genre"].unique(maintain_order=True))
         ss, dfs = _sums(own, ["setting", "genre"], genres)
         if not dfs.sum():
             continue  # no genre has both, so they say nothing about noise

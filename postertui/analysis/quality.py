@@ -58,7 +58,9 @@ def variant_quality(
         Bytes of weights and predictions on disk, by run.
     """
     seconds = table.group_by("run").agg(train_seconds=pl.col("seconds").sum())
-    last = table.sort("epoch").unique("run", keep="last").join(seconds, on="run")
+    last = table.sort("epoch", maintain_order=True)
+    last = last.unique("run", keep="last", maintain_order=True)
+    last = last.join(seconds, on="run", maintain_order="left")
     last = last.with_columns(
         _by_run(last, {run: r.get("predict_seconds") for run, r in (records or {}).items()}).alias(
             "predict_seconds"
@@ -66,12 +68,13 @@ def variant_quality(
         _by_run(last, kept_bytes or {}).alias("kept_bytes"),
     )
     cells = [f"test_{cell}" for cell in _CELLS]
-    genres = last.group_by("name", "genre").agg(
+    # In a steady order, so that means are the same to the last digit each time.
+    genres = last.group_by("name", "genre", maintain_order=True).agg(
         pl.col("run").n_unique().alias("runs"),
         pl.col("test_fscore_hard", *MEANS, *cells).cast(pl.Float64).mean(),
         pl.col("train_seconds", "predict_seconds", "kept_bytes").mean(),
     )
-    variants = genres.group_by("name").agg(
+    variants = genres.group_by("name", maintain_order=True).agg(
         pl.len().cast(pl.Int64).alias("genres"),
         pl.col("runs").sum().cast(pl.Int64),
         pl.col("test_fscore_hard").mean().alias("macro_f1"),

@@ -55,10 +55,19 @@ def without_copies(table: pl.DataFrame) -> pl.DataFrame:
     return table.filter(~pl.col("run").is_in(copies.implode())) if len(copies) else table
 
 
-def repetition_notes(table: pl.DataFrame) -> list[str]:
-    """Sentences about histories that are there twice, and about several of one setting and seed."""
+def repetition_notes(table: pl.DataFrame, copies: pl.DataFrame | None = None) -> list[str]:
+    """Sentences about histories that are there twice, and about several of one setting and seed.
+
+    Parameters
+    ----------
+    table
+        A history table.
+    copies
+        Its `repeated_histories`, where they are known.
+    """
     notes = []
-    copies = repeated_histories(table)
+    if copies is None:
+        copies = repeated_histories(table)
     if copies.height:
         originals = copies["copy_of"].n_unique()
         often = "twice" if copies.height == originals else "several times"

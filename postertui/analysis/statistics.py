@@ -137,13 +137,16 @@ def welch_df(terms: Floats, dfs: Floats) -> float:
     return float(min(max(df, dfs.min()), dfs.sum()))
 
 
-def satterthwaite_df(terms: Floats, dfs: Floats) -> float:
-    """The same by Satterthwaite's formula, for few terms, whose sizes say little."""
-    used = (terms > 0) & (dfs > 0)
-    if not used.any():
+def satterthwaite_df(terms: Sequence[tuple[float, float]]) -> float:
+    """The same by Satterthwaite's formula, for few terms and their dfs; their sizes say little."""
+    used = [(term, df) for term, df in terms if term > 0 and df > 0]
+    if not used:
         return 0.0
-    terms, dfs = terms[used] / terms[used].max(), dfs[used]
-    return float(terms.sum() ** 2 / (terms**2 / dfs).sum())
+    largest = max(term for term, _ in used)
+    ratios = [(term / largest, df) for term, df in used]
+    total = sum(ratio for ratio, _ in ratios)
+    scatter = sum(ratio * ratio / df for ratio, df in ratios)
+    return total * total / scatter if scatter > 0 else math.inf
 
 
 def sum_of_variances(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from postertui.analysis.baselines import baselines, margins
-from postertui.analysis.compare import Comparison
-from postertui.analysis.ensemble import Ensemble
+from postertui.analysis.measured_runs import MeasuredRuns, measure_runs
 from postertui.analysis.row_states import dead_rows
 from postertui.analysis.undefined import undefined_causes
+
+if TYPE_CHECKING:
+    from postertui.analysis.compare import Comparison
+    from postertui.analysis.ensemble import Ensemble
 
 #: So many names are spelled out in a sentence.
 _NAMED = 12
@@ -42,9 +47,30 @@ def undefined_line(table: pl.DataFrame) -> str:
     return f"{total:,} of {table.height:,} epochs have no test_fscore: {', '.join(parts)}."
 
 
-def baselines_line(table: pl.DataFrame, metric: str, variant: str, rule: str | int = "last") -> str:
-    """In which genres a variant is above the baseline; both numbers where it is not."""
-    own = margins(table, metric, rule).filter(pl.col("name") == variant)
+def baselines_line(
+    table: pl.DataFrame,
+    metric: str,
+    variant: str,
+    rule: str | int = "last",
+    measured: MeasuredRuns | None = None,
+) -> str:
+    """In which genres a variant is above the baseline; both numbers where it is not.
+
+    Parameters
+    ----------
+    table
+        A history table with base rates.
+    metric, rule
+        Which F-score, at which epoch.
+    variant
+        Its name.
+    measured
+        The table's `measure_runs` of metric and rule, where they are known.
+    """
+    if measured is None:
+        measured = measure_runs(table, metric, rule)
+    runs = measured.values.filter(pl.col("name") == variant)["run"].to_list()
+    own = margins(table, metric, rule, measured, runs=runs)
     if own.is_empty():
         return ""
     always = dict(baselines(table, metric).select("genre", "always_yes").iter_rows())

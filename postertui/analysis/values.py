@@ -105,7 +105,13 @@ def check_metric(table: pl.DataFrame, metric: str) -> None:
     raise UserError(f"no metric {metric!r} in the table; it has {', '.join(metrics)}")
 
 
-def run_values(table: pl.DataFrame, metric: str, rule: str | int = "last") -> pl.DataFrame:
+def run_values(
+    table: pl.DataFrame,
+    metric: str,
+    rule: str | int = "last",
+    *,
+    copies: pl.DataFrame | None = None,
+) -> pl.DataFrame:
     """One row per run: `name genre seed fold replicate run epoch value state collapsed`.
 
     Parameters
@@ -113,6 +119,8 @@ def run_values(table: pl.DataFrame, metric: str, rule: str | int = "last") -> pl
     rule
         `last`, `end`, `best` (see `RULES`) or an epoch's number. `best` is chosen on the
         validation cohort where a run has one.
+    copies
+        The table's `repeated_histories`, where they are known.
 
     Returns
     -------
@@ -129,7 +137,8 @@ def run_values(table: pl.DataFrame, metric: str, rule: str | int = "last") -> pl
     """
     check_metric(table, metric)
     rule = resolve_rule(table, rule)
-    copies = repeated_histories(table)
+    if copies is None:
+        copies = repeated_histories(table)
     if copies.height:
         table = table.filter(~pl.col("run").is_in(copies["run"].to_list()))
     chosen_by = _validation_column(table, metric)
@@ -219,9 +228,9 @@ def resolve_rule(table: pl.DataFrame, rule: str | int) -> str | int:
 
 
 def rule_line(table: pl.DataFrame, rule: str | int, metric: str = "") -> str:
-    """Which epochs `rule` compares in this table, in words."""
-    if rule == "last":
-        epoch = common_epoch(table)
+    """Which epochs `rule` (also as `resolve_rule` has it) compares in this table, in words."""
+    if rule == "last" or isinstance(rule, CommonEpoch):
+        epoch = rule if isinstance(rule, CommonEpoch) else common_epoch(table)
         early = table.filter(early_stopped_rows(table))
         early = early.group_by("run").agg(pl.max("epoch")).filter(pl.col("epoch") < epoch)
         text = f"at epoch {epoch}, the last that most runs reached"

@@ -62,14 +62,16 @@ def with_verdicts(frame: pl.DataFrame, correction: Correction, sign: float) -> p
     `sign` is -1 for a metric of which less is better.
     """
     adjusted = adjust(frame["p"].to_list(), correction)
-    gain = pl.col("difference") * sign
-    frame = frame.with_columns(p_adjusted=pl.Series(adjusted, dtype=pl.Float64))
+    verdicts = map(_verdict, adjusted, (frame["difference"] * sign).to_list())
     return frame.with_columns(
-        verdict=pl.when(pl.col("p_adjusted").is_nan())
-        .then(pl.lit(TOO_LITTLE))
-        .when((pl.col("p_adjusted") < ALPHA) & (gain > 0))
-        .then(pl.lit("better"))
-        .when((pl.col("p_adjusted") < ALPHA) & (gain < 0))
-        .then(pl.lit("worse"))
-        .otherwise(pl.lit("undecided"))
+        p_adjusted=pl.Series(adjusted, dtype=pl.Float64),
+        verdict=pl.Series(list(verdicts), dtype=pl.String),
     )
+
+
+def _verdict(p_adjusted: float, gain: float) -> str:
+    if math.isnan(p_adjusted):
+        return TOO_LITTLE
+    if p_adjusted < ALPHA and gain != 0:
+        return "better" if gain > 0 else "worse"
+    return "undecided"

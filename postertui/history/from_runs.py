@@ -13,8 +13,8 @@ from postertui.runs.epoch_line import COLUMNS
 from postertui.runs.store.columns import Rows
 from postertui.runs.store.run import Run
 
-#: So many columns of all runs are copied at a time.
-_COLUMNS_AT_ONCE = 8
+#: Columns of all runs are copied together as far as they take so many bytes.
+_BYTES_AT_ONCE = 32_000_000
 
 
 def history_table(
@@ -59,19 +59,21 @@ def history_table(
 def _recorded_columns(blocks: Sequence[Rows]) -> dict[str, pl.Series]:
     """Those of `COLUMNS` that the table has, all blocks' one after the other; null where undefined.
 
-    Some columns at a time: one by one takes four times as long, and all of thousands of runs at
+    Several columns at a time: one by one takes ten times as long, and all of thousands of runs at
     once would be in memory twice.
     """
     ends = np.cumsum([len(block) for block in blocks]).tolist()
     columns: dict[str, pl.Series] = {}
-    for first in range(0, len(COLUMNS), _COLUMNS_AT_ONCE):
-        group = slice(first, first + _COLUMNS_AT_ONCE)
+    at_once = max(1, _BYTES_AT_ONCE // (8 * ends[-1]))
+    for first in range(0, len(COLUMNS), at_once):
+        group = slice(first, first + at_once)
         values = np.empty((len(COLUMNS[group]), ends[-1]))
         for block, start, end in zip(blocks, [0, *ends], ends, strict=False):
             values[:, start:end] = block[:, group].T
         for name, column in zip(COLUMNS[group], values, strict=True):
             if name in SCHEMA:
-                columns[name] = pl.Series(name, column).fill_nan(None).cast(SCHEMA[name])
+                series = pl.Series(name, column, nan_to_null=True)
+                columns[name] = series if SCHEMA[name] is pl.Float64 else series.cast(SCHEMA[name])
     return columns
 
 

@@ -9,7 +9,6 @@ limit changes.
 from __future__ import annotations
 
 import math
-import tomllib
 from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -115,6 +114,8 @@ class Field(Described, frozen=True, kw_only=True):
 
     def parse(self, text: str) -> Any:
         """The value of typed text. Raises `ValueError`, saying what is allowed."""
+        import tomllib
+
         value: Any = text.strip()
         try:
             if self.kind in ("schedule", "rates") and value.startswith("{"):

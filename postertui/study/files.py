@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 
 from postertui.study.document import DocumentReader
@@ -58,6 +57,8 @@ def parse_study(text: str, source: str, owner: int | None = None) -> Study:
     UserError
         Names file, line, key and what is allowed.
     """
+    import tomllib
+
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

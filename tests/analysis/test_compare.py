@@ -13,6 +13,7 @@ from scipy import stats
 from postertui.analysis.compare import compare
 from postertui.analysis.comparison_errors import posters_tested_per_trained
 from postertui.analysis.comparison_notes import ENOUGH_GENRES
+from postertui.analysis.measured_runs import measure_runs
 from postertui.system.errors import UserError
 from tests.support.analysis_tables import (
     history,
@@ -278,6 +279,30 @@ def test_best_says_that_it_was_chosen_on_the_test_cohort() -> None:
     result = compare(stack(seeds(0.0), rising), names=["up"], metric=METRIC, rule="best")
     assert result.cells["value"].item() == 0.5
     assert "chosen on the test cohort" in result.notes[0]
+
+
+def test_runs_that_were_measured_before_change_nothing() -> None:
+    table = seeds(0.02)
+    before = compare(table, metric=METRIC, measured=measure_runs(table, METRIC))
+    assert before.rows.equals(compare(table, metric=METRIC).rows)
+    assert before.rule == "last"
+
+
+def test_measurements_at_another_epoch_are_not_taken() -> None:
+    """Most runs of the table ended after 5 epochs, those compared after 3."""
+    values = ([0.1, 0.2, 0.3], [0.1, 0.3, 0.5])
+    compared = [
+        soft(name, "Comedy", seed, 0.0, epochs=3).with_columns(pl.Series(METRIC, own))
+        for name, own in zip(("base", "short"), values, strict=True)
+        for seed in range(2)
+    ]
+    rest = [soft("long", "Comedy", seed, 0.4) for seed in range(9)]
+    table = stack(*compared, *rest)
+    cells = compare(table, names=["short"], metric=METRIC).cells
+    assert cells["difference"].item() == pytest.approx(0.2)
+    measured = measure_runs(table, METRIC)
+    assert measured.rule == 5
+    assert compare(table, names=["short"], metric=METRIC, measured=measured).cells.equals(cells)
 
 
 def test_repeated_histories_of_one_seed_are_two_runs() -> None:

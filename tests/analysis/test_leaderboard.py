@@ -8,6 +8,7 @@ import pytest
 
 from postertui.analysis.compare import compare
 from postertui.analysis.leaderboard import lead_line, lead_line_of, leaderboard
+from postertui.analysis.measured_runs import measure_runs
 from postertui.analysis.tables.leaderboard import leaderboard_sections
 from tests.support.analysis_tables import (
     history,
@@ -136,7 +137,7 @@ def test_the_winners_of_2017_lead_by_thousandths_and_none_stands_alone(
 
 def test_the_leads_alone_are_those_of_the_board() -> None:
     table = field(0.1)
-    line = lead_line_of(table, "test_fscore_soft", "last")
+    line = lead_line_of(table, measure_runs(table, "test_fscore_soft"))
     assert "have a lone winner" in line
     assert line == lead_line(leaderboard(table, "test_fscore_soft"))
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from postertui.analysis.compare import Comparison, compare
 from postertui.analysis.leaderboard import lead_line_of, leaderboard
+from postertui.analysis.measured_runs import measure_runs
 from postertui.analysis.summary import baselines_line, dead_line
 from postertui.analysis.tables.baselines import baselines_section
 from postertui.analysis.tables.comparison import comparison_sections
@@ -57,8 +58,10 @@ def comparison_of_chosen(
     UserError
         As `compare` does.
     """
+    measured = measure_runs(table, metric, rule)
+    kept = without_unchosen(table, chosen, against)
     result = compare(
-        without_unchosen(table, chosen, against),
+        kept,
         names=chosen["name"].unique().sort().to_list(),
         genres=chosen["genre"].unique().to_list(),
         against=against,
@@ -67,10 +70,11 @@ def comparison_of_chosen(
         correction=correction,
         over=over,
         posters=posters,
+        measured=measured if kept.height == table.height else None,
     )
-    context = [lead_line_of(table, metric, rule), dead_line(table)]
+    context = [lead_line_of(table, measured), dead_line(table)]
     if against is not None and metric.startswith("test_fscore"):
-        context.append(baselines_line(table, metric, against, rule))
+        context.append(baselines_line(table, metric, against, rule, measured))
     return replace(result, notes=(*result.notes, *notes, *filter(None, context)))
 
 
@@ -134,6 +138,8 @@ def without_unchosen(
     The reference stays in a genre where none of its runs was chosen; so does all that is not
     compared, since the noise may have to come from it.
     """
+    if chosen.height == table.height:
+        return table
     settings = chosen.select("name", "genre").unique().with_columns(_chosen=True)
     table = table.join(settings, on=["name", "genre"], how="left", maintain_order="left")
     is_compared = (

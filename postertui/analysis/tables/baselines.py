@@ -7,9 +7,8 @@ from collections.abc import Collection
 import polars as pl
 
 from postertui.analysis.baselines import baselines, genre_verdicts, margins
-from postertui.analysis.noise import estimate_noise, find_equal_variants
+from postertui.analysis.measured_runs import MeasuredRuns, measure_runs
 from postertui.analysis.tables.section import Column, Section, interval, number, text
-from postertui.analysis.values import run_values
 from postertui.system.errors import UserError
 
 
@@ -19,6 +18,7 @@ def baselines_section(
     rule: str | int,
     variant: str,
     runs: Collection[str] | None = None,
+    measured: MeasuredRuns | None = None,
 ) -> Section:
     """The baselines of each genre, one variant's margin, and the verdict over all variants.
 
@@ -32,6 +32,8 @@ def baselines_section(
         Whose margins are shown.
     runs
         The names of the runs to show, by default all.
+    measured
+        The table's `measure_runs` of metric and rule, where they are known.
 
     Raises
     ------
@@ -43,8 +45,9 @@ def baselines_section(
         raise UserError(
             f"no variant {variant!r} in the table; it has {', '.join(names)}", exit_code=3
         )
-    noise = estimate_noise(run_values(table, metric, rule), find_equal_variants(table))
-    every = margins(table, metric, rule, noise, runs=runs)
+    if measured is None:
+        measured = measure_runs(table, metric, rule)
+    every = margins(table, metric, rule, measured, runs=runs)
     own = every.filter(pl.col("name") == variant).drop("name", "baseline")
     frame = baselines(table, metric)
     if runs is not None:
@@ -78,7 +81,7 @@ def baselines_section(
             "(always-yes), 2m/(1+m); measured is what runs that predicted yes for every poster "
             "reached in this metric, and takes precedence.",
             "Intervals add the cohort's sampling error to the noise of a run."
-            if noise.is_known
+            if measured.noise.is_known
             else "Intervals are the cohort's sampling error alone, of these very models: what "
             "training again would change is unknown; train more seeds.",
         ],
@@ -86,10 +89,14 @@ def baselines_section(
 
 
 def margins_section(
-    table: pl.DataFrame, metric: str, rule: str | int, runs: Collection[str] | None = None
+    table: pl.DataFrame,
+    metric: str,
+    rule: str | int,
+    runs: Collection[str] | None = None,
+    measured: MeasuredRuns | None = None,
 ) -> Section:
-    """Every variant of every genre compared with the genre's baseline."""
-    frame = margins(table, metric, rule, runs=runs)
+    """Every variant of every genre compared with the genre's baseline; see `baselines_section`."""
+    frame = margins(table, metric, rule, measured, runs=runs)
     counts = dict(frame["verdict"].value_counts().iter_rows())
     summary = ", ".join(f"{counts.get(v, 0)} {v}" for v in ("above", "unclear", "below"))
     return Section(

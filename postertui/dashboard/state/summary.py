@@ -19,6 +19,8 @@ from postertui.system.text import pluralize, to_single_line
 if TYPE_CHECKING:
     import polars as pl
 
+    from postertui.analysis.measured_runs import MeasuredRuns
+
 #: The variant that the others are compared with.
 REFERENCE = "base"
 
@@ -137,6 +139,7 @@ def summarize(table: pl.DataFrame, metric: str = "f") -> StudySummary:
     if table.is_empty():
         return StudySummary(problem="no run has finished an epoch")
     from postertui.analysis.baselines import baselines, margins
+    from postertui.analysis.measured_runs import measure_runs
     from postertui.analysis.values import common_epoch
 
     column = metric_column(table, metric)
@@ -145,10 +148,13 @@ def summarize(table: pl.DataFrame, metric: str = "f") -> StudySummary:
     rates = {genre: row["base_rate"] or 0.0 for genre, row in by_genre.items()}
     order = sorted(rates, key=lambda g: (-rates[g], natural_key(g)))
     is_score = column.removeprefix("test_").startswith("fscore")
-    margin_rows = margins(table, column).iter_rows(named=True) if is_score else ()
+    measured = measure_runs(table, column)
+    margin_rows = (
+        margins(table, column, measured=measured).iter_rows(named=True) if is_score else ()
+    )
     margin_of_setting = {_key(row): _margin(row, epoch) for row in margin_rows}
-    differences, variants, comparisons, problem, notes = _compare(table, column)
-    values, adjusted = _means(table, column)
+    differences, variants, comparisons, problem, notes = _compare(table, measured)
+    values, adjusted = _means(measured)
     defined = {genre for genre, _ in (*margin_of_setting, *differences)}
     return StudySummary(
         metric=column,
@@ -173,12 +179,12 @@ def summarize(table: pl.DataFrame, metric: str = "f") -> StudySummary:
 
 
 def _compare(
-    table: pl.DataFrame, column: str
+    table: pl.DataFrame, measured: MeasuredRuns
 ) -> tuple[dict[tuple[str, str], Difference], dict[str, VariantSummary], int, str, tuple[str, ...]]:
     from postertui.analysis.compare import compare
 
     try:
-        comparison = compare(table, against=REFERENCE, metric=column)
+        comparison = compare(table, against=REFERENCE, metric=measured.metric, measured=measured)
     except UserError as error:
         return {}, {}, 0, to_single_line(error, 200), ()
     cells = {
@@ -211,16 +217,13 @@ def _compare(
 
 
 def _means(
-    table: pl.DataFrame, column: str
+    measured: MeasuredRuns,
 ) -> tuple[dict[tuple[str, str], float], dict[str, tuple[float, int]]]:
     from postertui.analysis.adjusted_means import adjusted_means
     from postertui.analysis.leaderboard import setting_means
-    from postertui.analysis.noise import estimate_noise, find_equal_variants
-    from postertui.analysis.values import run_values
 
-    runs = run_values(table, column)
-    cells = setting_means(runs).sort("genre", "name")
-    overall = adjusted_means(cells, estimate_noise(runs, find_equal_variants(table)), 1.0)
+    cells = setting_means(measured.values).sort("genre", "name")
+    overall = adjusted_means(cells, measured.noise, 1.0)
     return (
         {_key(row): row["mean"] for row in cells.iter_rows(named=True)},
         {
@@ -235,6 +238,7 @@ def _run_margins(table: pl.DataFrame, column: str, epoch: int) -> Iterator[tuple
     import polars as pl
 
     from postertui.analysis.baselines import margins
+    from postertui.analysis.measured_runs import measure_runs
 
     ends = table.group_by("run", maintain_order=True).agg(
         pl.first("name", "genre"), pl.max("epoch").alias("end")
@@ -242,11 +246,14 @@ def _run_margins(table: pl.DataFrame, column: str, epoch: int) -> Iterator[tuple
     others = ends.filter(pl.col("end") != epoch).with_columns(
         turn=pl.int_range(pl.len()).over("name", "genre")
     )
+    if others.is_empty():
+        return
+    measured = measure_runs(table, column, "end")
     # `margins` takes the mean over the runs of a variant and genre: one of each at a time.
     for _, group in others.group_by("turn"):
         runs = {(r["name"], r["genre"]): (r["run"], r["end"]) for r in group.iter_rows(named=True)}
         names = [run for run, _ in runs.values()]
-        for row in margins(table, column, "end", runs=names).iter_rows(named=True):
+        for row in margins(table, column, "end", measured, runs=names).iter_rows(named=True):
             run, end = runs[row["name"], row["genre"]]
             yield run, _margin(row, end)
 

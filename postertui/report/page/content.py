@@ -11,6 +11,7 @@ import polars as pl
 from postertui.analysis.compare import compare
 from postertui.analysis.ensemble import ensemble
 from postertui.analysis.leaderboard import lead_line, leaderboard
+from postertui.analysis.measured_runs import MeasuredRuns, measure_runs
 from postertui.analysis.summary import (
     baselines_line,
     dead_line,
@@ -128,25 +129,26 @@ def build_page(
     """
     metric = metric or default_metric(table)
     check_metric(table, metric)
-    board = leaderboard(table, metric, rule)
+    measured = measure_runs(table, metric, rule)
+    board = leaderboard(table, metric, rule, measured=measured)
     # Without base, the leader is the reference.
     names = table["name"].unique().sort().to_list()
     reference = BASE if BASE in names else (board.overall["name"].to_list() or names)[0]
     summary = [board.noise.line, lead_line(board)]
     chapters = [
-        _compare_chapter(table, reference, metric, rule, summary),
+        _compare_chapter(table, reference, rule, summary, measured),
         Chapter("leaderboard", "Leaderboard", *_split(leaderboard_sections(board))),
     ]
     quality = quality_section(table, records, kept_bytes)
     chapters.append(Chapter("quality", "Quality and cost", [quality]))
     if metric.startswith("test_fscore"):
-        summary.append(baselines_line(table, metric, reference, rule))
+        summary.append(baselines_line(table, metric, reference, rule, measured))
         chapters.append(
             Chapter(
                 "bars",
                 "Baselines",
-                [baselines_section(table, metric, rule, reference)],
-                [margins_section(table, metric, rule)],
+                [baselines_section(table, metric, rule, reference, measured=measured)],
+                [margins_section(table, metric, rule, measured=measured)],
             )
         )
     chapters.append(_ensemble_chapter(table, rule, summary))
@@ -167,10 +169,15 @@ def build_page(
 
 
 def _compare_chapter(
-    table: pl.DataFrame, reference: str, metric: str, rule: str | int, summary: list[str]
+    table: pl.DataFrame,
+    reference: str,
+    rule: str | int,
+    summary: list[str],
+    measured: MeasuredRuns,
 ) -> Chapter:
+    metric = measured.metric
     try:
-        result = compare(table, against=reference, metric=metric, rule=rule)
+        result = compare(table, against=reference, metric=metric, rule=rule, measured=measured)
     except UserError as error:
         return Chapter("compare", "Comparison", [], notes=[f"{error}."])
     summary.append(verdict_line(result))

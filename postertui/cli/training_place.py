@@ -30,7 +30,20 @@ def check_place(
 ) -> tuple[str, DeviceRequest | None]:
     """Where to train and on what: as given, or as this folder's runs were trained before.
 
-    Raises `UserError` where that cannot be done, before anything is queued.
+    Parameters
+    ----------
+    on
+        `here`, or a cluster's address as `--on` takes it; None for where the folder's runs were
+        trained before.
+    gpu
+        The share of a GPU that each run takes, between 0 and 1; None where none was given.
+    device
+        `cpu`, `gpu` or `auto`; None for what was asked for before.
+
+    Raises
+    ------
+    UserError
+        Where runs cannot be trained there, before anything is queued.
     """
     from postertui.supervisor import folder
     from postertui.supervisor.backends.clusters import HERE, open_cluster
@@ -83,7 +96,20 @@ def check_device(runs: Path, gpu: float | None, device: str | None) -> DeviceReq
 def print_obstacles(store: Store, on: str | None, gpu: float | None, device: str | None) -> None:
     """Print what keeps runs from being trained at once, or where one expects it.
 
-    Raises `UserError` where training here would be refused. A cluster is not asked.
+    Parameters
+    ----------
+    on
+        `here`, or a cluster's address as `--on` takes it; None for where the folder's runs were
+        trained before.
+    gpu
+        The share of a GPU that each run takes, between 0 and 1; None where none was given.
+    device
+        `cpu`, `gpu` or `auto`; None for what was asked for before.
+
+    Raises
+    ------
+    UserError
+        Where training here would be refused. A cluster is not asked.
     """
     from postertui.supervisor import folder, requests
     from postertui.supervisor.backends.clusters import HERE

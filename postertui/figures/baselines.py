@@ -40,7 +40,18 @@ def black_baselines(
 ) -> list[Layer]:
     """The lines of `options.baselines` in black, for where colours mean settings.
 
-    The base rate is that of the split `rate`, always-yes F that of `always`.
+    Parameters
+    ----------
+    source, genres
+        Where the base rates come from, and whose are drawn.
+    options
+        Which of the lines to draw.
+    rate, always
+        The split whose base rate, and the split whose always-yes F is drawn.
+    geom
+        `hline` where values go up, `vline` where they go to the right.
+    weight
+        The lines' width, relative to that of curves.
     """
     return [
         Layer(

@@ -47,8 +47,30 @@ def draw_curves(
 
     Strict: the axes and size given, every history as R draws it. Otherwise the axes widen to what
     the data has and the size follows the panels; replicates become mean and interval, isolated
-    epochs points, and panels without any defined test value say so. Base rates are drawn for
-    `baseline_genres`, or for all genres shown.
+    epochs points, and panels without any defined test value say so.
+
+    Parameters
+    ----------
+    source
+        The table that `rows` are of, for base rates.
+    rows
+        A row per epoch and run, with the columns of the history table and those of `columns`.
+    options
+        Look and metric.
+    name
+        What the figure's files are called.
+    columns, down
+        The table's columns whose values are panels across, and down the side.
+    wrap
+        Whether panels go on in the next row where they have no room beside each other.
+    baseline_genres
+        The genres whose base rates are drawn; None for all that are shown.
+    x, y
+        The axes; None for one that fits the data.
+    size
+        Width and height in inches; not strict, they follow the number of panels.
+    notes
+        What the caption says beside.
     """
     facets = (*down, *columns)
     lines = {

@@ -47,6 +47,23 @@ def draw_strip(
     """Test curves of `rows`, whose column `series` says the setting, one panel per genre in a row.
 
     The dashed line is the train base rate, as in 2017; always-yes F is that of the test cohort.
+
+    Parameters
+    ----------
+    source
+        The table that `rows` are of, for base rates.
+    rows
+        A row per epoch and run, with the columns of the history table and `series`.
+    options
+        Look and metric.
+    name
+        What the figure's files are called.
+    legend
+        The title of the legend.
+    size
+        Width and height in inches.
+    notes
+        What the caption says beside.
     """
     lines = rows.select(
         "genre",
@@ -109,6 +126,23 @@ def draw_letters(
     """Test F of each setting (column `series`) as a jittered letter, one panel per genre.
 
     The jitter is the same every time. Dashed: the test base rate of `baseline_genres`.
+
+    Parameters
+    ----------
+    source
+        The table that `rows` are of, for base rates.
+    rows
+        A row per epoch and run, with the columns of the history table and `series`.
+    options
+        Look and metric.
+    name
+        What the figure's files are called.
+    legend
+        The title of the legend.
+    baseline_genres
+        The genres whose base rate is drawn.
+    size
+        Width and height in inches.
     """
     series = sort_values(rows["series"].to_list())
     letters = dict(zip(series, _letters(len(series)), strict=True))

@@ -40,7 +40,15 @@ def text_contains(word: str) -> Predicate:
 
 
 def number_compares(field: str, compare: Callable[[Any, Any], bool], bound: float) -> Predicate:
-    """Records whose `field` is a number for which `compare(field, bound)` holds."""
+    """Records whose `field` is a number for which `compare(field, bound)` holds.
+
+    Parameters
+    ----------
+    compare
+        Is given the record's number and `bound`, such as `operator.lt`.
+    bound
+        In the field's units.
+    """
 
     def matches(record: Record) -> bool:
         value = record.get(field)

@@ -65,6 +65,15 @@ def importance(model: TrainedModel, repeats: int, data: Path | None = None) -> p
 
     Columns: run, input, kind, ap (of the model), drop, low, high (of average precision).
 
+    Parameters
+    ----------
+    model
+        One that has learnt from details.
+    repeats
+        How often each input is permuted.
+    data
+        The data folder; None for the one that the run was trained on.
+
     Raises
     ------
     UserError

@@ -21,7 +21,20 @@ from postertui.system.text import strip_control_chars
 
 
 def external_variant(name: str, epochs: int | None, hyperparameters: Mapping[str, Any]) -> Variant:
-    """The variant called `name`; nothing is known of it but what the program says."""
+    """The variant called `name`; nothing is known of it but what the program says.
+
+    Parameters
+    ----------
+    epochs
+        How many the program means to train; None where it does not say.
+    hyperparameters
+        Values by the names of a variant's fields.
+
+    Raises
+    ------
+    UserError
+        For a name that is no field, or a value that the field does not take.
+    """
     base = Variant(
         name=name, family=name, fc1=0, fc2=0, regularizer="none", strength=0.0, epochs=epochs or 0
     )

@@ -22,8 +22,20 @@ def backbone_weights(
 ) -> dict[tuple[str, int], Weights]:
     """The weights of each network and side of `variants`.
 
-    Raises `UserError` for a network or a layer that Keras has not, images that are too small, or
-    weights that are not to be had.
+    Parameters
+    ----------
+    weights
+        The user's choices.
+    dataset
+        Has the sides of the images.
+    announce
+        Is given a line before Keras is asked, which takes seconds; None for no lines.
+
+    Raises
+    ------
+    UserError
+        For a network or a layer that Keras has not, images that are too small, or weights that are
+        not to be had.
     """
     described = [
         v

@@ -25,7 +25,17 @@ def choose_roles(
     """The cohorts of each role: the given ones, else the study's; and notes on those not usable.
 
     Validation cohorts of the study, unlike given ones, give way to the other roles and to what the
-    data has. Raises `UserError` for a cohort that the data lacks, or that has two roles.
+    data has.
+
+    Parameters
+    ----------
+    train_cohorts, test_cohorts, val_cohorts
+        Those given; None for the study's.
+
+    Raises
+    ------
+    UserError
+        For a cohort that the data lacks, or that has two roles.
     """
     train = tuple(study.train_cohorts if train_cohorts is None else train_cohorts)
     test = tuple(study.test_cohorts if test_cohorts is None else test_cohorts)

@@ -137,7 +137,22 @@ def progress_of_spec(
     ended: float | None = None,
     extracted: float | None = None,
 ) -> RunProgress:
-    """A run of `spec`; one that has not begun, unless the others say how far it is."""
+    """A run of `spec`; one that has not begun, unless the others say how far it is.
+
+    Parameters
+    ----------
+    spec
+        None for a run that cannot be read.
+    is_running, is_waiting
+        Whether a job trains it; whether it waits for one.
+    epochs, history
+        How many are finished, and those; None for no epochs.
+    job
+        The process that it was given to; empty for none.
+    started, ended, extracted
+        When its newest attempt began, when it was done, and when the newest progress of feature
+        extraction was written, in seconds since 1970; None before.
+    """
     history = Epochs(NO_ROWS) if history is None else history
     if spec is None:
         return RunProgress("", is_running, is_waiting, 0, epochs, history, job, started, ended)

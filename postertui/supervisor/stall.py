@@ -123,6 +123,15 @@ def stalled_runs(
     """The runs that have been silent for too long, each with the seconds that it was allowed.
 
     Runs of one unit are silent only while all of them are.
+
+    Parameters
+    ----------
+    runs
+        Those that a job trains.
+    limits
+        How long they may be silent.
+    now
+        In seconds of the monotonic clock, as `ActiveRun.unchanged_since`.
     """
     written: dict[str, float] = {}
     for run in runs:

@@ -27,7 +27,17 @@ def step_sizes(learning_rate: float, t: NDArray[np.int64]) -> NDArray[np.float64
 def apply_gradient(
     weight: Tensor, m: Tensor, v: Tensor, gradient: Tensor, step_size: Tensor, update: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The new (weight, m, v) of one tensor; the old ones where `update` is false."""
+    """The new (weight, m, v) of one tensor; the old ones where `update` is false.
+
+    Parameters
+    ----------
+    weight, m, v, gradient
+        The tensor, its two moments and its gradient, all of one shape.
+    step_size : ()
+        alpha_t of `step_sizes`.
+    update : ()
+        Whether anything is changed.
+    """
     new_m = ops.where(update, BETA_1 * m + (1 - BETA_1) * gradient, m)
     new_v = ops.where(update, BETA_2 * v + (1 - BETA_2) * ops.square(gradient), v)
     if not on_accelerator():

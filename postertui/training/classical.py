@@ -82,7 +82,20 @@ def import_scikit_learn() -> None:
 
 
 def fit_model(spec: RunSpec, rows: Rows, labels: NDArray[np.uint8]) -> Any:
-    """The spec's model, trained on rows (n, width) with labels (n,)."""
+    """The spec's model.
+
+    Parameters
+    ----------
+    rows : (n, width)
+        The scaled inputs.
+    labels : (n,)
+        0 and 1.
+
+    Raises
+    ------
+    UserError
+        Where `svc` has too few posters of a class to calibrate on.
+    """
     entropy = np.random.SeedSequence(spec.entropy, spawn_key=(3,))
     model = make_model(spec.variant, int(entropy.generate_state(1)[0] % 2**31))
     fewest = int(min(labels.sum(), len(labels) - labels.sum()))

@@ -128,7 +128,22 @@ def _on_host(x: Tensor | HostRows) -> NDArray[Any]:
 def classical_row(
     spec: RunSpec, inputs: Inputs, labels: Labels, held_out: list[HeldOutCohort], dtype: str
 ) -> EpochResult:
-    """The one row of a classical model's history. Raises `UserError` where it cannot be trained."""
+    """The one row of a classical model's history.
+
+    Parameters
+    ----------
+    labels : (n,)
+        0 and 1, of the training cohorts.
+    held_out
+        The validation and test cohorts.
+    dtype
+        Of the sums.
+
+    Raises
+    ------
+    UserError
+        Where the model cannot be trained.
+    """
     began = time.perf_counter()
     assert inputs.encoding is not None
     trained = train_classical(

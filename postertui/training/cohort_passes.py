@@ -75,7 +75,19 @@ def evaluation_pass(
     hyper: HyperScalars,
     dtype: str,
 ) -> Evaluation:
-    """What a network with these weights makes of the cohort."""
+    """What a network with these weights makes of the cohort.
+
+    Parameters
+    ----------
+    passes
+        The network's compiled passes.
+    weights
+        In the network's order, on the device.
+    hyper
+        Scalars of evaluation.
+    dtype
+        Of the inputs.
+    """
     sums, probabilities = [], []
     for rows, block in iter_blocks(cohort.x, cohort.labels, cohort.schedule):
         of_block = passes.evaluate(weights, rows, to_batches(block, dtype), hyper)

@@ -25,7 +25,19 @@ def build_head(
 ) -> tuple[Tensor, ...]:
     """What `build` makes of x: p (n, 1) and the activities to penalise.
 
-    Weights that the user's layers draw follow from `seed`.
+    Parameters
+    ----------
+    x : (n, …)
+        A Keras tensor of the backbone's outputs.
+    dtype
+        Of the layers.
+    seed
+        Of the weights that the user's layers draw.
+
+    Raises
+    ------
+    UserError
+        Where `build` returns something else, naming its line.
     """
     keras.utils.set_random_seed(seed)
     policy = keras.config.dtype_policy()
@@ -52,7 +64,15 @@ def build_head(
 
 
 def check_head(build: Function, x: Tensor, outputs: Sequence[Tensor], shape: Sequence[int]) -> None:
-    """Raise `UserError` for a head (from x to `outputs`) that the loop would not train as meant."""
+    """Raise `UserError` for a head (from x to `outputs`) that the loop would not train as meant.
+
+    Parameters
+    ----------
+    x, outputs
+        Keras tensors: what the head is given, and what `build` made of it.
+    shape
+        Of one row of x.
+    """
     with build.responsible():
         model = keras.Model(x, list(outputs))
     if not model.trainable_variables:

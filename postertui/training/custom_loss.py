@@ -57,8 +57,24 @@ def add_custom_loss(
 ) -> Tensor:
     """A batch's `sums` of one genre (see `objective.SUMS`) with what the user's functions add.
 
-    Their loss takes the place of the cross-entropy. `strengths` are λ of the activity and of the
-    kernel regularizer; `layer_penalties` come from regularizers of the user's own layers.
+    Their loss takes the place of the cross-entropy.
+
+    Parameters
+    ----------
+    custom
+        The user's functions.
+    sums : (len(SUMS), 1)
+        As `objective.batch_sums` makes them, of one genre.
+    p, y, present : (B, 1)
+        Probabilities, labels of 0 and 1, and 1 for real rows, 0 for padding.
+    activities
+        The activations that are penalised, each (B, …).
+    kernels
+        Those of all layers but the last.
+    strengths : (), ()
+        λ of the activity's and of the kernels' regularizer.
+    layer_penalties : ()
+        Those of regularizers of the user's own layers.
     """
     variant, parts = custom.variant, list(ops.unstack(sums))
     parts[6] = sum(layer_penalties, parts[6])

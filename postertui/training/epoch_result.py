@@ -54,7 +54,19 @@ def checkpoint_writer(
     state: State,
     best_weights: tuple[Tensor, ...],
 ) -> Callable[[Path], None]:
-    """A function that writes the state after `epoch` to a path."""
+    """A function that writes the state after `epoch` to a path.
+
+    Parameters
+    ----------
+    digest
+        Of the run's spec: a checkpoint of another is refused.
+    updates
+        How many the optimizer has made.
+    rate_state
+        Of the learning rate's schedule.
+    best_weights
+        Those of the best epoch; empty where none are restored.
+    """
 
     def save(path: Path) -> None:
         groups = [[to_host(t) for t in tensors] for tensors in (*state, best_weights)]

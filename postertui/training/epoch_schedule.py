@@ -77,6 +77,8 @@ def schedule_training(
     labels
         0 or 1 for every row of the inputs (n,), or (n, R) for R genres that are trained together.
         Class weights are those of the rows in `order`.
+    learning_rate, weight_decay
+        Those of the epoch, as Keras' optimizers take them.
     updates
         How many updates the run has made before.
     mode

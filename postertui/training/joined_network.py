@@ -27,9 +27,18 @@ def join_details(
 ) -> tuple[Tensor, list[Any]]:
     """The backbone's pooled features, standardised and divided by √width, beside the details.
 
-    Features at full size would let many noisy inputs be learnt by heart. `branch` is the details'
-    own dense layer, called `details`, whose weights come last of the initial ones; `tail` gives
-    the pooled features and its initial weights.
+    Features at full size would let many noisy inputs be learnt by heart.
+
+    Parameters
+    ----------
+    x : (n, width)
+        Rows of a poster's inputs, flat, and its encoded details.
+    joined
+        What the rows consist of.
+    branch
+        The details' own dense layer, called `details`, whose weights come last of the initial ones.
+    tail
+        Gives the pooled features and their initial weights.
     """
     details_weights = [initializers.he_normal, initializers.zeros]
     if joined.poster is None:

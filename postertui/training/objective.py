@@ -125,6 +125,13 @@ def fscore_loss(sums: Tensor, positives: Tensor, weight: Tensor, hyper: HyperSca
     Where F is undefined it is NaN, gradient and all, in mode `published`; in mode `sound` it is 0,
     so that of genres that are trained together those without a positive in the batch change
     nothing.
+
+    Parameters
+    ----------
+    sums : (len(SUMS), R)
+        Of a batch, for R genres.
+    positives, weight : (R,)
+        The batch's positives and its mean class weight.
     """
     tp, yes, penalty = sums[0], sums[1], sums[6]
     fscore = 2 * tp / (yes + positives + 2 * EPSILON)

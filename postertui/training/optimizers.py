@@ -28,7 +28,15 @@ Step: TypeAlias = "Callable[..., tuple[Tensor, Tensor, Tensor]]"
 def step_sizes(
     optimizer: Optimizer, learning_rate: float, t: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """The step size of updates number `t`, which count from 1."""
+    """The step size of updates.
+
+    Parameters
+    ----------
+    learning_rate
+        That of the epoch.
+    t : (S,)
+        The updates' numbers, which count from 1.
+    """
     if optimizer in ("adam", "adamw"):
         return adam.step_sizes(learning_rate, t)
     return np.full(len(t), learning_rate)

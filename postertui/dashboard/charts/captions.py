@@ -141,6 +141,17 @@ def readout(
     """The values of the selected cell at the cursor's epoch (or the newest one).
 
     Those in full colour go first, and what has no room is counted.
+
+    Parameters
+    ----------
+    key
+        The selected cell; None for none.
+    runs
+        Its runs.
+    cursor
+        The epoch under the cursor; None for the newest one.
+    width
+        Of the line, in characters.
     """
     if key is None:
         return (("", "blank"),)

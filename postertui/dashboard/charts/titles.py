@@ -47,7 +47,25 @@ def cell_title(
     label: str = "",
     panel: Panel | None = None,
 ) -> Row:
-    """The genre (or `label`) at the left, its runs' value or state at the right."""
+    """The genre (or `label`) at the left, its runs' value or state at the right.
+
+    Parameters
+    ----------
+    key
+        The cell: genre, and the value that is compared.
+    runs
+        Its runs.
+    width
+        Of the line, in characters.
+    cursor
+        The epoch whose values are shown; None for each run's newest.
+    verdicts
+        For the marks; None for no marks.
+    label
+        In place of the genre, where it is not empty.
+    panel
+        What is drawn in the cell; None where nothing is yet.
+    """
     label = label or key[0]
     style = ("selected" if focused else "highlight") if selected else "title"
     right = _standing(runs, options, cursor, verdicts or Verdicts(), panel)

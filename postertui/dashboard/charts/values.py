@@ -36,7 +36,13 @@ class Value:
 
 
 def values_at(runs: Sequence[RunView], options: ViewOptions, epoch: int | None) -> list[Value]:
-    """A value for each run, or for the mean of each setting's seeds, in the order of the legend."""
+    """A value for each run, or for the mean of each setting's seeds, in the order of the legend.
+
+    Parameters
+    ----------
+    epoch
+        Whose values; None for each run's newest.
+    """
     value_of = compared_value(options.compare)
     settings: dict[tuple[str, str, str], list[RunView]] = {}
     variants: dict[str, set[str]] = {}

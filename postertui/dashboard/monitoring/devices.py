@@ -127,7 +127,15 @@ def level_line(shares: Sequence[float]) -> str:
 
 
 def bar(share: float | None, width: int, *, ascii_only: bool = False) -> tuple[str, str]:
-    """The filled and the empty part of a bar of `width` characters."""
+    """The filled and the empty part of a bar of `width` characters.
+
+    Parameters
+    ----------
+    share
+        How much is filled, between 0 and 1; None where it is unknown, which is shown as `?`.
+    width
+        In characters.
+    """
     if share is None:
         return "", "?".center(width)
     full = max(0.0, min(1.0, share)) * width

@@ -21,7 +21,15 @@ def main_choices(
     apply_filter: Callable[[str], object],
     go_to: Callable[[Key], object],
 ) -> Iterator[Command]:
-    """A command for each metric, compared column, sort, saved filter and genre."""
+    """A command for each metric, compared column, sort, saved filter and genre.
+
+    Parameters
+    ----------
+    apply_filter
+        Is given the filter's text.
+    go_to
+        Is given the cell: a genre, and the first value that is compared.
+    """
     for metric in view.metrics():
         yield Command(f"metric: {label_of(metric)}", partial(view.set, metric=metric))
     for name, label in COMPARED.items():

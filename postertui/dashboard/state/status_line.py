@@ -50,7 +50,14 @@ def outlook_text(
 ) -> tuple[Text, ...]:
     """How long the queue will take, how fast it goes, and why it does not.
 
-    `idle` says that no supervisor is at work.
+    Parameters
+    ----------
+    remaining
+        Seconds; None where they cannot be estimated.
+    epochs_per_second
+        None where nothing trains.
+    idle
+        Why nothing is trained, where no supervisor is at work.
     """
     parts: list[Text] = []
     if epochs_per_second:
@@ -67,7 +74,15 @@ def outlook_text(
 def strip_text(
     status: Status, counts: Mapping[str, int], remaining: float | None, *, paused: bool
 ) -> tuple[Text, ...]:
-    """The queue in few words: what runs and waits, for how long, and what is in the way."""
+    """The queue in few words: what runs and waits, for how long, and what is in the way.
+
+    Parameters
+    ----------
+    counts
+        How many runs there are, by state.
+    remaining
+        Seconds until all are trained; None where they cannot be estimated.
+    """
     parts: list[Text] = [(" queue ", "bold")]
     running, queued = counts.get("running", 0), counts.get("queued", 0)
     if not (running or queued or paused):
@@ -103,7 +118,17 @@ def queue_text(
     *,
     paused: bool,
 ) -> tuple[Text, ...]:
-    """The queue in a line: at work, waiting, how fast, how long, and what is in the way."""
+    """The queue in a line: at work, waiting, how fast, how long, and what is in the way.
+
+    Parameters
+    ----------
+    counts
+        How many runs there are, by state.
+    remaining
+        Seconds until all are trained; None where they cannot be estimated.
+    rate
+        Epochs a second; None where nothing trains.
+    """
     at_work = sum(job.run is not None for job in status.jobs) if status.running else 0
     parts: list[Text] = [(" queue ", "bold")]
     if status.running:

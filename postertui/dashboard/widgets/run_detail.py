@@ -27,7 +27,17 @@ def detail_lines(
     width: int,
     height: int,
 ) -> list[Text]:
-    """At most `height` lines of at most `width` characters, what matters most first."""
+    """At most `height` lines of at most `width` characters, what matters most first.
+
+    Parameters
+    ----------
+    run
+        None for no lines.
+    margin, assessment
+        The run against its baseline, and what is wrong with it; None while they are not known.
+    width, height
+        In characters and lines.
+    """
     if run is None or height < 1 or width < 8:
         return []
     messages: list[Text] = []

@@ -74,6 +74,8 @@ def build_dataset(
     sides
         In pixels; the first is that of variants that name none. Each is decoded apart, so that its
         images do not depend on the others.
+    options
+        How the labels are to be read; None for what they look like.
     details
         A table of what is known of the posters beside the picture.
     progress

@@ -162,6 +162,10 @@ def find_devices(
 
     Parameters
     ----------
+    request
+        What the user asked for; None where nothing was.
+    environment
+        Of the jobs: its `CUDA_VISIBLE_DEVICES` counts.
     runs
         The runs folder, where the framework's answer is kept: it holds as long as boot, driver,
         framework and its environment are the same.

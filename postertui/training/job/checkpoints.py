@@ -38,7 +38,18 @@ def recover(run_folder: Path, events: list[Event]) -> tuple[Path | None, int]:
 
 
 def draft(run_folder: Path, epoch: int, save: Callable[[Path], None]) -> Path:
-    """Write the state after `epoch` beside the current checkpoint, durably."""
+    """Write the state after `epoch` beside the current checkpoint, durably.
+
+    Parameters
+    ----------
+    save
+        Writes the state to the path that it is given.
+
+    Raises
+    ------
+    OSError
+        Where it cannot be written; nothing is left then.
+    """
     temporary = run_folder / layout.CHECKPOINT_TEMPORARY
     path = run_folder / layout.checkpoint_draft(epoch)
     # A link that lay here would lead the trainer to write elsewhere.

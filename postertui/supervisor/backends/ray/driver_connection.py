@@ -40,7 +40,20 @@ def submit_driver(jobs: RayJobsApi, owner: str, study: str, data: Path | None = 
 
 
 def await_port(jobs: RayJobsApi, name: str, stopped: threading.Event | None = None) -> int:
-    """The port on which the driver listens. Raises `UserError` where it does not start."""
+    """The port on which the driver listens.
+
+    Parameters
+    ----------
+    name
+        Of the driver's Ray job.
+    stopped
+        Ends the wait once it is set; None where nothing does.
+
+    Raises
+    ------
+    UserError
+        Where the driver does not start.
+    """
     deadline = time.monotonic() + START_PATIENCE
     while time.monotonic() < deadline and not (stopped and stopped.is_set()):
         if (port := jobs.port(name)) is not None:

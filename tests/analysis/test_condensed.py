@@ -16,7 +16,8 @@ from postertui.published.facts import BASE_RATES
 from postertui.runs.epoch_line import COLUMNS
 from postertui.runs.lifecycle import RunLifecycle
 from postertui.runs.spec import RunSpec
-from postertui.runs.store.columns import EpochBuffer, Rows
+from postertui.runs.store.buffer import EpochBuffer
+from postertui.runs.store.columns import Rows
 from postertui.runs.store.run import Run
 from postertui.study import load_study
 

@@ -14,7 +14,8 @@ from postertui.dashboard.state.metrics import LOWER_IS_BETTER, fields_of
 from postertui.runs.events import Event
 from postertui.runs.notes import Note
 from postertui.runs.spec import RunSpec
-from postertui.runs.store import SETTINGS, Epochs, Run
+from postertui.runs.store import SETTINGS, Run
+from postertui.runs.store.columns import Epochs
 from postertui.runs.store.run import Milestones
 from postertui.runs.store.stored_lifecycle import StoredMilestones
 from postertui.supervisor.run_progress import RunProgress, job_of, progress_of_spec

@@ -18,36 +18,33 @@ import mmap
 import os
 import re
 import secrets
-import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from postertui.runs import layout
-from postertui.runs.epoch_line import COLUMNS
-from postertui.runs.store.columns import Rows
-from postertui.runs.store.identity import FileIdentity, Identity
-from postertui.runs.store.index import (
-    EMPTY,
-    ROW_BYTES,
-    Index,
-    decode_index,
-)
-from postertui.runs.store.index_builder import IndexBuilder, NotEncodableError
+from postertui.runs.store.identity import FileIdentity, Reading
+from postertui.runs.store.index import EMPTY, ROW_BYTES, Index, decode_index
 from postertui.runs.store.run import Run
-from postertui.runs.store.spool import EpochSpool, RowsInFile
 from postertui.runs.store.stored_run import StoredRun
 from postertui.system.atomic_files import write_atomic
 from postertui.system.locks import FileLock
 from postertui.system.regular_files import open_regular, read_regular
 from postertui.system.sharing import make_folder
 
+if TYPE_CHECKING:
+    from postertui.runs.store.columns import Rows
+    from postertui.runs.store.index_builder import IndexBuilder
+    from postertui.runs.store.spool import EpochSpool
+
 INDEX = "index"
 
 _EPOCHS = re.compile(r"epochs-[0-9a-f]{16}")
 
 MAX_INDEX_BYTES = 1 << 30
+
+#: A closed run, and how far it was read; None for a `StoredRun` of which nothing was read since.
+ReadRun = tuple[Run, Reading | None]
 
 
 class CachedRuns:
@@ -59,16 +56,10 @@ class CachedRuns:
         self.is_empty = not index.names
         self._positions = {name: position for position, name in enumerate(index.names)}
         self._memory: mmap.mmap | None = None
-        self._rows: Rows = np.empty((0, len(COLUMNS)))
         if index.total:
-            self._map(folder / index.epochs)
-
-    def _map(self, path: Path) -> None:
-        with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
-            size = self._index.total * ROW_BYTES
-            self._memory = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
-        rows = np.frombuffer(self._memory, dtype=np.float64)
-        self._rows = rows.reshape(self._index.total, len(COLUMNS))
+            with os.fdopen(open_regular(folder / index.epochs, os.O_RDONLY), "rb") as file:
+                size = index.total * ROW_BYTES
+                self._memory = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
 
     def release_pages(self) -> None:
         """Give the epochs' pages back to the system, which reads them again where needed."""
@@ -78,20 +69,18 @@ class CachedRuns:
     def find(self, name: str, events: FileIdentity) -> StoredRun | None:
         """The run whose file of events is as `events` says."""
         position = self._positions.get(name)
-        if position is None:
+        if position is None or not self._index.events_are(position, events):
             return None
-        run = StoredRun(name, self._index, position, self)
-        return run if run.identity.events == events else None
+        return StoredRun(name, self._index, position, self)
 
     def newest_row(self, position: int) -> memoryview[float]:
         return self._index.newest_row(position)
 
     def rows(self, position: int) -> Rows:
-        entry = self._index.entry(position)
-        rows = self._rows[entry.first : entry.first + entry.rows]
-        if zlib.crc32(rows.data) != entry.checksum:
-            return self._reread(self._index.names[position])
-        return rows
+        from postertui.runs.store.columns import rows_in
+
+        rows = rows_in(self._memory, self._index.entry(position)) if self._memory else None
+        return self._reread(self._index.names[position]) if rows is None else rows
 
 
 class Cache:
@@ -108,6 +97,7 @@ class Cache:
         self._folder = folder / layout.CACHE
         self._reread = reread
         self._spool: EpochSpool | None = None
+        self._is_spooling = False
 
     def load(self) -> CachedRuns:
         """The runs in the cache as it is now."""
@@ -123,19 +113,38 @@ class Cache:
             raise ValueError("an index that names another file")
         return index
 
-    def spool(self) -> EpochSpool | None:
-        """A file for the epochs of many runs that the cache lacks; None where there can be none."""
+    def begin_spool(self) -> None:
+        """Take runs into a new cache, until the next `save`, as far as there can be one."""
+        from postertui.runs.store.spool import EpochSpool
+
         with contextlib.suppress(OSError):
             make_folder(self._folder)
             if not self._folder.is_symlink():
                 self._spool = EpochSpool(self._new_epochs_path(), self._reread)
-        return self._spool
+                self._is_spooling = True
+
+    def take(self, run: Run, reading: Reading) -> StoredRun | None:
+        """The closed `run`, kept by a new cache from now on; None where it stays in memory."""
+        if self._spool is None or not self._is_spooling:
+            return None
+        try:
+            return self._spool.take(run, reading)
+        except ValueError:
+            return None
+        except OSError:
+            self._is_spooling = False  # Those that it has taken can be read again.
+            return None
+
+    def release_pages(self) -> None:
+        """Give the pages of epochs that a new cache has taken back to the system."""
+        if self._spool is not None:
+            self._spool.release_pages()
 
     def _new_epochs_path(self) -> Path:
         return self._folder / f"epochs-{secrets.token_hex(8)}"
 
-    def save(self, runs: Iterable[tuple[Run, Identity, int]]) -> None:
-        """Cache these closed runs and no others: each with its identity and the lines read."""
+    def save(self, runs: Iterable[ReadRun]) -> None:
+        """Cache these closed runs and no others."""
         with contextlib.suppress(OSError):
             make_folder(self._folder)
             if self._folder.is_symlink():
@@ -144,36 +153,27 @@ class Cache:
                 if lock.acquire(patience=0):
                     self._save(list(runs))
 
-    def _save(self, runs: list[tuple[Run, Identity, int]]) -> None:
-        index = self._extensible_index()
-        positions = {name: position for position, name in enumerate(index.names)}
-        kept: list[int] = []
-        fresh: list[tuple[Run, Identity, int]] = []
-        held = 0
-        for run, identity, lines in runs:
-            position = positions.get(run.name)
-            entry = None if position is None else index.entry(position)
-            if position is not None and entry is not None and entry.identity == identity:
-                kept.append(position)
-                held += entry.rows
-            elif run.spec is not None:
-                fresh.append((run, identity, lines))
-        if not index.epochs or 2 * held < index.total:
-            # Most rows would be of runs that changed.
-            kept, fresh, index = [], [r for r in runs if r[0].spec is not None], EMPTY
-        is_new = not index.epochs
-        path = self._new_epochs_path() if is_new else self._folder / index.epochs
-        spool, self._spool = self._spool, None
+    def _save(self, runs: list[ReadRun]) -> None:
+        from postertui.runs.store.index_builder import IndexBuilder
+
+        before = self._extensible_index()
+        spool, self._is_spooling = self._spool if self._is_spooling else None, False
+        is_new = not before.epochs
         if spool is not None and is_new and _is_synchronised(spool):
-            path = spool.path
+            index = spool.index
+            fresh = [r for r in runs if r[1] is not None or not _is_entry(r[0], index)]
         else:
-            spool = None
-        builder = IndexBuilder(path.name, index)
+            fresh = _lacking(before, runs)
+            is_new = is_new or fresh is runs
+            index = (
+                IndexBuilder(self._new_epochs_path().name, EMPTY)
+                if is_new
+                else IndexBuilder(before.epochs, before)
+            )
+        path = self._folder / index.epochs
         try:
-            for position in kept:
-                builder.keep(position)
-            _append(path, builder, fresh, spool)
-            write_atomic(self._folder / INDEX, builder.encode())
+            _append(path, index, fresh)
+            write_atomic(self._folder / INDEX, index.encode())
         except OSError:
             if is_new:
                 path.unlink(missing_ok=True)
@@ -196,6 +196,32 @@ class Cache:
         return index if is_whole else EMPTY
 
 
+def _lacking(index: Index, runs: list[ReadRun]) -> list[ReadRun]:
+    """Those of `runs` that `index` lacks; `runs` itself where most of `index` is of others."""
+    positions = {name: position for position, name in enumerate(index.names)}
+    lacking: list[ReadRun] = []
+    rows = 0
+    for run, reading in runs:
+        position = positions.get(run.name)
+        if position is None or index.identity(position) != _reading(run, reading).identity:
+            lacking.append((run, reading))
+        else:
+            rows += index.rows[position]
+    kept = len(runs) - len(lacking)
+    return runs if 2 * kept < len(index.names) or 2 * rows < index.total else lacking
+
+
+def _is_entry(run: Run, index: Index) -> bool:
+    return isinstance(run, StoredRun) and run.is_of(index)
+
+
+def _reading(run: Run, reading: Reading | None) -> Reading:
+    if reading is None:
+        assert isinstance(run, StoredRun)
+        return run.reading
+    return reading
+
+
 def _is_synchronised(spool: EpochSpool) -> bool:
     """Whether all rows of `spool` are on disk, where another program may have removed it."""
     try:
@@ -205,27 +231,19 @@ def _is_synchronised(spool: EpochSpool) -> bool:
     return True
 
 
-def _append(
-    path: Path,
-    builder: IndexBuilder,
-    runs: list[tuple[Run, Identity, int]],
-    spool: EpochSpool | None,
-) -> None:
-    """Add the runs, and write the rows that `spool` lacks after those that `path` has."""
+def _append(path: Path, index: IndexBuilder, runs: list[ReadRun]) -> None:
+    """Add the runs to `index`, and their rows after those that `path` has."""
+    import numpy as np
+
+    from postertui.runs.store.index_builder import place_of
+
     fd = open_regular(path, os.O_RDWR | os.O_CREAT)
-    builder.total = max(builder.total, 0 if spool is None else spool.total)
     with os.fdopen(fd, "r+b") as file:
-        file.seek(builder.total * ROW_BYTES)
-        for run, identity, lines in runs:
-            place = None if spool is None else spool.place_of(run.buffer)
-            with contextlib.suppress(NotEncodableError):
-                if place is not None:
-                    builder.add(run, identity, lines, place)
-                    continue
-                rows = np.ascontiguousarray(run.buffer.rows())
-                newest = rows[-1].tobytes() if len(rows) else b""
-                place = RowsInFile(builder.total, len(rows), zlib.crc32(rows.data), newest)
-                builder.add(run, identity, lines, place)
+        file.seek(index.total * ROW_BYTES)
+        for run, reading in runs:
+            rows = np.ascontiguousarray(run.buffer.rows())
+            with contextlib.suppress(ValueError):
+                index.add(run, _reading(run, reading), place_of(rows, index.total))
                 file.write(rows.data)
         file.flush()
         # The index must not be on disk before the rows that it refers to.

@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import math
+import mmap
+import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol, overload
+from typing import Any, overload
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from postertui.runs.epoch_line import BOOLEANS, COLUMNS, WHOLE, Extra
+from postertui.runs.epoch_line import COLUMNS, Extra
 from postertui.runs.events import Event
+from postertui.runs.store.index import ROW_BYTES, Entry
+from postertui.runs.store.stored_rows import StoredRows, python_value
 
 _INDEX = {name: i for i, name in enumerate(COLUMNS)}
-_EPOCH = _INDEX["epoch"]
 
 Rows = NDArray[np.float64]
 
-NO_ROWS: Rows = np.empty((0, len(COLUMNS)))
+
+def empty_rows(count: int) -> Rows:
+    """Rows (count, columns) that are not filled in."""
+    return np.empty((count, len(COLUMNS)))
+
+
+NO_ROWS = empty_rows(0)
+
+
+def rows_in(file: mmap.mmap, entry: Entry) -> Rows | None:
+    """The rows of `entry` in its file of epochs; None where they are not what was written.
+
+    Raises `ValueError` where the file is too short.
+    """
+    first = entry.first * ROW_BYTES
+    rows = np.frombuffer(file, np.float64, entry.rows * len(COLUMNS), first)
+    return rows.reshape(-1, len(COLUMNS)) if zlib.crc32(rows.data) == entry.checksum else None
 
 
 def rows_of(lines: Sequence[Any]) -> Rows:
@@ -31,36 +50,6 @@ def extra_of(lines: Sequence[Any]) -> list[Extra] | None:
     """The further metrics of `EpochLine`s; None where no line has any."""
     extra = [line.extra for line in lines]
     return extra if any(extra) else None
-
-
-class RowSource(Protocol):
-    """Where `StoredRows` are kept."""
-
-    def rows(self, position: int) -> Rows:
-        """The rows (epochs, columns) of what is at `position`."""
-
-    def newest_row(self, position: int) -> memoryview[float]:
-        """The last of them (columns,), for less."""
-
-
-class StoredRows:
-    """At least one row, in `source` until all are looked at."""
-
-    __slots__ = ("_rows", "count", "position", "source")
-
-    def __init__(self, source: RowSource, position: int, count: int) -> None:
-        self.count = count
-        self.source, self.position = source, position
-        self._rows: Rows | None = None
-
-    @property
-    def newest(self) -> memoryview[float]:
-        return self.source.newest_row(self.position)
-
-    def rows(self) -> Rows:
-        if self._rows is None:
-            self._rows = self.source.rows(self.position)
-        return self._rows
 
 
 class Epochs(Sequence[Event]):
@@ -190,110 +179,3 @@ class Epochs(Sequence[Event]):
 
 def _names_of(extra: Sequence[Extra]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for values in extra for name in values or ()))
-
-
-def python_value(name: str, value: float) -> Any:
-    """A column's value as an event has it: None where undefined, whole, or a yes or no."""
-    if value != value:
-        return None
-    if name in WHOLE:
-        return int(value)
-    return bool(value) if name in BOOLEANS else value
-
-
-class EpochBuffer:
-    """Rows that grow. What was given out as `Epochs` before never changes."""
-
-    __slots__ = ("_extra", "_rows", "_stored", "_used")
-
-    def __init__(
-        self, rows: Rows | StoredRows = NO_ROWS, extra: Sequence[Extra] | None = None
-    ) -> None:
-        self._stored = rows if isinstance(rows, StoredRows) else None
-        self._rows = NO_ROWS if isinstance(rows, StoredRows) else rows
-        self._used = rows.count if isinstance(rows, StoredRows) else len(rows)
-        self._extra: list[Extra] | None = None if extra is None else list(extra)
-
-    def view(self) -> Epochs:
-        extra = () if self._extra is None else tuple(self._extra)
-        return Epochs(self._used_rows() if self._stored is None else self._stored, extra)
-
-    @property
-    def stored(self) -> StoredRows | None:
-        """The rows that are not in memory; None where they are."""
-        return self._stored
-
-    @property
-    def extra(self) -> list[Extra] | None:
-        """The metrics beyond `COLUMNS` of each epoch; None where no epoch has any."""
-        return self._extra
-
-    def rows(self) -> Rows:
-        return self._used_rows() if self._stored is None else self._stored.rows()
-
-    def _used_rows(self) -> Rows:
-        return self._rows if self._used == len(self._rows) else self._rows[: self._used]
-
-    def __len__(self) -> int:
-        return self._used
-
-    @property
-    def last_epoch(self) -> int:
-        return int(self._newest()[_EPOCH]) if self._used else 0
-
-    def newest(self, name: str) -> Any:
-        """What `view().newest(name)` is, without making the view."""
-        if self._extra is not None:
-            return self.view().newest(name)
-        index = _INDEX.get(name)
-        if index is None or not self._used:
-            return None
-        return python_value(name, float(self._newest()[index]))
-
-    def _newest(self) -> Rows | memoryview[float]:
-        return self._rows[self._used - 1] if self._stored is None else self._stored.newest
-
-    def drop_from(self, epoch: int) -> None:
-        """Forget the epochs from `epoch` on."""
-        if epoch > self.last_epoch:
-            return
-        self._take_stored()
-        keep = int(np.searchsorted(self._rows[: self._used, _EPOCH], epoch))
-        # A copy, since a view may still show the rows that go.
-        self._rows = self._rows[:keep].copy()
-        self._used = keep
-        self._extra = None if self._extra is None else self._extra[:keep]
-
-    def extend(self, rows: Rows, extra: Sequence[Extra] | None = None) -> None:
-        """Add epochs; one that is there already is replaced together with all after it.
-
-        `rows` belong to the buffer from now on.
-        """
-        self._take_stored()
-        epochs = rows[:, _EPOCH]
-        if len(rows) and (epochs[0] <= self.last_epoch or (epochs[1:] <= epochs[:-1]).any()):
-            for index, row in enumerate(rows):
-                self.drop_from(int(row[_EPOCH]))
-                self._append(row[None], None if extra is None else [extra[index]])
-            return
-        self._append(rows, extra)
-
-    def _take_stored(self) -> None:
-        if self._stored is not None:
-            self._rows, self._stored = self._stored.rows(), None
-            self._used = len(self._rows)
-
-    def _append(self, rows: Rows, extra: Sequence[Extra] | None) -> None:
-        if extra is not None or self._extra is not None:
-            before = [None] * self._used if self._extra is None else self._extra
-            self._extra = [*before, *([None] * len(rows) if extra is None else extra)]
-        if not self._used:
-            self._rows, self._used = rows, len(rows)
-            return
-        need = self._used + len(rows)
-        if need > len(self._rows):
-            grown = np.empty((max(need, 2 * self._used, 8), len(COLUMNS)))
-            grown[: self._used] = self._rows[: self._used]
-            self._rows = grown
-        self._rows[self._used : need] = rows
-        self._used = need

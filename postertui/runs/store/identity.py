@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from postertui.runs import layout
@@ -24,6 +25,18 @@ class Identity(NamedTuple):
 
 #: That of a run whose files cannot be looked at; no run's files are ever these.
 UNREADABLE = Identity((-1, -1, -1), (-1, -1, -1))
+
+
+@dataclass(slots=True)
+class Reading:
+    """How far a run's files were read: `size` bytes and `lines` of its events.
+
+    `identity` is that of the files when they were read last.
+    """
+
+    identity: Identity
+    size: int = 0
+    lines: int = 0
 
 
 def events_identity(run_folder: str) -> FileIdentity:

@@ -1,31 +1,31 @@
-"""The index of a folder's cache: its closed runs without their epochs, packed.
+"""The index of a folder's cache: its closed runs without their epochs, packed by column.
 
-A run is a row of numbers, its newest epoch a row of a matrix, its newest start and end pieces of
-MessagePack that are decoded when they are looked at: tens of thousands of runs are read in the
-time that reading one file takes.
+Each number of a run is in a column with the other runs' same number, its newest epoch is a row of a
+matrix, its newest start and end are pieces of MessagePack that are decoded when they are looked at:
+tens of thousands of runs are read in the time that reading one file takes.
 """
 
 from __future__ import annotations
 
-import struct
+import sys
 import zlib
-from typing import NamedTuple
+from array import array
+from itertools import accumulate
+from operator import add
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
-import numpy as np
 
 from postertui.runs.epoch_line import COLUMNS, Extra
 from postertui.runs.events import Event
+from postertui.runs.lifecycle import State, state_of_end
 from postertui.runs.spec import RunSpec
-from postertui.runs.store.identity import Identity
+from postertui.runs.store.identity import FileIdentity, Identity
 
 #: Changes when the form of the index or the columns do.
-VERSION = "6 " + " ".join(COLUMNS)
+VERSION = f"7 {sys.byteorder} {' '.join(COLUMNS)}"
 
 ROW_BYTES = 8 * len(COLUMNS)
-
-#: The newest epoch of a run without epochs.
-EMPTY_ROW = bytes(ROW_BYTES)
 
 _CHECKSUM_BYTES = 4
 
@@ -34,9 +34,9 @@ class Entry(NamedTuple):
     """What the index holds of a closed run in numbers.
 
     `lines` were read of its events. Its epochs are `rows` rows of the epochs file from `first` on.
-    Its newest start and end are the bytes from `start` to `end` and from there to `end_stop`.
-    `kind`, `genre` and `status` are positions in the index's lists. A base rate that is unknown is
-    NaN.
+    Its newest start and end take `start_bytes` and `end_bytes` of the index's events; `has_reason`
+    is whether the end says why. `kind`, `genre` and `status` are positions in the index's lists. A
+    base rate that is unknown is NaN.
     """
 
     events_inode: int
@@ -62,33 +62,20 @@ class Entry(NamedTuple):
     faults: int
     needs_exclusive_device: int
     format_version: int
-    start: int
-    end: int
-    end_stop: int
+    start_bytes: int
+    end_bytes: int
+    has_reason: int
 
     @property
     def identity(self) -> Identity:
         return Identity(self[:3], self[3:6])
 
 
-_ENTRY = struct.Struct("<QqqQqqqIIIqdddddqIIIIBqqqq")
+#: The columns' types, as `array` names them.
+CODES: dict[str, Any] = dict(zip(Entry._fields, "QqqQqqQIIIqdddddQIIIIBqIIB", strict=True))
 
-pack_entry = _ENTRY.pack
-
-#: Of an entry what a list of runs shows: identity, `lines`, `kind`, `status`, `created`, `changed`,
-#: `rows`.
-_SUMMARY = struct.Struct("<QqqQqqqI4xI8xd24xd8xI")
-
-#: Of an entry `end` and `end_stop`, which are its last numbers.
-_END = struct.Struct("<qq")
-
-_NUMPY_CODES = {"Q": "<u8", "q": "<i8", "I": "<u4", "B": "u1", "d": "<f8"}
-_NUMPY_ENTRY = np.dtype(
-    [
-        (name, _NUMPY_CODES[code])
-        for name, code in zip(Entry._fields, _ENTRY.format.lstrip("<"), strict=True)
-    ]
-)
+#: One number of every entry.
+Column: TypeAlias = "memoryview[Any] | array[Any]"
 
 
 class StoredIndex(msgspec.Struct):
@@ -101,83 +88,108 @@ class StoredIndex(msgspec.Struct):
     genres: list[str] = []
     statuses: list[str] = []
     names: list[str] = []
-    entries: memoryview = memoryview(b"")
+    columns: dict[str, memoryview] = {}
     events: memoryview = memoryview(b"")
     newest: memoryview = memoryview(b"")
     extra: dict[int, list[Extra]] = {}
 
-    @property
-    def is_sound(self) -> bool:
-        """Whether every entry's parts are there."""
-        count = len(self.names)
-        if len(self.entries) != count * _ENTRY.size or len(self.newest) != count * ROW_BYTES:
-            return False
-        columns = np.frombuffer(self.entries, _NUMPY_ENTRY)
-        return bool(
-            (columns["kind"] < len(self.kinds)).all()
-            and (columns["genre"] < len(self.genres)).all()
-            and (columns["status"] < len(self.statuses)).all()
-            and (columns["first"] >= 0).all()
-            and (columns["first"] + columns["rows"] <= self.total).all()
-            and (columns["start"] >= 0).all()
-            and (columns["start"] <= columns["end"]).all()
-            and (columns["end"] <= columns["end_stop"]).all()
-            and (columns["end_stop"] <= len(self.events)).all()
-        )
-
 
 class Index:
-    """The entries of one index, by position; `total` rows are in the file `epochs`."""
+    """The entries of one index, by position; `total` rows are in the file `epochs`.
 
-    def __init__(self, stored: StoredIndex) -> None:
+    A name may have several entries, of which the last counts.
+    """
+
+    def __init__(
+        self, stored: StoredIndex, columns: dict[str, Column], newest: Column, events: Any
+    ) -> None:
         self.epochs, self.total = stored.epochs, stored.total
         self.kinds, self.genres, self.statuses = stored.kinds, stored.genres, stored.statuses
         self.names, self.extra = stored.names, stored.extra
-        self._entries, self._events = stored.entries, stored.events
-        self._newest = stored.newest.cast("d")
+        self.states: list[State] = [state_of_end(status) for status in stored.statuses]
+        self._columns, self._newest, self._events = columns, newest, events
+        self._event_sizes = columns["start_bytes"], columns["end_bytes"]
+        self._event_stops = array("Q")
+        # What a list of runs shows of each.
+        self.kind, self.status, self.rows = columns["kind"], columns["status"], columns["rows"]
+        self.created, self.changed = columns["created"], columns["changed"]
+        self.has_reason = columns["has_reason"]
+        self._inodes, self._sizes = columns["events_inode"], columns["events_size"]
+        self._times = columns["events_time"]
+        self._spec_columns = [columns[f"spec_{part}"] for part in ("inode", "size", "time")]
+
+    def content(self) -> tuple[dict[str, memoryview], memoryview, bytearray]:
+        """The bytes of its columns and newest epochs, and a copy of its events."""
+        columns = {name: memoryview(column).cast("B") for name, column in self._columns.items()}
+        return columns, memoryview(self._newest).cast("B"), bytearray(self._events)
 
     def entry(self, position: int) -> Entry:
-        return Entry._make(_ENTRY.unpack_from(self._entries, position * _ENTRY.size))
+        return Entry._make([column[position] for column in self._columns.values()])
 
-    def summary(
-        self, position: int
-    ) -> tuple[int, int, int, int, int, int, int, int, int, float, float, int]:
-        """Of an entry what `_SUMMARY` says, for less."""
-        return _SUMMARY.unpack_from(self._entries, position * _ENTRY.size)
+    def identity(self, position: int) -> Identity:
+        """The files that an entry was made from."""
+        events = (self._inodes[position], self._sizes[position], self._times[position])
+        spec_inode, spec_size, spec_time = self._spec_columns
+        return Identity(events, (spec_inode[position], spec_size[position], spec_time[position]))
+
+    def events_are(self, position: int, events: FileIdentity) -> bool:
+        """Whether an entry was made from a file of events that is as `events` says."""
+        inode, size, time = events
+        return bool(
+            self._times[position] == time
+            and self._sizes[position] == size
+            and self._inodes[position] == inode
+        )
 
     def start(self, position: int) -> Event | None:
         """The newest start of the run."""
-        entry = self.entry(position)
-        return _decode_event(self._events[entry.start : entry.end])
+        first, between, _ = self._event_bounds(position)
+        return _decode_event(self._events[first:between])
 
     def end(self, position: int) -> Event | None:
         """The newest end of the run."""
-        entry = self.entry(position)
-        return _decode_event(self._events[entry.end : entry.end_stop])
+        _, between, stop = self._event_bounds(position)
+        return _decode_event(self._events[between:stop])
 
-    def has_reason(self, position: int) -> bool:
-        """Whether the newest end of the run may have a reason; without decoding it."""
-        start, stop = _END.unpack_from(self._entries, (position + 1) * _ENTRY.size - _END.size)
-        return b"reason" in bytes(self._events[start:stop])
+    def _event_bounds(self, position: int) -> tuple[int, int, int]:
+        """Where an entry's start begins, where it ends and the end begins, and where that ends."""
+        stops, start, end = self._event_stops, *self._event_sizes
+        if len(stops) <= position:
+            # Not one by one: several threads may look at runs.
+            stops = self._event_stops = array("Q", accumulate(map(add, start, end)))
+        between = stops[position] - end[position]
+        return between - start[position], between, stops[position]
 
     def newest_value(self, position: int, column: int) -> float:
         """A column of the newest epoch of an entry that has any."""
-        return self._newest[position * len(COLUMNS) + column]
-
-    def packed_events(self, entry: Entry) -> memoryview:
-        """Its start and end as they are in the file."""
-        return self._events[entry.start : entry.end_stop]
+        value: float = self._newest[position * len(COLUMNS) + column]
+        return value
 
     def newest_row(self, position: int) -> memoryview[float]:
         """The newest epoch (columns,) of an entry that has any, as floats."""
         first = position * len(COLUMNS)
-        return self._newest[first : first + len(COLUMNS)]
+        return memoryview(self._newest[first : first + len(COLUMNS)])
+
+    def is_sound(self) -> bool:
+        """Whether every entry's parts are there."""
+        columns, count = self._columns, len(self.names)
+        if any(len(column) != count for column in columns.values()):
+            return False
+        if len(self._newest) != count * len(COLUMNS):
+            return False
+        return not count or (
+            max(columns["kind"]) < len(self.kinds)
+            and max(columns["genre"]) < len(self.genres)
+            and max(columns["status"]) < len(self.statuses)
+            and max(map(add, columns["first"], columns["rows"])) <= self.total
+            and sum(columns["start_bytes"]) + sum(columns["end_bytes"]) == len(self._events)
+        )
 
 
-EMPTY = Index(StoredIndex())
+EMPTY = Index(StoredIndex(), {name: array(code) for name, code in CODES.items()}, array("d"), b"")
 
 
-def _decode_event(packed: memoryview) -> Event | None:
+def _decode_event(packed: bytes) -> Event | None:
     event: Event | None = msgspec.msgpack.decode(packed)
     return event
 
@@ -200,11 +212,17 @@ def decode_index(data: bytes) -> Index:
         if msgspec.msgpack.decode(content, type=_Header).version != VERSION:
             raise ValueError("an index of another version")
         stored = msgspec.msgpack.decode(content, type=StoredIndex)
-    except (msgspec.MsgspecError, RecursionError) as error:
+        index = Index(
+            stored,
+            {name: stored.columns[name].cast(code) for name, code in CODES.items()},
+            stored.newest.cast("d"),
+            stored.events,
+        )
+    except (msgspec.MsgspecError, RecursionError, KeyError, TypeError) as error:
         raise ValueError("an index of another form") from error
-    if not stored.is_sound:
+    if not index.is_sound():
         raise ValueError("an index that is not whole")
-    return Index(stored)
+    return index
 
 
 class _Header(msgspec.Struct):

@@ -1,92 +1,110 @@
-"""Putting together the index of a folder's cache."""
+"""An index that grows: that of a folder's cache before it is written."""
 
 from __future__ import annotations
 
 import math
-import struct
-from typing import Any
+import zlib
+from array import array
+from itertools import accumulate
+from operator import add
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec.msgpack import encode
 
-from postertui.runs.epoch_line import Extra
+from postertui.runs.lifecycle import state_of_end
 from postertui.runs.spec import RunSpec
-from postertui.runs.store.identity import Identity
+from postertui.runs.store.identity import Reading
 from postertui.runs.store.index import (
-    EMPTY_ROW,
+    CODES,
+    ROW_BYTES,
     Index,
     StoredIndex,
     encode_index,
-    pack_entry,
 )
 from postertui.runs.store.kinds import kind_of, parts_key
 from postertui.runs.store.run import Run
-from postertui.runs.store.spool import RowsInFile
+
+if TYPE_CHECKING:
+    from postertui.runs.store.columns import Rows
+
+#: The newest epoch of a run without epochs.
+EMPTY_ROW = bytes(ROW_BYTES)
+
+
+class RowsInFile(NamedTuple):
+    """The rows from `first` on in a file of epochs, with their CRC-32, and the last one's bytes."""
+
+    first: int
+    length: int
+    checksum: int
+    newest: bytes
+
+
+def place_of(rows: Rows, first: int) -> RowsInFile:
+    """What an index says of `rows`, contiguous, where they are in the file from `first` on."""
+    newest = rows[-1].tobytes() if len(rows) else b""
+    return RowsInFile(first, len(rows), zlib.crc32(rows.data), newest)
 
 
 class NotEncodableError(ValueError):
     """A run of which the index cannot hold what its events say."""
 
 
-class IndexBuilder:
-    """An index that is put together entry by entry.
+class IndexBuilder(Index):
+    """An index that can be read while it is put together.
 
     Parameters
     ----------
     epochs
         The file that the runs' epochs are in.
     before
-        The index of that file that this one goes on with, for which `keep` may be called.
+        The index of that file that this one goes on with.
     """
 
     def __init__(self, epochs: str, before: Index) -> None:
-        self.epochs, self.total = epochs, before.total
-        self._before = before
-        self._kinds = [*before.kinds]
-        self._kinds_by_content = {encode(kind): i for i, kind in enumerate(before.kinds)}
-        self._kinds_by_parts: dict[tuple[Any, ...], int] = {}
-        self._genres = {genre: i for i, genre in enumerate(before.genres)}
-        self._statuses = {status: i for i, status in enumerate(before.statuses)}
-        self._names: list[str] = []
-        self._extra: dict[int, list[Extra]] = {}
-        self._entries, self._events, self._newest = bytearray(), bytearray(), bytearray()
-
-    def keep(self, position: int) -> None:
-        """Take over an entry of the index before."""
-        before = self._before
-        entry = before.entry(position)
-        moved = len(self._events) - entry.start
-        self._events += before.packed_events(entry)
-        self._entries += pack_entry(
-            *entry._replace(
-                start=entry.start + moved, end=entry.end + moved, end_stop=entry.end_stop + moved
-            )
+        self._arrays: dict[str, array[Any]] = {name: array(code) for name, code in CODES.items()}
+        self._newest_rows = array("d")
+        columns, newest, self._event_bytes = before.content()
+        for name, column in self._arrays.items():
+            column.frombytes(columns[name])
+        self._newest_rows.frombytes(newest)
+        stored = StoredIndex(
+            epochs=epochs,
+            total=before.total,
+            kinds=[*before.kinds],
+            genres=[*before.genres],
+            statuses=[*before.statuses],
+            names=[*before.names],
+            extra={**before.extra},
         )
-        if position in before.extra:
-            self._extra[len(self._names)] = before.extra[position]
-        self._newest += before.newest_row(position).cast("B")
-        self._names.append(before.names[position])
+        super().__init__(stored, {**self._arrays}, self._newest_rows, self._event_bytes)
+        self._event_stops.extend(accumulate(map(add, *self._event_sizes)))
+        self._kinds_by_content = {encode(kind): i for i, kind in enumerate(self.kinds)}
+        # With a spec of each, so that no other's parts take the place of its own in memory.
+        self._kinds_by_parts: dict[tuple[Any, ...], tuple[int, RunSpec]] = {}
+        self._genre_numbers = {genre: i for i, genre in enumerate(self.genres)}
+        self._status_numbers = {status: i for i, status in enumerate(self.statuses)}
 
-    def add(self, run: Run, identity: Identity, lines: int, rows: RowsInFile) -> None:
-        """Add a closed run with its rows. Raises `NotEncodableError`."""
+    def add(self, run: Run, reading: Reading, rows: RowsInFile) -> int:
+        """Add a closed run with its rows; its position. Raises `NotEncodableError`."""
         spec, lifecycle = run.spec, run.lifecycle
         assert spec is not None
+        rates = (spec.train_base_rate, spec.test_base_rate, spec.val_base_rate)
+        position = len(self.names)
         try:
             start, end = encode(lifecycle.start), encode(lifecycle.end)
-            first = len(self._events)
-            entry = pack_entry(
-                *identity.events,
-                *identity.spec,
-                lines,
+            # In the order of `Entry`.
+            numbers: tuple[Any, ...] = (
+                *reading.identity.events,
+                *reading.identity.spec,
+                reading.lines,
                 self._kind(spec),
-                self._genres.setdefault(spec.genre, len(self._genres)),
-                self._statuses.setdefault(str(lifecycle.status), len(self._statuses)),
+                self._genre(spec.genre),
+                self._status(str(lifecycle.status)),
                 spec.seed,
                 spec.created,
-                *(
-                    math.nan if rate is None else rate
-                    for rate in (spec.train_base_rate, spec.test_base_rate, spec.val_base_rate)
-                ),
+                *(math.nan if rate is None else rate for rate in rates),
                 run.changed,
                 rows.first,
                 rows.length,
@@ -95,36 +113,54 @@ class IndexBuilder:
                 lifecycle.faults,
                 lifecycle.needs_exclusive_device,
                 lifecycle.format_version,
-                first,
-                first + len(start),
-                first + len(start) + len(end),
+                len(start),
+                len(end),
+                "reason" in (lifecycle.end or {}),
             )
+            for column, value in zip(self._arrays.values(), numbers, strict=True):
+                column.append(value)
         except (
             OverflowError,
+            TypeError,
             ValueError,
             RecursionError,
-            struct.error,
             msgspec.MsgspecError,
         ) as error:
+            for column in self._arrays.values():
+                del column[position:]
             raise NotEncodableError(run.name) from error
-        self._entries += entry
-        self._events += start + end
-        self._newest += rows.newest or EMPTY_ROW
+        self._event_bytes += start + end
+        self._event_stops.append(len(self._event_bytes))
+        self._newest_rows.frombytes(rows.newest or EMPTY_ROW)
         if run.buffer.extra is not None:
-            self._extra[len(self._names)] = run.buffer.extra
-        self._names.append(run.name)
+            self.extra[position] = run.buffer.extra
+        self.names.append(run.name)
         self.total = max(self.total, rows.first + rows.length)
+        return position
 
     def _kind(self, spec: RunSpec) -> int:
         """The position of the spec's kind."""
         parts = parts_key(spec)
         if parts not in self._kinds_by_parts:
             kind = kind_of(spec)
-            number = self._kinds_by_content.setdefault(encode(kind), len(self._kinds))
-            if number == len(self._kinds):
-                self._kinds.append(kind)
-            self._kinds_by_parts[parts] = number
-        return self._kinds_by_parts[parts]
+            number = self._kinds_by_content.setdefault(encode(kind), len(self.kinds))
+            if number == len(self.kinds):
+                self.kinds.append(kind)
+            self._kinds_by_parts[parts] = number, spec
+        return self._kinds_by_parts[parts][0]
+
+    def _genre(self, genre: str) -> int:
+        number = self._genre_numbers.setdefault(genre, len(self.genres))
+        if number == len(self.genres):
+            self.genres.append(genre)
+        return number
+
+    def _status(self, status: str) -> int:
+        number = self._status_numbers.setdefault(status, len(self.statuses))
+        if number == len(self.statuses):
+            self.statuses.append(status)
+            self.states.append(state_of_end(status))
+        return number
 
     def encode(self) -> bytearray:
         """The content of the index's file."""
@@ -132,13 +168,13 @@ class IndexBuilder:
             StoredIndex(
                 epochs=self.epochs,
                 total=self.total,
-                kinds=self._kinds,
-                genres=list(self._genres),
-                statuses=list(self._statuses),
-                names=self._names,
-                entries=memoryview(self._entries),
-                events=memoryview(self._events),
-                newest=memoryview(self._newest),
-                extra=self._extra,
+                kinds=self.kinds,
+                genres=self.genres,
+                statuses=self.statuses,
+                names=self.names,
+                columns={n: memoryview(column).cast("B") for n, column in self._arrays.items()},
+                events=memoryview(self._event_bytes),
+                newest=memoryview(self._newest_rows).cast("B"),
+                extra=self.extra,
             )
         )

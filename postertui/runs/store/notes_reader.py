@@ -31,7 +31,7 @@ class NotesReader:
             identity = file_identity(f"{self._folder}/{layout.NOTES}")
         except OSError:
             identity = NO_FILE
-        candidates = changed
+        candidates = changed & self._notes.keys()
         if identity != self._identity:
             self._identity = identity
             try:

@@ -8,7 +8,6 @@ import msgspec
 
 from postertui.runs.epoch_line import EpochLine
 from postertui.runs.events import MAX_LINE_BYTES, TOO_LONG, DamagedEventsError, parse_event
-from postertui.runs.store.columns import extra_of, rows_of
 from postertui.runs.store.run import Run
 from postertui.system.text import describe_error
 
@@ -50,5 +49,7 @@ def apply_lines(run: Run, data: bytes, first_line: int) -> tuple[int, int]:
 
 def _flush(run: Run, gathered: list[Any]) -> None:
     if gathered:
+        from postertui.runs.store.columns import extra_of, rows_of
+
         run.add_epochs(rows_of(gathered), extra_of(gathered))
         gathered.clear()

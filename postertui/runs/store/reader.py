@@ -6,16 +6,17 @@ import math
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from postertui.runs import layout
 from postertui.runs.events import CHUNK_BYTES, DamagedEventsError
 from postertui.runs.lock import is_locked
 from postertui.runs.run_names import list_runs
 from postertui.runs.store.cache import Cache, CachedRuns
-from postertui.runs.store.columns import Rows
 from postertui.runs.store.identity import (
     UNREADABLE,
     Identity,
+    Reading,
     events_identity,
     run_identity,
     spec_identity,
@@ -25,9 +26,12 @@ from postertui.runs.store.new_run import explain_denied_run, read_new_run
 from postertui.runs.store.notes_reader import NotesReader
 from postertui.runs.store.parse import apply_lines
 from postertui.runs.store.run import Run
-from postertui.runs.store.spool import EpochSpool
+from postertui.runs.store.stored_run import StoredRun
 from postertui.system.crash_log import log_traceback
 from postertui.system.regular_files import open_regular
+
+if TYPE_CHECKING:
+    from postertui.runs.store.columns import Rows
 
 #: Up to so many runs that do not change by themselves are checked in each refresh; of more, so many
 #: in turn. A program that changes such a run counts up the folder's change counter, and then all
@@ -61,10 +65,8 @@ class Store:
         self._cached: CachedRuns | None = None
         self._kinds = SpecKinds()
         self._unread: set[str] = set()
-        self._spool: EpochSpool | None = None
-        self._identities: dict[str, Identity] = {}
-        self._lines: dict[str, int] = {}
-        self._sizes: dict[str, int] = {}
+        # How far runs were read; one of the cache of which nothing was read since has its own.
+        self._readings: dict[str, Reading] = {}
         self._list_time: int | None = None
         self._change_count = -1
         self._remaining: list[str] = []
@@ -103,8 +105,8 @@ class Store:
         """Keep no more of the closed runs' epochs in memory than is in use."""
         if self._cached is not None:
             self._cached.release_pages()
-        if self._spool is not None:
-            self._spool.release_pages()
+        if self._cache is not None:
+            self._cache.release_pages()
 
     def _list(self, deadline: float) -> set[str]:
         """List the runs, and read new ones until `deadline`; those that came or went."""
@@ -115,17 +117,17 @@ class Store:
             self._unread.remove(name)
             if not self._from_cache(name):
                 self._refresh_run(name)
-                self._spool_rows(name)
+                self._spool(name)
             changed.add(name)
         return changed
 
-    def _spool_rows(self, name: str) -> None:
-        """Keep the epochs of a run that is closed in a file."""
-        if self._spool is not None and self._is_cacheable(name):
-            try:
-                self._spool.take(self.runs[name])
-            except OSError:
-                self._spool = None  # Those that it has taken can be read again.
+    def _spool(self, name: str) -> None:
+        """Keep a closed run no longer in memory, where a new cache is made."""
+        if self._cache is not None and self._is_cacheable(name):
+            stored = self._cache.take(self.runs[name], self._readings[name])
+            if stored is not None:
+                self.runs[name] = stored
+                del self._readings[name]
 
     def _list_folder(self) -> set[str]:
         """List the runs; those that went. New ones are unread."""
@@ -143,9 +145,9 @@ class Store:
             self._forget(name)
             del self.runs[name]
         self._unread = names - self.runs.keys()
-        if self._cache is not None and self._cached is not None and self._cached.is_empty:
-            is_first = not self.runs and len(self._unread) >= SPOOL_FROM
-            self._spool = self._cache.spool() if is_first else self._spool
+        is_new = self._cached is not None and self._cached.is_empty and not self.runs
+        if is_new and self._cache is not None and len(self._unread) >= SPOOL_FROM:
+            self._cache.begin_spool()
         return gone
 
     def _due(self) -> list[str]:
@@ -183,7 +185,7 @@ class Store:
         run.damage, run.locked, run.cancelling, run.held = damage, False, False, False
         explain_denied_run(self.folder, run)
         # With no file's identity, the run is read again at each refresh.
-        self._identities[name] = UNREADABLE
+        self._readings[name] = Reading(UNREADABLE)
         return before is None or before.damage != damage
 
     def _update_run(self, name: str) -> bool:
@@ -205,9 +207,10 @@ class Store:
 
     def _is_other(self, name: str, run: Run, identity: Identity) -> bool:
         """Whether the files are others than those the run was read from, not only longer."""
-        before = self._identities.get(name)
-        if before is None or before == identity:
+        reading = self._reading(name)
+        if reading is None or reading.identity == identity:
             return False
+        before = reading.identity
         if before.spec != identity.spec or run.damage is not None:
             return True
         replaced = before.events[0] not in (0, identity.events[0])
@@ -226,8 +229,6 @@ class Store:
         except OSError:
             return False  # Reading the run says what is wrong.
         self.runs[name] = run
-        self._identities[name], self._lines[name] = run.identity, run.lines
-        self._sizes[name] = events[1]
         return True
 
     def _reread_rows(self, name: str) -> Rows:
@@ -237,15 +238,22 @@ class Store:
         return store.runs[name].buffer.rows()
 
     def _forget(self, name: str) -> None:
-        self._identities.pop(name, None)
-        self._lines.pop(name, None)
-        self._sizes.pop(name, None)
+        self._readings.pop(name, None)
+
+    def _reading(self, name: str) -> Reading | None:
+        """How far the run was read; None where it was not."""
+        reading = self._readings.get(name)
+        if reading is None and isinstance(run := self.runs.get(name), StoredRun):
+            return run.reading
+        return reading
 
     def _read_events(self, name: str, run: Run, identity: Identity) -> bool:
-        if self._identities.get(name) == identity:
+        reading = self._reading(name) or Reading(UNREADABLE)
+        if reading.identity == identity:
             return False
-        self._identities[name] = identity
-        offset, lines = self._sizes.get(name, 0), self._lines.get(name, 0)
+        reading.identity = identity
+        self._readings[name] = reading
+        offset, lines = reading.size, reading.lines
         if identity.events[1] <= offset:
             return False
         # Paths are strings here: making a `Path` takes a tenth of a small run's reading.
@@ -272,7 +280,7 @@ class Store:
             run.damage = run.damage or f"{path}: {error.strerror}"
             explain_denied_run(self.folder, run)
             return True
-        self._sizes[name], self._lines[name] = offset, lines
+        reading.size, reading.lines = offset, lines
         run.is_newer = run.is_newer or run.lifecycle.is_newer
         self._fresh += run.is_closed and lines > before
         return lines > before
@@ -282,7 +290,7 @@ class Store:
         if self._cache is None:
             return
         closed = [
-            (run, self._identities[name], self._lines[name])
+            (run, self._readings.get(name))
             for name, run in self.runs.items()
             if self._is_cacheable(name)
         ]
@@ -295,7 +303,9 @@ class Store:
 
     def _is_cacheable(self, name: str) -> bool:
         """Whether the run is closed and without fault, and was read to its end."""
-        run = self.runs[name]
-        if run.damage is not None or run.is_newer or not run.is_closed or name not in self._lines:
+        run, reading = self.runs[name], self._readings.get(name)
+        if reading is None:
+            return isinstance(run, StoredRun)
+        if run.damage is not None or run.is_newer or not run.is_closed:
             return False
-        return self._identities[name].events[1] == self._sizes[name]
+        return reading.identity.events[1] == reading.size

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from postertui.runs.epoch_line import COLUMNS, Extra
 from postertui.runs.events import Event
@@ -15,8 +13,11 @@ from postertui.runs.lifecycle import RunLifecycle, State, first_replaced_epoch
 from postertui.runs.notes import Note
 from postertui.runs.spec import RunSpec
 from postertui.runs.state_words import state_word
-from postertui.runs.store.columns import EpochBuffer, Epochs, Rows
+from postertui.runs.store.buffer import EpochBuffer
 from postertui.runs.store.stored_lifecycle import StoredMilestones
+
+if TYPE_CHECKING:
+    from postertui.runs.store.columns import Epochs, Rows
 
 #: What a run's record says of its spec.
 SETTINGS: dict[str, Callable[[RunSpec], Any]] = {
@@ -194,7 +195,7 @@ class Run:
     def series(self, metric: str) -> tuple[list[int], list[float]]:
         """Epochs and `metric` at each, NaN where it is undefined."""
         epochs = self.buffer.view()
-        numbers = epochs.array("epoch").astype(np.int64).tolist()
+        numbers = epochs.array("epoch").astype(int).tolist()
         if metric not in COLUMNS and metric not in epochs.extra_names:
             return numbers, [float("nan")] * len(numbers)
         return numbers, epochs.array(metric).tolist()

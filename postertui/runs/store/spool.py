@@ -1,74 +1,60 @@
-"""Epochs of runs that are read for the first time: in a file of the cache instead of in memory."""
+"""A cache that is made while its runs are read for the first time.
+
+Its epochs are in a file and its index in memory, so that of a closed run that was read no more
+stays than a row of numbers.
+"""
 
 from __future__ import annotations
 
 import mmap
 import os
-import zlib
-from array import array
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from postertui.runs.epoch_line import COLUMNS
-from postertui.runs.store.columns import EpochBuffer, Rows, StoredRows
-from postertui.runs.store.index import ROW_BYTES
+from postertui.runs.store.columns import Rows, rows_in
+from postertui.runs.store.identity import Reading
+from postertui.runs.store.index import EMPTY, ROW_BYTES
+from postertui.runs.store.index_builder import IndexBuilder, place_of
 from postertui.runs.store.run import Run
+from postertui.runs.store.stored_run import StoredRun
 from postertui.system.regular_files import open_regular
 
 #: So much is gathered before it is written.
 FLUSH_BYTES = 1 << 20
 
 
-class RowsInFile(NamedTuple):
-    """The rows from `first` on in a file of epochs, with their CRC-32, and the last one's bytes."""
-
-    first: int
-    length: int
-    checksum: int
-    newest: bytes
-
-
 class EpochSpool:
-    """A new file of epochs at `path`, that no other process writes to. Raises `OSError`.
+    """A new file of epochs at `path`, that no other process writes to, and the `index` of it.
 
-    It is a source of rows like the cache, and becomes part of that when an index names it; until
-    then it may be removed at any time. Rows that cannot be read back are read by `reread`.
+    Both become the cache when the index is written; until then the file may be removed at any
+    time. Rows that cannot be read back are read by `reread`. Raises `OSError`.
     """
 
     def __init__(self, path: Path, reread: Callable[[str], Rows]) -> None:
-        self.path, self.total = path, 0
+        self.path = path
+        self.index = IndexBuilder(path.name, EMPTY)
         self._reread = reread
         self._fd = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         self._pending = bytearray()
-        self._names: list[str] = []
-        self._firsts, self._counts, self._checksums = array("q"), array("q"), array("q")
-        self._newest = array("d")
         self._maps: list[mmap.mmap] = []
 
     def __del__(self) -> None:
         if (fd := getattr(self, "_fd", None)) is not None:
             os.close(fd)
 
-    def take(self, run: Run) -> None:
-        """Move the rows of `run` from memory into the file. Raises `OSError`."""
+    def take(self, run: Run, reading: Reading) -> StoredRun:
+        """The closed `run`, kept in the file and in the index from now on.
+
+        Raises `OSError`, and `NotEncodableError` for one that the index cannot hold.
+        """
         rows = np.ascontiguousarray(run.buffer.rows())
-        if not len(rows):
-            return
-        position = len(self._names)
-        self._pending += rows.data.cast("B")
-        self._names.append(run.name)
-        self._firsts.append(self.total)
-        self._counts.append(len(rows))
-        self._checksums.append(zlib.crc32(rows.data))
-        self._newest.frombytes(rows[-1].tobytes())
-        self.total += len(rows)
-        stored = StoredRows(self, position, len(rows))
-        run.buffer = EpochBuffer(stored, run.buffer.extra)
+        position = self.index.add(run, reading, place_of(rows, self.index.total))
+        self._pending += rows.data.cast("B") if len(rows) else b""
         if len(self._pending) >= FLUSH_BYTES:
             self.flush()
+        return StoredRun(run.name, self.index, position, self)
 
     def flush(self) -> None:
         """Have all rows in the file. Raises `OSError`."""
@@ -82,32 +68,19 @@ class EpochSpool:
         if not os.path.samestat(os.fstat(self._fd), self.path.lstat()):
             raise FileNotFoundError(self.path)
 
-    def place_of(self, buffer: EpochBuffer) -> RowsInFile | None:
-        """Where the rows of `buffer` are; None where they are not in this file."""
-        stored = buffer.stored
-        if stored is None or stored.source is not self:
-            return None
-        at = stored.position
-        newest = self.newest_row(at).tobytes()
-        return RowsInFile(self._firsts[at], self._counts[at], self._checksums[at], newest)
-
     def newest_row(self, position: int) -> memoryview[float]:
-        first = position * len(COLUMNS)
-        return memoryview(self._newest[first : first + len(COLUMNS)])
+        return self.index.newest_row(position)
 
     def rows(self, position: int) -> Rows:
-        start, count = self._firsts[position] * ROW_BYTES, self._counts[position]
-        stop = start + count * ROW_BYTES
+        entry = self.index.entry(position)
         try:
-            if not self._maps or len(self._maps[-1]) < stop:
+            if not self._maps or len(self._maps[-1]) < (entry.first + entry.rows) * ROW_BYTES:
                 self.flush()
                 self._maps.append(mmap.mmap(self._fd, 0, access=mmap.ACCESS_READ))
-            data = memoryview(self._maps[-1])[start:stop]
+            rows = rows_in(self._maps[-1], entry)
         except (OSError, ValueError):
-            return self._reread(self._names[position])
-        if zlib.crc32(data) != self._checksums[position]:
-            return self._reread(self._names[position])
-        return np.frombuffer(data, dtype=np.float64).reshape(count, len(COLUMNS))
+            rows = None
+        return self._reread(self.index.names[position]) if rows is None else rows
 
     def release_pages(self) -> None:
         """Give the epochs' pages back to the system, which reads them again where needed."""

@@ -7,55 +7,58 @@ from typing import Any
 from msgspec.structs import replace
 
 from postertui.runs.epoch_line import COLUMNS
-from postertui.runs.lifecycle import RunLifecycle, State, state_of_end
+from postertui.runs.lifecycle import RunLifecycle, State
 from postertui.runs.notes import Note
 from postertui.runs.spec import RunSpec
-from postertui.runs.store.columns import NO_ROWS, EpochBuffer, RowSource, StoredRows, python_value
-from postertui.runs.store.identity import Identity
+from postertui.runs.store.buffer import EpochBuffer
+from postertui.runs.store.identity import Identity, Reading
 from postertui.runs.store.index import Index
 from postertui.runs.store.run import Milestones, Run
 from postertui.runs.store.stored_lifecycle import StoredLifecycle, StoredMilestones
+from postertui.runs.store.stored_rows import RowSource, StoredRows, python_value
 
 _COLUMN = {name: i for i, name in enumerate(COLUMNS)}
-_NO_NOTE = Note()
 
 
 class StoredRun(Run):
     """The run at `position` of `index`, whose epochs are in `source`.
 
-    It is a `Run` like any other: `spec`, `lifecycle` and `buffer` are made when they are asked for,
-    and what a list of runs shows of each is read from the index until then.
-
-    Attributes
-    ----------
-    identity
-        The files that the run was read from.
-    lines
-        How many lines were read of its events.
+    It is a `Run` like any other, of which there may be tens of thousands: `spec`, `lifecycle` and
+    `buffer` are made when they are asked for, and what a list of runs shows of each is read from
+    the index until then. What is the same for all of them is the class's until it changes.
     """
 
-    __slots__ = (
-        "_buffer", "_created", "_index", "_kind", "_lifecycle", "_position", "_rows", "_source",
-        "_spec", "_status", "identity", "lines",
-    )  # fmt: skip
+    # Without slots: an attribute takes no memory before it is set.
+
+    features = None
+    locked = cancelling = held = False
+    damage = None
+    is_newer = is_unreadable = False
+    note = Note()
+
+    _spec: RunSpec | None = None
+    _lifecycle: RunLifecycle | None = None
+    _buffer: EpochBuffer | None = None
+    _changed: float | None = None
 
     def __init__(self, name: str, index: Index, position: int, source: RowSource) -> None:
-        (
-            events_inode, events_size, events_time, spec_inode, spec_size, spec_time,
-            self.lines, self._kind, self._status, self._created, self.changed, self._rows,
-        ) = index.summary(position)  # fmt: skip
-        self.identity = Identity(
-            (events_inode, events_size, events_time), (spec_inode, spec_size, spec_time)
-        )
         self.name = name
         self._index, self._position, self._source = index, position, source
-        self._spec: RunSpec | None = None
-        self._lifecycle: RunLifecycle | None = None
-        self._buffer: EpochBuffer | None = None
-        self.features = None
-        self.locked = self.cancelling = self.held = False
-        self.damage, self.is_newer, self.is_unreadable = None, False, False
-        self.note = _NO_NOTE
+
+    @property
+    def reading(self) -> Reading:
+        """How far its files were read when it was stored."""
+        entry = self._index.entry(self._position)
+        return Reading(entry.identity, entry.events_size, entry.lines)
+
+    @property
+    def identity(self) -> Identity:
+        """The files that it was read from."""
+        return self._index.identity(self._position)
+
+    def is_of(self, index: Index) -> bool:
+        """Whether it is an entry of `index`."""
+        return self._index is index
 
     @property
     def spec(self) -> RunSpec:  # type: ignore[override]
@@ -82,14 +85,24 @@ class StoredRun(Run):
     @property
     def buffer(self) -> EpochBuffer:  # type: ignore[override]
         if self._buffer is None:
-            stored = StoredRows(self._source, self._position, self._rows) if self._rows else NO_ROWS
+            count = self._index.rows[self._position]
+            stored = StoredRows(self._source, self._position, count) if count else None
             self._buffer = EpochBuffer(stored, self._index.extra.get(self._position))
         return self._buffer
 
     @property
+    def changed(self) -> float:
+        return self._index.changed[self._position] if self._changed is None else self._changed
+
+    @changed.setter
+    def changed(self, time: float) -> None:
+        self._changed = time
+
+    @property
     def state(self) -> State:
         if self._lifecycle is None and self.damage is None:
-            return state_of_end(self._index.statuses[self._status])
+            index = self._index
+            return index.states[index.status[self._position]]
         return super().state
 
     @property
@@ -106,8 +119,13 @@ class StoredRun(Run):
         return self._lifecycle is not None and super().is_started
 
     @property
+    def is_waiting(self) -> bool:
+        return self._lifecycle is not None and super().is_waiting
+
+    @property
     def created(self) -> float:
-        return self._created
+        created: float = self._index.created[self._position]
+        return created
 
     @property
     def milestones(self) -> Milestones | StoredMilestones:
@@ -117,24 +135,25 @@ class StoredRun(Run):
 
     @property
     def planned_epochs(self) -> int:
-        return self._index.kinds[self._kind].variant.epochs
+        return self._index.kinds[self._index.kind[self._position]].variant.epochs
 
     @property
     def reason(self) -> str | None:
         is_untouched = self._lifecycle is None and self.damage is None
-        if is_untouched and not self._index.has_reason(self._position):
+        if is_untouched and not self._index.has_reason[self._position]:
             return None
         return super().reason
 
     @property
     def epoch(self) -> int:
-        if self._buffer is None:
-            return int(self._index.newest_value(self._position, 0)) if self._rows else 0
-        return super().epoch
+        if self._buffer is not None:
+            return super().epoch
+        position = self._position
+        return int(self._index.newest_value(position, 0)) if self._index.rows[position] else 0
 
     def newest(self, metric: str) -> Any:
         column = _COLUMN.get(metric)
-        if self._buffer is None and self._rows and column is not None:
+        if self._buffer is None and column is not None and self._index.rows[self._position]:
             return python_value(metric, self._index.newest_value(self._position, column))
         return super().newest(metric)
 

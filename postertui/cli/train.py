@@ -17,6 +17,7 @@ from postertui.cli.plan_text import (
 )
 from postertui.cli.streams import print_message
 from postertui.cli.training_place import check_detach, check_place, print_obstacles
+from postertui.study.studies import MAX_GPUS, MIN_GPUS
 from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ if TYPE_CHECKING:
     "--on", metavar="WHERE", help="ray[:HOST[:PORT]] for a cluster, here to come back from one."
 )
 @click.option(
-    "--gpu", type=click.FloatRange(0.01, 8), help="The share of a GPU that a run takes on --on ray."
+    "--gpu",
+    type=click.FloatRange(MIN_GPUS, MAX_GPUS),
+    help="With --on ray: how many GPUs a run takes, below 1 a share of one.",
 )
 @click.option(
     "--device",

@@ -23,6 +23,9 @@ KeepWeights = Literal["all", "small", "none"]
 #: Who beside its owner may use the runs folder.
 RunsAccess = Literal["group"]
 
+#: How many GPUs a run may take on a cluster, a share of one or several.
+MIN_GPUS, MAX_GPUS = 0.01, 8.0
+
 #: Below this share of positives a batch of 256 is often without any, and a model soon dead.
 DEFAULT_RARITY = 0.03
 
@@ -54,7 +57,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     rarity
         Genres with a smaller base rate in the training cohorts are left out unless named.
     gpu
-        Share of a GPU that a run takes on a cluster; None measures it.
+        How many GPUs a run takes on a cluster, below 1 a share of one; None measures it.
     runs_access
         With `group`, the group of the runs folder may read and write what is made in it; with
         None, only its owner.
@@ -82,7 +85,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     rarity: Annotated[float, Described(minimum=0, maximum=1, exclusive_maximum=True)] = (
         DEFAULT_RARITY
     )
-    gpu: Annotated[float | None, Described(minimum=0.01, maximum=8)] = None
+    gpu: Annotated[float | None, Described(minimum=MIN_GPUS, maximum=MAX_GPUS)] = None
     runs_access: Annotated[RunsAccess | None, Described(form='"group"; leave it out')] = None
     keep_weights: Annotated[KeepWeights, Described()] = "small"
     source: str = ""

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from postertui.runs import layout
+from postertui.study.studies import MAX_GPUS, MIN_GPUS
 from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
 from postertui.system.processes import Process
@@ -33,14 +34,14 @@ class Settings(msgspec.Struct, frozen=True):
     on
         Where runs are trained (`ray:HOST:PORT`); None on this machine.
     gpu
-        The share of a GPU that a run takes on a cluster.
+        How many GPUs a run takes on a cluster, below 1 a share of one; None to measure it.
     device
         What to train on here; None where no client has said.
     """
 
     jobs: Annotated[int, msgspec.Meta(ge=1, le=MAX_JOBS)] | None = None
     on: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
-    gpu: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+    gpu: Annotated[float, msgspec.Meta(ge=MIN_GPUS, le=MAX_GPUS)] | None = None
     device: DeviceRequest | None = None
 
 

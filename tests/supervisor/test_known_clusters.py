@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from postertui.cli import cli
+from postertui.cli.train import train_command
 from postertui.cli.training_place import check_place
 from postertui.runs import layout
 from postertui.supervisor import requests
 from postertui.supervisor.__main__ import choose_backend
 from postertui.supervisor.backends.ray import checks
+from postertui.supervisor.folder import Settings, check_settings
 from postertui.supervisor.known_clusters import check_known, remember_cluster
 from postertui.system.errors import UserError
 from tests.support.no_home import without_home
@@ -92,3 +95,12 @@ def test_cluster_that_cannot_be_remembered_is_refused_before_runs_are_queued(
     monkeypatch.setattr(checks, "check_before_training", lambda *_: "a cluster")
     with pytest.raises(UserError, match="XDG_STATE_HOME"):
         check_place(folder, ELSEWHERE, None, None)
+
+
+@pytest.mark.parametrize("bound", ["min", "max"])
+def test_settings_hold_each_share_of_gpus_that_a_user_may_give(folder: Path, bound: str) -> None:
+    # Settings that cannot be read name no cluster, so that runs would be trained here.
+    [gpu] = [option for option in train_command.params if option.name == "gpu"]
+    asked = Settings(on=ELSEWHERE, gpu=getattr(gpu.type, bound))
+    (folder / layout.SETTINGS).write_bytes(msgspec.json.encode(asked))
+    assert check_settings(folder) == asked

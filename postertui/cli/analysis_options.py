@@ -68,7 +68,7 @@ epoch_option = click.option(
     default="last",
     show_default=True,
     help="Compare at the last epoch that most runs reached, at each run's own end, at each run's "
-    "best epoch (chosen on the test cohort), or at an epoch's number.",
+    "best epoch (on the validation cohort, else on the test cohort), or at an epoch's number.",
 )
 metric_option = click.option(
     "--metric",

@@ -16,10 +16,24 @@ _OPTIONS = (
         type=PATH,
         default=Path("runs"),
         show_default=True,
+        help="The runs folder.",
     ),
-    click.option("--data", type=PATH, default=Path("data"), show_default=True),
-    click.option("--out", type=PATH, default=Path("reports"), show_default=True),
-    click.option("--study", default="milestone4", show_default=True, help="What `n` starts from."),
+    click.option(
+        "--data", type=PATH, default=Path("data"), show_default=True, help="The data folder."
+    ),
+    click.option(
+        "--out",
+        type=PATH,
+        default=Path("reports"),
+        show_default=True,
+        help="The folder of figures.",
+    ),
+    click.option(
+        "--study",
+        default="milestone4",
+        show_default=True,
+        help="What the form of new runs starts from.",
+    ),
     click.option("--filter", metavar="FILTER", help="Start with this filter."),
     click.option("--theme", help="dark, light or colour-blind."),
     click.option("--ascii", "ascii_only", is_flag=True, help="No braille and no symbols."),

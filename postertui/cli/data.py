@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from postertui.cli.options import PATH, print_json
+from postertui.cli.options import PATH, data_option, json_option, print_json
 from postertui.cli.streams import print_message, styled
 from postertui.system.errors import UserError
 
@@ -22,16 +22,6 @@ if TYPE_CHECKING:
 @click.group("data")
 def data_command() -> None:
     """Build the poster cohorts, or show them."""
-
-
-_data_option = click.option(
-    "--data",
-    type=PATH,
-    default=Path("data"),
-    show_default=True,
-    help="The data folder.",
-)
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @data_command.command("build")
@@ -59,17 +49,17 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.
     multiple=True,
     default=(48,),
     show_default="48",
-    help="Pixels a side; repeated, the posters are there at each, and the first is the usual one.",
+    help="Of the posters, in pixels; may be repeated, and the first is the default of variants.",
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be read; build nothing.")
 @click.option("--encoding", help="The encoding of the labels, where it is not Unicode: cp1252 …")
 @click.option("--id-column", metavar="NAME", help="The column with the ids.")
 @click.option("--genres-column", metavar="NAME", help="The column with the genres.")
 @click.option("--joined-by", metavar="TEXT", help="What joins genres: | , ; / …, list, or none.")
-@click.option("--strict", is_flag=True, help="Rows and files to be left out are errors.")
-@click.option("--any-genres", is_flag=True, help="Take genres that look wrong.")
-@_data_option
-@_json_option
+@click.option("--strict", is_flag=True, help="Fail where a row or a file would be left out.")
+@click.option("--any-genres", is_flag=True, help="Accept genres that look wrong.")
+@data_option
+@json_option
 def build_command(
     posters: Path,
     labels: Path,
@@ -82,7 +72,7 @@ def build_command(
 ) -> None:
     """Bring posters and labels into the data folder.
 
-    A poster belongs to the cohort that the last digit of its id names. It is squeezed to a square
+    A poster belongs to the cohort that the last digit of its id names. It is resized to a square
     of --side pixels; a variant's field `side` chooses one of several. How the labels were read is
     printed. What cannot be used is named, counted and left out; data/left-out.csv lists all of it.
     The old data folder stays until the new one is whole.
@@ -153,8 +143,8 @@ def say_lost_sides(data: Path, sides: tuple[int, ...]) -> None:
 
 
 @data_command.command("show")
-@_data_option
-@_json_option
+@data_option
+@json_option
 def show_command(data: Path, as_json: bool) -> None:
     """Cohorts, genres, base rates, and the genres too rare to model."""
     from postertui.data.dataset import Dataset

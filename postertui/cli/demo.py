@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 def demo_command(headless: bool, folder: Path, jobs: int | None) -> int:
     """Make a small poster set, train two variants of three genres, draw the report.
 
-    Shows the training live in the dashboard; without a terminal it is headless by itself. Leaving
-    the dashboard early leaves the training going.
+    Shows the training live in the dashboard, or as lines of progress where there is no terminal.
+    Training goes on if you leave the dashboard early.
     """
     from postertui.cli import demo_study as demo
     from postertui.cli.data import build_progress

@@ -47,8 +47,8 @@ def ensemble_command(
     """Several variants as one model, next to the single ones.
 
     --average, --greedy and --stack blend the probabilities of variants (names or globs), genre by
-    genre and seed by seed; weights are chosen on the validation cohort, and the test cohort
-    judges. With none of them, as in 2017: for each genre the variant with the best training F.
+    genre and seed by seed; weights are chosen on the validation cohort, scores are those of the
+    test cohort. With none of them, as in 2017: for each genre the variant with the best training F.
     """
     from postertui.analysis.blends import blend_runs, recipe_of
     from postertui.analysis.ensemble import ensemble

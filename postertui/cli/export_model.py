@@ -23,7 +23,7 @@ def export_model_command(
     """Write runs' models as one complete Keras model.
 
     `keras.models.load_model(FILE).predict(images)` takes uint8 images of any size and needs
-    nothing of postertui. Several runs become named outputs; what they share is in it once.
+    nothing of postertui. Several runs become named outputs; what they share is stored once.
     """
     from postertui.predictions.export import export_models, output_names
     from postertui.predictions.models import named_models, trained_models

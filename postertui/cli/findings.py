@@ -39,7 +39,7 @@ def diagnose_command(
 @source_options
 @metric_option
 @epoch_option
-@click.option("--top", type=click.IntRange(1), help="Only so many variants of each genre.")
+@click.option("--top", type=click.IntRange(1), help="How many variants of each genre to list.")
 @ensemble_option
 @format_option
 def leaderboard_command(
@@ -54,7 +54,7 @@ def leaderboard_command(
 ) -> None:
     """Rank the variants, overall and per genre; a lead within noise is a tie (*).
 
-    Below stands what each variant's models are worth by other scores, and what they cost.
+    Below are other scores of each variant's models, and their cost.
     """
     from postertui.analysis.tables.answers import leaderboard_of_chosen
 

@@ -34,7 +34,7 @@ out_option = click.option(
     type=PATH,
     default=Path("reports"),
     show_default=True,
-    help="A folder.",
+    help="The folder of figures.",
     callback=_work_in,
 )
 data_option = click.option(

@@ -19,7 +19,7 @@ from postertui.cli.selection import check_exists
     type=click.IntRange(1, 1000),
     default=12,
     show_default=True,
-    help="So many of each kind.",
+    help="How many of each kind.",
 )
 @click.option(
     "--unseen",

@@ -31,7 +31,7 @@ MOST_NAMED = 20
 @click.command("predict")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PATH)
 @click.option("--run", "names", multiple=True, metavar="RUN", help="The model of this run.")
-@click.option("--variant", metavar="V", help="The variant's best model of each genre.")
+@click.option("--variant", metavar="V", help="This variant's best model of each genre.")
 @click.option("--best", is_flag=True, help="Each genre's best model on validation; the default.")
 @click.option("--genre", "genres", multiple=True, help="Only these genres.")
 @click.option(
@@ -53,7 +53,7 @@ def predict_command(
     data: Path | None,
     output: Format,
 ) -> int:
-    """Say which genres posters have: image files or folders, of any size.
+    """Predict the genres of posters: image files or folders, of any size.
 
     Each genre has a probability, the threshold chosen on validation (else .5), and the decision.
     CSV and JSON have one row per poster and genre. Unreadable files are named and skipped.

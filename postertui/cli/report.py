@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     "compare",
     multiple=True,
     metavar="COLUMN",
-    help='Base beside every variant that differs in this only: Regularizer, "FC1 + FC2", batch, '
-    "seed, variant, loss …",
+    help='Compare base with every variant that differs only in this: Regularizer, "FC1 + FC2", '
+    "batch, seed, variant, loss …",
 )
 @click.option("--figure", "figures", multiple=True, metavar="NAME", help="By name: l1, models …")
 @click.option("--all", "everything", is_flag=True, help="All fifteen figures of 2017.")
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     "--format", "formats", multiple=True, default=("png",), show_default=True, help="png, svg, pdf."
 )
 @click.option("--dpi", type=int, default=150, show_default=True)
-@click.option("--width", type=float, help="Inches; otherwise the panels decide.")
-@click.option("--height", type=float, help="Inches.")
+@click.option("--width", type=float, help="In inches; by default it follows the panels.")
+@click.option("--height", type=float, help="In inches; the same.")
 @click.option("--palette", default="hue", show_default=True, help="hue (as R) or okabe-ito.")
 @click.option(
     "--baseline",
@@ -54,9 +54,11 @@ if TYPE_CHECKING:
 @click.option("--seed-lines", is_flag=True, help="Single seeds as thin lines behind their mean.")
 @click.option("--strict-published", is_flag=True, help="Exactly what R drew, and no more.")
 @click.option("--name", default="", help="What the files of one comparison are called.")
-@click.option("--html", "as_html", is_flag=True, help="And a page with all of it: index.html.")
-@click.option("--markdown", "as_markdown", is_flag=True, help="And the page as report.md.")
-@click.option("--json", "as_json", is_flag=True, help="Results as JSON.")
+@click.option(
+    "--html", "as_html", is_flag=True, help="Also write a page with everything: index.html."
+)
+@click.option("--markdown", "as_markdown", is_flag=True, help="Also write the page as report.md.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def report_command(
     filter_words: tuple[str, ...],
     compare: tuple[str, ...],

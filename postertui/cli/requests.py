@@ -80,10 +80,10 @@ def retry_command(
 @runs_option
 @json_option
 def pause_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
-    """Start no further run until `resume`; what runs goes on to its end.
+    """Start no further run until `resume`; runs that are being trained go on to their end.
 
-    With runs or a filter: hold only those, until `resume` releases them. Of them, a running one
-    stops after its epoch and keeps what it trained.
+    With runs or a filter: hold only those, until `resume` releases them. A running one among
+    them stops after its epoch and keeps what it trained.
     """
     from postertui.supervisor import requests
 

@@ -95,8 +95,8 @@ def import_command(
     required=True,
     help="The table to write: .tsv, .csv or .parquet; a folder for --tensorboard.",
 )
-@click.option("--wide", is_flag=True, help="One row a run, for a spreadsheet (.csv or .tsv).")
-@click.option("--tensorboard", is_flag=True, help="An event file a run, for TensorBoard.")
+@click.option("--wide", is_flag=True, help="One row per run, for a spreadsheet (.csv or .tsv).")
+@click.option("--tensorboard", is_flag=True, help="One event file per run, for TensorBoard.")
 @from_option
 @runs_option
 @json_option

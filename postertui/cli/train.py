@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -20,12 +19,15 @@ from postertui.cli.training_place import check_detach, check_place, print_obstac
 from postertui.study.studies import MAX_GPUS, MIN_GPUS
 from postertui.system.errors import UserError
 
-if TYPE_CHECKING:
-    pass
-
 
 @click.command("train")
-@click.option("--study", "study_name", default="milestone4", show_default=True, help="A study.")
+@click.option(
+    "--study",
+    "study_name",
+    default="milestone4",
+    show_default=True,
+    help="A built-in study, or a TOML file.",
+)
 @click.option("--variant", "variants", multiple=True, help="A variant's name or a glob (l2-*).")
 @click.option("--genre", "genres", multiple=True, help="A genre or a glob; kept however rare.")
 @click.option("--all-genres", is_flag=True, help="Keep genres too rare to model.")
@@ -33,13 +35,13 @@ if TYPE_CHECKING:
 @click.option(
     "--rotations",
     type=click.IntRange(1, 10),
-    help="Train all again with the cohorts' roles moved on, so many times in all.",
+    help="Repeat the training with the cohorts' roles rotated, this many times in all.",
 )
 @click.option("--epochs", type=click.IntRange(1, 10_000), help="Instead of the variants' own.")
 @click.option(
     "--jobs",
     type=click.IntRange(1, 64),
-    help="At a time, per GPU or on all cores; kept until another is given.",
+    help="Runs at a time, per GPU or on all cores; kept until another is given.",
 )
 @click.option(
     "--weights",
@@ -47,14 +49,14 @@ if TYPE_CHECKING:
     default=("imagenet",),
     show_default="imagenet",
     metavar="[NAME=]WHAT",
-    help="Pretrained: imagenet, random, a file of VGG16's; resnet50=FILE for a network of its own.",
+    help="Of the frozen network: imagenet, random, or a file for VGG16; NAME=FILE for another one.",
 )
 @click.option("--train-cohorts", type=Digits(), help="Digits, e.g. 0,1,3.")
 @click.option("--test-cohorts", type=Digits(), help="Digits, e.g. 2.")
 @click.option(
     "--val-cohorts",
     type=Digits(or_none=True),
-    help="Choices are made on these, e.g. 1; or none.",
+    help="Plateau, early stopping and thresholds go by these, e.g. 1; or none.",
 )
 @click.option(
     "--keep-weights",
@@ -77,8 +79,8 @@ if TYPE_CHECKING:
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "gpu"]),
-    help="What to train on here: `cpu` means it, `gpu` fails without one; kept until another is "
-    "given.",
+    help="What to train on here: `cpu` takes no GPU, `gpu` fails without one; kept until another "
+    "is given.",
 )
 @click.option("--retry", "retry_ended", is_flag=True, help="Also those that failed before.")
 @click.option("--detach", is_flag=True, help="Return at once; the runs go on.")

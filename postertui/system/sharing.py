@@ -21,7 +21,7 @@ _SHARED = stat.S_ISGID | stat.S_IWGRP
 
 
 def is_shared(folder: Path) -> bool:
-    """Whether a group shares the folder; False where that cannot be told."""
+    """Whether a group shares the folder; False where that is unknown."""
     try:
         return folder.stat().st_mode & _SHARED == _SHARED
     except OSError:

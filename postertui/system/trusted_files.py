@@ -89,7 +89,7 @@ def distrust(digests: Iterable[str]) -> list[TrustedFile]:
 
 
 def trusted_files() -> list[TrustedFile]:
-    """What this user trusts, oldest first. Raises `UserError` where that cannot be told."""
+    """What this user trusts, oldest first. Raises `UserError` where the list cannot be read."""
     return _read(_path())
 
 

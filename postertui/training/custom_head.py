@@ -91,7 +91,7 @@ def check_head(build: Function, x: Tensor, outputs: Sequence[Tensor], shape: Seq
             )
     regularized = [v for v in model.trainable_variables if v.regularizer is not None]
     if len(model.losses) > len(regularized):
-        raise build.error("has a layer that adds a loss (add_loss), which is not heard of here")
+        raise build.error("has a layer that adds a loss (add_loss), which is ignored here")
     trial = np.random.default_rng(0).random((TRIAL_ROWS, *shape), dtype=np.float32)
     with build.responsible():
         p = to_host(keras.tree.flatten(model(to_device(trial), training=False))[0])

@@ -29,7 +29,7 @@ TOKEN = "0123456789abcdef"
 
 
 class FakeRay(HTTPServer):
-    """Answers `/api/version` as Ray does: 401 without the token, unless it is open to everybody."""
+    """Answers `/api/version` as Ray does: 401 without the token, unless it asks for none."""
 
     token: str | None = TOKEN
     version = node_facts.relevant_versions().get("ray")
@@ -107,7 +107,7 @@ def test_another_token(ray: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_cluster_without_tokens_is_not_used(ray: FakeRay) -> None:
     ray.token = None
-    assert "is open to everybody; start it with RAY_AUTH_MODE=token" in refusal(ray.address)
+    assert "asks for no token; start it with RAY_AUTH_MODE=token" in refusal(ray.address)
 
 
 def test_another_ray(ray: FakeRay) -> None:

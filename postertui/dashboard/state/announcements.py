@@ -31,7 +31,7 @@ def find_announcements(
 ) -> list[Announcement]:
     """What happened between `before` and the same with `changed` in it.
 
-    New runs are not announced: what ended before the dashboard started is no news.
+    New runs are not announced: what ended before the dashboard started is not new.
     """
     failed = [
         run

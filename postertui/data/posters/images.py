@@ -18,7 +18,7 @@ from postertui.system.native_output import discard_native_stderr
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 #: Lanczos with its support widened to the shrinking factor, so that it averages and does not
-#: alias. The poster is squeezed to a square, as the 2017 study did.
+#: alias. The poster is resized to a square, as the 2017 study did.
 RESAMPLING = "lanczos"
 
 #: More pixels than this, after a JPEG's cheap halving, would take hundreds of megabytes.

@@ -111,7 +111,7 @@ def _first_with_predictions(runs_folder: Path, runs: Iterable[str]) -> RunPredic
         try:
             run = load_run(runs_folder, name)
         except UserError:
-            continue  # pruned or damaged; `postertui doctor` tells
+            continue  # pruned or damaged; `postertui doctor` says which
         if not run.is_dead:
             return run
     return None
@@ -132,7 +132,7 @@ def _rotations_of(
         try:
             other = load_run(runs_folder, name)
         except UserError:
-            continue  # pruned or damaged; `postertui doctor` tells
+            continue  # pruned or damaged; `postertui doctor` says which
         if not other.is_dead:
             rotations.setdefault(other.test_cohorts, other)
     return list(rotations.values())

@@ -40,7 +40,7 @@ def check_cluster(address: Address) -> None:
     token = read_token()
     if _version(address, None) is not None:
         raise UserError(
-            f"{address.url}: this cluster is open to everybody; start it with RAY_AUTH_MODE=token "
+            f"{address.url}: this cluster asks for no token; start it with RAY_AUTH_MODE=token "
             "(`ray get-auth-token --generate` makes the token)"
         )
     answer = _version(address, token)

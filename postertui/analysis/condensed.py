@@ -6,12 +6,13 @@ histories of a hundred epochs would be hundreds of megabytes, and seconds, at ea
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from postertui.analysis.values import common_epoch
 from postertui.history.from_runs import history_table
@@ -31,10 +32,12 @@ _METRICS = [0, *(i for n, i in _INDEX.items() if n.startswith(("train_", "test_"
 _TOLERANCE = 1e-5
 
 Rates = set[tuple[float, float]]
+Starts = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
-#: So many runs are read between two calls of `release`.
-_BATCH = 500
+#: So many epochs are read between two calls of `release`.
+_BATCH = 20_000
 
 
 @dataclass(frozen=True)
@@ -74,62 +77,116 @@ class CondensedHistory:
         if rates != self._rates:
             self._rates, self._extracts = rates, {}
         common = int(common_epoch(_ends(chosen)))
-        extracts: dict[str, _Extract] = {}
-        for number, run in enumerate(chosen, 1):
-            extracts[run.name] = self._extract(run, common)
-            if number % _BATCH == 0:
-                release()
+        states = {run.name: (len(run.buffer), run.changed, common) for run in chosen}
+        extracts = {n: e for n, e in self._extracts.items() if states.get(n) == e.state}
+        for batch in _batches([run for run in chosen if run.name not in extracts]):
+            for run, (rows, digest) in zip(batch, self._condense(batch, common), strict=True):
+                extracts[run.name] = _Extract(states[run.name], rows, digest)
+            release()
         self._extracts = extracts
         table = history_table(chosen, lambda run: extracts[run.name].rows)
         digests = pl.DataFrame(
-            {"run": list(extracts), DIGEST: [e.digest for e in extracts.values()]},
+            {"run": list(states), DIGEST: [extracts[name].digest for name in states]},
             schema={"run": pl.String, DIGEST: pl.Int64},
         )
         return table.join(digests, on="run", how="left", maintain_order="left")
 
-    def _extract(self, run: Run, common: int) -> _Extract:
-        rows = run.buffer.rows()
-        state = (len(rows), run.changed, common)
-        before = self._extracts.get(run.name)
-        if before is not None and before.state == state:
-            return before
-        assert run.spec is not None
-        if run.buffer.extra is not None:
-            return _Extract(state, rows.copy(), _digest(rows))
-        indexes = _distinguishing_rows(rows, self._rates[run.spec.genre])
-        indexes.update(np.flatnonzero(rows[:, _EPOCH] == common).tolist())
-        return _Extract(state, rows[sorted(indexes)], _digest(rows))
+    def _condense(self, runs: Sequence[Run], common: int) -> Iterator[tuple[Rows, int | None]]:
+        """Of each run the rows to keep, and the digest of all."""
+        blocks = [run.buffer.rows() for run in runs]
+        lengths = [len(block) for block in blocks]
+        rows = np.concatenate(blocks)
+        starts = np.cumsum([0, *lengths[:-1]])
+        keep = _distinguishing_rows(rows, starts) | (rows[:, _EPOCH] == common)
+        keep |= self._always_yes_rows(rows, starts, [_genre(run) for run in runs])
+        digests = _digests(rows, starts)
+        for run, block, start, digest in zip(runs, blocks, starts, digests, strict=True):
+            # Of a run with metrics beyond `COLUMNS` the table needs all rows.
+            chosen = run.buffer.extra is not None or keep[start : start + len(block)]
+            yield (block.copy() if chosen is True else block[chosen]), digest
+
+    def _always_yes_rows(self, rows: Rows, starts: Starts, genres: Sequence[str]) -> Flags:
+        """The rows at which a run with a score has the accuracies of a yes to every poster."""
+        codes = {genre: code for code, genre in enumerate(dict.fromkeys(genres))}
+        of_run = _numbers_of_runs(rows, starts)
+        genre_of_row = np.array([codes[genre] for genre in genres])[of_run]
+        test, train = rows[:, _INDEX["test_accuracy"]], rows[:, _INDEX["train_accuracy"]]
+        at_rates = np.zeros(len(rows), dtype=bool)
+        for genre, code in codes.items():
+            of_genre = genre_of_row == code
+            for train_rate, test_rate in self._rates[genre]:
+                near = np.abs(test - test_rate) < _TOLERANCE
+                at_rates |= of_genre & near & (np.abs(train - train_rate) < _TOLERANCE)
+        has_score = np.logical_or.reduceat(np.isfinite(rows[:, _INDEX["test_fscore"]]), starts)
+        return at_rates & has_score[of_run]
 
 
-def _distinguishing_rows(rows: Rows, rates: Rates) -> set[int]:
-    """The indexes of the rows to keep, whatever the common epoch is."""
-    # argmax is the first of several; 0 for a metric that is never defined.
-    indexes = set(np.isfinite(rows).argmax(axis=0).tolist())
-    indexes.add(len(rows) - 1)
-    accuracy = rows[:, _INDEX["test_accuracy"]]
-    dead = rows[:, _INDEX["dead"]]
-    indexes.add(int(np.argmin(np.where(np.isnan(dead), accuracy == 0, dead))))
+def _batches(runs: Sequence[Run]) -> Iterator[list[Run]]:
+    """The runs, so many at a time that their rows are few enough to be copied."""
+    batch: list[Run] = []
+    rows = 0
+    for run in runs:
+        batch.append(run)
+        rows += len(run.buffer)
+        if rows >= _BATCH:
+            yield batch
+            batch, rows = [], 0
+    if batch:
+        yield batch
+
+
+def _distinguishing_rows(rows: Rows, starts: Starts) -> Flags:
+    """The rows to keep of runs that begin at `starts`, whatever their common epoch is."""
+    keep = np.zeros(len(rows), dtype=bool)
+    keep[[*(starts[1:] - 1), -1]] = True
+    keep[_first_rows(np.isfinite(rows), starts)] = True
+    accuracy, dead = rows[:, _INDEX["test_accuracy"]], rows[:, _INDEX["dead"]]
+    keep[_lowest_rows(np.where(np.isnan(dead), accuracy == 0, dead), starts)] = True
     learning_rate = rows[:, _LEARNING_RATE]
-    if np.isfinite(learning_rate).any():
-        indexes |= {int(np.nanargmin(learning_rate)), int(np.nanargmax(learning_rate))}
-    if np.isfinite(rows[:, _INDEX["test_fscore"]]).any():
-        train_accuracy = rows[:, _INDEX["train_accuracy"]]
-        for train, test in rates:
-            at_rates = np.abs(accuracy - test) < _TOLERANCE
-            at_rates &= np.abs(train_accuracy - train) < _TOLERANCE
-            indexes.update(np.flatnonzero(at_rates).tolist())
-    return indexes
+    undefined = np.isnan(learning_rate)
+    for rate in (learning_rate, -learning_rate):
+        keep[_lowest_rows(np.where(undefined, np.inf, rate), starts)] = True
+    return keep
 
 
-def _digest(rows: Rows) -> int | None:
-    """A number that differs where the metrics do; None where none is defined."""
-    metrics = rows[:, _METRICS] + 0.0  # Minus zero is zero.
+def _first_rows(flags: NDArray[np.bool_], starts: Starts) -> NDArray[np.int64]:
+    """Of each run and each column of `flags` the first row that is true; each row once."""
+    none = len(flags)
+    numbers = np.where(flags, np.arange(none).reshape(-1, *(1,) * (flags.ndim - 1)), none)
+    first = np.unique(np.minimum.reduceat(numbers, starts, axis=0))
+    return first[first < none]
+
+
+def _lowest_rows(values: Rows, starts: Starts) -> NDArray[np.int64]:
+    """Of each run the first row with its lowest value."""
+    lowest = np.minimum.reduceat(values, starts)
+    return _first_rows(values == lowest[_numbers_of_runs(values, starts)], starts)
+
+
+def _numbers_of_runs(rows: Rows, starts: Starts) -> NDArray[np.int64]:
+    """Of each row the number of its run."""
+    return np.repeat(np.arange(len(starts)), np.diff(starts, append=len(rows)))
+
+
+def _digests(rows: Rows, starts: Starts) -> list[int | None]:
+    """Of each run a number that differs where the metrics do; None where none is defined."""
+    # Minus zero is zero.
+    metrics = np.ascontiguousarray(rows[:, _METRICS]) + 0.0
     undefined = np.isnan(metrics)
-    if undefined[:, 1:].all():
-        return None
+    has_metrics = np.logical_or.reduceat(~undefined[:, 1:].all(axis=1), starts)
     metrics[undefined] = np.nan
-    digest = hashlib.blake2b(metrics.tobytes(), digest_size=8).digest()
-    return int.from_bytes(digest, "little", signed=True)
+    bounds = [*starts.tolist(), len(rows)]
+    return [
+        int.from_bytes(blake2b(metrics[first:stop], digest_size=8).digest(), "little", signed=True)
+        if is_defined
+        else None
+        for first, stop, is_defined in zip(bounds, bounds[1:], has_metrics, strict=False)
+    ]
+
+
+def _genre(run: Run) -> str:
+    assert run.spec is not None
+    return run.spec.genre
 
 
 def _rates(runs: Sequence[Run]) -> dict[str, Rates]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from postertui.analysis import condensed
 from postertui.analysis.baselines import baselines, margins
 from postertui.analysis.compare import compare
 from postertui.analysis.condensed import CondensedHistory
@@ -116,6 +117,15 @@ def test_verdicts_are_those_of_the_whole_table(runs: list[Run]) -> None:
     assert left.cells.equals(right.cells)
     assert left.rows.equals(right.rows)
     assert left.notes == right.notes
+
+
+@pytest.mark.parametrize("batch", [1, 50])
+def test_the_rows_kept_of_a_run_do_not_depend_on_what_is_read_with_it(
+    runs: list[Run], batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = CondensedHistory().table(runs)
+    monkeypatch.setattr(condensed, "_BATCH", batch)
+    assert CondensedHistory().table(runs).equals(together)
 
 
 def test_a_run_that_goes_on_is_read_again_and_no_other(runs: list[Run]) -> None:

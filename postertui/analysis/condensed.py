@@ -177,11 +177,13 @@ def _digests(rows: Rows, starts: Starts) -> list[int | None]:
     metrics[undefined] = np.nan
     bounds = [*starts.tolist(), len(rows)]
     return [
-        int.from_bytes(blake2b(metrics[first:stop], digest_size=8).digest(), "little", signed=True)
-        if is_defined
-        else None
+        _digest(metrics[first:stop]) if is_defined else None
         for first, stop, is_defined in zip(bounds, bounds[1:], has_metrics, strict=False)
     ]
+
+
+def _digest(metrics: Rows) -> int:
+    return int.from_bytes(blake2b(metrics.data, digest_size=8).digest(), "little", signed=True)
 
 
 def _genre(run: Run) -> str:

@@ -86,6 +86,8 @@ class Store:
         be read; a missing folder has no runs.
         """
         began = time.monotonic()
+        if self._change_count < 0:
+            self._changes_announced()  # What is announced from now on may not have been read.
         if self._cached is None and self._cache is not None:
             self._cached = self._cache.load()
         changed = self._list(began + patience)

@@ -16,7 +16,8 @@ from postertui.history.from_runs import history_table
 from postertui.runs.events import EventWriter, encode_event
 from postertui.runs.lock import RunLock
 from postertui.runs.notes import Note, change_notes
-from postertui.runs.store import METRICS, Run, Store
+from postertui.runs.store import METRICS, Run, Store, reader
+from postertui.runs.store.identity import Identity, run_identity
 from postertui.runs.store.reader import BATCH
 from postertui.supervisor import requests
 from tests.support.many_runs import write_runs
@@ -186,6 +187,36 @@ def test_a_bell_or_some_patience_shows_the_change_of_one_among_many(tmp_path: Pa
         writer.append("requeue")
     requests.notify(folder)
     assert store.refresh() == {names[9]}
+
+
+def test_what_is_announced_while_many_runs_are_read_is_seen(tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    write_runs(folder, BATCH + 100, epochs=1)
+    name = min(path.name for path in folder.iterdir())
+    store = Store(folder)
+    store.refresh(patience=0.0)
+    assert not store.is_complete
+    with EventWriter(folder / name / "events.jsonl") as writer:
+        writer.append("requeue")
+    requests.notify(folder)
+    assert name in store.refresh()
+    assert store.runs[name].state == "queued"
+
+
+def test_runs_that_were_just_read_are_not_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "runs"
+    write_runs(folder, 3 * BATCH, epochs=1)
+    looks: list[str] = []
+
+    def look(path: str) -> Identity:
+        looks.append(path)
+        return run_identity(path)
+
+    monkeypatch.setattr(reader, "run_identity", look)
+    Store(folder, cache=False).refresh()
+    assert len(looks) <= 4 * BATCH
 
 
 # What is remembered

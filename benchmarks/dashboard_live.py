@@ -48,8 +48,8 @@ class LiveRuns:
                     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
                     self._files.append(os.open(path / "events.jsonl", flags, 0o600))
         for index, fd in enumerate(self._files):
-            who = {"pid": 1, "host": "bench", "device": f"gpu:{index % 4}", "from_epoch": 1}
-            os.write(fd, encode_event(0, 1, "start", who, time.time()))
+            process = {"pid": 1, "host": "bench", "device": f"gpu:{index % 4}", "from_epoch": 1}
+            os.write(fd, encode_event(0, 1, "start", process, time.time()))
 
     def advance(self, epochs: int = 1) -> None:
         """Add so many epochs to every run."""

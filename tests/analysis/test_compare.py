@@ -434,8 +434,8 @@ def test_where_no_genre_can_be_compared_there_is_a_reason_and_no_number_of_seeds
 def test_seeds_that_died_at_once_are_counted_each_though_their_histories_are_equal() -> None:
     dead: dict[str, Any] = {"test_fscore_soft": None, "test_accuracy": 0.0}
     live = [soft("base", "Comedy", s, 0.3 + 0.01 * s) for s in range(3)]
-    gone = [history("b", "Comedy", s, **dead) for s in range(3)]
-    result = compare(stack(*live, *gone), metric=METRIC)
+    dead_runs = [history("b", "Comedy", s, **dead) for s in range(3)]
+    result = compare(stack(*live, *dead_runs), metric=METRIC)
     assert result.rows["dead"].to_list() == [3]
     assert not any("number for number" in note for note in result.notes)
 

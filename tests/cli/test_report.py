@@ -160,7 +160,7 @@ def test_formats_sizes_and_looks_are_options(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said", "code"),
+    ("arguments", "message", "code"),
     [
         (["--from", "none.tsv"], "none.tsv: no such file or folder", 2),
         (["--figure", "l3"], "figure `l3`: there are base,", 2),
@@ -177,10 +177,10 @@ def test_formats_sizes_and_looks_are_options(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(
-    arguments: list[str], said: str, code: int, tmp_path: Path
+    arguments: list[str], message: str, code: int, tmp_path: Path
 ) -> None:
     error = refusal("--from", MADE, "--out", tmp_path / "reports", *arguments)
-    assert said in str(error)
+    assert message in str(error)
     assert error.exit_code == code
     assert not (tmp_path / "reports").exists()
 

@@ -86,10 +86,10 @@ def test_detach_returns_at_once_and_train_again_attaches(folder: Path, data: Pat
     assert client.stderr is not None
     plan = client.stderr.readline()
     pace(folder, 0)
-    _, said = client.communicate(timeout=120)
+    _, printed = client.communicate(timeout=120)
     assert client.returncode == 0
     assert "2 runs: 2 under way or waiting" in plan
-    assert "Trained 2 runs: 2 done." in said
+    assert "Trained 2 runs: 2 done." in printed
     assert all(r.attempt == 1 for r in read(folder).values())
     assert_nothing_left(folder, *names)
 
@@ -123,13 +123,13 @@ def test_ctrl_c_stops_and_says_what_is_unfinished_and_how_to_go_on(
     client = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     wait_for(lambda: sum(recorded_epochs(folder, name) >= 5 for name in states(folder)) == 2)
     client.send_signal(number)
-    _, said = client.communicate(timeout=60)
+    _, printed = client.communicate(timeout=60)
     assert client.returncode == 130
-    assert "Stopping; the epochs in progress are dropped" in said
-    assert "4 of 4 runs unfinished:" in said
-    assert said.count("interrupted, ") == 2
-    assert said.count("queued, 0 of 150 epochs") == 2
-    assert said.endswith("The same command goes on from there.\n")
+    assert "Stopping; the epochs in progress are dropped" in printed
+    assert "4 of 4 runs unfinished:" in printed
+    assert printed.count("interrupted, ") == 2
+    assert printed.count("queued, 0 of 150 epochs") == 2
+    assert printed.endswith("The same command goes on from there.\n")
     assert not processes_of(folder)
     pace(folder, 0)
     assert run(command).returncode == 0
@@ -149,9 +149,9 @@ def test_ctrl_c_of_one_that_only_watches_leaves_the_runs_alone(folder: Path, dat
     assert "2 under way" in client.stderr.readline()
     assert "started" in client.stderr.readline()
     client.send_signal(signal.SIGINT)
-    _, said = client.communicate(timeout=60)
+    _, printed = client.communicate(timeout=60)
     assert client.returncode == 130
-    assert "No longer watching; the runs go on." in said
+    assert "No longer watching; the runs go on." in printed
     assert is_held(folder / layout.SUPERVISOR_LOCK)
     assert requests.stop_supervisor(folder, patience=60)
 
@@ -165,9 +165,9 @@ def test_supervisor_that_dies_is_replaced_while_somebody_watches(folder: Path, d
     assert process is not None
     process.signal(signal.SIGKILL)
     pace(folder, 0)
-    _, said = client.communicate(timeout=120)
-    assert client.returncode == 0, said
-    assert "Trained 4 runs: 4 done." in said
+    _, printed = client.communicate(timeout=120)
+    assert client.returncode == 0, printed
+    assert "Trained 4 runs: 4 done." in printed
 
 
 def test_failed_run_is_told_and_left_alone_until_asked_for(folder: Path, data: Path) -> None:
@@ -195,14 +195,14 @@ def test_paused_queue_is_followed_until_somebody_resumes(folder: Path, data: Pat
     while "paused; `postertui resume` goes on" not in client.stderr.readline():
         assert client.poll() is None
     requests.resume(folder)
-    _, said = client.communicate(timeout=120)
+    _, printed = client.communicate(timeout=120)
     assert client.returncode == 0
-    assert "Going on." in said
+    assert "Going on." in printed
     wait_until_over(folder)
 
 
 @pytest.mark.parametrize(
-    ("more", "code", "said"),
+    ("more", "code", "printed"),
     [
         (("--variant", "bse"), 2, "base"),
         (("--genre", "Comdy"), 2, "Comedy"),
@@ -215,12 +215,12 @@ def test_paused_queue_is_followed_until_somebody_resumes(folder: Path, data: Pat
     ],
 )
 def test_what_cannot_be_trained_is_one_line_and_leaves_nothing(
-    tmp_path: Path, data: Path, more: tuple[str, ...], code: int, said: str
+    tmp_path: Path, data: Path, more: tuple[str, ...], code: int, printed: str
 ) -> None:
     runs = tmp_path / "runs"
     result = run([*train(runs, data), *more])
     assert result.returncode == code
-    assert said in result.stderr
+    assert printed in result.stderr
     assert "Traceback" not in result.stderr
     assert not runs.exists()
 

@@ -102,12 +102,12 @@ def test_of_many_runs_the_first_are_reported_before_the_last_are_read(
 ) -> None:
     monkeypatch.setattr("postertui.runs.store.reader.BATCH", 40)
     write_runs(tmp_path / "runs", 250, epochs=2)
-    told: list[int] = []
+    changes: list[int] = []
     whole = threading.Event()
 
     def tell() -> None:
-        told.append(len(feed.drain().changed))
-        if sum(told) == 250:
+        changes.append(len(feed.drain().changed))
+        if sum(changes) == 250:
             whole.set()
 
     # An hour between readings: the rest must not wait for the next one.
@@ -115,7 +115,7 @@ def test_of_many_runs_the_first_are_reported_before_the_last_are_read(
     feed.start()
     assert whole.wait(PATIENCE)
     feed.stop()
-    assert told == [40] * 6 + [10]
+    assert changes == [40] * 6 + [10]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("unforeseen"), OSError(5, "broken", "/disk")])

@@ -73,12 +73,12 @@ def test_what_cannot_be_used_is_named_and_left_out(tmp_path: Path) -> None:
     (tmp_path / "posters" / "cover.jpg").write_bytes(b"")
     done = build(tmp_path, GOOD)
     assert done.returncode == 0
-    for told in (
+    for note in (
         "112.jpg: not an image",
         "cover.jpg: its name is not an id",
         "1 label without a poster, left out:\n  110",
     ):
-        assert told in done.stderr
+        assert note in done.stderr
     assert "a poster without a label" in (tmp_path / "data" / "left-out.csv").read_text()
 
 

@@ -110,7 +110,7 @@ def test_all_of_a_table_that_lacks_some_says_which() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said", "code"),
+    ("wanted", "message", "code"),
     [
         ({"compare": ("epochz",)}, "`epochz` is no column; settings: Regularizer", 2),
         ({"compare": ("epoch",)}, "`epoch` changes from epoch to epoch", 2),
@@ -125,11 +125,11 @@ def test_all_of_a_table_that_lacks_some_says_which() -> None:
         ({"compare": ("Regularizer",), "genres": ("History",)}, "", 0),
     ],
 )
-def test_a_wish_that_cannot_be_met_is_named(wanted: Any, said: str, code: int) -> None:
+def test_a_request_that_cannot_be_met_is_named(wanted: Any, message: str, code: int) -> None:
     if not code:
         assert prepare_pictures(History(made()), ReportRequest(**wanted))[0]
         return
-    with pytest.raises(UserError, match=re.escape(said)) as caught:
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
         prepare_pictures(History(made()), ReportRequest(**wanted))
     assert caught.value.exit_code == code
 

@@ -24,7 +24,7 @@ KERAS_3 = (
 
 
 def load(
-    folder: Path, files: Mapping[str, str], **said: object
+    folder: Path, files: Mapping[str, str], **options: object
 ) -> tuple[pl.DataFrame, ImportReport]:
     """The table of the runs that the files are imported into, and what was said."""
     for name, text in files.items():
@@ -32,7 +32,7 @@ def load(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     [path] = (folder / "in").iterdir() if len(files) == 1 else [folder / "in"]
-    report = import_paths([path], folder / "runs", mapping=HistoryMapping(**said))  # type: ignore[arg-type]
+    report = import_paths([path], folder / "runs", mapping=HistoryMapping(**options))  # type: ignore[arg-type]
     return read_table(folder / "runs"), report
 
 

@@ -40,14 +40,14 @@ class FakeJobs:
 def test_what_answers_the_driver_s_welcome_reaches_it_however_early(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    heard: queue.SimpleQueue[AnyMessage] = queue.SimpleQueue()
+    received: queue.SimpleQueue[AnyMessage] = queue.SimpleQueue()
 
     async def drive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, EOFError):
             if await accept(reader, writer, link_key(TOKEN)):
-                heard.put((await read_frame(reader))[0])
+                received.put((await read_frame(reader))[0])
                 writer.write(pack(Welcome({}, (), ())))
-                heard.put((await read_frame(reader))[0])
+                received.put((await read_frame(reader))[0])
                 await reader.read()
         writer.close()
 
@@ -70,8 +70,8 @@ def test_what_answers_the_driver_s_welcome_reaches_it_however_early(
     FakeJobs.port_of_driver = served.port
     connection = DriverConnection(Address("127.0.0.1", 1), "owner", "study", answer)
     try:
-        assert isinstance(heard.get(timeout=60), ClientHello)
-        assert heard.get(timeout=60) == CancelRun("run")
+        assert isinstance(received.get(timeout=60), ClientHello)
+        assert received.get(timeout=60) == CancelRun("run")
     finally:
         connection.stop()
         served.stop()

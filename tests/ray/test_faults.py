@@ -71,8 +71,8 @@ def test_what_a_returning_node_has_is_merged(scene: Scene) -> None:
     # The agent stands still; the job does not, and writes what is not passed on.
     agent.send_signal(signal.SIGSTOP)
     scene.hold(12)
-    [there] = node.home.rglob(f"{name}/events.jsonl")
-    wait_for(lambda: there.read_bytes().count(b'"epoch":') >= 12, "epochs that stay there")
+    [events_on_node] = node.home.rglob(f"{name}/events.jsonl")
+    wait_for(lambda: events_on_node.read_bytes().count(b'"epoch":') >= 12, "epochs that stay there")
     node.kill()
     assert scene.epochs(name) == 3
     # The other node has its own run, so that this one waits until its node is back.

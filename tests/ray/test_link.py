@@ -226,13 +226,13 @@ def test_data_reaches_a_node_once_and_by_content(
     provided.append(bundles.provide_data(spec, node, lambda: None))
     assert sent == [bundles.bundle_name(spec)]
     assert len(provided) == 3
-    for there in provided:
-        dataset = Dataset.open(Path(there.data))
+    for node_spec in provided:
+        dataset = Dataset.open(Path(node_spec.data))
         assert dataset.path.is_relative_to(tmp_path / "node")
         assert dataset.fingerprint == spec.data_fingerprint
-        key = feature_key(dataset, there.weights, ALL_LAYERS)
+        key = feature_key(dataset, node_spec.weights, ALL_LAYERS)
         features = np.load(dataset.path / "features" / key / "2.npy")
         assert features.shape == (8, 512)
         assert (features == 2).all()
-        assert there.digest == spec.digest
+        assert node_spec.digest == spec.digest
     assert len(list((tmp_path / "node" / "bundles").iterdir())) == 2

@@ -203,7 +203,7 @@ def test_features_reach_each_node_once_and_a_shared_path_is_used(
 
     name = bundles.bundle_name(spec)
     before = [set(bundles_of(node)) for node in nodes]
-    assert {there.data.split("/")[-1] for there in train(data)} == {name}
+    assert {trained_spec.data.split("/")[-1] for trained_spec in train(data)} == {name}
     arrived = [bundles_of(node) for node in nodes]
     files = {"dataset.json", "labels-0.npy", "labels-2.npy", "ids-0.npy", "ids-2.npy"}
     files |= {f"features/{key}/0.npy", f"features/{key}/2.npy"}
@@ -215,7 +215,7 @@ def test_features_reach_each_node_once_and_a_shared_path_is_used(
     assert [bundles_of(node) for node in nodes] == arrived
     # What the nodes see themselves is used where it is.
     shared = make_data(tmp_path / "shared")
-    assert {there.data for there in train(shared)} == {str(shared)}
+    assert {trained_spec.data for trained_spec in train(shared)} == {str(shared)}
     assert [bundles_of(node) for node in nodes] == arrived
 
 
@@ -230,13 +230,13 @@ def test_real_training_has_the_same_history_to_the_bit_as_on_one_machine(
     client = scene.cluster.client
     posters = make_posters(client / "made", 48)
     build_dataset(posters.posters, posters.labels, client / "here", progress=lambda *_: None)
-    shutil.copytree(client / "here", client / "there")
+    shutil.copytree(client / "here", client / "trained_spec")
     monkeypatch.setenv("POSTERTUI_TRAINER", "postertui.training.trainer:Trainer")
     train = ["train", "--variant", "base", "--genre", "Comedy", "--epochs", 2]
     train += ["--weights", "random", "--all-genres"]
     local_folders = ["--data", client / "here", "--runs", client / "trained-here", "--jobs", 1]
     assert postertui(*train, *local_folders).return_value == 0
-    cluster_folders = ["--data", client / "there", "--runs", client / "trained-there"]
+    cluster_folders = ["--data", client / "trained_spec", "--runs", client / "trained-there"]
     assert postertui(*train, *cluster_folders, "--on", scene.cluster.address).return_value == 0
     [(name, run)] = read(client / "trained-here").items()
     assert len(history(run)) == 2

@@ -73,10 +73,10 @@ def test_damaged_run_is_shown_with_file_and_line_and_all_others_load(
     train_all(folder)  # neither the supervisor nor its jobs trip over them
 
     runs = read(folder)
-    for number, (_, _, said) in enumerate(OF_A_RUN.values()):
+    for number, (_, _, problem) in enumerate(OF_A_RUN.values()):
         damage = runs[f"copy-{number}"].damage
         assert damage is not None
-        assert said in damage
+        assert problem in damage
         assert f"copy-{number}" in damage
         shutil.rmtree(folder / f"copy-{number}")
     assert_as_if_undisturbed(folder, tmp_path, well, late)

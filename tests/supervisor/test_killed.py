@@ -112,11 +112,11 @@ def test_kills_at_random_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("genre", "said"),
+    ("genre", "cause"),
     [("segfault", "SIGSEGV"), ("exit", "exit code 7"), ("eat", "limit of 150 MB")],
 )
 def test_run_that_always_loses_its_job_fails_after_three_attempts(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, genre: str, said: str
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, genre: str, cause: str
 ) -> None:
     monkeypatch.setenv("POSTERTUI_JOB_MEMORY_MB", "150")
     lost, well = make_spec(genre), make_spec("Comedy", epochs=20)
@@ -125,7 +125,7 @@ def test_run_that_always_loses_its_job_fails_after_three_attempts(
     run = read(folder)[lost.run]
     assert (run.state, run.attempt) == ("failed", 3)
     assert run.reason is not None
-    assert said in run.reason
+    assert cause in run.reason
     assert run.reason.startswith("lost 3 times")
     assert [e["status"] for e in ends(folder, lost.run)] == ["interrupted", "interrupted", "failed"]
     assert isinstance(ends(folder, lost.run)[-1]["log"], list)

@@ -74,8 +74,8 @@ def test_torn_tail_is_dropped_wherever_it_was_torn(folder: Path, tmp_path: Path)
         assert read(copy)[name].epoch == epochs
         jobs.append((copy, start_job(copy, name)))
     for copy, job in jobs:
-        _, said = job.communicate(timeout=60)
-        assert job.returncode == 0, said
+        _, errors = job.communicate(timeout=60)
+        assert job.returncode == 0, errors
         assert_recorded_once(copy, name)
         assert history(read(copy)[name]) == calm[name]
 
@@ -98,8 +98,8 @@ def test_checkpoint_that_is_damaged_or_gone_means_starting_over(
             (copy / name / "checkpoint").write_bytes(content)
         jobs.append((kind, copy, start_job(copy, name)))
     for kind, copy, job in jobs:
-        _, said = job.communicate(timeout=60)
-        assert job.returncode == 0, said
+        _, errors = job.communicate(timeout=60)
+        assert job.returncode == 0, errors
         assert history(read(copy)[name]) == calm[name]
         starts = [e["from_epoch"] for e in events_of(copy, name) if e["event"] == "start"]
         assert starts[-1] == 1

@@ -30,9 +30,9 @@ def test_second_job_of_a_run_exits_at_once(folder: Path, tmp_path: Path) -> None
     first = start_job(folder, spec.run)
     wait_until_trained(folder, spec.run)
     second = start_job(folder, spec.run)
-    _, said = second.communicate(timeout=60)
+    _, errors = second.communicate(timeout=60)
     assert second.returncode == 3
-    assert "another process trains this run" in said
+    assert "another process trains this run" in errors
     assert first.poll() is None, "the second did not wait for the first"
     pace(folder, 0)
     first.communicate(timeout=60)

@@ -55,8 +55,8 @@ def write_runs(folder: Path, runs: int, epochs: int, *, first: int = 0) -> None:
 
 def _events(run: RunSpec, epochs: int, rng: np.random.Generator) -> bytes:
     when = run.created
-    who = {"pid": 1, "started": 1, "boot": "x", "host": "bench", "device": "cpu"}
-    lines = [encode_event(0, 1, "start", {"from_epoch": 1, **who}, when)]
+    process = {"pid": 1, "started": 1, "boot": "x", "host": "bench", "device": "cpu"}
+    lines = [encode_event(0, 1, "start", {"from_epoch": 1, **process}, when)]
     values = rng.random((epochs, len(METRICS)))
     values[rng.random(values.shape) < 0.02] = math.nan
     for epoch, row in enumerate(values.tolist(), 1):

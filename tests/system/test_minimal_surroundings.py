@@ -61,14 +61,14 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize(("words", "code", "said"), COMMANDS.values(), ids=COMMANDS.keys())
+@pytest.mark.parametrize(("words", "code", "message"), COMMANDS.values(), ids=COMMANDS.keys())
 def test_command_works_or_says_one_line(
-    place: Path, words: tuple[str, ...], code: int, said: str
+    place: Path, words: tuple[str, ...], code: int, message: str
 ) -> None:
     result = bare(place, "-m", "postertui", *words)
     assert "Traceback" not in result.stderr
     assert result.returncode == code, result.stderr
-    assert said in result.stdout + result.stderr
+    assert message in result.stdout + result.stderr
     assert [path.name for path in place.iterdir()] == ["data"]
 
 

@@ -35,10 +35,10 @@ def test_features_are_the_frozen_networks_outputs_row_for_row(
 ) -> None:
     """And computed once; again where a file is cut short, which the log then says."""
     data = two_cohorts(tmp_path / "data")
-    heard: list[tuple[int, int, int]] = []
+    progress_reports: list[tuple[int, int, int]] = []
     cache = FeatureCache(data, RANDOM, 19)
-    features = cache.load((0, 2), lambda *progress: heard.append(progress))
-    assert heard == [(0, 8, 10), (0, 10, 10), (2, 6, 6)]
+    features = cache.load((0, 2), lambda *progress: progress_reports.append(progress))
+    assert progress_reports == [(0, 8, 10), (0, 10, 10), (2, 6, 6)]
     part = frozen_network(32, 19, random_convolutions())
     for cohort, values in zip((0, 2), features, strict=True):
         images = np.asarray(data.images(cohort)) / np.float32(255)
@@ -46,17 +46,17 @@ def test_features_are_the_frozen_networks_outputs_row_for_row(
     # Posters keep their differences through thirteen random layers.
     assert np.asarray(features[0]).std(axis=0).max() > 0.01
 
-    heard.clear()
-    again = FeatureCache(data, RANDOM, 19).load((0, 2), lambda *p: heard.append(p))
-    assert heard == []
+    progress_reports.clear()
+    again = FeatureCache(data, RANDOM, 19).load((0, 2), lambda *p: progress_reports.append(p))
+    assert progress_reports == []
     assert np.array_equal(again[0], features[0])
 
     whole = np.array(features[0])
     path = cache.folder / "0.npy"
     path.write_bytes(path.read_bytes()[:-100])
     with caplog.at_level(logging.WARNING):
-        rebuilt = cache.load((0, 2), lambda *p: heard.append(p))
-    assert heard == [(0, 8, 10), (0, 10, 10)]
+        rebuilt = cache.load((0, 2), lambda *p: progress_reports.append(p))
+    assert progress_reports == [(0, 8, 10), (0, 10, 10)]
     assert np.array_equal(rebuilt[0], whole)
     assert f"{path} is incomplete; it is computed again" in caplog.text
     assert sorted(p.name for p in cache.folder.iterdir() if p.suffix != ".lock") == [

@@ -16,39 +16,26 @@ from postertui.study.files import load_study
 from postertui.supervisor import requests
 from postertui.system.errors import UserError
 from postertui.system.sharing import is_shared, share_with_group
+from tests.support.other_accounts import as_account, run_reachable
 from tests.support.poster_data import make_data
-from tests.support.supervisor import CHEAP, ROOT, make_spec, queue
+from tests.support.supervisor import CHEAP, make_spec, queue
 
 ALICE, BOB, LAB = 54321, 54322, 54300
-
-REACHABLE = ROOT / "tests" / "support" / "reachable.sh"
 
 
 def run_as(
     user: int, place: Path, *args: str, group: int = LAB, umask: str = "022"
 ) -> subprocess.CompletedProcess[str]:
     """`postertui` in `place`, run by the account `user`."""
-    installed = [path for path in sys.path if path.endswith("-packages")]
-    reachable = [str(place), str(ROOT), sys.prefix, sys.base_prefix, *installed]
-    account = ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups"]
     program = [sys.executable, "-P", "-m", "postertui", *args]
-    shell = ["sh", "-c", f'umask {umask}; exec "$@"', "sh", *account, *program]
-    result = subprocess.run(
-        ["sh", str(REACHABLE), *reachable, "--", "env", "-C", str(place), *shell],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "POSTERTUI_TRAINER": CHEAP,
-            "HOME": str(place / "home"),
-            "CHEAP_NOTES": "",
-        },
+    shell = ["sh", "-c", f'umask {umask}; exec "$@"', "sh", *as_account(user, group), *program]
+    return run_reachable(
+        place,
+        *("env", "-C", str(place), *shell),
+        POSTERTUI_TRAINER=CHEAP,
+        HOME=str(place / "home"),
+        CHEAP_NOTES="",
     )
-    if result.returncode == 125:
-        pytest.skip("mounting is not allowed here")
-    return result
 
 
 @pytest.fixture

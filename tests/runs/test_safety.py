@@ -17,6 +17,7 @@ import pytest
 import postertui
 from postertui.supervisor import requests
 from postertui.supervisor.installed import current_versions
+from tests.support.other_accounts import as_account, run_reachable
 from tests.support.poster_data import make_data
 from tests.support.supervisor import (
     assert_as_if_undisturbed,
@@ -36,7 +37,6 @@ from tests.support.supervisor_fixtures import cheap, folder
 __all__ = ["cheap", "folder"]
 
 PACKAGE = Path(postertui.__file__).parent
-REACHABLE = Path(__file__).parents[1] / "support" / "reachable.sh"
 
 
 def train(runs: Path, data: Path, *more: str) -> list[str]:
@@ -171,20 +171,9 @@ def readable_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_as_other_user(place: Path, code: Path, *args: str) -> subprocess.CompletedProcess[str]:
     """`postertui` in `place`, run by a user who owns nothing here."""
-    installed = [path for path in sys.path if path.endswith("-packages")]
-    reachable = [str(place), str(code), sys.prefix, sys.base_prefix, *installed]
-    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     program = [sys.executable, "-P", "-m", "postertui", *args]
-    result = subprocess.run(
-        ["sh", str(REACHABLE), *reachable, "--", "env", "-C", str(place), *user, *program],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(code), "HOME": "/nonexistent"},
-    )
-    if result.returncode == 125:
-        pytest.skip("mounting is not allowed here, and another user may not reach the interpreter")
-    return result
+    command = ["env", "-C", str(place), *as_account(65534, 65534), *program]
+    return run_reachable(place, *command, code=code, HOME="/nonexistent")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")

@@ -13,29 +13,13 @@ import pytest
 
 from postertui.data.synthetic import make_posters
 from postertui.figures.font_cache import STALE_AFTER, remove_stale_locks
+from tests.support.other_accounts import SUPPORT, run_reachable
 from tests.support.poster_data import make_data
-from tests.support.supervisor import ROOT
-
-SUPPORT = ROOT / "tests" / "support"
 
 
 def bare(place: Path, *program: str) -> subprocess.CompletedProcess[str]:
     """Run Python with `program` where only `place` can be written; skips without that right."""
-    installed = [path for path in sys.path if path.endswith("-packages")]
-    reachable = [str(place), str(ROOT), sys.prefix, sys.base_prefix, *installed]
-    result = subprocess.run(
-        [
-            *("sh", str(SUPPORT / "reachable.sh"), *reachable, "--"),
-            *("sh", str(SUPPORT / "bare.sh"), str(place), sys.executable, *program),
-        ],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode == 125:
-        pytest.skip("mounting is not allowed here")
-    return result
+    return run_reachable(place, "sh", SUPPORT / "bare.sh", place, sys.executable, *program)
 
 
 @pytest.fixture

@@ -81,9 +81,10 @@ def baselines(table: pl.DataFrame, metric: str = "test_fscore_soft") -> pl.DataF
         intervals (95 %) say how far base rate and always-yes F would move with another cohort of
         that size. `baseline` is the higher of the two.
     """
-    measured = _measured_always_yes(table) if metric == "test_fscore" else {}
+    cohorts = cohort_facts(table)
+    measured = _measured_always_yes(table, cohorts) if metric == "test_fscore" else {}
     rows: list[dict[str, Any]] = []
-    for facts in cohort_facts(table).iter_rows(named=True):
+    for facts in cohorts.iter_rows(named=True):
         rate, posters, genre = facts["test_base_rate"], facts["test_posters"], facts["genre"]
         row = dict.fromkeys(BASELINE_SCHEMA) | {"genre": genre, "test_posters": posters}
         if rate is not None:
@@ -99,18 +100,19 @@ def baselines(table: pl.DataFrame, metric: str = "test_fscore_soft") -> pl.DataF
     return pl.DataFrame(rows, schema=BASELINE_SCHEMA)
 
 
-def _measured_always_yes(table: pl.DataFrame) -> dict[str, float]:
+def _measured_always_yes(table: pl.DataFrame, cohorts: pl.DataFrame) -> dict[str, float]:
     """Genre to what its runs reached while they decided yes for every poster of both cohorts.
 
     The median over such epochs: an output that is the same for all posters but below 1 has a
     lower soft F, one that still ranks them a higher one.
     """
-    facts = cohort_facts(table).drop_nulls(["train_base_rate", "test_base_rate"])
-    rows = table.filter(~dead_rows(table)).select(
-        "genre", "train_accuracy", "test_accuracy", "test_fscore"
+    facts = cohorts.drop_nulls(["train_base_rate", "test_base_rate"])
+    rows = table.select(
+        "genre", "train_accuracy", "test_accuracy", "test_fscore", is_dead=dead_rows(table)
     )
     rows = rows.join(facts, on="genre").filter(
-        ((pl.col("test_accuracy") - pl.col("test_base_rate")).abs() < 1e-5)
+        ~pl.col("is_dead")
+        & ((pl.col("test_accuracy") - pl.col("test_base_rate")).abs() < 1e-5)
         & ((pl.col("train_accuracy") - pl.col("train_base_rate")).abs() < 1e-5)
         & pl.col("test_fscore").is_not_null()
     )

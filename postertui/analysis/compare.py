@@ -143,7 +143,9 @@ def compare(
     if not chosen:
         raise UserError("nothing to compare: there is one variant only", exit_code=3)
     involved = {n for pair in chosen for n in pair}
-    compared = table.filter(pl.col("name").is_in(involved))
+    compared = table
+    if involved != set(present):
+        compared = table.filter(pl.col("name").is_in(involved))
     resolved = resolve_rule(compared, rule)
     if measured is None or measured.rule != resolved:
         measured = measure_runs(table, metric, resolved)

@@ -30,8 +30,8 @@ from postertui.analysis.noise import Noise
 from postertui.analysis.statistics import sign_flip_p_value
 from postertui.analysis.verdicts import (
     Correction,
+    add_verdicts,
     interval_and_p,
-    with_verdicts,
 )
 
 if TYPE_CHECKING:
@@ -130,8 +130,8 @@ def compare_values(
         for name, state, count in values.group_by("name", "state").len().iter_rows()
     }
     verdicts: dict[tuple[str, str], list[str]] = {}
-    for name, reference, verdict in cells.select("name", "reference", "verdict").iter_rows():
-        verdicts.setdefault((name, reference), []).append(verdict)
+    for record in cells:
+        verdicts.setdefault((record["name"], record["reference"]), []).append(record["verdict"])
     records = []
     for row in contrasts:
         own = verdicts.get((row.name, row.reference), [])
@@ -152,10 +152,13 @@ def compare_values(
                 **{s: states.get((row.name, s), 0) for s in ("dead", "undefined", "short")},
             }
         )
-    fields = {k: v for k, v in ROW_SCHEMA.items() if k not in ("p_adjusted", "verdict", "note")}
-    rows = with_verdicts(pl.DataFrame(records, schema=fields), correction, sign)
+    add_verdicts(records, correction, sign)
+    fields = {name: kind for name, kind in ROW_SCHEMA.items() if name != "note"}
     order = pl.col("difference").fill_nan(None) * sign
-    return rows.sort(order, descending=True, nulls_last=True, maintain_order=True), cells
+    rows = pl.DataFrame(records, schema=fields).sort(
+        order, descending=True, nulls_last=True, maintain_order=True
+    )
+    return rows, pl.DataFrame(cells, schema=CELL_SCHEMA)
 
 
 def compare_cells(
@@ -166,20 +169,15 @@ def compare_cells(
     sign: float = 1.0,
     posters: PosterErrors | None = None,
     test_share: float = 1.0,
-) -> pl.DataFrame:
-    """The cells of `compare_values`, from its contrasts."""
-    return with_verdicts(
-        pl.DataFrame(
-            [
-                _cell_record(row, cell, over, posters, test_share)
-                for row in contrasts
-                for cell in row.cells
-            ],
-            schema={k: v for k, v in CELL_SCHEMA.items() if k not in ("p_adjusted", "verdict")},
-        ),
-        correction,
-        sign,
-    ).select(*CELL_SCHEMA)
+) -> list[dict[str, Any]]:
+    """The cells of `compare_values` (`CELL_SCHEMA`), from its contrasts."""
+    records = [
+        _cell_record(row, cell, over, posters, test_share)
+        for row in contrasts
+        for cell in row.cells
+    ]
+    add_verdicts(records, correction, sign)
+    return records
 
 
 def _cell_record(

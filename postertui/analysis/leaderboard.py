@@ -186,8 +186,8 @@ def _genre_ties(
         return set(names)
     chosen = [(name, names[0]) for name in names[1:]]
     contrasts = contrast_rows(settings, chosen, noise, genres=genres, shared_seeds=shared_seeds)
-    verdicts = compare_cells(contrasts, "holm", "runs", sign=sign)
-    return set(names) - set(verdicts.filter(pl.col("verdict") == "worse")["name"])
+    cells = compare_cells(contrasts, "holm", "runs", sign=sign)
+    return set(names) - {cell["name"] for cell in cells if cell["verdict"] == "worse"}
 
 
 def lead_line(board: Leaderboard) -> str:

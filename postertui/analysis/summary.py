@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from postertui.analysis.baselines import baselines, margins
+from postertui.analysis.baselines import margins
+from postertui.analysis.cohorts import cohort_facts
 from postertui.analysis.measured_runs import MeasuredRuns, measure_runs
 from postertui.analysis.row_states import dead_rows
 from postertui.analysis.undefined import undefined_causes
+from postertui.data.base_rates import always_yes_f
 
 if TYPE_CHECKING:
     from postertui.analysis.compare import Comparison
@@ -21,7 +23,7 @@ _NAMED = 12
 
 def dead_line(table: pl.DataFrame) -> str:
     """How many epochs come from dead models."""
-    dead = table.filter(dead_rows(table))
+    dead = table.select("run", is_dead=dead_rows(table)).filter("is_dead")
     if dead.is_empty():
         return f"None of {table.height:,} epochs comes from a dead model."
     share = 100 * dead.height / table.height
@@ -73,7 +75,7 @@ def baselines_line(
     own = margins(table, metric, rule, measured, runs=runs)
     if own.is_empty():
         return ""
-    always = dict(baselines(table, metric).select("genre", "always_yes").iter_rows())
+    rates = dict(cohort_facts(table).select("genre", "test_base_rate").iter_rows())
     parts = []
     for verdict in ("above", "unclear", "below"):
         genres = own.filter(pl.col("verdict") == verdict).sort("genre")
@@ -82,7 +84,7 @@ def baselines_line(
         names = [
             genre
             if verdict == "above"
-            else f"{genre} ({value:.4f}, always-yes {always[genre]:.4f})"
+            else f"{genre} ({value:.4f}, always-yes {always_yes_f(rates[genre]):.4f})"
             for genre, value in genres.select("genre", "value").iter_rows()
         ]
         parts.append(f"{verdict} in {listed(names)}")

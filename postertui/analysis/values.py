@@ -32,9 +32,13 @@ def default_metric(table: pl.DataFrame) -> str:
     """
     if "test_fscore_soft" not in table.columns:
         return "test_fscore"
-    has = table.filter(~dead_rows(table)).group_by("run")
-    counts = has.agg(pl.col("test_fscore_soft").is_not_null().any().alias("has"))["has"]
-    return "test_fscore_soft" if len(counts) and counts.all() else "test_fscore"
+    # Of few columns: a filter copies what it keeps.
+    live = table.select("run", "test_fscore_soft", is_dead=dead_rows(table)).filter(
+        ~pl.col("is_dead")
+    )
+    has = live.group_by("run").agg(pl.col("test_fscore_soft").is_not_null().any())
+    has_soft = has["test_fscore_soft"]
+    return "test_fscore_soft" if len(has_soft) and has_soft.all() else "test_fscore"
 
 
 def lower_is_better(metric: str) -> bool:
@@ -231,7 +235,7 @@ def rule_line(table: pl.DataFrame, rule: str | int, metric: str = "") -> str:
     """Which epochs `rule` (also as `resolve_rule` has it) compares in this table, in words."""
     if rule == "last" or isinstance(rule, CommonEpoch):
         epoch = rule if isinstance(rule, CommonEpoch) else common_epoch(table)
-        early = table.filter(early_stopped_rows(table))
+        early = table.select("run", "epoch", stopped=early_stopped_rows(table)).filter("stopped")
         early = early.group_by("run").agg(pl.max("epoch")).filter(pl.col("epoch") < epoch)
         text = f"at epoch {epoch}, the last that most runs reached"
         if early.height:

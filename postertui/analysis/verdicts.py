@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
-
-import polars as pl
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from postertui.analysis.statistics import (
     benjamini_hochberg,
@@ -56,17 +55,15 @@ def adjust(p_values: list[float], correction: Correction) -> list[float]:
             return p_values
 
 
-def with_verdicts(frame: pl.DataFrame, correction: Correction, sign: float) -> pl.DataFrame:
-    """`frame` with `p_adjusted` and `verdict` from its `p` and `difference`.
+def add_verdicts(records: Sequence[dict[str, Any]], correction: Correction, sign: float) -> None:
+    """Add `p_adjusted` and `verdict` to records, from their `p` and `difference`.
 
     `sign` is -1 for a metric of which less is better.
     """
-    adjusted = adjust(frame["p"].to_list(), correction)
-    verdicts = map(_verdict, adjusted, (frame["difference"] * sign).to_list())
-    return frame.with_columns(
-        p_adjusted=pl.Series(adjusted, dtype=pl.Float64),
-        verdict=pl.Series(list(verdicts), dtype=pl.String),
-    )
+    adjusted = adjust([record["p"] for record in records], correction)
+    for record, p_adjusted in zip(records, adjusted, strict=True):
+        record["p_adjusted"] = p_adjusted
+        record["verdict"] = _verdict(p_adjusted, record["difference"] * sign)
 
 
 def _verdict(p_adjusted: float, gain: float) -> str:

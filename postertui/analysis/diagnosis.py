@@ -26,8 +26,15 @@ from postertui.data.base_rates import always_yes_f
 _ENDS_OF_TRENDS = {"dead", "always-yes", "always-no"}
 
 
-def diagnose_table(table: pl.DataFrame) -> pl.DataFrame:
+def diagnose_table(table: pl.DataFrame, copies: pl.DataFrame | None = None) -> pl.DataFrame:
     """The findings of every run of a history table.
+
+    Parameters
+    ----------
+    table
+        A history table.
+    copies
+        Its `repeated_histories`, where they are known.
 
     Returns
     -------
@@ -36,7 +43,7 @@ def diagnose_table(table: pl.DataFrame) -> pl.DataFrame:
         times, number for number, counts once.
     """
     settings: dict[tuple[str, str], list[_Run]] = {}
-    for run in _runs(without_copies(table)):
+    for run in _runs(without_copies(table, copies)):
         settings.setdefault((run.head["name"], run.head["genre"]), []).append(run)
     rows = [
         run.head

@@ -49,10 +49,13 @@ def repeated_histories(table: pl.DataFrame) -> pl.DataFrame:
     return runs.filter(pl.col("run") != pl.col("copy_of")).select("run", "copy_of")
 
 
-def without_copies(table: pl.DataFrame) -> pl.DataFrame:
-    """The table without `repeated_histories`: each history once."""
-    copies = repeated_histories(table)["run"]
-    return table.filter(~pl.col("run").is_in(copies.implode())) if len(copies) else table
+def without_copies(table: pl.DataFrame, copies: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The table with each history once; `copies` as `repetition_notes` has them."""
+    if copies is None:
+        copies = repeated_histories(table)
+    if copies.is_empty():
+        return table
+    return table.filter(~pl.col("run").is_in(copies["run"].implode()))
 
 
 def repetition_notes(table: pl.DataFrame, copies: pl.DataFrame | None = None) -> list[str]:
@@ -76,7 +79,7 @@ def repetition_notes(table: pl.DataFrame, copies: pl.DataFrame | None = None) ->
             f"{originals} {are} there {often}, number for number, and "
             f"{'counts' if originals == 1 else 'count'} once."
         )
-        table = table.filter(~pl.col("run").is_in(copies["run"].to_list()))
+        table = without_copies(table, copies)
     several = (
         table.with_columns(pl.col("seed").fill_null(DEFAULTS["seed"]))
         .group_by(

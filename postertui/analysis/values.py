@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from postertui.analysis.repetition import repeated_histories
+from postertui.analysis.repetition import repeated_histories, without_copies
 from postertui.analysis.row_states import CONFUSION, collapsed_rows, dead_rows, early_stopped_rows
 from postertui.system.errors import UserError
 
@@ -143,12 +143,11 @@ def run_values(
     rule = resolve_rule(table, rule)
     if copies is None:
         copies = repeated_histories(table)
-    if copies.height:
-        table = table.filter(~pl.col("run").is_in(copies["run"].to_list()))
     chosen_by = _validation_column(table, metric)
     needed = {metric, chosen_by, *_ROW_COLUMNS}
     # Sorting and joining all columns of a large table would take its memory several times.
-    table = with_keys(table.select(name for name in table.columns if name in needed))
+    table = table.select(name for name in table.columns if name in needed)
+    table = with_keys(without_copies(table, copies))
     rows = table.select(
         *_RUN_KEYS,
         "epoch",

@@ -6,7 +6,7 @@ import polars as pl
 
 from postertui.analysis.diagnosis import diagnose_table
 from postertui.analysis.findings import KINDS
-from postertui.analysis.repetition import repetition_notes, without_copies
+from postertui.analysis.repetition import repeated_histories, repetition_notes
 from postertui.analysis.row_states import dead_rows
 from postertui.analysis.tables.section import Column, Section, text
 from postertui.analysis.undefined import undefined_causes
@@ -14,16 +14,17 @@ from postertui.analysis.undefined import undefined_causes
 
 def diagnosis_section(table: pl.DataFrame) -> Section:
     """The findings of every run of a table."""
-    every = diagnose_table(table)
+    copies = repeated_histories(table)
+    every = diagnose_table(table, copies)
     # A trend of a setting's seeds together is one finding, whatever the number of seeds.
     setting = ["genre", "name", "kind", "since_epoch", "line"]
     findings = every.with_columns(runs=pl.col("run").n_unique().over(setting)).unique(
         setting, keep="first", maintain_order=True
     )
     counts = dict(every.group_by("kind").agg(pl.col("run").n_unique()).iter_rows())
-    total = without_copies(table)["run"].n_unique()
+    total = table["run"].n_unique() - copies.height
     well = total - every["run"].n_unique()
-    dead = table.filter(dead_rows(table)).height
+    dead = table.select(dead_rows(table).sum()).item()
     summary = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if kind in counts)
     return Section(
         "findings",
@@ -41,7 +42,7 @@ def diagnosis_section(table: pl.DataFrame) -> Section:
         [
             f"{total} runs: {summary or 'no finding'}; {well} without a finding.",
             f"{dead:,} of {table.height:,} epochs come from dead models.",
-            *repetition_notes(table),
+            *repetition_notes(table, copies),
         ],
     )
 

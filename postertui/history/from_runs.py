@@ -13,8 +13,8 @@ from postertui.runs.epoch_line import COLUMNS
 from postertui.runs.store.columns import Rows
 from postertui.runs.store.run import Run
 
-#: Columns of all runs are copied together as far as they take so many bytes.
-_BYTES_AT_ONCE = 32_000_000
+#: So many runs' epochs are joined at a time.
+_BLOCKS_AT_ONCE = 1000
 
 
 def history_table(
@@ -59,21 +59,22 @@ def history_table(
 def _recorded_columns(blocks: Sequence[Rows]) -> dict[str, pl.Series]:
     """Those of `COLUMNS` that the table has, all blocks' one after the other; null where undefined.
 
-    Several columns at a time: one by one takes ten times as long, and all of thousands of runs at
-    once would be in memory twice.
+    Blocks are joined some at a time before they are cut into columns, since thousands are small;
+    and a column's numbers are let go once polars has them, or all would be in memory twice.
     """
-    ends = np.cumsum([len(block) for block in blocks]).tolist()
+    places = {name: place for place, name in enumerate(COLUMNS) if name in SCHEMA}
+    total = sum(map(len, blocks))
+    numbers = {name: np.empty(total) for name in places}
+    start = 0
+    for first in range(0, len(blocks), _BLOCKS_AT_ONCE):
+        rows = np.concatenate(blocks[first : first + _BLOCKS_AT_ONCE])
+        for name, place in places.items():
+            numbers[name][start : start + len(rows)] = rows[:, place]
+        start += len(rows)
     columns: dict[str, pl.Series] = {}
-    at_once = max(1, _BYTES_AT_ONCE // (8 * ends[-1]))
-    for first in range(0, len(COLUMNS), at_once):
-        group = slice(first, first + at_once)
-        values = np.empty((len(COLUMNS[group]), ends[-1]))
-        for block, start, end in zip(blocks, [0, *ends], ends, strict=False):
-            values[:, start:end] = block[:, group].T
-        for name, column in zip(COLUMNS[group], values, strict=True):
-            if name in SCHEMA:
-                series = pl.Series(name, column, nan_to_null=True)
-                columns[name] = series if SCHEMA[name] is pl.Float64 else series.cast(SCHEMA[name])
+    for name in places:
+        column = pl.Series(name, numbers.pop(name), nan_to_null=True)
+        columns[name] = column if SCHEMA[name] is pl.Float64 else column.cast(SCHEMA[name])
     return columns
 
 

@@ -8,12 +8,12 @@ import threading
 import time
 from pathlib import Path
 
-from postertui.data.weights import Weights
 from postertui.runs.events import encode_event
 from postertui.runs.lock import RunLock
 from postertui.runs.spec import RunSpec, write_spec
 from postertui.study import Variant
 from tests.support.many_runs import GENRES
+from tests.support.specs import made_spec
 
 VARIANTS = ("base", "no-reg", "l2-1e-2", "l2-1e-4", "lr-decay", "bce", "batch-64", "scratch")
 
@@ -116,15 +116,5 @@ def _metrics(index: int, epoch: int) -> dict[str, object]:
 
 
 def _spec(genre: str, variant: str, number: int, seed: int, epochs: int) -> RunSpec:
-    return RunSpec(
-        variant=Variant(name=variant, fc1=256 + number, epochs=epochs),
-        genre=genre,
-        seed=seed,
-        study="live",
-        data="/nowhere",
-        data_fingerprint="0" * 32,
-        weights=Weights("random", "0" * 32),
-        train_base_rate=0.2,
-        test_base_rate=0.21,
-        created=1_700_000_000.0,
-    )
+    chosen = Variant(name=variant, fc1=256 + number, epochs=epochs)
+    return made_spec(chosen, genre, seed=seed, created=1_700_000_000.0)

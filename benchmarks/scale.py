@@ -27,7 +27,6 @@ from pathlib import Path
 
 import psutil
 
-from postertui.data.weights import Weights
 from postertui.runs.spec import RunSpec
 from postertui.runs.store import Store
 from postertui.study import Variant
@@ -35,6 +34,7 @@ from postertui.supervisor import requests
 from postertui.supervisor.plan import queue
 from tests.support.many_runs import spec as finished_spec
 from tests.support.many_runs import write_runs
+from tests.support.specs import made_spec
 
 ROOT = Path(__file__).resolve().parents[1]
 QUEUED = 2000
@@ -142,17 +142,7 @@ def measure_queueing(folder: Path, runs: int, epochs: int) -> None:
 
 
 def live_spec(epochs: int) -> RunSpec:
-    return RunSpec(
-        variant=Variant(name="base", epochs=epochs),
-        genre="Comedy",
-        seed=int(time.time()),
-        study="scale",
-        data="/nowhere",
-        data_fingerprint="0" * 8,
-        weights=Weights("random", "random-1"),
-        train_base_rate=0.2,
-        test_base_rate=0.25,
-    )
+    return made_spec(Variant(name="base", epochs=epochs), seed=int(time.time()))
 
 
 def timed(what: object) -> float:

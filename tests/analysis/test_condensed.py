@@ -11,16 +11,15 @@ from postertui.analysis.compare import compare
 from postertui.analysis.condensed import CondensedHistory
 from postertui.analysis.repetition import repeated_histories
 from postertui.analysis.values import common_epoch, default_metric
-from postertui.data.weights import Weights
 from postertui.history.from_runs import history_table
 from postertui.published.facts import BASE_RATES
 from postertui.runs.epoch_line import COLUMNS
 from postertui.runs.lifecycle import RunLifecycle
-from postertui.runs.spec import RunSpec
 from postertui.runs.store.buffer import EpochBuffer
 from postertui.runs.store.columns import Rows
 from postertui.runs.store.run import Run
 from postertui.study import load_study
+from tests.support.specs import made_spec
 
 GENRES = ("Comedy", "Drama", "Horror")
 INDEX = {name: i for i, name in enumerate(COLUMNS)}
@@ -28,14 +27,11 @@ INDEX = {name: i for i, name in enumerate(COLUMNS)}
 
 def made_run(genre: str, variant: str, seed: int, rows: Rows) -> Run:
     rates = BASE_RATES[genre]
-    spec = RunSpec(
-        variant=load_study("milestone4").variants[variant],
-        genre=genre,
+    spec = made_spec(
+        load_study("milestone4").variants[variant],
+        genre,
         seed=seed,
         study="milestone4",
-        data="data",
-        data_fingerprint="f",
-        weights=Weights(kind="random", digest="w"),
         train_base_rate=rates[0],
         test_base_rate=rates[1],
     )

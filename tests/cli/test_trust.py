@@ -14,11 +14,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from postertui.cli import cli
-from postertui.runs.spec import RunSpec, write_spec
+from postertui.runs.spec import write_spec
 from postertui.study import CodeFile, Variant
 from postertui.system.errors import UserError
 from tests.support.custom_code import source_of
 from tests.support.poster_data import make_data
+from tests.support.specs import made_spec
 from tests.support.trained_models import RANDOM, build_data, write_many_sizes, write_model
 
 
@@ -49,16 +50,10 @@ def test_a_prepared_runs_folder_executes_nothing_and_says_how_to_trust(tmp_path:
         def loss(y, p, present, variant):
             return p
     """)
-    spec = RunSpec(
-        variant=Variant(name="x", loss="mine.loss", code=(CodeFile("mine", source.sha256),)),
-        genre="Comedy",
-        seed=0,
-        study="theirs",
+    spec = made_spec(
+        Variant(name="x", loss="mine.loss", code=(CodeFile("mine", source.sha256),)),
         data=str(tmp_path / "data"),
-        data_fingerprint="0" * 32,
         weights=RANDOM,
-        train_base_rate=0.5,
-        test_base_rate=0.5,
     )
     runs = tmp_path / "runs"
     write_spec(runs, spec, {source.sha256: source.data})

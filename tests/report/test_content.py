@@ -13,11 +13,11 @@ from postertui.data.weights import Weights
 from postertui.report.page.content import Chapter, Page, build_page
 from postertui.report.page.provenance import provenance, table_digest
 from postertui.report.page.settings import differences, settings_sections
-from postertui.runs.spec import RunSpec
 from postertui.study import Plateau, Variant
 from postertui.system.errors import UserError
 from tests.support.analysis_tables import history, soft, stack
 from tests.support.pages import GENRES, NASTY, make_page, study
+from tests.support.specs import made_spec
 from tests.support.study_2017 import Study2017, every_study
 
 
@@ -84,16 +84,10 @@ def test_settings_of_own_variants_go_before_what_the_table_tells() -> None:
 
 
 def test_provenance_of_trained_runs() -> None:
-    spec = RunSpec(
-        variant=Variant(name="base"),
-        genre="Comedy",
-        seed=0,
-        study="mine",
+    spec = made_spec(
         data="/secret/place/data",
         data_fingerprint="f1n9e7",
         weights=Weights(kind="imagenet", digest="d19e57"),
-        train_base_rate=0.2,
-        test_base_rate=0.2,
         versions={"tensorflow": "2.21.0"},
     )
     provenance_lines = dict(provenance(study(), origin="runs", specs=[spec, spec], commands=["c"]))

@@ -10,13 +10,13 @@ import pytest
 
 from postertui.runs.code import read_code, write_code
 from postertui.runs.run_names import run_folder
-from postertui.runs.spec import RunSpec, write_spec
+from postertui.runs.spec import write_spec
 from postertui.study import CodeFile, CodeSource, Variant
 from postertui.supervisor.trust import check_own_files, trust_own_files
 from postertui.system.errors import UserError
 from postertui.system.trusted_files import trust
 from tests.support.custom_code import is_trusted, source_of
-from tests.support.trained_models import RANDOM
+from tests.support.specs import made_spec
 
 SOURCE = source_of("def loss(y, p, present, variant):\n    return p\n")
 VARIANT = Variant(name="x", loss="mine.loss", code=(CodeFile("mine", SOURCE.sha256),))
@@ -29,17 +29,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    spec = RunSpec(
-        variant=VARIANT,
-        genre="Comedy",
-        seed=0,
-        study="theirs",
-        data="/nowhere",
-        data_fingerprint="0" * 32,
-        weights=RANDOM,
-        train_base_rate=0.5,
-        test_base_rate=0.5,
-    )
+    spec = made_spec(VARIANT)
     assert write_spec(tmp_path / "runs", spec, {SOURCE.sha256: SOURCE.data})
     return run_folder(tmp_path / "runs", spec.run)
 

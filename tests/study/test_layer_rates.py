@@ -9,12 +9,12 @@ import pytest
 
 from postertui.dashboard.launching.variant_texts import make_variant, start_texts
 from postertui.data.backbones import Backbone, check_layers
-from postertui.runs.spec import RunSpec, parse_spec
+from postertui.runs.spec import parse_spec
 from postertui.study import Variant
 from postertui.study.files import load_study, parse_study
 from postertui.study.saving import save_variant
 from postertui.system.errors import UserError
-from tests.support.training_data import RANDOM
+from tests.support.specs import made_spec
 
 STUDY = """
 [base]
@@ -53,10 +53,7 @@ def test_a_table_is_kept_in_grids_forms_files_and_runs(tmp_path: Path) -> None:
     assert again == msgspec.structs.replace(groups, name="again", family="again", fc1=64)
     save_variant(tmp_path / "saved.toml", again)
     assert load_study(tmp_path / "saved.toml").variants["again"] == again
-    spec = RunSpec(
-        variant=groups, genre="Comedy", seed=0, study="s", data="/d", data_fingerprint="f",
-        weights=RANDOM, train_base_rate=0.5, test_base_rate=0.5,
-    )  # fmt: skip
+    spec = made_spec(groups)
     assert parse_spec(msgspec.json.encode(spec)) == spec
 
 

@@ -26,7 +26,6 @@ from pathlib import Path
 
 import psutil
 
-from postertui.data.weights import Weights
 from postertui.runs import layout
 from postertui.runs.events import Event, parse_events
 from postertui.runs.lock import is_locked
@@ -36,6 +35,7 @@ from postertui.study import Variant
 from postertui.supervisor import requests
 from postertui.system.locks import is_held
 from postertui.system.processes import Process
+from tests.support.specs import made_spec
 
 GENRES = ("Comedy", "Drama", "Horror", "Western")
 EPOCHS = 30
@@ -216,18 +216,8 @@ class Chaos:
 def spec(number: int) -> RunSpec:
     """The `number`-th run that is asked for."""
     genre, seed = GENRES[number % len(GENRES)], number // len(GENRES)
-    return RunSpec(
-        variant=Variant(name="base", epochs=EPOCHS),
-        genre=genre,
-        seed=seed,
-        study="chaos",
-        data="/nowhere",
-        data_fingerprint="0" * 8,
-        weights=Weights("random", "random-1"),
-        train_base_rate=0.2,
-        test_base_rate=0.25,
-        created=float(number),
-    )
+    variant = Variant(name="base", epochs=EPOCHS)
+    return made_spec(variant, genre, seed=seed, created=float(number))
 
 
 def queue(folder: Path, specs: Iterable[RunSpec]) -> None:

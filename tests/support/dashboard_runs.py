@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 
 from postertui.dashboard.state.run_view import RunView, view_of
-from postertui.data.weights import Weights
 from postertui.published.facts import BASE_RATES
 from postertui.runs.events import encode_event
 from postertui.runs.lock import RunLock
 from postertui.runs.spec import RunSpec, write_spec
 from postertui.runs.store import Store
 from postertui.study import Variant, load_study
+from tests.support.specs import made_spec
 
 
 class MadeRuns:
@@ -50,14 +50,11 @@ class MadeRuns:
         if changes:
             chosen = msgspec.structs.replace(chosen, **changes)
         rates = BASE_RATES.get(genre, (0.1, 0.11))
-        spec = RunSpec(
-            variant=chosen,
-            genre=genre,
+        spec = made_spec(
+            chosen,
+            genre,
             seed=seed,
             study="milestone4",
-            data="data",
-            data_fingerprint="f",
-            weights=Weights(kind="random", digest="w"),
             train_base_rate=rates[0],
             test_base_rate=rates[1],
         )

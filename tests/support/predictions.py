@@ -10,14 +10,14 @@ from types import MappingProxyType
 import msgspec
 import numpy as np
 
-from postertui.data.weights import Weights
 from postertui.predictions.columns import score_columns
 from postertui.predictions.scores import count_decisions
 from postertui.predictions.table import Predictions, write_predictions
 from postertui.runs import layout
 from postertui.runs.events import EventWriter
-from postertui.runs.spec import RunSpec, write_spec
+from postertui.runs.spec import write_spec
 from postertui.study import Variant
+from tests.support.specs import made_spec
 
 
 def make_predictions(
@@ -54,16 +54,11 @@ def write_predicted_runs(
         number = len(names)
         predictions = make_predictions(posters, seed=number + 1, skill=skill)
         test, validation = predictions.of_cohorts([2]), predictions.of_cohorts([1])
-        spec = RunSpec(
-            variant=Variant(
-                name=variant, family=variant, epochs=2, loss="bce" if variant == "bce" else "fscore"
-            ),
-            genre=genre,
+        loss = "bce" if variant == "bce" else "fscore"
+        spec = made_spec(
+            Variant(name=variant, family=variant, epochs=2, loss=loss),
+            genre,
             seed=seed,
-            study="made-up",
-            data="/nowhere",
-            data_fingerprint="0" * 32,
-            weights=Weights("random", "0" * 32),
             train_base_rate=0.3,
             test_base_rate=float(test.labels.mean()),
         )

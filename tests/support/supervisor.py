@@ -15,7 +15,6 @@ from typing import Any
 
 import psutil
 
-from postertui.data.weights import Weights
 from postertui.runs import layout
 from postertui.runs.events import Event, parse_events
 from postertui.runs.lock import is_locked
@@ -27,6 +26,7 @@ from postertui.supervisor.folder import read_status
 from postertui.system.atomic_files import write_atomic
 from postertui.system.locks import is_held
 from postertui.system.processes import Process
+from tests.support.specs import made_spec
 
 ROOT = Path(__file__).resolve().parents[2]
 CHEAP = "tests.support.cheap_trainer:CheapTrainer"
@@ -42,20 +42,10 @@ DONE = SETTLED | {"predictions.parquet", "weights.npz"}
 
 
 def make_spec(genre: str = "Comedy", *, seed: int = 0, epochs: int = 5, **more: Any) -> RunSpec:
-    settings: dict[str, Any] = {
-        "variant": variant
-        if isinstance(variant := more.pop("variant", "base"), Variant)
-        else Variant(name=variant, epochs=epochs),
-        "genre": genre,
-        "seed": seed,
-        "study": "test",
-        "data": "/nowhere",
-        "data_fingerprint": "0" * 8,
-        "weights": Weights("random", "random-1"),
-        "train_base_rate": 0.2,
-        "test_base_rate": 0.25,
-    }
-    return RunSpec(**settings | more)
+    variant = more.pop("variant", "base")
+    if isinstance(variant, str):
+        variant = Variant(name=variant, epochs=epochs)
+    return made_spec(variant, genre, seed=seed, **more)
 
 
 def queue(folder: Path, *specs: RunSpec) -> list[str]:

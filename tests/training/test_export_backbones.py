@@ -11,7 +11,6 @@ from PIL import Image
 
 from postertui.data.weights import Weights
 from postertui.predictions.inference import ModelRequest
-from postertui.runs.spec import RunSpec
 from postertui.runs.trained_weights import write_weights
 from postertui.study import Variant
 from postertui.supervisor.backends.ray.bundles import weights_name
@@ -19,6 +18,7 @@ from postertui.training import backbone_parts, networks
 from postertui.training.export import build_complete_model
 from postertui.training.features import feature_shape
 from postertui.training.inference import infer
+from tests.support.specs import made_spec
 
 SIDE = 32
 RANDOM = Weights("random", "r" * 32)
@@ -32,10 +32,7 @@ def write_model(runs: Path, trainable_layers: int = 0) -> ModelRequest:
     first = backbone_parts.first_uncached_layer(variant, SIDE, RANDOM)
     shape = feature_shape(SIDE, first, RANDOM, "mobilenetv2")
     network = networks.build(variant, first, shape, "float32", side=SIDE, weights=RANDOM)
-    spec = RunSpec(
-        variant=variant, genre="Comedy", seed=0, study="s", data="/nowhere", data_fingerprint="f",
-        weights=RANDOM, train_base_rate=0.5, test_base_rate=0.5,
-    )  # fmt: skip
+    spec = made_spec(variant, weights=RANDOM)
     folder = runs / spec.run
     folder.mkdir(parents=True)
     drawn = [1.1 * w for w in network.draw_weights((3,), {})]
@@ -65,9 +62,6 @@ def test_predictions_and_the_exported_model_agree(tmp_path: Path) -> None:
 
 
 def test_a_bundle_keeps_what_keras_reads_of_a_files_name() -> None:
-    spec = RunSpec(
-        variant=Variant(name="x", network="resnet50"), genre="Comedy", seed=0, study="s",
-        data="/nowhere", data_fingerprint="f", weights=Weights("file", "d", "/w/my.weights.h5"),
-        train_base_rate=0.5, test_base_rate=0.5,
-    )  # fmt: skip
+    weights = Weights("file", "d", "/w/my.weights.h5")
+    spec = made_spec(Variant(name="x", network="resnet50"), weights=weights)
     assert weights_name(spec).endswith(".weights.h5")

@@ -35,7 +35,7 @@ def test_table_has_a_row_per_epoch_in_a_steady_order(tmp_path: Path) -> None:
     assert table["test_fscore"].to_list() == [None] * 4
     assert table["test_tp"].to_list() == [3] * 4
     assert table["dead"].to_list() == [False, True] * 2
-    assert table["test_base_rate"].to_list() == [0.25] * 4
+    assert table["test_base_rate"].to_list() == [0.21] * 4
     assert table["run"].n_unique() == 2
     only = history_table([store.runs[a.run]])
     assert only.equals(table.filter(table["run"] == a.run))

@@ -146,7 +146,7 @@ def satterthwaite_df(terms: Sequence[tuple[float, float]]) -> float:
     ratios = [(term / largest, df) for term, df in used]
     total = sum(ratio for ratio, _ in ratios)
     scatter = sum(ratio * ratio / df for ratio, df in ratios)
-    return total * total / scatter if scatter > 0 else math.inf
+    return total**2 / scatter if scatter > 0 else math.inf
 
 
 def sum_of_variances(

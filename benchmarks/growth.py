@@ -33,13 +33,13 @@ from tests.support.many_runs import write_runs
 ROOT = Path(__file__).resolve().parents[1]
 HANDED_OUT = 200
 
-#: Rows to commands; `{table}` is a file that `export` has written, `{new}` an empty folder.
+#: Rows to commands; `{table}` is a file that `export` has written, `{variant}` one of the runs'.
 COMMANDS: dict[str, list[str]] = {
     "runs cold": ["runs"],
     "runs warm": ["runs"],
     "export": ["export", "-o", "{table}"],
     "import a table": ["import", "{table}"],
-    "compare": ["compare"],
+    "compare": ["compare", "--against", "{variant}"],
     "diagnose": ["diagnose"],
     "doctor": ["doctor"],
     "remove": ["rm", "--all", "--yes"],
@@ -91,6 +91,8 @@ def measure(
     made: Path, temporary: Path, checkouts: dict[str, Path], only: str
 ) -> Iterator[tuple[str, Cost]]:
     """Every row's cost on the runs of `made`, one checkout after the other."""
+    variants = {path.name.split("--")[1] for path in made.iterdir() if "--" in path.name}
+    variant = "base" if "base" in variants else min(variants)
     folders = {}
     for label in checkouts:
         folders[label] = temporary / label / "runs"
@@ -103,7 +105,8 @@ def measure(
                 shutil.rmtree(folder / ".cache", ignore_errors=True)
             table = folder.parent / "table.tsv"
             target = folder.parent / "imported" if row == "import a table" else folder
-            command = [word.format(table=table) for word in words] + ["--runs", str(target)]
+            command = [word.format(table=table, variant=variant) for word in words]
+            command += ["--runs", str(target)]
             cost = run_command(checkout, command)
             if only in row:
                 yield row if len(checkouts) == 1 else f"{row} ({label})", cost
@@ -130,7 +133,9 @@ def run_command(checkout: Path, words: list[str]) -> Cost:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    _, _, usage = os.wait4(process.pid, 0)
+    _, status, usage = os.wait4(process.pid, 0)
+    if os.waitstatus_to_exitcode(status) not in (0, 1):  # 1: doctor found something amiss
+        raise SystemExit(f"postertui {' '.join(words)}: did not run")
     return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 

@@ -61,19 +61,17 @@ def plan_command(
     """
     import polars as pl
 
-    from postertui.analysis.noise import estimate_noise, find_equal_variants
+    from postertui.analysis.measured_runs import measure_runs
     from postertui.analysis.planning import Question, plan_seeds
     from postertui.analysis.requirements import choose_by_glob
     from postertui.analysis.tables.planning import planning_section
-    from postertui.analysis.values import genres_share_seeds, resolve_rule, run_values
+    from postertui.analysis.values import genres_share_seeds
 
     history = load(source, runs)
     table = history.table
     chosen = choose_by_glob(matching(history, query), genres, ())
     metric = chosen_metric(table, metric)
-    noise = estimate_noise(
-        run_values(table, metric, resolve_rule(table, rule)), find_equal_variants(table)
-    )
+    noise = measure_runs(table, metric, rule).noise
     if not noise.is_known:
         raise UserError(f"nothing to plan with. {noise.line}", exit_code=3)
     variants = chosen["name"].n_unique()

@@ -119,14 +119,14 @@ async def test_a_variant_is_made_from_another_and_saved(
         await d.press("down", "n")
         editor = d.app.screen
         assert isinstance(editor, VariantScreen) and editor.start.name == "no-reg"
-        await d.shows("change what is to differ")
+        await d.shows("change a field; without a name")
         name = editor.query_one("#variant-name", Input)
         for field in FIELDS:
             editor.query_one(f"#field-{field}").focus()
             await d.shows(field.replace("_", " "))
         name.focus()
         await d.write("wide")
-        await d.shows("as it stands it trains just what no-reg does")
+        await d.shows("it would train exactly what no-reg trains")
         editor.query_one("#field-fc1", Input).value = "lots"
         await d.shows("is not a whole number")
         await d.press("ctrl+s")

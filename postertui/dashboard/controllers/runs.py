@@ -216,7 +216,7 @@ def _remarks(targets: Targets) -> list[str]:
     """What is to be known before the runs are asked for something, in lines."""
     lines = [_unseen_line(targets)] if targets.unseen else []
     if any(run.unit for run in targets.runs):
-        lines.append("Genres that share layers are trained together: what is asked is of all.")
+        lines.append("Genres that share layers are trained together: this is for all of them.")
     return lines
 
 

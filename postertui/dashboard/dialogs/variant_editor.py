@@ -122,7 +122,7 @@ class VariantScreen(ModalScreen[Variant | None]):
             values, problems = check_texts(self.texts, self.start)
             nothing_yet = not values and not problems and not self._is_named
             status.set_class(not nothing_yet, "wrong")
-            advice = "change what is to differ; without a name it is called after that"
+            advice = "change a field; without a name it is called after what differs"
             status.update(advice if nothing_yet else to_single_line(error, 300))
             return
         status.set_class(False, "wrong")

@@ -75,7 +75,7 @@ def make_variant(
     variant = check_variant(name, values, base)
     for other in existing.values():
         if settings(other) == settings(variant):
-            raise ValueError(f"as it stands it trains just what {other.name} does; change a field")
+            raise ValueError(f"it would train exactly what {other.name} trains; change a field")
     return variant
 
 

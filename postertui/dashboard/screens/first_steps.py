@@ -7,7 +7,7 @@ from pathlib import Path
 from postertui.dashboard.setup import Setup
 
 _GPU = Path("/dev/nvidiactl")
-_NO_GPU = "No GPU here: training uses the processor, several runs at a time."
+_NO_GPU = "No GPU here: training uses the CPU, several runs at a time."
 
 
 def first_steps(setup: Setup, *, gpu: bool | None = None) -> tuple[str, ...]:

@@ -198,7 +198,7 @@ class RunControl:
             client.ensure_supervisor(self.folder)
 
         self._remember("pause", resume)
-        return f"the queue is {QUEUE_PAUSED}: what runs goes on to its end, nothing new starts"
+        return f"the queue is {QUEUE_PAUSED}: running runs go on to their end, nothing new starts"
 
     def undo(self) -> str:
         """Take back the newest request."""

@@ -87,7 +87,7 @@ def test_a_new_variant_is_new() -> None:
     with pytest.raises(ValueError, match="there is a variant l2-1e-4 already"):
         make_variant("l2-1e-4", wide, base, known)
     same = start_texts(base) | {"regularizer": "l2", "strength": "1e-4"}
-    with pytest.raises(ValueError, match=r"just what l2-1e-4 does"):
+    with pytest.raises(ValueError, match=r"exactly what l2-1e-4 trains"):
         make_variant("mine", same, base, known)
 
 

@@ -14,7 +14,7 @@ import msgspec
 from postertui.runs import layout
 from postertui.runs.lock import RunLock
 from postertui.runs.spec import RunSpec
-from postertui.system.atomic_files import sync, write_atomic
+from postertui.system.atomic_files import write_atomic
 from postertui.system.locks import hold_folder
 from postertui.system.sharing import adopt_mode, is_shared
 
@@ -24,16 +24,14 @@ _STAGING = ".importing-"
 class StagedRuns:
     """New runs, each whole or not at all.
 
-    They are written to a folder beside the runs, which readers ignore, and come into place by
+    They are written to a folder below the runs folder, which readers ignore, and come into place by
     `publish`, after all of them were synced together: whatever ends the program, a run has all of
     its history. Used as a context, which removes what was not published.
     """
 
     def __init__(self, runs: Path) -> None:
         self._runs = runs
-        self._staging: Path | None = None
-        self._held: int | None = None
-        self._is_shared = False
+        self._staging: _Staging | None = None
         self.names: dict[str, None] = {}
 
     def __enter__(self) -> Self:
@@ -42,17 +40,9 @@ class StagedRuns:
     def add(self, run: str, spec: RunSpec, events: bytes) -> None:
         """Write one run. Raises `OSError`."""
         if self._staging is None:
-            self._staging = self._make_staging()
-        # Text and few calls: with tens of thousands of runs these are most of an import's time.
-        folder = f"{self._staging}/{run}"
-        os.mkdir(folder, 0o700)  # noqa: PTH102
+            self._staging = _Staging(self._runs)
         document = msgspec.json.format(msgspec.json.encode(spec)) + b"\n"
-        files = {f"{folder}/{layout.SPEC}": document, f"{folder}/{layout.EVENTS}": events}
-        for path, data in files.items():
-            _write_file(path, data)
-        if self._is_shared:
-            for path in (folder, *files):
-                adopt_mode(Path(path))
+        self._staging.write(run, {layout.SPEC: document, layout.EVENTS: events})
         self.names[run] = None
 
     def publish(self) -> list[str]:
@@ -62,37 +52,60 @@ class StagedRuns:
         """
         if self._staging is None:
             return []
-        _sync_file_system(self._staging)
+        staging = self._staging.fd
+        _sync_file_system(staging)
         added = []
-        for run in self.names:
-            try:
-                os.rename(f"{self._staging}/{run}", f"{self._runs}/{run}")  # noqa: PTH104
-            except OSError:
-                if (self._runs / run).exists():
-                    continue
-                raise
-            added.append(run)
-        sync(self._runs)
+        runs = os.open(self._runs, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            for run in self.names:
+                try:
+                    os.rename(run, run, src_dir_fd=staging, dst_dir_fd=runs)
+                except OSError:
+                    if (self._runs / run).exists():
+                        continue
+                    raise
+                added.append(run)
+            os.fsync(runs)
+        finally:
+            os.close(runs)
         return added
 
     def __exit__(self, *_: object) -> None:
         if self._staging is not None:
-            shutil.rmtree(self._staging, ignore_errors=True)
-        if self._held is not None:
-            os.close(self._held)
+            self._staging.remove()
 
-    def _make_staging(self) -> Path:
-        """The folder of this import; those of killed ones are removed."""
-        self._runs.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for stale in self._runs.glob(f"{_STAGING}*"):
+
+class _Staging:
+    """The folder of one import below the runs folder; what killed imports left there is removed.
+
+    Raises `OSError` where it cannot be made.
+    """
+
+    def __init__(self, runs: Path) -> None:
+        runs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for stale in runs.glob(f"{_STAGING}*"):
             if (fd := hold_folder(stale)) is not None:
                 shutil.rmtree(stale, ignore_errors=True)
                 os.close(fd)
-        staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=self._runs))
-        self._held = hold_folder(staging)
-        adopt_mode(staging)
-        self._is_shared = is_shared(staging)
-        return staging
+        self._path = Path(tempfile.mkdtemp(prefix=_STAGING, dir=runs))
+        held = hold_folder(self._path)
+        self.fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC) if held is None else held
+        adopt_mode(self._path)
+        self._is_shared = is_shared(self._path)
+
+    def write(self, run: str, contents: dict[str, bytes]) -> None:
+        """Write the run's folder. Raises `OSError`."""
+        # Few calls, by short paths: half of the time of an import is spent in them.
+        os.mkdir(run, 0o700, dir_fd=self.fd)
+        for name, data in contents.items():
+            _write_file(f"{run}/{name}", data, self.fd)
+        if self._is_shared:
+            for path in (run, *(f"{run}/{name}" for name in contents)):
+                adopt_mode(self._path / path)
+
+    def remove(self) -> None:
+        shutil.rmtree(self._path, ignore_errors=True)
+        os.close(self.fd)
 
 
 def complete_run(folder: Path, events: bytes) -> bool:
@@ -104,8 +117,9 @@ def complete_run(folder: Path, events: bytes) -> bool:
     return True
 
 
-def _write_file(path: str, data: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+def _write_file(path: str, data: bytes, folder: int) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    fd = os.open(path, flags, 0o600, dir_fd=folder)
     try:
         rest = memoryview(data)
         while rest:
@@ -114,12 +128,8 @@ def _write_file(path: str, data: bytes) -> None:
         os.close(fd)
 
 
-def _sync_file_system(folder: Path) -> None:
+def _sync_file_system(folder: int) -> None:
     """Sync everything below `folder`; one call for thousands of files."""
     syncfs = getattr(ctypes.CDLL(None), "syncfs", None)
-    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if syncfs is None or syncfs(fd) != 0:
-            os.sync()
-    finally:
-        os.close(fd)
+    if syncfs is None or syncfs(folder) != 0:
+        os.sync()

@@ -20,6 +20,7 @@ from postertui.history.schema import (
 )
 from postertui.history.spreadsheets import without_marks
 from postertui.system.errors import UserError
+from postertui.system.read_ahead import read_ahead
 from postertui.tabular import MISSING, Table, read_portions, read_tabular
 from postertui.tabular.decoding import PACKED_SUFFIXES, TEXT_SUFFIXES
 from postertui.tabular.dialect import describe_names
@@ -91,7 +92,7 @@ def load_any_table(path: Path, encoding: str | None = None) -> LoadedTable | Tab
     portions = read_portions(path, encoding)
     first = next(portions)
     if all(name in first.columns.columns for name in REQUIRED):
-        return _from_portions(chain([first], portions))
+        return _from_portions(chain([first], read_ahead(portions)))
     return first if next(portions, None) is None else read_tabular(path, encoding)
 
 
@@ -100,10 +101,10 @@ def _from_portions(portions: Iterable[Table]) -> LoadedTable:
     table = None
     for portion in portions:
         part = _normalised(portion)
-        table = part if table is None else _append(table, part)
+        table = _compact(part) if table is None else _append(table, _compact(part))
         path, names, notes = portion.path, portion.names, portion.notes
     assert table is not None
-    table = table.rechunk()
+    table = table.with_columns(pl.col(pl.Categorical).cast(pl.String)).rechunk()
     extra = [
         name
         for name in table.columns
@@ -119,6 +120,11 @@ def _from_portions(portions: Iterable[Table]) -> LoadedTable:
         frozenset(table["run"].drop_nulls().unique()),
         notes,
     )
+
+
+def _compact(part: pl.DataFrame) -> pl.DataFrame:
+    """`part` with a number for each text: a quarter of the memory while portions gather."""
+    return part.with_columns(pl.col(pl.String).cast(pl.Categorical))
 
 
 def _append(table: pl.DataFrame, part: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,7 @@ table is one run with the columns of both.
 
 - `sources`: the histories at a path, whatever wrote them: `keras_history`, `metrics_table`,
   `tensorboard`; `foreign` and `mapping` make rows of the history table of them
-- `histories`: a table's histories as runs
+- `histories`: a table's histories as runs; `events`: their events
 - `existing`: which of them are in the folder already
 - `writing`: new runs onto the disk, whole or not at all
 """
@@ -22,11 +22,12 @@ import polars as pl
 
 from postertui.history.schema import with_base_rates
 from postertui.importer.existing import ExistingRuns
-from postertui.importer.histories import ImportedRun, chunks, histories_of
+from postertui.importer.histories import ImportedRun, chunks, histories_of, prepare
 from postertui.importer.mapping import HistoryMapping
 from postertui.importer.sources import HistorySource, SkippedHistory, read_source
 from postertui.importer.writing import StagedRuns, complete_run
 from postertui.system.errors import UserError
+from postertui.system.read_ahead import read_ahead
 
 __all__ = ["ImportReport", "SkippedHistory", "import_paths"]
 
@@ -138,6 +139,6 @@ def _import(source: HistorySource, runs: Path, now: float, report: ImportReport)
 
 
 def _histories(table: pl.DataFrame, named: frozenset[str], now: float) -> Iterator[ImportedRun]:
-    """The histories of a table, of which one chunk's events are in memory."""
-    for chunk in chunks(table):
-        yield from histories_of(chunk, named, now)
+    """The histories of a table, of which two chunks' events are in memory."""
+    for prepared in read_ahead(prepare(chunk, now) for chunk in chunks(table)):
+        yield from histories_of(prepared, named, now)

@@ -10,7 +10,8 @@ import polars as pl
 
 from postertui.history.from_runs import history_table
 from postertui.history.schema import SCHEMA
-from postertui.importer.histories import PER_EPOCH, ImportedRun, histories_of
+from postertui.importer.events import PER_EPOCH
+from postertui.importer.histories import ImportedRun, histories_of, prepare
 from postertui.runs.spec import IMPORTED_DATA, RunSpec, read_spec
 from postertui.runs.store import Run, Store
 from postertui.system.errors import UserError
@@ -136,7 +137,7 @@ def complete_events(run: Run, history: ImportedRun) -> bytes:
         pl.coalesce(*(c for c in (name, f"_new_{name}") if c in rows.columns)).alias(name)
         for name in history.columns
     ).drop(new.columns)
-    [completed] = histories_of(rows, frozenset(), run.changed)
+    [completed] = histories_of(prepare(rows, run.changed), frozenset(), run.changed)
     return completed.events
 
 

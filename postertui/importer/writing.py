@@ -26,7 +26,8 @@ class StagedRuns:
 
     They are written to a folder below the runs folder, which readers ignore, and come into place by
     `publish`, after all of them were synced together: whatever ends the program, a run has all of
-    its history. Used as a context, which removes what was not published.
+    its history. Used as a context, which removes what was not published, and what killed imports
+    left.
     """
 
     def __init__(self, runs: Path) -> None:
@@ -35,6 +36,10 @@ class StagedRuns:
         self.names: dict[str, None] = {}
 
     def __enter__(self) -> Self:
+        for stale in self._runs.glob(f"{_STAGING}*"):
+            if (fd := hold_folder(stale)) is not None:
+                shutil.rmtree(stale, ignore_errors=True)
+                os.close(fd)
         return self
 
     def add(self, run: str, spec: RunSpec, events: bytes) -> None:
@@ -76,17 +81,10 @@ class StagedRuns:
 
 
 class _Staging:
-    """The folder of one import below the runs folder; what killed imports left there is removed.
-
-    Raises `OSError` where it cannot be made.
-    """
+    """The folder of one import below the runs folder. Raises `OSError` where it cannot be made."""
 
     def __init__(self, runs: Path) -> None:
         runs.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for stale in runs.glob(f"{_STAGING}*"):
-            if (fd := hold_folder(stale)) is not None:
-                shutil.rmtree(stale, ignore_errors=True)
-                os.close(fd)
         self._path = Path(tempfile.mkdtemp(prefix=_STAGING, dir=runs))
         held = hold_folder(self._path)
         self.fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC) if held is None else held

@@ -1,0 +1,97 @@
+"""An import that is killed leaves whole runs or none, and the next one completes it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from postertui.importer import import_paths
+from postertui.runs.store import Store
+
+RUNS, EPOCHS = 9, 3
+NOW = 1_700_000_000.0
+
+#: Imports a table and kills itself before the n-th call of a kind on a path with these words.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from postertui.importer import import_paths
+
+table, runs, call, words, count = sys.argv[1:]
+calls = 0
+
+def kill_at_call(event, arguments):
+    global calls
+    if event == call and words in str(arguments[0]):
+        calls += 1
+        if calls == int(count):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(kill_at_call)
+import_paths([Path(table)], Path(runs), 1_700_000_000.0)
+"""
+
+#: Call, words of its path, which of those calls; and how many runs are there then.
+MOMENTS = {
+    "before the first run's folder": ("os.mkdir", "--s", 1, 0),
+    "between two files of a run": ("open", "events.jsonl", 3, 0),
+    "all written, none published": ("os.rename", "--s", 1, 0),
+    "some published": ("os.rename", "--s", 5, 4),
+    "all published": ("shutil.rmtree", ".importing-", 1, RUNS),
+}
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("table") / "histories.tsv"
+    header = "Regularizer\tFC1\tFC2\tgenre\tvariant\tseed\tepoch\ttest_loss\ttest_fscore"
+    rows = [
+        f"L1=1e-5\t256\t256\tComedy\tbase\t{seed}\t{epoch}\t{1 / epoch}\t{seed / RUNS}"
+        for seed in range(RUNS)
+        for epoch in range(1, EPOCHS + 1)
+    ]
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(table: Path) -> dict[Path, bytes]:
+    runs = table.parent / "runs"
+    import_paths([table], runs, NOW)
+    return contents(runs)
+
+
+def contents(runs: Path) -> dict[Path, bytes]:
+    """Every file below `runs`, hidden ones too."""
+    return {p.relative_to(runs): p.read_bytes() for p in runs.rglob("*") if p.is_file()}
+
+
+def whole_runs(runs: Path) -> int:
+    """How many runs a reader sees; each must be done and whole."""
+    store = Store(runs)
+    store.refresh()
+    for run in store.runs.values():
+        assert run.damage is None and run.state == "done" and len(run.epochs) == EPOCHS
+    return len(store.runs)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_import_leaves_whole_runs_and_the_next_completes_it(
+    moment: str, table: Path, undisturbed: dict[Path, bytes], tmp_path: Path
+) -> None:
+    *call, published = MOMENTS[moment]
+    runs = tmp_path / "runs"
+    command = [sys.executable, "-c", KILLED, str(table), str(runs), *map(str, call)]
+    killed = subprocess.run(command, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert whole_runs(runs) == published
+
+    report = import_paths([table], runs, NOW)
+    assert (len(report.added), report.existing) == (RUNS - published, published)
+    assert not report.skipped
+    assert contents(runs) == undisturbed
+    assert not list(runs.glob(".importing-*"))

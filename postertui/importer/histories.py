@@ -19,6 +19,7 @@ from postertui.published.naming import variant_from_2017
 from postertui.runs.bounds import MAX_NUMBER
 from postertui.runs.run_names import is_run_name
 from postertui.runs.spec import IMPORTED_DATA, RunSpec
+from postertui.study import Variant
 from postertui.system.version import __version__
 
 #: Rows that are turned into events at a time: some two kilobytes each, three times in memory.
@@ -69,7 +70,7 @@ class ImportedRun:
         """The run's spec."""
         row = self.row
         label = str(row["Regularizer"])
-        variant = _variant(
+        variant, own_label = _variant(
             str(row["variant"]),
             label,
             int(row["FC1"]),  # type: ignore[call-overload]
@@ -92,7 +93,7 @@ class ImportedRun:
             mode="published" if row["test_fscore_soft"] is None else "sound",
             created=self.now,
             versions={"postertui": __version__},
-            label=label if label != variant.regularizer_label else None,
+            label=label if label != own_label else None,
         )
 
 
@@ -205,5 +206,12 @@ def _digest(
     return digest.hexdigest()[:24]
 
 
-#: Tables have many runs of few settings.
-_variant = lru_cache(maxsize=1000)(variant_from_2017)
+@lru_cache(maxsize=1000)
+def _variant(
+    family: str, label: str, fc1: int, fc2: int, epochs: int, name: str, batch_size: int | None
+) -> tuple[Variant, str]:
+    """The variant and its own `Regularizer`; tables have many runs of few settings."""
+    variant = variant_from_2017(
+        family, label, fc1, fc2, epochs=epochs, name=name, batch_size=batch_size
+    )
+    return variant, variant.regularizer_label

@@ -29,19 +29,30 @@ class ParsedText:
     literal_quotes: int = 0
 
 
-def parse_text(path: Path, data: bytes, dialect: Dialect) -> ParsedText:
+def parse_text(
+    path: Path, data: bytes, dialect: Dialect, *, is_regular: bool = False
+) -> ParsedText:
     """The records below the header, blank ones left out.
 
     Where every line has as many fields as the header without a look at quotes, no quote can hide a
     separator or a line end, and the lines are split by a fast reader; otherwise one record after
-    the other. Raises `UserError` with the line of a record that has another number of fields, or
-    a quote that is not closed.
+    the other.
+
+    Parameters
+    ----------
+    is_regular
+        Whether `count_regular` has found the lines below the header regular before.
+
+    Raises
+    ------
+    UserError
+        With the line of a record that has another number of fields, or a quote that is not closed.
     """
     body = data[dialect.body :]
     if dialect.row_names:
         # R's write.table escapes a quote by a backslash, nothing else does.
         body = body.replace(b'\\"', b'""')
-    count = count_regular(body, dialect)
+    count = _count_lines(body) if is_regular else count_regular(body, dialect)
     if count is not None:
         parsed = _split(path, body, dialect.line + np.arange(count), dialect)
     else:
@@ -56,6 +67,10 @@ def parse_text(path: Path, data: bytes, dialect: Dialect) -> ParsedText:
     return ParsedText(
         parsed.columns.filter(~blank), parsed.lines[~blank.to_numpy()], parsed.literal_quotes
     )
+
+
+def _count_lines(body: bytes) -> int:
+    return body.count(b"\n") + (not body.endswith(b"\n"))
 
 
 def count_regular(body: bytes, dialect: Dialect) -> int | None:

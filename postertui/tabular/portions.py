@@ -33,7 +33,8 @@ def read_portions(path: Path, encoding: str | None = None) -> Iterator[Table]:
         file.seek(dialect.body)
         line = dialect.line
         for block in _blocks(file):
-            parsed = parse_text(path, block, replace(dialect, body=0, line=line))
+            below_header = replace(dialect, body=0, line=line)
+            parsed = parse_text(path, block, below_header, is_regular=True)
             line += block.count(b"\n")
             yield Table(
                 path=path,

@@ -102,7 +102,7 @@ def _watch(store: Store, names: Sequence[str], view: View, *, keep: bool) -> Non
             starts = 0
         runs = [store.runs[n] for n in names if n in store.runs]
         unfinished = [r for r in runs if r.state not in CLOSED_STATES]
-        open_runs = sum(run.is_waiting for run in store.runs.values())
+        open_runs = store.waiting_runs
         status = requests.status(store.folder, open_runs=open_runs)
         remaining = outlook.remaining(runs, store.runs.values(), status.slots)
         view.show(runs, status.waiting, remaining)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from postertui.cli.options import json_option, print_json, runs_option
-from postertui.cli.selection import open_store, query_argument, select
+from postertui.cli.selection import list_selected, open_store, query_argument, select
 from postertui.cli.streams import print_message
 from postertui.runs import layout
 from postertui.system.errors import UserError
@@ -21,7 +21,8 @@ from postertui.system.regular_files import open_regular
 from postertui.system.text import pluralize
 
 if TYPE_CHECKING:
-    from postertui.runs.store import Run, Store
+    from postertui.runs.store import Store
+    from postertui.runs.store.listing import ListedRun
 
 #: Seconds between two looks at a log that is followed.
 INTERVAL = 0.2
@@ -39,19 +40,19 @@ def runs_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
     from postertui.supervisor import requests
 
     store = open_store(runs)
-    matching = select(store, query)
     if as_json:
         records = [
             run.record() | {"damage": run.damage, "paused": run.held, "cancelling": run.cancelling}
-            for run in matching
+            for run in select(store, query)
         ]
         print_json(records)
         return 0
-    click.echo("\n".join(run_lines(matching)))
-    counts = Counter(run.standing for run in matching)
+    listed = list_selected(store, query)
+    click.echo("\n".join(run_lines(listed)))
+    counts = Counter(run.standing for run in listed)
     parts = ", ".join(f"{count} {state}" for state, count in counts.most_common())
-    print_message(f"{pluralize(len(matching), 'run')}: {parts}")
-    open_runs = sum(run.is_waiting for run in store.runs.values())
+    print_message(f"{pluralize(len(listed), 'run')}: {parts}")
+    open_runs = store.waiting_runs
     status = requests.status(runs, open_runs=open_runs)
     if status.warning:
         print_message(f"Warning: {status.warning}")
@@ -102,29 +103,23 @@ def _open_log(path: Path, *, even_empty: bool) -> BinaryIO | None:
     return None
 
 
-def run_lines(runs: Sequence[Run]) -> Iterator[str]:
+def run_lines(runs: Sequence[ListedRun]) -> Iterator[str]:
     """One aligned line per run: state, epochs, test F and AP, name, and why it ended so."""
     from postertui.system.text import strip_control_chars
 
     width = max((len(run.name) for run in runs), default=0)
     scores = f"{'TEST F':>6}  {'AP':>5}"
     yield f"{'STATE':<11}  {'EPOCH':>9}  {scores}  {'RUN':<{width}}  REASON".rstrip()
-    for run in runs:
-        fscore = run.newest("test_fscore_soft")
-        if fscore is None:
-            fscore = run.newest("test_fscore")
-        average_precision = run.newest("test_ap")
-        epochs = f"{run.epoch}/{run.planned_epochs or '?'}"
-        line = (
-            f"{run.standing:<11}  {epochs:>9}"
+    for _, name, standing, epoch, planned, fscore, average_precision, reason in runs:
+        epochs = f"{epoch}/{planned or '?'}"
+        text = strip_control_chars(name)
+        if reason:
+            text = f"{text:<{width}}  {' '.join(strip_control_chars(reason).split())}".rstrip()
+        yield (
+            f"{standing:<11}  {epochs:>9}"
             f"  {'-' if fscore is None else f'{fscore:.3f}':>6}"
-            f"  {'-' if average_precision is None else f'{average_precision:.3f}':>5}"
+            f"  {'-' if average_precision is None else f'{average_precision:.3f}':>5}  {text}"
         )
-        name = strip_control_chars(run.name)
-        if not (reason := run.reason):
-            yield f"{line}  {name}"
-            continue
-        yield f"{line}  {name:<{width}}  {' '.join(strip_control_chars(reason).split())}".rstrip()
 
 
 def _last(file: BinaryIO, lines: int | None) -> list[str]:

@@ -14,6 +14,7 @@ from postertui.system.sharing import describe_os_error
 
 if TYPE_CHECKING:
     from postertui.runs.store import Run, Store
+    from postertui.runs.store.listing import ListedRun
 
 query_argument = click.argument("query", nargs=-1, metavar="[RUN|FILTER]...")
 #: The mistake of a command that changes runs and was not given any.
@@ -54,10 +55,27 @@ def select(store: Store, query: Sequence[str], *, everything: bool = False) -> l
         records = {name: run.record() for name, run in store.runs.items()}
         filters.check_fields(parsed, records.values())
         matching = [run for name, run in store.runs.items() if parsed.matches(records[name])]
+    _check_any(store, query, matching)
+    return sorted(matching, key=_order)
+
+
+def list_selected(store: Store, query: Sequence[str]) -> list[ListedRun]:
+    """What a list shows of the runs that `select` gives. Raises as that does."""
+    from postertui.runs.store.listing import list_run
+
+    if query:
+        return [list_run(run) for run in select(store, query)]
+    check_exists(store.folder)
+    with gc_paused(freeze=True):
+        listed = store.runs.listed()
+    _check_any(store, query, listed)
+    return listed
+
+
+def _check_any(store: Store, query: Sequence[str], matching: Sequence[object]) -> None:
     if not matching:
         what = f"no run matches `{' '.join(query)}`" if query else "there are no runs"
         raise UserError(f"{store.folder}: {what}", exit_code=3)
-    return sorted(matching, key=_order)
 
 
 def check_exists(folder: Path) -> None:

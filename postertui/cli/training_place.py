@@ -116,6 +116,6 @@ def print_obstacles(store: Store, on: str | None, gpu: float | None, device: str
 
     if (on or folder.read_settings(store.folder).on or HERE) == HERE:
         check_device(store.folder, gpu, device)
-    open_runs = sum(run.is_waiting for run in store.runs.values())
+    open_runs = store.waiting_runs
     if waiting := requests.status(store.folder, open_runs).waiting:
         print_message(f"Waiting: {waiting}")

@@ -43,7 +43,7 @@ def check_processes(store: Store, *, repair: bool = False) -> Iterator[Finding]:
 
     runs = store.folder
     try:
-        status = requests.status(runs, open_runs=sum(run.is_waiting for run in store.runs.values()))
+        status = requests.status(runs, open_runs=store.waiting_runs)
         is_supervised = requests.has_supervisor(runs)
     except UserError as error:
         yield Finding("processes", "wrong", str(error), "mend its mode, or remove it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,7 +94,7 @@ class ExistingRuns:
 
 @dataclass(frozen=True)
 class _Runs:
-    by_name: dict[str, Run]
+    by_name: Mapping[str, Run]
     by_setting: dict[RunSetting, list[Run]] = field(default_factory=dict)
 
 

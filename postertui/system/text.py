@@ -28,7 +28,7 @@ def strip_control_chars(text: str) -> str:
     Tabs and newlines stay. A lone carriage return starts a line: what a progress bar wrote over
     itself is shown step by step.
     """
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.replace("\n", "").isprintable():
         return text
     text = _ESCAPES.sub("", text.replace("\r\n", "\n")).replace("\r", "\n")
     return _CONTROL.sub(_REPLACEMENT, text)

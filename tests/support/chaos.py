@@ -235,7 +235,7 @@ def train_undisturbed(folder: Path, specs: Iterable[RunSpec]) -> None:
 def read(folder: Path) -> dict[str, Run]:
     store = Store(folder, cache=False)
     store.refresh()
-    return store.runs
+    return store.runs.copy()
 
 
 def history(run: Run) -> dict[int, tuple[float | None, ...]]:

@@ -84,7 +84,7 @@ def pace(folder: Path, seconds: float) -> None:
 def read(folder: Path) -> dict[str, Run]:
     store = Store(folder, cache=False)
     store.refresh()
-    return store.runs
+    return store.runs.copy()
 
 
 def states(folder: Path) -> dict[str, str]:

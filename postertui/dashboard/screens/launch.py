@@ -77,7 +77,7 @@ class LaunchScreen(DashboardScreen[str | None]):
 
     def _runs(self) -> dict[str, Run]:
         # A copy, for the reading thread goes on adding to the store's own.
-        return dict(self.context.feed.store.runs)
+        return self.context.feed.store.runs.copy()
 
     # The plan
 

@@ -137,7 +137,7 @@ class RunFeed:
 
     def count_waiting(self) -> int:
         """How many runs wait for a supervisor; from any thread."""
-        return sum(run.is_waiting for run in tuple(self.store.runs.values()))
+        return self.store.waiting_runs
 
     def read(self, patience: float | None = None) -> bool:
         """Read once; whether anything changed, be it a new `error` or its end."""

@@ -18,13 +18,14 @@ import mmap
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postertui.runs import layout
-from postertui.runs.store.identity import FileIdentity, Reading
+from postertui.runs.store.identity import Reading, file_identity, spec_identity
 from postertui.runs.store.index import EMPTY, ROW_BYTES, Index, decode_index
+from postertui.runs.store.listing import ListedRun, list_stored_runs
 from postertui.runs.store.run import Run
 from postertui.runs.store.stored_run import StoredRun
 from postertui.system.atomic_files import write_atomic
@@ -66,12 +67,36 @@ class CachedRuns:
         if self._memory is not None and hasattr(mmap, "MADV_DONTNEED"):
             self._memory.madvise(mmap.MADV_DONTNEED)
 
-    def find(self, name: str, events: FileIdentity) -> StoredRun | None:
-        """The run whose file of events is as `events` says."""
-        position = self._positions.get(name)
-        if position is None or not self._index.events_are(position, events):
-            return None
-        return StoredRun(name, self._index, position, self)
+    def find_unchanged(
+        self, root: str, names: Iterable[str], *, both_files: bool
+    ) -> dict[str, int]:
+        """The positions of those runs below `root` whose files are as they were read; by name.
+
+        Unless `both_files` are looked at, only the events are.
+        """
+        index, positions = self._index, self._positions
+        unchanged = {}
+        for name in names:
+            position = positions.get(name)
+            if position is None:
+                continue
+            try:
+                if index.events_are(position, file_identity(f"{root}/{name}/{layout.EVENTS}")) and (
+                    not both_files
+                    or index.identity(position).spec == spec_identity(f"{root}/{name}")
+                ):
+                    unchanged[name] = position
+            except OSError:
+                continue  # Reading the run says what is wrong.
+        return unchanged
+
+    def run(self, position: int) -> StoredRun:
+        """The run at `position`."""
+        return StoredRun(self._index.names[position], self._index, position, self)
+
+    def list_runs(self, positions: Iterable[int]) -> Iterator[ListedRun]:
+        """What a list shows of the runs at `positions`."""
+        return list_stored_runs(self._index, positions)
 
     def newest_row(self, position: int) -> memoryview[float]:
         return self._index.newest_row(position)

@@ -107,7 +107,7 @@ class Index:
         self.kinds, self.genres, self.statuses = stored.kinds, stored.genres, stored.statuses
         self.names, self.extra = stored.names, stored.extra
         self.states: list[State] = [state_of_end(status) for status in stored.statuses]
-        self._columns, self._newest, self._events = columns, newest, events
+        self.newest, self._columns, self._events = newest, columns, events
         self._event_sizes = columns["start_bytes"], columns["end_bytes"]
         self._event_stops = array("Q")
         # What a list of runs shows of each.
@@ -121,7 +121,7 @@ class Index:
     def content(self) -> tuple[dict[str, memoryview], memoryview, bytearray]:
         """The bytes of its columns and newest epochs, and a copy of its events."""
         columns = {name: memoryview(column).cast("B") for name, column in self._columns.items()}
-        return columns, memoryview(self._newest).cast("B"), bytearray(self._events)
+        return columns, memoryview(self.newest).cast("B"), bytearray(self._events)
 
     def entry(self, position: int) -> Entry:
         return Entry._make([column[position] for column in self._columns.values()])
@@ -162,20 +162,20 @@ class Index:
 
     def newest_value(self, position: int, column: int) -> float:
         """A column of the newest epoch of an entry that has any."""
-        value: float = self._newest[position * len(COLUMNS) + column]
+        value: float = self.newest[position * len(COLUMNS) + column]
         return value
 
     def newest_row(self, position: int) -> memoryview[float]:
         """The newest epoch (columns,) of an entry that has any, as floats."""
         first = position * len(COLUMNS)
-        return memoryview(self._newest[first : first + len(COLUMNS)])
+        return memoryview(self.newest[first : first + len(COLUMNS)])
 
     def is_sound(self) -> bool:
         """Whether every entry's parts are there."""
         columns, count = self._columns, len(self.names)
         if any(len(column) != count for column in columns.values()):
             return False
-        if len(self._newest) != count * len(COLUMNS):
+        if len(self.newest) != count * len(COLUMNS):
             return False
         return not count or (
             max(columns["kind"]) < len(self.kinds)

@@ -25,20 +25,20 @@ class NotesReader:
     def refresh(self, runs: Mapping[str, Run], changed: set[str]) -> set[str]:
         """Give `runs` their notes; the names of those whose note changed.
 
-        Only those in `changed` are looked at, and those whose note in the file is another.
+        `changed` are runs that may be new; others are looked at when the file has changed.
         """
         try:
             identity = file_identity(f"{self._folder}/{layout.NOTES}")
         except OSError:
             identity = NO_FILE
-        candidates = changed & self._notes.keys()
+        candidates = self._notes.keys() & changed
         if identity != self._identity:
             self._identity = identity
             try:
                 notes = read_notes(self._folder)
             except UserError:
                 notes = self._notes  # Runs are shown even where their notes cannot be read.
-            candidates = changed | notes.keys() | self._notes.keys()
+            candidates = notes.keys() | self._notes.keys()
             self._notes = notes
         changed_notes = set()
         for name in candidates & runs.keys():

@@ -17,15 +17,14 @@ from postertui.runs.store.identity import (
     UNREADABLE,
     Identity,
     Reading,
-    events_identity,
     run_identity,
-    spec_identity,
 )
 from postertui.runs.store.kinds import SpecKinds
 from postertui.runs.store.new_run import explain_denied_run, read_new_run
 from postertui.runs.store.notes_reader import NotesReader
 from postertui.runs.store.parse import apply_lines
 from postertui.runs.store.run import Run
+from postertui.runs.store.runs_by_name import RunsByName
 from postertui.runs.store.stored_run import StoredRun
 from postertui.system.crash_log import log_traceback
 from postertui.system.regular_files import open_regular
@@ -54,12 +53,12 @@ BOTH_FILES_UP_TO = 5_000
 class Store:
     """All runs below `folder`, by name.
 
-    `runs` is replaced run by run as `refresh` finds changes; the dictionary itself stays.
+    `runs` is replaced run by run as `refresh` finds changes; it itself stays.
     """
 
     def __init__(self, folder: Path, *, cache: bool = True) -> None:
         self.folder = folder
-        self.runs: dict[str, Run] = {}
+        self.runs = RunsByName()
         self._root = os.fspath(folder)
         self._cache = Cache(folder, self._reread_rows) if cache else None
         self._cached: CachedRuns | None = None
@@ -103,6 +102,11 @@ class Store:
         self._spent = 0.0
         return changed | self._notes.refresh(self.runs, changed)
 
+    @property
+    def waiting_runs(self) -> int:
+        """How many runs wait for a supervisor; from any thread."""
+        return sum(run.is_waiting for _, run in self.runs.made())
+
     def release_pages(self) -> None:
         """Keep no more of the closed runs' epochs in memory than is in use."""
         if self._cached is not None:
@@ -113,14 +117,22 @@ class Store:
     def _list(self, deadline: float) -> set[str]:
         """List the runs, and read new ones until `deadline`; those that came or went."""
         changed = self._list_folder()
-        for number, name in enumerate(sorted(self._unread)):
-            if number >= BATCH and time.monotonic() > deadline:
+        names = sorted(self._unread)
+        both_files = len(self.runs) + len(names) <= BOTH_FILES_UP_TO
+        for first in range(0, len(names), BATCH):
+            if first and time.monotonic() > deadline:
                 break
-            self._unread.remove(name)
-            if not self._from_cache(name):
-                self._refresh_run(name)
-                self._spool(name)
-            changed.add(name)
+            batch = names[first : first + BATCH]
+            unchanged: dict[str, int] = {}
+            if self._cached is not None:
+                unchanged = self._cached.find_unchanged(self._root, batch, both_files=both_files)
+                self.runs.add_cached(self._cached, unchanged)
+            for name in batch:
+                if name not in unchanged:
+                    self._refresh_run(name)
+                    self._spool(name)
+            changed.update(batch)
+            self._unread.difference_update(batch)
         return changed
 
     def _spool(self, name: str) -> None:
@@ -154,10 +166,10 @@ class Store:
 
     def _due(self) -> list[str]:
         """The runs to check now."""
-        live = [n for n, r in self.runs.items() if r.locked or r.is_started]
-        quiet = len(self.runs) - len(live)
-        changes_announced = self._changes_announced()
-        if quiet <= BATCH or changes_announced:
+        if self._changes_announced():
+            return list(self.runs)
+        live = [n for n, r in self.runs.made() if r.locked or r.is_started]
+        if len(self.runs) - len(live) <= BATCH:
             return list(self.runs)
         if not self._remaining:
             self._remaining = list(self.runs)
@@ -217,21 +229,6 @@ class Store:
             return True
         replaced = before.events[0] not in (0, identity.events[0])
         return replaced or identity.events[1] < before.events[1]
-
-    def _from_cache(self, name: str) -> bool:
-        """Take the run from the cache where that has read the files that there are now."""
-        try:
-            events = events_identity(f"{self._root}/{name}")
-            run = self._cached.find(name, events) if self._cached is not None else None
-            if run is None or (
-                len(self.runs) + len(self._unread) <= BOTH_FILES_UP_TO
-                and run.identity.spec != spec_identity(f"{self._root}/{name}")
-            ):
-                return False
-        except OSError:
-            return False  # Reading the run says what is wrong.
-        self.runs[name] = run
-        return True
 
     def _reread_rows(self, name: str) -> Rows:
         """A closed run's epochs from its own files, which have not changed since they were read."""

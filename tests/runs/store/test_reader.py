@@ -18,6 +18,7 @@ from postertui.runs.lock import RunLock
 from postertui.runs.notes import Note, change_notes
 from postertui.runs.store import METRICS, Run, Store, reader
 from postertui.runs.store.identity import Identity, run_identity
+from postertui.runs.store.listing import list_run
 from postertui.runs.store.reader import BATCH
 from postertui.supervisor import requests
 from tests.support.many_runs import write_runs
@@ -313,6 +314,45 @@ def test_remembered_runs_are_runs_before_and_after_they_are_unpacked(many: Path)
     assert remembered.runs[names[3]].reason == "no room"
 
 
+def test_list_of_remembered_runs_is_that_of_runs_that_were_read(many: Path) -> None:
+    names = sorted(path.name for path in many.iterdir() if path.name[0] != ".")
+    with EventWriter(many / names[3] / "events.jsonl") as writer:
+        writer.append("requeue")
+        writer.attempt += 1
+        writer.append("start", from_epoch=1)
+        writer.append("end", status="failed", reason="no room")
+    with EventWriter(many / names[4] / "events.jsonl") as writer:
+        writer.append("epoch", epoch=4, test_fscore=0.25, test_fscore_soft=None, test_ap=None)
+        writer.append("end", status="cancelled", reason="")
+    with EventWriter(many / names[5] / "events.jsonl") as writer:
+        writer.append("requeue")
+    (many / names[6] / "run.json").write_text("{")
+    store = Store(many)
+    store.refresh()
+    store._save_cache()
+    remembered = Store(many)
+    remembered.refresh()
+    read = Store(many, cache=False)
+    read.refresh()
+    listed = remembered.runs.listed()
+    assert len(remembered.runs.made()) == 2
+    assert listed == sorted(map(list_run, read.runs.values()))
+    assert listed == sorted(map(list_run, remembered.runs.values()))
+    assert len(remembered.runs.made()) == 250
+    assert remembered.waiting_runs == read.waiting_runs == 1
+
+
+def test_remembered_run_is_made_once_whatever_thread_looks(many: Path) -> None:
+    store = Store(many)
+    store.refresh()
+    for name, position in list(store.runs._runs.items()):
+        assert isinstance(position, int)
+        run = store.runs[name]
+        # As a thread does that looked before, and goes on now.
+        assert store.runs._make(name, position) is run
+        assert store.runs[name] is run
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_of_many_remembered_runs_none_is_missed_and_no_event(data: st.DataObject) -> None:
@@ -394,6 +434,29 @@ def test_many_runs_are_read_into_a_file_and_remembered_from_it(
     remembered.refresh()
     assert shown_all(store) == expected == shown_all(remembered)
     assert len([*(many / ".cache").glob("epochs-*")]) == 1
+
+
+def test_runs_that_come_after_a_new_cache_was_saved_leave_its_epochs_alone(
+    many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("postertui.runs.store.reader.SPOOL_FROM", 100)
+    monkeypatch.setattr("postertui.runs.store.spool.FLUSH_BYTES", 1)
+    shutil.rmtree(many / ".cache")
+    name = min(path.name for path in many.iterdir())
+    path = many / name / "events.jsonl"
+    *lines, end = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines))
+    store = Store(many)
+    store.refresh()
+    monkeypatch.setattr(Store, "_reread_rows", _refuse)
+    for first in (250, 500):
+        write_runs(many, 250, epochs=2, first=first)
+        path.write_bytes(b"".join([*lines, end]))
+        requests.notify(many)
+        store.refresh()
+        remembered = Store(many)
+        remembered.refresh()
+        assert shown_all(store) == shown_all(remembered) == fresh(many)
 
 
 def test_file_of_a_reader_that_was_killed_is_no_cache_and_goes(

@@ -13,6 +13,16 @@ from postertui.training.inputs import Inputs
 from postertui.training.loop import Passes, compile_passes
 from postertui.training.trainable_network import Network
 
+#: The fields of a variant that a compiled network does not depend on: scalars that it is given,
+#: rows that it is fed, what decides how long it trains, and classical models. All others tell
+#: networks apart, so that a new field costs a compilation too many rather than a wrong network.
+NOT_COMPILED = {
+    "name", "family", "regularizer", "strength", "learning_rate", "schedule", "batch_size",
+    "epochs", "early_stopping", "restore_best", "side", "augment", "balance", "weight_decay",
+    "kernel_strength", "backbone", "code", "inputs", "details", "with_details", "model",
+    "class_weight", "C", "trees", "depth", "shrinkage",
+}  # fmt: skip
+
 
 class CompiledNetwork(NamedTuple):
     """A network and its compiled passes, shared by runs of one shape."""
@@ -37,27 +47,13 @@ class CompiledNetworks:
         variant = spec.variant
         shape = tuple(inputs.train.shape[1:])
         key = (
-            variant.network,
-            variant.frozen_layers,
-            variant.fc1,
-            variant.fc2,
-            variant.loss,
+            # A function of the user's may look at any setting.
+            variant if variant.code else compiled_settings(variant),
             shape,
-            variant.optimizer,
-            variant.momentum,
-            variant.dropout,
-            variant.kernel_regularizer,
-            variant.backbone_rate,
-            variant.trainable_layers,
-            variant.train_from,
-            variant.share,
             len(spec.members),
             spec.weights.digest,
             inputs.dataset.side,
-            # A function of the user's may look at any setting.
-            variant if variant.code else None,
             inputs.joined,
-            variant.details_units,
         )
         if key not in self._compiled:
             functions = custom.load_functions(variant, code)
@@ -78,6 +74,12 @@ class CompiledNetworks:
             passes = compile_passes(network, variant)
             self._compiled[key] = CompiledNetwork(network, passes)
         return self._compiled[key]
+
+
+def compiled_settings(variant: Variant) -> tuple[object, ...]:
+    """What of `variant` its compiled network depends on, where no function is the user's."""
+    names = (name for name in Variant.__struct_fields__ if name not in NOT_COMPILED)
+    return tuple(getattr(variant, name) for name in names)
 
 
 def check_regularizers(variant: Variant, network: Network) -> None:

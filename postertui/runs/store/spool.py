@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +38,8 @@ class EpochSpool:
         self.index = IndexBuilder(path.name, EMPTY)
         self._reread = reread
         self._fd = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        #: Some threads look at rows while another one takes runs.
+        self._lock = threading.Lock()
         self._pending = bytearray()
         self._maps: list[mmap.mmap] = []
 
@@ -50,20 +53,22 @@ class EpochSpool:
         Raises `OSError`, and `NotEncodableError` for one that the index cannot hold.
         """
         rows = np.ascontiguousarray(run.buffer.rows())
-        position = self.index.add(run, reading, place_of(rows, self.index.total))
-        self._pending += rows.data.cast("B") if len(rows) else b""
-        if len(self._pending) >= FLUSH_BYTES:
-            self.flush()
+        with self._lock:
+            position = self.index.add(run, reading, place_of(rows, self.index.total))
+            self._pending += rows.data.cast("B") if len(rows) else b""
+            if len(self._pending) >= FLUSH_BYTES:
+                self._flush()
         return StoredRun(run.name, self.index, position, self)
 
-    def flush(self) -> None:
-        """Have all rows in the file. Raises `OSError`."""
+    def _flush(self) -> None:
+        """Have all rows in the file; with the lock held. Raises `OSError`."""
         while self._pending:
             del self._pending[: os.write(self._fd, self._pending)]
 
     def sync(self) -> None:
         """Have all rows on disk. Raises `OSError`, also where the file was removed."""
-        self.flush()
+        with self._lock:
+            self._flush()
         os.fdatasync(self._fd)
         if not os.path.samestat(os.fstat(self._fd), self.path.lstat()):
             raise FileNotFoundError(self.path)
@@ -74,13 +79,18 @@ class EpochSpool:
     def rows(self, position: int) -> Rows:
         entry = self.index.entry(position)
         try:
-            if not self._maps or len(self._maps[-1]) < (entry.first + entry.rows) * ROW_BYTES:
-                self.flush()
-                self._maps.append(mmap.mmap(self._fd, 0, access=mmap.ACCESS_READ))
-            rows = rows_in(self._maps[-1], entry)
+            rows = rows_in(self._map((entry.first + entry.rows) * ROW_BYTES), entry)
         except (OSError, ValueError):
             rows = None
         return self._reread(self.index.names[position]) if rows is None else rows
+
+    def _map(self, size: int) -> mmap.mmap:
+        """The file's first `size` bytes, and maybe more."""
+        with self._lock:
+            if not self._maps or len(self._maps[-1]) < size:
+                self._flush()
+                self._maps.append(mmap.mmap(self._fd, 0, access=mmap.ACCESS_READ))
+            return self._maps[-1]
 
     def release_pages(self) -> None:
         """Give the epochs' pages back to the system, which reads them again where needed."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -457,6 +459,35 @@ def test_runs_that_come_after_a_new_cache_was_saved_leave_its_epochs_alone(
         remembered = Store(many)
         remembered.refresh()
         assert shown_all(store) == shown_all(remembered) == fresh(many)
+
+
+def test_epochs_are_looked_at_while_others_are_read_into_the_file(
+    many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the dashboard draws curves while its feed reads on."""
+    monkeypatch.setattr("postertui.runs.store.reader.SPOOL_FROM", 100)
+    monkeypatch.setattr("postertui.runs.store.spool.FLUSH_BYTES", 100_000)
+    monkeypatch.setattr(Store, "_reread_rows", _refuse)
+    shutil.rmtree(many / ".cache")
+    store = Store(many)
+    looks: list[threading.Thread] = []
+    write = os.write
+
+    def write_and_be_looked_at(fd: int, data: bytearray) -> int:
+        written = write(fd, data)
+        if not looks:
+            stored = [run for run in store.runs.values() if run.buffer.stored is not None]
+            looks.append(threading.Thread(target=stored[-1].buffer.rows))
+            looks[0].start()
+            looks[0].join(0.2)  # It may have to wait until all is written.
+        return written
+
+    monkeypatch.setattr("postertui.runs.store.spool.os.write", write_and_be_looked_at)
+    store.refresh()
+    looks[0].join()
+    remembered = Store(many)
+    remembered.refresh()
+    assert shown_all(store) == fresh(many) == shown_all(remembered)
 
 
 def test_file_of_a_reader_that_was_killed_is_no_cache_and_goes(

@@ -8,11 +8,14 @@ score, which need no threshold.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from postertui.filters import Record
 from postertui.predictions.scores import Counts
+
+if TYPE_CHECKING:
+    from postertui.filters import Record
 
 #: Metric columns of which the mean over genres is shown.
 MEANS = (

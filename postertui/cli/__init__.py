@@ -6,7 +6,6 @@ failed while working, 2 the command line or an input is wrong, 3 nothing matched
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 from typing import Any, NoReturn
@@ -78,6 +77,8 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
+            import difflib
+
             close = " or ".join(difflib.get_close_matches(args[0], COMMANDS, n=2))
             if not close:
                 raise

@@ -90,10 +90,12 @@ def load(source: Path | None, runs: Path) -> History:
 
 def matching(history: History, query: Sequence[str]) -> pl.DataFrame:
     """The rows of the runs that the filter accepts. Raises `UserError` (exit code 3) for none."""
-    from postertui.filters import parse
-
     text = " ".join(query)
     chosen = history.select(text).table
+    if chosen is history.table:
+        return chosen
+    from postertui.filters import parse
+
     for family in parse(text, history.variant_names).families:
         click.echo(
             f"postertui: variant:{family} is no variant's name; selected by family", err=True

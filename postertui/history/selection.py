@@ -14,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from postertui.filters import Record, check_fields, parse
 from postertui.system.errors import UserError
 from postertui.system.gc_pause import gc_paused
 from postertui.system.sharing import describe_os_error
@@ -22,6 +21,7 @@ from postertui.system.sharing import describe_os_error
 if TYPE_CHECKING:
     import polars as pl
 
+    from postertui.filters import Record
     from postertui.runs.store.run import Run, RunProblem
     from postertui.study import Variant
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 RUN_ONLY_FIELDS = ("state", "standing", "mode", "epochs", "device", "host", "tag")
 
 
-class RunRecords(Mapping[str, Record]):
+class RunRecords(Mapping[str, "Record"]):
     """The records of a store's runs by name, made when one is asked for.
 
     They take longer than reading the runs does, and without a filter most commands need none.
@@ -90,10 +90,10 @@ class History:
         Raises `FilterError` where it cannot be parsed, and `UserError` where it names a field that
         the table has no column for.
         """
-        import polars as pl
-
         if not text.strip():
             return self
+        from postertui.filters import check_fields, parse
+
         query = parse(text, self.variant_names)
         missing = [name for name in RUN_ONLY_FIELDS if name in query.fields]
         if self.records is None and missing:
@@ -104,7 +104,8 @@ class History:
         records = dict(_records(self.table)) if self.records is None else self.records
         check_fields(query, records.values())
         runs = [name for name, record in records.items() if query.matches(record)]
-        return replace(self, table=self.table.filter(pl.col("run").is_in(runs)))
+        is_chosen = self.table["run"].is_in(runs)
+        return replace(self, table=self.table.filter(is_chosen))
 
 
 def open_history(place: Path) -> History:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from postertui.analysis.quality import variant_quality
 from postertui.analysis.tables.section import Column, Section, number, text
-from postertui.filters import Record
+
+if TYPE_CHECKING:
+    from postertui.filters import Record
 
 _SCORES = {
     "macro_f1": "macro-F1",

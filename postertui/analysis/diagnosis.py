@@ -80,7 +80,7 @@ def _setting_findings(runs: Sequence[_Run]) -> list[list[RunFinding]]:
 
 
 def _runs(table: pl.DataFrame) -> Iterator[_Run]:
-    """The table's runs; its columns become vectors once, and each run gets slices of them."""
+    """The table's runs; its columns become vectors once, of which each run looks at its rows."""
     if table.is_empty():
         return
     facts = {row["genre"]: row for row in cohort_facts(table).iter_rows(named=True)}
@@ -100,15 +100,17 @@ def _runs(table: pl.DataFrame) -> Iterator[_Run]:
         rows = slice(start, start + head.pop("len"))
         start = rows.stop
         batch = head.pop("_batch")
-        columns = {name: values[rows] for name, values in metrics.items()}
-        yield _Run(head, facts[head["genre"]], batch, epochs[rows].tolist(), dead[rows], columns)
+        yield _Run(
+            head, facts[head["genre"]], batch, epochs[rows].tolist(), dead[rows], metrics, rows
+        )
 
 
 @dataclass(frozen=True)
 class _Run:
     """One run's history as vectors over its epochs, NaN where a metric is undefined.
 
-    `head` holds what is the same in all its rows, `facts` its genre's `cohort_facts`.
+    `head` holds what is the same in all its rows, `facts` its genre's `cohort_facts`; `metrics` are
+    the whole table's, of which `rows` are the run's.
     """
 
     head: dict[str, Any]
@@ -116,7 +118,8 @@ class _Run:
     batch: int
     epochs: list[int]
     is_dead: Any
-    columns: dict[str, Floats]
+    metrics: dict[str, Floats]
+    rows: slice
 
     def findings(self) -> list[RunFinding]:
         findings = [self._dead(), self._collapsed()]
@@ -126,8 +129,8 @@ class _Run:
         return [finding for finding in findings if finding is not None]
 
     def _column(self, name: str) -> Floats:
-        column = self.columns.get(name)
-        return np.full(len(self.epochs), math.nan) if column is None else column
+        values = self.metrics.get(name)
+        return np.full(len(self.epochs), math.nan) if values is None else values[self.rows]
 
     def _dead(self) -> RunFinding | None:
         if not self.is_dead.any():
@@ -216,7 +219,9 @@ class _Run:
             return None
         lowest = int(loss[:-1].argmin())
         rise = float(loss[-2:].mean() - loss[lowest])
-        if rise < max(0.1 * abs(float(loss[lowest])), 0.001, BEYOND_JITTER * jitter(loss)):
+        if rise < max(0.1 * abs(float(loss[lowest])), 0.001):
+            return None
+        if rise < BEYOND_JITTER * jitter(loss):
             return None
         since = self.epochs[int(keep[min(lowest + 1, loss.size - 1)])]
         return RunFinding(

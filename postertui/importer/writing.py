@@ -6,6 +6,7 @@ import ctypes
 import os
 import shutil
 import tempfile
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +21,9 @@ from postertui.system.sharing import adopt_mode, is_shared
 
 _STAGING = ".importing-"
 
+#: After so many bytes a thread begins to bring them to the disk, or the end would wait for all.
+_SYNC_BYTES = 64 << 20
+
 
 class StagedRuns:
     """New runs, each whole or not at all.
@@ -33,6 +37,9 @@ class StagedRuns:
     def __init__(self, runs: Path) -> None:
         self._runs = runs
         self._staging: _Staging | None = None
+        self._unsynced = 0
+        self._syncs = ThreadPoolExecutor(1, "sync")
+        self._sync: Future[None] | None = None
         self.names: dict[str, None] = {}
 
     def __enter__(self) -> Self:
@@ -49,6 +56,10 @@ class StagedRuns:
         document = msgspec.json.format(msgspec.json.encode(spec)) + b"\n"
         self._staging.write(run, {layout.SPEC: document, layout.EVENTS: events})
         self.names[run] = None
+        self._unsynced += len(events)
+        if self._unsynced >= _SYNC_BYTES and (self._sync is None or self._sync.done()):
+            self._sync = self._syncs.submit(_sync_file_system, self._staging.fd)
+            self._unsynced = 0
 
     def publish(self) -> list[str]:
         """Move the runs into place; the names of those that no concurrent import has added.
@@ -76,6 +87,7 @@ class StagedRuns:
         return added
 
     def __exit__(self, *_: object) -> None:
+        self._syncs.shutdown()
         if self._staging is not None:
             self._staging.remove()
 

@@ -9,6 +9,7 @@ The largest networks take minutes and gigabytes.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 
@@ -44,8 +45,10 @@ def differences(name: str, side: int) -> tuple[float, float]:
 
 def main() -> int:
     """A line for each network; 1 where any differs."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.backbones", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NETWORK", help="all by default")
     worst = 0.0
-    for name in sys.argv[1:] or sorted(backbones.registry()):
+    for name in parser.parse_args().names or sorted(backbones.registry()):
         began = time.process_time()
         side = max(backbones.least_side(name), 96)
         off, spread = differences(name, side)

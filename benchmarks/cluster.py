@@ -7,6 +7,7 @@ events per second that the driver and the collector hold; then what follows for 
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import multiprocessing
 import os
@@ -58,6 +59,7 @@ GENRES = ("Action", "Comedy", "Drama", "Horror")
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m benchmarks.cluster", description=__doc__).parse_args()
     os.environ.update(cheap_environment())
     with tempfile.TemporaryDirectory(prefix="postertui-cluster-") as folder:
         base = Path(folder)

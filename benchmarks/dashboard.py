@@ -8,6 +8,7 @@ are those of the functions below; without any, all are measured.
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import statistics
@@ -236,10 +237,11 @@ MEASUREMENTS: dict[str, Callable[[], list[Result]]] = {
 
 
 def main() -> int:
-    names = sys.argv[1:] or list(MEASUREMENTS)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.dashboard", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MEASUREMENTS))
+    names = parser.parse_args().names or list(MEASUREMENTS)
     if unknown := set(names) - MEASUREMENTS.keys():
-        print(f"no {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}", file=sys.stderr)
-        return 2
+        parser.error(f"no {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}")
     missed = 0
     for name in names:
         for result in MEASUREMENTS[name]():

@@ -6,6 +6,7 @@ does not change as much, and the ratio of the import to only loading the table.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import tempfile
@@ -68,6 +69,7 @@ def timed(what: str, work: Callable[[], object]) -> float:
 
 
 def main() -> int:
+    argparse.ArgumentParser(prog="python -m benchmarks.tables", description=__doc__).parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_logs(folder / "logs", 400)

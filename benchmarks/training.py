@@ -10,6 +10,7 @@ warm throughput wide frozen-17 frozen-16 scratch. Under six minutes on an idle m
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -180,9 +181,11 @@ def rows_of(found: dict[str, Measured]) -> list[Row]:
 
 
 def main() -> None:
-    names = sys.argv[1:] or list(NAMES)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    names = parser.parse_args().names or list(NAMES)
     if unknown := set(names) - set(NAMES):
-        raise SystemExit(f"{', '.join(sorted(unknown))}: not one of {', '.join(NAMES)}")
+        parser.error(f"no {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
     cores = sorted(os.sched_getaffinity(0))
     found: dict[str, Measured] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""docs/architecture.md and CONTRIBUTING.md say what the source says."""
+"""What documents say of the source is so."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support import room_picture
 
 ROOT = Path(__file__).resolve().parents[1]
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "architecture.md"]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_the_picture_is_drawn_from_the_present_imports() -> None:
@@ -43,7 +43,16 @@ def test_every_variable_of_the_environment_is_in_the_table() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_files_that_are_named_are_there(page: Path) -> None:
     names = re.findall(r"`((?:[a-z_]+/)+(?:\w+\.(?:py|md|sh|toml))?)`", page.read_text("utf-8"))
-    users_own = ("runs/", "data/", "reports/", "posters/", "results/")
+    users_own = (
+        "runs/",
+        "data/",
+        "reports/",
+        "posters/",
+        "results/",
+        "bundles/",
+        "train/",
+        "validation/",
+    )
     missing = [
         name
         for name in names

@@ -33,7 +33,7 @@ IDLE = 2
 RELEASE_AFTER = 500
 
 #: How much longer each report of a first reading takes than the one before.
-PATIENCE_GROWTH = 1.6
+PATIENCE_GROWTH = 2.0
 
 
 @dataclass
@@ -69,6 +69,7 @@ class RunFeed:
         self._period = period
         self._pending = RunUpdates()
         self._open: set[str] = set()
+        self._waiting: set[str] = set()
         self._reported: set[str] = set()
         self._lock = threading.Lock()
         self._reading = threading.Lock()
@@ -160,6 +161,8 @@ class RunFeed:
             if number % RELEASE_AFTER == 0:
                 self.store.release_pages()
         self._reported = (self._reported - names) | views.keys()
+        self._waiting -= names
+        self._waiting |= {n for n in views if self.store.runs[n].is_waiting}
         self._open -= names
         self._open |= {n for n, view in views.items() if view.state in ("running", "queued")}
         with self._lock:

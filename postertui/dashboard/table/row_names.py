@@ -17,18 +17,21 @@ _DIFFERENCES: tuple[Callable[[RunView], str], ...] = (
 
 
 def variant_names(runs: Iterable[RunView]) -> dict[str, str]:
-    """By run its variant's name, with what differs from other runs of that genre and seed."""
-    by_setting: dict[tuple[str, str, int], list[RunView]] = {}
+    """Of runs whose variant's name is another's of their genre and seed, too: it and what differs.
+
+    By the run's name.
+    """
+    first: dict[tuple[str, str, int], RunView] = {}
+    alike: dict[tuple[str, str, int], list[RunView]] = {}
     for run in runs:
-        by_setting.setdefault((run.genre, run.variant, run.seed), []).append(run)
-    names: dict[str, str] = {}
-    for members in by_setting.values():
-        if len(members) == 1:
-            names[members[0].name] = members[0].variant
-            continue
-        for run, detail in zip(members, _details(members), strict=True):
-            names[run.name] = f"{run.variant} {detail}"
-    return names
+        setting = (run.genre, run.variant, run.seed)
+        if (other := first.setdefault(setting, run)) is not run:
+            alike.setdefault(setting, [other]).append(run)
+    return {
+        run.name: f"{run.variant} {detail}"
+        for members in alike.values()
+        for run, detail in zip(members, _details(members), strict=True)
+    }
 
 
 def _details(runs: Sequence[RunView]) -> list[str]:

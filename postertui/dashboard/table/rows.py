@@ -36,16 +36,13 @@ def ordered(
     means: Mapping[str, GroupMean] | None = None,
 ) -> list[TableRow]:
     """The rows to show for `runs`; `means` are those of the groups, by title."""
-    column = BY_ID.get(options.sort, BY_ID["genre"])
-    by_name = sorted(runs, key=lambda r: (natural_key(r.genre), natural_key(r.variant), r.seed))
-    keys = {run.name: column.sort_key(run, facts) for run in by_name}
-    rows = sorted(by_name, key=lambda r: keys[r.name], reverse=options.reverse)  # type: ignore[arg-type,return-value]
-    if options.reverse:
-        # Undefined values stay last whichever way the rest goes.
-        rows.sort(key=lambda r: isinstance(k := keys[r.name], tuple) and k[:1] == (True,))
-    rows.sort(key=lambda r: r.name not in pinned)
+    rows = _by_name(runs)
+    if options.reverse or BY_ID.get(options.sort, BY_ID["genre"]).id != "genre":
+        _sort(rows, options, facts)
+    if pinned:
+        rows.sort(key=lambda r: r.name not in pinned)
     if not options.group:
-        return list(rows)
+        return [*rows]
     groups: dict[str, list[RunView]] = {}
     for run in rows:
         groups.setdefault(getattr(run, options.group), []).append(run)
@@ -55,6 +52,31 @@ def ordered(
     for head in _ordered_heads(heads, options):
         grouped += [head, *groups[head.title]]
     return grouped
+
+
+def _by_name(runs: Iterable[RunView]) -> list[RunView]:
+    """By genre, variant and seed. Of many runs with few names, only the names are compared."""
+    runs = list(runs)
+    genres = _ranks({run.genre for run in runs})
+    variants = _ranks({run.variant for run in runs})
+    return sorted(runs, key=lambda r: (genres[r.genre], variants[r.variant], r.seed))
+
+
+def _ranks(names: Iterable[str]) -> dict[str, int]:
+    """The place of each name in their natural order, the same for names that are equal in it."""
+    keys = {name: natural_key(name) for name in names}
+    places = {key: place for place, key in enumerate(sorted(set(keys.values())))}
+    return {name: places[key] for name, key in keys.items()}
+
+
+def _sort(rows: list[RunView], options: ViewOptions, facts: RunFacts) -> None:
+    """Sort by the column of `options`; what is equal there stays in its order."""
+    column = BY_ID.get(options.sort, BY_ID["genre"])
+    keys = {run.name: column.sort_key(run, facts) for run in rows}
+    rows.sort(key=lambda r: keys[r.name], reverse=options.reverse)  # type: ignore[arg-type,return-value]
+    if options.reverse:
+        # Undefined values stay last whichever way the rest goes.
+        rows.sort(key=lambda r: isinstance(k := keys[r.name], tuple) and k[:1] == (True,))
 
 
 def _ordered_heads(heads: list[GroupRow], options: ViewOptions) -> list[GroupRow]:

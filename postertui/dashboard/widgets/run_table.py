@@ -16,7 +16,8 @@ from textual.strip import Strip
 from postertui.dashboard.actions.registry import bindings
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.view_options import ViewOptions
-from postertui.dashboard.table.columns import NO_FACTS, PlacedColumn, Text, place
+from postertui.dashboard.table.column_widths import PlacedColumn, needed_widths, place
+from postertui.dashboard.table.columns import NO_FACTS, Text
 from postertui.dashboard.table.group_means import GroupMean
 from postertui.dashboard.table.row_names import distinct_cuts, variant_names
 from postertui.dashboard.table.rows import GroupRow, TableRow, ordered
@@ -72,6 +73,7 @@ class RunTable(ScrollView, can_focus=True):
         self.empty: Sequence[str] = ()
         self.facts = NO_FACTS
         self._names: dict[str, str] = {}
+        self._needs: Mapping[str, int] | None = None
         self._cuts: dict[str, dict[str, str]] = {}
 
     @property
@@ -103,6 +105,7 @@ class RunTable(ScrollView, can_focus=True):
         self._options, self._pinned, self._marked = options, pinned, marked
         self.rows = ordered(runs, options, pinned, self.facts, means)
         self._names = variant_names(runs)
+        self._needs = None
         self._index = {r.name: i for i, r in enumerate(self.rows) if isinstance(r, RunView)}
         self._at = min(self._index.get(self._name or "", self._at), max(0, len(self.rows) - 1))
         if self._name is None and isinstance(self.cursor_row, GroupRow) and len(self.rows) > 1:
@@ -114,6 +117,7 @@ class RunTable(ScrollView, can_focus=True):
     def update_runs(self, changed: dict[str, RunView]) -> None:
         """New snapshots of shown runs, whose order stays as it is."""
         regions = []
+        self._needs = None
         top, height = round(self.scroll_offset.y), self.size.height - 1
         for name, run in changed.items():
             index = self._index.get(name)
@@ -137,15 +141,22 @@ class RunTable(ScrollView, can_focus=True):
 
     def natural_width(self, most: int) -> int:
         """The width, up to `most`, in which all columns find room that do in `most`."""
-        runs = [r for r in self.rows if isinstance(r, RunView)]
-        placed = place(most - 2 * GUTTER - 1, runs)
+        placed = place(most - 2 * GUTTER - 1, self._needed_widths())
         return min(most, sum(p.width + 1 for p in placed) + 2 * GUTTER + 1)
+
+    def _needed_widths(self) -> Mapping[str, int]:
+        if self._needs is None:
+            self._needs = needed_widths([r for r in self.rows if isinstance(r, RunView)])
+        return self._needs
 
     def _place(self) -> None:
         width = max(1, self.size.width - 2 * GUTTER - 1)
         runs = [r for r in self.rows if isinstance(r, RunView)]
-        self._placed = place(width, runs)
-        texts = {"genre": {r.genre for r in runs}, "variant": set(self._names.values())}
+        self._placed = place(width, self._needed_widths())
+        texts = {
+            "genre": {r.genre for r in runs},
+            "variant": {self._names.get(r.name, r.variant) for r in runs},
+        }
         self._cuts = {
             placed.column.id: distinct_cuts(texts[placed.column.id], placed.width)
             for placed in self._placed

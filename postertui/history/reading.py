@@ -24,6 +24,7 @@ from postertui.system.read_ahead import read_ahead
 from postertui.tabular import MISSING, Table, read_portions, read_tabular
 from postertui.tabular.decoding import PACKED_SUFFIXES, TEXT_SUFFIXES
 from postertui.tabular.dialect import describe_names
+from postertui.tabular.portions import IrregularTextError
 
 _SIDES = ("train_", "test_", "val_")
 
@@ -91,9 +92,16 @@ def load_any_table(path: Path, encoding: str | None = None) -> LoadedTable | Tab
     _check_name(path)
     portions = read_portions(path, encoding)
     first = next(portions)
-    if all(name in first.columns.columns for name in REQUIRED):
-        return _from_portions(chain([first], read_ahead(portions)))
-    return first if next(portions, None) is None else read_tabular(path, encoding)
+    is_history = all(name in first.columns.columns for name in REQUIRED)
+    try:
+        if is_history:
+            return _from_portions(chain([first], read_ahead(portions)))
+        if next(portions, None) is None:
+            return first
+    except IrregularTextError:
+        pass
+    whole = read_tabular(path, encoding)
+    return _from_portions([whole]) if is_history else whole
 
 
 def _from_portions(portions: Iterable[Table]) -> LoadedTable:

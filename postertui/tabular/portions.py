@@ -20,22 +20,37 @@ PORTION_BYTES = 4 << 20
 _IRREGULAR = (b'"', b"\r", b"\0", b"\xef\xbb\xbf")
 
 
+class IrregularTextError(Exception):
+    """A later portion's lines depend on others; the table can only be read as a whole."""
+
+
 def read_portions(path: Path, encoding: str | None = None) -> Iterator[Table]:
     """The table of `read_tabular`, in portions where it is large and each line stands for itself.
 
-    Raises `UserError` as `read_tabular` does.
+    Raises
+    ------
+    IrregularTextError
+        Where a portion after the first shows that the table has to be read as a whole.
+    UserError
+        As `read_tabular` does.
     """
-    dialect = None if encoding else _regular_dialect(path)
-    if dialect is None:
+    if encoding or not _is_large_text(path):
         yield read_tabular(path, encoding)
         return
+    dialect: Dialect | None = None
     with path.open("rb") as file:
-        file.seek(dialect.body)
-        line = dialect.line
-        for block in _blocks(file):
+        for number, block in enumerate(_blocks(file)):
+            body = block
+            if number == 0 and (dialect := _regular_dialect(path, block)):
+                body, line = block[dialect.body :], dialect.line
+            if dialect is None or not _is_regular(block, body, dialect):
+                if number > 0:
+                    raise IrregularTextError
+                yield read_tabular(path)
+                return
             below_header = replace(dialect, body=0, line=line)
-            parsed = parse_text(path, block, below_header, is_regular=True)
-            line += block.count(b"\n")
+            parsed = parse_text(path, body, below_header, is_regular=True)
+            line += body.count(b"\n")
             yield Table(
                 path=path,
                 columns=parsed.columns,
@@ -45,37 +60,34 @@ def read_portions(path: Path, encoding: str | None = None) -> Iterator[Table]:
             )
 
 
-def _regular_dialect(path: Path) -> Dialect | None:
-    """The dialect of a text table that can be read in portions; None for any other file.
+def _is_large_text(path: Path) -> bool:
+    if path.suffix.lower() not in TEXT_SUFFIXES or not path.is_file():
+        return False
+    return 2 * PORTION_BYTES <= path.stat().st_size <= MAX_BYTES
+
+
+def _regular_dialect(path: Path, start: bytes) -> Dialect | None:
+    """The dialect of the text that begins with `start`; None where its header says no names."""
+    if start.lstrip()[:1] in (b"{", b"["):
+        return None
+    dialect = detect_dialect(path, start)
+    return None if dialect.row_names or not any(dialect.header) else dialect
+
+
+def _is_regular(block: bytes, body: bytes, dialect: Dialect) -> bool:
+    """Whether a block, whose `body` is below the header, means the same in any other place.
 
     It is UTF-8 whose lines all have the header's fields, without quotes, a repeated header, and
     commas in numbers, about which the whole table decides.
     """
-    if path.suffix.lower() not in TEXT_SUFFIXES or not path.is_file():
-        return None
-    if not 2 * PORTION_BYTES <= path.stat().st_size <= MAX_BYTES:
-        return None
-    dialect = None
-    with path.open("rb") as file:
-        for block in _blocks(file):
-            body = block
-            if dialect is None:
-                if block.lstrip()[:1] in (b"{", b"["):
-                    return None
-                dialect = detect_dialect(path, block)
-                first_name = next((name for name in dialect.header if name), "").encode()
-                if dialect.row_names or not first_name:
-                    return None
-                body = block[dialect.body :]
-            if (
-                any(mark in block for mark in _IRREGULAR)
-                or not _is_utf8(block)
-                or (dialect.separator != "," and b"," in body)
-                or first_name in body
-                or count_regular(body, dialect) is None
-            ):
-                return None
-    return dialect
+    first_name = next(name for name in dialect.header if name).encode()
+    return (
+        not any(mark in block for mark in _IRREGULAR)
+        and _is_utf8(block)
+        and (dialect.separator == "," or b"," not in body)
+        and first_name not in body
+        and count_regular(body, dialect) is not None
+    )
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:

@@ -5,7 +5,8 @@
 
 For each size it prints CPU-seconds and the most memory of each row, and below them the exponent of
 growth between the smallest and the largest size: 1 is linear. CPU-seconds, because the machine may
-be shared. `--folder` takes runs that are there instead of made-up ones (on a copy by hard links);
+be shared. `files of an import` is the least that an import can take: the same folders and files made
+by nothing but system calls, without reading, checking or syncing anything. `--folder` takes runs that are there instead of made-up ones (on a copy by hard links);
 `--against` runs each command of another checkout's package right after this one's, on a copy of its
 own.
 
@@ -27,6 +28,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from postertui.runs.layout import EVENTS, SPEC
 from postertui.supervisor.queue import QueuedRun, RunQueue
 from tests.support.many_runs import write_runs
 
@@ -110,6 +112,8 @@ def measure(
             cost = run_command(checkout, command)
             if only in row:
                 yield row if len(checkouts) == 1 else f"{row} ({label})", cost
+            if row == "import a table" and label == "here" and only in "files of an import":
+                yield "files of an import", files_alone(target, folder.parent / "files-alone")
             shutil.rmtree(folder.parent / "imported", ignore_errors=True)
     if only in "dashboard filter word":
         for row, cold in (("dashboard cold", True), ("dashboard warm", False)):
@@ -137,6 +141,34 @@ def run_command(checkout: Path, words: list[str]) -> Cost:
     if os.waitstatus_to_exitcode(status) not in (0, 1):  # 1: doctor found something amiss
         raise SystemExit(f"postertui {' '.join(words)}: did not run")
     return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def files_alone(imported: Path, copy: Path) -> Cost:
+    """Making a folder with two files for each imported run, and publishing it by a rename."""
+    names = [path.name for path in imported.iterdir() if not path.name.startswith(".")]
+    files = {name: (imported / names[0] / name).read_bytes() for name in (SPEC, EVENTS)}
+    drafts = copy / "drafts"
+    drafts.mkdir(parents=True, mode=0o700)
+    try:
+        source, target = (os.open(folder, os.O_RDONLY) for folder in (drafts, copy))
+        seconds = timed(lambda: make_folders(names, files, source, target))
+        os.close(source)
+        os.close(target)
+    finally:
+        shutil.rmtree(copy)
+    return Cost(seconds)
+
+
+def make_folders(names: list[str], files: dict[str, bytes], source: int, target: int) -> None:
+    """A folder of `files` for each name, made in the folder `source` and moved to `target`."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    for name in names:
+        os.mkdir(name, 0o700, dir_fd=source)
+        for file, content in files.items():
+            fd = os.open(f"{name}/{file}", flags, 0o600, dir_fd=source)
+            os.write(fd, content)
+            os.close(fd)
+        os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
 
 
 def run_probe(folder: Path) -> tuple[Cost, Cost]:

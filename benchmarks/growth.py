@@ -5,10 +5,13 @@
 
 For each size it prints CPU-seconds and the most memory of each row, and below them the exponent of
 growth between the smallest and the largest size: 1 is linear. CPU-seconds, because the machine may
-be shared. `files of an import` is the least that an import can take: the same folders and files made
-by nothing but system calls, without reading, checking or syncing anything. `--folder` takes runs that are there instead of made-up ones (on a copy by hard links);
+be shared. `--folder` takes runs that are there instead of made-up ones (on a copy by hard links);
 `--against` runs each command of another checkout's package right after this one's, on a copy of its
 own.
+
+`files of an import` is the least that an import can take: the same folders and files, made by
+nothing but system calls. On ext4 without a journal both take up to five times as long within
+minutes after many files were removed, because the file system passes over their inodes.
 
 `cold` is without the folder's cache. `filter word` types a word of six letters in the dashboard's
 filter; `hand out` is the queue's time for one run.

@@ -15,7 +15,7 @@ from postertui.cli.analysis_options import (
     metric_option,
     source_options,
 )
-from postertui.cli.formats import FORMATS, Format, choose_format, print_sections
+from postertui.cli.formats import FORMATS, OutputFormat, choose_format, print_sections
 from postertui.cli.options import PATH
 from postertui.system.errors import UserError
 
@@ -98,7 +98,7 @@ def check_command(
     patterns: tuple[str, ...],
     metric: str | None,
     rule: str | int,
-    output: Format,
+    output: OutputFormat,
 ) -> int:
     """Fail (exit code 1) where a variant got worse than a reference, or misses a requirement.
 

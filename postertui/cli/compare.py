@@ -16,7 +16,7 @@ from postertui.cli.analysis_options import (
     source_options,
 )
 from postertui.cli.ensemble import add_ensembles, ensemble_option
-from postertui.cli.formats import Format, format_option, print_sections
+from postertui.cli.formats import OutputFormat, format_option, print_sections
 from postertui.cli.poster_errors import load_models, poster_errors
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def compare_command(
     over: Over,
     ensembles: tuple[str, ...],
     by_genre: bool,
-    output: Format,
+    output: OutputFormat,
 ) -> None:
     """Compare variants with base, or with any other, with the noise in view.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from postertui.cli.analysis_options import epoch_option, load, matching, source_options
-from postertui.cli.formats import Format, format_option, print_sections
+from postertui.cli.formats import OutputFormat, format_option, print_sections
 from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def ensemble_command(
     greedy: str | None,
     stack: str | None,
     rule: str | int,
-    output: Format,
+    output: OutputFormat,
 ) -> None:
     """Several variants as one model, next to the single ones.
 

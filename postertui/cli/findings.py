@@ -16,7 +16,7 @@ from postertui.cli.analysis_options import (
     source_options,
 )
 from postertui.cli.ensemble import add_ensembles, ensemble_option
-from postertui.cli.formats import Format, format_option, print_sections
+from postertui.cli.formats import OutputFormat, format_option, print_sections
 
 if TYPE_CHECKING:
     from postertui.history.selection import History
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @source_options
 @format_option
 def diagnose_command(
-    query: tuple[str, ...], runs: Path, source: Path | None, output: Format
+    query: tuple[str, ...], runs: Path, source: Path | None, output: OutputFormat
 ) -> None:
     """Say what went wrong in which run, since when, and what to try."""
     from postertui.analysis.tables.diagnosis import diagnosis_section, undefined_section
@@ -50,7 +50,7 @@ def leaderboard_command(
     rule: str | int,
     top: int | None,
     ensembles: tuple[str, ...],
-    output: Format,
+    output: OutputFormat,
 ) -> None:
     """Rank the variants, overall and per genre; a lead within noise is a tie (*).
 
@@ -95,7 +95,7 @@ def bars_command(
     rule: str | int,
     variant: str,
     every: bool,
-    output: Format,
+    output: OutputFormat,
 ) -> None:
     """Compare a variant with the baselines of each genre: base rate, always-yes F."""
     from postertui.analysis.tables.baselines import baselines_section, margins_section

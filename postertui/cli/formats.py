@@ -17,8 +17,8 @@ from postertui.cli.streams import styled
 if TYPE_CHECKING:
     import polars as pl
 
-Format = Literal["table", "md", "csv", "json", "junit"]
-FORMATS: tuple[Format, ...] = ("table", "md", "csv", "json")
+OutputFormat = Literal["table", "md", "csv", "json", "junit"]
+FORMATS: tuple[OutputFormat, ...] = ("table", "md", "csv", "json")
 
 
 def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,13 +27,15 @@ def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def choose_format(
-    formats: Sequence[Format],
+    formats: Sequence[OutputFormat],
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """`--format` with those choices and `--json`, as the argument `output`."""
     return functools.partial(_with_format, formats=formats)
 
 
-def _with_format(command: Callable[..., Any], formats: Sequence[Format]) -> Callable[..., Any]:
+def _with_format(
+    command: Callable[..., Any], formats: Sequence[OutputFormat]
+) -> Callable[..., Any]:
     @functools.wraps(command)
     def chosen(*args: Any, as_json: bool, output: str, **kwargs: Any) -> Any:
         return command(*args, output="json" if as_json else output, **kwargs)
@@ -50,7 +52,7 @@ def _with_format(command: Callable[..., Any], formats: Sequence[Format]) -> Call
 
 
 def print_sections(
-    sections: Sequence[Section], output: Format, extra: Mapping[str, Any] | None = None
+    sections: Sequence[Section], output: OutputFormat, extra: Mapping[str, Any] | None = None
 ) -> None:
     """Print the sections; CSV is the first one's frame, JSON an object with one key each.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from postertui.cli.formats import Format, format_option, print_sections
+from postertui.cli.formats import OutputFormat, format_option, print_sections
 from postertui.cli.options import PATH, runs_option
 from postertui.cli.selection import check_exists, open_store
 
@@ -26,7 +26,7 @@ from postertui.cli.selection import check_exists, open_store
 @click.option("--data", type=PATH, help="The data folder, where it is no longer where it was.")
 @format_option
 def importance_command(
-    names: tuple[str, ...], repeats: int, runs: Path, data: Path | None, output: Format
+    names: tuple[str, ...], repeats: int, runs: Path, data: Path | None, output: OutputFormat
 ) -> None:
     """Say which columns of the details a model relies on, and how much on the poster.
 

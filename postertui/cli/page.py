@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from postertui.history.selection import History
     from postertui.report import DrawnFigure, ReportRequest
     from postertui.report.page.content import Chapter, PageFigure
-    from postertui.report.page.files import Kind
+    from postertui.report.page.files import PageKind
     from postertui.runs.spec import RunSpec
 
 
@@ -25,7 +25,7 @@ def write_pages(
     drawn: Sequence[DrawnFigure],
     request: ReportRequest,
     out: Path,
-    kinds: Sequence[Kind],
+    kinds: Sequence[PageKind],
 ) -> list[Path]:
     """Write the page of the history at `place` into `out`, around the figures that were drawn.
 

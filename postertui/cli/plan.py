@@ -14,7 +14,7 @@ from postertui.cli.analysis_options import (
     metric_option,
     source_options,
 )
-from postertui.cli.formats import Format, format_option, print_sections
+from postertui.cli.formats import OutputFormat, format_option, print_sections
 from postertui.system.errors import UserError
 
 
@@ -52,7 +52,7 @@ def plan_command(
     comparisons: int | None,
     metric: str | None,
     rule: str | int,
-    output: Format,
+    output: OutputFormat,
 ) -> None:
     """Say how many seeds each comparison needs, and how long they take.
 

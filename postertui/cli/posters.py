@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from postertui.cli.formats import Format, format_option, print_sections
+from postertui.cli.formats import OutputFormat, format_option, print_sections
 from postertui.cli.options import runs_option
 from postertui.cli.selection import check_exists
 
@@ -30,7 +30,7 @@ from postertui.cli.selection import check_exists
 @runs_option
 @format_option
 def posters_command(
-    names: tuple[str, ...], count: int, unseen: bool, runs: Path, output: Format
+    names: tuple[str, ...], count: int, unseen: bool, runs: Path, output: OutputFormat
 ) -> int:
     """List the test posters to look at: the surest mistakes of both kinds, and the least sure.
 

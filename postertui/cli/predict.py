@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from postertui.cli.formats import Format, format_option, json_rows, print_sections
+from postertui.cli.formats import OutputFormat, format_option, json_rows, print_sections
 from postertui.cli.options import PATH, check_out, runs_option
 from postertui.cli.selection import check_exists, open_store
 from postertui.cli.streams import print_message, styled
@@ -51,7 +51,7 @@ def predict_command(
     target: Path | None,
     runs: Path,
     data: Path | None,
-    output: Format,
+    output: OutputFormat,
 ) -> int:
     """Predict the genres of posters: image files or folders, of any size.
 
@@ -191,7 +191,7 @@ def write_decisions(decisions: pl.DataFrame, target: Path) -> None:
 
 
 def print_decisions(
-    decisions: pl.DataFrame, models: Sequence[TrainedModel], output: Format
+    decisions: pl.DataFrame, models: Sequence[TrainedModel], output: OutputFormat
 ) -> None:
     """Print them: one line per poster for people, else one row per poster and genre."""
     from postertui.analysis.tables.section import Column, Section, text

@@ -50,7 +50,7 @@ def prune_command(
     """
     from postertui.runs import pruning
 
-    flags: tuple[tuple[pruning.Kind, bool], ...] = (
+    flags: tuple[tuple[pruning.PrunableKind, bool], ...] = (
         ("weights", weights),
         ("predictions", predictions),
         ("checkpoints", checkpoints),

@@ -15,7 +15,7 @@ from postertui.system.errors import UserError
 
 if TYPE_CHECKING:
     from postertui.report import DrawnFigure, FigureFailure, ReportRequest
-    from postertui.report.page.files import Kind
+    from postertui.report.page.files import PageKind
 
 
 @click.command("report")
@@ -93,7 +93,7 @@ def report_command(
     from postertui.system.gc_pause import gc_paused
 
     check_out(out, runs)
-    wanted: dict[Kind, bool] = {"html": as_html, "markdown": as_markdown}
+    wanted: dict[PageKind, bool] = {"html": as_html, "markdown": as_markdown}
     pages = [kind for kind, is_wanted in wanted.items() if is_wanted]
     kinds = tuple(dict.fromkeys(f for text in formats for f in text.split(",")))
     if pages and not {"png", "svg"} & set(kinds):
@@ -132,7 +132,7 @@ def draw_history(
     request: ReportRequest,
     *,
     as_json: bool = False,
-    pages: Sequence[Kind] = (),
+    pages: Sequence[PageKind] = (),
 ) -> int:
     """Draw `request` of the table or runs at `place`, print what came of it; the exit code.
 

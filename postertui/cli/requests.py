@@ -23,7 +23,7 @@ from postertui.system.sharing import explain_unwritable
 from postertui.system.text import pluralize
 
 if TYPE_CHECKING:
-    from postertui.supervisor.requests import Outcome
+    from postertui.supervisor.requests import RequestOutcome
 
 #: What became of a request, for people.
 _OUTCOME_TEXTS = {
@@ -132,7 +132,7 @@ def priority_command(
     """Let runs go earlier (LEVEL above 0) or later (below 0); 0 is the default."""
     from postertui.supervisor import requests
 
-    def request(folder: Path, names: Sequence[str]) -> dict[str, Outcome]:
+    def request(folder: Path, names: Sequence[str]) -> dict[str, RequestOutcome]:
         return requests.set_priority(folder, names, level)
 
     return _request(runs, query, everything, as_json, f"now at priority {level}", request)
@@ -144,7 +144,7 @@ def _request(
     everything: bool,
     as_json: bool,
     done: str,
-    request: Callable[[Path, Sequence[str]], Mapping[str, Outcome]],
+    request: Callable[[Path, Sequence[str]], Mapping[str, RequestOutcome]],
 ) -> int:
     """Make a request for each of the runs and print what became of it; the exit code."""
     if bool(query) == everything:

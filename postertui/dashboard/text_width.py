@@ -6,6 +6,9 @@ import re
 
 from rich.cells import cell_len, set_cell_size
 
+#: A piece of a line, and the name of its style (see `postertui.dashboard.terminal.theme`).
+StyledText = tuple[str, str]
+
 #: Printable ASCII, lines and blocks, braille: a cell each, without looking at every character.
 _NARROW = re.compile("[ -~\u2500-\u259f\u2800-\u28ff]*")
 

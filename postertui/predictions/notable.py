@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from postertui.predictions.loading import RunPredictions
 
-Kind = Literal["false positive", "false negative", "least sure"]
+NotableKind = Literal["false positive", "false negative", "least sure"]
 
 #: What each kind is, in words.
-TITLES: dict[Kind, str] = {
+TITLES: dict[NotableKind, str] = {
     "false positive": "Surest false positives",
     "false negative": "Surest false negatives",
     "least sure": "Least sure",
@@ -25,7 +25,7 @@ COUNT = 12
 class NotablePoster(NamedTuple):
     """A test poster of one kind. `label` is whether it has the genre."""
 
-    kind: Kind
+    kind: NotableKind
     poster: int
     cohort: int
     label: bool
@@ -54,7 +54,7 @@ def notable_posters(run: RunPredictions, count: int = COUNT) -> list[NotablePost
     is_first[first] = True
 
     def pick(
-        kind: Kind, rows: NDArray[np.bool_], order: NDArray[np.float64]
+        kind: NotableKind, rows: NDArray[np.bool_], order: NDArray[np.float64]
     ) -> list[NotablePoster]:
         places = np.flatnonzero(rows & is_first)
         places = places[np.argsort(order[places], kind="stable")][:count]

@@ -9,7 +9,7 @@ from typing import Literal
 from postertui.runs import layout
 from postertui.runs.lock import RunLock
 
-Kind = Literal["weights", "predictions", "checkpoints"]
+PrunableKind = Literal["weights", "predictions", "checkpoints"]
 
 #: What mends a damaged result of a done run, which is not retried.
 HOW_TO_RESTORE = (
@@ -17,7 +17,7 @@ HOW_TO_RESTORE = (
 )
 
 
-def prunable_files(run_folder: Path, kinds: Collection[Kind]) -> Iterator[tuple[Path, int]]:
+def prunable_files(run_folder: Path, kinds: Collection[PrunableKind]) -> Iterator[tuple[Path, int]]:
     """The run's files of `kinds`, and their sizes in bytes. Raises `OSError`."""
     for path in sorted(run_folder.iterdir()):
         if file_kind(path.name) in kinds and path.is_file() and not path.is_symlink():
@@ -42,7 +42,7 @@ def kept_bytes(runs_folder: Path, runs: Iterable[str]) -> dict[str, int]:
     return sizes if any(sizes.values()) else {}
 
 
-def file_kind(name: str) -> Kind | None:
+def file_kind(name: str) -> PrunableKind | None:
     """What a file of a run's folder is; None for what is never removed."""
     if name == layout.WEIGHTS:
         return "weights"
@@ -51,7 +51,7 @@ def file_kind(name: str) -> Kind | None:
     return "checkpoints" if layout.is_checkpoint_file(name) else None
 
 
-def prune_run(run_folder: Path, kinds: Collection[Kind]) -> int | None:
+def prune_run(run_folder: Path, kinds: Collection[PrunableKind]) -> int | None:
     """Remove the run's files of some kinds.
 
     Returns

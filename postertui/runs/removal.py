@@ -17,19 +17,19 @@ from postertui.runs.lock import RunLock
 from postertui.system.regular_files import UnusableFileError
 
 
-class Outcome(NamedTuple):
+class RemovalOutcome(NamedTuple):
     """Runs that were moved, and those that were left: in use, or one of that name is there."""
 
     moved: list[str]
     left: list[str]
 
 
-def remove(folder: Path, runs: Iterable[str]) -> Outcome:
+def remove(folder: Path, runs: Iterable[str]) -> RemovalOutcome:
     """Move these runs aside, except those that a job is training. Raises `OSError`."""
     removals = _removals(folder)
     target = folder / layout.REMOVED / str(int(removals[-1].name) + 1 if removals else 1)
     target.mkdir(mode=0o700, parents=True)
-    outcome = Outcome([], [])
+    outcome = RemovalOutcome([], [])
     for run in runs:
         with contextlib.suppress(FileNotFoundError):
             if _move_unused(folder / run, target / run):
@@ -54,9 +54,9 @@ def _move_unused(run_folder: Path, target: Path) -> bool:
     return True
 
 
-def undo(folder: Path) -> Outcome:
+def undo(folder: Path) -> RemovalOutcome:
     """Bring the runs of the newest removal back. Raises `OSError`."""
-    outcome = Outcome([], [])
+    outcome = RemovalOutcome([], [])
     removals = [removal for removal in _removals(folder) if _runs_of(removal)]
     if not removals:
         return outcome

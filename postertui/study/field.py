@@ -19,7 +19,7 @@ from postertui.study.custom import is_custom
 from postertui.study.layer_rates import RATES_HELP, check_rates
 from postertui.study.toml_text import as_toml
 
-Kind = Literal["int", "float", "choice", "text", "bool", "schedule", "rates", "names"]
+FieldKind = Literal["int", "float", "choice", "text", "bool", "schedule", "rates", "names"]
 
 
 class Described(msgspec.Struct, frozen=True):
@@ -60,7 +60,7 @@ class Field(Described, frozen=True, kw_only=True):
     """
 
     name: str
-    kind: Kind
+    kind: FieldKind
     default: Any = None
     tables: tuple[type[msgspec.Struct], ...] = ()
 
@@ -201,7 +201,7 @@ def declared_fields(declaration: type[msgspec.Struct]) -> tuple[Field, ...]:
 
 def _kind_of(
     annotation: Any, described: Described
-) -> tuple[Kind, tuple[str, ...], tuple[type[msgspec.Struct], ...]]:
+) -> tuple[FieldKind, tuple[str, ...], tuple[type[msgspec.Struct], ...]]:
     """The kind of a field from its type, its choices, and the classes of its tables."""
     if described.choices:
         return "choice", described.choices, ()
@@ -220,5 +220,5 @@ def _kind_of(
         return "choice", get_args(plain), ()
     if get_origin(plain) is tuple:
         return "names", (), ()
-    kinds: dict[Any, Kind] = {bool: "bool", int: "int", float: "float", str: "text"}
+    kinds: dict[Any, FieldKind] = {bool: "bool", int: "int", float: "float", str: "text"}
     return kinds[plain], (), ()

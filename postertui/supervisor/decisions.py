@@ -12,7 +12,7 @@ from postertui.supervisor.stall import ActiveRun
 
 #: What follows from a report. `lost`: the loss is recorded, `lost silently`: also that its job did
 #: not even begin, `full`: it is recorded once there is room, `read`: the run's events say all.
-Outcome = Literal["lost", "lost silently", "full", "read"]
+ReportOutcome = Literal["lost", "lost silently", "full", "read"]
 
 
 def needs_training(lifecycle: RunLifecycle, spec: RunSpec) -> bool:
@@ -20,7 +20,7 @@ def needs_training(lifecycle: RunLifecycle, spec: RunSpec) -> bool:
     return not (lifecycle.is_closed or lifecycle.is_newer or spec.is_external)
 
 
-def outcome_of(report: RunReport, *, has_grown: bool) -> Outcome:
+def outcome_of(report: RunReport, *, has_grown: bool) -> ReportOutcome:
     """What follows from the report of a run; `has_grown`: it has events since it was submitted."""
     match report.kind:
         case "lost":

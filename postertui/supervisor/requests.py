@@ -19,7 +19,7 @@ from postertui.supervisor.backends.clusters import HERE
 from postertui.supervisor.folder import DeviceRequest, JobStatus, Status, is_queue_paused, notify
 from postertui.supervisor.known_clusters import check_known, remember_cluster
 from postertui.supervisor.run_requests import (
-    Outcome,
+    RequestOutcome,
     cancel,
     pause_runs,
     priority,
@@ -181,7 +181,7 @@ def status(folder: Path, open_runs: int | None = None) -> Status:
 
 __all__ = [
     "JobStatus",
-    "Outcome",
+    "RequestOutcome",
     "Status",
     "cancel",
     "ensure_supervisor",

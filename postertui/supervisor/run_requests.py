@@ -31,12 +31,12 @@ from postertui.system.sharing import os_errors_explained
 #: What became of a request for one run. `requested`: its job will act on it.
 #: `external`: a program of its own trains the run, and only that can start it.
 #: `newer`: a newer version of postertui made the run, which has to do it.
-Outcome = Literal[
+RequestOutcome = Literal[
     "done", "requested", "unchanged", "damaged", "newer", "missing", "external", "denied"
 ]
 
 
-def cancel(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
+def cancel(folder: Path, runs: Iterable[str]) -> dict[str, RequestOutcome]:
     """End these runs. Queued ones never start; running ones end within an epoch or 10 s.
 
     Parameters
@@ -60,7 +60,7 @@ def cancel(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
     return _each(folder, runs, partial(_cancel, time.time()))
 
 
-def retry(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
+def retry(folder: Path, runs: Iterable[str]) -> dict[str, RequestOutcome]:
     """Queue these runs again where they failed, were cancelled or interrupted.
 
     What earlier attempts wrote stays. Call `ensure_supervisor` afterwards.
@@ -68,10 +68,10 @@ def retry(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
     return _each(folder, runs, _retry)
 
 
-def set_priority(folder: Path, runs: Iterable[str], priority: int) -> dict[str, Outcome]:
+def set_priority(folder: Path, runs: Iterable[str], priority: int) -> dict[str, RequestOutcome]:
     """Train these runs earlier (above 0) or later (below 0) than others; 0 is the default."""
 
-    def write(path: Path) -> Outcome:
+    def write(path: Path) -> RequestOutcome:
         if priority:
             write_atomic(path / layout.PRIORITY, b"%d\n" % priority)
         else:
@@ -86,10 +86,10 @@ def priority(folder: Path, run: str) -> int:
     return read_priority(run_folder(folder, run))
 
 
-def pause_runs(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
+def pause_runs(folder: Path, runs: Iterable[str]) -> dict[str, RequestOutcome]:
     """Make these runs wait. Those that are being trained stop after their epoch."""
 
-    def request(path: Path) -> Outcome:
+    def request(path: Path) -> RequestOutcome:
         if _is_external(path):
             return "external"
         if read_lifecycle(path).is_closed or is_paused(path):
@@ -101,10 +101,10 @@ def pause_runs(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
     return _each(folder, runs, request)
 
 
-def resume_runs(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
+def resume_runs(folder: Path, runs: Iterable[str]) -> dict[str, RequestOutcome]:
     """Take back `pause_runs`. Call `ensure_supervisor` afterwards."""
 
-    def request(path: Path) -> Outcome:
+    def request(path: Path) -> RequestOutcome:
         if _is_external(path):
             return "external"
         if not is_paused(path):
@@ -116,9 +116,9 @@ def resume_runs(folder: Path, runs: Iterable[str]) -> dict[str, Outcome]:
 
 
 def _each(
-    folder: Path, runs: Iterable[str], request: Callable[[Path], Outcome]
-) -> dict[str, Outcome]:
-    outcomes: dict[str, Outcome] = {}
+    folder: Path, runs: Iterable[str], request: Callable[[Path], RequestOutcome]
+) -> dict[str, RequestOutcome]:
+    outcomes: dict[str, RequestOutcome] = {}
     problems: list[UserError] = []
     for run in with_groups(folder, runs):
         path = run_folder(folder, run)
@@ -137,7 +137,7 @@ def _each(
     return outcomes
 
 
-def _outcome(path: Path, request: Callable[[Path], Outcome]) -> Outcome:
+def _outcome(path: Path, request: Callable[[Path], RequestOutcome]) -> RequestOutcome:
     try:
         return request(path)
     except DamagedEventsError as error:
@@ -148,7 +148,7 @@ def _outcome(path: Path, request: Callable[[Path], Outcome]) -> Outcome:
         return "denied"
 
 
-def _cancel(began: float, path: Path) -> Outcome:
+def _cancel(began: float, path: Path) -> RequestOutcome:
     earlier_statuses: list[str | None] = []
 
     def end(lifecycle: RunLifecycle) -> NewEvent | None:
@@ -174,7 +174,7 @@ def _cancel(began: float, path: Path) -> Outcome:
     return "done" if appended or earlier_statuses == ["cancelled"] else "unchanged"
 
 
-def _retry(path: Path) -> Outcome:
+def _retry(path: Path) -> RequestOutcome:
     def requeue(lifecycle: RunLifecycle) -> NewEvent | None:
         if lifecycle.milestone != "end" or lifecycle.status == "done":
             return None

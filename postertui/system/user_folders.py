@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 #: What a folder of the user's is for.
-Kind = Literal["CACHE", "CONFIG", "STATE"]
+FolderKind = Literal["CACHE", "CONFIG", "STATE"]
 
 _DEFAULTS = {"CACHE": ".cache", "CONFIG": ".config", "STATE": ".local/state"}
 
@@ -46,7 +46,7 @@ def home_folder() -> Path | None:
         return None
 
 
-def has_own_folder(kind: Kind) -> bool:
+def has_own_folder(kind: FolderKind) -> bool:
     """Whether `user_folder` is the user's own, not one below a folder that others may prepare.
 
     Nothing that is executed, or says where to connect, may be read from the latter.
@@ -54,7 +54,7 @@ def has_own_folder(kind: Kind) -> bool:
     return bool(os.environ.get(f"XDG_{kind}_HOME")) or home_folder() is not None
 
 
-def user_folder(kind: Kind) -> Path:
+def user_folder(kind: FolderKind) -> Path:
     """`$XDG_<kind>_HOME`, else its default location; it need not exist."""
     if given := os.environ.get(f"XDG_{kind}_HOME"):
         return Path(given)

@@ -8,10 +8,11 @@ from itertools import combinations
 import pytest
 from textual.app import App
 
-from postertui.dashboard.actions.key_meanings import MAIN_REGIONS, has_other_meaning
+from postertui.dashboard.actions.key_meanings import has_other_meaning
 from postertui.dashboard.actions.key_names import show_key
 from postertui.dashboard.actions.registry import (
     ACTIONS,
+    MAIN_REGIONS,
     PART_REGIONS,
     REGIONS,
     Action,
@@ -22,9 +23,9 @@ from tests.support.dashboard_runs import MadeRuns
 
 #: What is active together, by the screen and what has the focus there.
 STATES = {
-    "table": (*MAIN_REGIONS, "table"),
-    "grid": (*MAIN_REGIONS, "grid"),
-    "summary": (*MAIN_REGIONS, "summary"),
+    "table": ("app", *MAIN_REGIONS, "table"),
+    "grid": ("app", *MAIN_REGIONS, "grid"),
+    "summary": ("app", *MAIN_REGIONS, "summary"),
     "cell": ("app", "cell"),
     "run": ("app", "run", "log"),
     "launch": ("app", "launch", "ticks"),

@@ -11,7 +11,7 @@ import pytest
 from postertui.data.chosen_posters import ChosenPosters
 from postertui.data.dataset import Dataset
 from postertui.data.details.encoding import DetailsEncoder, fit_encoder
-from postertui.data.details.info import Kind
+from postertui.data.details.info import ColumnKind
 from postertui.data.details.selection import chosen_columns, fit_variant_encoder
 from postertui.data.details.table import ID, Details
 from postertui.data.posters import build_dataset
@@ -102,7 +102,7 @@ def test_details_that_cannot_be_used_leave_no_folder(
     assert not (tmp_path / "data").exists()
 
 
-def make_details(columns: dict[str, list[object]], kinds: dict[str, Kind]) -> Details:
+def make_details(columns: dict[str, list[object]], kinds: dict[str, ColumnKind]) -> Details:
     count = len(next(iter(columns.values())))
     return Details(pl.DataFrame({ID: range(count), **columns}), kinds)
 

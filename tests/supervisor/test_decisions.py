@@ -9,7 +9,7 @@ import pytest
 from postertui.runs.lifecycle import RunLifecycle
 from postertui.supervisor.backends.base import RunReport
 from postertui.supervisor.decisions import (
-    Outcome,
+    ReportOutcome,
     UnitReports,
     needs_training,
     outcome_of,
@@ -36,7 +36,7 @@ def active(run: str, unit: str = "", *, since: float = 0.0, epoch: float | None 
         (RunReport("a", "full"), True, "full"),
     ],
 )
-def test_outcome_of_a_report(report: RunReport, has_grown: bool, outcome: Outcome) -> None:
+def test_outcome_of_a_report(report: RunReport, has_grown: bool, outcome: ReportOutcome) -> None:
     assert outcome_of(report, has_grown=has_grown) == outcome
 
 

@@ -8,11 +8,11 @@ import polars as pl
 
 from postertui.data.dataset import Dataset
 from postertui.data.description import DESCRIPTION, read_description
-from postertui.data.details.info import Kind
+from postertui.data.details.info import ColumnKind
 from postertui.data.details.table import ID, Details
 from postertui.data.posters.details import details_info
 
-KINDS: dict[str, Kind] = {"year": "number", "country": "category", "keywords": "list"}
+KINDS: dict[str, ColumnKind] = {"year": "number", "country": "category", "keywords": "list"}
 
 
 def add_details(dataset: Dataset, genre: str = "Comedy", share: float = 0.6) -> Dataset:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from postertui.dashboard.actions.registry import actions_in
-
-#: Regions whose keys work on the main screen whatever has the focus there.
-MAIN_REGIONS = ("app", "main", "runs", "view", "watch")
+from postertui.dashboard.actions.registry import MAIN_REGIONS, actions_in
 
 _MAIN_MEANINGS = {
     key: action.label.lower()
-    for action in actions_in(*MAIN_REGIONS)
+    for action in actions_in("app", *MAIN_REGIONS)
     for key in action.keys.split(",")
 }
 

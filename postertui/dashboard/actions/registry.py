@@ -76,6 +76,8 @@ REGIONS = {
     "run": "one run",
     "launch": "new runs",
 }
+#: Those whose keys work on the main screen whatever has the focus there; the screen handles them.
+MAIN_REGIONS = ("main", "runs", "view", "watch")
 #: Regions of parts of a screen and of windows: `?` shows them only on a screen that has them.
 PART_REGIONS = {
     "log": "a log",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from postertui.dashboard.charts.cell import Row, Text
+from postertui.dashboard.charts.cell import Row
 from postertui.dashboard.charts.highlights import LETTERS, Highlights
 from postertui.dashboard.charts.plot import ascii_mark
 from postertui.dashboard.charts.values import Value, value_text, values_at
@@ -14,7 +14,7 @@ from postertui.dashboard.state.metrics import F_METRICS, label_of
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.summary import REFERENCE
 from postertui.dashboard.state.view_options import ViewOptions
-from postertui.dashboard.text_width import cells, fit
+from postertui.dashboard.text_width import StyledText, cells, fit
 from postertui.system.text import pluralize
 
 
@@ -44,7 +44,7 @@ def header(
         )
         if on
     ]
-    parts: list[Text] = [(title, "bold")]
+    parts: list[StyledText] = [(title, "bold")]
     if extras:
         parts.append((" " + " · ".join(extras), "accent"))
     parts.append(("  ", "blank"))
@@ -62,7 +62,7 @@ def header(
 
 def _fitting(
     entries: Sequence[tuple[str, str, str]], room: int, grey: int
-) -> tuple[list[Text], int]:
+) -> tuple[list[StyledText], int]:
     """The entries of the legend that have room, how many have none or are grey, and the width."""
     shown, note = list(entries), ""
     while True:
@@ -76,7 +76,7 @@ def _fitting(
         shown.pop()
     if used > room:
         return [], 0
-    parts: list[Text] = []
+    parts: list[StyledText] = []
     for mark, style, label in shown:
         parts += [(mark + " ", style), (label + "  ", "dim")]
     return [*parts, (note, "dim")], used
@@ -111,7 +111,7 @@ def _legend(
 
 def strip(columns: Sequence[str], width: int) -> Row:
     """The compared values above their columns."""
-    parts: list[Text] = []
+    parts: list[StyledText] = []
     for value in columns:
         text = fit(value, min(width, cells(value)))
         left = (width - cells(text)) // 2
@@ -157,7 +157,7 @@ def readout(
         return (("", "blank"),)
     where = f"epoch {cursor}" if cursor is not None else "newest"
     where += ", test/train" if options.train else ", test"
-    head: list[Text] = [(f" {key[0]}", "bold"), (f" {where} ", "dim")]
+    head: list[StyledText] = [(f" {key[0]}", "bold"), (f" {where} ", "dim")]
     values = values_at(runs, options, cursor)
     overlaid = options.mode == "overlay"
     if overlaid:
@@ -185,7 +185,7 @@ def readout(
 
 def _readout_entry(
     value: Value, options: ViewOptions, highlights: Highlights, *, overlaid: bool
-) -> list[Text]:
+) -> list[StyledText]:
     style = highlights.style(value.group) if overlaid else "test"
     parts = [
         (f" {value.name}", style if overlaid else "dim"),

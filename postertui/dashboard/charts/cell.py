@@ -13,10 +13,9 @@ from postertui.dashboard.charts.panels import Panel
 from postertui.dashboard.charts.plot import PlotSettings, curve_ends, plotted, spread_rows
 from postertui.dashboard.charts.raster import EMPTY, Ints
 from postertui.dashboard.terminal.theme import CURSOR
-from postertui.dashboard.text_width import cells, cut_middle, fit
+from postertui.dashboard.text_width import StyledText, cells, cut_middle, fit
 
-Text = tuple[str, str]  # text, name of its style
-Row = tuple[Text, ...]
+Row = tuple[StyledText, ...]
 
 LABEL_WIDTH = 5
 MIN_WIDTH, MIN_HEIGHT = 20, 6
@@ -65,7 +64,7 @@ def width_of_names(width: int, settings: PlotSettings) -> int:
     return min(max(len(name) for name in shown), width // 4) + 3
 
 
-def _names(panel: Panel, width: int, height: int, settings: PlotSettings) -> dict[int, Text]:
+def _names(panel: Panel, width: int, height: int, settings: PlotSettings) -> dict[int, StyledText]:
     """By row, letter and name of the curve that ends near it."""
     if not width or settings.highlights is None:
         return {}
@@ -74,7 +73,7 @@ def _names(panel: Panel, width: int, height: int, settings: PlotSettings) -> dic
         ends.setdefault(place, row)
     placed = sorted(list(ends.items())[:height], key=lambda end: end[1])
     rows = spread_rows([row for _, row in placed], height)
-    names: dict[int, Text] = {}
+    names: dict[int, StyledText] = {}
     for (place, _), row in zip(placed, rows, strict=True):
         letter = LETTERS[place % len(LETTERS)]
         letter = letter.upper() if settings.ascii_only else letter
@@ -93,7 +92,7 @@ def _cursor_column(width: int, settings: PlotSettings) -> int | None:
 
 def _stretches(
     codes: Ints, owners: Ints, styles: Sequence[str], cursor: int | None
-) -> list[list[Text]]:
+) -> list[list[StyledText]]:
     """Each row of the plot as stretches of one style."""
     height, width = codes.shape
     text = codes.astype("<u4").tobytes().decode("utf-32-le")
@@ -106,7 +105,7 @@ def _stretches(
     np.not_equal(flags[:, 1:], flags[:, :-1], out=begins[:, 1:])
     starts = np.flatnonzero(begins)
     bounds = [*starts.tolist(), height * width]
-    rows: list[list[Text]] = [[] for _ in range(height)]
+    rows: list[list[StyledText]] = [[] for _ in range(height)]
     for start, stop, owner in zip(bounds, bounds[1:], flags.ravel()[starts].tolist(), strict=False):
         suffix = ""
         if owner >= 9_999:
@@ -116,7 +115,7 @@ def _stretches(
     return rows
 
 
-def _x_axis(width: int, label_width: int, settings: PlotSettings) -> Text:
+def _x_axis(width: int, label_width: int, settings: PlotSettings) -> StyledText:
     line = [" "] * width
     for column, label in x_ticks(*settings.epochs, width):
         line[column : column + len(label)] = label

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from postertui.dashboard.charts.cell import Row, Text
+from postertui.dashboard.charts.cell import Row
 from postertui.dashboard.charts.panels import Panel
 from postertui.dashboard.charts.values import mean_of, value_at, value_text
 from postertui.dashboard.number_format import signed
@@ -15,7 +15,7 @@ from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.summary import Difference, Margin
 from postertui.dashboard.state.view_options import ViewOptions
 from postertui.dashboard.table.marks import BASELINE_MARKS, DIFFERENCE_MARKS, DIFFERENCE_STYLES
-from postertui.dashboard.text_width import cells, fit
+from postertui.dashboard.text_width import StyledText, cells, fit
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ def _standing(
     cursor: int | None,
     verdicts: Verdicts,
     panel: Panel | None,
-) -> tuple[Text, ...]:
+) -> tuple[StyledText, ...]:
     if not runs:
         return (("no run", "faint"),)
-    parts: list[Text] = []
+    parts: list[StyledText] = []
     if any(r.dead for r in runs):
         parts.append(("dead ", "failed"))
     if len({r.variant for r in runs}) > 1:
@@ -111,7 +111,7 @@ def _with_verdict(
     options: ViewOptions,
     cursor: int | None,
     verdicts: Verdicts,
-) -> tuple[Text, ...]:
+) -> tuple[StyledText, ...]:
     """A value and the verdict on it, which is that of an epoch: the value is of that epoch too."""
     if options.metric not in F_METRICS:
         return ((value_text(value, options), "test"),)
@@ -125,7 +125,7 @@ def _with_verdict(
 
 def _difference(
     runs: Sequence[RunView], cursor: int | None, verdicts: Verdicts, panel: Panel | None
-) -> tuple[Text, ...]:
+) -> tuple[StyledText, ...]:
     """The difference to the reference: the analysis' at its epoch, else that of the curves."""
     difference = verdicts.difference_of(runs[0].genre, runs[0].variant)
     if cursor is None and difference is not None:
@@ -138,7 +138,7 @@ def _difference(
 
 def _best_of(
     runs: Sequence[RunView], options: ViewOptions, cursor: int | None, verdicts: Verdicts
-) -> tuple[Text, ...]:
+) -> tuple[StyledText, ...]:
     """The best run's value among several variants, and that it is the best of so many."""
     valued = [(v, r) for r in runs if (v := value_at(r, "test", options, cursor)) is not None]
     if not valued:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postertui.predictions.loading import RunPredictions, load_run
-from postertui.predictions.notable import TITLES, Kind, NotablePoster, notable_posters
+from postertui.predictions.notable import TITLES, NotableKind, NotablePoster, notable_posters
 from postertui.system.errors import UserError
 
 
@@ -19,7 +19,7 @@ class PosterList:
     problem: str = ""
     predictions: RunPredictions | None = None
 
-    def of_kind(self, kind: Kind) -> list[NotablePoster]:
+    def of_kind(self, kind: NotableKind) -> list[NotablePoster]:
         """Those of one kind, the most notable first."""
         return [poster for poster in self.posters if poster.kind == kind]
 

@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from postertui.dashboard.actions.keymap import Keymap
 from postertui.dashboard.actions.palette import Command, action_commands
-from postertui.dashboard.actions.registry import bindings
+from postertui.dashboard.actions.registry import MAIN_REGIONS, bindings
 from postertui.dashboard.context import Context
 from postertui.dashboard.controllers.controllers import Controllers
 from postertui.dashboard.dialogs.checklists import ChecklistScreen
@@ -32,14 +32,11 @@ from postertui.system.text import pluralize
 #: while, in seconds.
 FILTER_AT_ONCE, FILTER_PAUSE = 1000, 0.12
 
-#: Regions of the registry whose actions this screen handles.
-REGIONS = ("main", "runs", "view", "watch")
-
 
 class MainScreen(MainLayout):
     """Brings the regions of the layout, the actions and the model together."""
 
-    BINDINGS = bindings(*REGIONS)
+    BINDINGS = bindings(*MAIN_REGIONS)
 
     def __init__(self, context: Context, controllers: Controllers) -> None:
         super().__init__(context)
@@ -197,7 +194,7 @@ class MainScreen(MainLayout):
     def action_commands(self, keymap: Keymap) -> Iterator[Command]:
         """A command for each action of this screen."""
         return action_commands(
-            REGIONS,
+            MAIN_REGIONS,
             keymap,
             lambda action: self._handlers[action.id],
             read_only=self.context.setup.read_only,

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from postertui.dashboard.number_format import duration, throughput
 from postertui.dashboard.state.run_view import RunView
+from postertui.dashboard.text_width import StyledText
 from postertui.runs.state_words import QUEUE_PAUSED
 from postertui.system.text import to_single_line
 
 if TYPE_CHECKING:
     from postertui.supervisor.folder import Status
 
-Text = tuple[str, str]
 
 #: Words for runs that the first line counts where there are some, in this order.
 _ORDER = ("running", "cancelling", "queued", "held", "done", "failed", "damaged", "unreadable",
@@ -23,9 +23,9 @@ _COLOURED = ("running", "held", "failed", "damaged", "interrupted")
 
 def state_text(
     folder: str, counts: Mapping[str, int], *, loaded: bool, marked: int = 0, hidden: int = 0
-) -> tuple[Text, ...]:
+) -> tuple[StyledText, ...]:
     """Which folder, how many runs are in which state, and how many are marked."""
-    parts: list[Text] = [(" postertui ", "brand"), (f" {folder} ", "dim")]
+    parts: list[StyledText] = [(" postertui ", "brand"), (f" {folder} ", "dim")]
     if not loaded:
         return (*parts, (" reading runs …", "dim"))
     for state in _ORDER:
@@ -47,7 +47,7 @@ def outlook_text(
     *,
     paused: bool = False,
     idle: str = "",
-) -> tuple[Text, ...]:
+) -> tuple[StyledText, ...]:
     """How long the queue will take, how fast it goes, and why it does not.
 
     Parameters
@@ -59,7 +59,7 @@ def outlook_text(
     idle
         Why nothing is trained, where no supervisor is at work.
     """
-    parts: list[Text] = []
+    parts: list[StyledText] = []
     if epochs_per_second:
         parts.append((f" {throughput(epochs_per_second)} ", "dim"))
     if remaining is not None:
@@ -73,7 +73,7 @@ def outlook_text(
 
 def strip_text(
     status: Status, counts: Mapping[str, int], remaining: float | None, *, paused: bool
-) -> tuple[Text, ...]:
+) -> tuple[StyledText, ...]:
     """The queue in few words: what runs and waits, for how long, and what is in the way.
 
     Parameters
@@ -83,7 +83,7 @@ def strip_text(
     remaining
         Seconds until all are trained; None where they cannot be estimated.
     """
-    parts: list[Text] = [(" queue ", "bold")]
+    parts: list[StyledText] = [(" queue ", "bold")]
     running, queued = counts.get("running", 0), counts.get("queued", 0)
     if not (running or queued or paused):
         return (*parts, ("empty", "dim"))
@@ -117,7 +117,7 @@ def queue_text(
     rate: float | None,
     *,
     paused: bool,
-) -> tuple[Text, ...]:
+) -> tuple[StyledText, ...]:
     """The queue in a line: at work, waiting, how fast, how long, and what is in the way.
 
     Parameters
@@ -130,7 +130,7 @@ def queue_text(
         Epochs a second; None where nothing trains.
     """
     at_work = sum(job.run is not None for job in status.jobs) if status.running else 0
-    parts: list[Text] = [(" queue ", "bold")]
+    parts: list[StyledText] = [(" queue ", "bold")]
     if status.running:
         of_all = f" of {status.slots}" if status.slots else ""
         parts.append((f"{at_work}{of_all} at work", "running"))

@@ -20,7 +20,7 @@ COMPARED = {
 }
 #: What the table can be grouped by.
 GROUPS = ("", "variant", "genre")
-Mode = Literal["facet", "overlay"]
+ChartMode = Literal["facet", "overlay"]
 Seeds = Literal["each", "mean"]
 #: What is on the main screen; `auto` is decided when the first runs are there.
 Layout = Literal["auto", "summary", "both", "grid", "table"]
@@ -57,7 +57,7 @@ class ViewOptions(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     metric: str = "f"
-    mode: Mode = "facet"
+    mode: ChartMode = "facet"
     compare: str = "variant"
     seeds: Seeds = "each"
     delta: bool = False

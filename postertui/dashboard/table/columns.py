@@ -10,9 +10,8 @@ from postertui.dashboard.number_format import always_yes, duration, score
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.table.marks import BASELINE_MARKS, STATE_MARKS
 from postertui.dashboard.table.sparkline import sparkline
+from postertui.dashboard.text_width import StyledText
 from postertui.runs.state_words import STATE_WORDS
-
-Text = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -42,16 +41,16 @@ class RunColumn:
     title: str
     width: int
     rank: int
-    text: Callable[[RunView], Text]
+    text: Callable[[RunView], StyledText]
     key: Callable[[RunView], object]
     right: bool = False
     stretch: bool = False
     help: str = ""
     best_first: bool = False
-    facts_text: Callable[[RunView, RunFacts], Text] | None = None
+    facts_text: Callable[[RunView, RunFacts], StyledText] | None = None
     facts_key: Callable[[RunView, RunFacts], object] | None = None
 
-    def cell(self, run: RunView, facts: RunFacts = NO_FACTS) -> Text:
+    def cell(self, run: RunView, facts: RunFacts = NO_FACTS) -> StyledText:
         """Text and style for `run`."""
         return self.text(run) if self.facts_text is None else self.facts_text(run, facts)
 
@@ -65,24 +64,24 @@ class RunColumn:
         return self.id not in ("genre", "variant", "seed", "yes", "base", "tags")
 
 
-def _epoch(run: RunView) -> Text:
+def _epoch(run: RunView) -> StyledText:
     if run.progress:
         return "feat.", "dim"
     return f"{run.epoch}/{run.epochs or '?'}", "text" if run.state == "running" else "dim"
 
 
-def _newest(run: RunView, facts: RunFacts) -> Text:
+def _newest(run: RunView, facts: RunFacts) -> StyledText:
     if run.dead:
         return "dead", "failed"
     return score(run.newest()), facts.verdict_of(run) or "text"
 
 
-def _verdict_mark(run: RunView, facts: RunFacts) -> Text:
+def _verdict_mark(run: RunView, facts: RunFacts) -> StyledText:
     verdict = facts.verdict_of(run)
     return BASELINE_MARKS[verdict], verdict or "dim"
 
 
-def _remaining(run: RunView, facts: RunFacts) -> Text:
+def _remaining(run: RunView, facts: RunFacts) -> StyledText:
     remaining = facts.remaining_of(run)
     return (duration(remaining) if remaining is not None else ""), "dim"
 
@@ -90,16 +89,16 @@ def _remaining(run: RunView, facts: RunFacts) -> Text:
 _VERDICTS = ("above", "unclear", "below", "")
 
 
-def _best(run: RunView) -> Text:
+def _best(run: RunView) -> StyledText:
     epoch = run.best_epoch()
     return (f"{score(run.best())}@{epoch}", "text") if epoch is not None else ("–", "dim")
 
 
-def _dead(run: RunView) -> Text:
+def _dead(run: RunView) -> StyledText:
     return ("dead", "failed") if run.dead else ("", "dim")
 
 
-def _note(run: RunView) -> Text:
+def _note(run: RunView) -> StyledText:
     return " ".join(f"#{tag}" for tag in run.tags), "accent"
 
 

@@ -16,11 +16,10 @@ from postertui.dashboard.number_format import score, signed
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.summary import REFERENCE, Difference, Margin, StudySummary
 from postertui.dashboard.table.marks import BASELINE_MARKS, DIFFERENCE_MARKS, STATE_MARKS
-from postertui.dashboard.text_width import cut_middle
+from postertui.dashboard.text_width import StyledText, cut_middle
 from postertui.runs.state_words import STATE_WORDS
 from postertui.system.text import pluralize
 
-Text = tuple[str, str]
 Setting = tuple[str, str]  # genre, variant
 
 _STYLES = {"better": "above", "worse": "below", "undecided": "text"}
@@ -40,7 +39,7 @@ class Matrix:
     runs: Mapping[Setting, Sequence[RunView]]
     metric: str = "f"
 
-    def cell(self, genre: str, variant: str) -> tuple[Text, Text]:
+    def cell(self, genre: str, variant: str) -> tuple[StyledText, StyledText]:
         """The difference in thousandths, and its mark."""
         difference = self.summary.differences.get((genre, variant))
         if difference is not None:
@@ -92,14 +91,16 @@ class Matrix:
         """Verdicts of the reference over the shown genres."""
         return Counter(m.verdict for g in self.genres if (m := self.margin(g)) is not None)
 
-    def sentences(self, genre: str, variant: str, width: int = 200) -> tuple[Text, Text]:
+    def sentences(
+        self, genre: str, variant: str, width: int = 200
+    ) -> tuple[StyledText, StyledText]:
         """What is known of the genre, and of the variant in it; shorter where `width` is small."""
         whole = self._genre_sentence(genre)
         if len(whole[0]) > width:
             whole = self._genre_sentence(genre, short=True)
         return whole, self._cell_sentence(genre, variant)
 
-    def _genre_sentence(self, genre: str, *, short: bool = False) -> Text:
+    def _genre_sentence(self, genre: str, *, short: bool = False) -> StyledText:
         margin = self.margin(genre)
         if margin is None:
             text, style = f"{REFERENCE} has no {self.summary.metric} here yet", "dim"
@@ -121,7 +122,7 @@ class Matrix:
             text += "; none better"
         return f"{genre}: {text}", style
 
-    def _cell_sentence(self, genre: str, variant: str) -> Text:
+    def _cell_sentence(self, genre: str, variant: str) -> StyledText:
         if variant == REFERENCE:
             return self._best_sentence(genre), "dim"
         difference = self.summary.differences.get((genre, variant))

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from postertui.dashboard.number_format import score
 from postertui.dashboard.state.summary import REFERENCE
 from postertui.dashboard.table.marks import BASELINE_MARKS
-from postertui.dashboard.table.matrix import Matrix, Text, wrap_name
+from postertui.dashboard.table.matrix import Matrix, wrap_name
 from postertui.dashboard.table.sparkline import sparkline
-from postertui.dashboard.text_width import cut_middle, fit
+from postertui.dashboard.text_width import StyledText, cut_middle, fit
 
 #: Characters of a baseline, a value with its mark, and a sparkline.
 _BASELINE, _VALUE, _SPARK = 5, 6, 11
@@ -75,7 +75,7 @@ class MatrixWindow:
     def visible_variants(self) -> tuple[str, ...]:
         return self.matrix.variants[self.left : self.left + self.across]
 
-    def lines(self) -> list[list[Text]]:
+    def lines(self) -> list[list[StyledText]]:
         """All lines, the counts of verdicts last."""
         shown = self.visible_variants
         return [
@@ -86,7 +86,7 @@ class MatrixWindow:
             *self._hidden(),
         ]
 
-    def _title(self, shown: tuple[str, ...]) -> list[Text]:
+    def _title(self, shown: tuple[str, ...]) -> list[StyledText]:
         summary = self.matrix.summary
         metric = summary.metric.removeprefix("test_").replace("fscore", "F").replace("_", " ")
         left = f" test {metric} at epoch {summary.epoch}" if summary.epoch else " no epochs yet"
@@ -104,10 +104,10 @@ class MatrixWindow:
         room = max(0, self.width - len(left) - len(tail))
         return [(left, "bold"), (fit(key, room), "dim"), (tail, "dim")]
 
-    def _names(self, shown: tuple[str, ...]) -> list[list[Text]]:
+    def _names(self, shown: tuple[str, ...]) -> list[list[StyledText]]:
         count = self.names
         wrapped = {v: wrap_name(v, self.cell_width - 1, count) for v in shown}
-        lines: list[list[Text]] = []
+        lines: list[list[StyledText]] = []
         for i in range(count):
             last = i == count - 1
             head = (
@@ -120,7 +120,7 @@ class MatrixWindow:
                 if last
                 else " " * (self.genre_width + 2) + ("base-" if i == count - 2 else "")
             )
-            line: list[Text] = [(fit(head, self.fixed_width), "dim")]
+            line: list[StyledText] = [(fit(head, self.fixed_width), "dim")]
             for variant in shown:
                 style = "accent" if variant == self.variant else "dim"
                 line.append(
@@ -129,7 +129,7 @@ class MatrixWindow:
             lines.append(line)
         return lines
 
-    def _genre_line(self, genre: str, shown: tuple[str, ...]) -> list[Text]:
+    def _genre_line(self, genre: str, shown: tuple[str, ...]) -> list[StyledText]:
         matrix = self.matrix
         is_selected_genre = genre == self.genre
         cursor = "selected" if self.focused else "highlight"
@@ -143,7 +143,7 @@ class MatrixWindow:
         on_reference = is_selected_genre and self.variant == REFERENCE
         spark = sparkline(runs[0].values("test", matrix.metric), _SPARK - 1) if runs else ""
         name = cut_middle(genre, self.genre_width).ljust(self.genre_width)
-        parts: list[Text] = [
+        parts: list[StyledText] = [
             (self._mark(genre, REFERENCE), "accent"),
             (name + " ", "accent" if is_selected_genre else "text"),
             (
@@ -173,7 +173,7 @@ class MatrixWindow:
         runs = self.matrix.runs.get((genre, variant), ())
         return "●" if any(run.name in self.marked for run in runs) else " "
 
-    def _counts(self, shown: tuple[str, ...]) -> list[Text]:
+    def _counts(self, shown: tuple[str, ...]) -> list[StyledText]:
         base = self.matrix.baseline_counts()
         words = " ".join(
             f"{base[v]}{BASELINE_MARKS[v]}" for v in ("above", "unclear", "below") if base[v]
@@ -181,7 +181,7 @@ class MatrixWindow:
         width = self.genre_width + 2 + _BASELINE
         label = " better▲ worse▼"
         head = fit(label if len(label) <= width else " ▲ ▼", width) + " " + words
-        line: list[Text] = [(fit(head, self.fixed_width), "dim")]
+        line: list[StyledText] = [(fit(head, self.fixed_width), "dim")]
         for variant in shown:
             better, worse = self.matrix.counts(variant)
             text = f"{better}▲" if better and not worse else f"{worse}▼"
@@ -191,7 +191,7 @@ class MatrixWindow:
             line.append((fit(text, self.cell_width - 1, right=True) + " ", style))
         return line
 
-    def _hidden(self) -> list[list[Text]]:
+    def _hidden(self) -> list[list[StyledText]]:
         hidden = self.matrix.hidden_genres
         if not hidden:
             return []

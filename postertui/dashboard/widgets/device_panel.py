@@ -11,11 +11,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from postertui.dashboard.monitoring.devices import Device, bar, gigabytes
+from postertui.dashboard.text_width import StyledText
 
 if TYPE_CHECKING:
     from postertui.dashboard.terminal.theme import ThemeStyles
-
-Text = tuple[str, str]
 
 
 class DevicePanel(Widget):
@@ -28,10 +27,10 @@ class DevicePanel(Widget):
         self.theme = theme
         self.ascii_only = ascii_only
         self._devices: Sequence[Device] = ()
-        self._queue: tuple[Text, ...] = ()
+        self._queue: tuple[StyledText, ...] = ()
         self._note = ""
 
-    def show(self, devices: Sequence[Device], queue: tuple[Text, ...], note: str) -> None:
+    def show(self, devices: Sequence[Device], queue: tuple[StyledText, ...], note: str) -> None:
         if (devices, queue, note) != (self._devices, self._queue, self._note):
             different = len(devices) != len(self._devices)
             self._devices, self._queue, self._note = devices, queue, note
@@ -44,17 +43,17 @@ class DevicePanel(Widget):
     def text(self) -> str:
         return "\n".join("".join(t for t, _ in self.row(y)) for y in range(len(self._devices) + 1))
 
-    def row(self, y: int) -> tuple[Text, ...]:
+    def row(self, y: int) -> tuple[StyledText, ...]:
         if y < len(self._devices):
             return self._device(self._devices[y])
         if y == len(self._devices):
-            note: tuple[Text, ...] = ((f" {self._note} ", "dim"),) if self._note else ()
+            note: tuple[StyledText, ...] = ((f" {self._note} ", "dim"),) if self._note else ()
             return (*self._queue, *note)
         return ()
 
-    def _device(self, device: Device) -> tuple[Text, ...]:
+    def _device(self, device: Device) -> tuple[StyledText, ...]:
         width = max(6, min(24, (self.size.width - 42) // 2))
-        parts: list[Text] = [(f" {device.name:<5}", "bold")]
+        parts: list[StyledText] = [(f" {device.name:<5}", "bold")]
         for label, share in (("use", device.use), ("mem", device.memory_share)):
             filled, empty = bar(share, width, ascii_only=self.ascii_only)
             style = "below" if share is not None and share > 0.92 else "accent"

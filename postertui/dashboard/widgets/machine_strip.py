@@ -10,14 +10,13 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from postertui.dashboard.monitoring.devices import Device, level_line
-from postertui.dashboard.text_width import cells, fit
+from postertui.dashboard.text_width import StyledText, cells, fit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from postertui.dashboard.terminal.theme import ThemeStyles
 
-Text = tuple[str, str]
 
 #: Fewer characters than this say nothing about a failure.
 _LEAST_FAILURE = 16
@@ -31,11 +30,11 @@ class MachineStrip(Widget):
     def __init__(self, theme: ThemeStyles) -> None:
         super().__init__(id="machine-strip")
         self.theme = theme
-        self._queue: tuple[Text, ...] = ()
+        self._queue: tuple[StyledText, ...] = ()
         self._devices: Sequence[Device] = ()
         self._failure = ""
 
-    def show(self, queue: tuple[Text, ...], devices: Sequence[Device], failure: str) -> None:
+    def show(self, queue: tuple[StyledText, ...], devices: Sequence[Device], failure: str) -> None:
         if (queue, devices, failure) != (self._queue, self._devices, self._failure):
             self._queue, self._devices, self._failure = queue, devices, failure
             self.refresh()
@@ -47,11 +46,11 @@ class MachineStrip(Widget):
     def text(self) -> str:
         return "".join(text for text, _ in self.parts(self.size.width))
 
-    def parts(self, width: int) -> list[Text]:
+    def parts(self, width: int) -> list[StyledText]:
         """Queue, devices, failure, in at most `width` characters."""
         room = width - _width(self._queue)
         failure = min(cells(self._failure) + 2, room) if self._failure else 0
-        devices: list[Text] = []
+        devices: list[StyledText] = []
         for device in self._devices:
             described = _describe(device)
             if _width(devices) + _width(described) > room - failure:
@@ -70,9 +69,9 @@ class MachineStrip(Widget):
         return strip.adjust_cell_length(self.size.width, base)
 
 
-def _describe(device: Device) -> list[Text]:
+def _describe(device: Device) -> list[StyledText]:
     """`cpu 96% ▅▆▇▇█▇▇ mem 11%`."""
-    parts: list[Text] = [(f"  {device.name}", "dim")]
+    parts: list[StyledText] = [(f"  {device.name}", "dim")]
     if device.use is not None:
         parts.append((f" {100 * device.use:.0f}%", "text"))
     parts.append((f" {level_line(device.history)}", "accent"))
@@ -82,5 +81,5 @@ def _describe(device: Device) -> list[Text]:
     return parts
 
 
-def _width(parts: Sequence[Text]) -> int:
+def _width(parts: Sequence[StyledText]) -> int:
     return sum(cells(text) for text, _ in parts)

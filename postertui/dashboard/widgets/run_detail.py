@@ -12,12 +12,10 @@ from textual.widget import Widget
 from postertui.dashboard.state.assessment import Assessment
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.summary import Margin
-from postertui.dashboard.text_width import fit
+from postertui.dashboard.text_width import StyledText, fit
 
 if TYPE_CHECKING:
     from postertui.dashboard.terminal.theme import ThemeStyles
-
-Text = tuple[str, str]
 
 
 def detail_lines(
@@ -26,7 +24,7 @@ def detail_lines(
     assessment: Assessment | None,
     width: int,
     height: int,
-) -> list[Text]:
+) -> list[StyledText]:
     """At most `height` lines of at most `width` characters, what matters most first.
 
     Parameters
@@ -40,7 +38,7 @@ def detail_lines(
     """
     if run is None or height < 1 or width < 8:
         return []
-    messages: list[Text] = []
+    messages: list[StyledText] = []
     if run.state in ("failed", "cancelled", "interrupted", "queued") and run.reason:
         messages.append((run.reason, run.state))
     if margin is not None:
@@ -51,7 +49,7 @@ def detail_lines(
         messages += [(f"{wrong} {advice}", "text") for wrong, advice in assessment.findings]
     if not messages and run.state == "queued":
         messages.append(("waits for its turn", "dim"))
-    lines: list[Text] = []
+    lines: list[StyledText] = []
     for i, (text, style) in enumerate(messages):
         # Each later thing keeps a line as long as there are enough.
         room = max(1, height - len(lines) - (len(messages) - i - 1))
@@ -72,7 +70,7 @@ class RunDetail(Widget):
         super().__init__(id="detail")
         self.theme = theme
         self._shown: tuple[RunView | None, Margin | None, Assessment | None] = (None, None, None)
-        self._lines: list[Text] = []
+        self._lines: list[StyledText] = []
 
     def show(
         self, run: RunView | None, margin: Margin | None, assessment: Assessment | None

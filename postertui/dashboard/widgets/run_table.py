@@ -17,11 +17,11 @@ from postertui.dashboard.actions.registry import bindings
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.view_options import ViewOptions
 from postertui.dashboard.table.column_widths import PlacedColumn, needed_widths, place
-from postertui.dashboard.table.columns import NO_FACTS, Text
+from postertui.dashboard.table.columns import NO_FACTS
 from postertui.dashboard.table.group_means import GroupMean
 from postertui.dashboard.table.row_names import distinct_cuts, variant_names
 from postertui.dashboard.table.rows import GroupRow, TableRow, ordered
-from postertui.dashboard.text_width import cells, fit
+from postertui.dashboard.text_width import StyledText, cells, fit
 from postertui.system.text import pluralize
 
 if TYPE_CHECKING:
@@ -251,8 +251,8 @@ class RunTable(ScrollView, can_focus=True):
         strip = Strip([Segment(text, self.theme.over(base, style)) for text, style in parts])
         return strip.adjust_cell_length(width, base)
 
-    def _head(self) -> list[Text]:
-        parts: list[Text] = [(" " * (GUTTER + 1), "blank")]
+    def _head(self) -> list[StyledText]:
+        parts: list[StyledText] = [(" " * (GUTTER + 1), "blank")]
         for placed in self._placed:
             column = placed.column
             title, style = column.title, "dim"
@@ -263,9 +263,9 @@ class RunTable(ScrollView, can_focus=True):
             parts.append((fit(title, placed.width, right=column.right) + " ", style))
         return parts
 
-    def _run(self, run: RunView) -> list[Text]:
+    def _run(self, run: RunView) -> list[StyledText]:
         mark = "●" if run.name in self._marked else "★" if run.name in self._pinned else " "
-        parts: list[Text] = [(" " * GUTTER + mark, "accent")]
+        parts: list[StyledText] = [(" " * GUTTER + mark, "accent")]
         for placed in self._placed:
             text, style = placed.column.cell(run, self.facts)
             if placed.column.id == "variant":
@@ -275,7 +275,7 @@ class RunTable(ScrollView, can_focus=True):
             parts.append((fit(text, placed.width, right=placed.column.right) + " ", style))
         return parts
 
-    def _group(self, row: GroupRow, width: int) -> list[Text]:
+    def _group(self, row: GroupRow, width: int) -> list[StyledText]:
         value = "no value yet" if row.mean is None else str(row.mean)
         tail = f" {pluralize(row.runs, 'run')}  {value} "
         if row.mean is not None and len(tail) + cells(row.title) + 1 > width:

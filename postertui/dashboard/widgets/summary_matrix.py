@@ -12,9 +12,10 @@ from postertui.dashboard.actions.registry import bindings
 from postertui.dashboard.charts.tiling import scroll_to
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.summary import REFERENCE, StudySummary
-from postertui.dashboard.table.matrix import Matrix, Text
+from postertui.dashboard.table.matrix import Matrix
 from postertui.dashboard.table.matrix_window import MatrixWindow
 from postertui.dashboard.terminal.theme import ThemeStyles
+from postertui.dashboard.text_width import StyledText
 from postertui.dashboard.widgets.line_widget import LineWidget
 
 #: From this height on, a variant's name has three lines.
@@ -160,7 +161,7 @@ class SummaryMatrix(LineWidget, can_focus=True):
             self._left = scroll_to(self._left, column, window.across, len(matrix.variants))
         else:
             self._left = max(0, min(self._left, len(matrix.variants) - window.across))
-        loading: list[list[Text]] = [[], [("  " + self.loading_text, "dim")]]
+        loading: list[list[StyledText]] = [[], [("  " + self.loading_text, "dim")]]
         rows = self._window.lines() if matrix.genres else loading
         height = self.size.height
         lines = [self.strip(row) for row in rows[:height]]

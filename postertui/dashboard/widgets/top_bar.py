@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 from rich.segment import Segment
 from textual.strip import Strip
 
-from postertui.dashboard.text_width import fit
+from postertui.dashboard.text_width import StyledText, fit
 from postertui.dashboard.widgets.single_line import SingleLine
 
 if TYPE_CHECKING:
     from postertui.dashboard.terminal.theme import ThemeStyles
-
-Text = tuple[str, str]
 
 
 class TopBar(SingleLine):
@@ -25,12 +23,15 @@ class TopBar(SingleLine):
     def __init__(self, theme: ThemeStyles) -> None:
         super().__init__()
         self.theme = theme
-        self._left: tuple[Text, ...] = ()
-        self._right: tuple[Text, ...] = ()
-        self._narrow: tuple[Text, ...] = ()
+        self._left: tuple[StyledText, ...] = ()
+        self._right: tuple[StyledText, ...] = ()
+        self._narrow: tuple[StyledText, ...] = ()
 
     def show(
-        self, left: tuple[Text, ...], right: tuple[Text, ...], narrow: tuple[Text, ...] = ()
+        self,
+        left: tuple[StyledText, ...],
+        right: tuple[StyledText, ...],
+        narrow: tuple[StyledText, ...] = (),
     ) -> None:
         if (left, right, narrow) != (self._left, self._right, self._narrow):
             self._left, self._right, self._narrow = left, right, narrow

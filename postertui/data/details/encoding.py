@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from postertui.data.details.info import Kind
+from postertui.data.details.info import ColumnKind
 from postertui.data.details.table import Details, Ids
 from postertui.system.errors import UserError
 
@@ -46,7 +46,7 @@ class ColumnEncoder(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     values: tuple[str, ...] = ()
     log: bool = False
     mean: float = 0.0
@@ -87,7 +87,7 @@ class DetailsEncoder(msgspec.Struct, frozen=True):
         return sum(column.width for column in self.columns)
 
     @property
-    def kinds(self) -> dict[str, Kind]:
+    def kinds(self) -> dict[str, ColumnKind]:
         """The columns' kinds by name."""
         return {column.name: column.kind for column in self.columns}
 
@@ -106,7 +106,7 @@ class DetailsEncoder(msgspec.Struct, frozen=True):
 NO_DETAILS = DetailsEncoder(())
 
 
-def items_of(column: pl.Series, kind: Kind) -> list[list[str]]:
+def items_of(column: pl.Series, kind: ColumnKind) -> list[list[str]]:
     """The categories, items or words of each cell; none where it is missing."""
     cells = column.to_list()
     match kind:
@@ -148,7 +148,7 @@ def fit_encoder(
     return DetailsEncoder(tuple(encoders)), tuple(constant)
 
 
-def fit_column(column: pl.Series, name: str, kind: Kind) -> ColumnEncoder:
+def fit_column(column: pl.Series, name: str, kind: ColumnKind) -> ColumnEncoder:
     """The encoder of one column, from the training posters' values."""
     if kind == "number":
         numbers = column.drop_nulls().to_numpy()

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from postertui.data.details.info import Kind
+from postertui.data.details.info import ColumnKind
 
 #: From this F-score of a single value as a classifier, the value counts as the label.
 SAME_AS_LABEL = 0.95
@@ -18,7 +18,10 @@ FEWEST = 5
 
 
 def find_giveaways(
-    rows: pl.DataFrame, kinds: dict[str, Kind], labels: NDArray[np.uint8], genres: tuple[str, ...]
+    rows: pl.DataFrame,
+    kinds: dict[str, ColumnKind],
+    labels: NDArray[np.uint8],
+    genres: tuple[str, ...],
 ) -> dict[str, str]:
     """The columns that give a genre away, each with that genre.
 
@@ -45,7 +48,7 @@ def find_giveaways(
     return giveaways
 
 
-def _indicators(column: pl.Series, kind: Kind, count: int) -> Iterator[NDArray[np.int64]]:
+def _indicators(column: pl.Series, kind: ColumnKind, count: int) -> Iterator[NDArray[np.int64]]:
     """The rows that have a value, for each frequent value of the column."""
     if kind == "text":
         return

@@ -9,7 +9,7 @@ import msgspec
 #: The file in a data folder.
 FILE = "details.parquet"
 
-Kind = Literal["number", "category", "list", "text"]
+ColumnKind = Literal["number", "category", "list", "text"]
 
 
 class DetailsInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +27,7 @@ class DetailsInfo(msgspec.Struct, frozen=True, kw_only=True):
         Columns from which a genre's label can be read off, with that genre.
     """
 
-    columns: dict[str, Kind]
+    columns: dict[str, ColumnKind]
     posters: int
     digest: str
     gives_away: dict[str, str] = {}

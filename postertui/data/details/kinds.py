@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from postertui.data.details.info import Kind
+from postertui.data.details.info import ColumnKind
 from postertui.tabular import Table
 
 #: What joins the items of a list.
@@ -14,7 +14,7 @@ SEPARATOR = "|"
 TEXT_SHARE = 0.5
 TEXT_WORDS = 4
 
-_TYPES: dict[Kind, pl.DataType] = {
+_TYPES: dict[ColumnKind, pl.DataType] = {
     "number": pl.Float64(),
     "category": pl.String(),
     "list": pl.List(pl.String()),
@@ -22,12 +22,12 @@ _TYPES: dict[Kind, pl.DataType] = {
 }
 
 
-def column_type(kind: Kind) -> pl.DataType:
+def column_type(kind: ColumnKind) -> pl.DataType:
     """The polars type of a column of that kind."""
     return _TYPES[kind]
 
 
-def detect_kind(table: Table, name: str) -> Kind:
+def detect_kind(table: Table, name: str) -> ColumnKind:
     """What the column holds, by all of its cells."""
     values = table.text(name).drop_nulls()
     if not len(values):
@@ -43,7 +43,7 @@ def detect_kind(table: Table, name: str) -> Kind:
     return "category"
 
 
-def typed_column(table: Table, name: str, kind: Kind) -> pl.Series:
+def typed_column(table: Table, name: str, kind: ColumnKind) -> pl.Series:
     """The column in its kind's type; null where nothing stands or a number cannot be read."""
     values = table.text(name)
     if kind == "number":

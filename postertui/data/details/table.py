@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from postertui.data.details.info import FILE, DetailsInfo, Kind
+from postertui.data.details.info import FILE, ColumnKind, DetailsInfo
 from postertui.data.details.kinds import column_type
 from postertui.system.errors import UserError
 from postertui.system.regular_files import MAX_RESULT_BYTES, read_regular
@@ -27,7 +27,7 @@ Ids = NDArray[np.int64]
 class Details:
     """Details of posters by id. `kinds` has the columns' names and kinds in order."""
 
-    def __init__(self, frame: pl.DataFrame, kinds: dict[str, Kind]) -> None:
+    def __init__(self, frame: pl.DataFrame, kinds: dict[str, ColumnKind]) -> None:
         self.kinds = kinds
         self.frame = frame.sort(ID)
         self._ids: Ids = self.frame[ID].to_numpy()

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from postertui.data.details.giveaways import find_giveaways
-from postertui.data.details.info import DetailsInfo, Kind
+from postertui.data.details.info import ColumnKind, DetailsInfo
 from postertui.data.details.kinds import detect_kind, typed_column
 from postertui.data.details.table import ID, Details
 from postertui.data.ids import find_id_column
@@ -72,7 +72,7 @@ def read_details_input(path: Path, posters: NDArray[np.int64]) -> DetailsInput:
     return DetailsInput(path, details, column.name, repeated)
 
 
-def read_details_of_kinds(path: Path, kinds: dict[str, Kind]) -> Details:
+def read_details_of_kinds(path: Path, kinds: dict[str, ColumnKind]) -> Details:
     """A user's table whose columns are to be of certain kinds.
 
     Parameters
@@ -108,7 +108,7 @@ def details_info(
     )
 
 
-def _as_details(table: Table, ids: pl.Series, kinds: dict[str, Kind]) -> tuple[Details, int]:
+def _as_details(table: Table, ids: pl.Series, kinds: dict[str, ColumnKind]) -> tuple[Details, int]:
     columns = [typed_column(table, name, kind) for name, kind in kinds.items()]
     if ID in kinds:
         raise UserError(f"{table.path}: two columns of ids, `{ID}` and another; rename `{ID}`")

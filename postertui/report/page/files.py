@@ -9,12 +9,12 @@ from typing import Literal, get_args
 from postertui.figures.files import create_folder, write_file
 from postertui.report.page.content import Page
 
-Kind = Literal["html", "markdown"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-NAMES: dict[Kind, str] = {"html": "index.html", "markdown": "report.md"}
+PageKind = Literal["html", "markdown"]
+KINDS: tuple[PageKind, ...] = get_args(PageKind)
+NAMES: dict[PageKind, str] = {"html": "index.html", "markdown": "report.md"}
 
 
-def write_page(page: Page, out: Path, kinds: Iterable[Kind] = KINDS) -> list[Path]:
+def write_page(page: Page, out: Path, kinds: Iterable[PageKind] = KINDS) -> list[Path]:
     """Write the page into a folder.
 
     Parameters

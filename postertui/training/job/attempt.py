@@ -30,7 +30,7 @@ from postertui.training.job.resumption import epochs_from
 from postertui.training.job.stop_listener import MOVED, StopListener
 
 #: How an attempt ended. `held`: another process has the run. `closed`: it had its end already.
-Outcome = Literal["done", "failed", "cancelled", "interrupted", "held", "closed", "damaged", "full"]
+Ending = Literal["done", "failed", "cancelled", "interrupted", "held", "closed", "damaged", "full"]
 
 #: Seconds between two events about the progress of feature extraction.
 NOTIFY_SECONDS = 0.5
@@ -41,7 +41,7 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 class Result(NamedTuple):
     """How an attempt ended, and why."""
 
-    outcome: Outcome
+    outcome: Ending
     reason: str = ""
 
 
@@ -244,7 +244,7 @@ class Attempt:
             for member in reversed(self._members):
                 member.writer.append("features", cohort=cohort, done=done, total=total)
 
-    def _end(self, status: Outcome, reason: str = "", **fields: Any) -> Result:
+    def _end(self, status: Ending, reason: str = "", **fields: Any) -> Result:
         with self._listener.writing:
             for member in reversed(self._members):
                 results = member.results if status == "done" else {}
@@ -266,7 +266,7 @@ class Attempt:
         if _is_device_memory(error):
             # Interrupted, it gets a device to itself; failed where it had one already.
             had_one = any(member.lifecycle.needs_exclusive_device for member in self._members)
-            status: Outcome = "failed" if had_one else "interrupted"
+            status: Ending = "failed" if had_one else "interrupted"
             return self._end(status, f"out of memory: {what}", fault=True, cause=DEVICE_MEMORY)
         return self._end("failed", f"{what}; see `postertui log {self._lead.folder.name}`")
 

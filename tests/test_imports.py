@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from postertui.runs.store import Store
 from tests.support.import_graph import find_circle, imports
 from tests.support.many_runs import write_runs
 
@@ -63,6 +64,18 @@ def test_commands_on_runs_load_none_of_the_heavy(tmp_path: Path) -> None:
     commands = [("runs",), ("log", name), ("cancel", name)]
     code = "\n".join(run_cli(*words, "--runs", str(tmp_path)) for words in commands)
     assert loaded_by(code) == set()
+
+
+def test_listing_runs_without_epochs_or_from_the_cache_loads_no_numpy(tmp_path: Path) -> None:
+    write_runs(tmp_path, 2, 0)
+    code = run_cli("runs", "--runs", str(tmp_path))
+    script = f"{code}\nassert 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
+    write_runs(tmp_path, 1, 2, first=2)
+    store = Store(tmp_path)
+    store.refresh()
+    store._save_cache()
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_comparing_variants_loads_of_the_heavy_only_the_tables(tmp_path: Path) -> None:

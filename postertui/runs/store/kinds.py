@@ -6,6 +6,7 @@ They differ in little more than genre and seed; all the rest of a spec is its ki
 from __future__ import annotations
 
 import sys
+from operator import itemgetter
 from typing import Annotated, Any
 
 import msgspec
@@ -54,6 +55,20 @@ _Outline = msgspec.defstruct(
 
 _OWN_NAMES = _Outline.__struct_fields__[: len(_OWN)]
 
+
+def _getters(spec: type[msgspec.Struct]) -> tuple[itemgetter[Any], itemgetter[Any]]:
+    """Of a spec's values, those that are parts, and the rest of what is its kind's."""
+    parts: list[int] = []
+    rest: list[int] = []
+    for position, name in enumerate(spec.__struct_fields__):
+        if name not in _OWN:
+            (parts if name in _PARTS else rest).append(position)
+    return itemgetter(*parts), itemgetter(*rest)
+
+
+_spec_parts, _spec_rest = _getters(RunSpec)
+_outline_parts, _outline_rest = _getters(_Outline)
+
 _decode_outline = msgspec.json.Decoder(_Outline).decode
 
 
@@ -64,8 +79,8 @@ def kind_of(spec: RunSpec) -> RunSpec:
 
 def parts_key(spec: RunSpec) -> tuple[Any, ...]:
     """What is equal for specs of one kind that share its parts, while they are alive."""
-    values = zip(spec.__struct_fields__, astuple(spec), strict=True)
-    return tuple(id(v) if n in _PARTS else v for n, v in values if n not in _OWN)
+    values = astuple(spec)
+    return (*map(id, _spec_parts(values)), *_spec_rest(values))
 
 
 class SpecKinds:
@@ -96,4 +111,4 @@ def _outline(data: bytes) -> tuple[dict[str, Any], tuple[Any, ...]]:
     if "\0" in own["genre"]:
         raise ValueError("a NUL")
     own["genre"] = sys.intern(own["genre"])
-    return own, tuple(bytes(v) if type(v) is msgspec.Raw else v for v in values[len(_OWN) :])
+    return own, (*map(bytes, _outline_parts(values)), *_outline_rest(values))

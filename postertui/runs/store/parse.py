@@ -2,19 +2,49 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import msgspec
 
 from postertui.runs.epoch_line import EpochLine
-from postertui.runs.events import MAX_LINE_BYTES, TOO_LONG, DamagedEventsError, parse_event
+from postertui.runs.events import (
+    CHUNK_BYTES,
+    MAX_LINE_BYTES,
+    TOO_LONG,
+    DamagedEventsError,
+    parse_event,
+)
+from postertui.runs.store.identity import Reading
 from postertui.runs.store.run import Run
+from postertui.system.regular_files import open_regular
 from postertui.system.text import describe_error
 
 _decode_epoch = msgspec.json.Decoder(EpochLine).decode
 
 #: How `encode_event` writes it; a line that is written otherwise is parsed the slow way.
 _EPOCH_MARK = b'"event":"epoch"'
+
+
+def apply_file(run: Run, path: str, reading: Reading) -> None:
+    """Bring `run` and `reading` up to date with what is new in its events file.
+
+    Raises `OSError`, and `DamagedEventsError` at a damaged line; `reading` is as before then.
+    """
+    size, lines = reading.size, reading.lines
+    fd = open_regular(path, os.O_RDONLY)
+    try:
+        os.lseek(fd, size, os.SEEK_SET)
+        rest = b""
+        at_once = min(CHUNK_BYTES, reading.identity.events[1] - size + 1)
+        while chunk := os.read(fd, at_once):
+            rest += chunk
+            used, count = apply_lines(run, rest, lines + 1)
+            rest = rest[used:]
+            size, lines = size + used, lines + count
+    finally:
+        os.close(fd)
+    reading.size, reading.lines = size, lines
 
 
 def apply_lines(run: Run, data: bytes, first_line: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postertui.runs import layout
-from postertui.runs.events import CHUNK_BYTES, DamagedEventsError
+from postertui.runs.events import DamagedEventsError
 from postertui.runs.lock import is_locked
 from postertui.runs.run_names import list_runs
 from postertui.runs.store.cache import Cache, CachedRuns
@@ -22,12 +22,11 @@ from postertui.runs.store.identity import (
 from postertui.runs.store.kinds import SpecKinds
 from postertui.runs.store.new_run import explain_denied_run, read_new_run
 from postertui.runs.store.notes_reader import NotesReader
-from postertui.runs.store.parse import apply_lines
+from postertui.runs.store.parse import apply_file
 from postertui.runs.store.run import Run
 from postertui.runs.store.runs_by_name import RunsByName
 from postertui.runs.store.stored_run import StoredRun
 from postertui.system.crash_log import log_traceback
-from postertui.system.regular_files import open_regular
 
 if TYPE_CHECKING:
     from postertui.runs.store.columns import Rows
@@ -187,7 +186,7 @@ class Store:
 
     def _refresh_run(self, name: str) -> bool:
         """Read what is new of one run; whether it changed. Never raises for the run."""
-        before = self.runs.get(name)
+        before = self.runs.find(name)
         try:
             return self._update_run(name)
         except OSError as error:
@@ -204,7 +203,7 @@ class Store:
 
     def _update_run(self, name: str) -> bool:
         identity = run_identity(f"{self._root}/{name}")
-        run = self.runs.get(name)
+        run = self.runs.find(name)
         changed = False
         if run is None or self._is_other(name, run, identity):
             self._forget(name)
@@ -242,7 +241,7 @@ class Store:
     def _reading(self, name: str) -> Reading | None:
         """How far the run was read; None where it was not."""
         reading = self._readings.get(name)
-        if reading is None and isinstance(run := self.runs.get(name), StoredRun):
+        if reading is None and isinstance(run := self.runs.find(name), StoredRun):
             return run.reading
         return reading
 
@@ -252,25 +251,13 @@ class Store:
             return False
         reading.identity = identity
         self._readings[name] = reading
-        offset, lines = reading.size, reading.lines
-        if identity.events[1] <= offset:
+        if identity.events[1] <= reading.size:
             return False
         # Paths are strings here: making a `Path` takes a tenth of a small run's reading.
         path = f"{self._root}/{name}/{layout.EVENTS}"
-        before = lines
+        before = reading.lines
         try:
-            fd = open_regular(path, os.O_RDONLY)
-            try:
-                os.lseek(fd, offset, os.SEEK_SET)
-                rest = b""
-                at_once = min(CHUNK_BYTES, identity.events[1] - offset + 1)
-                while chunk := os.read(fd, at_once):
-                    rest += chunk
-                    size, count = apply_lines(run, rest, lines + 1)
-                    rest = rest[size:]
-                    offset, lines = offset + size, lines + count
-            finally:
-                os.close(fd)
+            apply_file(run, path, reading)
         except DamagedEventsError as error:
             run.damage = run.damage or f"{path}:{error.line}: {error.reason}"
             run.is_newer = run.is_newer or error.is_newer
@@ -279,10 +266,9 @@ class Store:
             run.damage = run.damage or f"{path}: {error.strerror}"
             explain_denied_run(self.folder, run)
             return True
-        reading.size, reading.lines = offset, lines
         run.is_newer = run.is_newer or run.lifecycle.is_newer
-        self._fresh += run.is_closed and lines > before
-        return lines > before
+        self._fresh += run.is_closed and reading.lines > before
+        return reading.lines > before
 
     def _save_cache(self) -> None:
         self._fresh = 0

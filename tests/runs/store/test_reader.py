@@ -237,7 +237,7 @@ def many(tmp_path: Path) -> Path:
 def test_remembered_runs_are_as_if_read(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = fresh(many)
     with monkeypatch.context() as patch:
-        patch.setattr("postertui.runs.store.reader.apply_lines", _refuse)
+        patch.setattr("postertui.runs.store.parse.apply_lines", _refuse)
         store = Store(many)
         store.refresh()
     assert shown_all(store) == expected
@@ -432,7 +432,7 @@ def test_many_runs_are_read_into_a_file_and_remembered_from_it(
     assert len(store.runs) == 250
     remembered = Store(many)
     if damage != "flip":
-        monkeypatch.setattr("postertui.runs.store.reader.apply_lines", _refuse)
+        monkeypatch.setattr("postertui.runs.store.parse.apply_lines", _refuse)
     remembered.refresh()
     assert shown_all(store) == expected == shown_all(remembered)
     assert len([*(many / ".cache").glob("epochs-*")]) == 1

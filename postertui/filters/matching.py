@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from fnmatch import fnmatchcase
+from functools import partial
 from operator import ge, gt, le, lt
 from typing import Any
 
@@ -34,9 +35,17 @@ def text_contains(word: str) -> Predicate:
     )
     if not set(word) & {"*", "?"}:
         # A tenth of a pattern's time; with each letter that is typed, all runs are looked at.
-        contained = word.lower()
-        return lambda record: any(contained in _text(record.get(f)) for f in texts)
+        return partial(_contains, word.lower(), texts)
     return lambda record: any(fnmatchcase(_text(record.get(f)), pattern) for f in texts)
+
+
+def _contains(word: str, fields: Collection[str], record: Record) -> bool:
+    get = record.get
+    for field in fields:
+        value = get(field)
+        if value and word in (value.lower() if isinstance(value, str) else _text(value)):
+            return True
+    return False
 
 
 def number_compares(field: str, compare: Callable[[Any, Any], bool], bound: float) -> Predicate:

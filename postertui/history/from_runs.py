@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -107,13 +108,18 @@ def run_columns(run: Run) -> dict[str, Any]:
         "study": spec.study,
         "random_key": spec.random_key,
         "stopped_early": run.has_own_end,
-        "train_cohorts": "".join(map(str, spec.train_cohorts)),
-        "test_cohorts": "".join(map(str, spec.test_cohorts)),
+        "train_cohorts": _join(spec.train_cohorts),
+        "test_cohorts": _join(spec.test_cohorts),
         "train_base_rate": spec.train_base_rate,
         "test_base_rate": spec.test_base_rate,
         "val_base_rate": spec.val_base_rate,
         "batch_size": variant.batch_size,
     }
+
+
+@lru_cache(256)
+def _join(cohorts: tuple[int, ...]) -> str:
+    return "".join(map(str, cohorts))
 
 
 def _order(run: Run) -> tuple[str, str, int, str]:

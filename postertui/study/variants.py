@@ -261,11 +261,16 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     @property
     def regularizer_label(self) -> str:
         """The value of the history table's column `Regularizer`: `L1=1e-5`, `NoReg`."""
-        if self.regularizer == "none":
-            return "NoReg"
-        if is_custom(self.regularizer):
-            return f"{self.regularizer}={format_strength(self.strength)}"
-        return f"{self.regularizer.upper()}={format_strength(self.strength)}"
+        return _regularizer_label(self.regularizer, self.strength)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _regularizer_label(regularizer: str, strength: float) -> str:
+    # Thousands of runs share a few.
+    if regularizer == "none":
+        return "NoReg"
+    name = regularizer if is_custom(regularizer) else regularizer.upper()
+    return f"{name}={format_strength(strength)}"
 
 
 #: The base of 2017.

@@ -104,7 +104,7 @@ class CachedRuns:
     def rows(self, position: int) -> Rows:
         from postertui.runs.store.columns import rows_in
 
-        rows = rows_in(self._memory, self._index.entry(position)) if self._memory else None
+        rows = rows_in(self._memory, self._index.place(position)) if self._memory else None
         return self._reread(self._index.names[position]) if rows is None else rows
 
 

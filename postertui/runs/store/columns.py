@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from postertui.runs.epoch_line import COLUMNS, Extra
 from postertui.runs.events import Event
-from postertui.runs.store.index import ROW_BYTES, Entry
+from postertui.runs.store.index import ROW_BYTES
 from postertui.runs.store.stored_rows import StoredRows, python_value
 
 _INDEX = {name: i for i, name in enumerate(COLUMNS)}
@@ -30,14 +30,14 @@ def empty_rows(count: int) -> Rows:
 NO_ROWS = empty_rows(0)
 
 
-def rows_in(file: mmap.mmap, entry: Entry) -> Rows | None:
-    """The rows of `entry` in its file of epochs; None where they are not what was written.
+def rows_in(file: mmap.mmap, place: tuple[int, int, int]) -> Rows | None:
+    """The rows at an index's `place` in its file of epochs; None where others were written.
 
     Raises `ValueError` where the file is too short.
     """
-    first = entry.first * ROW_BYTES
-    rows = np.frombuffer(file, np.float64, entry.rows * len(COLUMNS), first)
-    return rows.reshape(-1, len(COLUMNS)) if zlib.crc32(rows.data) == entry.checksum else None
+    first, count, checksum = place
+    rows = np.frombuffer(file, np.float64, count * len(COLUMNS), first * ROW_BYTES)
+    return rows.reshape(-1, len(COLUMNS)) if zlib.crc32(rows.data) == checksum else None
 
 
 def rows_of(lines: Sequence[Any]) -> Rows:

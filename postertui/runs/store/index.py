@@ -160,6 +160,11 @@ class Index:
         between = stops[position] - end[position]
         return between - start[position], between, stops[position]
 
+    def place(self, position: int) -> tuple[int, int, int]:
+        """The first row and the number of rows in the file of epochs, and their CRC-32."""
+        columns = self._columns
+        return columns["first"][position], self.rows[position], columns["checksum"][position]
+
     def newest_value(self, position: int, column: int) -> float:
         """A column of the newest epoch of an entry that has any."""
         value: float = self.newest[position * len(COLUMNS) + column]

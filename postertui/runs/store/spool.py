@@ -77,9 +77,9 @@ class EpochSpool:
         return self.index.newest_row(position)
 
     def rows(self, position: int) -> Rows:
-        entry = self.index.entry(position)
+        place = first, count, _ = self.index.place(position)
         try:
-            rows = rows_in(self._map((entry.first + entry.rows) * ROW_BYTES), entry)
+            rows = rows_in(self._map((first + count) * ROW_BYTES), place)
         except (OSError, ValueError):
             rows = None
         return self._reread(self.index.names[position]) if rows is None else rows

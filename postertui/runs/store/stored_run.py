@@ -145,15 +145,20 @@ class StoredRun(Run):
         return super().reason
 
     @property
+    def _is_at_stored_epoch(self) -> bool:
+        """Whether the index has its newest epoch: it has not gone on."""
+        return self._buffer is None or self._buffer.stored is not None
+
+    @property
     def epoch(self) -> int:
-        if self._buffer is not None:
+        if not self._is_at_stored_epoch:
             return super().epoch
         position = self._position
         return int(self._index.newest_value(position, 0)) if self._index.rows[position] else 0
 
     def newest(self, metric: str) -> Any:
         column = _COLUMN.get(metric)
-        if self._buffer is None and column is not None and self._index.rows[self._position]:
+        if column is not None and self._is_at_stored_epoch and self._index.rows[self._position]:
             return python_value(metric, self._index.newest_value(self._position, column))
         return super().newest(metric)
 

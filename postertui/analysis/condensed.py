@@ -149,15 +149,16 @@ def _distinguishing_rows(rows: Rows, starts: Starts) -> Flags:
     return keep
 
 
-def _first_rows(flags: NDArray[np.bool_], starts: Starts) -> NDArray[np.int64]:
+def _first_rows(flags: NDArray[np.bool_], starts: Starts) -> NDArray[np.int32]:
     """Of each run and each column of `flags` the first row that is true; each row once."""
-    none = len(flags)
-    numbers = np.where(flags, np.arange(none).reshape(-1, *(1,) * (flags.ndim - 1)), none)
+    none = np.int32(len(flags))
+    numbers = np.arange(none, dtype=np.int32).reshape(-1, *(1,) * (flags.ndim - 1))
+    numbers = np.where(flags, numbers, none)
     first = np.unique(np.minimum.reduceat(numbers, starts, axis=0))
     return first[first < none]
 
 
-def _lowest_rows(values: Rows, starts: Starts) -> NDArray[np.int64]:
+def _lowest_rows(values: Rows, starts: Starts) -> NDArray[np.int32]:
     """Of each run the first row with its lowest value."""
     lowest = np.minimum.reduceat(values, starts)
     return _first_rows(values == lowest[_numbers_of_runs(values, starts)], starts)
@@ -171,7 +172,7 @@ def _numbers_of_runs(rows: Rows, starts: Starts) -> NDArray[np.int64]:
 def _digests(rows: Rows, starts: Starts) -> list[int | None]:
     """Of each run a number that differs where the metrics do; None where none is defined."""
     # Minus zero is zero.
-    metrics = np.ascontiguousarray(rows[:, _METRICS]) + 0.0
+    metrics = rows.take(_METRICS, axis=1) + 0.0
     undefined = np.isnan(metrics)
     has_metrics = np.logical_or.reduceat(~undefined[:, 1:].all(axis=1), starts)
     metrics[undefined] = np.nan

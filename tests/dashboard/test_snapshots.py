@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,24 @@ def test_where_a_setting_lacks_its_cohorts_that_is_noticed(tmp_path: Path) -> No
     feed = RunFeed(made_runs.folder, lambda: None)
     feed.read()
     assert not has_cohort_facts(feed.genre_table("Unheard Of"))
+
+
+def test_the_waiting_runs_are_counted_as_they_change(tmp_path: Path) -> None:
+    made_runs = MadeRuns(tmp_path / "runs")
+    made_runs.add("Comedy", epochs=1, state="done")
+    queued, held, begun = (made_runs.add("Drama", seed=seed) for seed in range(3))
+    feed = RunFeed(made_runs.folder, lambda: None)
+    changes: list[Callable[[], object]] = [
+        lambda: None,
+        (made_runs.folder / held / "paused").touch,
+        lambda: made_runs.end(queued, "cancelled"),
+        lambda: made_runs.hold(begun),
+        lambda: made_runs.event(begun, "start", 1.0, device="cpu", from_epoch=1),
+    ]
+    counts = []
+    for change in changes:
+        change()
+        feed.read()
+        counts.append(feed.count_waiting())
+    made_runs.close()
+    assert counts == [3, 2, 1, 1, 0]

@@ -138,7 +138,7 @@ class RunFeed:
 
     def count_waiting(self) -> int:
         """How many runs wait for a supervisor; from any thread."""
-        return self.store.waiting_runs
+        return len(self._waiting)
 
     def read(self, patience: float | None = None) -> bool:
         """Read once; whether anything changed, be it a new `error` or its end."""

@@ -1,6 +1,7 @@
 """Docstrings name what there is: sections of numpydoc in its order, parameters, attributes, errors.
 
-That every public function and class has one, and how sections are underlined and spaced, is held by
+They name as well what a parameter's type leaves open in a function that other files call. That
+every public function and class has one, and how sections are underlined and spaced, is held by
 ruff's rules D, in `make lint`.
 """
 
@@ -10,6 +11,7 @@ import ast
 import builtins
 import functools
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +29,11 @@ SECTIONS = (
     "Raises", "Warns", "Warnings", "See Also", "Notes", "References", "Examples",
 )  # fmt: skip
 
+#: Types of which the name of a parameter rarely says all: arrays, numbers, None, unions, functions.
+OPEN_TYPE = re.compile(
+    r"\b(NDArray|ArrayLike|Arrays?|Tensor|Matrix|Vector|Labels|Rows|Floats|\w+Array|float|Callable)\b|\|"
+)
+
 
 class Documented(NamedTuple):
     """A function, method or class that has a docstring, and what that may name."""
@@ -36,6 +43,7 @@ class Documented(NamedTuple):
     docstring: str
     parameters: list[str]
     attributes: set[str]
+    types: dict[str, str]
 
     def section(self, title: str) -> list[list[str]]:
         """The names of each entry of a section, for one entry may describe several."""
@@ -65,6 +73,7 @@ def documented(source: str, place: str = "made_up.py") -> Iterator[Documented]:
                 docstring,
                 parameters_of(node),
                 attributes_of(node) if isinstance(node, ast.ClassDef) else set(),
+                {} if isinstance(node, ast.ClassDef) else types_of(node),
             )
 
 
@@ -88,6 +97,12 @@ def parameters_of(definition: Definition) -> list[str]:
     names += [argument.arg for argument in own.kwonlyargs]
     names += [f"**{own.kwarg.arg}"] if own.kwarg else []
     return names[1:] if names and names[0] in ("self", "cls") else names
+
+
+def types_of(definition: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, str]:
+    own = definition.args
+    arguments = (*own.posonlyargs, *own.args, *own.kwonlyargs)
+    return {a.arg: ast.unparse(a.annotation) for a in arguments if a.annotation is not None}
 
 
 def attributes_of(definition: ast.ClassDef) -> set[str]:
@@ -145,6 +160,68 @@ def wrong_errors(entries: list[Documented]) -> list[str]:
         for name in group
         if name.rpartition(".")[2] not in errors
     ]
+
+
+@functools.cache
+def imported_names() -> frozenset[str]:
+    """What files import from others, and use of modules that they import."""
+    names = set[str]()
+    with gc_paused():
+        for path in sorted((ROOT / "postertui").rglob("*.py")):
+            nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+            imports = [
+                alias
+                for node in nodes
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("postertui")
+                for alias in node.names
+            ]
+            names |= {alias.name for alias in imports}
+            modules = {alias.asname or alias.name for alias in imports}
+            names |= {
+                node.attr
+                for node in nodes
+                if isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id in modules
+            }
+    return frozenset(names)
+
+
+def unsaid_parameters(entries: list[Documented], called: frozenset[str]) -> list[str]:
+    """Parameters of which the type leaves something open, in functions of three or more.
+
+    An array has a shape, a number a unit or a range, and None, a union or a function a meaning.
+    They are named in a section, or in the text between backquotes. Commands explain themselves in
+    `--help`.
+    """
+    return [
+        f"{entry.place}: {name}: {kind}"
+        for entry in entries
+        if entry.name in called and len(entry.types) >= 3 and not entry.name.endswith("_command")
+        for name, kind in entry.types.items()
+        if OPEN_TYPE.search(kind) and f"`{name}`" not in entry.docstring
+        if not any(name in group for group in entry.section("Parameters"))
+    ]
+
+
+def test_what_types_leave_open_is_said() -> None:
+    assert unsaid_parameters(product(), imported_names()) == []
+
+
+def test_what_is_left_open_is_seen() -> None:
+    source = """
+        def f(a: float, b: Tensor, c: int | None, d: str):
+            \"\"\"Of `c`.
+
+            Parameters
+            ----------
+            b : (n,)
+                Of a poster.
+            \"\"\"
+    """
+    entries = list(documented(textwrap.dedent(source)))
+    assert unsaid_parameters(entries, frozenset("f")) == ["made_up.py:2 f: a: float"]
+    assert unsaid_parameters(entries, frozenset("g")) == []
 
 
 CHECKS = [wrong_sections, wrong_parameters, wrong_attributes, wrong_errors]

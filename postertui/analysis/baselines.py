@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
@@ -25,8 +25,6 @@ from postertui.analysis.row_states import dead_rows
 from postertui.analysis.statistics import t_quantile
 from postertui.analysis.verdicts import MIN_DF
 from postertui.data.base_rates import always_yes_f
-
-Verdict = Literal["below", "unclear", "above"]
 
 BASELINE_SCHEMA = {
     "genre": pl.String,
@@ -124,6 +122,13 @@ def fscore_error(fscore: float, tp: float, fp_and_fn: float) -> float:
 
     F = 2TP/(2TP+FP+FN) is a ratio of sums over posters; by the delta method its variance is the
     sum over posters of ((numerator term - F · denominator term) / denominator)².
+
+    Parameters
+    ----------
+    fscore
+        F, between 0 and 1.
+    tp, fp_and_fn
+        Posters; means over runs need not be whole.
     """
     denominator = 2 * tp + fp_and_fn
     if denominator <= 0:

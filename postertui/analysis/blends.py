@@ -24,15 +24,15 @@ from postertui.predictions.scores import PUBLISHED_THRESHOLD, count_decisions
 from postertui.predictions.table import Predictions
 from postertui.system.errors import UserError
 
-Kind = Literal["average", "greedy", "stack"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+BlendKind = Literal["average", "greedy", "stack"]
+KINDS: tuple[BlendKind, ...] = get_args(BlendKind)
 
 
 @dataclass(frozen=True)
 class BlendRecipe:
     """How to blend which variants; `variants` are names or globs."""
 
-    kind: Kind
+    kind: BlendKind
     variants: tuple[str, ...]
 
     @property
@@ -58,11 +58,11 @@ def parse_recipe(text: str) -> BlendRecipe:
             f"--ensemble {text}: write it KIND:VARIANTS with KIND one of {', '.join(KINDS)}, such "
             "as average:base,bce"
         )
-    kind: Kind = match[1]  # type: ignore[assignment]
+    kind: BlendKind = match[1]  # type: ignore[assignment]
     return recipe_of(kind, match[2])
 
 
-def recipe_of(kind: Kind, variants: str) -> BlendRecipe:
+def recipe_of(kind: BlendKind, variants: str) -> BlendRecipe:
     """A recipe for variants that are joined by commas. Raises `UserError` where there is none."""
     names = tuple(dict.fromkeys(name.strip() for name in variants.split(",") if name.strip()))
     if not names:

@@ -52,7 +52,19 @@ def assess_rows(
     shared_seeds: bool,
     chosen: Collection[tuple[str, str]] | None = None,
 ) -> tuple[list[dict[str, Any]], int]:
-    """A row per setting in both tables and one per variant; and how many settings are paired."""
+    """A row per setting in both tables and one per variant; and how many settings are paired.
+
+    Parameters
+    ----------
+    now, then
+        One number per run (`run_values`) of the table and of its reference.
+    noise
+        Of both tables together.
+    shared_seeds
+        Whether runs of one seed and different genres may share random numbers.
+    chosen
+        The settings (name, genre) to have rows of; None for all. Variances are estimated from all.
+    """
     runs_now, runs_then = runs_by_setting(now), runs_by_setting(then)
     spread = set(
         pl.concat([replicable(v).select("name", "genre") for v in (now, then)]).unique().iter_rows()
@@ -111,7 +123,18 @@ def _variant_row(pairs: Sequence[CheckedSetting], *, shared_seeds: bool) -> dict
 
 
 def add_verdicts(rows: Sequence[dict[str, Any]], margin: float | None, sign: float) -> None:
-    """Interval, p-value, verdict and reason of each row."""
+    """Interval, p-value, verdict and reason of each row.
+
+    Parameters
+    ----------
+    rows
+        As `assess_rows` makes them; they are changed in place.
+    margin
+        How much worse a row may be before it fails, in the metric's units; None where it fails
+        beyond noise.
+    sign
+        1 where higher values are better, -1 where lower ones are.
+    """
     p_values = []
     for row in rows:
         p = math.nan

@@ -78,6 +78,15 @@ def combine_errors(
     """The standard error and degrees of freedom that `over` asks for, from those of both sources.
 
     Degrees are 0 where a source is unknown. That of posters is as good as known.
+
+    Parameters
+    ----------
+    over
+        What a comparison is to hold over.
+    of_runs
+        The standard error of training again, and its degrees of freedom.
+    of_posters
+        The standard error of other posters; NaN where it is unknown.
     """
     if over not in ("posters", "both"):
         return of_runs

@@ -170,7 +170,21 @@ def compare_cells(
     posters: PosterErrors | None = None,
     test_share: float = 1.0,
 ) -> list[dict[str, Any]]:
-    """The cells of `compare_values` (`CELL_SCHEMA`), from its contrasts."""
+    """The cells of `compare_values` (`CELL_SCHEMA`), from its contrasts.
+
+    Parameters
+    ----------
+    contrasts
+        Every variant against the reference, genre by genre.
+    correction, over
+        Those of `compare_values`.
+    sign
+        1 where higher values are better, -1 where lower ones are.
+    posters
+        The posters' errors, for `over` `posters` and `both`.
+    test_share
+        Test posters by training posters, for `over` `rotations`.
+    """
     records = [
         _cell_record(row, cell, over, posters, test_share)
         for row in contrasts

@@ -7,7 +7,7 @@ from typing import Literal
 
 import polars as pl
 
-Kind = Literal[
+FindingKind = Literal[
     "dead",
     "always-yes",
     "always-no",
@@ -18,7 +18,7 @@ Kind = Literal[
 ]
 
 #: Worst first.
-KINDS: tuple[Kind, ...] = (
+KINDS: tuple[FindingKind, ...] = (
     "dead",
     "always-yes",
     "always-no",
@@ -47,7 +47,7 @@ class RunFinding:
     `line` explains it and `advice` says what to try, in one sentence each.
     """
 
-    kind: Kind
+    kind: FindingKind
     since_epoch: int
     line: str
     advice: str

@@ -41,6 +41,11 @@ class MeasuredRuns:
 def measure_runs(table: pl.DataFrame, metric: str, rule: str | int = "last") -> MeasuredRuns:
     """Measure the runs of a whole table.
 
+    Parameters
+    ----------
+    rule
+        `last`, `end`, `best`, or the number of an epoch.
+
     Raises
     ------
     UserError

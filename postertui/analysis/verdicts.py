@@ -36,6 +36,15 @@ def interval_and_p(mean: float, se: float, df: float) -> dict[str, float]:
     """The 95 % interval and two-sided p-value of a mean against 0.
 
     NaN where the error is unknown or has fewer than `MIN_DF` degrees of freedom.
+
+    Parameters
+    ----------
+    mean
+        In the metric's units.
+    se
+        Its standard error in the same units; NaN where it is unknown.
+    df
+        The error's degrees of freedom; infinite where it is known.
     """
     if math.isnan(se) or math.isnan(mean) or df < MIN_DF:
         return {"low": math.nan, "high": math.nan, "p": math.nan}

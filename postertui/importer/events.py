@@ -78,8 +78,10 @@ def with_milestones(
     ----------
     first
         Which of `lines` is the run's first.
-    epochs, attempts
+    epochs, attempts : (n,)
         Of each of the run's lines.
+    now
+        When it is imported, in seconds since 1970.
     """
     parts: list[bytes | memoryview] = []
     begins = [0]

@@ -165,7 +165,13 @@ def prepare(table: pl.DataFrame, now: float) -> PreparedRows:
 def histories_of(
     prepared: PreparedRows, named: frozenset[str], now: float
 ) -> Iterator[ImportedRun]:
-    """The histories of prepared rows; runs that are `named` keep their names."""
+    """The histories of prepared rows; runs that are `named` keep their names.
+
+    Parameters
+    ----------
+    now
+        When they are imported, in seconds since 1970.
+    """
     table, columns, lines = prepared.table, prepared.columns, prepared.lines
     epochs = table["epoch"].to_numpy()
     attempts = table["attempt"].fill_null(DEFAULTS["attempt"]).to_numpy()

@@ -151,6 +151,15 @@ def history_of_series(
     """A history from values by step of each metric.
 
     Steps that count epochs, from 0 or 1, are epochs; others are numbered in their order.
+
+    Parameters
+    ----------
+    path
+        Of the file, for messages.
+    series
+        By metric, the value at each step.
+    variant
+        What the history is called; None where the file does not say.
     """
     if len(series) > MAX_METRICS:
         raise UnreadableLogError(f"has {len(series)} metrics, more than {MAX_METRICS}")

@@ -20,8 +20,8 @@ import plotnine
 
 #: Positions agree to nine decimals.
 TOLERANCE = 5e-10
-#: ggplot2's lines are .5 mm * 72.27 / 25.4 * .75 wide; plotnine's size is in another unit.
-LINE_POINTS, LINE_SIZE = 1.07, 0.602
+#: plotnine's size of ggplot2's lines, which are .5 mm wide.
+LINE_SIZE = 0.602
 #: ggplot2's `dashed`, in line widths.
 DASHED = (0, (4, 4))
 #: What jitter moves; everything else of such a figure is held to.

@@ -88,7 +88,26 @@ def leaderboard_of_chosen(
     records: Mapping[str, Record] | None = None,
     kept_bytes: Mapping[str, int] | None = None,
 ) -> list[Section]:
-    """The variants of the `chosen` rows of `table`, ranked, and what their models are worth."""
+    """The variants of the `chosen` rows of `table`, ranked, and what their models are worth.
+
+    Parameters
+    ----------
+    table
+        The whole history table: noise, epoch and metric are its own, whatever is chosen.
+    chosen
+        The rows of the runs to rank.
+    metric
+        The column to rank by.
+    rule
+        `last`, `end`, `best`, or the number of an epoch.
+    top
+        How many variants to list; None for all.
+    records
+        The runs by name as `Run.record` has them, for the seconds of a prediction; None without a
+        runs folder.
+    kept_bytes
+        What weights and predictions take on disk, in bytes by run; None without a runs folder.
+    """
     runs = chosen["run"].unique().to_list()
     sections = leaderboard_sections(leaderboard(table, metric, rule, runs=runs), top)
     quality = quality_section(table.filter(pl.col("run").is_in(runs)), records, kept_bytes)
@@ -137,6 +156,15 @@ def without_unchosen(
 
     The reference stays in a genre where none of its runs was chosen; so does all that is not
     compared, since the noise may have to come from it.
+
+    Parameters
+    ----------
+    table
+        The history table.
+    chosen
+        Those of its rows that a filter accepts.
+    reference
+        The name of the variant that others are compared with; None where every two are compared.
     """
     if chosen.height == table.height:
         return table

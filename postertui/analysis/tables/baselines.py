@@ -95,7 +95,21 @@ def margins_section(
     runs: Collection[str] | None = None,
     measured: MeasuredRuns | None = None,
 ) -> Section:
-    """Every variant of every genre compared with the genre's baseline; see `baselines_section`."""
+    """Every variant of every genre compared with the genre's baseline; see `baselines_section`.
+
+    Parameters
+    ----------
+    table
+        The history table.
+    metric
+        The column of an F-score.
+    rule
+        `last`, `end`, `best`, or the number of an epoch.
+    runs
+        The names of the runs to show, by default all.
+    measured
+        The table's `measure_runs` of metric and rule, where they are known.
+    """
     frame = margins(table, metric, rule, measured, runs=runs)
     counts = dict(frame["verdict"].value_counts().iter_rows())
     summary = ", ".join(f"{counts.get(v, 0)} {v}" for v in ("above", "unclear", "below"))

@@ -53,8 +53,21 @@ def preview_launch(
 ) -> LaunchPreview:
     """What `draft` would start beside the `runs` that there are; nothing is written.
 
-    `slots` is how many runs the machine trains at a time unless the draft says. Raises
-    `UserError` for a study that the data cannot serve.
+    Parameters
+    ----------
+    draft
+        The form's choices.
+    weights
+        Of the frozen network, or of each.
+    runs
+        By name.
+    slots
+        How many runs the machine trains at a time, unless the draft says.
+
+    Raises
+    ------
+    UserError
+        For a study that the data cannot serve.
     """
     numbers = draft.numbers
     plan = launch.plan(

@@ -36,6 +36,7 @@ def open_store(folder: Path) -> Store:
     return store
 
 
+@gc_paused(freeze=True)
 def select(store: Store, query: Sequence[str], *, everything: bool = False) -> list[Run]:
     """The runs that are named, or that match `query` as a filter, in a steady order.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from postertui.runs.epoch_line import COLUMNS, Extra
@@ -15,6 +16,14 @@ _INDEX = {name: i for i, name in enumerate(COLUMNS)}
 _EPOCH = _INDEX["epoch"]
 
 
+@cache
+def _load_epochs_class() -> type[Epochs]:
+    """The class that needs numpy; an import in each call would take as long as a view itself."""
+    from postertui.runs.store.columns import Epochs
+
+    return Epochs
+
+
 class EpochBuffer:
     """Rows that grow. What was given out as `Epochs` before never changes."""
 
@@ -23,16 +32,19 @@ class EpochBuffer:
     def __init__(
         self, rows: Rows | StoredRows | None = None, extra: Sequence[Extra] | None = None
     ) -> None:
-        self._stored = rows if isinstance(rows, StoredRows) else None
-        self._rows = None if isinstance(rows, StoredRows) else rows
+        self._stored: StoredRows | None = None
+        self._rows: Rows | None = None
+        if isinstance(rows, StoredRows):
+            self._stored = rows
+        else:
+            self._rows = rows
         self._used = 0 if rows is None else len(rows)
         self._extra: list[Extra] | None = None if extra is None else list(extra)
 
     def view(self) -> Epochs:
-        from postertui.runs.store.columns import Epochs
-
         extra = () if self._extra is None else tuple(self._extra)
-        return Epochs(self._used_rows() if self._stored is None else self._stored, extra)
+        rows = self._used_rows() if self._stored is None else self._stored
+        return _load_epochs_class()(rows, extra)
 
     @property
     def stored(self) -> StoredRows | None:

@@ -107,7 +107,7 @@ class Index:
         self.kinds, self.genres, self.statuses = stored.kinds, stored.genres, stored.statuses
         self.names, self.extra = stored.names, stored.extra
         self.states: list[State] = [state_of_end(status) for status in stored.statuses]
-        self.newest, self._columns, self._events = newest, columns, events
+        self.newest, self.columns, self._events = newest, columns, events
         self._event_sizes = columns["start_bytes"], columns["end_bytes"]
         self._event_stops = array("Q")
         # What a list of runs shows of each.
@@ -120,11 +120,11 @@ class Index:
 
     def content(self) -> tuple[dict[str, memoryview], memoryview, bytearray]:
         """The bytes of its columns and newest epochs, and a copy of its events."""
-        columns = {name: memoryview(column).cast("B") for name, column in self._columns.items()}
+        columns = {name: memoryview(column).cast("B") for name, column in self.columns.items()}
         return columns, memoryview(self.newest).cast("B"), bytearray(self._events)
 
     def entry(self, position: int) -> Entry:
-        return Entry._make([column[position] for column in self._columns.values()])
+        return Entry._make([column[position] for column in self.columns.values()])
 
     def identity(self, position: int) -> Identity:
         """The files that an entry was made from."""
@@ -162,7 +162,7 @@ class Index:
 
     def place(self, position: int) -> tuple[int, int, int]:
         """The first row and the number of rows in the file of epochs, and their CRC-32."""
-        columns = self._columns
+        columns = self.columns
         return columns["first"][position], self.rows[position], columns["checksum"][position]
 
     def newest_value(self, position: int, column: int) -> float:
@@ -177,7 +177,7 @@ class Index:
 
     def is_sound(self) -> bool:
         """Whether every entry's parts are there."""
-        columns, count = self._columns, len(self.names)
+        columns, count = self.columns, len(self.names)
         if any(len(column) != count for column in columns.values()):
             return False
         if len(self.newest) != count * len(COLUMNS):

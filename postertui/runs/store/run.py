@@ -205,8 +205,8 @@ class Run:
         record = self.buffer.view().newest_event()
         record.pop("time", None)
         record |= self.summary()
-        if self.spec is not None:
-            record |= {name: setting(self.spec) for name, setting in SETTINGS.items()}
+        if (spec := self.spec) is not None:
+            record |= {name: setting(spec) for name, setting in SETTINGS.items()}
         return record
 
     def summary(self) -> dict[str, Any]:

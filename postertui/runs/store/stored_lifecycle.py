@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from postertui.runs.events import Event
 from postertui.runs.lifecycle import RunLifecycle
-from postertui.runs.store.index import Entry, Index
+from postertui.runs.store.index import Index
 
 
 class StoredMilestones:
@@ -17,7 +17,8 @@ class StoredMilestones:
 
     @property
     def attempt(self) -> int:
-        return self._index.entry(self._position).attempt
+        attempt: int = self._index.columns["attempt"][self._position]
+        return attempt
 
     @property
     def start(self) -> Event | None:
@@ -33,13 +34,14 @@ class StoredLifecycle(RunLifecycle):
 
     __slots__ = ("_end", "_index", "_position", "_start", "_stored_status")
 
-    def __init__(self, index: Index, position: int, entry: Entry) -> None:
+    def __init__(self, index: Index, position: int) -> None:
         self._index: Index | None = index
         self._position = position
-        self._stored_status = index.statuses[entry.status]
-        self.attempt, self.faults = entry.attempt, entry.faults
-        self.needs_exclusive_device = bool(entry.needs_exclusive_device)
-        self.format_version = entry.format_version
+        columns = index.columns
+        self._stored_status = index.statuses[index.status[position]]
+        self.attempt, self.faults = columns["attempt"][position], columns["faults"][position]
+        self.needs_exclusive_device = bool(columns["needs_exclusive_device"][position])
+        self.format_version = columns["format_version"][position]
         self.milestone = "end"
 
     def apply(self, event: Event) -> None:

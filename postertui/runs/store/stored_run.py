@@ -63,23 +63,22 @@ class StoredRun(Run):
     @property
     def spec(self) -> RunSpec:  # type: ignore[override]
         if self._spec is None:
-            index, entry = self._index, self._index.entry(self._position)
+            index, columns, position = self._index, self._index.columns, self._position
             self._spec = replace(
-                index.kinds[entry.kind],
-                genre=index.genres[entry.genre],
-                seed=entry.seed,
-                created=entry.created,
-                train_base_rate=_optional(entry.train_base_rate),
-                test_base_rate=_optional(entry.test_base_rate),
-                val_base_rate=_optional(entry.val_base_rate),
+                index.kinds[index.kind[position]],
+                genre=index.genres[columns["genre"][position]],
+                seed=columns["seed"][position],
+                created=index.created[position],
+                train_base_rate=_optional(columns["train_base_rate"][position]),
+                test_base_rate=_optional(columns["test_base_rate"][position]),
+                val_base_rate=_optional(columns["val_base_rate"][position]),
             )
         return self._spec
 
     @property
     def lifecycle(self) -> RunLifecycle:  # type: ignore[override]
         if self._lifecycle is None:
-            entry = self._index.entry(self._position)
-            self._lifecycle = StoredLifecycle(self._index, self._position, entry)
+            self._lifecycle = StoredLifecycle(self._index, self._position)
         return self._lifecycle
 
     @property

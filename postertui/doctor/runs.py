@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from postertui.predictions.table import is_as_recorded, recorded_info
 from postertui.runs import layout
-from postertui.runs.lock import is_locked
+from postertui.runs.lock import RunLock
 from postertui.runs.pruning import HOW_TO_RESTORE
 from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
@@ -203,24 +203,23 @@ def move_aside(runs: Path, path: Path) -> Path:
 def _move_or_report(runs: Path, path: Path, problem: str, repair: bool) -> Finding:
     if not repair:
         return Finding("runs", "wrong", problem, "`postertui doctor --repair` moves it aside")
-    if path.is_dir() and _is_locked(path):
-        return Finding("runs", "wrong", problem, "a job works on it; cancel it first")
-    try:
-        target = move_aside(runs, path)
-    except OSError as error:
-        return Finding(
-            "runs", "wrong", f"{problem}; cannot be moved: {error.strerror}", "mend modes"
-        )
+    with contextlib.ExitStack() as stack:
+        if (path / layout.LOCK).exists():
+            # Held while it is moved: no job begins in between.
+            lock = RunLock(path)
+            # Where it is no file that can be opened, no job can hold it.
+            with contextlib.suppress(OSError):
+                if not lock.acquire():
+                    return Finding("runs", "wrong", problem, "a job works on it; cancel it first")
+                stack.callback(lock.release)
+        try:
+            target = move_aside(runs, path)
+        except OSError as error:
+            return Finding(
+                "runs", "wrong", f"{problem}; cannot be moved: {error.strerror}", "mend modes"
+            )
     name = strip_control_chars(path.name)
     return Finding("runs", "ok", f"moved {name} to {target.parent}: {problem}")
-
-
-def _is_locked(run_folder: Path) -> bool:
-    try:
-        return is_locked(run_folder)
-    except OSError:
-        # Its lock is no file that a job could hold.
-        return False
 
 
 def _check_settings(status: Status) -> Iterator[Finding]:

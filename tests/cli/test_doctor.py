@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from postertui.cli import cli
 from postertui.doctor.folders import file_system, locks_work
+from postertui.runs.lock import RunLock
 from postertui.supervisor import requests
 from postertui.supervisor.backends.local import RUNS_FOLDER_VARIABLE
 from tests.support.poster_data import make_data
@@ -93,6 +94,20 @@ def test_drafts_of_the_dead_are_removed_but_not_those_of_the_living(
     assert "removed 1 stale draft" in texts(doctor(*where, "--repair")[1], "runs")
     assert new.is_dir()
     assert not old.exists()
+
+
+def test_damaged_run_is_moved_aside_once_no_job_works_on_it(folder: Path, tmp_path: Path) -> None:
+    [name] = queue(folder, make_spec())
+    (folder / name / "run.json").write_text("{")
+    where = ("--runs", str(folder), "--data", str(tmp_path / "none"), "--repair")
+    lock = RunLock(folder / name)
+    assert lock.acquire()
+    [finding] = [f for f in doctor(*where)[1] if f["status"] == "wrong"]
+    assert finding["mend"] == "a job works on it; cancel it first"
+    assert (folder / name).is_dir()
+    lock.release()
+    assert f"moved {name} to {folder / '.damaged'}" in texts(doctor(*where)[1], "runs")
+    assert (folder / ".damaged" / name / "run.json").read_text() == "{"
 
 
 def test_supervisor_and_its_jobs_are_shown_and_orphans_are_ended(

@@ -19,29 +19,28 @@ Predicate = Callable[[Record], bool]
 ORDER: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 
 
+#: The texts of a record in which a word is looked for.
+TEXTS = ("genre", "variant", "family", "regularizer", "state", "standing", "study", "run", "tag")
+
+
 def text_contains(word: str) -> Predicate:
-    """Records of which some text contains `word`, which may be a glob."""
+    """Records of which some text contains `word`, which may be a glob.
+
+    A record with an attribute `search_text` has all of `TEXTS` in it, in lower case and with a null
+    character between two of them.
+    """
     pattern = _glob(word, contains=True)
-    texts = (
-        "genre",
-        "variant",
-        "family",
-        "regularizer",
-        "state",
-        "standing",
-        "study",
-        "run",
-        "tag",
-    )
     if not set(word) & {"*", "?"}:
         # A tenth of a pattern's time; with each letter that is typed, all runs are looked at.
-        return partial(_contains, word.lower(), texts)
-    return lambda record: any(fnmatchcase(_text(record.get(f)), pattern) for f in texts)
+        return partial(_contains, word.lower())
+    return lambda record: any(fnmatchcase(_text(record.get(f)), pattern) for f in TEXTS)
 
 
-def _contains(word: str, fields: Collection[str], record: Record) -> bool:
+def _contains(word: str, record: Record) -> bool:
+    if (text := getattr(record, "search_text", None)) is not None:
+        return word in text
     get = record.get
-    for field in fields:
+    for field in TEXTS:
         value = get(field)
         if value and word in (value.lower() if isinstance(value, str) else _text(value)):
             return True

@@ -121,6 +121,19 @@ def test_of_a_folder_of_its_table_and_on_the_screen(
         assert set(History(history.table).select(text).table["run"]) == expected
 
 
+@pytest.mark.parametrize(
+    "word", ["edy", "L2-1e", "regul", "NoReg", "don", "queued", "milestone", "--s0", "goo", "edyl"]
+)
+def test_word_is_looked_for_in_the_same_texts_on_the_screen(runs: Path, word: str) -> None:
+    store = Store(runs)
+    store.refresh()
+    matches = parse(word).matches
+    expected = listed(dict(store.runs), word)
+    assert (expected == set()) == (word == "edyl")
+    shown = {name for name, run in store.runs.items() if matches(view_of(run).record)}
+    assert shown == expected
+
+
 @settings(deadline=None, max_examples=150)
 @given(text=filters(sorted(set(FIELDS) - {*RUN_ONLY_FIELDS, "run"})))
 def test_of_a_table_and_of_its_import(imported: tuple[History, History], text: str) -> None:

@@ -23,7 +23,6 @@ from postertui.system.text import to_single_line
 
 Side = str  # "train" or "test"
 
-
 #: What a run's record says of how it stands, beside its settings and its newest epoch.
 STANDING: dict[str, Callable[[RunView], Any]] = {
     "run": lambda view: view.name,
@@ -40,6 +39,9 @@ STANDING: dict[str, Callable[[RunView], Any]] = {
 }
 
 
+_ABSENT = object()
+
+
 class Record(Mapping[str, Any]):
     """The flat record of the run of `view`, as `Run.record` gives it, looked up when asked for."""
 
@@ -49,18 +51,13 @@ class Record(Mapping[str, Any]):
         self._view = view
 
     def __getitem__(self, key: str) -> Any:
-        view = self._view
-        if view.spec is not None and (setting := SETTINGS.get(key)) is not None:
-            return setting(view.spec)
-        if (look_up := STANDING.get(key)) is not None:
-            return look_up(view)
-        value = None if key == "time" else view.history.newest(key)
-        if value is None:
+        value = self.get(key, _ABSENT)
+        if value is _ABSENT:
             raise KeyError(key)
         return value
 
     def get(self, key: str, default: Any = None) -> Any:
-        # As the base class has it, which raises and catches where a filter's field is not there.
+        # The base class's raises and catches an error where a filter's field is not there.
         view = self._view
         if view.spec is not None and (setting := SETTINGS.get(key)) is not None:
             return setting(view.spec)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         starts_processes = module is not None and hasattr(module.obj, "subprocess")
         if starts_processes or PROCESS_FOLDERS & set(item.path.relative_to(ROOT).parts):
             item.add_marker("process")
+
+
+@pytest.fixture
+def heeded_hangups() -> Iterator[None]:
+    """Programs that the test starts heed a SIGHUP, below `nohup` too, which has it ignored."""
+    handler = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, handler)
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

@@ -21,6 +21,7 @@ from postertui.cli.options import (
 from postertui.cli.reading import read_history
 from postertui.system.environment import variables_set
 from postertui.system.errors import UserError
+from postertui.system.gc_pause import gc_paused
 from postertui.system.text import pluralize, strip_control_chars
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def import_command(
     from postertui.importer.mapping import parse_columns, read_mapping
 
     mapping = read_mapping(mapping_file, {**settings, "columns": parse_columns(columns)})
-    report = import_paths(paths, runs, mapping=mapping, encoding=encoding)
+    with gc_paused():
+        report = import_paths(paths, runs, mapping=mapping, encoding=encoding)
     _say(report.notes)
     skipped = [f"skipped {s.what}: {s.reason}" for s in report.skipped]
     _say(skipped[:_NAMED])

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from postertui.system.environment import read_number
@@ -34,21 +31,6 @@ def hide_unused_packages() -> None:
         unused += ["jax", "scipy"]  # the second is what JAX needs
     for name in unused:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
-
-
-@contextlib.contextmanager
-def loading_frameworks() -> Iterator[None]:
-    """Collect no garbage while TensorFlow or JAX is imported, nor look at their objects later.
-
-    They are half a million, hardly any of them is garbage, and one full collection among them takes
-    .2 s.
-    """
-    gc.disable()
-    try:
-        yield
-        gc.freeze()
-    finally:
-        gc.enable()
 
 
 def show_packages(*names: str) -> None:

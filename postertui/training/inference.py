@@ -25,7 +25,8 @@ from postertui.data.posters.images import (
 )
 from postertui.predictions.inference import InferenceMessage, InferenceRequest, ModelRequest
 from postertui.system.errors import UserError
-from postertui.training.environment import hide_unused_packages, loading_frameworks
+from postertui.system.gc_pause import gc_paused
+from postertui.training.environment import hide_unused_packages
 from postertui.training.inference_heads import Features, Heads
 from postertui.training.input_encoding import PosterDetails
 
@@ -87,7 +88,7 @@ def _by_backbone(models: Sequence[ModelRequest]) -> dict[tuple[object, ...], lis
 
 def first_layer(model: ModelRequest) -> int:
     """The backbone's first layer that is the model's own; 1, where it begins with the images."""
-    with loading_frameworks():
+    with gc_paused(freeze=True):
         from postertui.training.backbone_parts import first_uncached_layer
 
     return first_uncached_layer(model.spec.variant, model.side, model.spec.weights)

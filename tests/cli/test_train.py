@@ -95,6 +95,7 @@ def test_detach_returns_at_once_and_train_again_attaches(folder: Path, data: Pat
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.usefixtures("heeded_hangups")
 def test_closed_terminal_changes_nothing_and_another_one_takes_over(
     folder: Path, data: Path
 ) -> None:

@@ -133,6 +133,7 @@ def test_ctrl_c_and_a_termination_end_it_cleanly(tmp_path: Path) -> None:
         assert wait(terminal, program) in (0, 143, -signal.SIGTERM)
 
 
+@pytest.mark.usefixtures("heeded_hangups")
 def test_it_ends_with_its_terminal_without_a_signal(tmp_path: Path) -> None:
     made_runs = MadeRuns(tmp_path / "runs")
     made_runs.add(epochs=2, state="done")

@@ -23,9 +23,10 @@ from tests.support.supervisor import (
     wait_until_trained,
 )
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:This process .* is multi-threaded:DeprecationWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+    pytest.mark.usefixtures("heeded_hangups"),
+]
 
 #: A client that has a supervisor started and then waits, as `train` and the dashboard do.
 CLIENT = """

@@ -28,7 +28,7 @@ def hide_unused_packages() -> None:
     """
     unused = ["matplotlib", "pandas", "sklearn"]
     if os.environ["KERAS_BACKEND"] == "tensorflow":
-        unused += ["jax", "scipy"]  # the second is what JAX needs
+        unused += ["jax", "scipy"]  # JAX needs scipy
     for name in unused:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
 

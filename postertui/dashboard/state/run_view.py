@@ -57,7 +57,7 @@ class Record(Mapping[str, Any]):
         return value
 
     def get(self, key: str, default: Any = None) -> Any:
-        # The base class's raises and catches an error where a filter's field is not there.
+        # The base class's `get` raises and catches an error for a field that the run lacks.
         view = self._view
         if view.spec is not None and (setting := SETTINGS.get(key)) is not None:
             return setting(view.spec)

@@ -186,7 +186,7 @@ class Store:
 
     def _refresh_run(self, name: str) -> bool:
         """Read what is new of one run; whether it changed. Never raises for the run."""
-        before = self.runs.find(name)
+        before = self.runs.get(name)
         try:
             return self._update_run(name)
         except OSError as error:
@@ -203,7 +203,7 @@ class Store:
 
     def _update_run(self, name: str) -> bool:
         identity = run_identity(f"{self._root}/{name}")
-        run = self.runs.find(name)
+        run = self.runs.get(name)
         changed = False
         if run is None or self._is_other(name, run, identity):
             self._forget(name)
@@ -241,7 +241,7 @@ class Store:
     def _reading(self, name: str) -> Reading | None:
         """How far the run was read; None where it was not."""
         reading = self._readings.get(name)
-        if reading is None and isinstance(run := self.runs.find(name), StoredRun):
+        if reading is None and isinstance(run := self.runs.get(name), StoredRun):
             return run.reading
         return reading
 

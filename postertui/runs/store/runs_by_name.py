@@ -55,11 +55,6 @@ class RunsByName(MutableMapping[str, Run]):
                 self._runs[name] = made
             return made
 
-    def find(self, name: str) -> Run | None:
-        """What `get` gives, for less."""
-        run = self._runs.get(name)
-        return self._make(name, run) if isinstance(run, int) else run
-
     def __getitem__(self, name: str) -> Run:
         run = self._runs[name]
         return self._make(name, run) if isinstance(run, int) else run

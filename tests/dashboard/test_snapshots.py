@@ -42,6 +42,7 @@ def test_a_cached_run_has_the_record_of_its_files(
         assert record == plain.runs[name].record()
         assert {key: view.record.get(key) for key in record} == record
         assert view.record.get("no such field", 7) == 7
+        assert "no such field" not in view.record
         assert (view.device, view.attempt) == ("cpu:0", 1)
     assert view_of(store.runs[names[1]]).reason == "out of memory"
 

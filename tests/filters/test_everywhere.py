@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from postertui.dashboard.state.run_view import view_of
 from postertui.filters import FIELDS, parse
+from postertui.filters.matching import TEXTS
 from postertui.history.schema import SCHEMA
 from postertui.history.selection import RUN_ONLY_FIELDS, History, open_history
 from postertui.history.writing import write_table
@@ -132,6 +133,16 @@ def test_word_is_looked_for_in_the_same_texts_on_the_screen(runs: Path, word: st
     assert (expected == set()) == (word == "edyl")
     shown = {name for name, run in store.runs.items() if matches(view_of(run).record)}
     assert shown == expected
+
+
+def test_text_that_is_searched_on_the_screen_has_every_text_of_the_record(runs: Path) -> None:
+    store = Store(runs)
+    store.refresh()
+    for run in store.runs.values():
+        record = view_of(run).record
+        values = [record.get(field) for field in TEXTS]
+        texts = [" ".join(v) if isinstance(v, tuple) else str(v) for v in values]
+        assert getattr(record, "search_text", None) == "\0".join(texts).lower()
 
 
 @settings(deadline=None, max_examples=150)

@@ -174,7 +174,7 @@ def margins(
     metric, rule
         Which F-score, at which epoch.
     measured
-        The table's `measure_runs` of them, where they are known.
+        The table's `measure_runs` of both; None to measure here.
     runs
         The names of the runs to show, by default all; the noise is the whole table's.
 

@@ -121,7 +121,7 @@ def compare(
     posters
         The posters' errors, where there are predictions or counts.
     measured
-        The table's `measure_runs` of metric and rule, where they are known; they are measured
+        The table's `measure_runs` of metric and rule; None to measure here. They are measured
         again where the compared variants were not trained for as long as most of the table's.
 
     Raises

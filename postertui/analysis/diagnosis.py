@@ -34,7 +34,7 @@ def diagnose_table(table: pl.DataFrame, copies: pl.DataFrame | None = None) -> p
     table
         A history table.
     copies
-        Its `repeated_histories`, where they are known.
+        Its `repeated_histories`; None to find them here.
 
     Returns
     -------

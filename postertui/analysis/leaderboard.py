@@ -86,7 +86,7 @@ def leaderboard(
         The names of the runs to rank, by default all; the noise, the epoch and the metric are the
         whole table's in either case.
     measured
-        The table's `measure_runs` of metric and rule, where they are known.
+        The table's `measure_runs` of metric and rule; None to measure here.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def leaderboard(
 
 
 def _marks_the_best(table: pl.DataFrame, measured: MeasuredRuns) -> bool:
-    """Whether the best can be told from chance, and was not chosen by what judges it."""
+    """Whether the noise is known, and the epochs were not chosen on the cohort of the scores."""
     return measured.noise.is_known and not chosen_on_test(table, measured.metric, measured.rule)
 
 

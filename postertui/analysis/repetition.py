@@ -59,14 +59,14 @@ def without_copies(table: pl.DataFrame, copies: pl.DataFrame | None = None) -> p
 
 
 def repetition_notes(table: pl.DataFrame, copies: pl.DataFrame | None = None) -> list[str]:
-    """Sentences about histories that are there twice, and about several of one setting and seed.
+    """Sentences about histories that occur twice, and about several of one setting and seed.
 
     Parameters
     ----------
     table
         A history table.
     copies
-        Its `repeated_histories`, where they are known.
+        Its `repeated_histories`; None to find them here.
     """
     notes = []
     if copies is None:

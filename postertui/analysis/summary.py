@@ -67,7 +67,7 @@ def baselines_line(
     variant
         Its name.
     measured
-        The table's `measure_runs` of metric and rule, where they are known.
+        The table's `measure_runs` of metric and rule; None to measure here.
     """
     if measured is None:
         measured = measure_runs(table, metric, rule)

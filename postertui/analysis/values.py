@@ -124,7 +124,7 @@ def run_values(
         `last`, `end`, `best` (see `RULES`) or an epoch's number. `best` is chosen on the
         validation cohort where a run has one.
     copies
-        The table's `repeated_histories`, where they are known.
+        The table's `repeated_histories`; None to find them here.
 
     Returns
     -------

@@ -33,7 +33,7 @@ def baselines_section(
     runs
         The names of the runs to show, by default all.
     measured
-        The table's `measure_runs` of metric and rule, where they are known.
+        The table's `measure_runs` of metric and rule; None to measure here.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def margins_section(
     runs
         The names of the runs to show, by default all.
     measured
-        The table's `measure_runs` of metric and rule, where they are known.
+        The table's `measure_runs` of metric and rule; None to measure here.
     """
     frame = margins(table, metric, rule, measured, runs=runs)
     counts = dict(frame["verdict"].value_counts().iter_rows())

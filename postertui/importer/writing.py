@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import glob
 import os
 import shutil
 import tempfile
@@ -15,7 +16,7 @@ import msgspec
 from postertui.runs import layout
 from postertui.runs.lock import RunLock
 from postertui.runs.spec import RunSpec
-from postertui.system.atomic_files import write_atomic
+from postertui.system.atomic_files import sync, write_atomic
 from postertui.system.locks import hold_folder
 from postertui.system.sharing import adopt_mode, is_shared
 
@@ -28,10 +29,10 @@ _SYNC_BYTES = 64 << 20
 class StagedRuns:
     """New runs, each whole or not at all.
 
-    They are written to a folder below the runs folder, which readers ignore, and come into place by
-    `publish`, after all of them were synced together: whatever ends the program, a run has all of
-    its history. Used as a context, which removes what was not published, and what killed imports
-    left.
+    They are written to a folder below the runs folder, which readers ignore, or beside it where it
+    is yet to be made, and come into place by `publish`, after all of them were synced together:
+    whatever ends the program, a run has all of its history. Used as a context, which removes what
+    was not published, and what killed imports left.
     """
 
     def __init__(self, runs: Path) -> None:
@@ -43,7 +44,8 @@ class StagedRuns:
         self.names: dict[str, None] = {}
 
     def __enter__(self) -> Self:
-        for stale in self._runs.glob(f"{_STAGING}*"):
+        beside = f"{glob.escape(_staging_beside(self._runs))}*"
+        for stale in (*self._runs.glob(f"{_STAGING}*"), *self._runs.parent.glob(beside)):
             if (fd := hold_folder(stale)) is not None:
                 shutil.rmtree(stale, ignore_errors=True)
                 os.close(fd)
@@ -70,6 +72,8 @@ class StagedRuns:
             return []
         staging = self._staging.fd
         _sync_file_system(staging)
+        if self._staging.become_runs_folder():
+            return list(self.names)
         added = []
         runs = os.open(self._runs, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -92,16 +96,42 @@ class StagedRuns:
             self._staging.remove()
 
 
+def _staging_beside(runs: Path) -> str:
+    """How the folders begin in which a new runs folder is written."""
+    return f".{runs.name}{_STAGING}"
+
+
 class _Staging:
-    """The folder of one import below the runs folder. Raises `OSError` where it cannot be made."""
+    """The folder of one import, below the runs folder or, where that is yet to be made, beside it.
+
+    Raises `OSError` where it cannot be made.
+    """
 
     def __init__(self, runs: Path) -> None:
-        runs.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._path = Path(tempfile.mkdtemp(prefix=_STAGING, dir=runs))
+        self._runs = runs
+        self._is_beside = not os.path.lexists(runs)
+        if self._is_beside:
+            runs.parent.mkdir(parents=True, exist_ok=True)
+            self._path = Path(tempfile.mkdtemp(prefix=_staging_beside(runs), dir=runs.parent))
+        else:
+            self._path = Path(tempfile.mkdtemp(prefix=_STAGING, dir=runs))
+            adopt_mode(self._path)
         held = hold_folder(self._path)
         self.fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC) if held is None else held
-        adopt_mode(self._path)
         self._is_shared = is_shared(self._path)
+
+    def become_runs_folder(self) -> bool:
+        """Make this the runs folder, all runs in one step; False where there is one by now."""
+        if not self._is_beside or os.path.lexists(self._runs):
+            return False
+        try:
+            self._path.rename(self._runs)
+        except OSError:
+            if os.path.lexists(self._runs):
+                return False
+            raise
+        sync(self._runs.parent)
+        return True
 
     def write(self, run: str, contents: dict[str, bytes]) -> None:
         """Write the run's folder. Raises `OSError`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -35,12 +36,18 @@ sys.addaudithook(kill_at_call)
 import_paths([Path(table)], Path(runs), 1_700_000_000.0)
 """
 
-#: Call, words of its path, which of those calls; and how many runs are there then.
-MOMENTS = {
+#: Call, words of its path, which of those calls; and how many runs are in place then.
+WRITING = {
     "before the first run's folder": ("os.mkdir", "--s", 1, 0),
     "between two files of a run": ("open", "events.jsonl", 3, 0),
+}
+INTO_A_FOLDER = WRITING | {
     "all written, none published": ("os.rename", "--s", 1, 0),
     "some published": ("os.rename", "--s", 5, 4),
+    "all published": ("shutil.rmtree", ".importing-", 1, RUNS),
+}
+INTO_A_NEW_FOLDER = WRITING | {
+    "all written, none published": ("os.rename", ".importing-", 1, 0),
     "all published": ("shutil.rmtree", ".importing-", 1, RUNS),
 }
 
@@ -79,19 +86,41 @@ def whole_runs(runs: Path) -> int:
     return len(store.runs)
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_killed_import_leaves_whole_runs_and_the_next_completes_it(
-    moment: str, table: Path, undisturbed: dict[Path, bytes], tmp_path: Path
-) -> None:
-    *call, published = MOMENTS[moment]
-    runs = tmp_path / "runs"
+def assert_killed(call: Sequence[object], table: Path, runs: Path) -> None:
     command = [sys.executable, "-c", KILLED, str(table), str(runs), *map(str, call)]
     killed = subprocess.run(command, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-    assert whole_runs(runs) == published
 
+
+def assert_completed_by_the_next(
+    table: Path, runs: Path, published: int, undisturbed: dict[Path, bytes]
+) -> None:
+    assert whole_runs(runs) == published
     report = import_paths([table], runs, NOW)
     assert (len(report.added), report.existing) == (RUNS - published, published)
     assert not report.skipped
     assert contents(runs) == undisturbed
-    assert not list(runs.glob(".importing-*"))
+    assert list(runs.parent.iterdir()) == [runs]
+    assert not list(runs.glob(".*"))
+
+
+@pytest.mark.parametrize("moment", INTO_A_FOLDER)
+def test_killed_import_leaves_whole_runs_and_the_next_completes_it(
+    moment: str, table: Path, undisturbed: dict[Path, bytes], tmp_path: Path
+) -> None:
+    *call, published = INTO_A_FOLDER[moment]
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    assert_killed(call, table, runs)
+    assert_completed_by_the_next(table, runs, published, undisturbed)
+
+
+@pytest.mark.parametrize("moment", INTO_A_NEW_FOLDER)
+def test_killed_import_into_a_new_folder_leaves_all_runs_or_none_and_the_next_completes_it(
+    moment: str, table: Path, undisturbed: dict[Path, bytes], tmp_path: Path
+) -> None:
+    *call, published = INTO_A_NEW_FOLDER[moment]
+    runs = tmp_path / "[0-9] runs"
+    assert_killed(call, table, runs)
+    assert runs.exists() == (published > 0)
+    assert_completed_by_the_next(table, runs, published, undisturbed)

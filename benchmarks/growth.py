@@ -3,11 +3,12 @@
     python -m benchmarks.growth [--sizes 1000,10000,50000] [--epochs 10]
     python -m benchmarks.growth --folder RUNS --against CHECKOUT
 
-For each size it prints CPU-seconds and the most memory of each row, and below them the exponent of
-growth between the smallest and the largest size: 1 is linear. CPU-seconds, because the machine may
-be shared. `--folder` takes runs that are there instead of made-up ones (on a copy by hard links);
-`--against` runs each command of another checkout's package right after this one's, on a copy of its
-own.
+For each size it prints CPU-seconds, the seconds on the clock and the most memory of each row, and
+below them the exponent of growth in CPU-seconds between the smallest and the largest size: 1 is
+linear. A shared machine lengthens what the clock says.
+
+`--folder` takes runs that are there instead of made-up ones (on a copy by hard links); `--against`
+runs each command of another checkout's package right after this one's, on a copy of its own.
 
 `files of an import` is the least that an import can take: the same folders and files, made by
 nothing but system calls. On ext4 without a journal both take up to five times as long within
@@ -53,15 +54,20 @@ COMMANDS: dict[str, list[str]] = {
 
 
 class Cost(NamedTuple):
-    """CPU-seconds, and megabytes of memory where they were measured."""
+    """CPU-seconds, seconds on the clock, and megabytes of memory where they were measured."""
 
-    seconds: float
+    cpu: float
+    wall: float
     megabytes: float | None = None
 
     def __str__(self) -> str:
         memory = "" if self.megabytes is None else f" {self.megabytes:5.0f} MB"
-        seconds = f"{self.seconds:.2f} s" if self.seconds >= 0.1 else f"{self.seconds * 1e3:.3f} ms"
-        return f"{seconds:>10}{memory:9}"
+        return f"{format_seconds(self.cpu)} {format_seconds(self.wall)}{memory:9}"
+
+
+def format_seconds(seconds: float) -> str:
+    text = f"{seconds:.2f} s" if seconds >= 0.1 else f"{seconds * 1e3:.3f} ms"
+    return f"{text:>10}"
 
 
 def main() -> int:
@@ -75,6 +81,7 @@ def main() -> int:
     sizes = [int(size) for size in arguments.sizes.split(",")]
     checkouts = {"here": ROOT} | ({"against": arguments.against} if arguments.against else {})
     costs: dict[str, list[Cost]] = {}
+    print(f"{'runs':>8} {'':28} {'cpu':>10} {'clock':>10}")
     with tempfile.TemporaryDirectory(prefix="growth-") as temporary:
         for size in [0] if arguments.folder else sizes:
             runs_folder = arguments.folder or Path(temporary) / f"made-{size}"
@@ -86,7 +93,7 @@ def main() -> int:
     if len(sizes) > 1 and not arguments.folder:
         print(f"\nexponent of growth from {sizes[0]} to {sizes[-1]} runs")
         for row, by_size in costs.items():
-            growth = by_size[-1].seconds / by_size[0].seconds
+            growth = by_size[-1].cpu / by_size[0].cpu
             exponent = math.log(growth) / math.log(sizes[-1] / sizes[0])
             print(f"{row:28} {exponent:5.2f}")
     return 0
@@ -127,12 +134,14 @@ def measure(
         yield "filter word", word
     if only in "hand out":
         count = sum(1 for path in made.iterdir() if not path.name.startswith("."))
-        yield "hand out", Cost(timed(lambda: hand_out(count)) / HANDED_OUT)
+        cost = timed(lambda: hand_out(count))
+        yield "hand out", Cost(cost.cpu / HANDED_OUT, cost.wall / HANDED_OUT)
 
 
 def run_command(checkout: Path, words: list[str]) -> Cost:
     """One command in a process of its own; what it prints goes nowhere."""
     environment = {**os.environ, "PYTHONPATH": str(checkout), "PYTHONSAFEPATH": "1"}
+    began = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "postertui", *words],
         env=environment,
@@ -141,37 +150,35 @@ def run_command(checkout: Path, words: list[str]) -> Cost:
         stderr=subprocess.DEVNULL,
     )
     _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - began
     if os.waitstatus_to_exitcode(status) not in (0, 1):  # 1: doctor found something amiss
         raise SystemExit(f"postertui {' '.join(words)}: did not run")
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
 
 
 def files_alone(imported: Path, copy: Path) -> Cost:
-    """Making a folder with two files for each imported run, and publishing it by a rename."""
+    """Making a folder with two files for each imported run."""
     names = [path.name for path in imported.iterdir() if not path.name.startswith(".")]
     files = {name: (imported / names[0] / name).read_bytes() for name in (SPEC, EVENTS)}
-    drafts = copy / "drafts"
-    drafts.mkdir(parents=True, mode=0o700)
+    copy.mkdir(mode=0o700)
     try:
-        source, target = (os.open(folder, os.O_RDONLY) for folder in (drafts, copy))
-        seconds = timed(lambda: make_folders(names, files, source, target))
-        os.close(source)
-        os.close(target)
+        fd = os.open(copy, os.O_RDONLY)
+        cost = timed(lambda: make_folders(names, files, fd))
+        os.close(fd)
     finally:
         shutil.rmtree(copy)
-    return Cost(seconds)
+    return cost
 
 
-def make_folders(names: list[str], files: dict[str, bytes], source: int, target: int) -> None:
-    """A folder of `files` for each name, made in the folder `source` and moved to `target`."""
+def make_folders(names: list[str], files: dict[str, bytes], parent: int) -> None:
+    """A folder of `files` for each name, made in the open folder `parent`."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     for name in names:
-        os.mkdir(name, 0o700, dir_fd=source)
+        os.mkdir(name, 0o700, dir_fd=parent)
         for file, content in files.items():
-            fd = os.open(f"{name}/{file}", flags, 0o600, dir_fd=source)
+            fd = os.open(f"{name}/{file}", flags, 0o600, dir_fd=parent)
             os.write(fd, content)
             os.close(fd)
-        os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
 
 
 def run_probe(folder: Path) -> tuple[Cost, Cost]:
@@ -179,8 +186,8 @@ def run_probe(folder: Path) -> tuple[Cost, Cost]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "benchmarks.growth_probe", str(folder)]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    read, word, megabytes = map(float, result.stdout.split())
-    return Cost(read, megabytes), Cost(word)
+    read, word = (Cost(*map(float, line.split())) for line in result.stdout.splitlines())
+    return read, word
 
 
 def hand_out(count: int) -> None:
@@ -195,10 +202,10 @@ def hand_out(count: int) -> None:
             genre = entry.genre
 
 
-def timed(call: Callable[[], object]) -> float:
-    began = time.process_time()
+def timed(call: Callable[[], object]) -> Cost:
+    cpu, wall = time.process_time(), time.perf_counter()
     call()
-    return time.process_time() - began
+    return Cost(time.process_time() - cpu, time.perf_counter() - wall)
 
 
 if __name__ == "__main__":

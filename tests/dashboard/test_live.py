@@ -9,18 +9,10 @@ import pytest
 
 from postertui.dashboard.state.feed import RunFeed
 from postertui.dashboard.state.pace import PaceMeter, epochs_per_second
-from postertui.dashboard.state.run_view import RunView, view_of
 from postertui.dashboard.state.status_line import outlook_text, state_text
-from postertui.runs.store import Store
 from tests.support.dashboard_driver import PATIENCE
-from tests.support.dashboard_runs import MadeRuns
+from tests.support.dashboard_runs import MadeRuns, views
 from tests.support.many_runs import write_runs
-
-
-def views(made: MadeRuns) -> list[RunView]:
-    store = Store(made.folder, cache=False)
-    store.refresh()
-    return [view_of(run) for run in store.runs.values()]
 
 
 def test_the_first_reading_says_nothing_of_the_pace() -> None:
@@ -32,16 +24,16 @@ def test_the_first_reading_says_nothing_of_the_pace() -> None:
 def test_what_remains_is_one_estimate_for_run_and_queue(made: MadeRuns) -> None:
     runs = {run.name: run for run in views(made)}
     meter = PaceMeter()
-    open_runs = [run for run in runs.values() if run.is_live]
-    each = [meter.remaining_of(run, runs) or 0.0 for run in open_runs]
+    open_runs = {name: run for name, run in runs.items() if run.is_live}
+    each = [meter.remaining_of(run, runs) or 0.0 for run in open_runs.values()]
     # One at a time it takes what all take together, with many jobs what the longest takes.
-    assert meter.remaining(runs, 1) == pytest.approx(sum(each), rel=0.01)
-    assert meter.remaining(runs, 9) == pytest.approx(max(each), rel=0.01)
+    assert meter.remaining(open_runs, runs, 1) == pytest.approx(sum(each), rel=0.01)
+    assert meter.remaining(open_runs, runs, 9) == pytest.approx(max(each), rel=0.01)
     # The queued one has ten epochs of 1.4 s before it.
-    (queued,) = [run for run in open_runs if run.state == "queued"]
+    (queued,) = [run for run in open_runs.values() if run.state == "queued"]
     assert meter.remaining_of(queued, runs) == pytest.approx(14.0, rel=0.1)
     done = {name: run for name, run in runs.items() if run.state == "done"}
-    assert meter.remaining(done, 1) is None
+    assert meter.remaining({}, done, 1) is None
     assert all(meter.remaining_of(run, runs) is None for run in done.values())
 
 

@@ -28,7 +28,7 @@ class MachineRegions:
         if machine is None or not self._model.options.devices:
             return
         left, rate = self._model.outlook()
-        counts = self._model.counts()
+        counts = self._model.states.counts
         queue = queue_text(machine.status, counts, left, rate, paused=machine.paused)
         self.panel.show(machine.devices, queue, machine.note)
 
@@ -37,11 +37,12 @@ class MachineRegions:
         model, machine = self._model, self._model.machine
         failed = model.failed_runs
         has_room = height >= ROOMY or (
-            height >= LEAST_HEIGHT and (bool(failed) or any(r.is_live for r in model.runs.values()))
+            height >= LEAST_HEIGHT
+            and (bool(failed) or any(r.is_live for r in model.states.open_runs.values()))
         )
         self.strip.display = has_room and machine is not None and bool(model.runs)
         if machine is None or not self.strip.display:
             return
         left, _ = model.outlook()
-        queue = strip_text(machine.status, model.counts(), left, paused=machine.paused)
+        queue = strip_text(machine.status, model.states.counts, left, paused=machine.paused)
         self.strip.show(queue, machine.devices, failure_text(failed))

@@ -214,7 +214,7 @@ class MainLayout(DashboardScreen[None]):
         hidden = len(model.marked - model.shown.keys())
         left = state_text(
             setup.runs_shown,
-            model.counts(),
+            model.states.counts,
             loaded=model.loaded,
             marked=len(model.marked),
             hidden=hidden,

@@ -6,13 +6,14 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 
+from postertui.dashboard.state.run_states import OPEN
 from postertui.dashboard.state.run_view import RunView
 from postertui.supervisor.durations import Durations
 from postertui.supervisor.remaining import estimate
 
 #: Seconds over which the pace is measured.
 WINDOW = 60.0
-#: What epochs take is worked out again after so many seconds.
+#: What epochs take is worked out again after so many seconds, if a run has changed.
 DURATIONS_AGE = 2.0
 #: So long an estimate of the same open runs is shown: it is asked for at each tick, and looks at
 #: every epoch of every open run.
@@ -25,10 +26,12 @@ class PaceMeter:
     def __init__(self) -> None:
         self._readings: deque[tuple[float, int]] = deque(maxlen=64)
         self._durations: tuple[float, Durations] | None = None
+        self._is_outdated = True
         self._estimate: tuple[float, tuple[int, int, int], float | None] | None = None
 
     def record(self, epochs: int, now: float) -> None:
-        """So many further epochs were found finished at `now` (monotonic seconds)."""
+        """Runs changed, and so many further epochs were finished, at `now` (monotonic seconds)."""
+        self._is_outdated = True
         if epochs:
             self._readings.append((now, epochs))
 
@@ -36,34 +39,34 @@ class PaceMeter:
         """Epochs a second at `now` (monotonic seconds); None where unknown."""
         return epochs_per_second(list(self._readings), now)
 
-    def remaining(self, runs: Mapping[str, RunView], jobs: int) -> float | None:
-        """Seconds until all open runs are done, `jobs` at a time; None where unknown."""
-        open_runs = [r for r in runs.values() if r.state in ("running", *_WAITING)]
+    def remaining(
+        self, open_runs: Mapping[str, RunView], runs: Mapping[str, RunView], jobs: int
+    ) -> float | None:
+        """Seconds until the open ones of `runs` are done, `jobs` at a time; None where unknown."""
         if not open_runs:
             return None
         now, source = time.monotonic(), (jobs, len(open_runs), len(runs))
         before = self._estimate
         if before is not None and before[1] == source and now - before[0] < ESTIMATE_AGE:
             return before[2]
-        stages = [run.stage for run in open_runs]
+        stages = [run.stage for run in open_runs.values()]
         seconds = estimate(stages, self._current(runs), jobs, time.time())
         self._estimate = now, source, seconds
         return seconds
 
     def remaining_of(self, run: RunView, runs: Mapping[str, RunView]) -> float | None:
         """Seconds of work until `run` is done; None where it is not open or nothing is known."""
-        if run.state not in ("running", *_WAITING):
+        if run.state not in OPEN:
             return None
         return self._current(runs).remaining(run.stage, time.time())
 
     def _current(self, runs: Mapping[str, RunView]) -> Durations:
         now = time.monotonic()
-        if self._durations is None or now - self._durations[0] > DURATIONS_AGE:
-            self._durations = now, Durations(r.stage for r in runs.values() if r.epoch)
-        return self._durations[1]
-
-
-_WAITING = ("queued", "interrupted")
+        before = self._durations
+        if before is None or (self._is_outdated and now - before[0] > DURATIONS_AGE):
+            before = self._durations = now, Durations(r.stage for r in runs.values() if r.epoch)
+            self._is_outdated = False
+        return before[1]
 
 
 def epochs_per_second(readings: Sequence[tuple[float, int]], now: float) -> float | None:

@@ -18,6 +18,7 @@ from postertui.dashboard.state.feed import RunUpdates
 from postertui.dashboard.state.metrics import LOWER_IS_BETTER
 from postertui.dashboard.state.pace import PaceMeter
 from postertui.dashboard.state.run_control import describe_first
+from postertui.dashboard.state.run_states import RunStates
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.summary import REFERENCE, Difference, Margin, StudySummary
 from postertui.dashboard.state.view_options import ViewOptions
@@ -29,12 +30,14 @@ from postertui.system.text import pluralize, to_single_line
 class ViewModel:
     """Runs by name, and in `shown` those that the filter and the checklists let through.
 
-    Pinned runs are always shown. `machine` is None until the supervisor has been looked at.
+    Pinned runs are always shown. `states` are those of all runs. `machine` is None until the
+    supervisor has been looked at.
     """
 
     options: ViewOptions = field(default_factory=ViewOptions)
     runs: dict[str, RunView] = field(default_factory=dict)
     shown: dict[str, RunView] = field(default_factory=dict)
+    states: RunStates = field(default_factory=RunStates)
     arrangement: Arrangement = field(default_factory=Arrangement)
     pinned: set[str] = field(default_factory=set)
     marked: set[str] = field(default_factory=set)
@@ -58,7 +61,7 @@ class ViewModel:
         self._completions = None
         self.pace.record(self._new_epochs(updates), time.monotonic())
         for name in updates.removed:
-            self.runs.pop(name, None)
+            self.states.replace(self.runs.pop(name, None), None)
             self.shown.pop(name, None)
             self.pinned.discard(name)
             self.marked.discard(name)
@@ -66,6 +69,7 @@ class ViewModel:
         for name, view in updates.changed.items():
             old = self.runs.get(name)
             self.runs[name] = view
+            self.states.replace(old, view)
             was_shown, is_shown = name in self.shown, self.is_shown(view)
             structural |= old is None or was_shown != is_shown or _place(old) != _place(view)
             if old is None or old.pinned != view.pinned:
@@ -223,13 +227,6 @@ class ViewModel:
     def marked_runs(self) -> list[RunView]:
         return [run for name in self.marked if (run := self.runs.get(name)) is not None]
 
-    def counts(self, runs: Iterable[RunView] | None = None) -> dict[str, int]:
-        """How many runs stand how, by the words of `STATE_WORDS`."""
-        counts = dict.fromkeys(("running", "queued", "done", "failed", "interrupted"), 0)
-        for run in self.runs.values() if runs is None else runs:
-            counts[run.standing] = counts.get(run.standing, 0) + 1
-        return counts
-
     @property
     def is_paused(self) -> bool:
         """Whether the queue starts no further run."""
@@ -245,15 +242,15 @@ class ViewModel:
     @property
     def failed_runs(self) -> list[RunView]:
         """The failed runs, the newest failure last."""
-        failed = (run for run in self.runs.values() if run.state == "failed")
-        return sorted(failed, key=lambda run: run.changed)
+        return sorted(self.states.failed_runs.values(), key=lambda run: run.changed)
 
     def outlook(self) -> tuple[float | None, float | None]:
         """Seconds until the queue is empty, and epochs a second; None where unknown."""
         status = self.machine.status if self.machine is not None else None
-        running = sum(run.state == "running" for run in self.runs.values())
-        jobs = (status.slots if status is not None and status.running else 0) or running or 1
-        return self.pace.remaining(self.runs, jobs), self.pace.rate(time.monotonic())
+        slots = status.slots if status is not None and status.running else 0
+        jobs = slots or self.states.count_running() or 1
+        remaining = self.pace.remaining(self.states.open_runs, self.runs, jobs)
+        return remaining, self.pace.rate(time.monotonic())
 
     def remaining(self, run: RunView) -> float | None:
         """Seconds of work until `run` is done; None where it is not open or nothing is known."""

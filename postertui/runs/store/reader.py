@@ -63,6 +63,8 @@ class Store:
         self._cached: CachedRuns | None = None
         self._kinds = SpecKinds()
         self._unread: set[str] = set()
+        # Names of runs that may change by themselves; all others are closed.
+        self._open: dict[str, None] = {}
         # How far runs were read; one of the cache of which nothing was read since has its own.
         self._readings: dict[str, Reading] = {}
         self._list_time: int | None = None
@@ -104,7 +106,8 @@ class Store:
     @property
     def waiting_runs(self) -> int:
         """How many runs wait for a supervisor; from any thread."""
-        return sum(run.is_waiting for _, run in self.runs.made())
+        runs = map(self.runs.get, tuple(self._open))
+        return sum(run.is_waiting for run in runs if run is not None)
 
     def release_pages(self) -> None:
         """Keep no more of the closed runs' epochs in memory than is in use."""
@@ -156,6 +159,7 @@ class Store:
         gone = self.runs.keys() - names
         for name in gone:
             self._forget(name)
+            self._open.pop(name, None)
             del self.runs[name]
         self._unread = names - self.runs.keys()
         is_new = self._cached is not None and self._cached.is_empty and not self.runs
@@ -167,7 +171,7 @@ class Store:
         """The runs to check now."""
         if self._changes_announced():
             return list(self.runs)
-        live = [n for n, r in self.runs.made() if r.locked or r.is_started]
+        live = [n for n in self._open if self.runs[n].locked or self.runs[n].is_started]
         if len(self.runs) - len(live) <= BATCH:
             return list(self.runs)
         if not self._remaining:
@@ -186,6 +190,15 @@ class Store:
 
     def _refresh_run(self, name: str) -> bool:
         """Read what is new of one run; whether it changed. Never raises for the run."""
+        changed = self._read_run(name)
+        run = self.runs[name]
+        if run.is_started or not run.is_closed:
+            self._open[name] = None
+        else:
+            self._open.pop(name, None)
+        return changed
+
+    def _read_run(self, name: str) -> bool:
         before = self.runs.get(name)
         try:
             return self._update_run(name)

@@ -31,11 +31,6 @@ class RunsByName(MutableMapping[str, Run]):
         self._cached = cached
         self._runs.update(positions)
 
-    def made(self) -> list[tuple[str, Run]]:
-        """Names and runs without those of the cache that were never looked at, which are closed."""
-        runs = self._runs.copy()
-        return [(name, run) for name, run in runs.items() if not isinstance(run, int)]
-
     def listed(self) -> list[ListedRun]:
         """What a list shows of each, oldest first."""
         runs = self._runs.copy().values()

@@ -174,6 +174,44 @@ def test_a_bell_or_some_patience_shows_the_change_of_one_among_many(tmp_path: Pa
     assert store.refresh() == {names[9]}
 
 
+@pytest.mark.parametrize("from_cache", [False, True])
+def test_among_many_a_started_run_is_followed_without_a_bell(
+    tmp_path: Path, from_cache: bool
+) -> None:
+    folder = tmp_path / "runs"
+    write_runs(folder, 2 * BATCH + 100, epochs=1)
+    store = Store(folder, cache=from_cache)
+    store.refresh()
+    if from_cache:
+        store._save_cache()
+        store = Store(folder)
+        store.refresh()
+    name = max(store.runs)
+    assert store.waiting_runs == 0
+    with EventWriter(folder / name / "events.jsonl") as writer:
+        writer.append("requeue")
+        requests.notify(folder)
+        assert store.refresh() == {name}
+        assert store.waiting_runs == 1
+        writer.append("start", from_epoch=2)
+        requests.notify(folder)
+        assert store.refresh() == {name}
+        for epoch in (2, 3, 4):
+            writer.append("epoch", epoch=epoch)
+            assert store.refresh() == {name}
+        assert store.waiting_runs == 1  # Interrupted, for nobody has its lock.
+        writer.append("end", status="done")
+        assert store.refresh() == {name}
+        assert store.waiting_runs == 0
+        writer.append("requeue")
+        requests.notify(folder)
+        assert store.refresh() == {name}
+    shutil.rmtree(folder / name)
+    assert store.refresh() == {name}
+    assert store.refresh() == set()
+    assert store.waiting_runs == 0
+
+
 def test_what_is_announced_while_many_runs_are_read_is_seen(tmp_path: Path) -> None:
     folder = tmp_path / "runs"
     write_runs(folder, 2 * BATCH + 100, epochs=1)

@@ -13,6 +13,7 @@ from postertui.runs.events import DamagedEventsError
 from postertui.runs.lock import is_locked
 from postertui.runs.run_names import list_runs
 from postertui.runs.store.cache import Cache, CachedRuns
+from postertui.runs.store.due_runs import DueRuns
 from postertui.runs.store.identity import (
     UNREADABLE,
     Identity,
@@ -31,9 +32,7 @@ from postertui.system.crash_log import log_traceback
 if TYPE_CHECKING:
     from postertui.runs.store.columns import Rows
 
-#: Up to so many runs that do not change by themselves are checked in each refresh; of more, so many
-#: in turn. A program that changes such a run counts up the folder's change counter, and then all
-#: are checked.
+#: So many new runs are read between two looks at the clock.
 BATCH = 500
 
 #: Where so many runs are read that the cache lacks, their epochs are kept in a file.
@@ -63,13 +62,10 @@ class Store:
         self._cached: CachedRuns | None = None
         self._kinds = SpecKinds()
         self._unread: set[str] = set()
-        # Names of runs that may change by themselves; all others are closed.
-        self._open: dict[str, None] = {}
         # How far runs were read; one of the cache of which nothing was read since has its own.
         self._readings: dict[str, Reading] = {}
         self._list_time: int | None = None
-        self._change_count = -1
-        self._remaining: list[str] = []
+        self._due = DueRuns(self._root, self.runs)
         self._fresh, self._spent = 0, 0.0
         self._notes = NotesReader(folder)
 
@@ -86,15 +82,14 @@ class Store:
         be read; a missing folder has no runs.
         """
         began = time.monotonic()
-        if self._change_count < 0:
-            self._changes_announced()  # What is announced from now on may not have been read.
+        self._due.note_changes()
         if self._cached is None and self._cache is not None:
             self._cached = self._cache.load()
         changed = self._list(began + patience)
         if not self.is_complete:
             self._spent += time.monotonic() - began
             return changed | self._notes.refresh(self.runs, changed)
-        for name in self._due():
+        for name in self._due.take():
             if name not in changed and self._refresh_run(name):
                 changed.add(name)
         self._spent += time.monotonic() - began
@@ -106,8 +101,7 @@ class Store:
     @property
     def waiting_runs(self) -> int:
         """How many runs wait for a supervisor; from any thread."""
-        runs = map(self.runs.get, tuple(self._open))
-        return sum(run.is_waiting for run in runs if run is not None)
+        return self._due.count_waiting()
 
     def release_pages(self) -> None:
         """Keep no more of the closed runs' epochs in memory than is in use."""
@@ -159,7 +153,7 @@ class Store:
         gone = self.runs.keys() - names
         for name in gone:
             self._forget(name)
-            self._open.pop(name, None)
+            self._due.remove(name)
             del self.runs[name]
         self._unread = names - self.runs.keys()
         is_new = self._cached is not None and self._cached.is_empty and not self.runs
@@ -167,35 +161,10 @@ class Store:
             self._cache.begin_spool()
         return gone
 
-    def _due(self) -> list[str]:
-        """The runs to check now."""
-        if self._changes_announced():
-            return list(self.runs)
-        live = [n for n in self._open if self.runs[n].locked or self.runs[n].is_started]
-        if len(self.runs) - len(live) <= BATCH:
-            return list(self.runs)
-        if not self._remaining:
-            self._remaining = list(self.runs)
-        now, self._remaining = self._remaining[:BATCH], self._remaining[BATCH:]
-        return [*live, *(n for n in now if n in self.runs)]
-
-    def _changes_announced(self) -> bool:
-        """Whether the folder's change counter is another than at the last call."""
-        try:
-            size = os.stat(f"{self._root}/{layout.CHANGE_COUNTER}").st_size  # noqa: PTH116
-        except OSError:
-            size = 0
-        differs, self._change_count = size != self._change_count, size
-        return differs
-
     def _refresh_run(self, name: str) -> bool:
         """Read what is new of one run; whether it changed. Never raises for the run."""
         changed = self._read_run(name)
-        run = self.runs[name]
-        if run.is_started or not run.is_closed:
-            self._open[name] = None
-        else:
-            self._open.pop(name, None)
+        self._due.record(name)
         return changed
 
     def _read_run(self, name: str) -> bool:

@@ -16,6 +16,7 @@ from postertui.runs.events import EventWriter, encode_event
 from postertui.runs.lock import RunLock
 from postertui.runs.notes import Note, change_notes
 from postertui.runs.store import Store, reader
+from postertui.runs.store.due_runs import TURN
 from postertui.runs.store.identity import Identity, run_identity
 from postertui.runs.store.reader import BATCH
 from postertui.supervisor import requests
@@ -156,7 +157,7 @@ def test_lock_wishes_and_notes_are_seen_without_an_event(tmp_path: Path) -> None
 
 def test_a_bell_or_some_patience_shows_the_change_of_one_among_many(tmp_path: Path) -> None:
     folder = tmp_path / "runs"
-    write_runs(folder, BATCH + 100, epochs=1)
+    write_runs(folder, TURN + 100, epochs=1)
     store = Store(folder)
     store.refresh()
     names = sorted(store.runs)
@@ -179,7 +180,7 @@ def test_among_many_a_started_run_is_followed_without_a_bell(
     tmp_path: Path, from_cache: bool
 ) -> None:
     folder = tmp_path / "runs"
-    write_runs(folder, 2 * BATCH + 100, epochs=1)
+    write_runs(folder, 2 * TURN + 100, epochs=1)
     store = Store(folder, cache=from_cache)
     store.refresh()
     if from_cache:

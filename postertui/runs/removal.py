@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import shutil
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from postertui.runs import layout
 from postertui.runs.lock import RunLock
+from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.regular_files import UnusableFileError
 
 
@@ -26,9 +28,7 @@ class RemovalOutcome(NamedTuple):
 
 def remove(folder: Path, runs: Iterable[str]) -> RemovalOutcome:
     """Move these runs aside, except those that a job is training. Raises `OSError`."""
-    removals = _removals(folder)
-    target = folder / layout.REMOVED / str(int(removals[-1].name) + 1 if removals else 1)
-    target.mkdir(mode=0o700, parents=True)
+    target = _make_removal(folder)
     outcome = RemovalOutcome([], [])
     for run in runs:
         with contextlib.suppress(FileNotFoundError):
@@ -39,6 +39,18 @@ def remove(folder: Path, runs: Iterable[str]) -> RemovalOutcome:
     if not outcome.moved:
         target.rmdir()
     return outcome
+
+
+def _make_removal(folder: Path) -> Path:
+    """A folder for a removal, under a higher number than any other. Raises `OSError`."""
+    while True:
+        (folder / layout.REMOVED).mkdir(mode=0o700, exist_ok=True)
+        removals = _removals(folder)
+        path = folder / layout.REMOVED / str(int(removals[-1].name) + 1 if removals else 1)
+        # Another program may remove runs at the same time.
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+            return path
 
 
 def _move_unused(run_folder: Path, target: Path) -> bool:
@@ -81,9 +93,15 @@ def removed_runs(folder: Path) -> list[str]:
 
 
 def empty(folder: Path) -> None:
-    """Delete the removed runs for good. Raises `OSError`."""
+    """Delete the removed runs for good. Raises `OSError`.
+
+    In one step nothing can be brought back any more: no run comes back half deleted.
+    """
+    _removals(folder)  # refuses a link
+    draft = Path(tempfile.mkdtemp(prefix=DRAFT_PREFIX, dir=folder))
     with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(folder / layout.REMOVED)
+        (folder / layout.REMOVED).rename(draft)
+    shutil.rmtree(draft)
 
 
 def _removals(folder: Path) -> list[Path]:

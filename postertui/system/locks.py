@@ -27,23 +27,19 @@ class FileLock:
         Raises `OSError` where the file cannot be opened.
         """
         deadline = time.monotonic() + patience
-        fd = open_regular(self._path, os.O_RDWR | os.O_CREAT)
         while True:
+            fd = open_regular(self._path, os.O_RDWR | os.O_CREAT)
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _is_file_at(fd, self._path):
+                is_locked = _lock_until(fd, deadline)
+                # A file that was replaced between opening and locking it excludes nobody.
+                if is_locked and _is_file_at(fd, self._path):
                     break
-                # The file was replaced between opening and locking it: this lock excludes none.
-                os.close(fd)
-                fd = open_regular(self._path, os.O_RDWR | os.O_CREAT)
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    os.close(fd)
-                    return False
-                time.sleep(0.002)
             except BaseException:
                 os.close(fd)
                 raise
+            os.close(fd)
+            if not is_locked:
+                return False
         self._fd = fd
         _held.add(fd)
         return True
@@ -67,6 +63,19 @@ class FileLock:
 
     def __exit__(self, *exc: object) -> None:
         self.release()
+
+
+def _lock_until(fd: int, deadline: float) -> bool:
+    """Take the flock of an open file; False where another process still has it at `deadline`."""
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.002)
+        else:
+            return True
 
 
 def _is_file_at(fd: int, path: Path) -> bool:

@@ -211,7 +211,9 @@ class DashboardApp(TerminalApp):
         if not self.main.is_attached or not self.is_running:
             return
         updates = self.context.feed.drain()
-        announcements = find_announcements(self.model.runs, updates.changed, updates.removed)
+        announcements = find_announcements(
+            self.model.runs, self.model.states.open_runs, updates.changed, updates.removed
+        )
         structural = self.model.update(updates)
         if self.model.options.layout == "auto":
             self._choose_layout()

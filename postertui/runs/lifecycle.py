@@ -24,6 +24,9 @@ Milestone = Literal["start", "end", "requeue"]
 #: States in which nothing more happens to a run unless it is queued again.
 CLOSED_STATES: tuple[State, ...] = ("done", "failed", "cancelled")
 
+#: States of runs that are yet to be finished.
+OPEN_STATES: tuple[State, ...] = ("running", "queued", "interrupted")
+
 #: The `cause` of an end for lack of device memory; the next attempt gets a device to itself.
 DEVICE_MEMORY = "device-memory"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from postertui.runs.lifecycle import OPEN_STATES
+
 #: The word for a queue that starts no further run. Single runs are `held`.
 QUEUE_PAUSED = "paused"
 
@@ -31,7 +33,7 @@ def state_word(
     """
     if problem is not None:
         return problem
-    is_open = state in ("queued", "running", "interrupted")
+    is_open = state in OPEN_STATES
     if cancelling and is_open:
         return "cancelling"
     return "held" if held and is_open and state != "running" else state

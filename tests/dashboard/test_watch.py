@@ -20,9 +20,10 @@ from postertui.dashboard.monitoring.end_command import EndCommand
 from postertui.dashboard.monitoring.log_reader import KEPT_BYTES, LogReader, find_line, last_error
 from postertui.dashboard.monitoring.machine_monitor import Machine, MachineMonitor
 from postertui.dashboard.screens.run import RunScreen
-from postertui.dashboard.state.announcements import find_announcements
+from postertui.dashboard.state.announcements import Announcement, find_announcements
 from postertui.dashboard.state.run_view import RunView, view_of
 from postertui.dashboard.state.status_line import queue_text
+from postertui.runs.lifecycle import OPEN_STATES
 from postertui.runs.spec import read_spec
 from postertui.runs.store import Store
 from postertui.supervisor.folder import JobStatus, Status
@@ -188,22 +189,26 @@ def views(made: MadeRuns) -> dict[str, RunView]:
     return {name: view_of(run) for name, run in store.runs.items()}
 
 
+def announcements(before: dict[str, RunView], changed: dict[str, RunView]) -> list[Announcement]:
+    open_before = {name: run for name, run in before.items() if run.state in OPEN_STATES}
+    return find_announcements(before, open_before, changed)
+
+
 def test_failures_and_a_studys_end_are_news_once(tmp_path: Path) -> None:
     made_runs = MadeRuns(tmp_path / "runs")
     one, other = made_runs.add("Comedy", state="running", epochs=2), made_runs.add("Drama")
     before = views(made_runs)
-    assert find_announcements({}, before) == []
+    assert announcements({}, before) == []
     made_runs.end(one, "failed", "killed by SIGKILL")
     middle = views(made_runs)
-    announcements = find_announcements(before, {one: middle[one]})
-    assert [(h.text, h.failed) for h in announcements] == [
+    assert [(h.text, h.failed) for h in announcements(before, {one: middle[one]})] == [
         ("Comedy · base failed: killed by SIGKILL", True)
     ]
-    assert find_announcements(middle, {one: middle[one]}) == []
+    assert announcements(middle, {one: middle[one]}) == []
     made_runs.event(other, "start", 1.0, device="cpu", from_epoch=1)
     made_runs.end(other, "done")
     after = views(made_runs)
-    (ended,) = find_announcements(middle, {other: after[other]})
+    (ended,) = announcements(middle, {other: after[other]})
     assert (ended.text, ended.failed) == ("milestone4 has ended: 1 done, 1 failed", True)
 
 
@@ -215,7 +220,7 @@ def test_many_failures_are_one_message(tmp_path: Path) -> None:
     for name in names:
         made_runs.end(name, "failed", "x")
     after = views(made_runs)
-    assert [h.text for h in find_announcements(before, {n: after[n] for n in names})] == [
+    assert [h.text for h in announcements(before, {n: after[n] for n in names})] == [
         "5 runs failed"
     ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +19,7 @@ from postertui.dashboard.state.delta_basis import DeltaBasis
 from postertui.dashboard.state.metrics import F_METRICS
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.view_options import ViewOptions
+from postertui.runs.lifecycle import OPEN_STATES
 
 
 @dataclass(frozen=True)
@@ -241,22 +241,13 @@ def epoch_range(runs: Iterable[RunView], options: ViewOptions) -> tuple[int, int
 
 def reached_epoch(run: RunView) -> int:
     """The last epoch that a run has reached; while it goes on, the next round number."""
-    if run.state not in ("running", "queued", "interrupted"):
+    if run.state not in OPEN_STATES:
         return run.epoch
     if not run.epoch and run.state != "running":
         return 0
     step = int(10 ** max(1, len(str(run.epoch)) - 1))
     round_number = -(-(run.epoch + 1) // step) * step
     return min(round_number, run.epochs) if run.epochs else round_number
-
-
-def common_reached_epoch(runs: Iterable[RunView]) -> int:
-    """The epoch that most runs have reached, the later one where two are as common."""
-    counts = Counter(reached for r in runs if (reached := reached_epoch(r)))
-    if not counts:
-        return 10
-    most = max(counts.values())
-    return max(epoch for epoch, count in counts.items() if count == most)
 
 
 def value_range(panels: Iterable[Panel], options: ViewOptions) -> Range:

@@ -13,11 +13,11 @@ from postertui.dashboard.dialogs.prompt import PromptScreen
 from postertui.dashboard.state.run_control import ReadOnlyError
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.targets import Targets
+from postertui.runs.lifecycle import OPEN_STATES
 from postertui.runs.notes import Note, change_notes, parse_tags
 from postertui.system.errors import UserError
 from postertui.system.text import to_single_line
 
-OPEN_STATES = ("running", "queued", "interrupted")
 RETRIED_STATES = ("queued", "interrupted", "failed", "cancelled")
 
 

@@ -211,7 +211,7 @@ class MainLayout(DashboardScreen[None]):
             text = f" cannot read {to_single_line(problem, 200)}"
             self.top.show(((" postertui ", "brand"), (text, "failed")), ())
             return
-        hidden = len(model.marked - model.shown.keys())
+        hidden = sum(name not in model.shown for name in model.marked)
         left = state_text(
             setup.runs_shown,
             model.states.counts,

@@ -7,13 +7,12 @@ its last argument (see `postertui.dashboard.state.persistence`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from postertui.dashboard.state.run_view import RunView
-from postertui.runs.lifecycle import CLOSED_STATES
+from postertui.runs.lifecycle import CLOSED_STATES, OPEN_STATES
 
-OPEN = ("queued", "running", "interrupted")
 #: So many failures at a time get a message each; more get one together.
 MOST_FAILURES = 3
 
@@ -27,29 +26,34 @@ class Announcement:
 
 
 def find_announcements(
-    before: Mapping[str, RunView], changed: Mapping[str, RunView], removed: Iterable[str] = ()
+    before: Mapping[str, RunView],
+    open_before: Mapping[str, RunView],
+    changed: Mapping[str, RunView],
+    removed: Container[str] = (),
 ) -> list[Announcement]:
-    """What happened between `before` and the same with `changed` in it.
+    """What happened between `before` and the same with `changed` in it and without `removed`.
 
     New runs are not announced: what ended before the dashboard started is not new.
+
+    Parameters
+    ----------
+    open_before
+        Those of `before` that were yet to be finished. All of `before` are only gone through where
+        a study has ended.
     """
-    failed = [
-        run
-        for name, run in changed.items()
-        if run.state == "failed" and name in before and before[name].state in OPEN
-    ]
+    failed = [run for name, run in changed.items() if run.state == "failed" and name in open_before]
     announcements = [Announcement(describe_failure(run), failed=True) for run in failed]
     if len(failed) > MOST_FAILURES:
         announcements = [Announcement(f"{len(failed)} runs failed", failed=True)]
-    removed_names = set(removed)
-    after = {name: run for name, run in before.items() if name not in removed_names} | dict(changed)
+    # An interrupted run is not at work; neither has its study ended.
+    open_after = [r for n, r in open_before.items() if n not in changed and n not in removed]
+    open_after += [run for run in changed.values() if run.state in OPEN_STATES]
     touched = {run.study for name, run in changed.items() if name in before}
-    for study in sorted(touched):
-        was_open = any(r.study == study and r.state in OPEN for r in before.values())
-        runs = [r for r in after.values() if r.study == study]
-        # An interrupted run is not at work; neither has its study ended.
-        if was_open and not any(r.state in OPEN for r in runs):
-            announcements.append(describe_end(study, runs))
+    ended = touched & {r.study for r in open_before.values()} - {r.study for r in open_after}
+    for study in sorted(ended):
+        unchanged = (r for n, r in before.items() if n not in changed and n not in removed)
+        runs = [run for run in (*unchanged, *changed.values()) if run.study == study]
+        announcements.append(describe_end(study, runs))
     return announcements
 
 

@@ -26,6 +26,12 @@ def compared_value(column: str) -> Callable[[RunView], str]:
     return _VALUES[column]
 
 
+def cell_of(run: RunView, options: ViewOptions) -> Key:
+    """The cell that a run's curve is in."""
+    is_faceted = options.mode == "facet"
+    return run.genre, compared_value(options.compare)(run) if is_faceted else ""
+
+
 @dataclass(frozen=True)
 class Arrangement:
     """Rows and columns of the grid, the runs' names in each cell, and the compared values."""

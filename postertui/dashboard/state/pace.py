@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from postertui.dashboard.state.run_states import OPEN
 from postertui.dashboard.state.run_view import RunView
+from postertui.runs.lifecycle import OPEN_STATES
 from postertui.supervisor.durations import Durations
 from postertui.supervisor.remaining import estimate
 
 #: Seconds over which the pace is measured.
 WINDOW = 60.0
-#: What epochs take is worked out again after so many seconds, if a run has changed.
-DURATIONS_AGE = 2.0
+#: What epochs take is worked out again after so many seconds, if a run has changed, and where there
+#: are many runs so seldom that it takes no more than this share of the time.
+DURATIONS_AGE, DURATIONS_SHARE = 2.0, 0.02
 #: So long an estimate of the same open runs is shown: it is asked for at each tick, and looks at
 #: every epoch of every open run.
 ESTIMATE_AGE = 1.5
@@ -25,8 +27,8 @@ class PaceMeter:
 
     def __init__(self) -> None:
         self._readings: deque[tuple[float, int]] = deque(maxlen=64)
-        self._durations: tuple[float, Durations] | None = None
-        self._is_outdated = True
+        self._durations = Durations(())
+        self._is_outdated, self._due = True, -math.inf
         self._estimate: tuple[float, tuple[int, int, int], float | None] | None = None
 
     def record(self, epochs: int, now: float) -> None:
@@ -56,17 +58,18 @@ class PaceMeter:
 
     def remaining_of(self, run: RunView, runs: Mapping[str, RunView]) -> float | None:
         """Seconds of work until `run` is done; None where it is not open or nothing is known."""
-        if run.state not in OPEN:
+        if run.state not in OPEN_STATES:
             return None
         return self._current(runs).remaining(run.stage, time.time())
 
     def _current(self, runs: Mapping[str, RunView]) -> Durations:
-        now = time.monotonic()
-        before = self._durations
-        if before is None or (self._is_outdated and now - before[0] > DURATIONS_AGE):
-            before = self._durations = now, Durations(r.stage for r in runs.values() if r.epoch)
+        began = time.monotonic()
+        if self._is_outdated and began > self._due:
+            self._durations = Durations(r.stage for r in runs.values() if r.epoch)
+            seconds = time.monotonic() - began
+            self._due = began + max(DURATIONS_AGE, seconds / DURATIONS_SHARE)
             self._is_outdated = False
-        return before[1]
+        return self._durations
 
 
 def epochs_per_second(readings: Sequence[tuple[float, int]], now: float) -> float | None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from postertui.dashboard.state.run_view import RunView
-
-#: The states of runs that are yet to be finished.
-OPEN = ("running", "queued", "interrupted")
+from postertui.runs.lifecycle import OPEN_STATES
 
 
 class RunStates:
@@ -33,7 +31,7 @@ class RunStates:
             self.failed_runs.pop(old.name, None)
         if new is not None:
             self._by_standing[new.standing] = self._by_standing.get(new.standing, 0) + 1
-            if new.state in OPEN:
+            if new.state in OPEN_STATES:
                 self.open_runs[new.name] = new
             elif new.state == "failed":
                 self.failed_runs[new.name] = new

@@ -12,7 +12,7 @@ from textual.timer import Timer
 
 from postertui.dashboard.charts.cell import Row, difference
 from postertui.dashboard.charts.highlights import highlight
-from postertui.dashboard.state.arrangement import Arrangement, Key
+from postertui.dashboard.state.arrangement import Arrangement, Key, cell_of
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.view_options import ViewOptions
 from postertui.dashboard.widgets.grid_lines import GridLines
@@ -83,12 +83,9 @@ class GridCanvas(GridLines):
 
     def update_runs(self, changed: Mapping[str, RunView]) -> None:
         """New snapshots of shown runs that stay in their cells."""
-        affected = [
-            key
-            for key, names in self.arrangement.members.items()
-            if not changed.keys().isdisjoint(names)
-        ]
-        if self.axes.fit_epochs(self.arrangement, self.panels.runs, self.options):
+        cells = {cell_of(run, self.options) for run in changed.values()}
+        affected = cells & self.arrangement.members.keys()
+        if self.axes.update_epochs(self.arrangement, changed, self.options):
             self._invalidate([*self._drawn, *self.viewport.visible_keys()])
         self._stale_panels.update(affected)
         self._invalidate(affected)

@@ -57,6 +57,15 @@ async def test_it_has_queue_devices_and_the_last_failure_in_one_line(made: MadeR
         await d.until(lambda: "3 running, 1 queued" in d.lines[-2], "in a small terminal")
 
 
+async def test_a_long_message_is_whole(made: MadeRuns) -> None:
+    # It fills lines of 37 columns, and in 36 takes one line more.
+    line = "word " * 7 + "xx "
+    async with dashboard(made.folder, SMALL) as d:
+        d.app.show_message(line * 5 + "word " * 6 + "last")
+        await d.until(lambda: any("word word" in line for line in d.lines), "the message")
+        assert any("last" in line for line in d.lines)
+
+
 async def test_a_small_terminal_keeps_the_line_for_runs_where_nothing_is_to_say(
     tmp_path: Path,
 ) -> None:

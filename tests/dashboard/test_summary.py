@@ -13,6 +13,7 @@ from postertui.dashboard.state.run_view import RunView, view_of
 from postertui.dashboard.state.summary import StudySummary, summarize
 from postertui.dashboard.table.marks import BASELINE_MARKS, DIFFERENCE_MARKS
 from postertui.dashboard.table.matrix import make_matrix, thousandths, wrap_name
+from postertui.dashboard.table.matrix_window import MatrixWindow
 from postertui.dashboard.table.sparkline import sparkline
 from postertui.dashboard.text_width import cut_middle
 from postertui.history.from_runs import history_table
@@ -70,6 +71,29 @@ def test_a_longer_and_a_failed_run_have_verdicts_of_their_own(study: MadeRuns) -
     of_variant = summary.margin_of("another", "Comedy", "base")
     assert of_variant is not None
     assert (of_variant.epoch, of_variant.seeds) == (10, 3)
+
+
+def test_a_run_that_was_cancelled_early_is_no_noise_of_a_longer_one(study: MadeRuns) -> None:
+    longer = study.add("Comedy", "base", seed=8, epochs=30, state="done", level=0.5)
+    early = study.add("Comedy", "base", seed=9, epochs=1, state="cancelled", level=0.02)
+    table, _ = read(study)
+    summary = summarize(table)
+    common, own = summary.margins["Comedy", "base"], summary.margin_of(longer, "Comedy", "base")
+    assert own is not None and own.low is not None and common.low is not None
+    assert (own.epoch, own.verdict, common.verdict) == (30, "above", "above")
+    # One run is less certain than three, and not more than that.
+    assert own.value - own.low < 3 * (common.value - common.low)
+    assert summary.margin_of(early, "Comedy", "base") != own
+
+
+def test_before_the_analysis_is_there_nothing_is_claimed(study: MadeRuns) -> None:
+    _, runs = read(study)
+    matrix = make_matrix(StudySummary(), runs, "f")
+    assert matrix.sentences("Comedy", "base")[0][0] == "Comedy: computing …"
+    title = MatrixWindow(matrix, 80, 10, 2).lines()[0][0][0]
+    assert title == " computing …"
+    none = make_matrix(StudySummary(problem="no run has finished an epoch"), runs, "f")
+    assert none.sentences("Comedy", "base")[0][0] == "Comedy: no run has finished an epoch"
 
 
 def test_what_compare_leaves_out_has_no_difference(study: MadeRuns) -> None:

@@ -150,6 +150,20 @@ def test_columns_fit_and_the_most_important_stay(runs: list[RunView], width: int
         assert {"best", "yes", "base", "seconds", "remaining", "device"} <= set(ids)
 
 
+@pytest.mark.parametrize("width", [42, 57, 78])
+def test_seeds_are_told_apart_and_long_runs_are_not_cut(tmp_path: Path, width: int) -> None:
+    made_runs = MadeRuns(tmp_path / "runs")
+    long = msgspec.structs.replace(made_runs.variants["base"], epochs=1200)
+    for seed in (0, 1):
+        made_runs.add("Comedy", long, seed=seed, epochs=120, state="done")
+    views = read(made_runs)
+    placed = {p.column.id: p.width for p in place(width, needed_widths(views))}
+    assert "seed" in placed
+    assert sum(w + 1 for w in placed.values()) - 1 <= width
+    for column in placed.keys() & {"epoch", "best"}:
+        assert all(len(text(view, column)) <= placed[column] for view in views)
+
+
 def test_verdict_and_reason_are_below_the_table(tmp_path: Path) -> None:
     made_runs = MadeRuns(tmp_path / "runs")
     good = made_runs.add("Comedy", epochs=8, level=0.9)

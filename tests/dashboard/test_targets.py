@@ -100,6 +100,15 @@ async def test_a_marked_run_out_of_sight_is_asked_about(many: MadeRuns) -> None:
         assert len(list(many.folder.glob("*/paused"))) == 2
 
 
+async def test_one_run_of_several_seeds_is_named_by_its_seed(many: MadeRuns) -> None:
+    async with dashboard(many.folder, SMALL, layout="table") as d:
+        await d.press("home", "down", "number_sign")
+        await d.shows("Tags of Comedy · base seed 1")
+        await d.press("escape", "end", "o")
+        await d.shows("Note on Western · base")
+        assert "seed 0" not in d.text
+
+
 async def test_queued_runs_are_cancelled_and_the_running_one_goes_on(many: MadeRuns) -> None:
     async with dashboard(many.folder, LARGE, layout="table") as d:
         await d.press("asterisk", "x")

@@ -7,7 +7,7 @@ the same table. Polars and SciPy are imported on the first call, which belongs i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from postertui.dashboard.natural_order import natural_key
@@ -171,7 +171,7 @@ def summarize(table: pl.DataFrame, metric: str = "f") -> StudySummary:
         variants=variants,
         values=values,
         adjusted=adjusted,
-        run_margins=dict(_run_margins(table, column, epoch)) if is_score else {},
+        run_margins=dict(_run_margins(table, measured, epoch)) if is_score else {},
         comparisons=comparisons,
         problem=problem,
         notes=notes,
@@ -233,8 +233,14 @@ def _means(
     )
 
 
-def _run_margins(table: pl.DataFrame, column: str, epoch: int) -> Iterator[tuple[str, Margin]]:
-    """The own margin of every run that did not end at the common epoch, at its last one."""
+def _run_margins(
+    table: pl.DataFrame, common: MeasuredRuns, epoch: int
+) -> Iterator[tuple[str, Margin]]:
+    """The own margin of every run that did not end at the common epoch, at its last one.
+
+    With the noise of `common`, the runs at the common epoch: that a run which was cancelled after
+    four epochs is far from one with three hundred is no noise of either.
+    """
     import polars as pl
 
     from postertui.analysis.baselines import margins
@@ -248,12 +254,12 @@ def _run_margins(table: pl.DataFrame, column: str, epoch: int) -> Iterator[tuple
     )
     if others.is_empty():
         return
-    measured = measure_runs(table, column, "end")
+    measured = replace(measure_runs(table, common.metric, "end"), noise=common.noise)
     # `margins` takes the mean over the runs of a variant and genre: one of each at a time.
     for _, group in others.group_by("turn"):
         runs = {(r["name"], r["genre"]): (r["run"], r["end"]) for r in group.iter_rows(named=True)}
         names = [run for run, _ in runs.values()]
-        for row in margins(table, column, "end", measured, runs=names).iter_rows(named=True):
+        for row in margins(table, common.metric, "end", measured, runs=names).iter_rows(named=True):
             run, end = runs[row["name"], row["genre"]]
             yield run, _margin(row, end)
 

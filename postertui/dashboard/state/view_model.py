@@ -210,11 +210,19 @@ class ViewModel:
         return len({run.variant for run in self.runs.values() if run.state == "done"}) > 1
 
     def describe_runs(self, names: Sequence[str]) -> str:
-        """The runs in words: the first by genre and variant, and how many more."""
+        """The runs in words: the first by genre and variant, and how many more.
+
+        A single run of a variant that has several seeds in the genre is named by its seed, too.
+        """
         first = self.runs.get(names[0]) if names else None
         if first is None:
             return pluralize(len(names), "run")
-        return describe_first(first.genre, first.variant, len(names))
+        if len(names) > 1:
+            return describe_first(first.genre, first.variant, len(names))
+        setting = (first.genre, first.variant)
+        seeds = {run.seed for run in self.runs.values() if (run.genre, run.variant) == setting}
+        seed = f" seed {first.seed}" if len(seeds) > 1 else ""
+        return describe_first(first.genre, f"{first.variant}{seed}", 1)
 
     def with_groups(self, runs: Iterable[RunView]) -> list[RunView]:
         """`runs` and those that are trained together with one of them."""

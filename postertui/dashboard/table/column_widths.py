@@ -35,12 +35,12 @@ def place(width: int, needs: Mapping[str, int]) -> list[PlacedColumn]:
     columns = [c for c in COLUMNS if c.id in needs]
     while len(columns) > 1:
         least = max(columns, key=lambda c: c.rank)
-        widths = (needs[c.id] if least.rank > 2 else c.width for c in columns)
+        widths = (c.width if c.stretch and least.rank <= 2 else needs[c.id] for c in columns)
         if sum(w + 1 for w in widths) - 1 <= width:
             break
         columns.remove(least)
-    placed = {c.id: c.width for c in columns}
-    diff = width - (sum(c.width + 1 for c in columns) - 1)
+    placed = {c.id: c.width if c.stretch else needs[c.id] for c in columns}
+    diff = width - (sum(w + 1 for w in placed.values()) - 1)
     stretching = sorted((c for c in columns if c.stretch), key=lambda c: needs[c.id] - c.width)
     for i, column in enumerate(stretching):
         extra = max(0, min(needs[column.id] - column.width, diff // (len(stretching) - i)))
@@ -50,6 +50,10 @@ def place(width: int, needs: Mapping[str, int]) -> list[PlacedColumn]:
 
 
 def _needed_width(column: RunColumn, runs: Sequence[RunView]) -> int:
+    if column.id in ("epoch", "best"):
+        digits = len(str(max((max(run.epoch, run.epochs or 0) for run in runs), default=0)))
+        longest = len("/") + 2 * digits if column.id == "epoch" else len(".123@") + digits
+        return max(column.width, longest)
     if not column.stretch:
         return column.width
     longest = max((cells(column.cell(run)[0]) for run in runs[:2000]), default=0)

@@ -102,7 +102,9 @@ class Matrix:
 
     def _genre_sentence(self, genre: str, *, short: bool = False) -> StyledText:
         margin = self.margin(genre)
-        if margin is None:
+        if margin is None and not self.summary.metric:
+            text, style = self.summary.problem or "computing …", "dim"
+        elif margin is None:
             text, style = f"{REFERENCE} has no {self.summary.metric} here yet", "dim"
         else:
             value, mark = score(margin.value), BASELINE_MARKS[margin.verdict]

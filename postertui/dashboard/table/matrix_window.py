@@ -89,7 +89,11 @@ class MatrixWindow:
     def _title(self, shown: tuple[str, ...]) -> list[StyledText]:
         summary = self.matrix.summary
         metric = summary.metric.removeprefix("test_").replace("fscore", "F").replace("_", " ")
-        left = f" test {metric} at epoch {summary.epoch}" if summary.epoch else " no epochs yet"
+        left = " computing …"
+        if summary.epoch:
+            left = f" test {metric} at epoch {summary.epoch}"
+        elif summary.metric or summary.problem:
+            left = " no epochs yet"
         pages = []
         if len(shown) < len(self.matrix.variants):
             first = self.left + 1

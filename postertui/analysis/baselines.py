@@ -52,9 +52,9 @@ MARGIN_SCHEMA = {
 }
 
 
-def rate_interval(rate: float, posters: int, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of a share seen in `posters` posters (E. B. Wilson, JASA 22, 1927)."""
-    z = t_quantile(0.5 + level / 2, math.inf)
+def rate_interval(rate: float, posters: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share seen in `posters` posters (E. B. Wilson, JASA 22, 1927)."""
+    z = t_quantile(0.975, math.inf)
     centre = (rate + z * z / (2 * posters)) / (1 + z * z / posters)
     spread = math.sqrt(rate * (1 - rate) / posters + z * z / (4 * posters**2))
     half = z / (1 + z * z / posters) * spread

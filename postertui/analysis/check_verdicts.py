@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -13,35 +13,12 @@ from postertui.analysis.check_errors import (
     CheckedSetting,
     add_variances,
     error_by_seed,
-    noise_of_both,
 )
-from postertui.analysis.check_rows import AGAINST_SCHEMA, ALL, blank_row
+from postertui.analysis.check_rows import ALL, blank_row
 from postertui.analysis.contrasts import runs_by_setting
 from postertui.analysis.noise import Noise, replicable
 from postertui.analysis.statistics import holm, sum_of_variances, t_p_value, t_quantile, t_ratio
 from postertui.analysis.verdicts import ALPHA, MIN_DF, SMALLEST_ERROR
-
-
-def check_values(
-    now: pl.DataFrame,
-    then: pl.DataFrame,
-    equal: Mapping[str, str],
-    *,
-    sign: float = 1.0,
-    shared_seeds: bool = True,
-) -> pl.DataFrame | None:
-    """`check_against` on one number per run (`run_values`), for settings in both tables.
-
-    None where the noise is unknown. For simulations; it knows no allowed or missing settings.
-    """
-    noise = noise_of_both(now, then, equal)
-    rows, _ = assess_rows(now, then, noise, shared_seeds=shared_seeds)
-    if not any(row["_df"] for row in rows):
-        return None
-    add_verdicts(rows, None, sign)
-    return pl.DataFrame(
-        [{k: row[k] for k in AGAINST_SCHEMA} for row in rows], schema=AGAINST_SCHEMA
-    )
 
 
 def assess_rows(

@@ -36,7 +36,7 @@ Starts = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
-#: So many epochs are read between two calls of `release`.
+#: How many epochs are read between two calls of `release`.
 _BATCH = 20_000
 
 
@@ -122,7 +122,7 @@ class CondensedHistory:
 
 
 def _batches(runs: Sequence[Run]) -> Iterator[list[Run]]:
-    """The runs, so many at a time that their rows are few enough to be copied."""
+    """The runs, as many at a time as have few enough rows to be copied."""
     batch: list[Run] = []
     rows = 0
     for run in runs:

@@ -25,7 +25,7 @@ from postertui.analysis.verdicts import ALPHA, MIN_DF
 MAX_SEEDS = 1000
 #: Variances from rounding alone: of runs that all are perfect, or constant.
 _NO_NOISE = 1e-16
-#: A variant whose variance is so many times the mean of all needs a plan of its own.
+#: A variant whose variance is this many times the mean of all needs a plan of its own.
 _CLEARLY_NOISIER = 1.5
 
 PLAN_SCHEMA = {
@@ -98,9 +98,9 @@ def seeds_needed(question: Question, variances: Sequence[float]) -> int | None:
 
 
 def detectable_difference(
-    variances: Sequence[float], seeds: int, *, comparisons: int = 1, power: float = 0.8
+    variances: Sequence[float], seeds: int, *, comparisons: int = 1
 ) -> float | None:
-    """The difference that so many seeds see.
+    """The difference that this many seeds detect, with the power that a `Question` asks for.
 
     Parameters
     ----------
@@ -110,21 +110,23 @@ def detectable_difference(
         Runs of each variant and genre.
     comparisons
         How many are made, which the level is divided by.
-    power
-        The probability of seeing it, between 0 and 1.
 
     Returns
     -------
     float or None
         In units of the metric; None for too few seeds.
     """
+
+    def is_detected(difference: float) -> bool:
+        question = Question(difference, comparisons=comparisons)
+        return power_of(question, variances, seeds) >= question.power
+
     low, high = 0.0, 1.0
-    if power_of(Question(high, power, comparisons), variances, seeds) < power:
+    if not is_detected(high):
         return None
     for _ in range(30):
         middle = (low + high) / 2
-        sufficient = power_of(Question(middle, power, comparisons), variances, seeds) >= power
-        low, high = (low, middle) if sufficient else (middle, high)
+        low, high = (low, middle) if is_detected(middle) else (middle, high)
     return high
 
 

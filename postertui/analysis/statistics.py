@@ -17,7 +17,7 @@ __all__ = ["Floats"]
 _EXACT_FLIPS = 14
 _RANDOM_FLIPS = 20_000
 
-#: Samples of one degree of freedom each need so many among them, or Student's t does not hold.
+#: The fewest samples of one degree of freedom each for which Student's t holds.
 _ENOUGH_THIN = 6
 
 

@@ -18,10 +18,10 @@ Floats = npt.NDArray[np.float64]
 
 #: The series below are for arguments from here on; smaller ones are shifted by recurrence.
 _SHIFT = 10
-#: From so many degrees of freedom on the normal with a correction has nine digits of every
+#: From this many degrees of freedom on, the normal with a correction has nine digits of every
 #: p-value above 1e-6.
 _NEARLY_NORMAL = 1e6
-#: From so many degrees of freedom on the expansion around the normal is near enough to start at.
+#: From this many degrees of freedom on, the expansion around the normal is near enough to start at.
 _EXPANDED = 5
 _TINY = 1e-300
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from postertui.analysis.compare import Comparison
     from postertui.analysis.ensemble import Ensemble
 
-#: So many names are spelled out in a sentence.
+#: How many names are spelled out in a sentence.
 _NAMED = 12
 
 

@@ -25,7 +25,7 @@ ENOUGH_EPOCHS = 5
 #: nine.
 BEYOND_JITTER = 3.0
 
-#: From so many seeds on, trends are theirs together, at this level of a one-sided t test.
+#: From this many seeds on, a trend is tested over all of them, at this level of a one-sided t test.
 _ENOUGH_SEEDS = 3
 _TREND_ALPHA = 0.01
 #: A trend moves the metric by this share of its level, or it is not worth a finding.
@@ -156,7 +156,7 @@ def jitter(values: Floats) -> float:
 
 
 def _wander(values: Floats, steps: int) -> float:
-    """How far a curve without a trend gets in so many epochs if each goes on from the last.
+    """How far a curve without a trend gets in that many epochs if each goes on from the last.
 
     As for a random walk, whose steps have 3 times the variance of its jitter; more where that is
     taken from few second differences.

@@ -9,15 +9,15 @@ from postertui.analysis.row_states import dead_rows
 from postertui.history.schema import UNKNOWN_SETTING
 
 
-def undefined_causes(table: pl.DataFrame, metric: str = "test_fscore") -> pl.DataFrame:
-    """Why `metric` is undefined, for each row where it is: `run epoch cause`.
+def undefined_causes(table: pl.DataFrame) -> pl.DataFrame:
+    """Why `test_fscore` is undefined, for each row where it is: `run epoch cause`.
 
     `dead`: the model is. `empty batch`: a live model's test F is undefined where a batch of the
     cohort has no positive; the cohort's batches are the same for all runs of one genre and batch
     size, so it must then be undefined in all their live epochs. `not recorded`: no epoch of a
     history of another program has it. `unexplained`: none of these.
     """
-    undefined = pl.col(metric).is_null() | pl.col(metric).is_nan()
+    undefined = pl.col("test_fscore").is_null() | pl.col("test_fscore").is_nan()
     rows = table.with_columns(_batch=batch_size(table), _dead=dead_rows(table))
     always = (undefined | pl.col("_dead")).all().over("genre", "_batch")
     is_foreign = pl.col("Regularizer").eq_missing(UNKNOWN_SETTING)

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from postertui.data.details.info import DetailsInfo
     from postertui.data.posters.inputs import PosterInputs
 
-#: So many files, ids and rows are named on the screen; left-out.csv has them all.
+#: How many files, ids and rows are named on the screen; left-out.csv has them all.
 _NAMED = 10
 
-#: So many genres are listed on the screen.
+#: How many genres are listed on the screen.
 _GENRES = 30
 
 Pairs = Sequence[tuple[str, str]]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from postertui.predictions.models import TrainedModel
 
-#: So many unreadable files are named one by one.
+#: How many unreadable files are named one by one.
 MOST_NAMED = 20
 
 

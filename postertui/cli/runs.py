@@ -63,7 +63,9 @@ def runs_command(query: tuple[str, ...], runs: Path, as_json: bool) -> int:
 
 @click.command("log")
 @query_argument
-@click.option("--lines", "-n", type=click.IntRange(min=0), help="Only so many of the last lines.")
+@click.option(
+    "--lines", "-n", type=click.IntRange(min=0), help="Print only this many of the last lines."
+)
 @click.option("--follow", "-f", is_flag=True, help="Go on until the run has its end.")
 @runs_option
 def log_command(query: tuple[str, ...], lines: int | None, follow: bool, runs: Path) -> int:

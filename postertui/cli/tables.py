@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: which is a third of what the import of a large table uses.
 _MALLOC = "_RJEM_MALLOC_CONF"
 
-#: So many of what was left out are named on the screen; `--json` has all.
+#: How many skipped histories are named on the screen; `--json` has all.
 _NAMED = 50
 
 

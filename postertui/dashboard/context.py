@@ -52,7 +52,7 @@ class Shell(Protocol):
         """Call `callback` in the event loop, from a thread; does not wait for its end."""
 
     def later(self, seconds: float, callback: Callable[[], object]) -> Timer:
-        """Call `callback` after so many seconds."""
+        """Call `callback` in `seconds`."""
 
     def open_run(self, run: RunView) -> None:
         """Show the log and the config of `run`."""

@@ -17,9 +17,9 @@ def score(value: float | None, digits: int = 3) -> str:
     return text[: digits + 1] if len(text) > digits + 1 else text
 
 
-def signed(value: float, digits: int = 3) -> str:
+def signed(value: float) -> str:
     """`+.012`, `-.300`."""
-    return ("-" if value < 0 else "+") + score(abs(value), digits)
+    return ("-" if value < 0 else "+") + score(abs(value))
 
 
 def compact(value: float | None) -> str:

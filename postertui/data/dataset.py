@@ -238,12 +238,9 @@ class Dataset:
         labels = self.genre_labels(genre, cohorts)
         return float(labels.mean()) if len(labels) else 0.0
 
-    def rare_genres(
-        self, threshold: float = DEFAULT_RARITY, cohorts: Iterable[int] | None = None
-    ) -> tuple[str, ...]:
-        """The genres whose base rate in `cohorts` (default: all) is below `threshold`."""
-        chosen = self.cohorts if cohorts is None else tuple(cohorts)
-        return tuple(g for g in self.genres if self.base_rate(g, chosen) < threshold)
+    def rare_genres(self) -> tuple[str, ...]:
+        """The genres whose base rate over all cohorts is below `DEFAULT_RARITY`."""
+        return tuple(g for g in self.genres if self.base_rate(g, self.cohorts) < DEFAULT_RARITY)
 
     @property
     def _has_digests(self) -> bool:

@@ -67,12 +67,11 @@ def make_posters(
     folder: Path,
     n_per_cohort: int = 400,
     cohorts: Sequence[int] = (0, 2),
-    seed: int = 0,
-    genres: Sequence[str] = GENRES,
 ) -> SyntheticPosters:
-    """Write made-up posters and their labels below `folder`, deterministic in the arguments.
+    """Write made-up posters of `GENRES` and their labels below `folder`, always the same ones.
 
-    An id is the poster's number within the cohort followed by the cohort's digit.
+    Each genre decides about a poster's look, at a rate of its own. An id is the poster's number
+    within the cohort followed by the cohort's digit.
 
     Parameters
     ----------
@@ -80,18 +79,16 @@ def make_posters(
         Posters of 48x48 pixels in each cohort.
     cohorts
         Digits from 0 to 9.
-    genres
-        Each decides about a poster's look, at a rate of its own.
     """
     posters = folder / "posters"
     posters.mkdir(parents=True, exist_ok=True)
-    styles = [style_of(genre) for genre in genres]
+    styles = [style_of(genre) for genre in GENRES]
     labels = folder / "labels.csv"
     with labels.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("id", "genres"))
         for cohort in cohorts:
-            rng = np.random.default_rng([seed, cohort])
+            rng = np.random.default_rng([0, cohort])
             for number in range(n_per_cohort):
                 is_positive = rng.random(len(styles)) < [style.rate for style in styles]
                 image = render_poster(
@@ -99,7 +96,7 @@ def make_posters(
                 )
                 poster = 10 * (1000 + number) + cohort
                 Image.fromarray(image).save(posters / f"{poster}.png", compress_level=1)
-                names = [g for g, h in zip(genres, is_positive, strict=True) if h]
+                names = [g for g, h in zip(GENRES, is_positive, strict=True) if h]
                 writer.writerow((poster, "|".join(names)))
     return SyntheticPosters(posters, labels)
 

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from postertui.figures.curves import INTERVAL, SEED
+from postertui.figures.curves import INTERVAL, SEED, fit_size
 from postertui.figures.histories import average_replicates, is_replicated
 from postertui.figures.options import FigureOptions
 from postertui.figures.picture import (
@@ -32,7 +32,7 @@ from postertui.predictions.table import Predictions
 #: Where curves are read off: so fine that a line through the points is the curve to the eye.
 GRID = np.linspace(0.0, 1.0, 201)
 
-#: Inches of a panel, beside what `size_of` adds for axes and legend.
+#: Inches of a panel, beside what `sized` adds for axes and legend.
 PANEL = 1.9
 
 Cohort = Literal["Validation", "Test"]
@@ -147,8 +147,6 @@ def draw_threshold(runs: Sequence[RunPredictions], options: FigureOptions) -> Pi
 
 def sized(picture: Picture, options: FigureOptions, panel: tuple[float, float]) -> Picture:
     """`picture` at the size asked for, or at one that gives each panel `panel` inches."""
-    from postertui.figures.curves import fit_size
-
     rows, columns = picture.grid
     names = max((len(name) for name in picture.colours), default=0)
     width = 1.2 + columns * panel[0] + 0.08 * names

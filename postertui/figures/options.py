@@ -101,6 +101,3 @@ class FigureOptions:
 
     def series_colours(self, series: list[str]) -> Mapping[str, str]:
         return dict(zip(series, palette_colours(self.palette, len(series)), strict=True))
-
-
-STRICT = FigureOptions(strict=True)

@@ -7,6 +7,7 @@ probabilities against shares of positives, `confusion` counts the decisions made
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from postertui.figures.calibration import draw_calibration
 from postertui.figures.confusion import draw_confusion
@@ -16,7 +17,7 @@ from postertui.figures.decision_curves import (
     draw_threshold,
 )
 from postertui.figures.options import FigureOptions
-from postertui.figures.picture import Picture
+from postertui.figures.picture import Hidden, Picture
 from postertui.predictions.loading import RunPredictions
 from postertui.system.errors import UserError
 
@@ -51,10 +52,6 @@ def draw_probabilities(
     UserError
         With exit code 3 where no run is left to draw, and for a strict figure.
     """
-    from dataclasses import replace
-
-    from postertui.figures.picture import Hidden
-
     if options.strict:
         raise UserError(f"figure {name}: 2017 had none; leave out --strict-published")
     alive = [run for run in runs if not run.is_dead]

@@ -41,7 +41,7 @@ _STRIP_LINES = 5
 #: Longer names of a legend or a list are cut.
 _MAX_NAME = 60
 _CAPTION_SIZE = 7.5
-#: So many letters of a caption fit into an inch, beside the legend.
+#: How many letters of a caption fit into an inch, beside the legend.
 _CAPTION_LETTERS = 11
 
 

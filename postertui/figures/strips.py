@@ -31,6 +31,9 @@ from postertui.figures.source import FigureSource
 JITTER = 0.4
 JITTER_SEED = 2017
 
+#: Width and height of R's figures in inches.
+STRIP_SIZE, LETTERS_SIZE = (8.0, 2.0), (6.5, 8.0)
+
 
 def draw_strip(
     source: FigureSource,
@@ -41,8 +44,6 @@ def draw_strip(
     title: str,
     x: Axis,
     legend: str,
-    size: tuple[float, float] = (8.0, 2.0),
-    notes: Sequence[str] = (),
 ) -> Picture:
     """Test curves of `rows`, whose column `series` says the setting, one panel per genre in a row.
 
@@ -60,10 +61,6 @@ def draw_strip(
         What the figure's files are called.
     legend
         The title of the legend.
-    size
-        Width and height in inches.
-    notes
-        What the caption says beside.
     """
     lines = rows.select(
         "genre",
@@ -100,9 +97,9 @@ def draw_strip(
         y=Axis(options.metric_label),
         colours=options.series_colours(series),
         legend=legend,
-        size=size,
+        size=STRIP_SIZE,
         hidden=count_hidden([counted], points_for_isolated=not options.strict),
-        notes=(*notes, *describe_duplicates(rows)),
+        notes=tuple(describe_duplicates(rows)),
         strict=options.strict,
     )
     tall = max(2.6, 0.9 + 0.22 * len(series))
@@ -121,7 +118,6 @@ def draw_letters(
     baseline_genres: Sequence[str],
     x: Axis,
     y: Axis,
-    size: tuple[float, float] = (6.5, 8.0),
 ) -> Picture:
     """Test F of each setting (column `series`) as a jittered letter, one panel per genre.
 
@@ -141,8 +137,6 @@ def draw_letters(
         The title of the legend.
     baseline_genres
         The genres whose base rate is drawn.
-    size
-        Width and height in inches.
     """
     series = sort_values(rows["series"].to_list())
     letters = dict(zip(series, _letters(len(series)), strict=True))
@@ -155,8 +149,8 @@ def draw_letters(
         pl.col(f"test_{options.metric}").alias("value"),
     )
     if not options.strict and y.limits is not None:
-        top = values["value"].max()
-        y = Axis(y.label, (y.limits[0], max(y.limits[1], float(top or 0))), y.breaks)  # type: ignore[arg-type]
+        top = max(y.limits[1], *values["value"].drop_nulls())
+        y = Axis(y.label, (y.limits[0], top), y.breaks)
     low, high = y.limits or (float("-inf"), float("inf"))
     inside = pl.col("value").is_between(low, high)
     points = values.with_columns(
@@ -184,7 +178,7 @@ def draw_letters(
         y=y,
         colours=options.series_colours(series),
         legend=legend,
-        size=size,
+        size=LETTERS_SIZE,
         letters=letters,
         hidden=tuple(Hidden("Test", c, n) for c, n in sorted(lost.items()) if c != DRAWN),
         strict=options.strict,

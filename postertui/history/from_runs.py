@@ -14,7 +14,7 @@ from postertui.runs.epoch_line import COLUMNS
 from postertui.runs.store.columns import Rows
 from postertui.runs.store.run import Run
 
-#: So many runs' epochs are joined at a time.
+#: How many runs' epochs are joined at a time.
 _BLOCKS_AT_ONCE = 1000
 
 
@@ -80,7 +80,10 @@ def _recorded_columns(blocks: Sequence[Rows]) -> dict[str, pl.Series]:
 
 
 def _extra_columns(runs: Sequence[Run], lengths: Sequence[int]) -> list[pl.Series]:
-    """The metrics that only some programs record, null for the other runs, of so many rows each."""
+    """The metrics that only some programs record, NaN for the other runs.
+
+    `lengths` are the runs' numbers of epochs.
+    """
     views = [run.epochs for run in runs]
     columns = []
     for name in dict.fromkeys(name for view in views for name in view.extra_names):

@@ -70,9 +70,9 @@ def read_table(path: Path) -> pl.DataFrame:
     return load_table(path).table
 
 
-def load_table(path: Path, encoding: str | None = None) -> LoadedTable:
+def load_table(path: Path) -> LoadedTable:
     """As `read_table`, together with the names of the columns that were passed over."""
-    table = load_any_table(path, encoding)
+    table = load_any_table(path)
     return _from_portions([table]) if isinstance(table, Table) else table
 
 

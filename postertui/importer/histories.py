@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -51,7 +52,7 @@ class ImportedRun:
     are NaN where undefined or missing. `name` is the run's name, where the table gives one.
     """
 
-    row: dict[str, object]
+    row: dict[str, Any]
     chunk: pl.DataFrame
     place: slice
     name: str | None
@@ -73,8 +74,8 @@ class ImportedRun:
         variant, own_label = _variant(
             str(row["variant"]),
             label,
-            int(row["FC1"]),  # type: ignore[call-overload]
-            int(row["FC2"]),  # type: ignore[call-overload]
+            int(row["FC1"]),
+            int(row["FC2"]),
             epochs=int(self.epochs[-1]),
             name=str(row["name"]),
             batch_size=row["batch_size"],
@@ -82,14 +83,14 @@ class ImportedRun:
         return RunSpec(
             variant=variant,
             genre=str(row["genre"]),
-            seed=row["seed"] or DEFAULTS["seed"],  # type: ignore[arg-type]
+            seed=int(row["seed"] or DEFAULTS["seed"]),
             study=str(row["study"] or DEFAULTS["study"]),
             data="",
             data_fingerprint=f"{IMPORTED_DATA}{self.digest}",
             weights=Weights("imagenet", "imported"),
-            train_base_rate=row["train_base_rate"],  # type: ignore[arg-type]
-            test_base_rate=row["test_base_rate"],  # type: ignore[arg-type]
-            val_base_rate=row["val_base_rate"],  # type: ignore[arg-type]
+            train_base_rate=row["train_base_rate"],
+            test_base_rate=row["test_base_rate"],
+            val_base_rate=row["val_base_rate"],
             mode="published" if row["test_fscore_soft"] is None else "sound",
             created=self.now,
             versions={"postertui": __version__},
@@ -133,7 +134,7 @@ class PreparedRows:
     table: pl.DataFrame
     first: list[int]
     ends: list[int]
-    run_rows: list[dict[str, object]]
+    run_rows: list[dict[str, Any]]
     columns: tuple[str, ...]
     numbers: FloatArray
     is_present: NDArray[np.bool_]

@@ -43,7 +43,7 @@ def read_keras_history(path: Path) -> ForeignHistory:
         text = _TENSOR.sub(r"\1", text)
         end = _end_of_dictionary(text)
         lists, counts = _parse_dictionary(text[:end]), _counts(text, end)
-    metrics = metric_lists(lists)
+    metrics = _metric_lists(lists)
     unused = [
         key for key, values in lists.items() if isinstance(values, list) and key not in metrics
     ]
@@ -65,24 +65,8 @@ def read_keras_history(path: Path) -> ForeignHistory:
     )
 
 
-def parse_log(text: str) -> tuple[dict[str, list[float]], dict[str, int]]:
-    """Metrics by epoch, under Keras' names, and final confusion counts from a printed history.
-
-    The counts are true and false positives and negatives in the order TP TN FP FN, which follows
-    from the precision and recall below them. Their second line is of the test cohort, though 2017
-    called both `Train`. Raises `UnreadableLogError` where the text is none of a log's.
-    """
-    text = _TENSOR.sub(r"\1", text)
-    end = _end_of_dictionary(text)
-    return metric_lists(_parse_dictionary(text[:end])), _counts(text, end)
-
-
-def json_metrics(text: str) -> dict[str, list[float]]:
-    """Metrics by epoch from JSON: lists by name, or one object an epoch. Raises as `parse_log`."""
-    return metric_lists(_json_lists(text))
-
-
 def _json_lists(text: str) -> dict[Any, Any]:
+    """The lists by name of a JSON history, which may have them as one object an epoch."""
     try:
         value = json.loads(text)
     except RecursionError:
@@ -119,7 +103,7 @@ def _one_object_an_epoch(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(merged.values())
 
 
-def metric_lists(history: Mapping[Any, Any]) -> dict[str, list[float]]:
+def _metric_lists(history: Mapping[Any, Any]) -> dict[str, list[float]]:
     """The lists of numbers in a dictionary, all of one length; others are passed over.
 
     Raises `UnreadableLogError` where there is none, or their lengths differ.
@@ -204,7 +188,12 @@ _CELLS = ("tp", "tn", "fp", "fn")
 
 
 def _counts(text: str, start: int) -> dict[str, int]:
-    """The confusion counts in what follows the dictionary, which ends at `start`."""
+    """The confusion counts in what follows the dictionary, which ends at `start`.
+
+    They are true and false positives and negatives in the order TP TN FP FN, which follows from the
+    precision and recall below them. Their second line is of the test cohort, though 2017 called
+    both `Train`.
+    """
     counts: dict[str, int] = {}
     sides = ["test", "train"]
     for number, raw in enumerate(text[start:].splitlines(), text.count("\n", 0, start) + 1):

@@ -24,7 +24,7 @@ _EPOCH = ("epoch", "_epoch", "trainer/epoch", "epochs")
 _STEP = ("step", "_step", "global_step", "trainer/global_step", "iteration")
 _RUN = ("run_id", "run id", "run", "run_name", "run name", "run_uuid", "name")
 _KEY = ("key", "metric", "metric_name", "tag")
-#: Columns that say which cohort a row is of, as `_SIDES` of the names of metrics do.
+#: Columns that say which cohort a row is of, as the `SIDES` of metrics' names do.
 _COHORT = ("data", "split", "phase", "cohort", "subset", "partition", "stage", "set", "mode")
 _VALUE = ("value", "metric_value")
 _NO_METRICS = (

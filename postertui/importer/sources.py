@@ -20,6 +20,7 @@ from postertui.importer.mapping import HistoryMapping
 from postertui.importer.metrics_table import read_metrics_table
 from postertui.importer.tensorboard import is_event_file, read_event_files
 from postertui.published.unreadable import UnreadableLogError
+from postertui.runs import layout
 from postertui.system.errors import UserError
 from postertui.tabular.decoding import PACKED_SUFFIXES
 from postertui.tabular.dialect import describe_names
@@ -105,7 +106,7 @@ def _read_folder(folder: Path, mapping: HistoryMapping, encoding: str | None) ->
 
     for parent, folders, names in os.walk(folder, onerror=raise_user_error):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if "run.json" in names:
+        if layout.SPEC in names:
             raise UserError(f"{folder}: holds runs; read them where they are with --runs")
         files += [Path(parent, name) for name in sorted(names) if not name.startswith(".")]
     if not files:

@@ -22,7 +22,7 @@ from postertui.system.sharing import adopt_mode, is_shared
 
 _STAGING = ".importing-"
 
-#: After so many bytes a thread begins to bring them to the disk, or the end would wait for all.
+#: Bytes after which a thread begins to bring them to the disk; else the end would wait for all.
 _SYNC_BYTES = 64 << 20
 
 

@@ -7,7 +7,6 @@ validation posters and then applied to any.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -60,28 +59,25 @@ def average(models: int) -> Blend:
 def select_greedily(
     labels: ArrayLike,
     probabilities: ArrayLike,
-    score: Callable[[ArrayLike, Vector], float] | None = None,
     rounds: int = ROUNDS,
 ) -> Blend:
     """Forward selection with replacement (Caruana et al. 2004).
 
-    In each round the model is added whose addition makes the average of all added so far score
-    best on these labels; a model may be added again and so gets more weight. Of all rounds the one
-    with the best average counts, the first of those that tie.
+    In each round the model is added whose addition makes the average of all added so far have the
+    best average precision on these labels; a model may be added again and so gets more weight. Of
+    all rounds the one with the best average counts, the first of those that tie.
 
     Parameters
     ----------
     labels : (n,) 0 and 1.
     probabilities : (models, n).
-    score : higher is better; by default average precision.
     """
-    score = score or score_by_ap
     p = np.asarray(probabilities, np.float64)
     total = np.zeros(p.shape[1])
     counts = np.zeros(len(p))
     best, best_counts = -math.inf, np.ones(len(p))
     for number in range(1, rounds + 1):
-        scores = [score(labels, (total + row) / number) for row in p]
+        scores = [score_by_ap(labels, (total + row) / number) for row in p]
         chosen = int(np.argmax(scores))
         counts[chosen] += 1
         total += p[chosen]

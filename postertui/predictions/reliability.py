@@ -24,7 +24,7 @@ class Reliability(NamedTuple):
     posters: NDArray[np.int64]
 
 
-def reliability(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> Reliability:
+def reliability(labels: ArrayLike, probabilities: ArrayLike) -> Reliability:
     """The reliability diagram's points, as scikit-learn's `calibration_curve` has them.
 
     Parameters
@@ -33,14 +33,12 @@ def reliability(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -
         (n,) 0 and 1.
     probabilities
         (n,) between 0 and 1; one on the edge of two bins belongs to the lower one.
-    bins
-        How many of equal width [0, 1] is cut into; empty ones are left out of the result.
     """
     positive, p = as_vectors(labels, probabilities)
-    edges = np.linspace(0.0, 1.0, bins + 1)
+    edges = np.linspace(0.0, 1.0, BINS + 1)
     number = np.searchsorted(edges[1:-1], p)
-    posters = np.bincount(number, minlength=bins)
+    posters = np.bincount(number, minlength=BINS)
     filled = posters > 0
-    predicted = np.bincount(number, weights=p, minlength=bins)[filled] / posters[filled]
-    observed = np.bincount(number, weights=positive, minlength=bins)[filled] / posters[filled]
+    predicted = np.bincount(number, weights=p, minlength=BINS)[filled] / posters[filled]
+    observed = np.bincount(number, weights=positive, minlength=BINS)[filled] / posters[filled]
     return Reliability(predicted, observed, posters[filled].astype(np.int64))

@@ -45,7 +45,7 @@ class SelectedRows:
 def select_rows(history: History, request: ReportRequest) -> SelectedRows:
     """The rows of `history` that `request` selects.
 
-    A history that is there several times, number for number, is drawn once, but for strict
+    A history that is there several times, number for number, is drawn once, except in strict
     figures, which draw what R drew.
 
     Raises

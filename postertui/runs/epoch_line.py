@@ -52,6 +52,9 @@ METRICS: tuple[str, ...] = (
 #: What is kept of an epoch, as floats: NaN where it is undefined or was not recorded.
 COLUMNS: tuple[str, ...] = ("epoch", "attempt", "time", *METRICS)
 
+#: The place of each in a row.
+COLUMN_INDEX = {name: index for index, name in enumerate(COLUMNS)}
+
 #: Which of them are whole numbers, and which are yes or no.
 BOOLEANS = {"dead"}
 WHOLE = {"epoch", "attempt", "empty_batches", "test_empty_batches", "val_empty_batches"} | {

@@ -1,6 +1,6 @@
 """The name of every file in a runs folder and in a run's folder; no other module spells one.
 
-`runs/<run>/` holds what one run is and did; only the holder of its `LOCK` writes to it, but for
+`runs/<run>/` holds what one run is and did; only the holder of its `LOCK` writes to it, except
 `SPEC` and the requests `CANCEL`, `PAUSED` and `PRIORITY`. Files whose name begins with a dot belong
 to the runs folder as a whole.
 """

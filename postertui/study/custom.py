@@ -191,7 +191,7 @@ def _top_level_names(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]
 
 
 def _accepts(arguments: ast.arguments, count: int) -> bool:
-    """Whether a function can be called with so many positional arguments and no others."""
+    """Whether a function can be called with `count` positional arguments and no others."""
     most = len(arguments.posonlyargs) + len(arguments.args)
     least = most - len(arguments.defaults)
     needs_keyword = any(default is None for default in arguments.kw_defaults)

@@ -22,7 +22,7 @@ from postertui.supervisor.run_progress import OWN_PACE_FROM, RunProgress
 #: in a job, or as another.
 Readiness = Literal["cold", "new shape", "warm"]
 
-#: So many of the newest runs of each shape are looked at: few, since how busy a machine is changes.
+#: How many of the newest runs of each shape count: few, since how busy a machine is changes.
 NEWEST = 8
 
 #: Seconds that a run in a warm job takes besides its epochs, until that has been measured: what it
@@ -32,7 +32,7 @@ UNKNOWN_OVERHEAD = 0.2
 #: A longer pause between two runs of a job is none of handing over.
 LONGEST_GAP = 60.0
 
-#: Runs that began later than so many seconds after they were asked for had waited for others.
+#: Runs that began more than this many seconds after they were asked for had waited for others.
 LONGEST_START = 120.0
 
 #: A shape is estimated by another of its kind while weights and batch size differ by no more

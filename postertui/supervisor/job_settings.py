@@ -28,9 +28,9 @@ VARIABLES = (
 PYTHON = "python"
 
 
-def job_settings(device: str | None, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The settings by which a supervisor with this environment starts jobs."""
-    settings = {name: environment[name] for name in VARIABLES if name in environment}
+def job_settings(device: str | None) -> dict[str, str]:
+    """The settings by which a supervisor with this process's environment starts jobs."""
+    settings = {name: os.environ[name] for name in VARIABLES if name in os.environ}
     settings[PYTHON] = sys.prefix
     if device is not None:
         settings["--device"] = device

@@ -14,8 +14,8 @@ from postertui.system.text import strip_control_chars
 #: A run that was lost this often since it was asked for is failed.
 MAX_ATTEMPTS = 3
 
-#: How many lines of the log go with the end of a run that failed.
-LOG_LINES = 20
+#: How many lines of the log go with the end of a run that failed, out of how many bytes.
+LOG_LINES, LOG_BYTES = 20, 16_384
 
 
 def record_lost_run(
@@ -63,7 +63,7 @@ def _interrupted(reason: str, *, fault: bool) -> NewEvent:
     return "end", {"status": "interrupted", "reason": reason, "fault": fault}
 
 
-def log_tail(path: Path, lines: int = LOG_LINES, size: int = 16_384) -> list[str]:
+def log_tail(path: Path) -> list[str]:
     """The last lines of a log without control characters, each at most 300 characters."""
     try:
         fd = open_regular(path, os.O_RDONLY)
@@ -71,6 +71,6 @@ def log_tail(path: Path, lines: int = LOG_LINES, size: int = 16_384) -> list[str
         return []
     with os.fdopen(fd, "rb") as file:
         file.seek(0, 2)
-        file.seek(max(0, file.tell() - size))
+        file.seek(max(0, file.tell() - LOG_BYTES))
         text = file.read().decode("utf-8", "replace")
-    return [line[:300] for line in strip_control_chars(text).splitlines()[-lines:]]
+    return [line[:300] for line in strip_control_chars(text).splitlines()[-LOG_LINES:]]

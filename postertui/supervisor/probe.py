@@ -13,7 +13,7 @@ from postertui.system.regular_files import open_regular, read_regular
 #: Inode and size of a run's events and of its spec.
 RunStamp = tuple[int, int, int, int]
 
-#: Reading so many bytes from its end shows whether a run is closed.
+#: How many bytes at the end of a run's events show whether it is closed.
 TAIL_BYTES = 8192
 
 #: Priorities lie between this and its negative.

@@ -16,7 +16,7 @@ from postertui.runs.store.run import Run
 from postertui.supervisor.durations import Durations, readiness_in
 from postertui.supervisor.run_progress import RunProgress, progress_of, progress_of_spec
 
-#: A job without a run for so many seconds has ended: it does when nothing waits.
+#: Seconds without a run after which a job has ended: jobs end when nothing waits.
 IDLE_JOB_ENDS = 5.0
 
 

@@ -15,7 +15,7 @@ from postertui.runs.store.run import Run
 from postertui.study import Variant
 from postertui.supervisor.units import unit_of
 
-#: A run goes by its own pace from so many epochs on; until then by those of its shape.
+#: Epochs after which a run is estimated by its own pace; before, by that of its shape.
 OWN_PACE_FROM = 4
 
 

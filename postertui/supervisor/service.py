@@ -34,7 +34,7 @@ TICK = 0.25
 #: Seconds between two ticks after which this process, or its machine, counts as having been frozen.
 FROZEN_AFTER = 10.0
 
-#: The supervisor ends after so many steps in a row that raised an unexpected error.
+#: The supervisor ends after this many steps in a row that raised an unexpected error.
 MAX_FAILURES = 5
 
 #: Seconds after which the whole folder is scanned although the change counter stands still.

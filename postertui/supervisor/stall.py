@@ -25,11 +25,11 @@ class StallLimits:
     Attributes
     ----------
     least
-        Never before so many seconds.
+        Never before this many seconds.
     factor
-        After so many times its median epoch.
+        After this many times its median epoch.
     first_epoch
-        Before its second epoch, after so many seconds: compilation and moving data take time.
+        Before its second epoch, after this many seconds: compilation and moving data take time.
     """
 
     least: float = 120.0

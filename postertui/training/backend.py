@@ -13,7 +13,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from postertui.system.errors import UserError
 from postertui.training import compile_cache
 from postertui.training.environment import threads
 
@@ -76,13 +75,6 @@ if NAME == "tensorflow":
         zero = tf.UnconnectedGradients.ZERO
         return aux, tuple(tape.gradient(value, weights, unconnected_gradients=zero))
 
-    def map_runs(
-        function: Callable[..., Tensor], in_axes: tuple[Any, ...]
-    ) -> Callable[..., Tensor]:
-        """Not with TensorFlow, whose loops cannot be mapped. Raises `UserError`."""
-        del function, in_axes
-        raise UserError("training runs of one shape at once needs KERAS_BACKEND=jax")
-
     def is_compiled_by_xla() -> bool:
         """Whether the function that is being traced is for XLA."""
         return not _traces_without_xla
@@ -110,16 +102,6 @@ elif NAME == "jax":
         return compiled
 
     graph = jit
-
-    def map_runs(
-        function: Callable[..., Tensor], in_axes: tuple[Any, ...]
-    ) -> Callable[..., Tensor]:
-        """`function` of R runs at once, their arguments along a first axis of R.
-
-        `in_axes` has a 0 for what has that axis, and a None for what all runs have in common.
-        """
-        mapped: Callable[..., Tensor] = jax.vmap(function, in_axes=in_axes)
-        return mapped
 
     def value_and_grad(
         function: Callable[[Tensor], tuple[Tensor, Tensor]], weights: tuple[Tensor, ...]

@@ -32,7 +32,7 @@ from postertui.system.user_folders import has_own_folder, user_folder
 #: `off`, or a folder in place of the one in the user's cache.
 VARIABLE = "POSTERTUI_COMPILE_CACHE"
 
-#: The entries that were used last are kept up to so many bytes; half a megabyte or so per shape.
+#: The most recently used entries are kept, up to this many bytes; about half a megabyte a shape.
 MAX_BYTES = 256 << 20
 
 #: With less room than this on its disk there is no cache.

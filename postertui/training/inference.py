@@ -30,7 +30,7 @@ from postertui.training.environment import hide_unused_packages
 from postertui.training.inference_heads import Features, Heads
 from postertui.training.input_encoding import PosterDetails
 
-#: So many posters at a time: as many as feature extraction takes.
+#: Posters at a time: as many as feature extraction takes.
 BATCH = 256
 
 Pixels = NDArray[np.uint8]

@@ -24,7 +24,6 @@ from postertui.training.backend import (
     Tensor,
     graph,
     jit,
-    map_runs,
     to_device,
     value_and_grad,
 )
@@ -110,21 +109,6 @@ def compile_passes(network: Network, variant: Variant) -> Passes:
     passes = make_passes(network, variant)
     compiled = jit if network.trains_on_xla else graph
     return Passes(compiled(passes.train), compiled(passes.evaluate))
-
-
-def compile_stacked_passes(network: Network, variant: Variant) -> Passes:
-    """The passes of R runs of one shape at once, for an accelerator that one leaves idle.
-
-    Every argument and result has a first axis of R, but for a cohort's inputs, which all runs read.
-    Each run's results equal its own up to the order in which a product sums. JAX only; raises
-    `UserError` elsewhere.
-    """
-    passes = make_passes(network, variant)
-    cohort = Cohort(None, 0)
-    return Passes(
-        jit(map_runs(passes.train, (0, cohort, 0, 0))),
-        jit(map_runs(passes.evaluate, (0, cohort, 0, 0))),
-    )
 
 
 def make_passes(network: Network, variant: Variant) -> Passes:

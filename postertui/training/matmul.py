@@ -9,7 +9,7 @@ from postertui.training.backend import Tensor, is_compiled_by_xla, materialize, 
 #: Elements up to which a transposed copy pays; beyond a core's cache it costs more than it saves.
 MAX_COPIED = 2**18
 
-#: Products over more inputs than that are added up in parts of so many.
+#: Products over more inputs than this are added up in parts of one of these sizes.
 MAX_INPUTS = 2**15
 PART_SIZES = range(2**12, 2**9, -1)
 

@@ -12,7 +12,6 @@ from scipy import stats
 
 from postertui.analysis.check import Allowed, check_against
 from postertui.analysis.check_rows import ALL
-from postertui.analysis.check_verdicts import check_values
 from postertui.analysis.requirements import check_requirement
 from postertui.system.errors import UserError
 from tests.support.analysis_tables import (
@@ -21,7 +20,7 @@ from tests.support.analysis_tables import (
     soft_runs,
     stack,
 )
-from tests.support.calibration import Scenario, frame
+from tests.support.calibration import Scenario, check_values, frame
 from tests.support.study_2017 import Study2017, every_study
 
 METRIC = "test_fscore_soft"
@@ -250,14 +249,14 @@ def test_genres_that_share_seeds_say_less_about_a_variants_noise() -> None:
     then, now = frame(scenario.draw(rng)), frame(scenario.draw(rng), first_seed=100)
     widths = []
     for shared in (False, True):
-        report = check_values(now, then, {}, shared_seeds=shared)
+        report = check_values(now, then, shared_seeds=shared)
         assert report is not None
         cells = report.filter(pl.col("genre") != ALL)
         widths.append(float((cells["high"] - cells["low"]).mean()))  # type: ignore[arg-type]
     assert widths[1] > 1.05 * widths[0]
     apart = Scenario(8, 10, 3)
     then, now = frame(apart.draw(rng)), frame(apart.draw(rng), first_seed=100)
-    alone, shared_too = (check_values(now, then, {}, shared_seeds=s) for s in (False, True))
+    alone, shared_too = (check_values(now, then, shared_seeds=s) for s in (False, True))
     assert alone is not None
     assert shared_too is not None
     of_cells = pl.col("genre") != ALL
@@ -273,7 +272,7 @@ def test_a_lost_run_does_not_make_genres_of_one_seed_independent() -> None:
     then, now = scenario.study(rng), scenario.study(rng, first_seed=100)
 
     def width(now: pl.DataFrame) -> float:
-        report = check_values(now, then, {}, shared_seeds=True)
+        report = check_values(now, then, shared_seeds=True)
         assert report is not None
         row = report.filter((pl.col("genre") == ALL) & (pl.col("name") == "v01"))
         return float((row["high"] - row["low"]).item())

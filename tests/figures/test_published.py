@@ -17,7 +17,7 @@ import pytest
 from matplotlib.collections import LineCollection
 
 import postertui
-from postertui.figures.options import STRICT, FigureOptions
+from postertui.figures.options import FigureOptions
 from postertui.figures.published import draw_published, published_names
 from postertui.figures.source import open_source
 from postertui.report import FIGURES
@@ -134,7 +134,7 @@ def strokes_of_layer(marks: list[dict[str, str]], layer: int) -> dict[str, int]:
 @references(KEPT)
 def test_what_r_does_not_show_is_counted_by_cause(name: str, reference: Reference) -> None:
     record, marks = read_reference(reference.folder, reference.file)
-    picture = draw_published(name, open_source(reference.table()), STRICT)
+    picture = draw_published(name, open_source(reference.table()), FigureOptions(strict=True))
     lost = {(hidden.split, hidden.cause): hidden.count for hidden in picture.hidden}
     counted_by_r = {layer["layer"]: layer for layer in record.get("drawn", ())}
     for layer, split in enumerate(("Train", "Test"), start=1):

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from postertui.history.metric_names import map_names
 from postertui.history.schema import PUBLISHED_SCHEMA
-from postertui.importer.keras_history import json_metrics, parse_log, read_keras_history
+from postertui.importer.foreign import ForeignHistory
+from postertui.importer.keras_history import read_keras_history
 from postertui.importer.literals import MAX_BYTES, parse_literal
 from postertui.published.unreadable import UnreadableLogError
 from tests.support.logs_2017 import TAIL, log_text
@@ -23,8 +24,16 @@ from tests.support.study_2017 import Study2017, every_study
 NUMBERS = st.floats(allow_infinity=False, width=64)
 
 
-def test_metrics_and_final_counts() -> None:
-    metrics, counts = parse_log(log_text(epochs=2))
+def read(folder: Path, text: str, name: str = "history.txt") -> ForeignHistory:
+    """The history in a file of this content."""
+    path = folder / name
+    path.write_text(text)
+    return read_keras_history(path)
+
+
+def test_metrics_and_final_counts(tmp_path: Path) -> None:
+    history = read(tmp_path, log_text(epochs=2))
+    metrics, counts = history.metrics, history.counts
     assert metrics["loss"] == [0.01, 0.02]
     assert metrics["val_binary_accuracy"] == [0.41, 0.42]
     assert metrics["val_fscore"][0] == 0.51
@@ -35,9 +44,9 @@ def test_metrics_and_final_counts() -> None:
     }  # fmt: skip
 
 
-def test_counts_on_the_line_of_the_dictionary() -> None:
-    assert parse_log(log_text(tail=TAIL))[1] == parse_log(log_text())[1]
-    assert parse_log(log_text(tail=""))[1] == {}
+def test_counts_on_the_line_of_the_dictionary(tmp_path: Path) -> None:
+    assert read(tmp_path, log_text(tail=TAIL)).counts == read(tmp_path, log_text()).counts
+    assert read(tmp_path, log_text(tail="")).counts == {}
 
 
 @settings(deadline=None)
@@ -168,8 +177,8 @@ def test_logs_hold_the_numbers_of_the_table(study_2017: Study2017) -> None:
         '{"log_history": [{"epoch": 1, "loss": 0.5, "val_f1_score": 0.25}, {"epoch": 2}]}',
     ],
 )
-def test_json_histories(text: str) -> None:
-    metrics = json_metrics(text)
+def test_json_histories(text: str, tmp_path: Path) -> None:
+    metrics = read(tmp_path, text, "history.json").metrics
     assert [repr(v) for v in metrics["loss"]] == ["0.5", "nan"]
     assert [repr(v) for v in metrics["val_f1_score"]] == ["0.25", "nan"]
 
@@ -177,14 +186,15 @@ def test_json_histories(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "[", "3", "{}", "[]", '"a"', "[1]", '{"loss": []}', "[" * 9999]
 )
-def test_json_that_is_no_history(text: str) -> None:
+def test_json_that_is_no_history(text: str, tmp_path: Path) -> None:
     with pytest.raises(UnreadableLogError):
-        json_metrics(text)
+        read(tmp_path, text, "history.json")
 
 
-def test_what_keras_3_prints() -> None:
-    metrics, _ = parse_log(
+def test_what_keras_3_prints(tmp_path: Path) -> None:
+    history = read(
+        tmp_path,
         "{'f1_score': [array([0.1], dtype=float32), <tf.Tensor: shape=(), dtype=float32, "
-        "numpy=0.2>], 'loss': [np.float32(0.5), 0.25], 'per_class': [array([1., 2.]), 3.0]}"
+        "numpy=0.2>], 'loss': [np.float32(0.5), 0.25], 'per_class': [array([1., 2.]), 3.0]}",
     )
-    assert metrics == {"f1_score": [0.1, 0.2], "loss": [0.5, 0.25]}
+    assert history.metrics == {"f1_score": [0.1, 0.2], "loss": [0.5, 0.25]}

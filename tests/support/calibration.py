@@ -9,7 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from postertui.analysis.check_verdicts import check_values
+from postertui.analysis.check_errors import noise_of_both
+from postertui.analysis.check_rows import AGAINST_SCHEMA
+from postertui.analysis.check_verdicts import add_verdicts, assess_rows
 from postertui.analysis.comparison_rows import compare_values
 from postertui.analysis.diagnosis import diagnose_table
 from postertui.analysis.noise import estimate_noise
@@ -186,17 +188,33 @@ def simulate(scenario: Scenario, repeats: int, seed: int = 0) -> dict[str, Rate]
         defined = ~np.isnan(p)
         rates["cell FP"].add(float((p[defined] < NOMINAL).mean()) if defined.any() else math.nan)
         again = scenario.study(rng, first_seed=100)
-        report = check_values(again, values, {}, shared_seeds=shared)
+        report = check_values(again, values, shared_seeds=shared)
         if report is not None:
             rates["check"].add(float(report["failed"].any()))
             worse = again.with_columns(
                 value=pl.col("value") - LIFT * (pl.col("name") == again["name"][-1])
             )
-            report = check_values(worse, values, {}, shared_seeds=shared)
+            report = check_values(worse, values, shared_seeds=shared)
             assert report is not None
             named = report.filter(pl.col("name") == again["name"][-1])["failed"]
             rates["check power"].add(float(named.any()))
     return rates
+
+
+def check_values(
+    now: pl.DataFrame, then: pl.DataFrame, *, shared_seeds: bool
+) -> pl.DataFrame | None:
+    """`check_against` on one number per run (`run_values`), for settings in both tables.
+
+    None where the noise is unknown. It knows no allowed or missing settings.
+    """
+    rows, _ = assess_rows(now, then, noise_of_both(now, then, {}), shared_seeds=shared_seeds)
+    if not any(row["_df"] for row in rows):
+        return None
+    add_verdicts(rows, None, 1.0)
+    return pl.DataFrame(
+        [{k: row[k] for k in AGAINST_SCHEMA} for row in rows], schema=AGAINST_SCHEMA
+    )
 
 
 def real_splits(
@@ -221,7 +239,7 @@ def real_splits(
             ):
                 half.append(group.filter(pl.col("seed").is_in(seeds.tolist())))
         now, then = pl.concat(halves[0]), pl.concat(halves[1])
-        report = check_values(now, then, {}, shared_seeds=shared)
+        report = check_values(now, then, shared_seeds=shared)
         rates["check"].add(math.nan if report is None else float(report["failed"].any()))
         other = now.with_columns(name=pl.col("name") + " again")
         both = pl.concat([then, other])

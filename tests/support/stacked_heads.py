@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from postertui.data.dataset import Dataset
 from postertui.runs.spec import RunSpec
-from postertui.study import ALL_LAYERS
+from postertui.study import ALL_LAYERS, Variant
 from postertui.training import networks
-from postertui.training.backend import Tensor, to_device, to_host
+from postertui.training.backend import Tensor, jit, to_device, to_host
 from postertui.training.epoch_schedule import (
     EpochSchedule,
     class_weights,
@@ -22,9 +22,24 @@ from postertui.training.epoch_schedule import (
 from postertui.training.initializers import shuffle
 from postertui.training.inputs import InputStore
 from postertui.training.learning_rate import initial_state, learning_rate
-from postertui.training.loop import Batches, Cohort, State, compile_stacked_passes, to_batches
+from postertui.training.loop import Batches, Cohort, Passes, State, make_passes, to_batches
 from postertui.training.objective import HyperScalars, hyper_scalars
+from postertui.training.trainable_network import Network
 from postertui.training.trainer import ignore_progress
+
+
+def compile_stacked_passes(network: Network, variant: Variant) -> Passes:
+    """The passes of R runs of one shape at once; JAX only, for TensorFlow's loops cannot be mapped.
+
+    Every argument and result has a first axis of R, except a cohort's inputs, which all runs read.
+    Each run's results equal its own up to the order in which a product sums.
+    """
+    import jax
+
+    passes = make_passes(network, variant)
+    in_axes = (0, Cohort(None, 0), 0, 0)
+    train, evaluate = (jit(jax.vmap(f, in_axes=in_axes)) for f in passes)
+    return Passes(train, evaluate)
 
 
 def group_by_shape(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:

@@ -33,7 +33,7 @@ def plain_sections(
     width
         In columns; None for the terminal's.
     many_rows
-        Tables are cut after so many rows, which is said; None for all rows.
+        The rows after which tables are cut, with a line that says so; None for all rows.
     notes_width
         Columns that notes are folded into; 0 for as wide as tables.
     styled

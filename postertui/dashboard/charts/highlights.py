@@ -1,6 +1,6 @@
 """Which of many compared values are in full colour, and under which letter and colour.
 
-So many curves in one plot can be distinguished; the others are grey, behind them.
+Only a few curves in one plot can be distinguished; the others are grey, behind them.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ Pattern = tuple[bool, ...]
 #: Rows, columns, and the index of a point of the line, of each dot.
 Dots = tuple[Ints, Ints, Ints]
 
-#: Which of every so many dots along x are drawn.
+#: Which dots along x are drawn, over and over.
 SOLID = (True,)
 DASHED = (True, True, True, True, False, False)
 DOTTED = (True, False, False)
@@ -146,7 +146,7 @@ class Raster:
         return packed
 
     def _points(self, columns: Floats, rows: Floats, at: Ints) -> Dots:
-        """A dot for each of the points `at`, of four where there is room for so many."""
+        """A dot for each of the points `at`, of four dots where there is room."""
         size = 1 if self.ascii_only else 2
         left = columns[at].astype(np.int64) // size * size
         top = np.minimum(np.rint(rows[at]).astype(np.int64), self.rows - size)
@@ -231,7 +231,7 @@ class Raster:
 
 @lru_cache(maxsize=64)
 def _columns_on(columns: int, pattern: Pattern) -> Ints:
-    """Which of so many columns of dots `pattern` draws; do not change it."""
+    """Which columns of dots `pattern` draws; do not change the array."""
     return np.flatnonzero(np.array(pattern)[np.arange(columns) % len(pattern)])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from postertui.dashboard.charts.cell import MIN_HEIGHT, MIN_WIDTH
 
 MAX_HEIGHT = 24
-#: With so much room, cells are wider than they need to be.
+#: Where there is this much room, cells are wider than they need to be.
 WIDE, MIN_WIDTH_IF_WIDE = 60, 25
 #: And, where not all rows fit anyway, higher.
 TALL, MIN_HEIGHT_IF_TALL = 36, 7
@@ -34,7 +34,7 @@ def tile(
     """The largest cells that show all of `rows` × `columns`, or as many as stay legible.
 
     Facets keep their columns; overlaid cells (`columns` is 1) wrap into as many columns as suit.
-    `requested` asks for so many columns.
+    `requested` is how many columns are asked for, 0 for as many as suit.
     """
     narrowest = MIN_WIDTH if width < WIDE else MIN_WIDTH_IF_WIDE
     most_across = max(1, (width + 1) // (narrowest + 1))

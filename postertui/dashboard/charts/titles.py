@@ -139,7 +139,7 @@ def _difference(
 def _best_of(
     runs: Sequence[RunView], options: ViewOptions, cursor: int | None, verdicts: Verdicts
 ) -> tuple[StyledText, ...]:
-    """The best run's value among several variants, and that it is the best of so many."""
+    """The best run's value among several variants, and how many variants it is the best of."""
     valued = [(v, r) for r in runs if (v := value_at(r, "test", options, cursor)) is not None]
     if not valued:
         return ((runs[0].state, runs[0].state) if not runs[0].epoch else ("–", "dim"),)

@@ -106,8 +106,8 @@ class ViewController:
     def step_group(self) -> None:
         self.set(group=_step(GROUPS, self._model.options.group, 1))
 
-    def step_sort(self, by: int = 1) -> None:
-        self.sort_by(_step([c.id for c in COLUMNS], self._model.options.sort, by))
+    def step_sort(self) -> None:
+        self.sort_by(_step([c.id for c in COLUMNS], self._model.options.sort, 1))
 
     def sort_by(self, column: str) -> None:
         """Sort the table by `column`, scores best first; a second time the other way round."""

@@ -41,9 +41,9 @@ METRIC = {
     "loss": "loss",
     "accuracy": "accuracy",
 }
-#: A command line takes so much in one word.
+#: The longest filter, in characters, that a command line takes as one word.
 LONGEST_FILTER = 100_000
-#: So many variants or genres are named one by one in a file's name.
+#: How many variants or genres are named one by one in a file's name.
 FEW = 3
 
 

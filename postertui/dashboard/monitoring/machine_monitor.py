@@ -28,7 +28,7 @@ class Machine:
 
 
 class MachineMonitor:
-    """Samples every `period` seconds until `stop`; `on_change` is called from the thread.
+    """Samples every `PERIOD` seconds until `stop`; `on_change` is called from the thread.
 
     `count_waiting` is how many runs wait for a supervisor, by the runs that were read; without it,
     as many as the last supervisor left behind.
@@ -41,14 +41,12 @@ class MachineMonitor:
         *,
         count_waiting: Callable[[], int] | None = None,
         sampler: Callable[[], DeviceSampler] = DeviceSampler,
-        period: float = PERIOD,
     ) -> None:
         self._folder = folder
         self._on_change = on_change
         self._count_waiting = count_waiting
         self._make_sampler = sampler
         self._sampler: DeviceSampler | None = None
-        self._period = period
         self._with_devices = False
         self._wake = threading.Event()
         self._stopped = False
@@ -95,5 +93,5 @@ class MachineMonitor:
             if machine != self._last:
                 self._last = machine
                 self._on_change(machine)
-            self._wake.wait(self._period)
+            self._wake.wait(PERIOD)
             self._wake.clear()

@@ -27,9 +27,9 @@ class MachineRegions:
         machine = self._model.machine
         if machine is None or not self._model.options.devices:
             return
-        left, rate = self._model.outlook()
+        remaining, rate = self._model.outlook()
         counts = self._model.states.counts
-        queue = queue_text(machine.status, counts, left, rate, paused=machine.paused)
+        queue = queue_text(machine.status, counts, remaining, rate, paused=machine.paused)
         self.panel.show(machine.devices, queue, machine.note)
 
     def show_strip(self, height: int) -> None:
@@ -43,6 +43,6 @@ class MachineRegions:
         self.strip.display = has_room and machine is not None and bool(model.runs)
         if machine is None or not self.strip.display:
             return
-        left, _ = model.outlook()
-        queue = strip_text(machine.status, model.states.counts, left, paused=machine.paused)
+        remaining, _ = model.outlook()
+        queue = strip_text(machine.status, model.states.counts, remaining, paused=machine.paused)
         self.strip.show(queue, machine.devices, failure_text(failed))

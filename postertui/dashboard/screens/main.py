@@ -28,8 +28,8 @@ from postertui.dashboard.widgets.run_table import RunTable
 from postertui.dashboard.widgets.summary_matrix import SummaryMatrix
 from postertui.system.text import pluralize
 
-#: So many runs are filtered with each letter that is typed; more once there was no letter for a
-#: while, in seconds.
+#: Up to this many runs are filtered with each letter that is typed; more, once no letter was typed
+#: for the pause, in seconds.
 FILTER_AT_ONCE, FILTER_PAUSE = 1000, 0.12
 
 

@@ -1,7 +1,7 @@
 """Pictures in the terminal, through textual-image where it is installed.
 
 It asks the terminal what it can show when it is imported, and reads the answer from standard
-input: so it is imported only on demand, and while the dashboard has let go of the terminal.
+input: so it is imported only on demand, and while the dashboard has released the terminal.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from postertui.dashboard.state.run_view import RunView
 from postertui.runs.lifecycle import CLOSED_STATES, OPEN_STATES
 
-#: So many failures at a time get a message each; more get one together.
+#: Up to this many failures at a time get a message each; more get one together.
 MOST_FAILURES = 3
 
 

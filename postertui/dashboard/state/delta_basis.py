@@ -1,4 +1,4 @@
-"""What curves are held against where differences to the reference are shown."""
+"""What curves are compared with where differences to the reference are shown."""
 
 from __future__ import annotations
 

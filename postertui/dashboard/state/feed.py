@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from postertui.analysis.condensed import CondensedHistory
 
-#: With nothing at work, the folder is looked at so many times less often.
+#: How many times less often the folder is looked at while nothing is at work.
 IDLE = 2
 
-#: Pages of runs that have been read are given back after so many runs.
+#: How many runs are read before the pages that held them are given back.
 RELEASE_AFTER = 500
 
 #: How much longer each report of a first reading takes than the one before.

@@ -14,11 +14,11 @@ from postertui.supervisor.remaining import estimate
 
 #: Seconds over which the pace is measured.
 WINDOW = 60.0
-#: What epochs take is worked out again after so many seconds, if a run has changed, and where there
-#: are many runs so seldom that it takes no more than this share of the time.
+#: Seconds after which what epochs take is worked out again, if a run has changed; of many runs, so
+#: seldom that it takes no more than this share of the time.
 DURATIONS_AGE, DURATIONS_SHARE = 2.0, 0.02
-#: So long an estimate of the same open runs is shown: it is asked for at each tick, and looks at
-#: every epoch of every open run.
+#: Seconds for which an estimate of the same open runs is shown: it is asked for at each tick, and
+#: looks at every epoch of every open run.
 ESTIMATE_AGE = 1.5
 
 
@@ -32,7 +32,7 @@ class PaceMeter:
         self._estimate: tuple[float, tuple[int, int, int], float | None] | None = None
 
     def record(self, epochs: int, now: float) -> None:
-        """Runs changed, and so many further epochs were finished, at `now` (monotonic seconds)."""
+        """Note that runs changed and finished `epochs` more at `now` (monotonic seconds)."""
         self._is_outdated = True
         if epochs:
             self._readings.append((now, epochs))

@@ -230,16 +230,16 @@ class RunView(msgspec.Struct, frozen=True, eq=False, kw_only=True, gc=False):
         value = float(self.history.array(column)[index])
         return None if math.isnan(value) else value
 
-    def best(self, metric: str = "f", side: Side = "test") -> float | None:
-        """The best value over the epochs."""
-        return self._best(metric, side)[0]
+    def best(self, metric: str = "f") -> float | None:
+        """The best test value over the epochs."""
+        return self._best(metric)[0]
 
-    def best_epoch(self, metric: str = "f", side: Side = "test") -> int | None:
-        """The epoch of the best value, the first where there are several."""
-        return self._best(metric, side)[1]
+    def best_epoch(self) -> int | None:
+        """The epoch of the best test F, the first where there are several."""
+        return self._best("f")[1]
 
-    def _best(self, metric: str, side: Side) -> tuple[float | None, int | None]:
-        column = self.column(side, metric)
+    def _best(self, metric: str) -> tuple[float | None, int | None]:
+        column = self.column("test", metric)
         if column is None:
             return None, None
         values = self.history.array(column)

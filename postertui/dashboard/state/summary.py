@@ -29,7 +29,7 @@ MarginVerdict = Literal["above", "unclear", "below", ""]
 
 @dataclass(frozen=True)
 class Margin:
-    """A variant's mean F over its genre's baseline at `epoch`, over so many `seeds`.
+    """A variant's mean F over its genre's baseline at `epoch`, as the mean of `seeds` runs.
 
     `low` to `high` is the 95 % interval, None where no error is known.
     """
@@ -100,7 +100,8 @@ class StudySummary:
     `genres` are in order of their base rate, most frequent first; `undefined_genres` have no
     defined test value at the epoch. `run_margins` has what holds for one run alone: those that
     are not at the common `epoch`. `values` are means over seeds, and `adjusted` a variant's mean
-    over so many genres, as in `postertui leaderboard`. `problem` is why there are no differences.
+    and the number of genres in it, as in `postertui leaderboard`. `problem` is why there are no
+    differences.
     """
 
     metric: str = ""

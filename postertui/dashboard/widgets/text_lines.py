@@ -23,7 +23,7 @@ class TextLines(LineWidget):
         self._rows: Sequence[Row] = ()
 
     def resize_to(self, height: int) -> None:
-        """Take so many lines of the screen from now on."""
+        """Take this many lines of the screen from now on."""
         self.height = height
         self.styles.height = height
 

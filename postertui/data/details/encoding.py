@@ -19,10 +19,10 @@ from postertui.data.details.info import ColumnKind
 from postertui.data.details.table import Details, Ids
 from postertui.system.errors import UserError
 
-#: A category has at least so many training posters.
+#: The fewest training posters of a category.
 FEWEST_OF_CATEGORY = 20
 
-#: So many items of a list or words of a text, the commonest.
+#: How many items of a list or words of a text count, the commonest.
 MOST_ITEMS = 300
 
 #: An item that fewer training posters have says nothing about others.

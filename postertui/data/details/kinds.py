@@ -10,7 +10,7 @@ from postertui.tabular import Table
 #: What joins the items of a list.
 SEPARATOR = "|"
 
-#: A text column has more distinct values than this share of its cells, or so many words a cell.
+#: A text column has more distinct values than this share of its cells, or this many words a cell.
 TEXT_SHARE = 0.5
 TEXT_WORDS = 4
 

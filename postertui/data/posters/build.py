@@ -64,8 +64,8 @@ def build_dataset(
 ) -> BuildReport:
     """Build the data folder `target` from the posters below a folder and a table of labels.
 
-    The old folder stays until the new one is whole. Memory does not grow with the posters, but for
-    their labels and some 40 bytes of each.
+    The old folder stays until the new one is whole. Memory does not grow with the posters, except
+    for their labels and some 40 bytes of each.
 
     Parameters
     ----------

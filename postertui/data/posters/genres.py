@@ -28,7 +28,7 @@ _FLAGS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1, "f": 0, "t"
 #: A column of numbers with a larger share of 0 and 1 is one of labels with a mistake in it.
 _MOSTLY_FLAGS = 0.9
 
-#: More genres than this share of the posters, and more than so many, are no genres.
+#: More labels than this share of the posters, and more than this number, are no genres.
 _MAX_SHARE, _MAX_GENRES = 0.1, 20
 _MAX_LETTERS = 80
 

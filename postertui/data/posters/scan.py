@@ -133,7 +133,7 @@ def _special_files(folder: str) -> set[str]:
             return {
                 entry.name
                 for entry in entries
-                # Asking for the kind costs nothing but for links.
+                # Asking for the kind costs nothing except for links.
                 if not entry.is_file() and not entry.is_dir() and os.path.exists(entry.path)  # noqa: PTH110
             }
     except OSError:

@@ -16,10 +16,10 @@ from postertui.analysis.tables.section import Section, clean
 from postertui.report.page.content import Page
 from postertui.report.page.images import embed
 
-#: From so many rows on, a table has a filter.
+#: A table of at least this many rows has a filter.
 LONG = 9
 
-#: So many characters are a sentence, which needs some width on a phone.
+#: A cell of this many characters is a sentence, which needs some width on a phone.
 PROSE = 48
 
 #: Words that a cell can consist of, and how it is coloured; the word says it as well.

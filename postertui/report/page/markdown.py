@@ -13,9 +13,6 @@ from urllib.parse import quote
 from postertui.analysis.tables.markdown import markdown_section, markdown_text
 from postertui.report.page.content import Chapter, Page
 
-#: GitHub takes no longer text for a comment.
-LONGEST = 65_536
-
 
 def render_markdown(page: Page, folder: Path) -> str:
     """The page as text that is to lie in `folder`."""

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from postertui.runs.epoch_line import COLUMNS, Extra
+from postertui.runs.epoch_line import COLUMN_INDEX, Extra
 from postertui.runs.store.stored_rows import StoredRows, python_value
 
 if TYPE_CHECKING:
     from postertui.runs.store.columns import Epochs, Rows
 
-_INDEX = {name: i for i, name in enumerate(COLUMNS)}
-_EPOCH = _INDEX["epoch"]
+_EPOCH = COLUMN_INDEX["epoch"]
 
 
 @cache
@@ -78,7 +77,7 @@ class EpochBuffer:
         """What `view().newest(name)` is, without making the view."""
         if self._extra is not None:
             return self.view().newest(name)
-        index = _INDEX.get(name)
+        index = COLUMN_INDEX.get(name)
         if index is None or not self._used:
             return None
         return python_value(name, float(self._newest()[index]))

@@ -12,12 +12,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from postertui.runs.epoch_line import COLUMNS, Extra
+from postertui.runs.epoch_line import COLUMN_INDEX, COLUMNS, Extra
 from postertui.runs.events import Event
 from postertui.runs.store.index import ROW_BYTES
 from postertui.runs.store.stored_rows import StoredRows, python_value
-
-_INDEX = {name: i for i, name in enumerate(COLUMNS)}
 
 Rows = NDArray[np.float64]
 
@@ -120,11 +118,11 @@ class Epochs(Sequence[Event]):
         if name in self.extra_names:
             values = [(extra or {}).get(name) for extra in self._extra]
             return np.array(values, dtype=np.float64)
-        return self._rows[:, _INDEX[name]]
+        return self._rows[:, COLUMN_INDEX[name]]
 
     def values(self, name: str) -> list[float | None]:
         """The column `name`, None where undefined; all None for one that runs do not have."""
-        if name not in _INDEX and name not in self.extra_names:
+        if name not in COLUMN_INDEX and name not in self.extra_names:
             return [None] * len(self)
         return [None if math.isnan(v) else v for v in self.array(name).tolist()]
 
@@ -132,14 +130,14 @@ class Epochs(Sequence[Event]):
         """Whether `name` is defined at any epoch."""
         if name in self.extra_names:
             return bool(np.isfinite(self.array(name)).any())
-        index = _INDEX.get(name)
+        index = COLUMN_INDEX.get(name)
         return index is not None and bool(self._defined()[index])
 
     def newest(self, name: str) -> Any:
         """`name` at the newest epoch; None where there is none or it is undefined."""
         if name in self.extra_names:
             return self._extra_at(-1)[name]
-        index = _INDEX.get(name)
+        index = COLUMN_INDEX.get(name)
         if index is None or not len(self):
             return None
         return python_value(name, float(self._newest[index]))

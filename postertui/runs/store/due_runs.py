@@ -7,8 +7,8 @@ import os
 from postertui.runs import layout
 from postertui.runs.store.runs_by_name import RunsByName
 
-#: Up to so many runs that do not change by themselves are checked in each refresh; of more, so many
-#: in turn. A program that changes such a run counts up the folder's change counter, and then all
+#: How many runs that do not change by themselves are checked in each refresh, in turn where there
+#: are more. A program that changes such a run counts up the folder's change counter, and then all
 #: are checked.
 TURN = 500
 
@@ -26,7 +26,7 @@ class DueRuns:
         self._change_counter = f"{root}/{layout.CHANGE_COUNTER}"
         self._change_count = -1
         self._runs = runs
-        # Names of runs that are not closed; all others change by nobody's work.
+        # Names of runs that are not closed; no job changes any other.
         self._open: dict[str, None] = {}
         self._remaining: list[str] = []
 

@@ -32,19 +32,19 @@ from postertui.system.crash_log import log_traceback
 if TYPE_CHECKING:
     from postertui.runs.store.columns import Rows
 
-#: So many new runs are read between two looks at the clock.
+#: How many new runs are read between two looks at the clock.
 BATCH = 500
 
-#: Where so many runs are read that the cache lacks, their epochs are kept in a file.
+#: Where at least this many runs are read that the cache lacks, their epochs are kept in a file.
 SPOOL_FROM = 2_000
 
-#: The cache is saved after so many closed runs were read again, or so many seconds of reading.
+#: The cache is saved after this many closed runs were read again, or this long a reading.
 SAVE_AFTER_RUNS = 200
 SAVE_AFTER_SECONDS = 0.3
 
-#: In a folder of up to so many runs, both files of a run are looked at to see whether
-#: the cache holds them; of more, only the events, which every change of a closed run is appended
-#: to: `run.json` is written once, and is looked at in turn afterwards.
+#: In a folder of up to this many runs, both files of a run are looked at to see whether the cache
+#: holds them; of more, only the events, to which every change of a closed run is appended:
+#: `run.json` is written once, and is looked at in turn afterwards.
 BOTH_FILES_UP_TO = 5_000
 
 

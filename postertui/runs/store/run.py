@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from postertui.runs.epoch_line import COLUMNS, Extra
+from postertui.runs.epoch_line import COLUMN_INDEX, Extra
 from postertui.runs.events import Event
 from postertui.runs.lifecycle import RunLifecycle, State, first_replaced_epoch
 from postertui.runs.notes import Note
@@ -196,7 +196,7 @@ class Run:
         """Epochs and `metric` at each, NaN where it is undefined."""
         epochs = self.buffer.view()
         numbers = epochs.array("epoch").astype(int).tolist()
-        if metric not in COLUMNS and metric not in epochs.extra_names:
+        if metric not in COLUMN_INDEX and metric not in epochs.extra_names:
             return numbers, [float("nan")] * len(numbers)
         return numbers, epochs.array(metric).tolist()
 
@@ -238,4 +238,6 @@ class Run:
     def add_epochs(self, rows: Rows, extra: Sequence[Extra] | None = None) -> None:
         """Add finished epochs, in the order in which they were written."""
         self.buffer.extend(rows, extra)
-        self.lifecycle.attempt, self.changed = int(rows[-1, 1]), float(rows[-1, 2])
+        newest = rows[-1]
+        self.lifecycle.attempt = int(newest[COLUMN_INDEX["attempt"]])
+        self.changed = float(newest[COLUMN_INDEX["time"]])

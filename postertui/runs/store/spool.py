@@ -22,7 +22,7 @@ from postertui.runs.store.run import Run
 from postertui.runs.store.stored_run import StoredRun
 from postertui.system.regular_files import open_regular
 
-#: So much is gathered before it is written.
+#: How much is gathered before it is written.
 FLUSH_BYTES = 1 << 20
 
 

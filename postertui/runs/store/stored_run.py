@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from postertui.runs.epoch_line import COLUMNS
+from postertui.runs.epoch_line import COLUMN_INDEX
 from postertui.runs.lifecycle import RunLifecycle, State
 from postertui.runs.notes import Note
 from postertui.runs.spec import RunSpec
@@ -16,8 +16,6 @@ from postertui.runs.store.index import Index
 from postertui.runs.store.run import Milestones, Run
 from postertui.runs.store.stored_lifecycle import StoredLifecycle, StoredMilestones
 from postertui.runs.store.stored_rows import RowSource, StoredRows, python_value
-
-_COLUMN = {name: i for i, name in enumerate(COLUMNS)}
 
 
 class StoredRun(Run):
@@ -153,10 +151,12 @@ class StoredRun(Run):
         if not self._is_at_stored_epoch:
             return super().epoch
         position = self._position
-        return int(self._index.newest_value(position, 0)) if self._index.rows[position] else 0
+        if not self._index.rows[position]:
+            return 0
+        return int(self._index.newest_value(position, COLUMN_INDEX["epoch"]))
 
     def newest(self, metric: str) -> Any:
-        column = _COLUMN.get(metric)
+        column = COLUMN_INDEX.get(metric)
         if column is not None and self._is_at_stored_epoch and self._index.rows[self._position]:
             return python_value(metric, self._index.newest_value(self._position, column))
         return super().newest(metric)

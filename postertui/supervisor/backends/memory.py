@@ -26,7 +26,7 @@ class MemoryBudget:
     total: int | None = None
 
     def limit(self, jobs: int) -> int | None:
-        """The limit of each of so many jobs."""
+        """The limit of each job where there are `jobs` of them."""
         if self.per_job is not None or self.total is None:
             return self.per_job
         return self.total // max(1, jobs)

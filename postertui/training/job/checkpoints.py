@@ -15,7 +15,7 @@ from postertui.system.sharing import file_mode
 #: A checkpoint may take this share of the time since the one before.
 CHECKPOINT_SHARE = 0.05
 
-#: After so many seconds without one, a checkpoint is written however long it takes.
+#: Seconds without a checkpoint after which one is written however long it takes.
 CHECKPOINT_SECONDS = 10.0
 
 

@@ -18,8 +18,8 @@ from tests.support.dashboard_runs import MadeRuns, views
 NAMES = tuple("abcdefghijkl")
 CELLS = st.tuples(st.sampled_from(["Comedy", "Drama"]), st.sampled_from(["base", "bce"]))
 
-progress = st.tuples(st.sampled_from(["running", "queued", "done"]), st.sampled_from([0, 3, 9, 40]))
-readings = st.lists(st.dictionaries(st.sampled_from(NAMES), progress), max_size=5)
+progress = st.tuples(st.sampled_from(["running", "queued", "done"]), st.sampled_from([0, 3, 40]))
+readings = st.lists(st.dictionaries(st.sampled_from(NAMES), progress, min_size=6), max_size=4)
 
 
 def replaced(run: RunView, **fields: Any) -> RunView:
@@ -28,7 +28,7 @@ def replaced(run: RunView, **fields: Any) -> RunView:
 
 @pytest.mark.parametrize("mode", ["facet", "overlay"])
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(cells=st.dictionaries(st.sampled_from(NAMES), CELLS), readings=readings)
+@given(cells=st.dictionaries(st.sampled_from(NAMES), CELLS, min_size=6), readings=readings)
 def test_ranges_follow_runs_that_go_on(
     made: MadeRuns,
     mode: Literal["facet", "overlay"],

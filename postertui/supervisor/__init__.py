@@ -31,6 +31,8 @@ sees it.
   up, all decided without input or output
 - `probe`: what is read from a run's folder
 - `lost_runs`: the end that a lost job could not write
+- `hindrance`: what runs wait for instead of failing: room on the disk, a job that can be started
+- `log`: what the supervisor prints
 - `folder`: the files of the runs folder that belong to no single run
 - `units`: runs that are trained together
 - `starting`, `unattended`: a supervisor's start, and why none is at work

@@ -22,6 +22,7 @@ from postertui.supervisor.backends.clusters import HERE, open_cluster
 from postertui.supervisor.backends.local import LocalJobs
 from postertui.supervisor.backends.memory import memory_budget
 from postertui.supervisor.known_clusters import check_known
+from postertui.supervisor.log import write_log
 from postertui.supervisor.service import Supervisor
 from postertui.supervisor.starting import HELD
 from postertui.system.crash_log import log_traceback
@@ -116,8 +117,7 @@ def _handle_signals(supervisor: Supervisor) -> None:
     """
 
     def report_state(*_: object) -> None:
-        sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S%z')} {supervisor.describe()}\n")
-        sys.stderr.flush()
+        write_log(f"{time.strftime('%Y-%m-%d %H:%M:%S%z')} {supervisor.describe()}")
         faulthandler.dump_traceback()
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):

@@ -105,9 +105,14 @@ LOW_SPACE_BYTES = 1 << 20
 PAUSED_MESSAGE = "paused; `postertui resume` goes on"
 
 
-def disk_full_message(folder: Path) -> str:
-    """What `Status.waiting` says while nothing can be written to the folder."""
-    return f"no room left on the disk of {folder}; the queue waits"
+def disk_full_reason(path: Path | str) -> str:
+    """What is said where nothing can be written at `path`."""
+    return f"no room left on the disk of {path}"
+
+
+def waiting_message(reason: str) -> str:
+    """What `Status.waiting` says while no run is started for this reason."""
+    return f"{reason}; the queue waits"
 
 
 def is_queue_paused(folder: Path) -> bool:

@@ -175,7 +175,7 @@ def status(folder: Path, open_runs: int | None = None) -> Status:
         return Status(queued=written.queued, waiting=waiting)
     waiting = written.waiting
     if waiting is None and not files.has_space(folder):
-        waiting = files.disk_full_message(folder)
+        waiting = files.waiting_message(files.disk_full_reason(folder))
     return msgspec.structs.replace(written, running=True, waiting=waiting)
 
 

@@ -10,7 +10,6 @@ This is the loop. Where each run stands is in `supervised_runs`, what is decided
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +18,7 @@ from postertui.runs.lock import is_locked
 from postertui.supervisor import folder as files
 from postertui.supervisor.backends.base import Backend, RunReport
 from postertui.supervisor.decisions import UnitReports, outcome_of, released_runs
+from postertui.supervisor.log import write_log
 from postertui.supervisor.queue import QueuedRun
 from postertui.supervisor.stall import ActiveRun, StallLimits, stalled_runs
 from postertui.supervisor.status_file import StatusFile
@@ -106,10 +106,10 @@ class Supervisor:
                 if self.has_lease():
                     if failures == MAX_FAILURES:
                         raise
-                    sys.stderr.write(f"{log_traceback(error)}\n")
+                    write_log(log_traceback(error))
                     time.sleep(TICK)
             if not self.has_lease():
-                sys.stderr.write(f"{self._folder}: moved or removed; the supervisor ends\n")
+                write_log(f"{self._folder}: moved or removed; the supervisor ends")
                 self.stop()
 
     def fail(self, error: BaseException) -> None:
@@ -157,10 +157,12 @@ class Supervisor:
 
     def _submit_waiting(self) -> None:
         runs = self._runs
-        if runs.is_full or files.is_queue_paused(self._folder) or not self._backend.capacity():
+        if runs.is_full or files.is_queue_paused(self._folder):
             return
         room = self._backend.capacity() - len({active.unit for active in runs.adopted.values()})
         while room > 0 and (entry := runs.waiting.first(self._genre)) is not None:
+            if not runs.hindrance.is_due():
+                return
             together = runs.waiting.together(entry)
             exclusive = any(e.exclusive for e in together)
             has_device = self._backend.capacity(exclusive=exclusive)
@@ -178,6 +180,12 @@ class Supervisor:
         except (UserError, ValueError) as error:
             for entry in entries:
                 self._runs.set_aside(entry.run, error)
+        except OSError as error:
+            # Too many processes or open files, too little memory: that may pass.
+            self._runs.return_to_queue(entries)
+            self._runs.hindrance.meet(f"no job can be started: {error.strerror}")
+        else:
+            self._runs.hindrance.clear()
 
     def _handle_reports(self, reports: Iterable[RunReport]) -> None:
         runs = self._runs
@@ -190,8 +198,10 @@ class Supervisor:
                 case "lost silently":
                     runs.record_loss(report.run, report.reason, fault=True, silent=True)
                 case "full":
-                    runs.record_later(report)
+                    runs.record_later(report, report.reason)
                 case "read":
+                    if report.kind == "released" and not report.reason:
+                        runs.hindrance.forget()
                     runs.refresh(report.run)
 
     def _release_adopted(self) -> None:
@@ -274,7 +284,7 @@ class Supervisor:
         self._status_file.write(
             queued=len(self._runs.waiting) + len(self._runs.unrecorded),
             is_paused=files.is_queue_paused(self._folder),
-            is_full=self._runs.is_full,
+            hindrance=self._runs.hindrance.reason,
             failure=self._failure,
             ended=ended,
         )

@@ -26,14 +26,20 @@ class StatusFile:
         self._written: files.Status | None = None
 
     def write(
-        self, *, queued: int, is_paused: bool, is_full: bool, failure: str | None, ended: bool
+        self,
+        *,
+        queued: int,
+        is_paused: bool,
+        hindrance: str | None,
+        failure: str | None,
+        ended: bool,
     ) -> None:
-        """Write what is done now. Never raises `OSError`."""
+        """Write what is done now; `hindrance` is why no run is started. Never raises `OSError`."""
         waiting = self._backend.blocking_reason()
         if is_paused:
             waiting = files.PAUSED_MESSAGE
-        elif is_full:
-            waiting = files.disk_full_message(self._folder)
+        elif hindrance is not None:
+            waiting = files.waiting_message(hindrance)
         status = files.Status(
             running=not ended,
             process=self._process,

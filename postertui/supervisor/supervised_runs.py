@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,8 @@ from postertui.runs.spec import read_spec
 from postertui.supervisor import folder as files
 from postertui.supervisor.backends.base import RunReport
 from postertui.supervisor.decisions import needs_training
+from postertui.supervisor.hindrance import Hindrance
+from postertui.supervisor.log import write_log
 from postertui.supervisor.lost_runs import record_lost_run
 from postertui.supervisor.probe import (
     RunStamp,
@@ -57,6 +58,8 @@ class SupervisedRuns:
         Runs whose end could not be written, because the disk was full.
     is_full
         Whether the disk is full.
+    hindrance
+        Why no run is started for a while, if so.
     requeues
         Whether runs that are recorded as lost wait again; not while the supervisor stops.
     """
@@ -67,6 +70,7 @@ class SupervisedRuns:
         self.adopted: dict[str, ActiveRun] = {}
         self.unrecorded: dict[str, RunReport] = {}
         self.is_full = False
+        self.hindrance = Hindrance()
         self.requeues = True
         self._folder = folder
         self._has_lease = has_lease
@@ -109,15 +113,21 @@ class SupervisedRuns:
             return
         self._errors[name] = text
         if isinstance(error, OSError | UserError | DamagedEventsError):
-            sys.stderr.write(f"{name}: {to_single_line(str(error))}\n")
+            write_log(f"{name}: {to_single_line(str(error))}")
         else:
-            sys.stderr.write(f"{name}: {log_traceback(error)}\n")
+            write_log(f"{name}: {log_traceback(error)}")
 
     def mark_submitted(self, entries: Iterable[QueuedRun]) -> None:
         """Note that runs no longer wait but have a worker."""
         for entry in entries:
             self.waiting.remove(entry.run)
             self.submitted[entry.run] = ActiveRun.observe(self._folder / entry.run, entry.unit)
+
+    def return_to_queue(self, entries: Iterable[QueuedRun]) -> None:
+        """Take `mark_submitted` back."""
+        for entry in entries:
+            del self.submitted[entry.run]
+            self.waiting.put(entry)
 
     def has_grown(self, active: ActiveRun) -> bool:
         """Whether the run has events since it was submitted."""
@@ -149,7 +159,8 @@ class SupervisedRuns:
                 return
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                self.record_later(RunReport(run, "lost" if fault else "full", reason))
+                report = RunReport(run, "lost" if fault else "full", reason)
+                self.record_later(report, files.disk_full_reason(self._folder))
                 return
             self.set_aside(run, error)
             return
@@ -160,16 +171,18 @@ class SupervisedRuns:
         if self.requeues:
             self.refresh(run)
 
-    def record_later(self, report: RunReport) -> None:
-        """Keep what could not be written, for the disk is full."""
+    def record_later(self, report: RunReport, full: str) -> None:
+        """Keep what could not be written; `full` says which disk has no room."""
         self.is_full = True
+        self.hindrance.meet(full)
         self.unrecorded[report.run] = report
 
     def record_delayed(self) -> None:
         """Write what could not be written, if there is room on the disk again."""
-        if not self.is_full or not files.has_room(self._folder):
+        if not (self.is_full and self.hindrance.is_due() and files.has_room(self._folder)):
             return
         self.is_full = False
+        self.hindrance.clear()
         for run, report in list(self.unrecorded.items()):
             del self.unrecorded[run]
             self.record_loss(run, report.reason or "the disk was full", fault=report.kind == "lost")

@@ -8,14 +8,13 @@ data/features/<key>/seconds   how many seconds a poster took, measured at the la
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
-import struct
 import time
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from postertui.system.errors import UserError
 from postertui.system.regular_files import check_is_file
 from postertui.training import backbone_parts
 from postertui.training.backend import graph, to_device, to_host
+from postertui.training.feature_files import append_checksum, has_checksum, take_room
 from postertui.training.vgg16 import frozen_network, load_convolutions
 
 log = logging.getLogger(__name__)
@@ -41,8 +41,6 @@ ReportProgress = Callable[[int, int, int], None]
 
 BATCH = 256
 
-_MAGIC = b"ptuicrc1"
-_CHECKSUM = struct.Struct("<8sI")
 _SECONDS = "seconds"
 
 
@@ -97,7 +95,7 @@ class FeatureCache:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"{self.folder}: cannot be made: {error.strerror}") from None
+            raise self._write_error(error, self.folder) from None
         missing = [d for d in dict.fromkeys(cohorts) if self._read(d) is None]
         while missing:
             extracted = self._extract_one(missing, notify)
@@ -144,6 +142,13 @@ class FeatureCache:
         return None
 
     def _extract(self, cohort: int, held: int, notify: ReportProgress) -> None:
+        total = self._dataset.posters([cohort])
+        with closing(self._write_features(cohort, held)) as progress:
+            for done in progress:
+                notify(cohort, done, total)
+
+    def _write_features(self, cohort: int, held: int) -> Generator[int]:
+        """Compute and write the cohort's features; how many posters are done, from time to time."""
         images = self._dataset.images(cohort)
         if self._mirrored:
             images = mirror(images)
@@ -159,11 +164,12 @@ class FeatureCache:
             features = np.lib.format.open_memmap(
                 temporary, mode="w+", dtype=np.float32, shape=(total, *self.row_shape)
             )
+            take_room(temporary)
             for start in range(0, total, BATCH):
                 done = min(start + BATCH, total)
                 features[start:done] = self._extractor(images[start:done])
                 os.pwrite(held, f"{done:>12} {total:>12}".encode(), 0)
-                notify(cohort, done, total)
+                yield done
             features.flush()
             append_checksum(temporary, features)
             del features
@@ -174,9 +180,15 @@ class FeatureCache:
                 seconds = (time.perf_counter() - began) / total
                 write_atomic(self.folder / _SECONDS, f"{seconds:.6g}".encode(), private=False)
         except OSError as error:
-            raise UserError(f"{path}: cannot be written: {error.strerror}", exit_code=1) from None
+            raise self._write_error(error, path) from None
         finally:
             temporary.unlink(missing_ok=True)
+
+    def _write_error(self, error: OSError, path: Path) -> Exception:
+        """What to raise where `path` cannot be written; for lack of room, runs wait."""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return OSError(error.errno, error.strerror, os.fspath(self.folder))
+        return UserError(f"{path}: cannot be written: {error.strerror}", exit_code=1)
 
     def _relay_progress(self, cohort: int, notify: ReportProgress) -> None:
         try:
@@ -208,34 +220,6 @@ def feature_extractor(
         return to_host(compute(to_device(padded)))[: len(images)]
 
     return extract
-
-
-def append_checksum(path: Path, features: NDArray[np.float32]) -> None:
-    """Write a checksum of `features` behind the array in `path`, where NumPy ignores it."""
-    with path.open("ab") as file:
-        file.write(_CHECKSUM.pack(_MAGIC, _checksum(features)))
-
-
-def has_checksum(path: Path, features: NDArray[np.float32]) -> bool:
-    """Whether the checksum in `path` is that of `features`; True for a file without any.
-
-    Raises `OSError`.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        file.seek(features.offset + features.nbytes)  # type: ignore[attr-defined]
-        trailer = file.read(_CHECKSUM.size + 1)
-    if size == features.offset + features.nbytes:  # type: ignore[attr-defined]
-        return True
-    return trailer == _CHECKSUM.pack(_MAGIC, _checksum(features))
-
-
-def _checksum(features: NDArray[np.float32]) -> int:
-    """CRC-32 of the rows, read in blocks."""
-    checksum = 0
-    for start in range(0, len(features), BATCH):
-        checksum = zlib.crc32(np.ascontiguousarray(features[start : start + BATCH]).data, checksum)
-    return checksum
 
 
 def mirror(images: NDArray[Any]) -> NDArray[Any]:

@@ -21,8 +21,9 @@ from postertui.runs.spec import RunSpec
 from postertui.supervisor.backends.base import Assignment, RunReport
 from postertui.system.errors import UserError
 from postertui.training.job import checkpoints
-from postertui.training.job.attempt import Attempt, Result
+from postertui.training.job.attempt import Attempt
 from postertui.training.job.member import Member
+from postertui.training.job.result import Result
 from postertui.training.job.stop_listener import StopListener
 
 #: Where a job can be killed: before an epoch, while its checkpoint is written, before its line is

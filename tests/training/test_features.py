@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from postertui.data.feature_key import feature_key
 from postertui.data.weights import Weights
 from postertui.study import ALL_LAYERS
 from postertui.training import features
+from postertui.training.feature_files import append_checksum
 from postertui.training.features import FeatureCache, feature_shape
 from postertui.training.trainer import ignore_progress
 from postertui.training.vgg16 import frozen_network, random_convolutions
@@ -121,7 +124,7 @@ def test_damaged_features_are_noticed(tmp_path: Path, part: slice) -> None:
     feature_cache = fill_features(data)
     cache = FeatureCache(data, RANDOM, ALL_LAYERS)
     path = cache.folder / "0.npy"
-    features.append_checksum(path, feature_cache[0])
+    append_checksum(path, feature_cache[0])
     stored = cache._read(0)
     assert stored is not None
     assert np.array_equal(stored, feature_cache[0])
@@ -129,3 +132,27 @@ def test_damaged_features_are_noticed(tmp_path: Path, part: slice) -> None:
     content[part] = bytes(len(content[part]))
     path.write_bytes(content)
     assert FeatureCache(data, RANDOM, ALL_LAYERS)._read(0) is None
+
+
+@pytest.mark.parametrize("place", ["features", "progress"])
+def test_full_disk_is_told_as_such_so_that_the_run_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Whether it is the features' disk or that of the run's events, which are written between."""
+    data = two_cohorts(tmp_path / "data")
+    cache = FeatureCache(data, RANDOM, 1)
+    where = {"features": str(cache.folder), "progress": "events.jsonl"}[place]
+
+    def find_no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), where)
+
+    if place == "features":
+        # Writing to a mapped file without room would end the process.
+        monkeypatch.setattr(os, "posix_fallocate", find_no_room)
+    notify = find_no_room if place == "progress" else ignore_progress
+    with pytest.raises(OSError, match="No space left") as caught:
+        cache.load((0, 2), notify)
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, where)
+    assert [path.name for path in cache.folder.iterdir()] == ["0.lock"]
+    monkeypatch.undo()
+    assert len(cache.load((0, 2), ignore_progress)[0]) == 10

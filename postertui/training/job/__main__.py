@@ -19,8 +19,9 @@ from postertui.system.errors import UserError
 from postertui.system.gc_pause import gc_paused
 from postertui.system.sharing import restrict_umask
 from postertui.training import compile_cache, environment
-from postertui.training.job.attempt import Attempt, Result
+from postertui.training.job.attempt import Attempt
 from postertui.training.job.interface import RunTrainer
+from postertui.training.job.result import Result
 from postertui.training.job.stop_listener import StopListener
 
 #: Interactive programs on the same machine go first.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -26,23 +25,12 @@ from postertui.training.job import checkpoints
 from postertui.training.job.interface import Epoch, RunTrainer
 from postertui.training.job.log import attempt_line, epoch_line, log_to, now
 from postertui.training.job.member import Member
+from postertui.training.job.result import Ending, Result, full, is_disk_full, refused
 from postertui.training.job.resumption import epochs_from
 from postertui.training.job.stop_listener import MOVED, StopListener
 
-#: How an attempt ended. `held`: another process has the run. `closed`: it had its end already.
-Ending = Literal["done", "failed", "cancelled", "interrupted", "held", "closed", "damaged", "full"]
-
 #: Seconds between two events about the progress of feature extraction.
 NOTIFY_SECONDS = 0.5
-
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-class Result(NamedTuple):
-    """How an attempt ended, and why."""
-
-    outcome: Ending
-    reason: str = ""
 
 
 class Attempt:
@@ -76,14 +64,14 @@ class Attempt:
                         return Result("held", "another process trains this run")
                     stack.callback(member.release)
             except OSError as error:
-                return _refused(error)
+                return refused(error, self._lead.folder)
             stack.callback(self._listener.end)
             try:
                 if damage := self._open_events(stack):
                     return damage
                 return self._attempt()
             except OSError as error:
-                return _refused(error)
+                return refused(error, self._lead.folder)
 
     @property
     def _lead(self) -> Member:
@@ -118,8 +106,8 @@ class Attempt:
             except OSError as error:
                 if self._is_displaced():
                     return self._end("interrupted", MOVED, fault=False)
-                if error.errno in _DISK_FULL:
-                    return Result("full", f"no room left on the disk of {self._lead.folder}")
+                if is_disk_full(error):
+                    return full(error, self._lead.folder)
                 return self._crash(error)
             except Exception as error:
                 return self._crash(error)
@@ -278,12 +266,6 @@ class Attempt:
 def _result_of(epoch: Epoch, member: Member) -> Epoch:
     """What `epoch` has for the run."""
     return epoch.group[member.spec.genre] if member.spec.group else epoch
-
-
-def _refused(error: OSError) -> Result:
-    if error.errno in _DISK_FULL:
-        return Result("full", os.strerror(error.errno))
-    return Result("damaged", f"{error.filename}: {error.strerror}")
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,45 @@
+"""How an attempt ended, as the supervisor is told."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+#: How an attempt ended. `held`: another process has the run. `closed`: it had its end already.
+Ending = Literal["done", "failed", "cancelled", "interrupted", "held", "closed", "damaged", "full"]
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Result(NamedTuple):
+    """How an attempt ended, and why."""
+
+    outcome: Ending
+    reason: str = ""
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether there was no room to write."""
+    return error.errno in _DISK_FULL
+
+
+def full(error: OSError, run_folder: Path) -> Result:
+    """The result of an attempt for which there was no room, in the run's folder or elsewhere."""
+    path = _path_of(error, run_folder)
+    where = run_folder if path.is_relative_to(run_folder) else path
+    return Result("full", f"no room left on the disk of {where}")
+
+
+def refused(error: OSError, run_folder: Path) -> Result:
+    """The result of an attempt that could not read or write the run's own files."""
+    if is_disk_full(error):
+        return full(error, run_folder)
+    return Result("damaged", f"{_path_of(error, run_folder)}: {error.strerror}")
+
+
+def _path_of(error: OSError, run_folder: Path) -> Path:
+    """The file that could not be used; the run's folder where the error names none."""
+    name = error.filename
+    return Path(os.fsdecode(name)) if isinstance(name, str | bytes | os.PathLike) else run_folder

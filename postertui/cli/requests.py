@@ -30,7 +30,7 @@ _OUTCOME_TEXTS = {
     "requested": "will follow soon",
     "unchanged": "as they were",
     "damaged": "damaged (`postertui doctor`)",
-    "unreadable": "another account's (`postertui doctor`)",
+    "unreadable": "unreadable (`postertui doctor`)",
     "newer": "made by a newer version of postertui",
     "missing": "not there",
     "denied": "this account may not change",

@@ -20,6 +20,7 @@ from postertui.runs.pruning import HOW_TO_RESTORE
 from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
 from postertui.system.finding import Finding
+from postertui.system.passing_errors import is_passing
 from postertui.system.regular_files import check_regular
 from postertui.system.text import pluralize, strip_control_chars, to_single_line
 
@@ -207,11 +208,14 @@ def _move_or_report(runs: Path, path: Path, problem: str, repair: bool) -> Findi
         if (path / layout.LOCK).exists():
             # Held while it is moved: no job begins in between.
             lock = RunLock(path)
-            # Where it is no file that can be opened, no job can hold it.
-            with contextlib.suppress(OSError):
+            try:
                 if not lock.acquire():
                     return Finding("runs", "wrong", problem, "a job works on it; cancel it first")
                 stack.callback(lock.release)
+            except OSError as error:
+                # Where it is no file that can be opened, no job can hold it.
+                if is_passing(error):
+                    return Finding("runs", "wrong", f"{path}: {error.strerror}", "try again")
         try:
             target = move_aside(runs, path)
         except OSError as error:

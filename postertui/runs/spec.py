@@ -19,6 +19,7 @@ from postertui.runs.validation import check_spec, is_newer_version
 from postertui.study import KeepWeights, Mode, RandomKey, Variant
 from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
+from postertui.system.passing_errors import is_passing
 from postertui.system.regular_files import MAX_JSON_BYTES, read_regular
 from postertui.system.sharing import adopt_mode
 from postertui.system.text import describe_error, slugify
@@ -30,6 +31,22 @@ EXTERNAL_DATA = "script-"
 
 class NewerSpecError(UserError):
     """A `run.json` that a newer version of postertui wrote."""
+
+
+class UnreadSpecError(UserError):
+    """A `run.json` that the system failed to read, which says nothing about it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    cause
+        What went wrong.
+    """
+
+    def __init__(self, path: str, cause: OSError) -> None:
+        super().__init__(f"{path}: {cause.strerror}")
+        self.cause = cause
 
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,6 +248,8 @@ def read_spec(run_folder: Path | str, parse: Callable[[bytes], RunSpec] | None =
     ------
     NewerSpecError
         Where the file says that a newer version of postertui wrote it.
+    UnreadSpecError
+        Where the system failed.
     UserError
         Naming the file, where it is missing or damaged.
     """
@@ -238,6 +257,8 @@ def read_spec(run_folder: Path | str, parse: Callable[[bytes], RunSpec] | None =
     try:
         return (parse or parse_spec)(read_regular(path, MAX_JSON_BYTES))
     except OSError as error:
+        if is_passing(error):
+            raise UnreadSpecError(path, error) from None
         raise UserError(f"{path}: {error.strerror}") from None
     except NewerSpecError as error:
         raise NewerSpecError(f"{path}: {error}") from None

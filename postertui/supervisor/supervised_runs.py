@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -13,7 +12,7 @@ from postertui.runs.events import DamagedEventsError
 from postertui.runs.lifecycle import read_lifecycle
 from postertui.runs.lock import is_locked
 from postertui.runs.run_names import is_run_name, list_runs
-from postertui.runs.spec import read_spec
+from postertui.runs.spec import UnreadSpecError, read_spec
 from postertui.supervisor import folder as files
 from postertui.supervisor.backends.base import RunReport
 from postertui.supervisor.decisions import needs_training
@@ -33,6 +32,7 @@ from postertui.supervisor.stall import ActiveRun
 from postertui.supervisor.units import read_unit, unit_of
 from postertui.system.crash_log import log_traceback
 from postertui.system.errors import UserError
+from postertui.system.passing_errors import is_passing
 from postertui.system.text import to_single_line
 
 
@@ -106,7 +106,10 @@ class SupervisedRuns:
         self.waiting.remove(name)
         for runs in (self.submitted, self.adopted, self.unrecorded):
             runs.pop(name, None)
-        with contextlib.suppress(OSError):
+        is_read_again = isinstance(error, UnreadSpecError) or (
+            isinstance(error, OSError) and is_passing(error)
+        )
+        if not is_read_again:
             self._closed[name] = run_stamp(self._folder / name)
         text = f"{type(error).__name__}: {error}"
         if self._errors.get(name) == text:

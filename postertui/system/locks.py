@@ -24,13 +24,13 @@ class FileLock:
     def acquire(self, patience: float = LOCK_PATIENCE) -> bool:
         """Take the lock, waiting up to `patience` seconds; False where another process keeps it.
 
-        Raises `OSError` where the file cannot be opened.
+        Raises `OSError` where the file cannot be opened, or its file system has no locks.
         """
         deadline = time.monotonic() + patience
         while True:
             fd = open_regular(self._path, os.O_RDWR | os.O_CREAT)
             try:
-                is_locked = _lock_until(fd, deadline)
+                is_locked = _lock_until(fd, self._path, deadline)
                 # A file that was replaced between opening and locking it excludes nobody.
                 if is_locked and _is_file_at(fd, self._path):
                     break
@@ -65,17 +65,25 @@ class FileLock:
         self.release()
 
 
-def _lock_until(fd: int, deadline: float) -> bool:
+def _lock_until(fd: int, path: Path, deadline: float) -> bool:
     """Take the flock of an open file; False where another process still has it at `deadline`."""
     while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.002)
-        else:
+        if _try_lock(fd, fcntl.LOCK_EX, path):
             return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.002)
+
+
+def _try_lock(fd: int, kind: int, path: Path) -> bool:
+    """Take the flock of the open file at `path` unless another process is in the way."""
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+    return True
 
 
 def _is_file_at(fd: int, path: Path) -> bool:
@@ -105,19 +113,16 @@ def is_held(lock: Path) -> bool:
     Raises
     ------
     OSError
-        Where there is a file that cannot be opened.
+        Where there is a file that cannot be opened, or its file system has no locks.
     """
     try:
         fd = open_regular(lock, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _try_lock(fd, fcntl.LOCK_SH, lock)
     finally:
         os.close(fd)
-    return False
 
 
 def hold_folder(folder: Path) -> int | None:

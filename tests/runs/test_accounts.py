@@ -78,7 +78,7 @@ def test_unreadable_run_is_not_damaged_and_the_others_go_on(place: Path) -> None
     assert "left out 1 run: 1 another account's" in compared.stderr
     assert "damaged" not in compared.stderr
     cancelled = run_as(BOB, place, "cancel", "--all")
-    assert "1 another account's (`postertui doctor`)" in cancelled.stderr
+    assert "1 unreadable (`postertui doctor`)" in cancelled.stderr
     assert "1 cancelled" in cancelled.stderr
     assert cancelled.returncode == 1
 

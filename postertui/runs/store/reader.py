@@ -28,6 +28,7 @@ from postertui.runs.store.run import Run
 from postertui.runs.store.runs_by_name import RunsByName
 from postertui.runs.store.stored_run import StoredRun
 from postertui.system.crash_log import log_traceback
+from postertui.system.passing_errors import is_passing
 
 if TYPE_CHECKING:
     from postertui.runs.store.columns import Rows
@@ -169,15 +170,19 @@ class Store:
 
     def _read_run(self, name: str) -> bool:
         before = self.runs.get(name)
+        is_unreadable = False
         try:
             return self._update_run(name)
         except OSError as error:
-            damage = f"{error.filename}: {error.strerror}"
+            damage = f"{error.filename or self.folder / name}: {error.strerror}"
+            if is_unreadable := is_passing(error):
+                damage += "; try again"
         except Exception as error:
             # Unforeseen, but of this run alone: all others are shown.
             damage = f"{self.folder / name}: {log_traceback(error)}"
         run = self.runs.setdefault(name, Run(name, None))
-        run.damage, run.locked, run.cancelling, run.held = damage, False, False, False
+        run.damage, run.is_unreadable = damage, is_unreadable
+        run.locked = run.cancelling = run.held = False
         explain_denied_run(self.folder, run)
         # With no file's identity, the run is read again at each refresh.
         self._readings[name] = Reading(UNREADABLE)
@@ -245,6 +250,8 @@ class Store:
             run.is_newer = run.is_newer or error.is_newer
             return True
         except OSError as error:
+            if is_passing(error):
+                raise
             run.damage = run.damage or f"{path}: {error.strerror}"
             explain_denied_run(self.folder, run)
             return True

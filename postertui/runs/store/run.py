@@ -71,7 +71,7 @@ class Run:
         Whether a newer version of postertui made the run; only what this version can read of it is
         here.
     is_unreadable
-        Whether it is another account's, and this one may not read it.
+        Whether it is another account's, and this one may not read it, or the system failed to.
     changed
         When the newest event was written, in seconds since 1970.
     """

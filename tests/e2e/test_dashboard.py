@@ -87,6 +87,8 @@ def test_a_run_that_fails_says_so_and_its_log_why(folder: Path) -> None:
         terminal.wait_for("1 failed")
         wait_for(lambda: sorted(states(runs).values()) == ["done", "failed"], "both ended")
         terminal.press("End", "Enter")
+        # The main screen says why a run failed, too; the log is on the run's own screen alone.
+        terminal.wait_for("from epoch 1 of 5")
         terminal.wait_for("the third epoch is one too many")
         terminal.press("Tab")
         terminal.wait_for("learning_rate")

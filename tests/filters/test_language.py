@@ -110,3 +110,96 @@ def test_a_variants_name_goes_before_a_family() -> None:
     assert found("family:base") == ["base", "fc-1024x64"]
     assert found('variant:"regularizer L2"') == ["l2-1e-4"]
     assert parse('variant:"regularizer L2",base', names).families == ("regularizer L2",)
+
+
+#: One run as a filter sees it, and its neighbours in each field.
+RUN: dict[str, object] = {
+    "genre": "TV Movie",
+    "variant": "fc-1024[x]64",
+    "name": "fc-1024[x]64",
+    "family": "base",
+    "run": "tv_movie--fc-1024--s1-0a",
+    "regularizer": "L2=1e-4",
+    "state": "queued",
+    "standing": "held",
+    "tag": ("good", "second"),
+    "dead": False,
+    "fc1": 1024,
+    "epoch": 7,
+    "test_fscore": 0.25,
+    "seconds": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "selects"),
+    [
+        ("", True),
+        ("movie", True),
+        ("MOVIE", True),
+        ("m?vie", True),
+        ("tv*64", False),  # One field has all of a glob, not two together.
+        ("[x]", True),
+        ("[a-z]64", False),
+        ("base", True),
+        ("good", True),
+        ("1024", True),
+        ('"tv movie"', True),
+        ("queued held", True),
+        ("0.25", False),  # Numbers are no texts.
+        ("none", False),
+        ("genre:tv*", True),
+        ("genre:movie", False),
+        ("genre:tv?movie", True),
+        ('genre:"tv movie"', True),
+        ('genre="TV Movie"', True),
+        ("genre=tv*", False),
+        ('genre="tv*"', False),
+        ('genre!="tv movie"', False),
+        ("genre!=comedy", True),
+        ('genre:"comedy,tv movie"', True),
+        ("genre:comedy,,tv*", True),
+        ("study:,", False),
+        ("variant:fc-1024[x]64", True),
+        ("variant:fc-1024x64", False),
+        ("state:queued", True),
+        ("state:held", True),
+        ("state:running,HELD", True),
+        ("state!=held", False),
+        ("tag:*second", True),
+        ("tags:good", False),
+        ("dead:no", True),
+        ("dead:yes", False),
+        ("dead=0", False),
+        ("fc1=1024", True),
+        ("fc1=1024.0", True),
+        ("fc1:1e3,1024", True),
+        ("fc1=102", False),
+        ("fc1:10*", True),
+        ("fc1!=1024", False),
+        ("epoch<7", False),
+        ("epoch<=7", True),
+        ("epoch>7", False),
+        ("epoch>=7", True),
+        ("EPOCH >= 7", True),
+        ("test_fscore>.25", False),
+        ("test_fscore>=.25", True),
+        ("test_fscore=0.250", True),
+        # What has no value is neither above nor below.
+        ("seconds<1", False),
+        ("seconds>=0", False),
+        ("seconds=0", False),
+        ("seconds!=0", True),
+        ("val_loss<9", False),
+        ("genre<9", False),
+        ("movie and not comedy", True),
+        ("not movie or base", True),
+        ("not (movie or base)", False),
+        ("not not movie", True),
+        ("comedy movie or base", True),
+        ("base or comedy movie", True),
+        ("comedy (movie or base)", False),
+    ],
+)
+def test_what_a_filter_selects(text: str, selects: bool) -> None:
+    assert parse(text, ["base", "fc-1024[x]64"]).matches(RUN) == selects

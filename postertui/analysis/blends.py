@@ -7,7 +7,6 @@ and can stand beside them in a comparison.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -52,14 +51,14 @@ class BlendedRun:
 
 def parse_recipe(text: str) -> BlendRecipe:
     """A recipe from `KIND:A,B,C`. Raises `UserError` for any other text."""
-    match = re.fullmatch(rf"({'|'.join(KINDS)}):(.+)", text.strip())
-    if match is None:
+    word, _, variants = text.strip().partition(":")
+    kind = next((kind for kind in KINDS if kind == word), None)
+    if kind is None or not variants:
         raise UserError(
             f"--ensemble {text}: write it KIND:VARIANTS with KIND one of {', '.join(KINDS)}, such "
             "as average:base,bce"
         )
-    kind: BlendKind = match[1]  # type: ignore[assignment]
-    return recipe_of(kind, match[2])
+    return recipe_of(kind, variants)
 
 
 def recipe_of(kind: BlendKind, variants: str) -> BlendRecipe:

@@ -21,7 +21,7 @@ the mean over genres. Five questions can be asked of it:
   cannot reach significance after correction with ten genres and twenty variants; an exact
   sign-flip p-value, which assumes symmetry only, stands beside the t instead.
 
-With neither there is too little data, and nothing is ranked.
+Where the error is unknown there is too little data, and nothing is ranked.
 
 A variant's error rests on its own runs and the reference's alone, so one variant that is noisier
 than the others is no more often called different. Within one genre a variance of few runs is a poor

@@ -17,17 +17,19 @@ from numpy.typing import NDArray
 from postertui.analysis.values import common_epoch
 from postertui.history.from_runs import history_table
 from postertui.published.facts import BASE_RATES
-from postertui.runs.epoch_line import COLUMNS
+from postertui.runs.epoch_line import COLUMN_INDEX
 from postertui.runs.store.columns import Rows
 from postertui.runs.store.run import Run
 
 #: The column by which two condensed histories differ where the whole ones do.
 DIGEST = "train_digest"
 
-_INDEX = {name: i for i, name in enumerate(COLUMNS)}
-_EPOCH, _LEARNING_RATE = _INDEX["epoch"], _INDEX["learning_rate"]
+_EPOCH, _LEARNING_RATE = COLUMN_INDEX["epoch"], COLUMN_INDEX["learning_rate"]
 #: What distinguishes two histories (see `repeated_histories`).
-_METRICS = [0, *(i for n, i in _INDEX.items() if n.startswith(("train_", "test_", "val_")))]
+_METRICS = [
+    _EPOCH,
+    *(i for name, i in COLUMN_INDEX.items() if name.startswith(("train_", "test_", "val_"))),
+]
 #: How far an accuracy may be from the base rate where every answer is yes (see `baselines`).
 _TOLERANCE = 1e-5
 
@@ -110,14 +112,15 @@ class CondensedHistory:
         codes = {genre: code for code, genre in enumerate(dict.fromkeys(genres))}
         of_run = _numbers_of_runs(rows, starts)
         genre_of_row = np.array([codes[genre] for genre in genres])[of_run]
-        test, train = rows[:, _INDEX["test_accuracy"]], rows[:, _INDEX["train_accuracy"]]
+        test, train = (rows[:, COLUMN_INDEX[f"{cohort}_accuracy"]] for cohort in ("test", "train"))
         at_rates = np.zeros(len(rows), dtype=bool)
         for genre, code in codes.items():
             of_genre = genre_of_row == code
             for train_rate, test_rate in self._rates[genre]:
                 near = np.abs(test - test_rate) < _TOLERANCE
                 at_rates |= of_genre & near & (np.abs(train - train_rate) < _TOLERANCE)
-        has_score = np.logical_or.reduceat(np.isfinite(rows[:, _INDEX["test_fscore"]]), starts)
+        scores = rows[:, COLUMN_INDEX["test_fscore"]]
+        has_score = np.logical_or.reduceat(np.isfinite(scores), starts)
         return at_rates & has_score[of_run]
 
 
@@ -140,7 +143,7 @@ def _distinguishing_rows(rows: Rows, starts: Starts) -> Flags:
     keep = np.zeros(len(rows), dtype=bool)
     keep[[*(starts[1:] - 1), -1]] = True
     keep[_first_rows(np.isfinite(rows), starts)] = True
-    accuracy, dead = rows[:, _INDEX["test_accuracy"]], rows[:, _INDEX["dead"]]
+    accuracy, dead = (rows[:, COLUMN_INDEX[name]] for name in ("test_accuracy", "dead"))
     keep[_lowest_rows(np.where(np.isnan(dead), accuracy == 0, dead), starts)] = True
     learning_rate = rows[:, _LEARNING_RATE]
     undefined = np.isnan(learning_rate)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from postertui.analysis.cohorts import batch_size, cohort_facts
 from postertui.analysis.findings import FINDING_SCHEMA, KINDS, RunFinding
@@ -21,6 +22,8 @@ from postertui.analysis.row_states import dead_rows
 from postertui.analysis.statistics import Floats
 from postertui.analysis.trends import BEYOND_JITTER, ENOUGH_EPOCHS, Curves, find_trend, jitter
 from postertui.data.base_rates import always_yes_f
+
+Flags = NDArray[np.bool_]
 
 #: Kinds of findings after which a run has no trend: it has died or collapsed.
 _ENDS_OF_TRENDS = {"dead", "always-yes", "always-no"}
@@ -117,7 +120,7 @@ class _Run:
     facts: dict[str, Any]
     batch: int
     epochs: list[int]
-    is_dead: Any
+    is_dead: Flags
     metrics: dict[str, Floats]
     rows: slice
 
@@ -244,14 +247,16 @@ class _Run:
         return Curves([self.epochs[i] for i in keep], test, train)
 
 
-def _finite(values: Floats) -> tuple[Any, Floats]:
+def _finite(values: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """The places of the finite values, and those values."""
     keep = np.flatnonzero(np.isfinite(values))
     return keep, values[keep]
 
 
-def _tail(flags: Any) -> Any:
+def _tail(flags: Flags) -> Flags:
     """`flags` with only their unbroken run at the end left."""
-    return np.logical_and.accumulate(flags[::-1])[::-1]
+    tail: Flags = np.logical_and.accumulate(flags[::-1])[::-1]
+    return tail
 
 
 def _percent(share: float) -> str:

@@ -60,7 +60,9 @@ class Ensemble:
     notes: tuple[str, ...]
 
 
-def implied_counts(fscore: float, accuracy: float, positives: int, posters: int) -> Any:
+def implied_counts(
+    fscore: float, accuracy: float, positives: int, posters: int
+) -> tuple[float, float, float, float] | None:
     """TP, FP, FN, TN of a classifier with that F and accuracy, or None where none exists.
 
     FP + FN = (1 - accuracy)·n, and F = 2TP/(2TP + FP + FN). Exact for an F-score from decisions;

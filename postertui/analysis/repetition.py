@@ -42,9 +42,9 @@ def repeated_histories(table: pl.DataFrame) -> pl.DataFrame:
         )
         .filter("defined")
     )
-    runs = runs.with_columns(told_by=pl.when("lives").then(None).otherwise("seed"))
+    runs = runs.with_columns(seed_if_dead=pl.when("lives").then(None).otherwise("seed"))
     runs = runs.with_columns(
-        copy_of=pl.col("run").first().over("name", "genre", "len", "digest", "told_by")
+        copy_of=pl.col("run").first().over("name", "genre", "len", "digest", "seed_if_dead")
     )
     return runs.filter(pl.col("run") != pl.col("copy_of")).select("run", "copy_of")
 

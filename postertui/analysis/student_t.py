@@ -1,7 +1,7 @@
 """Student's t, and derivatives of the log-gamma function, without scipy.
 
 `scipy.special` has them all, and takes nearly as long to import as polars and numpy together, which
-every comparison would wait for. Tests hold these against it. Formulas: M. Abramowitz and
+every comparison would wait for. Tests compare these with it. Formulas: M. Abramowitz and
 I. A. Stegun, "Handbook of Mathematical Functions", 1964, by number.
 """
 

@@ -16,6 +16,7 @@ from postertui.system.errors import UserError
 if TYPE_CHECKING:
     import polars as pl
 
+    from postertui.analysis.blends import BlendKind
     from postertui.history.selection import History
 
 ensemble_option: Callable[..., Any] = click.option(
@@ -55,8 +56,8 @@ def ensemble_command(
     from postertui.analysis.tables.blends import blend_sections
     from postertui.analysis.tables.ensemble import ensemble_sections
 
-    methods = {"average": average, "greedy": greedy, "stack": stack}
-    recipes = [recipe_of(kind, text) for kind, text in methods.items() if text is not None]  # type: ignore[arg-type]
+    methods: dict[BlendKind, str | None] = {"average": average, "greedy": greedy, "stack": stack}
+    recipes = [recipe_of(kind, text) for kind, text in methods.items() if text is not None]
     history = load(source, runs)
     table = matching(history, query)
     if not recipes:

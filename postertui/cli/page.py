@@ -97,7 +97,7 @@ def specs_of(place: Path, table: pl.DataFrame) -> list[RunSpec]:
 def as_page_figure(drawn: DrawnFigure) -> PageFigure:
     """A drawn figure for a page: the image that a browser can show, PNG before SVG.
 
-    Raises `UserError` where there is none such.
+    Raises `UserError` where there is none.
     """
     from postertui.report.page.content import PageFigure
 

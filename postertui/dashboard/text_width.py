@@ -18,14 +18,6 @@ def cells(text: str) -> int:
     return len(text) if text.isascii() or _NARROW.fullmatch(text) else cell_len(text)
 
 
-def shorten_middle(text: str, limit: int) -> str:
-    """`text` in at most `limit` characters, with `…` for what is cut from its middle."""
-    if len(text) <= limit:
-        return text
-    end = (limit - 1) * 2 // 3
-    return f"{text[: limit - 1 - end]}…{text[len(text) - end :]}"
-
-
 def fit(text: str, width: int, *, right: bool = False) -> str:
     """`text` in exactly `width` terminal cells, cut with `…` or padded."""
     if width <= 0:
@@ -36,9 +28,12 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
     return " " * (width - length) + text if right else text + " " * (width - length)
 
 
-def cut_middle(text: str, width: int) -> str:
-    """`text` in at most `width` characters, its beginning and its end kept."""
+def cut_middle(text: str, width: int, *, long_end: bool = False) -> str:
+    """`text` in at most `width` characters, with `…` for what is cut from its middle.
+
+    As much is kept of its end as of its beginning; with `long_end`, twice as much.
+    """
     if len(text) <= width:
         return text
-    tail = (width - 1) // 2
+    tail = (width - 1) * 2 // 3 if long_end else (width - 1) // 2
     return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}" if tail else text[:width]

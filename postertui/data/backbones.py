@@ -180,8 +180,8 @@ def check_layers(backbone: Backbone, variant: Variant) -> None:
     Raises
     ------
     UserError
-        Where it trains layers, or names rates of layers, that the backbone has not, or names rates
-        of layers that it does not train.
+        Where it trains layers, or names rates of layers, that the backbone lacks, or names rates of
+        layers that it does not train.
     """
     layers, count = backbone.layers, variant.trainable_layers
     if variant.train_from and variant.train_from not in layers:

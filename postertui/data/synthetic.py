@@ -22,7 +22,7 @@ GENRES = ("Comedy", "Drama", "Horror")
 
 SIDE = 48
 
-#: Probability of each feature of a genre that the poster has, and of one that it has not.
+#: Probability of each feature of a genre that the poster has, and of one that it lacks.
 _OWN_FEATURE_RATE = 0.9
 _FOREIGN_FEATURE_RATE = 0.05
 

@@ -3,7 +3,7 @@
 Those are an eighth of the import: what each of matplotlib's hundred classes of marks takes in
 `set`, and the sections that plotnine puts into the docstrings of its geoms. A process that draws
 files has no use for them. Both libraries are pinned; where one no longer has what is replaced here,
-it writes its texts as ever.
+it writes its texts as usual.
 """
 
 from __future__ import annotations

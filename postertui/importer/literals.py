@@ -57,13 +57,15 @@ def _value(node: ast.expr, depth: int) -> Any:
             return _named_number(name, node)
         case ast.Call(function, [argument]):
             return _call(function, argument, depth)
-    raise UnreadableLogError(f"line {node.lineno}: {_shown(node)} is no number, list or dictionary")
+    raise UnreadableLogError(
+        f"line {node.lineno}: {_shown(node)} is not a number, list or dictionary"
+    )
 
 
 def _number(node: ast.expr, depth: int) -> float:
     value = _value(node, depth)
     if not isinstance(value, float):
-        raise UnreadableLogError(f"line {node.lineno}: {_shown(node)} is no number")
+        raise UnreadableLogError(f"line {node.lineno}: {_shown(node)} is not a number")
     return value
 
 
@@ -73,7 +75,7 @@ def _named_number(name: str, node: ast.expr) -> float:
             return math.nan
         case "inf" | "infinity":
             return math.inf
-    raise UnreadableLogError(f"line {node.lineno}: {_shown(node)} is no number")
+    raise UnreadableLogError(f"line {node.lineno}: {_shown(node)} is not a number")
 
 
 _SCALARS = re.compile(r"float(_|16|32|64|128)?|u?int(_|8|16|32|64)?|double|single|longdouble")

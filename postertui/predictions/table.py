@@ -193,7 +193,7 @@ def _from_frame(frame: pl.DataFrame) -> Predictions:
             continue
         column = frame[name]
         if not column.dtype.is_numeric() or column.null_count():
-            raise ValueError(f"column `{name}` has values that are no numbers")
+            raise ValueError(f"column `{name}` has values that are not numbers")
         columns[name] = column.to_numpy().astype(_DTYPES.get(name, np.float32))
     if columns["label"].max(initial=0) > 1:
         raise ValueError("column `label` has values other than 0 and 1")

@@ -120,8 +120,8 @@ def to_number(name: str, value: Any) -> float:
     if value is None:
         return math.nan
     if isinstance(value, str | bytes):
-        raise TypeError(f"the metric {name!r} is no number: {value!r:.40}")
+        raise TypeError(f"the metric {name!r} is not a number: {value!r:.40}")
     try:
         return float(value.item() if hasattr(value, "item") else value)
     except (TypeError, ValueError, RuntimeError):
-        raise TypeError(f"the metric {name!r} is no number: {value!r:.40}") from None
+        raise TypeError(f"the metric {name!r} is not a number: {value!r:.40}") from None

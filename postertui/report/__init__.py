@@ -1,12 +1,12 @@
 """Figures into a folder, each with the numbers it shows as CSV beside it.
 
-`draw_report(table, ReportRequest(…), out)` is the entry point of both the command line and the
-dashboard. It imports neither plotnine nor matplotlib until there is something to draw; figures
-that are up to date cost a comparison.
+`draw_in_pool(pool, load, ReportRequest(…), out)` is the entry point of the command line, which the
+dashboard calls. It imports neither plotnine nor matplotlib until there is something to draw;
+figures that are up to date cost a comparison.
 """
 
 from postertui.report.catalogue import FIGURES
-from postertui.report.drawing import DrawnFigure, ReportResult, draw_in_pool, draw_report
+from postertui.report.drawing import DrawnFigure, ReportResult, draw_in_pool
 from postertui.report.pictures import draw_figure, prepare_pictures
 from postertui.report.request import FigureFailure, ReportRequest, describe_command
 
@@ -19,6 +19,5 @@ __all__ = [
     "describe_command",
     "draw_figure",
     "draw_in_pool",
-    "draw_report",
     "prepare_pictures",
 ]

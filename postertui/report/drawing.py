@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from postertui.figures import files
 from postertui.figures.picture import Hidden, Picture
-from postertui.figures.render_pool import RenderJob, RenderOutcome, RenderPool, default_worker_count
-from postertui.figures.source import open_source
+from postertui.figures.render_pool import RenderJob, RenderOutcome, RenderPool
 from postertui.history.selection import History
 from postertui.report.pictures import prepare_pictures
 from postertui.report.request import FigureFailure, ReportRequest, describe_command
 from postertui.system.errors import UserError
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from postertui.study import Variant
 
 
 @dataclass(frozen=True)
@@ -48,71 +41,20 @@ class ReportResult:
     failures: tuple[FigureFailure, ...] = ()
 
 
-def draw_report(
-    table: pl.DataFrame,
-    request: ReportRequest,
-    out: Path,
-    command: str | None = None,
-    *,
-    origin: str = "",
-    variants: Mapping[str, Variant] | None = None,
-    workers: int | None = None,
-    on_drawn: Callable[[DrawnFigure | FigureFailure], None] = lambda _: None,
-) -> ReportResult:
-    """Draw what is asked for of a history table into a folder.
-
-    Nothing half-written is left behind, also on interruption.
-
-    Parameters
-    ----------
-    table
-        The history table.
-    request
-        Which figures and comparisons, of what, and how they look.
-    out
-        The folder; made where it is missing.
-    command
-        What goes into the images' metadata; without it, the command line that draws that one figure
-        from `origin`, so that the same input gives the same bytes wherever they are put.
-    origin
-        What the table is of, as a command line names it.
-    variants
-        Hyper-parameters by name, where the caller has them; else they follow from the table.
-    workers
-        Processes that draw beside each other; one per processor without it, none for one figure.
-    on_drawn
-        Called as each figure ends.
-
-    Raises
-    ------
-    UserError
-        With exit code 3 where nothing matches, 2 for a wrong request.
-    """
-    size = default_worker_count() if workers is None else workers
-    is_single = not request.everything and len(request.figures) + len(request.compare) == 1
-    with RenderPool(0 if is_single and workers is None else size) as pool:
-        return draw_in_pool(
-            pool,
-            lambda: History(open_source(table, variants).table, variants or {}),
-            request,
-            out,
-            command,
-            origin=origin,
-            on_drawn=on_drawn,
-        )
-
-
 def draw_in_pool(
     pool: RenderPool,
     load: Callable[[], History],
     request: ReportRequest,
     out: Path,
-    command: str | None = None,
     *,
     origin: str = "",
     on_drawn: Callable[[DrawnFigure | FigureFailure], None] = lambda _: None,
 ) -> ReportResult:
-    """As `draw_report`, in a pool of the caller's.
+    """Draw what is asked for of a history into a folder.
+
+    Nothing half-written is left behind, also on interruption. An image's metadata have the command
+    line that draws that one figure, so that the same input gives the same bytes wherever they are
+    put.
 
     Parameters
     ----------
@@ -121,13 +63,19 @@ def draw_in_pool(
         the second that is not up to date: mostly there is none.
     load
         Reads the history; called once.
-    request, out, command, origin, on_drawn
-        As `draw_report` has them.
+    request
+        Which figures and comparisons, of what, and how they look.
+    out
+        The folder; made where it is missing.
+    origin
+        What the table is of, as a command line names it.
+    on_drawn
+        Called as each figure ends.
 
     Raises
     ------
     UserError
-        As `draw_report` does, and what `load` raises.
+        With exit code 3 where nothing matches, 2 for a wrong request, and what `load` raises.
     """
     if not any(path for kind in request.formats for path in out.glob(f"*.{kind}")):
         pool.start()
@@ -147,8 +95,7 @@ def draw_in_pool(
             if not files.is_current(files.image_path(out, picture, kind), digest)
         ]
         if stale:
-            line = command or describe_command(part, origin)
-            facts = files.picture_facts(picture, csv, digest, line)
+            facts = files.picture_facts(picture, csv, digest, describe_command(part, origin))
             jobs.append((place, RenderJob(picture, tuple(stale), facts, request.dpi), csv))
             if len(jobs) == 2:
                 pool.start()

@@ -71,43 +71,38 @@ def prepare_pictures(
     failures: list[FigureFailure] = []
     alone = replace(request, figures=(), everything=False, compare=(), name="")
 
-    def add(name: str, part: ReportRequest, make: Callable[[], Sequence[Picture]]) -> None:
+    def add(name: str, part: ReportRequest, make: Callable[[str], Sequence[Picture]]) -> None:
         try:
-            prepared.extend((_checked(p, request.dpi), part) for p in make())
+            prepared.extend((_checked(p, request.dpi), part) for p in make(name))
         except UserError as error:
             if error.exit_code != 3:
                 raise
             failures.append(FigureFailure(name, str(error), 3))
 
+    def figure(name: str) -> list[Picture]:
+        return [draw_named(name, rows.narrowed, request.options, history.folder)]
+
+    def comparison(text: str) -> list[Picture]:
+        return draw_comparison(
+            source,
+            parse_compared(text),
+            request.options,
+            variants=chosen,
+            genres=genres,
+            name=request.name,
+        )
+
+    def variant(name: str) -> list[Picture]:
+        return [draw_variant(source, name, request.options, genres)]
+
     names = (*(published_names() if request.everything else ()), *request.figures)
     for name in dict.fromkeys(names):
-        add(
-            name,
-            replace(alone, figures=(name,)),
-            lambda name=name: [  # type: ignore[misc]
-                draw_named(name, rows.narrowed, request.options, history.folder)
-            ],
-        )
+        add(name, replace(alone, figures=(name,)), figure)
     for text in dict.fromkeys(request.compare):
-        add(
-            text,
-            replace(alone, compare=(text,), name=request.name),
-            lambda text=text: draw_comparison(  # type: ignore[misc]
-                source,
-                parse_compared(text),
-                request.options,
-                variants=chosen,
-                genres=genres,
-                name=request.name,
-            ),
-        )
+        add(text, replace(alone, compare=(text,), name=request.name), comparison)
     if not names and not request.compare:
         for name in chosen or match_variants(source, ["*"]):
-            add(
-                name,
-                replace(alone, variants=(name,)),
-                lambda name=name: [draw_variant(source, name, request.options, genres)],  # type: ignore[misc]
-            )
+            add(name, replace(alone, variants=(name,)), variant)
     if not prepared:
         raise UserError("; ".join(f.reason for f in failures) or "nothing to draw", exit_code=3)
     return prepared, failures

@@ -34,8 +34,8 @@ def backbone_weights(
     Raises
     ------
     UserError
-        For a network or a layer that Keras has not, images that are too small, or weights that are
-        not to be had.
+        For a network or a layer that Keras lacks, images that are too small, or weights that cannot
+        be obtained.
     """
     described = [
         v

@@ -38,7 +38,7 @@ def choose_variants(
     Raises
     ------
     UserError
-        For a name that the study has not, for a variant that cannot be trained although it is
+        For a name that the study lacks, for a variant that cannot be trained although it is
         named, and where none is left.
     """
     named = [v for v in variants if isinstance(v, str)]

@@ -1,4 +1,4 @@
-"""What epochs and runs took, measured from the times that the events of past runs bear.
+"""What epochs and runs took, measured from the times in the events of past runs.
 
 - Epochs, by the median time from one to the next: of the run itself, of finished and running runs
   of its shape, or of the nearest shape of its kind. The first epoch of a run is not among them,

@@ -192,7 +192,7 @@ def _retry(path: Path) -> RequestOutcome:
 
 
 def _is_external(path: Path) -> bool:
-    """Whether a program of its own trains the run; a run that cannot be read is none such."""
+    """Whether a program of its own trains the run; False for a run that cannot be read."""
     try:
         return read_spec(path).is_external
     except UserError:

@@ -74,7 +74,7 @@ def _count_lines(body: bytes) -> int:
 
 
 def count_regular(body: bytes, dialect: Dialect) -> int | None:
-    """How many lines there are, where each has all its separators; None where one has not.
+    """How many lines there are, where each has all its separators; None where one lacks some.
 
     Blank lines, and lines longer than a field may be, are not regular.
     """

@@ -19,7 +19,7 @@ from postertui.training.backend import Tensor
 def first_trained_layer(variant: Variant, names: tuple[str, ...]) -> int:
     """The number of the first layer that trains; `len(names)` where all are frozen.
 
-    Raises `UserError` for a layer that the network has not.
+    Raises `UserError` for a layer that the network does not have.
     """
     if variant.train_from:
         if variant.train_from not in names:

@@ -32,14 +32,12 @@ from postertui.data.backbones import Backbone, BackboneAnswer
 from postertui.data.weights import Weights, check_unchanged, file_digest
 from postertui.system.errors import UserError
 from postertui.training.backend import Tensor
+from postertui.training.vgg16 import RANDOM_GAIN
 
 #: The parameters by which a classification network that takes images is known.
 _PARAMETERS = {"weights", "include_top", "input_shape"}
 
 _MIN_SIDE = re.compile(r"at least (\d+)x")
-
-#: Compensates the variance lost with the kernels' mean (see `vgg16.random_convolutions`).
-RANDOM_GAIN = 1.2
 
 
 def registry() -> dict[str, Callable[..., keras.Model]]:

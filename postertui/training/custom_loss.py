@@ -113,7 +113,7 @@ def check_loss(custom: CustomFunctions, batch: int, dtype: str) -> None:
 def check_finite(
     custom: CustomFunctions, names: Sequence[str], sums: Array, epoch: int, mode: str
 ) -> None:
-    """Raise `UserError` for the first batch of an epoch whose sums are no numbers.
+    """Raise `UserError` for the first batch of an epoch whose sums are not numbers.
 
     `sums` (S, len(names)). As published, an undefined F-score may end a model; nothing else may.
     """
@@ -130,11 +130,11 @@ def check_finite(
         culprits = [custom.loss, custom.regularizer, custom.kernel_regularizer, custom.network]
         if batch == 0 and epoch == 1:
             culprits.reverse()
-        problem = "gave weights that are no numbers before"
+        problem = "gave weights that are not numbers before"
     elif columns["penalty"][batch]:
         culprits = [custom.regularizer, custom.kernel_regularizer, custom.network, custom.loss]
-        problem = "gave a penalty that is no number in"
+        problem = "gave a penalty that is not a number in"
     else:
-        culprits, problem = [custom.loss], "was no number in"
+        culprits, problem = [custom.loss], "was not a number in"
     function = next(each for each in culprits if each is not None)
     raise function.error(f"{problem} batch {batch + 1} of epoch {epoch} (NaN or infinite)")

@@ -1,4 +1,4 @@
-"""Outputs of VGG16's frozen layers for all posters: computed once per cohort, cached on disk.
+"""Outputs of a backbone's frozen layers for all posters: computed once per cohort, cached on disk.
 
 data/features/<key>/<d>.npy   float32 (n, …), row for row with images-<d>.npy; after the array a
                               checksum of it, unless the file is from before there was one
@@ -45,7 +45,7 @@ _SECONDS = "seconds"
 
 
 class FeatureCache:
-    """The features of one data set under one set of weights, up to VGG16's layer `first` - 1.
+    """The features of one data set under one set of weights: layer `first` - 1 of the backbone.
 
     With `mirrored`, those of the posters' mirror images.
     """

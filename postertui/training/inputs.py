@@ -35,9 +35,9 @@ class Inputs(NamedTuple):
     Where the variant shows mirror images, `train` has those of all posters after the posters.
     Where it takes details, a row is a poster's inputs, if any, and then its encoded details.
 
-    `first` is VGG16's first layer that they have not passed through; `validation` is None without
-    validation cohorts. `seconds_per_poster` is what the layers before `first` took for each, None
-    where that was not measured. `encoding` is of details, None without them.
+    `first` is the backbone's first layer that they have not passed through; `validation` is None
+    without validation cohorts. `seconds_per_poster` is what the layers before `first` took for
+    each, None where that was not measured. `encoding` is of details, None without them.
     """
 
     posters: ChosenPosters

@@ -22,7 +22,7 @@ RHO = 0.9
 RMSPROP_EPSILON = 1e-7
 
 #: (weight, m, v, gradient, step size, weight decay, whether to update) to the new weight, m, v.
-Step: TypeAlias = "Callable[..., tuple[Tensor, Tensor, Tensor]]"
+Step: TypeAlias = Callable[..., tuple[Tensor, Tensor, Tensor]]
 
 
 def step_sizes(

@@ -21,6 +21,9 @@ from postertui.data.weights import (
 from postertui.study import ALL_LAYERS
 from postertui.training.initializers import Array
 
+#: The gain of fixed random kernels: compensates the variance lost with their mean.
+RANDOM_GAIN = 1.2
+
 #: The names of layers 0 to 18.
 LAYERS = (
     "input",
@@ -83,7 +86,3 @@ def random_convolutions() -> Convolutions:
         convolutions[name] = kernel, np.zeros(filters, np.float32)
         channels = filters
     return convolutions
-
-
-#: Compensates the variance lost with the kernels' mean.
-RANDOM_GAIN = 1.2

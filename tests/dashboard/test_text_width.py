@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from postertui.dashboard.terminal.ascii import to_ascii
-from postertui.dashboard.text_width import fit, shorten_middle
+from postertui.dashboard.text_width import cut_middle, fit
 from postertui.system.text import strip_control_chars, to_single_line
 
 HOSTILE = st.text(
@@ -35,9 +35,10 @@ def test_an_escape_sequence_leaves_no_trace() -> None:
 
 
 def test_a_long_message_keeps_both_ends() -> None:
-    assert shorten_middle("/a/b: no data", 40) == "/a/b: no data"
-    assert shorten_middle(f"/{'long' * 90}: no data", 20) == "/longlo…ong: no data"
-    assert len(shorten_middle("x" * 100, 41)) == 41
+    assert cut_middle("/a/b: no data", 40, long_end=True) == "/a/b: no data"
+    path = f"/{'long' * 90}: no data"
+    assert cut_middle(path, 20, long_end=True) == "/longlo…ong: no data"
+    assert len(cut_middle("x" * 100, 41, long_end=True)) == 41
 
 
 def test_long_text_is_cut() -> None:

@@ -178,7 +178,7 @@ def test_a_dry_run_says_what_it_understood_and_writes_nothing(tmp_path: Path) ->
         ("id,genres\n100,\n", "names no genre"),
         ("", "line 1: is empty"),
         ("id,genres\n999,Comedy\n", "none of its 1 ids"),
-        ("id,genres\n100,['Comedy'\n102,['Drama']\n", "is no list, as other cells are"),
+        ("id,genres\n100,['Comedy'\n102,['Drama']\n", "is not a list, as other cells are"),
         ("id,genres\n100,[Comedy|Drama\n102,Drama\n", "the genre `[Comedy` looks wrong"),
     ],
 )

@@ -20,9 +20,17 @@ from postertui.figures.options import METRIC_LABELS, FigureOptions
 from postertui.figures.picture import Picture
 from postertui.figures.published import published_names
 from postertui.figures.render import to_ggplot
+from postertui.figures.render_pool import RenderPool
+from postertui.figures.source import open_source
 from postertui.history.schema import normalise
 from postertui.history.selection import History
-from postertui.report import FigureFailure, ReportRequest, draw_report, prepare_pictures
+from postertui.report import (
+    FigureFailure,
+    ReportRequest,
+    ReportResult,
+    draw_in_pool,
+    prepare_pictures,
+)
 from postertui.system.errors import UserError
 from tests.support.figure_tables import made, seeds
 from tests.support.ggplot2_built import build
@@ -142,11 +150,17 @@ def test_a_figure_of_too_many_pixels_is_refused_before_it_is_drawn() -> None:
         )
 
 
+def draw(table: pl.DataFrame, request: ReportRequest, out: Path) -> ReportResult:
+    """Draw `request` of `table` in this process."""
+    with RenderPool(0) as pool:
+        return draw_in_pool(
+            pool, lambda: History(open_source(table).table), request, out, origin="runs.tsv"
+        )
+
+
 def report(out: Path, table: pl.DataFrame | None = None, **wanted: Any) -> Any:
     table = seeds(2) if table is None else table
-    return draw_report(
-        table, ReportRequest(**({"figures": ("l2",)} | wanted)), out, origin="runs.tsv"
-    )
+    return draw(table, ReportRequest(**({"figures": ("l2",)} | wanted)), out)
 
 
 @pytest.mark.slow
@@ -296,7 +310,7 @@ def test_a_figure_that_fails_is_said_and_the_others_are_drawn(
         return render(picture, *rest)
 
     monkeypatch.setattr(save, "render_bytes", fail_once)
-    result = draw_report(seeds(2), ReportRequest(figures=("base", "l2")), tmp_path, workers=1)
+    result = draw(seeds(2), ReportRequest(figures=("base", "l2")), tmp_path)
     assert [drawn.name for drawn in result.drawn] == ["l2"]
     assert result.failures == (FigureFailure("base", "RuntimeError: no paper", 1),)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["l2.csv", "l2.png"]
@@ -425,7 +439,7 @@ def test_names_of_any_letters_are_drawn_and_found_again(strict: bool, tmp_path: 
 def test_awkward_tables_are_drawn(case: str, name: str, tmp_path: Path) -> None:
     changed = [pl.lit(v, dtype=pl.Float64).alias(k) for k, v in AWKWARD[case].items()]
     table = seeds(2, ("Comedy",)).filter(pl.col("epoch") == 1).with_columns(changed)
-    result = draw_report(table, ReportRequest(figures=(name,), dpi=40), tmp_path)
+    result = draw(table, ReportRequest(figures=(name,), dpi=40), tmp_path)
     assert [failure.reason for failure in result.failures] == []
     assert result.drawn[0].path.stat().st_size > 1000
 

@@ -116,7 +116,7 @@ def test_anything_else_is_refused_and_not_run(
         (lambda t: t[:200], "cut off"),
         (lambda t: "hello\n" + t, "does not begin with a dictionary"),
         (lambda t: t.replace("'loss': [0.01, ", "'loss': ["), "differ in their number of epochs"),
-        (lambda t: t.replace("'loss': [0.01, ", "'loss': ['x', "), "is no number"),
+        (lambda t: t.replace("'loss': [0.01, ", "'loss': ['x', "), "is not a number"),
         (lambda t: t.replace("15000 5000", "15000"), "line 2: .* is not confusion counts"),
         (lambda t: t[:-60], "is not confusion counts"),
         (lambda t: t.replace("5000 100", "-5 100"), "is not confusion counts"),

@@ -175,7 +175,7 @@ def test_what_an_epoch_may_say(tmp_path: Path) -> None:
     run = LoggedRun("Drama", runs=tmp_path, hyperparameters={"learning_rate": 0.1, "fc1": 8})
     run.epoch({"loss": math.nan, "Valid/Acc": True, "learning_rate": 0.1, "epoch": 7})
     run.epoch({"loss": math.inf, "test/f2": math.nan}, epoch=2)
-    with pytest.raises(TypeError, match="the metric 'loss' is no number: 'low'"):
+    with pytest.raises(TypeError, match="the metric 'loss' is not a number: 'low'"):
         run.epoch({"loss": "low"})
     with pytest.raises(ValueError, match="count from 1"):
         run.epoch({"loss": 1.0}, epoch=0)

@@ -94,4 +94,4 @@ def test_bad_runs_end_by_themselves_and_the_others_go_on(data: Dataset, tmp_path
     [log] = [path.read_text() for path in runs.glob("nothing--*/log.txt")]
     assert "failed: Nothing: no positive poster in training" in log.splitlines()[-1]
     [log] = [path.read_text() for path in runs.glob("rare--*/log.txt")]
-    assert log.count("dead: its weights are no numbers any more\n") == 2
+    assert log.count("dead: its weights are NaN\n") == 2

@@ -55,7 +55,8 @@ class AssessmentController:
         if not self._context.feed.store.is_complete:
             self._assess_in(QUIET_SECONDS, run)  # Reading comes first.
             return
-        setting = run.record.get("genre"), run.record.get("name")
+        spec = run.spec
+        setting = (None, None) if spec is None else (spec.genre, spec.variant.name)
         self._newest_request += 1
         request = self._newest_request
         work = partial(self._assess, name, setting, request)
@@ -65,7 +66,9 @@ class AssessmentController:
         assessment = self._model.assessments.get(run.name)
         return run.epoch > 0 and (assessment is None or assessment.epoch != run.epoch)
 
-    def _assess(self, name: str, setting: tuple[object, object], request: int) -> None:
+    def _assess(
+        self, name: str, setting: tuple[str, str] | tuple[None, None], request: int
+    ) -> None:
         genre, variant = setting
         feed = self._context.feed
         # An assessment is not worth the dashboard: where it fails, there is none.

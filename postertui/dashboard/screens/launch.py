@@ -19,7 +19,7 @@ from postertui.dashboard.launching.choices import LaunchChoices, open_choices
 from postertui.dashboard.launching.draft import LaunchDraft
 from postertui.dashboard.launching.preview import LaunchPreview, Line, preview_launch, preview_lines
 from postertui.dashboard.screens.base import DashboardScreen
-from postertui.dashboard.text_width import shorten_middle
+from postertui.dashboard.text_width import cut_middle
 from postertui.dashboard.widgets.key_bar import KeyBar
 from postertui.dashboard.widgets.launch_form import LaunchForm
 from postertui.data.weight_choices import NOT_DOWNLOADED
@@ -135,7 +135,7 @@ class LaunchScreen(DashboardScreen[str | None]):
         below = self.query_one("#launch-problem", Static)
         # What is wrong stands at the end of a message, behind a path of any length.
         most = max(40, 3 * self.size.width)
-        rows = [" " + shorten_middle(line, most) for line in problem.splitlines()]
+        rows = [" " + cut_middle(line, most, long_end=True) for line in problem.splitlines()]
         below.update("\n".join(rows))
         below.set_class(wrong, "wrong")
 

@@ -95,8 +95,11 @@ class RunFeed:
             updates, self._pending = self._pending, RunUpdates()
         return updates
 
-    def genre_table(self, genre: object, variant: object = None) -> pl.DataFrame:
-        """The history table of a genre's runs, or of one variant's there; call it in a thread."""
+    def genre_table(self, genre: str | None, variant: str | None = None) -> pl.DataFrame:
+        """The history table of a genre's runs, or of one variant's there; call it in a thread.
+
+        Without a genre, as of a run that cannot be read, it is empty.
+        """
         # Polars takes long to import, and a study without an analysis goes without it.
         from postertui.history.from_runs import history_table
 

@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 
 from postertui.dashboard.state.view_options import ViewOptions
+from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
 from postertui.system.user_folders import has_own_folder, user_folder
 
@@ -108,12 +109,9 @@ def save_filters(filters: dict[str, str]) -> bool:
 
 
 def _write(path: Path, data: bytes) -> bool:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft.write_bytes(data)
-        draft.replace(path)
+        write_atomic(path, data, private=False)
     except OSError:
-        draft.unlink(missing_ok=True)
         return False
     return True

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from postertui.runs.run_names import run_folder
 from postertui.runs.spec import read_spec
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from postertui.study import CodeSource
     from postertui.supervisor.folder import Status
 
-#: Seconds within which a cancelled run has ended (an epoch or 10 s), and some more.
+#: Seconds within which a cancelled run has ended, however long its epoch takes (see
+#: `postertui.training.job.stop_listener`), and some more.
 CANCEL_PATIENCE = 20.0
 
 
@@ -70,17 +71,17 @@ class RunControl:
 
         `code_files` are the plan's.
         """
-        client = self._client()
-        from postertui.supervisor import plan
+        self._check_may_change()
+        from postertui.supervisor import plan, requests
         from postertui.supervisor.installed import check_trainable
 
         check_trainable()
         plan.queue(self.folder, missing, code_files)
         names = [spec.run for spec in missing] + self._requeue([spec.run for spec in again])
-        client.ensure_supervisor(self.folder, jobs=jobs)
+        requests.ensure_supervisor(self.folder, jobs=jobs)
 
         def cancel() -> None:
-            client.cancel(self.folder, names)
+            requests.cancel(self.folder, names)
 
         what = describe_specs([*missing, *again])
         self._remember(f"start of {what}", cancel, names)
@@ -94,8 +95,10 @@ class RunControl:
 
     def cancel(self, runs: Sequence[str]) -> str:
         """End these runs; what they trained stays."""
-        client = self._client()
-        outcomes = client.cancel(self.folder, runs)
+        self._check_may_change()
+        from postertui.supervisor import requests
+
+        outcomes = requests.cancel(self.folder, runs)
         affected = [name for name, outcome in outcomes.items() if outcome in ("done", "requested")]
         if not affected:
             return f"nothing cancelled: {self._describe(runs)} had ended"
@@ -105,6 +108,8 @@ class RunControl:
 
     def retry(self, runs: Sequence[str]) -> str:
         """Queue these runs again, and have what is queued worked on."""
+        from postertui.supervisor import requests
+
         affected = self._retry(runs)
         if not affected and all(self._is_external(name) for name in runs):
             return "written by a program of their own: start that again"
@@ -112,7 +117,7 @@ class RunControl:
             return "the queue is being worked on"
 
         def cancel() -> None:
-            self._client().cancel(self.folder, affected)
+            requests.cancel(self.folder, affected)
 
         what = self._describe(affected)
         self._remember(f"retry of {what}", cancel, affected)
@@ -137,24 +142,31 @@ class RunControl:
             time.sleep(0.1)
 
     def _retry(self, runs: Sequence[str]) -> list[str]:
+        from postertui.supervisor import requests
+
         affected = self._requeue(runs)
-        self._client().ensure_supervisor(self.folder)
+        requests.ensure_supervisor(self.folder)
         return affected
 
     def _requeue(self, runs: Sequence[str]) -> list[str]:
-        outcomes = self._client().retry(self.folder, runs)
+        self._check_may_change()
+        from postertui.supervisor import requests
+
+        outcomes = requests.retry(self.folder, runs)
         return [name for name, outcome in outcomes.items() if outcome == "done"]
 
     def raise_priority(self, runs: Sequence[str], by: int) -> str:
         """Let these runs go earlier (`by` above 0) or later."""
-        client = self._client()
-        before = {name: client.priority(self.folder, name) for name in runs}
+        self._check_may_change()
+        from postertui.supervisor import requests
+
+        before = {name: requests.priority(self.folder, name) for name in runs}
         for name, value in before.items():
-            client.set_priority(self.folder, [name], value + by)
+            requests.set_priority(self.folder, [name], value + by)
 
         def back() -> None:
             for name, value in before.items():
-                client.set_priority(self.folder, [name], value)
+                requests.set_priority(self.folder, [name], value)
 
         what = self._describe(runs)
         self._remember(f"change of priority of {what}", back, list(runs))
@@ -164,15 +176,16 @@ class RunControl:
 
     def toggle_hold(self, runs: Sequence[str]) -> str:
         """Hold these runs, after their epoch in progress; release them where all are held."""
-        client = self._client()
+        self._check_may_change()
+        from postertui.supervisor import requests
 
         def hold(names: Sequence[str]) -> list[str]:
-            outcomes = client.pause_runs(self.folder, names)
+            outcomes = requests.pause_runs(self.folder, names)
             return [n for n, outcome in outcomes.items() if outcome in ("done", "requested")]
 
         def release(names: Sequence[str]) -> None:
-            client.resume_runs(self.folder, names)
-            client.ensure_supervisor(self.folder)
+            requests.resume_runs(self.folder, names)
+            requests.ensure_supervisor(self.folder)
 
         if held_runs := hold(runs):
             what = self._describe(held_runs)
@@ -185,24 +198,26 @@ class RunControl:
 
     def toggle_pause(self) -> str:
         """Start no further run, or go on."""
-        client = self._client()
-        if client.is_queue_paused(self.folder):
-            client.resume(self.folder)
-            client.ensure_supervisor(self.folder)
-            self._remember("resume", lambda: client.pause(self.folder))
+        self._check_may_change()
+        from postertui.supervisor import requests
+
+        if requests.is_queue_paused(self.folder):
+            requests.resume(self.folder)
+            requests.ensure_supervisor(self.folder)
+            self._remember("resume", lambda: requests.pause(self.folder))
             return "the queue goes on"
-        client.pause(self.folder)
+        requests.pause(self.folder)
 
         def resume() -> None:
-            client.resume(self.folder)
-            client.ensure_supervisor(self.folder)
+            requests.resume(self.folder)
+            requests.ensure_supervisor(self.folder)
 
         self._remember("pause", resume)
         return f"the queue is {QUEUE_PAUSED}: running runs go on to their end, nothing new starts"
 
     def undo(self) -> str:
         """Take back the newest request."""
-        self._client()
+        self._check_may_change()
         with self._lock:
             if not self.undos:
                 return "nothing to undo"
@@ -229,12 +244,9 @@ class RunControl:
                 self.undos.append(Undo(label, request))
                 del self.undos[:-50]
 
-    def _client(self) -> Any:
+    def _check_may_change(self) -> None:
         if self.read_only:
             raise ReadOnlyError
-        from postertui.supervisor import requests
-
-        return requests
 
 
 def describe_specs(specs: Sequence[RunSpec]) -> str:

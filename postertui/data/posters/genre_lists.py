@@ -30,21 +30,21 @@ def parse_list(text: str, where: str) -> list[str]:
                 warnings.simplefilter("ignore")
                 value = ast.literal_eval(text)
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            raise UserError(f"{where}: {text!r:.60} is no list that can be read") from None
+            raise UserError(f"{where}: {text!r:.60} is not a list that can be read") from None
     if isinstance(value, dict):
         value = [value] if "name" in value else list(value.values())
     names = []
     for item in value if isinstance(value, list | tuple | set) else [value]:
         name = item.get("name") if isinstance(item, dict) else item
         if not isinstance(name, str):
-            raise UserError(f"{where}: {text!r:.60} is no list of names")
+            raise UserError(f"{where}: {text!r:.60} is not a list of names")
         names.append(name)
     return names
 
 
 def _bare_names(inner: str, where: str) -> list[str]:
     if "'" in inner.strip("'") and inner.startswith(("'", '"')):
-        raise UserError(f"{where}: {inner!r:.60} is no list that can be read")
+        raise UserError(f"{where}: {inner!r:.60} is not a list that can be read")
     return inner.split(",")
 
 

@@ -239,8 +239,8 @@ def _decide_separator(table: Table, texts: pl.Series, joined_by: str | None) -> 
         if not lists.all():
             row = (texts.is_not_null() & ~texts.str.contains(r"^[\[{].*[\]}]$")).arg_true()[0]
             raise UserError(
-                f"{table.where(row)}, column `{texts.name[:40]}`: {texts[row]!r:.40} is no list, "
-                "as other cells are; correct it, or say what joins genres with --joined-by"
+                f"{table.where(row)}, column `{texts.name[:40]}`: {texts[row]!r:.40} is not a "
+                "list, as other cells are; correct it, or say what joins genres with --joined-by"
             )
         return _LIST
     counts = {s: int(present.str.contains(s, literal=True).sum()) for s in _SEPARATORS}

@@ -1,4 +1,4 @@
-"""The variants' settings, and what each has that base has not."""
+"""The variants' settings, and how each differs from base."""
 
 from __future__ import annotations
 

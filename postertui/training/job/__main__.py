@@ -27,8 +27,6 @@ from postertui.training.job.stop_listener import StopListener
 #: Interactive programs on the same machine go first.
 NICENESS = 5
 
-_REPORTS = {"held": "held", "full": "full"}
-
 
 def main() -> int:
     """Train the runs named on the command line, or those that come over a socket; the exit code."""
@@ -86,7 +84,8 @@ def _receive(channel: socket.socket) -> bytes:
 
 
 def _report(result: Result) -> dict[str, str]:
-    return {"kind": _REPORTS.get(result.outcome, "released"), "reason": result.reason}
+    kind = result.outcome if result.outcome in ("held", "full") else "released"
+    return {"kind": kind, "reason": result.reason}
 
 
 @functools.cache

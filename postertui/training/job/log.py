@@ -37,7 +37,7 @@ def epoch_line(epoch: int, epochs: int, metrics: Mapping[str, Any]) -> str:
     if isinstance(seconds := metrics.get("seconds"), int | float):
         parts.append(f"{seconds:.3f} s")
     if metrics.get("dead"):
-        parts.append("dead: its weights are no numbers any more")
+        parts.append("dead: its weights are NaN")
     return "  ".join(parts)
 
 

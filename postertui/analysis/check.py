@@ -20,10 +20,10 @@ from postertui.analysis.repetition import repetition_notes
 from postertui.analysis.values import (
     check_metric,
     genres_share_seeds,
-    lower_is_better,
     resolve_rule,
     run_values,
 )
+from postertui.history.metric_names import lower_is_better
 from postertui.system.errors import UserError
 
 

@@ -50,7 +50,6 @@ from postertui.analysis.noise import Noise
 from postertui.analysis.repetition import repetition_notes
 from postertui.analysis.values import (
     genres_share_seeds,
-    lower_is_better,
     resolve_rule,
     rule_line,
 )
@@ -58,6 +57,7 @@ from postertui.analysis.verdicts import (
     CORRECTIONS,
     Correction,
 )
+from postertui.history.metric_names import lower_is_better
 from postertui.system.errors import UserError
 
 if TYPE_CHECKING:

@@ -28,10 +28,10 @@ from postertui.analysis.values import (
     chosen_on_test,
     default_metric,
     genres_share_seeds,
-    lower_is_better,
     rule_line,
 )
 from postertui.analysis.verdicts import ALPHA, MIN_DF
+from postertui.history.metric_names import lower_is_better
 
 SCHEMA = {
     "genre": pl.String,

@@ -18,6 +18,7 @@ import polars as pl
 
 from postertui.analysis.statistics import Floats
 from postertui.analysis.variances import VarianceTable, moderate_table
+from postertui.published.naming import REGULARIZER_FAMILIES
 
 #: Families that are another one under another name as long as their learning rate never moves:
 #: 2017's ReduceLROnPlateau had the learning rate itself as the least rate and could never fire.
@@ -25,7 +26,6 @@ _IDLE_FAMILIES = {
     "Reduce LR on Plateau": "base",
     "100 epochs Reduce LR on Plateau": "base",
 }
-_REGULARIZERS = ("regularizer", "regularizer L1", "regularizer L2")
 _NO_REGULARIZER = {"NoReg", "L1=0", "L1=0e", "L2=0", "L2=0e"}
 
 #: Fewer degrees of freedom in a whole table say nothing about its noise.
@@ -135,7 +135,7 @@ def find_equal_variants(table: pl.DataFrame) -> dict[str, str]:
         family, regularizer = row["variant"], row["Regularizer"]
         if not row["moved"]:
             family = _IDLE_FAMILIES.get(family, family)
-        if regularizer in _NO_REGULARIZER and family in _REGULARIZERS:
+        if regularizer in _NO_REGULARIZER and family in REGULARIZER_FAMILIES:
             family, regularizer = "regularizer", "NoReg"
         key = (family, regularizer, row["FC1"], row["FC2"], row["batch"])
         equal[row["name"]] = first.setdefault(key, row["name"])

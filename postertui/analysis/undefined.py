@@ -6,7 +6,7 @@ import polars as pl
 
 from postertui.analysis.cohorts import batch_size
 from postertui.analysis.row_states import dead_rows
-from postertui.history.schema import UNKNOWN_SETTING
+from postertui.study.labels import UNKNOWN_SETTING
 
 
 def undefined_causes(table: pl.DataFrame) -> pl.DataFrame:

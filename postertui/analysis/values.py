@@ -6,6 +6,7 @@ import polars as pl
 
 from postertui.analysis.repetition import repeated_histories, without_copies
 from postertui.analysis.row_states import CONFUSION, collapsed_rows, dead_rows, early_stopped_rows
+from postertui.history.metric_names import lower_is_better
 from postertui.system.errors import UserError
 
 #: Which epoch of each run is compared, in words.
@@ -39,11 +40,6 @@ def default_metric(table: pl.DataFrame) -> str:
     has = live.group_by("run").agg(pl.col("test_fscore_soft").is_not_null().any())
     has_soft = has["test_fscore_soft"]
     return "test_fscore_soft" if len(has_soft) and has_soft.all() else "test_fscore"
-
-
-def lower_is_better(metric: str) -> bool:
-    """Whether a smaller value of `metric` is the better one."""
-    return "loss" in metric or "brier" in metric
 
 
 def genres_share_seeds(table: pl.DataFrame) -> bool:

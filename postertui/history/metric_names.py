@@ -10,6 +10,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
+#: Parts of the names of metrics of which a smaller value is the better one.
+_LOWER_IS_BETTER = ("loss", "brier")
+
 #: What `val_…` of a program that has no test cohort is shown as.
 Validation = Literal["test", "val"]
 
@@ -191,3 +194,8 @@ def split_outputs(names: Iterable[str]) -> Mapping[str, dict[str, str]]:
             output = max(matching, key=len)
             by_output[output][name] = side + metric.removeprefix(f"{output}_")
     return {output: metrics for output, metrics in by_output.items() if metrics} if outputs else {}
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a smaller value of `metric` is the better one."""
+    return any(part in metric for part in _LOWER_IS_BETTER)

@@ -14,6 +14,7 @@ import polars as pl
 
 from postertui.published.facts import BASE_RATES
 from postertui.runs.epoch_line import SCORES
+from postertui.study.labels import UNKNOWN_SETTING
 
 PUBLISHED_SCHEMA: dict[str, type[pl.DataType]] = {
     "Regularizer": pl.String,
@@ -119,10 +120,6 @@ def normalise(table: pl.DataFrame) -> pl.DataFrame:
         number = pl.col(name).cast(pl.Float64)
         columns.append(pl.when(number.is_finite()).then(number).alias(name))
     return table.select(columns)
-
-
-#: `Regularizer` of a history whose settings nothing says: one of another program.
-UNKNOWN_SETTING = "unknown"
 
 
 def with_base_rates(table: pl.DataFrame) -> pl.DataFrame:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from postertui.history.metric_names import lower_is_better
 from postertui.history.schema import SCHEMA, extra_columns
 from postertui.history.spreadsheets import spreadsheet_safe
 from postertui.system.atomic_files import atomic_writer
@@ -16,9 +17,6 @@ _SETTINGS = (
     "run", "genre", "name", "variant", "Regularizer", "FC1", "FC2", "seed", "study", "batch_size",
     "train_base_rate", "test_base_rate",
 )  # fmt: skip
-
-#: Metrics of which a smaller value is the better one, by a part of their names.
-_LOWER_IS_BETTER = ("loss", "brier")
 
 
 def wide_table(table: pl.DataFrame) -> pl.DataFrame:
@@ -46,7 +44,7 @@ def wide_table(table: pl.DataFrame) -> pl.DataFrame:
             pl.col("epoch").max().alias("epochs"),
             *(pl.col(name).last().alias(f"last_{name}") for name in metrics),
             *(
-                (pl.col(m).min() if any(p in m for p in _LOWER_IS_BETTER) else pl.col(m).max())
+                (pl.col(m).min() if lower_is_better(m) else pl.col(m).max())
                 .alias(f"best_{m}")
                 for m in scores
             ),

@@ -10,11 +10,12 @@ from pathlib import Path
 import polars as pl
 
 from postertui.history.metric_names import map_names, split_outputs
-from postertui.history.schema import EXTRA_NAME, MAX_EPOCH, SCHEMA, UNKNOWN_SETTING
+from postertui.history.schema import EXTRA_NAME, MAX_EPOCH, SCHEMA
 from postertui.importer.mapping import FileMapping
 from postertui.published.log_names import LogName
 from postertui.published.unreadable import UnreadableLogError
 from postertui.runs.store import METRICS
+from postertui.study.labels import UNKNOWN_SETTING
 
 #: More metrics than this are no history's.
 MAX_METRICS = 500

@@ -27,7 +27,8 @@ _STEMS: dict[str, tuple[str, str]] = {
     "VGG w/17 frozen layers": ("frozen-17", "L1=1e-5"),
 }
 
-_REGULARIZER_FAMILIES = ("regularizer", "regularizer L1", "regularizer L2")
+#: Families that say which regularizer a variant has.
+REGULARIZER_FAMILIES = ("regularizer", "regularizer L1", "regularizer L2")
 _LABEL = re.compile(r"L([12])=(.+)")
 
 
@@ -42,7 +43,7 @@ def variant_name(family: str, regularizer: str, fc1: int, fc2: int) -> str:
     regularizer, fc1, fc2
         Its columns `Regularizer`, `FC1` and `FC2`; what differs from the family's is added.
     """
-    if family in _REGULARIZER_FAMILIES:
+    if family in REGULARIZER_FAMILIES:
         stem, default = slugify(_regularizer_name(regularizer)), regularizer
     else:
         stem, default = _STEMS.get(family) or (slugify(family), "L1=1e-5")

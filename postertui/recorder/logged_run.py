@@ -31,6 +31,7 @@ from postertui.runs.events import DamagedEventsError, EventWriter
 from postertui.runs.lifecycle import effective_epochs, is_closing
 from postertui.runs.lock import RunLock
 from postertui.runs.spec import EXTERNAL_DATA, RunSpec, write_spec
+from postertui.study.labels import UNKNOWN_SETTING
 from postertui.system.atomic_files import sync
 from postertui.system.errors import UserError
 from postertui.system.processes import Process
@@ -40,10 +41,6 @@ from postertui.system.version import __version__
 
 #: Names in a dictionary of metrics that are no metrics.
 _NO_METRICS = ("epoch", "step", "global_step", "batch", "size")
-
-#: `Regularizer` of a run whose settings are not known; `postertui.history.schema` has it too, which
-#: would load a table library into the script.
-UNKNOWN_SETTING = "unknown"
 
 _MAX_EXTRA = 200
 

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+#: `Regularizer` of a history of another program, whose settings are not known.
+UNKNOWN_SETTING = "unknown"
+
 
 @lru_cache(maxsize=1024)
 def format_strength(value: float) -> str:

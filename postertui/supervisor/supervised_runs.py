@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +30,7 @@ from postertui.supervisor.queue import QueuedRun, RunQueue
 from postertui.supervisor.stall import ActiveRun
 from postertui.supervisor.units import read_unit, unit_of
 from postertui.system.crash_log import log_traceback
-from postertui.system.errors import UserError
+from postertui.system.errors import UserError, is_disk_full
 from postertui.system.passing_errors import is_passing
 from postertui.system.text import to_single_line
 
@@ -161,7 +160,7 @@ class SupervisedRuns:
                 self.adopted[run] = ActiveRun.observe(path, read_unit(path))
                 return
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_disk_full(error):
                 report = RunReport(run, "lost" if fault else "full", reason)
                 self.record_later(report, files.disk_full_reason(self._folder))
                 return

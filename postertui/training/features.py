@@ -8,7 +8,6 @@ data/features/<key>/seconds   how many seconds a poster took, measured at the la
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import logging
 import os
@@ -27,7 +26,7 @@ from postertui.data.feature_key import FEATURES, feature_key
 from postertui.data.weights import Weights
 from postertui.study import ALL_LAYERS
 from postertui.system.atomic_files import sync, write_atomic
-from postertui.system.errors import UserError
+from postertui.system.errors import UserError, is_disk_full
 from postertui.system.regular_files import check_is_file
 from postertui.training import backbone_parts
 from postertui.training.backend import graph, to_device, to_host
@@ -186,7 +185,7 @@ class FeatureCache:
 
     def _write_error(self, error: OSError, path: Path) -> Exception:
         """What to raise where `path` cannot be written; for lack of room, runs wait."""
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             return OSError(error.errno, error.strerror, os.fspath(self.folder))
         return UserError(f"{path}: cannot be written: {error.strerror}", exit_code=1)
 

@@ -15,14 +15,18 @@ from postertui.dashboard.natural_order import natural_key
 from postertui.dashboard.number_format import score, signed
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.summary import REFERENCE, Difference, Margin, StudySummary
-from postertui.dashboard.table.marks import BASELINE_MARKS, DIFFERENCE_MARKS, STATE_MARKS
+from postertui.dashboard.table.marks import (
+    BASELINE_MARKS,
+    DIFFERENCE_MARKS,
+    DIFFERENCE_STYLES,
+    STATE_MARKS,
+)
 from postertui.dashboard.text_width import StyledText, cut_middle
 from postertui.runs.state_words import STATE_WORDS
 from postertui.system.text import pluralize
 
 Setting = tuple[str, str]  # genre, variant
 
-_STYLES = {"better": "above", "worse": "below", "undecided": "text"}
 _GOING_ON = ("running", "interrupted")
 #: States in the order in which one speaks for a cell without values.
 _STATES = (*STATE_WORDS,)
@@ -43,7 +47,7 @@ class Matrix:
         """The difference in thousandths, and its mark."""
         difference = self.summary.differences.get((genre, variant))
         if difference is not None:
-            style = _STYLES.get(difference.verdict, "dim")
+            style = DIFFERENCE_STYLES.get(difference.verdict, "dim")
             verdict_mark = DIFFERENCE_MARKS.get(difference.verdict, " ")
             return (thousandths(difference.difference), style), (verdict_mark, style)
         runs = self.runs.get((genre, variant), ())
@@ -129,7 +133,7 @@ class Matrix:
             return self._best_sentence(genre), "dim"
         difference = self.summary.differences.get((genre, variant))
         if difference is not None:
-            return f"{variant}: {self._describe(difference)}", _STYLES.get(
+            return f"{variant}: {self._describe(difference)}", DIFFERENCE_STYLES.get(
                 difference.verdict, "dim"
             )
         runs = self.runs.get((genre, variant), ())

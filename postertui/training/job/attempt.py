@@ -17,7 +17,7 @@ from postertui.runs.code import read_code
 from postertui.runs.events import DamagedEventsError
 from postertui.runs.lifecycle import DEVICE_MEMORY
 from postertui.runs.spec import RunSpec, read_spec
-from postertui.system.errors import UserError
+from postertui.system.errors import UserError, is_disk_full
 from postertui.system.processes import Process
 from postertui.system.text import to_single_line
 from postertui.training.accelerators import accelerators_of, device_in_use
@@ -25,7 +25,7 @@ from postertui.training.job import checkpoints
 from postertui.training.job.interface import Epoch, RunTrainer
 from postertui.training.job.log import attempt_line, epoch_line, log_to, now
 from postertui.training.job.member import Member
-from postertui.training.job.result import Ending, Result, full, is_disk_full, refused
+from postertui.training.job.result import Ending, Result, full, refused
 from postertui.training.job.resumption import epochs_from
 from postertui.training.job.stop_listener import MOVED, StopListener
 

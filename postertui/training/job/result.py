@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from postertui.system.errors import is_disk_full
+
 #: How an attempt ended. `held`: another process has the run. `closed`: it had its end already.
 Ending = Literal["done", "failed", "cancelled", "interrupted", "held", "closed", "damaged", "full"]
-
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Result(NamedTuple):
@@ -18,11 +17,6 @@ class Result(NamedTuple):
 
     outcome: Ending
     reason: str = ""
-
-
-def is_disk_full(error: OSError) -> bool:
-    """Whether there was no room to write."""
-    return error.errno in _DISK_FULL
 
 
 def full(error: OSError, run_folder: Path) -> Result:

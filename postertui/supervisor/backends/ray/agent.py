@@ -55,7 +55,7 @@ from postertui.supervisor.backends.ray.run_messages import (
 )
 from postertui.supervisor.backends.ray.run_upload import RunUpload, send_results
 from postertui.system.environment import read_number
-from postertui.system.errors import UserError
+from postertui.system.errors import UserError, is_disk_full
 
 #: Seconds between two reads of the events of the run that is trained.
 TICK = 0.03
@@ -260,7 +260,7 @@ def _refusal(run: str, error: Exception) -> RunEnded | RunReturned:
     """What is sent of a run that cannot be made ready."""
     if not isinstance(error, OSError):
         return RunEnded(run, "lost", str(error))
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_disk_full(error):
         return RunReturned(run, full=True)
     return RunEnded(run, "lost", f"{error.filename}: {error.strerror}")
 

@@ -10,7 +10,6 @@ all that follows the end of a run.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import resource
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from postertui.supervisor.backends.ray.event_lines import (
     parse_lines,
 )
 from postertui.system.atomic_files import write_atomic
+from postertui.system.errors import is_disk_full
 from postertui.system.regular_files import MAX_JSON_BYTES, read_regular
 
 #: How many files are synced at a time.
@@ -35,8 +35,6 @@ WRITERS = 8
 
 #: A run's log is not appended to beyond this size, in bytes.
 MAX_LOG_SIZE = 4 << 20
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class _Claim:
@@ -73,7 +71,7 @@ class _Claim:
             header = self.pending[-1].header
             self.writer.append_lines(join_lines(self.pending), header.attempt, header.seq)
         except OSError as error:
-            if error.errno in _NO_ROOM:
+            if is_disk_full(error):
                 return False
             raise
         self.pending.clear()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from postertui.cli.analysis_options import matching
+from postertui.cli.interruption import cleaned_up_when_ended
 from postertui.cli.options import (
     PATH,
     check_out,
@@ -80,7 +81,7 @@ def import_command(
     from postertui.importer.mapping import parse_columns, read_mapping
 
     mapping = read_mapping(mapping_file, {**settings, "columns": parse_columns(columns)})
-    with gc_paused():
+    with gc_paused(), cleaned_up_when_ended():
         report = import_paths(paths, runs, mapping=mapping, encoding=encoding)
     _say(report.notes)
     skipped = [f"skipped {s.what}: {s.reason}" for s in report.skipped]

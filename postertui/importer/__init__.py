@@ -126,7 +126,10 @@ def _import(source: HistorySource, runs: Path, now: float, report: ImportReport)
                     report.completed.append(match.name)
                     new_columns |= dict.fromkeys(match.missing)
                     completed += 1
-        report.added += staged.publish()
+        added = staged.publish()
+        report.added += added
+        # The others were added by an import at the same time.
+        report.existing += len(staged.names) - len(added)
     if copied:
         report.notes.append(
             f"{source.path}: {len(copied)} histories there more than once, number for number; "

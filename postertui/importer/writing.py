@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -21,6 +22,9 @@ from postertui.system.locks import hold_folder
 from postertui.system.sharing import adopt_mode, is_shared
 
 _STAGING = ".importing-"
+
+#: How often a folder is made that another import may remove before it is held.
+_TRIES = 3
 
 #: Bytes after which a thread begins to bring them to the disk; else the end would wait for all.
 _SYNC_BYTES = 64 << 20
@@ -98,7 +102,8 @@ class StagedRuns:
 
 def _staging_beside(runs: Path) -> str:
     """How the folders begin in which a new runs folder is written."""
-    return f".{runs.name}{_STAGING}"
+    # Shortened, for a name may be as long as the file system has it.
+    return f".{runs.name[:50]}{_STAGING}"
 
 
 class _Staging:
@@ -110,14 +115,15 @@ class _Staging:
     def __init__(self, runs: Path) -> None:
         self._runs = runs
         self._is_beside = not os.path.lexists(runs)
+        self._made_parents: list[Path] = []
         if self._is_beside:
+            parents = (runs.parent, *runs.parent.parents)
+            self._made_parents = [path for path in parents if not path.exists()]
             runs.parent.mkdir(parents=True, exist_ok=True)
-            self._path = Path(tempfile.mkdtemp(prefix=_staging_beside(runs), dir=runs.parent))
+            self._path, self.fd = _make_held_folder(runs.parent, _staging_beside(runs))
         else:
-            self._path = Path(tempfile.mkdtemp(prefix=_STAGING, dir=runs))
+            self._path, self.fd = _make_held_folder(runs, _STAGING)
             adopt_mode(self._path)
-        held = hold_folder(self._path)
-        self.fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC) if held is None else held
         self._is_shared = is_shared(self._path)
 
     def become_runs_folder(self) -> bool:
@@ -144,8 +150,28 @@ class _Staging:
                 adopt_mode(self._path / path)
 
     def remove(self) -> None:
+        """Remove what was not published, and the folders above it that were made for it alone."""
         shutil.rmtree(self._path, ignore_errors=True)
         os.close(self.fd)
+        with suppress(OSError):
+            for parent in self._made_parents:
+                parent.rmdir()
+
+
+def _make_held_folder(parent: Path, prefix: str) -> tuple[Path, int]:
+    """A new folder, held by this process, and its descriptor. Raises `OSError`."""
+    for _ in range(_TRIES):
+        path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        # Until it is held, another import may take it for a killed one's, and remove it.
+        if (fd := hold_folder(path)) is not None:
+            if path.exists():
+                return path, fd
+            os.close(fd)
+        with suppress(OSError):
+            path.rmdir()
+    # There are no locks on this file system.
+    path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    return path, os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def complete_run(folder: Path, events: bytes) -> bool:

@@ -16,13 +16,14 @@ from postertui.runs.store import Store
 RUNS, EPOCHS = 9, 3
 NOW = 1_700_000_000.0
 
-#: Imports a table and kills itself before the n-th call of a kind on a path with these words.
-KILLED = """
-import os, signal, sys
+#: Sends itself a signal before the n-th call of a kind on a path with these words.
+SIGNALLED = """
+import os, sys
 from pathlib import Path
+from postertui.cli import main
 from postertui.importer import import_paths
 
-table, runs, call, words, count = sys.argv[1:]
+table, runs, call, words, count, number = sys.argv[1:]
 calls = 0
 
 def kill_at_call(event, arguments):
@@ -30,11 +31,13 @@ def kill_at_call(event, arguments):
     if event == call and words in str(arguments[0]):
         calls += 1
         if calls == int(count):
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), int(number))
 
 sys.addaudithook(kill_at_call)
-import_paths([Path(table)], Path(runs), 1_700_000_000.0)
 """
+
+IMPORT = "import_paths([Path(table)], Path(runs), 1_700_000_000.0)"
+COMMAND = "sys.argv = ['postertui', 'import', table, '--runs', runs]; main()"
 
 #: Call, words of its path, which of those calls; and how many runs are in place then.
 WRITING = {
@@ -86,9 +89,16 @@ def whole_runs(runs: Path) -> int:
     return len(store.runs)
 
 
+def run_signalled(
+    code: str, call: Sequence[object], number: signal.Signals, table: Path, runs: Path
+) -> subprocess.CompletedProcess[bytes]:
+    arguments = map(str, (table, runs, *call, int(number)))
+    command = [sys.executable, "-c", SIGNALLED + code, *arguments]
+    return subprocess.run(command, capture_output=True, check=False)
+
+
 def assert_killed(call: Sequence[object], table: Path, runs: Path) -> None:
-    command = [sys.executable, "-c", KILLED, str(table), str(runs), *map(str, call)]
-    killed = subprocess.run(command, capture_output=True, check=False)
+    killed = run_signalled(IMPORT, call, signal.SIGKILL, table, runs)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
 
 
@@ -124,3 +134,22 @@ def test_killed_import_into_a_new_folder_leaves_all_runs_or_none_and_the_next_co
     assert_killed(call, table, runs)
     assert runs.exists() == (published > 0)
     assert_completed_by_the_next(table, runs, published, undisturbed)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_import_that_is_asked_to_end_leaves_nothing(
+    number: signal.Signals, table: Path, tmp_path: Path
+) -> None:
+    between_two_runs = "os.mkdir", "--s", 5
+    ended = run_signalled(COMMAND, between_two_runs, number, table, tmp_path / "far/runs")
+    assert ended.returncode == 128 + number, ended.stderr.decode()
+    assert ended.stderr.strip() == b""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_import_that_is_asked_to_end_leaves_nothing_in_a_folder(
+    table: Path, tmp_path: Path
+) -> None:
+    ended = run_signalled(COMMAND, ("os.mkdir", "--s", 5), signal.SIGTERM, table, tmp_path)
+    assert ended.returncode == 128 + signal.SIGTERM, ended.stderr.decode()
+    assert list(tmp_path.iterdir()) == []

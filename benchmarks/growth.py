@@ -7,7 +7,7 @@ For each size it prints CPU-seconds, the seconds on the clock and the most memor
 below them the exponent of growth in CPU-seconds between the smallest and the largest size: 1 is
 linear. A shared machine lengthens what the clock says.
 
-`--folder` takes runs that are there instead of made-up ones (on a copy by hard links); `--against`
+`--folder` takes a copy of runs that are there instead of made-up ones; `--against`
 runs each command of another checkout's package right after this one's, on a copy of its own.
 
 `files of an import` is the least that an import can take: the same folders and files, made by
@@ -72,14 +72,26 @@ def format_seconds(seconds: float) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
-    parser.add_argument("--sizes", default="1000,10000,50000")
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--folder", type=Path)
-    parser.add_argument("--against", type=Path)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.growth",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--sizes", type=parse_sizes, default="1000,10000,50000", help="numbers of made-up runs"
+    )
+    parser.add_argument("--epochs", type=int, default=10, help="of each made-up run")
+    parser.add_argument("--folder", type=Path, metavar="RUNS", help="runs in place of made-up ones")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="another one, in turns")
     parser.add_argument("--only", default="", help="rows whose name has these words")
     arguments = parser.parse_args()
-    sizes = [int(size) for size in arguments.sizes.split(",")]
+    if arguments.folder and not names_of_runs(arguments.folder):
+        parser.error(f"--folder {arguments.folder}: there are no runs")
+    if arguments.against and not (arguments.against / "postertui/__main__.py").is_file():
+        parser.error(f"--against {arguments.against}: no checkout of postertui")
+    if arguments.epochs < 1:
+        parser.error("--epochs: at least 1")
+    sizes: list[int] = arguments.sizes
     checkouts = {"here": ROOT} | ({"against": arguments.against} if arguments.against else {})
     costs: dict[str, list[Cost]] = {}
     print(f"{'runs':>8} {'':28} {'cpu':>10} {'clock':>10}")
@@ -100,17 +112,35 @@ def main() -> int:
     return 0
 
 
+def parse_sizes(text: str) -> list[int]:
+    """`1000,10000` as numbers, each once, the smallest first."""
+    try:
+        sizes = sorted({int(size) for size in text.split(",")})
+    except ValueError:
+        sizes = [0]
+    if sizes[0] < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: numbers of runs, with commas between them")
+    return sizes
+
+
+def names_of_runs(folder: Path) -> list[str]:
+    """The names of the runs' folders; none where there is no such folder."""
+    return [path.name for path in folder.glob("*--*") if not path.name.startswith(".")]
+
+
 def measure(
     made: Path, temporary: Path, checkouts: dict[str, Path], only: str
 ) -> Iterator[tuple[str, Cost]]:
     """Every row's cost on the runs of `made`, one checkout after the other."""
-    variants = {path.name.split("--")[1] for path in made.iterdir() if "--" in path.name}
+    variants = {name.split("--")[1] for name in names_of_runs(made)}
     variant = "base" if "base" in variants else min(variants)
     folders = {}
     for label in checkouts:
         folders[label] = temporary / label / "runs"
         shutil.rmtree(folders[label].parent, ignore_errors=True)
-        shutil.copytree(made, folders[label], copy_function=os.link)
+        # A file of somebody's runs may be on another file system, or be written to meanwhile.
+        copy = os.link if made.is_relative_to(temporary) else shutil.copy2
+        shutil.copytree(made, folders[label], copy_function=copy, symlinks=True)
     for row, words in COMMANDS.items():
         for label, checkout in checkouts.items():
             folder = folders[label]

@@ -89,10 +89,14 @@ class PeakMemory(threading.Thread):
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
-    parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--repeat", type=int, default=3)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.peers",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--runs", type=int, default=200, help="how many")
+    parser.add_argument("--epochs", type=int, default=20, help="of each run")
+    parser.add_argument("--repeat", type=int, default=3, help="how often each program is started")
     parser.add_argument("--wandb", metavar="PYTHON", help="an interpreter that has wandb, for LEET")
     arguments = parser.parse_args()
     if importlib.util.find_spec("tensorboard") is None:

@@ -49,7 +49,7 @@ def rm_command(
     from postertui.runs import removal
     from postertui.supervisor import requests
 
-    if (bool(query) or everything) + undo + empty != 1:
+    if bool(query) + everything + undo + empty != 1:
         raise click.UsageError(WHICH_RUNS)
     check_exists(runs)
     try:

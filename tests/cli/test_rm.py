@@ -42,6 +42,14 @@ def test_removed_runs_are_gone_and_come_back_unchanged(tmp_path: Path) -> None:
     assert contents(made_runs.folder / comedy).items() >= before.items()
 
 
+def test_a_filter_beside_all_removes_nothing(tmp_path: Path) -> None:
+    made_runs = MadeRuns(tmp_path / "runs")
+    names = [made_runs.add(genre, epochs=1, state="done") for genre in ("Comedy", "Drama")]
+    result = postertui("rm", "genre:comedy", "--all", "--yes", "--runs", made_runs.folder)
+    assert result.returncode == 2
+    assert listed(made_runs.folder) == sorted(names)
+
+
 def test_a_run_that_is_trained_stays(tmp_path: Path) -> None:
     made_runs = MadeRuns(tmp_path / "runs")
     running = made_runs.add("Comedy", epochs=3, state="running")

@@ -133,8 +133,10 @@ def compare(
     names = present if names is None else list(names)
     for name in (*names, *([against] if against is not None else [])):
         if name not in present:
+            mend = "; compare with one of them: --against NAME" if name == against else ""
             raise UserError(
-                f"no variant {name!r} in the table; it has {', '.join(present)}", exit_code=3
+                f"no variant {name!r} in the table; it has {', '.join(present)}{mend}",
+                exit_code=3,
             )
     if against is None:
         chosen = [(b, a) for i, a in enumerate(names) for b in names[i + 1 :]]

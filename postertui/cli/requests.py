@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: What became of a request, for people.
 _OUTCOME_TEXTS = {
     "requested": "will follow soon",
-    "unchanged": "as they were",
+    "unchanged": "unchanged",
     "damaged": "damaged (`postertui doctor`)",
     "unreadable": "unreadable (`postertui doctor`)",
     "newer": "made by a newer version of postertui",

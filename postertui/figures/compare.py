@@ -136,7 +136,11 @@ def draw_comparison(
     table = source.with_settings(list(columns))
     table = table.filter(pl.col("name").is_in(_comparable(source, columns, variants, options)))
     if table.is_empty():
-        raise UserError(f"--compare {columns_text}: no run to compare", exit_code=3)
+        raise UserError(
+            f"--compare {columns_text}: no run to compare: it takes {source.base.name} and "
+            "variants that differ from it in that alone; --compare variant takes all",
+            exit_code=3,
+        )
     if options.strict and "variant" in columns:
         table = table.filter(
             (pl.col("FC1") == source.base.fc1) & (pl.col("FC2") == source.base.fc2)

@@ -245,14 +245,25 @@ def _per_genre(
 
 
 def _mean_line(runs: Sequence[RunPredictions], name: str, score: Callable[[Ranking], float]) -> str:
-    """The variants' mean score over the runs that have one, best first."""
-    scores: dict[str, list[float]] = {}
+    """The variants' mean score over the genres in which all of them have one, best first."""
+    scores: dict[str, dict[str, list[float]]] = {}
     for run in runs:
         value = score(rank(run.test.labels, run.test.probabilities))
         if not np.isnan(value):
-            scores.setdefault(run.variant, []).append(value)
-    means = sorted(((float(np.mean(v)), variant) for variant, v in scores.items()), reverse=True)
-    return f"mean {name}: " + ", ".join(f"{variant} {mean:.3f}" for mean, variant in means)
+            scores.setdefault(run.variant, {}).setdefault(run.genre, []).append(value)
+    genres = set().union(*scores.values())
+    common = genres.intersection(*scores.values())
+    if not common:
+        return f"mean {name}: none, for the variants have no genre in common"
+    means = sorted(
+        (
+            (float(np.mean([np.mean(of_genre[g]) for g in common])), variant)
+            for variant, of_genre in scores.items()
+        ),
+        reverse=True,
+    )
+    where = f" over {', '.join(sorted(common))}, which all have" if common != genres else ""
+    return f"mean {name}{where}: " + ", ".join(f"{variant} {mean:.3f}" for mean, variant in means)
 
 
 def _cohort_colours(lines: pl.DataFrame, options: FigureOptions) -> dict[str, str]:

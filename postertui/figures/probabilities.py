@@ -61,6 +61,8 @@ def draw_probabilities(
             f"figure {name}: {reason}; runs trained by this version keep them", exit_code=3
         )
     picture = PREDICTION_FIGURES[name](alive, options)
-    lost = (("run", "without predictions", without), ("run", "dead", len(runs) - len(alive)))
-    hidden = [Hidden(split, cause, count) for split, cause, count in lost if count]
+    lost = (("without predictions", without), ("dead", len(runs) - len(alive)))
+    hidden = [
+        Hidden("run" if count == 1 else "runs", cause, count) for cause, count in lost if count
+    ]
     return replace(picture, name=name, hidden=(*picture.hidden, *hidden))

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 30_000
 
+_NONE_OF_2017 = (
+    "--all draws the figures of the study of 2017, and the table has no run of their variants; "
+    "without --all each variant is drawn, and --compare variant compares them"
+)
+
 
 def draw_figure(
     name: str, table: pl.DataFrame, strict: bool = False, **options: Any
@@ -104,6 +109,8 @@ def prepare_pictures(
         for name in chosen or match_variants(source, ["*"]):
             add(name, replace(alone, variants=(name,)), variant)
     if not prepared:
+        if request.everything and not (request.figures or request.compare):
+            raise UserError(_NONE_OF_2017, exit_code=3)
         raise UserError("; ".join(f.reason for f in failures) or "nothing to draw", exit_code=3)
     return prepared, failures
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import unescape
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -118,6 +120,32 @@ def test_a_long_table_says_how_many_rows_a_terminal_leaves_out_and_a_pipe_has_th
     whole = plain_sections([section], 80)
     assert "row-1202" in whole
     assert "… and" not in whole
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_number_and_no_word_breaks_in_a_narrow_terminal(width: int) -> None:
+    table = stack(
+        *(history(genre=g, seed=s) for g in ("Comedy", "Science_Fiction") for s in (1, 2))
+    )
+    section = baselines_section(table, "test_fscore", "last", "base")
+    printed = plain_sections([replace(section, notes=())], width)
+    assert max(map(len, printed.splitlines())) <= width
+    words = printed.split()
+    for column in section.columns:
+        assert set(column.heading.split()) <= set(words)
+        for row in section.frame.iter_rows(named=True):
+            assert set(column.cell(row).split()) <= set(words)
+    # Columns that follow below stand behind the first one again.
+    assert words.count("Science_Fiction") == words.count("genre") > (width < 100)
+
+
+def test_a_long_text_folds_beside_the_other_columns() -> None:
+    rows = pl.DataFrame({"run": ["a", "b"], "advice": ["train it for more epochs " * 8] * 2})
+    columns = [Column(name, lambda row, name=name: str(row[name])) for name in rows.columns]
+    printed = plain_sections([Section("advice", "Advice", rows, columns)], 60)
+    assert printed.count("advice") == 1
+    assert max(map(len, printed.splitlines())) <= 60
+    assert printed.count("epochs") == 16
 
 
 def test_bars_say_what_their_intervals_hold() -> None:

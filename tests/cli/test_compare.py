@@ -74,7 +74,7 @@ def test_too_little_data_says_so_instead_of_ranking(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (["--against", "nothing"], 3, "no variant 'nothing' in the table"),
+        (["--against", "nothing"], 3, "compare with one of them: --against NAME"),
         (["--metric", "f1"], 2, "no metric 'f1'"),
         (["genre:opera"], 3, "matches `genre:opera`"),
         (["--epoch", "0"], 2, "use last, end, best or a number"),

@@ -67,7 +67,8 @@ def test_a_page_that_could_not_show_its_figures(study: Path, tmp_path: Path) -> 
 
 
 def test_names_that_are_none(study: Path) -> None:
-    assert "no variant 'nix'" in mistake("bars", "--variant", "nix", "--from", study, code=3)
+    message = mistake("bars", "--variant", "nix", "--from", study, code=3)
+    assert "no variant 'nix'" in message and "choose one of them: --variant NAME" in message
     assert "no metric 'nix'" in mistake("compare", "--metric", "nix", "--from", study)
 
 

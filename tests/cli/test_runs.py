@@ -116,7 +116,7 @@ def test_one_run_a_filter_and_all_are_cancelled_and_retried(
     _, out, err = call("cancel", "genre:drama", "--json", *where)
     assert json.loads(out) == {two[1]: "done"}
     assert err.strip() == "1 run: 1 cancelled"
-    assert call("cancel", "--all", *where) == (0, "", "2 runs: 2 as they were\n")
+    assert call("cancel", "--all", *where) == (0, "", "2 runs: 2 unchanged\n")
     assert call("retry", "--all", "--no-start", *where)[2] == "2 runs: 2 queued\n"
     assert set(states(folder).values()) == {"queued"}
     call("cancel", "--all", *where)

@@ -134,6 +134,8 @@ def test_no_two_rows_look_alike(tmp_path: Path) -> None:
     names = variant_names(views)
     assert len(set(names.values())) == len(names) == 3
     assert {v.variant for v in views if v.name not in names} == {"no-reg"}
+    rows = [ordered(some, ViewOptions(), frozenset()) for some in (views, views[::-1])]
+    assert rows[0] == rows[1]
     longs = ["reduce-lr-256x64", "reduce-lr-256x1024", "reduce-lr-100x1024", "reduce-1r-100x1024"]
     cuts = distinct_cuts(longs, 8)
     assert len(set(cuts.values())) == 4

@@ -113,6 +113,8 @@ async def test_queued_runs_are_cancelled_and_the_running_one_goes_on(many: MadeR
     async with dashboard(many.folder, LARGE, layout="table") as d:
         await d.press("asterisk", "x")
         await d.shows("1 running, 30 waiting.")
+        buttons = next(line for line in d.lines if "Cancel all (y)" in line)
+        assert "Only the 30 waiting (q)" in buttons and "Keep (n)" in buttons
         await d.press("q")
         await d.until(
             lambda: sorted(states(many.folder).values()) == ["cancelled"] * 30 + ["running"],

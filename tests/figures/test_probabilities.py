@@ -79,6 +79,19 @@ def test_roc_is_scikit_learns(runs: Runs) -> None:
     assert area == pytest.approx(metrics.roc_auc_score(test.labels, test.probabilities), abs=0.005)
 
 
+def test_mean_scores_are_over_the_genres_that_all_variants_have(runs: Runs) -> None:
+    def note(chosen: Runs) -> str:
+        (line,) = draw_probabilities("roc", chosen, FigureOptions()).notes
+        return line
+
+    one = [run for run in runs if (run.variant, run.genre) != ("bce", "Drama")]
+    assert note(runs).startswith("mean AUROC: ")
+    alone = note([run for run in runs if run.genre == "Comedy"])
+    assert note(one) == alone.replace("mean AUROC", "mean AUROC over Comedy, which all have")
+    none = [run for run in one if (run.variant, run.genre) != ("base", "Comedy")]
+    assert note(none) == "mean AUROC: none, for the variants have no genre in common"
+
+
 def test_threshold_curves_are_f_of_both_cohorts_with_the_chosen_one_marked(runs: Runs) -> None:
     lines = marks("threshold", runs, "line")
     run = of(runs, "Comedy", "bce")
@@ -159,7 +172,7 @@ def test_dead_runs_and_those_without_predictions_are_counted(runs: Runs) -> None
     )
     dead.test.probabilities[:] = math.nan
     picture = draw_probabilities("roc", [*runs, dead], FigureOptions(), without=2)
-    assert [str(h) for h in picture.hidden] == ["2 run without predictions", "1 run dead"]
+    assert [str(h) for h in picture.hidden] == ["2 runs without predictions", "1 run dead"]
     with pytest.raises(UserError, match="dead") as error:
         draw_probabilities("roc", [dead], FigureOptions())
     assert error.value.exit_code == 3

@@ -346,6 +346,20 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         report(tmp_path / "file/reports")
 
 
+def test_a_table_without_variants_of_2017_is_told_what_draws_it() -> None:
+    own = made().with_columns(
+        *(pl.lit("own").alias(c) for c in ("name", "variant", "Regularizer")),
+        pl.lit(0).alias("FC1"),
+    )
+    for request in (ReportRequest(everything=True), ReportRequest(compare=("Regularizer",))):
+        with pytest.raises(UserError, match="--compare variant") as caught:
+            prepare_pictures(History(own), request)
+        assert caught.value.exit_code == 3
+        assert len(str(caught.value)) < 250
+    drawn, _ = prepare_pictures(History(own), ReportRequest(compare=("variant",)))
+    assert drawn
+
+
 def test_an_empty_table_has_nothing_to_draw() -> None:
     with pytest.raises(UserError, match="no finished epoch") as caught:
         prepare_pictures(History(made().clear()), ReportRequest(everything=True))

@@ -43,7 +43,9 @@ def baselines_section(
     names = table["name"].unique().sort().to_list()
     if variant not in names:
         raise UserError(
-            f"no variant {variant!r} in the table; it has {', '.join(names)}", exit_code=3
+            f"no variant {variant!r} in the table; it has {', '.join(names)}; "
+            "choose one of them: --variant NAME",
+            exit_code=3,
         )
     if measured is None:
         measured = measure_runs(table, metric, rule)

@@ -55,11 +55,11 @@ def ordered(
 
 
 def _by_name(runs: Iterable[RunView]) -> list[RunView]:
-    """By genre, variant and seed. Of many runs with few names, only the names are compared."""
+    """By genre, variant, seed and folder. Of many runs with few names only those are compared."""
     runs = list(runs)
     genres = _ranks({run.genre for run in runs})
     variants = _ranks({run.variant for run in runs})
-    return sorted(runs, key=lambda r: (genres[r.genre], variants[r.variant], r.seed))
+    return sorted(runs, key=lambda r: (genres[r.genre], variants[r.variant], r.seed, r.name))
 
 
 def _ranks(names: Iterable[str]) -> dict[str, int]:

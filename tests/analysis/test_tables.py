@@ -141,7 +141,7 @@ def test_no_number_and_no_word_breaks_in_a_narrow_terminal(width: int) -> None:
 
 def test_a_long_text_folds_beside_the_other_columns() -> None:
     rows = pl.DataFrame({"run": ["a", "b"], "advice": ["train it for more epochs " * 8] * 2})
-    columns = [Column(name, lambda row, name=name: str(row[name])) for name in rows.columns]
+    columns = [Column(name, text(name)) for name in rows.columns]
     printed = plain_sections([Section("advice", "Advice", rows, columns)], 60)
     assert printed.count("advice") == 1
     assert max(map(len, printed.splitlines())) <= 60

@@ -160,9 +160,9 @@ def test_retry_goes_on_with_what_this_account_may_change(place: Path) -> None:
     assert result.returncode == 1
     first, why = result.stderr.strip().splitlines()
     assert sorted(first.removeprefix("3 runs: ").split(", ")) == [
-        "1 unchanged",
         "1 queued",
         "1 this account may not change",
+        "1 unchanged",
     ]
     assert why.startswith(f"runs/{theirs} belongs to root:root (mode 755); `sudo chown")
 

@@ -9,7 +9,8 @@ import shutil
 import signal
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,8 @@ def check_runs(store: Store, *, repair: bool = False) -> Iterator[Finding]:
         yield Finding("runs", "wrong", problem, mend)
     for run in damaged:
         problem = to_single_line(run.damage or "")
-        yield _move_or_report(store.folder, store.folder / run.name, problem, repair)
+        is_damaged = partial(_is_damaged, store.folder, run.name)
+        yield _move_or_report(store.folder, store.folder / run.name, problem, repair, is_damaged)
     yield from _check_files(store)
 
 
@@ -175,7 +177,7 @@ def check_leftovers(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
     except UserError as error:
         yield _move_or_report(runs, runs / layout.SETTINGS, str(error), repair)
     limit = time.time() - STALE_AFTER
-    drafts = [p for p in runs.glob(f"{DRAFT_PREFIX}*") if p.lstat().st_mtime < limit]
+    drafts = [p for p in runs.glob(f"{DRAFT_PREFIX}*") if _is_older(p, limit)]
     for draft in drafts if repair else ():
         if draft.is_dir() and not draft.is_symlink():
             shutil.rmtree(draft, ignore_errors=True)
@@ -201,7 +203,29 @@ def move_aside(runs: Path, path: Path) -> Path:
     return path.rename(target)
 
 
-def _move_or_report(runs: Path, path: Path, problem: str, repair: bool) -> Finding:
+def _is_older(path: Path, limit: float) -> bool:
+    """Whether the file was changed last before `limit`; False where it is gone by now."""
+    try:
+        return path.lstat().st_mtime < limit
+    except OSError:
+        return False
+
+
+def _is_damaged(runs: Path, name: str) -> bool:
+    from postertui.runs.store import read_run
+
+    run = read_run(runs, name)
+    return run is not None and run.problem == "damaged"
+
+
+def _move_or_report(
+    runs: Path,
+    path: Path,
+    problem: str,
+    repair: bool,
+    is_damaged: Callable[[], bool] = lambda: True,
+) -> Finding:
+    """Move `path` aside with `repair`, where it still `is_damaged`."""
     if not repair:
         return Finding("runs", "wrong", problem, "`postertui doctor --repair` moves it aside")
     with contextlib.ExitStack() as stack:
@@ -216,6 +240,8 @@ def _move_or_report(runs: Path, path: Path, problem: str, repair: bool) -> Findi
                 # Where it is no file that can be opened, no job can hold it.
                 if is_passing(error):
                     return Finding("runs", "wrong", f"{path}: {error.strerror}", "try again")
+        if not is_damaged():
+            return Finding("runs", "ok", f"{path}: can be read by now")
         try:
             target = move_aside(runs, path)
         except OSError as error:

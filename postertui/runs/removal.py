@@ -77,6 +77,8 @@ def undo(folder: Path) -> RemovalOutcome:
             # A folder that is not empty is not replaced.
             path.rename(folder / path.name)
             outcome.moved.append(path.name)
+        except FileNotFoundError:
+            continue  # Another program has brought it back.
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
@@ -118,7 +120,9 @@ def _runs_of(removal: Path) -> list[Path]:
     """The folders of runs in a removal; nothing else in it is moved to where runs are."""
     if not _is_folder(removal):
         return []
-    return [p for p in sorted(removal.iterdir()) if not p.name.startswith(".") and _is_folder(p)]
+    with contextlib.suppress(FileNotFoundError):
+        return [p for p in sorted(removal.iterdir()) if p.name[0] != "." and _is_folder(p)]
+    return []
 
 
 def _is_folder(path: Path) -> bool:

@@ -80,7 +80,7 @@ def serve(folder: Path, jobs: int | None, report_fd: int | None, *, stay: bool =
             _report(report_fd, b"held")
             return HELD
         _detach_stdio(folder, stay=stay)
-        (folder / layout.CHANGE_COUNTER).unlink(missing_ok=True)
+        files.renew_change_counter(folder)
         supervisor = Supervisor(folder, choose_backend(folder, jobs), lock=lock)
         supervisor.scan()
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
@@ -101,6 +102,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 #: Below this, a disk counts as full for the banner.
 LOW_SPACE_BYTES = 1 << 20
 
+#: A change counter of more bytes begins anew with the next supervisor.
+MAX_CHANGE_COUNTER = 1 << 20
+
 #: What `Status.waiting` says while the queue is paused.
 PAUSED_MESSAGE = "paused; `postertui resume` goes on"
 
@@ -153,6 +157,21 @@ def notify(folder: Path) -> None:
             os.write(fd, b".")
         finally:
             os.close(fd)
+
+
+def renew_change_counter(folder: Path) -> None:
+    """Begin the change counter anew where it has become large, or is no regular file.
+
+    Otherwise it goes on: begun anew, it may come to be what a reader has seen before.
+    Raises `OSError`.
+    """
+    counter = folder / layout.CHANGE_COUNTER
+    try:
+        status = counter.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_CHANGE_COUNTER:
+        counter.unlink()
 
 
 def change_count(folder: Path) -> int:

@@ -146,6 +146,10 @@ def _outcome(path: Path, request: Callable[[Path], RequestOutcome]) -> RequestOu
         return "damaged"
     except PermissionError:
         return "denied"
+    except FileNotFoundError:
+        if path.is_dir():
+            raise
+        return "missing"
 
 
 def _cancel(began: float, path: Path) -> RequestOutcome:

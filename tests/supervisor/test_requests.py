@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from postertui.runs import layout
 from postertui.runs.lock import RunLock
 from postertui.runs.spec import RunSpec
 from postertui.supervisor import requests
+from postertui.supervisor.folder import MAX_CHANGE_COUNTER, change_count, renew_change_counter
 from tests.support.supervisor import (
     assert_as_if_undisturbed,
     assert_nothing_left,
@@ -292,3 +294,19 @@ def test_stopping_does_not_wait_for_an_epoch_that_hangs(folder: Path) -> None:
     assert requests.stop_supervisor(folder, patience=60)
     assert_nothing_left(folder)
     assert states(folder) == {name: "interrupted"}
+
+
+def test_change_counter_goes_on_from_supervisor_to_supervisor(folder: Path) -> None:
+    """Begun anew, it may come to the number that a reader has seen: a change would be missed."""
+    queue(folder, make_spec(epochs=1))
+    for _ in range(5):
+        requests.notify(folder)
+    train_all(folder)
+    assert change_count(folder) == 6
+    counter = folder / layout.CHANGE_COUNTER
+    counter.write_bytes(bytes(MAX_CHANGE_COUNTER + 1))
+    renew_change_counter(folder)
+    assert change_count(folder) == 0
+    counter.symlink_to(folder / "outside")
+    renew_change_counter(folder)
+    assert not counter.is_symlink()

@@ -6,7 +6,7 @@ runs in `runs/.cache`, which can be deleted at any time.
 """
 
 from postertui.runs.epoch_line import COLUMNS, METRICS
-from postertui.runs.store.reader import Store
+from postertui.runs.store.reader import Store, read_run
 from postertui.runs.store.run import SETTINGS, Run
 
-__all__ = ["COLUMNS", "METRICS", "SETTINGS", "Run", "Store"]
+__all__ = ["COLUMNS", "METRICS", "SETTINGS", "Run", "Store", "read_run"]

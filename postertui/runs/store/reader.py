@@ -134,7 +134,7 @@ class Store:
 
     def _spool(self, name: str) -> None:
         """Keep a closed run no longer in memory, where a new cache is made."""
-        if self._cache is not None and self._is_cacheable(name):
+        if self._cache is not None and name in self.runs and self._is_cacheable(name):
             stored = self._cache.take(self.runs[name], self._readings[name])
             if stored is not None:
                 self.runs[name] = stored
@@ -153,9 +153,7 @@ class Store:
         self._list_time = stamp if time.time_ns() - stamp > 50_000_000 else None
         gone = self.runs.keys() - names
         for name in gone:
-            self._forget(name)
-            self._due.remove(name)
-            del self.runs[name]
+            self._remove(name)
         self._unread = names - self.runs.keys()
         is_new = self._cached is not None and self._cached.is_empty and not self.runs
         if is_new and self._cache is not None and len(self._unread) >= SPOOL_FROM:
@@ -165,8 +163,17 @@ class Store:
     def _refresh_run(self, name: str) -> bool:
         """Read what is new of one run; whether it changed. Never raises for the run."""
         changed = self._read_run(name)
+        if self.runs[name].damage is not None and not os.path.isdir(f"{self._root}/{name}"):  # noqa: PTH112
+            # It was moved or removed since the folder was listed.
+            self._remove(name)
+            return True
         self._due.record(name)
         return changed
+
+    def _remove(self, name: str) -> None:
+        self._readings.pop(name, None)
+        self._due.remove(name)
+        del self.runs[name]
 
     def _read_run(self, name: str) -> bool:
         before = self.runs.get(name)
@@ -193,7 +200,7 @@ class Store:
         run = self.runs.get(name)
         changed = False
         if run is None or self._is_other(name, run, identity):
-            self._forget(name)
+            self._readings.pop(name, None)
             run = self.runs[name] = read_new_run(self.folder, name, self._kinds.parse)
             changed = True
         changed |= self._read_events(name, run, identity)
@@ -219,11 +226,8 @@ class Store:
     def _reread_rows(self, name: str) -> Rows:
         """A closed run's epochs from its own files, which have not changed since they were read."""
         store = Store(self.folder, cache=False)
-        store._refresh_run(name)
+        store._read_run(name)
         return store.runs[name].buffer.rows()
-
-    def _forget(self, name: str) -> None:
-        self._readings.pop(name, None)
 
     def _reading(self, name: str) -> Reading | None:
         """How far the run was read; None where it was not."""
@@ -283,3 +287,10 @@ class Store:
         if run.damage is not None or run.is_newer or not run.is_closed:
             return False
         return reading.identity.events[1] == reading.size
+
+
+def read_run(folder: Path, name: str) -> Run | None:
+    """The run of that name as it is now; None where there is none."""
+    store = Store(folder, cache=False)
+    store._refresh_run(name)
+    return store.runs.get(name)

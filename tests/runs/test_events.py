@@ -10,8 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from postertui.runs import events as events_module
 from postertui.runs.bounds import MAX_NUMBER
-from postertui.runs.events import DamagedEventsError, EventWriter, encode_event, parse_events
+from postertui.runs.events import (
+    MAX_LINE_BYTES,
+    DamagedEventsError,
+    EventWriter,
+    encode_event,
+    parse_events,
+)
 
 scalars = st.one_of(
     st.floats(), st.integers(-(2**53), 2**53), st.booleans(), st.none(), st.text(max_size=20)
@@ -104,6 +111,61 @@ def test_short_write_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert path.read_bytes() == before
         writer.append("epoch", epoch=1)
     assert [e["seq"] for e in parse_events(path.read_bytes())[0]] == [0, 1]
+
+
+def test_event_is_on_disk_before_it_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows an event, such as a newer checkpoint, must not outlive it in a power cut."""
+    path = tmp_path / "events.jsonl"
+    synchronised: list[bytes] = []
+    monkeypatch.setattr(os, "fdatasync", lambda _: synchronised.append(path.read_bytes()))
+    with EventWriter(path) as writer:
+        writer.append("start")
+        assert synchronised == [path.read_bytes()]
+        writer.append_lines(encode_event(1, 1, "epoch", {"epoch": 1}, 0.0), 1, 1)
+        assert synchronised[-1] == path.read_bytes() != synchronised[0]
+
+
+def test_writer_goes_on_with_the_newest_attempt(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    with EventWriter(path) as writer:
+        assert writer.attempt == 0
+        writer.attempt += 1
+        writer.append("start")
+        lines = [encode_event(seq, 2, "requeue", {}, 0.0) for seq in (1, 2)]
+        writer.append_lines(b"".join(lines), 2, 2)
+        writer.append("start")
+    with EventWriter(path) as writer:
+        writer.append("end", status="done")
+    events, _ = parse_events(path.read_bytes())
+    assert [(e["attempt"], e["seq"]) for e in events] == [(1, 0), (2, 1), (2, 2), (2, 3), (2, 4)]
+
+
+def test_line_longer_than_any_event_is_damage_whether_it_ends_or_not() -> None:
+    good = encode_event(0, 1, "start", {}, 0.0)
+    space = MAX_LINE_BYTES - len(good) + 1
+    longest = good[:-2] + b" " * space + b"}"
+    assert len(longest) == MAX_LINE_BYTES
+    assert len(parse_events(good * 2 + longest + b"\n" + good)[0]) == 4
+    assert len(parse_events(good * 2 + longest)[0]) == 2
+    for end in (b"", b"\n"):
+        with pytest.raises(DamagedEventsError, match=r"line 3.*long") as caught:
+            parse_events(good * 2 + longest + b" " + end)
+        assert caught.value.line == 3
+
+
+def test_damage_has_its_line_in_the_whole_file_however_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events_module, "CHUNK_BYTES", 100)
+    path = tmp_path / "events.jsonl"
+    good = [encode_event(n, 1, "epoch", {"epoch": n + 1}, 0.0) for n in range(9)]
+    path.write_bytes(b"".join(good))
+    with EventWriter(path) as writer:
+        assert [e["seq"] for e in writer.events] == list(range(9))
+    path.write_bytes(b"".join(good) + b"nonsense\n")
+    with pytest.raises(DamagedEventsError) as caught:
+        EventWriter(path)
+    assert caught.value.line == 10
 
 
 def test_writer_refuses_a_damaged_file_and_leaves_it(tmp_path: Path) -> None:

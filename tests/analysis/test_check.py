@@ -62,8 +62,9 @@ def test_false_alarms_are_rare() -> None:
     assert sum(alarms) <= 6
 
 
-def test_an_overall_row_is_a_paired_t_of_its_own_genres() -> None:
-    now, then = study(-0.01, 1), study()
+@pytest.mark.parametrize("shift", [-0.01, 0.01])
+def test_an_overall_row_is_a_paired_t_of_its_own_genres(shift: float) -> None:
+    now, then = study(shift, 1), study()
     report = check_against(now, then, metric=METRIC)
     row = report.rows.row(
         by_predicate=(pl.col("name") == "other") & (pl.col("genre") == ALL), named=True
@@ -83,14 +84,31 @@ def test_an_overall_row_is_a_paired_t_of_its_own_genres() -> None:
     assert row["p"] == pytest.approx(stats.t.cdf(row["difference"] / se, df))
 
 
+def test_a_single_setting_is_a_paired_t_of_its_own_seeds() -> None:
+    now, then = (
+        t.filter((pl.col("name") == "base") & (pl.col("genre") == "War"))
+        for t in (study(0, 1), study())
+    )
+    [row] = check_against(now, then, metric=METRIC).rows.iter_rows(named=True)
+    last = pl.col("epoch") == 5
+    before, after = (t.filter(last).sort("seed")[METRIC].to_numpy() for t in (then, now))
+    expected = stats.ttest_rel(after, before, alternative="less")
+    interval = stats.ttest_rel(after, before).confidence_interval()
+    assert (row["low"], row["high"]) == (pytest.approx(interval.low), pytest.approx(interval.high))
+    assert row["p"] == pytest.approx(expected.pvalue)
+
+
 def test_means_over_genres_and_single_genres_have_half_of_the_level_each() -> None:
     rows = check_against(study(-0.01, 1), study(), metric=METRIC).rows
     for family in (rows.filter(pl.col("genre") == ALL), rows.filter(pl.col("genre") != ALL)):
         smallest = family["p"].min()
         assert family["p_adjusted"].min() == pytest.approx(min(1, 2 * family.height * smallest))  # type: ignore[operator]
-    one = study().filter(pl.col("genre") == GENRES[0])
-    rows = check_against(one, study(0, 1).filter(pl.col("genre") == GENRES[0]), metric=METRIC).rows
-    assert rows["p_adjusted"].min() == pytest.approx(min(1, 2 * rows["p"].min()))  # type: ignore[operator]
+    now, then = (t.filter(pl.col("genre") == GENRES[0]) for t in (study(-0.02, 1), study()))
+    rows = check_against(now, then, metric=METRIC).rows
+    smallest = rows["p"].min()
+    assert isinstance(smallest, float)
+    assert smallest < 0.4
+    assert rows["p_adjusted"].min() == pytest.approx(2 * smallest)
 
 
 def test_seeds_that_do_not_match_are_not_paired() -> None:
@@ -117,6 +135,9 @@ def test_a_margin_in_numbers_needs_no_noise() -> None:
     worse = [("base", "Comedy", 0, 0.27)]
     assert check_against(soft_runs(worse), soft_runs(one), metric=METRIC, margin=0.02).failed
     assert not check_against(soft_runs(worse), soft_runs(one), metric=METRIC, margin=0.04).failed
+    # A loss of just as much is not more.
+    half, quarter = (soft_runs([("base", "Comedy", 0, value)]) for value in (0.5, 0.25))
+    assert not check_against(quarter, half, metric=METRIC, margin=0.25).failed
     with pytest.raises(UserError, match="no noise to compare with") as error:
         check_against(soft_runs(worse), soft_runs(one), metric=METRIC)
     assert error.value.exit_code == 2

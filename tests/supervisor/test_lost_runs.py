@@ -52,6 +52,9 @@ def test_a_run_fails_at_its_third_loss_with_the_end_of_its_log(run: Path) -> Non
 
 
 def test_losses_on_request_do_not_count(run: Path) -> None:
+    for _ in range(MAX_ATTEMPTS - 1):
+        start(run)
+        assert record_lost_run(run, "killed")
     for _ in range(MAX_ATTEMPTS + 1):
         start(run)
         assert record_lost_run(run, "the supervisor was stopped", fault=False)

@@ -10,6 +10,7 @@ from postertui.history.schema import SCHEMA, normalise
 from postertui.history.spreadsheets import spreadsheet_safe
 from postertui.system.atomic_files import atomic_writer
 from postertui.system.errors import UserError
+from postertui.tabular.parquet_file import write_parquet
 
 _SUFFIXES = (".tsv", ".csv", ".parquet")
 
@@ -35,7 +36,7 @@ def write_table(table: pl.DataFrame, path: Path) -> None:
     try:
         with atomic_writer(path, private=False) as draft:
             if path.suffix.lower() == ".parquet":
-                table.write_parquet(draft, compression="zstd")
+                write_parquet(table, draft)
             else:
                 _write_text(table, draft, "\t" if path.suffix.lower() == ".tsv" else ",")
     except OSError as error:

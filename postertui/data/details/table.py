@@ -18,6 +18,7 @@ from postertui.data.details.info import FILE, ColumnKind, DetailsInfo
 from postertui.data.details.kinds import column_type
 from postertui.system.errors import UserError
 from postertui.system.regular_files import MAX_RESULT_BYTES, read_regular
+from postertui.tabular.parquet_file import write_parquet
 
 ID = "id"
 
@@ -50,7 +51,7 @@ class Details:
 
     def write(self, folder: Path) -> None:
         """Write `details.parquet`. Raises `OSError`."""
-        self.frame.write_parquet(folder / FILE)
+        write_parquet(self.frame, folder / FILE)
 
 
 def read_details(folder: Path, info: DetailsInfo) -> Details:

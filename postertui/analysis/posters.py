@@ -104,7 +104,7 @@ def resample_posters(
     Raises
     ------
     ValueError
-        For a metric that is no ratio of sums (see `METRICS_OF_POSTERS`).
+        For a metric that is not a ratio of sums (see `METRICS_OF_POSTERS`).
     """
     if not models:
         return PosterErrors({}, 0, {})
@@ -147,7 +147,7 @@ def _terms(metric: str, model: ModelPredictions) -> tuple[Float32s, Float32s]:
             return (yes == y).astype(np.float32), np.ones_like(y)
         case "test_brier":
             return (p - y) ** 2, np.ones_like(y)
-    raise ValueError(f"{metric} is no ratio of sums over posters")
+    raise ValueError(f"{metric} is not a ratio of sums over posters")
 
 
 def _resampled_ratios(

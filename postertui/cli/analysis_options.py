@@ -36,7 +36,9 @@ class EpochType(click.ParamType[str | int]):
         except ValueError:
             epoch = 0
         if epoch < 1:
-            self.fail(f"{value!r} is no epoch; use last, end, best or a number from 1", param, ctx)
+            self.fail(
+                f"{value!r} is not an epoch; use last, end, best or a number from 1", param, ctx
+            )
         return epoch
 
 
@@ -98,7 +100,7 @@ def matching(history: History, query: Sequence[str]) -> pl.DataFrame:
 
     for family in parse(text, history.variant_names).families:
         click.echo(
-            f"postertui: variant:{family} is no variant's name; selected by family", err=True
+            f"postertui: variant:{family} is not a variant's name; selected by family", err=True
         )
     if chosen.is_empty():
         raise UserError(f"no run with a finished epoch matches `{text}`", exit_code=3)

@@ -42,7 +42,7 @@ class MarginType(click.ParamType[float | str]):
         except ValueError:
             margin = -1.0
         if not 0 <= margin < float("inf"):
-            self.fail(f"{value!r} is no margin; use auto or a number from 0", param, ctx)
+            self.fail(f"{value!r} is not a margin; use auto or a number from 0", param, ctx)
         return margin
 
 

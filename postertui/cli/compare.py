@@ -1,4 +1,4 @@
-"""`postertui compare`: variants held against each other, with the noise in view."""
+"""`postertui compare`: variants compared with each other, with the noise in view."""
 
 from __future__ import annotations
 

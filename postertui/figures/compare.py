@@ -63,7 +63,7 @@ def parse_compared(text: str) -> tuple[str, ...]:
         for name in alias.split(" + "):
             column = columns_by_word.get(name.lower())
             if column is None:
-                reason = "changes from epoch to epoch" if word in SCHEMA else "is no column"
+                reason = "changes from epoch to epoch" if word in SCHEMA else "is not a column"
                 raise UserError(
                     f"--compare {text}: `{word}` {reason}; "
                     f"settings: {', '.join(columns_by_word.values())}"

@@ -5,4 +5,6 @@
 - `reading`, `writing`: from and into TSV, CSV and Parquet
 - `from_runs`: from the runs of a folder
 - `selection`: a table with the records of its runs, narrowed by a filter
+- `wide`, `spreadsheets`, `tensorboard`: into forms for other programs
+- `metric_names`: what other programs call its columns
 """

@@ -61,7 +61,7 @@ def _recorded_columns(blocks: Sequence[Rows]) -> dict[str, pl.Series]:
     """Those of `COLUMNS` that the table has, all blocks' one after the other; null where undefined.
 
     Blocks are joined some at a time before they are cut into columns, since thousands are small;
-    and a column's numbers are let go once polars has them, or all would be in memory twice.
+    and a column's numbers are released once polars has them, or all would be in memory twice.
     """
     places = {name: place for place, name in enumerate(COLUMNS) if name in SCHEMA}
     total = sum(map(len, blocks))

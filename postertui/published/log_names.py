@@ -84,7 +84,7 @@ def _setting(match: re.Match[str]) -> tuple[str, str]:
         digits = _STRENGTH.fullmatch(match["strength"])
         if digits is None:
             raise UnreadableLogError(
-                f"its name fits no rule: `{match['strength'][:20]}` is no value such as 1_0e_05"
+                f"its name fits no rule: `{match['strength'][:20]}` is not a value such as 1_0e_05"
             )
         sign = "-" if digits[3] == "_" else "+"
         value = float(f"{digits[1]}.{digits[2]}e{sign}{digits[4]}")

@@ -164,7 +164,7 @@ def check_function(source: CodeSource, function: str, parameters: tuple[str, ...
     signature = f"{function}({', '.join(parameters)})"
     if isinstance(node, ast.AsyncFunctionDef | ast.ClassDef):
         raise ValueError(
-            f"{source.path}:{node.lineno}: {function} is no plain function {signature}"
+            f"{source.path}:{node.lineno}: {function} is not a plain function {signature}"
         )
     if isinstance(node, ast.FunctionDef) and not _accepts(node.args, len(parameters)):
         raise ValueError(f"{source.path}:{node.lineno}: {function} is not called as {signature}")

@@ -97,7 +97,7 @@ def check_head(build: Function, x: Tensor, outputs: Sequence[Tensor], shape: Seq
         p = to_host(keras.tree.flatten(model(to_device(trial), training=False))[0])
     if not (np.isfinite(p).all() and p.min() >= 0 and p.max() <= 1):
         worst = p[np.argmax(np.where(np.isfinite(p), np.abs(p - 0.5), np.inf))].item()
-        raise build.error(f"returns {worst:.3g}, which is no probability; end with a sigmoid")
+        raise build.error(f"returns {worst:.3g}, which is not a probability; end with a sigmoid")
 
 
 def draw_head(

@@ -10,16 +10,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from click.testing import CliRunner
 from sklearn.metrics import average_precision_score, f1_score
 
 from postertui.analysis.blends import blend_runs, history_rows, parse_recipe, recipe_of
-from postertui.cli import cli
 from postertui.history.selection import open_history
 from postertui.history.writing import write_table
 from postertui.predictions.loading import RunPredictions, load_runs
 from postertui.predictions.table import Predictions
 from postertui.system.errors import UserError
+from tests.support.commands import output_of
 from tests.support.predictions import write_predicted_runs
 
 VARIANTS = {"base": 0.15, "bce": 0.2, "l2-1e-4": 0.0}
@@ -78,30 +77,25 @@ def test_an_ensemble_stands_in_the_history_table(
     assert row["threshold"] == posters.chosen_threshold
 
 
-def run(*words: str | Path) -> str:
-    result = CliRunner().invoke(cli, list(map(str, words)), standalone_mode=False)
-    if result.exception is not None:
-        raise result.exception
-    return result.output
-
-
 def test_commands_show_it_beside_variants(folder: Path) -> None:
-    document = json.loads(run("ensemble", "--runs", folder, "--average", "base,bce", "--json"))
+    document = json.loads(
+        output_of("ensemble", "--runs", folder, "--average", "base,bce", "--json")
+    )
     best = document["ensemble"][0]
     assert best["variant"] == "average(base,bce)"
     assert best["test_ap"] > max(row["test_ap"] for row in document["ensemble"][1:])
     words = ("--runs", folder, "--metric", "ap", "--json", "--ensemble", "greedy:*")
-    overall = json.loads(run("leaderboard", *words))["overall"]
+    overall = json.loads(output_of("leaderboard", *words))["overall"]
     assert {row["name"] for row in overall} == {*VARIANTS, "greedy(*)"}
-    compared = json.loads(run("compare", *words))
+    compared = json.loads(output_of("compare", *words))
     assert any("greedy(*)" in json.dumps(rows) for rows in compared.values())
     # A filter about variants leaves the ensemble out, or takes it alone.
-    filtered = json.loads(run("leaderboard", *words, "variant:base"))["overall"]
+    filtered = json.loads(output_of("leaderboard", *words, "variant:base"))["overall"]
     assert [row["name"] for row in filtered] == ["base"]
 
 
 def test_without_recipe_it_is_that_of_2017(folder: Path) -> None:
-    assert "chosen by" in run("ensemble", "--runs", folder)
+    assert "chosen by" in output_of("ensemble", "--runs", folder)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +129,7 @@ def test_what_cannot_be_blended_is_one_clear_line(
     table = tmp_path / "table.parquet"
     write_table(open_history(folder).table, table)
     with pytest.raises(UserError, match="name the runs folder with --runs"):
-        run("leaderboard", "--from", table, "--ensemble", "average:base,bce")
+        output_of("leaderboard", "--from", table, "--ensemble", "average:base,bce")
 
 
 def test_dead_runs_and_missing_seeds_are_left_out(runs: Sequence[RunPredictions]) -> None:

@@ -70,7 +70,7 @@ def test_requirements(tables: tuple[Path, Path]) -> None:
         (["--require", "test_fscore_soft is fine"], 2, "cannot read the requirement"),
         (["--require", "test_loss < 9", "--genre", "Opera"], 3, "no genre matches Opera"),
         (["--against", "absent.tsv"], 2, "absent.tsv"),
-        (["--against", "absent.tsv", "--margin", "-1"], 2, "is no margin"),
+        (["--against", "absent.tsv", "--margin", "-1"], 2, "is not a margin"),
     ],
 )
 def test_what_cannot_be_checked_is_no_failed_check(

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from click.testing import CliRunner
-
-from postertui.cli import cli
 from postertui.predictions.table import predictions_path
 from postertui.system.errors import UserError
+from tests.support.commands import invoke
 from tests.support.predictions import write_predicted_runs
 
 
 def refusal(*words: str | Path) -> UserError:
-    result = CliRunner().invoke(cli, list(map(str, words)), standalone_mode=False)
+    result = invoke(*words)
     assert isinstance(result.exception, UserError)
     return result.exception
 
@@ -33,5 +31,5 @@ def test_predictions_of_another_genre_are_not_shown_as_its_own(tmp_path: Path) -
     own.write_bytes(predictions_path(tmp_path / drama).read_bytes())
     error = refusal("posters", "--run", comedy, "--runs", tmp_path)
     assert str(error).startswith(f"{own}: not the file that the run wrote")
-    doctor = CliRunner().invoke(cli, ["doctor", "--runs", str(tmp_path)], standalone_mode=False)
+    doctor = invoke("doctor", "--runs", tmp_path)
     assert f"{own}: damaged" in doctor.output

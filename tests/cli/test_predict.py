@@ -10,15 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from postertui.cli import cli
 from postertui.data.dataset import Dataset
 from postertui.data.weights import Weights
 from postertui.runs import layout
 from postertui.study import Variant
 from postertui.system.errors import UserError
 from tests.support.analysis_runs import postertui
+from tests.support.commands import invoke
 from tests.support.trained_models import build_data, image_files, write_many_sizes, write_model
 
 SMALL = {"fc1": 16, "fc2": 8, "epochs": 1}
@@ -47,7 +46,7 @@ def runs(tmp_path: Path, built: Dataset) -> Path:
 
 def call(*words: str | Path) -> tuple[int, str]:
     """Exit code and message, of what ends before a model is loaded."""
-    result = CliRunner().invoke(cli, list(map(str, words)), standalone_mode=False)
+    result = invoke(*words)
     if isinstance(result.exception, UserError):
         return result.exception.exit_code, str(result.exception)
     assert result.exception is not None

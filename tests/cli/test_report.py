@@ -164,7 +164,7 @@ def test_formats_sizes_and_looks_are_options(tmp_path: Path) -> None:
     [
         (["--from", "none.tsv"], "none.tsv: no such file or folder", 2),
         (["--figure", "l3"], "figure `l3`: there are base,", 2),
-        (["--compare", "color"], "--compare color: `color` is no column", 2),
+        (["--compare", "color"], "--compare color: `color` is not a column", 2),
         (["--format", "gif"], "format `gif`: there are png, svg, pdf", 2),
         (["--palette", "viridis"], "palette `viridis`: there are hue, okabe-ito", 2),
         (["--baseline", "often"], "baseline `often`: there are stratified, always", 2),

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from postertui.cli import cli
 from postertui.runs.spec import write_spec
 from postertui.study import CodeFile, Variant
 from postertui.system.errors import UserError
+from tests.support.commands import invoke
 from tests.support.custom_code import source_of
 from tests.support.poster_data import make_data
 from tests.support.specs import made_spec
@@ -26,10 +25,6 @@ from tests.support.trained_models import RANDOM, build_data, write_many_sizes, w
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-
-
-def postertui(*arguments: object) -> Result:
-    return CliRunner().invoke(cli, [str(a) for a in arguments], standalone_mode=False)
 
 
 def job(run: Path) -> None:
@@ -65,19 +60,19 @@ def test_a_prepared_runs_folder_executes_nothing_and_says_how_to_trust(tmp_path:
     assert last_event(run)["status"] == "failed"
     assert f"`postertui trust {shlex.quote(str(run / 'mine.py'))}`" in last_event(run)["reason"]
 
-    assert postertui("trust", run / "mine.py").return_value == 0
-    assert source.sha256[:16] in postertui("trust", "--list").stdout
-    postertui("retry", spec.run, "--runs", runs, "--no-start")
+    assert invoke("trust", run / "mine.py").return_value == 0
+    assert source.sha256[:16] in invoke("trust", "--list").stdout
+    invoke("retry", spec.run, "--runs", runs, "--no-start")
     job(run)
     # Trusted, it comes as far as the trainer, which there is none of here.
     assert "no such trainer" in last_event(run)["reason"]
 
     (run / "mine.py").write_bytes(source.data + b"# changed\n")
-    postertui("retry", spec.run, "--runs", runs, "--no-start")
+    invoke("retry", spec.run, "--runs", runs, "--no-start")
     job(run)
     assert "SHA-256 differs" in last_event(run)["reason"]
-    assert postertui("trust", "--remove", source.sha256[:16]).return_value == 0
-    assert postertui("trust", "--list").stdout == ""
+    assert invoke("trust", "--remove", source.sha256[:16]).return_value == 0
+    assert invoke("trust", "--list").stdout == ""
     assert not (tmp_path / "executed").exists()
 
 
@@ -100,7 +95,7 @@ def test_predicting_with_a_network_of_anothers_asks_for_trust_first(tmp_path: Pa
         ("predict", posters, "--run", spec.run),
         ("export-model", spec.run, "-o", tmp_path / "x.keras"),
     ):
-        refused = postertui(*command, "--runs", runs).exception
+        refused = invoke(*command, "--runs", runs).exception
         assert isinstance(refused, UserError)
         assert f"`postertui trust {shlex.quote(str(runs / spec.run / 'mine.py'))}`" in str(refused)
     assert not (tmp_path / "x.keras").exists()
@@ -117,7 +112,7 @@ def test_predicting_with_a_network_of_anothers_asks_for_trust_first(tmp_path: Pa
     ],
 )
 def test_trust_says_what_is_wrong(arguments: tuple[str, ...], what: str) -> None:
-    assert what in str(postertui("trust", *arguments).exception)
+    assert what in str(invoke("trust", *arguments).exception)
 
 
 def test_train_trusts_ones_own_file_and_not_before_it_queues(tmp_path: Path) -> None:
@@ -126,10 +121,10 @@ def test_train_trusts_ones_own_file_and_not_before_it_queues(tmp_path: Path) -> 
     study = tmp_path / "s.toml"
     study.write_text('rarity = 0\n[base]\nloss = "mine.py:loss"\n')
     train = ["train", "--study", study, "--weights", "random", "--data", data]
-    dry = postertui(*train, "--runs", tmp_path / "runs", "--dry-run")
+    dry = invoke(*train, "--runs", tmp_path / "runs", "--dry-run")
     assert dry.exception is None
-    assert postertui("trust", "--list").stdout == ""
+    assert invoke("trust", "--list").stdout == ""
     (tmp_path / "mine.py").chmod(0o666)
-    refused = postertui(*train, "--runs", tmp_path / "runs")
+    refused = invoke(*train, "--runs", tmp_path / "runs")
     assert "may be changed by every user" in str(refused.exception)
     assert not (tmp_path / "runs").exists()

@@ -165,13 +165,13 @@ def test_a_dry_run_says_what_it_understood_and_writes_nothing(tmp_path: Path) ->
     ):
         assert line in done.stdout
     assert "line 6: 110 has other genres than in line 5" in done.stderr
-    assert "line 7: column `Id`: 'x' is no id" in done.stderr
+    assert "line 7: column `Id`: 'x' is not an id" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ("id,genres\nx,Comedy\n", "line 2: column `id`: 'x' is no id"),
+        ("id,genres\nx,Comedy\n", "line 2: column `id`: 'x' is not an id"),
         ("id,title\n100,Up\n", "no genres: neither a column such as `genres`"),
         ("name,genres\n100,Comedy\n", "no column of ids, such as id"),
         ("id,genres\n", "has no labels"),

@@ -104,7 +104,7 @@ def test_unused_labels_are_reported(tmp_path: Path) -> None:
     assert dict(summary.counts) == {"Drama": 1, "Sci-Fi": 2}
     where = tmp_path / "labels.csv"
     assert summary.left_out == (
-        (f"{where}, line 7", "column `id`: '1997-08-20' is no id"),
+        (f"{where}, line 7", "column `id`: '1997-08-20' is not an id"),
         (f"{where}, line 6", "3 has other genres than in line 5"),
     )
     with pytest.raises(UserError, match="line 7: column `id`"):

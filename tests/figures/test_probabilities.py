@@ -9,10 +9,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from click.testing import CliRunner
 from sklearn import metrics
 
-from postertui.cli import cli
 from postertui.figures.options import FigureOptions
 from postertui.figures.probabilities import PREDICTION_FIGURES, draw_probabilities
 from postertui.figures.render import to_ggplot
@@ -22,6 +20,7 @@ from postertui.predictions.loading import RunPredictions, load_runs
 from postertui.predictions.table import predictions_path
 from postertui.report import ReportRequest, prepare_pictures
 from postertui.system.errors import UserError
+from tests.support.commands import invoke
 from tests.support.predictions import write_predicted_runs
 
 Runs = Sequence[RunPredictions]
@@ -179,7 +178,7 @@ def test_dead_runs_and_those_without_predictions_are_counted(runs: Runs) -> None
 
 
 def call(*words: str | Path) -> tuple[int, str]:
-    result = CliRunner().invoke(cli, list(map(str, words)), standalone_mode=False)
+    result = invoke(*words)
     if isinstance(result.exception, UserError):
         return result.exception.exit_code, str(result.exception)
     if result.exception is not None:

@@ -120,7 +120,7 @@ def test_all_of_a_table_that_lacks_some_says_which() -> None:
 @pytest.mark.parametrize(
     ("wanted", "message", "code"),
     [
-        ({"compare": ("epochz",)}, "`epochz` is no column; settings: Regularizer", 2),
+        ({"compare": ("epochz",)}, "`epochz` is not a column; settings: Regularizer", 2),
         ({"compare": ("epoch",)}, "`epoch` changes from epoch to epoch", 2),
         ({"compare": (" + ",)}, "name a column", 2),
         ({"figures": ("l3",)}, "figure `l3`: there are base", 2),

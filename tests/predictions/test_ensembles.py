@@ -60,7 +60,7 @@ def test_greedy_selection_beats_its_best_member_and_leaves_the_useless_one(
 def test_greedy_selection_takes_in_each_round_what_helps_most(
     posters: tuple[NDArray[np.int64], NDArray[np.float64]],
 ) -> None:
-    """Two rounds, held against every way to choose them one after the other."""
+    """Two rounds, compared with every way to choose them one after the other."""
     y, p = posters
     single = [average_precision_score(y, row) for row in p]
     first = int(np.argmax(single))

@@ -13,16 +13,15 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
-from postertui.cli import cli
 from postertui.data.dataset import Dataset
 from postertui.predictions.loading import RunPredictions, load_run
 from postertui.predictions.notable import NotablePoster, notable_posters
 from postertui.predictions.table import Predictions, read_predictions, write_predictions
 from postertui.report.page.posters import BUDGET
 from postertui.runs.spec import read_spec, write_spec
+from tests.support.commands import output_of
 from tests.support.predictions import write_predicted_runs
 from tests.support.trained_models import build_data, write_many_sizes, write_model
 
@@ -69,16 +68,9 @@ def test_a_dead_model_has_none() -> None:
     assert notable_posters(predictions([float("nan")], [1])) == []
 
 
-def run_cli(*words: str | Path) -> str:
-    result = CliRunner().invoke(cli, list(map(str, words)), standalone_mode=False)
-    if result.exception is not None:
-        raise result.exception
-    return result.output
-
-
 def test_the_command_lists_them(tmp_path: Path) -> None:
     [name] = write_predicted_runs(tmp_path, seeds=1, genres=("Drama",), variants={"base": 0.1})
-    document = json.loads(run_cli("posters", "--run", name, "--runs", tmp_path, "--json"))
+    document = json.loads(output_of("posters", "--run", name, "--runs", tmp_path, "--json"))
     rows = document["posters"]
     assert len(rows) == 36
     run = load_run(tmp_path, name)
@@ -90,7 +82,7 @@ def test_the_command_lists_them(tmp_path: Path) -> None:
             assert decided == (row["kind"] == "false positive")
             assert row["label"] != decided
     csv = pl.read_csv(
-        io.StringIO(run_cli("posters", "--run", name, "--runs", tmp_path, "--format", "csv"))
+        io.StringIO(output_of("posters", "--run", name, "--runs", tmp_path, "--format", "csv"))
     )
     assert csv.height == 36
 
@@ -102,7 +94,7 @@ def test_rotations_are_listed_together(tmp_path: Path) -> None:
     assert spec.run != name
     write_predictions(tmp_path / spec.run, read_predictions(tmp_path / name))
     words = ("posters", "--run", name, "--run", spec.run, "--runs", tmp_path, "--json", "--unseen")
-    rows = json.loads(run_cli(*words))["posters"]
+    rows = json.loads(output_of(*words))["posters"]
     assert {row["cohort"] for row in rows} == {1, 2}
     assert len(rows) == 36
 
@@ -134,7 +126,7 @@ def pictured(tmp_path: Path) -> tuple[Path, Dataset]:
 def test_the_page_shows_them_as_thumbnails(pictured: tuple[Path, Dataset], tmp_path: Path) -> None:
     runs, data = pictured
     out = tmp_path / "out"
-    run_cli("report", "--runs", runs, "--out", out, "--figure", "models", "--html", "--markdown")
+    output_of("report", "--runs", runs, "--out", out, "--figure", "models", "--html", "--markdown")
     page = (out / "index.html").read_text()
     pictures = re.findall(
         r'<img src="data:image/webp;base64,([^"]+)" alt="poster (\d+), (not )?(\w+), probability',
@@ -156,5 +148,5 @@ def test_without_its_data_a_page_says_so(pictured: tuple[Path, Dataset], tmp_pat
     runs, data = pictured
     data.path.rename(tmp_path / "moved")
     out = tmp_path / "out"
-    run_cli("report", "--runs", runs, "--out", out, "--figure", "models", "--html")
+    output_of("report", "--runs", runs, "--out", out, "--figure", "models", "--html")
     assert "Comedy: no thumbnails" in (out / "index.html").read_text()

@@ -78,7 +78,7 @@ def test_a_repeated_run_is_of_the_same_setting(name: str) -> None:
         ("model-18-256-256-history.txt", "genre 18"),
         ("model-1-0-256-history.txt", "0 units"),
         ("model-1-99999999999999999999-256-history.txt", "units"),
-        ("model-1-256-256-l1_lots-history.txt", "`lots` is no value"),
+        ("model-1-256-256-l1_lots-history.txt", "`lots` is not a value"),
         ("model-1-256-256-l3_1_0e_05-history.txt", "`l3_1`"),
         ("model-1-256-256-NoReg-BCE-history.txt", "`BCE`"),
         ("model-1-256-256-batch32-history.txt", "`batch3`"),

@@ -12,9 +12,7 @@ import msgspec
 import numpy as np
 import psutil
 import pytest
-from click.testing import CliRunner, Result
 
-from postertui.cli import cli
 from postertui.data.dataset import Dataset
 from postertui.data.feature_key import feature_key
 from postertui.data.posters import build_dataset
@@ -23,16 +21,13 @@ from postertui.runs.spec import RunSpec
 from postertui.study import ALL_LAYERS, Variant
 from postertui.supervisor.backends.ray import bundles
 from postertui.system.errors import UserError
+from tests.support.commands import invoke
 from tests.support.poster_data import make_data
 from tests.support.ray_cluster import ROOT, LocalCluster, Node, wait_for
 from tests.support.ray_scene import Scene
 from tests.support.supervisor import events_of, history, job_of, kill, make_spec, read
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
-
-
-def postertui(*arguments: object) -> Result:
-    return CliRunner().invoke(cli, [str(a) for a in arguments], standalone_mode=False)
 
 
 def drivers(cluster: LocalCluster) -> set[int]:
@@ -47,7 +42,7 @@ def test_doctor_shows_the_nodes_and_train_refuses_one_that_differs(
     before = drivers(cluster)
 
     def findings() -> list[dict[str, Any]]:
-        findings = json.loads(postertui("doctor", "--on", cluster.address, *where, "--json").stdout)
+        findings = json.loads(invoke("doctor", "--on", cluster.address, *where, "--json").stdout)
         return [f for f in findings if f["area"] == "cluster"]
 
     ray, *nodes = findings()
@@ -70,7 +65,7 @@ def test_doctor_shows_the_nodes_and_train_refuses_one_that_differs(
     assert f"numpy 0.1 (here {np.__version__})" in wrong["text"]
     assert "install the same" in wrong["mend"]
     train = ["train", "--variant", "base", "--weights", "random", *where]
-    message = postertui(*train, "--on", cluster.address).exception
+    message = invoke(*train, "--on", cluster.address).exception
     assert isinstance(message, UserError)
     assert message.exit_code == 2
     assert "numpy 0.1" in str(message)
@@ -84,11 +79,11 @@ def test_what_fits_nowhere_is_refused_and_nothing_is_queued(
 ) -> None:
     data, runs = make_data(tmp_path / "data"), tmp_path / "runs"
     train = ["train", "--variant", "base", "--weights", "random", "--data", data, "--runs", runs]
-    message = postertui(*train, "--on", cluster.address, "--gpu", 0.5).exception
+    message = invoke(*train, "--on", cluster.address, "--gpu", 0.5).exception
     assert isinstance(message, UserError)
     assert "--gpu 0.5 fits nowhere: the nodes have no GPU each" in str(message)
     monkeypatch.setenv("RAY_AUTH_TOKEN", "f" * 32)
-    message = postertui(*train, "--on", cluster.address).exception
+    message = invoke(*train, "--on", cluster.address).exception
     assert isinstance(message, UserError)
     assert "another token than this machine" in str(message)
     assert not runs.exists()
@@ -102,7 +97,7 @@ def test_the_same_commands_as_on_one_machine(scene: Scene) -> None:
     epochs = 150
     genres = ["--genre", "Comedy", "--genre", "Drama"]
     train = ["train", "--variant", "base", "--epochs", epochs, *genres, "--weights", "random"]
-    result = postertui(
+    result = invoke(
         *train, "--data", data, *where, "--on", scene.cluster.address, "--detach", "--json"
     )
     assert result.return_value == 0, result.output
@@ -110,8 +105,8 @@ def test_the_same_commands_as_on_one_machine(scene: Scene) -> None:
     names = json.loads(result.stdout)["missing"]
     paused, cancelled = names
     scene.wait_for_epochs(names, 3)
-    assert postertui("pause", paused, *where).return_value == 0
-    assert postertui("cancel", cancelled, *where).return_value == 0
+    assert invoke("pause", paused, *where).return_value == 0
+    assert invoke("cancel", cancelled, *where).return_value == 0
 
     def has_stopped() -> bool:
         """It stops after the epoch in which it hears of that."""
@@ -125,10 +120,10 @@ def test_the_same_commands_as_on_one_machine(scene: Scene) -> None:
     scene.let_go()
     assert scene.epochs(paused) < epochs
     # The folder remembers the cluster.
-    assert postertui("retry", cancelled, *where).return_value == 0
+    assert invoke("retry", cancelled, *where).return_value == 0
     scene.assert_intact([cancelled])
     assert scene.starts(paused) == [1]
-    assert postertui("resume", paused, *where).return_value == 0
+    assert invoke("resume", paused, *where).return_value == 0
     scene.assert_intact([paused])
     assert scene.starts(paused)[1] > 1
     assert len(scene.starts(cancelled)) == 2
@@ -235,9 +230,9 @@ def test_real_training_has_the_same_history_to_the_bit_as_on_one_machine(
     train = ["train", "--variant", "base", "--genre", "Comedy", "--epochs", 2]
     train += ["--weights", "random", "--all-genres"]
     local_folders = ["--data", client / "here", "--runs", client / "trained-here", "--jobs", 1]
-    assert postertui(*train, *local_folders).return_value == 0
+    assert invoke(*train, *local_folders).return_value == 0
     cluster_folders = ["--data", client / "trained_spec", "--runs", client / "trained-there"]
-    assert postertui(*train, *cluster_folders, "--on", scene.cluster.address).return_value == 0
+    assert invoke(*train, *cluster_folders, "--on", scene.cluster.address).return_value == 0
     [(name, run)] = read(client / "trained-here").items()
     assert len(history(run)) == 2
     assert history(read(client / "trained-there")[name]) == history(run)

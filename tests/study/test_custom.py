@@ -87,7 +87,7 @@ def test_a_missing_function_is_reported_with_the_studys_line(
         ("def build(x, variant)\n    pass\n", "mine.py:1: expected ':'"),
         ("\n\ndef build(x):\n    pass\n", "mine.py:3: build is not called as build(x, variant)"),
         ("def build(x, *, variant):\n    pass\n", "mine.py:1: build is not called as"),
-        ("class build:\n    pass\n", "mine.py:1: build is no plain function"),
+        ("class build:\n    pass\n", "mine.py:1: build is not a plain function"),
         ("x = '\0'\n", "mine.py"),
     ],
 )

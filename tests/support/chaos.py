@@ -30,12 +30,13 @@ from postertui.runs import layout
 from postertui.runs.events import Event, parse_events
 from postertui.runs.lock import is_locked
 from postertui.runs.spec import RunSpec, write_spec
-from postertui.runs.store import METRICS, Run, Store
+from postertui.runs.store import METRICS, Run
 from postertui.study import Variant
 from postertui.supervisor import requests
 from postertui.system.locks import is_held
 from postertui.system.processes import Process
 from tests.support.specs import made_spec
+from tests.support.supervisor import read
 
 GENRES = ("Comedy", "Drama", "Horror", "Western")
 EPOCHS = 30
@@ -230,12 +231,6 @@ def train_undisturbed(folder: Path, specs: Iterable[RunSpec]) -> None:
     requests.ensure_supervisor(folder, jobs=2)
     while is_held(folder / layout.SUPERVISOR_LOCK):
         time.sleep(0.1)
-
-
-def read(folder: Path) -> dict[str, Run]:
-    store = Store(folder, cache=False)
-    store.refresh()
-    return store.runs.copy()
 
 
 def history(run: Run) -> dict[int, tuple[float | None, ...]]:

@@ -1,7 +1,7 @@
 """The objective of 2017, its gradient and Adam, derived by hand in NumPy and float64.
 
-Written from the formulas alone, with none of the package's code, so that it can be held against
-the package. With p in [0,1], y in {0,1} and ε = 1e-10:
+Written from the formulas alone, with none of the package's code, so that it can be compared with
+it. With p in [0,1], y in {0,1} and ε = 1e-10:
 
     TP = Σyp, P = TP/(Σp+ε), R = TP/(Σy+ε), F = 2PR/(P+R)
     ∂F = 2 (R² ∂P + P² ∂R) / (P+R)²,  ∂P/∂p = y/(Σp+ε) - TP/(Σp+ε)²,  ∂R/∂p = y/(Σy+ε)

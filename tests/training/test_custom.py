@@ -138,7 +138,7 @@ def test_images_instead_of_features(warm: Trainer, data: Dataset) -> None:
         ("    raise ValueError('oh\\nno')\n", ":3: ", "ValueError: oh no"),
         ("    raise SystemExit(0)\n", ":3: ", "SystemExit"),
         ("    return ops.matmul(x, ops.ones((7, 1)))\n", ":3: ", "build: "),
-        ("    return layers.Dense(1)(x) * 100\n", ":2: ", "no probability; end with a sigmoid"),
+        ("    return layers.Dense(1)(x) * 100\n", ":2: ", "not a probability; end with a sigmoid"),
         ("    return ops.sigmoid(ops.sum(x, 1, keepdims=True))\n", ":2: ", "no weights"),
         (
             "    h = layers.BatchNormalization()(x)\n"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from postertui.dashboard.charts.raster import Floats
+from postertui.dashboard.charts.axes import Floats
 
 Line = tuple[Floats, Floats]  # epochs, values
 

@@ -10,7 +10,7 @@ from postertui.dashboard.state.delta_basis import DeltaBasis
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.view_options import ViewOptions
 
-#: What the curves of a genre and its runs in a cell are held against.
+#: What the curves of a genre and its runs in a cell are compared with.
 BasisOf = Callable[[str, Sequence[RunView]], DeltaBasis]
 
 

@@ -1,4 +1,4 @@
-"""Which runs share a cell of the grid, and what is drawn in it."""
+"""What is drawn in a cell of the grid: the curves and reference lines of the runs that share it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from postertui.analysis.statistics import t_quantile
-from postertui.dashboard.charts.axes import Range, y_range
+from postertui.dashboard.charts.axes import Floats, Range, y_range
 from postertui.dashboard.charts.deltas import Line, align, mean_line, mean_of_defined, subtract
-from postertui.dashboard.charts.raster import Floats
 from postertui.dashboard.number_format import always_yes
 from postertui.dashboard.state.arrangement import compared_value
 from postertui.dashboard.state.delta_basis import DeltaBasis

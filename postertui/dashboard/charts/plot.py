@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from postertui.dashboard.charts.axes import Range
+from postertui.dashboard.charts.axes import Floats, Range
 from postertui.dashboard.charts.highlights import LETTERS, OTHER, Highlights
 from postertui.dashboard.charts.panels import Curve, Panel
 from postertui.dashboard.charts.raster import (
@@ -17,7 +17,6 @@ from postertui.dashboard.charts.raster import (
     PATTERNS,
     SOLID,
     SPARSE,
-    Floats,
     Ints,
     Pattern,
     Raster,

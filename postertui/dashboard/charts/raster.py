@@ -14,7 +14,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from postertui.dashboard.charts.axes import Floats
+
 Ints = npt.NDArray[np.int64]
 
 Pattern = tuple[bool, ...]

@@ -22,6 +22,7 @@ from postertui.dashboard.table.marks import (
     STATE_MARKS,
 )
 from postertui.dashboard.text_width import StyledText, cut_middle
+from postertui.history.metric_names import lower_is_better
 from postertui.runs.state_words import STATE_WORDS
 from postertui.system.text import pluralize
 
@@ -154,8 +155,7 @@ class Matrix:
         ]
         if not cells:
             return self.summary.problem
-        lowest = "loss" in self.summary.metric or "brier" in self.summary.metric
-        _, best = min(cells) if lowest else max(cells)
+        _, best = min(cells) if lower_is_better(self.summary.metric) else max(cells)
         return f"best: {best}, {self._describe(self.summary.differences[genre, best])}"
 
     def _describe(self, d: Difference) -> str:

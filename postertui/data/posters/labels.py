@@ -183,7 +183,7 @@ def _one_row_each(
     left_out = [
         (
             table.where(row),
-            f"column `{id_column[:40]}`: {table.columns[id_column][row]!r:.40} is no id",
+            f"column `{id_column[:40]}`: {table.columns[id_column][row]!r:.40} is not an id",
         )
         for row in ids.is_null().arg_true()
     ]

@@ -198,7 +198,7 @@ def test_a_loss_that_becomes_nan_ends_the_run_and_names_the_batch(
     """0/0 without a positive, which a batch of the genre Rare meets."""
     body = "    hits = ops.sum(y * present)\n    return 1 - ops.sum(y * p * present) / hits\n"
     message = refusal(warm, data, LOSS + body, loss="mine.py:loss", genre="Rare")
-    assert message.startswith("mine.py:4: loss was no number in batch ")
+    assert message.startswith("mine.py:4: loss was not a number in batch ")
     assert "of epoch 1" in message
 
 

@@ -129,6 +129,7 @@ class LoggedRun:
         self._validation: Validation = validation
         self._columns: dict[str, str] = {}
         self._warnings: set[str] = set()
+        self._lost_from: int | None = None
         self._pid = os.getpid()
         self._epochs = epochs
         self._is_open = False
@@ -176,7 +177,8 @@ class LoggedRun:
         metrics
             Name to number, as Keras calls them (`loss`, `val_f1_score`) or as you like
             (`train/loss`, `grad_norm`). NaN, infinities and None are undefined.
-            On a full disk the epoch is lost with a warning, and training goes on.
+            On a full disk the epoch is lost with a warning, and training goes on; later ones
+            keep their numbers.
         epoch
             Its number, from 1; the next one by itself. A number that was recorded before replaces
             that epoch and all after it.
@@ -201,12 +203,16 @@ class LoggedRun:
         fields = self._fields(values)
         fields.setdefault("seconds", now - self._began)
         self._began = now
+        self.last_epoch = number
         try:
             self._writer.append("epoch", epoch=number, **fields)
         except OSError as error:
-            self._warn_once(f"{self.folder}: epoch {number} is not recorded: {error.strerror}")
+            # One warning for all that are lost in a row.
+            self._lost_from = self._lost_from or number
+            lost = f"epoch {self._lost_from} is not recorded"
+            self._warn_once(f"{self.folder}: {lost}: {error.strerror}")
             return
-        self.last_epoch = number
+        self._lost_from = None
         shown = "  ".join(f"{name} {value:.5g}" for name, value in values.items())
         self._log(f"epoch {number}{f'/{self._epochs}' if self._epochs else ''}  {shown}")
 

@@ -216,12 +216,16 @@ def test_a_full_disk_does_not_stop_the_training(
         full.setattr(os, "fdatasync", Mock(side_effect=OSError(28, "No space")))
         with pytest.warns(RuntimeWarning, match="epoch 2 is not recorded: No space"):
             run.epoch({"loss": 0.5})
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            run.epoch({"loss": 0.4})  # one warning is enough
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run.epoch({"loss": 0.25})
     run.finish()
     again = only_run(tmp_path)
-    assert (again.epoch, again.newest("train_loss"), again.state) == (2, 0.25, "done")
+    assert (again.epoch, again.newest("train_loss"), again.state) == (4, 0.25, "done")
+    assert again.epochs.values("epoch") == [1, 4], "what is recorded later keeps its number"
 
 
 def test_the_import_is_light() -> None:

@@ -27,6 +27,7 @@ from importlib import metadata
 from pathlib import Path
 
 from postertui.system.atomic_files import sync, write_atomic
+from postertui.system.locks import hold_folder
 from postertui.system.user_folders import has_own_folder, user_folder
 
 #: `off`, or a folder in place of the one in the user's cache.
@@ -39,6 +40,10 @@ MAX_BYTES = 256 << 20
 MIN_FREE_BYTES = 128 << 20
 
 _ENTRY, _SEAL = ".pb", ".crc32"
+
+#: Where a process that gives the cache up makes one for itself, and how its name begins. It is held
+#: as long as the process lives, which has no end at which it could be removed.
+_IN_MEMORY, _REPLACEMENT = Path("/dev/shm"), "postertui-compiled-"
 
 _folder: Path | None = None
 _descriptor: int | None = None
@@ -101,15 +106,25 @@ def abandon() -> bool:
     if _folder is None or _descriptor is None:
         return False
     _folder = None
-    memory = Path("/dev/shm")
+    parent = _IN_MEMORY if _IN_MEMORY.is_dir() else Path(tempfile.gettempdir())
     try:
-        own = tempfile.mkdtemp(prefix="postertui-", dir=memory if memory.is_dir() else None)
-        replacement = os.open(own, os.O_DIRECTORY | os.O_RDONLY)
+        remove_left_behind(parent)
+        own = Path(tempfile.mkdtemp(prefix=_REPLACEMENT, dir=parent))
     except OSError:
+        return False
+    if (replacement := hold_folder(own)) is None:
         return False
     os.dup2(replacement, _descriptor, inheritable=False)
     os.close(replacement)
     return True
+
+
+def remove_left_behind(parent: Path) -> None:
+    """Remove the caches that processes made for themselves in `parent` and that ended since."""
+    for folder in parent.glob(f"{_REPLACEMENT}*"):
+        if (held := hold_folder(folder)) is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(held)
 
 
 def cache_key(threads: int) -> str:

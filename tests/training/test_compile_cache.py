@@ -31,6 +31,18 @@ compile_cache.seal()
 """
 
 
+GIVES_UP = """
+import os, sys
+from pathlib import Path
+from postertui.training import compile_cache
+compile_cache._IN_MEMORY = Path(sys.argv[1])
+compile_cache.enable(1)
+print(compile_cache.abandon(), flush=True)
+sys.stdin.read()
+os._exit(0)
+"""
+
+
 def train(data: Path, cache: Path | str, backend: str = "tensorflow") -> list[dict[str, Any]]:
     """Two epochs in a process of its own."""
     environment = {**os.environ, compile_cache.VARIABLE: str(cache), "KERAS_BACKEND": backend}
@@ -101,6 +113,36 @@ def test_only_what_is_sealed_stays(tmp_path: Path) -> None:
     (tmp_path / "wrong.pb").write_bytes(b"\0\0\0\0\0")
     compile_cache.remove_unsealed(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"right.pb", "right.crc32"}
+
+
+def test_a_process_that_gives_the_cache_up_removes_what_others_left_and_nothing_in_use(
+    tmp_path: Path,
+) -> None:
+    memory = tmp_path / "memory"
+    memory.mkdir()
+    environment = {**os.environ, compile_cache.VARIABLE: str(tmp_path / "cache")}
+    command = [sys.executable, "-c", GIVES_UP, str(memory)]
+
+    def names() -> set[str]:
+        return {path.name for path in memory.iterdir()}
+
+    def run_another() -> None:
+        ended = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=True
+        )
+        assert ended.stdout == b"True\n"
+
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as at_work:
+        assert at_work.stdout is not None and at_work.stdout.readline() == b"True\n"
+        [in_use] = names()
+        run_another()
+        run_another()
+        assert len(names()) == 2 and in_use in names()
+        at_work.communicate()
+    run_another()
+    assert len(names()) == 1
 
 
 def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path) -> None:

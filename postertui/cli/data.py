@@ -13,6 +13,7 @@ import click
 from postertui.cli.options import PATH, data_option, json_option, print_json
 from postertui.cli.streams import print_message, styled
 from postertui.system.errors import UserError
+from postertui.system.text import pluralize
 
 if TYPE_CHECKING:
     from postertui.data.dataset import Dataset
@@ -201,7 +202,7 @@ def _describe(dataset: Dataset) -> str:
     sizes = list_sides([f"{side} by {side}" for side in dataset.sides])
     lines = [
         f"{dataset.path}: {dataset.posters(digits):,} posters of {sizes} pixels, "
-        f"{len(digits)} cohorts, {len(dataset.genres)} genres",
+        f"{pluralize(len(digits), 'cohort')}, {pluralize(len(dataset.genres), 'genre')}",
         "",
     ]
     header = ["cohort", *map(str, digits), "all", "always-yes F"]

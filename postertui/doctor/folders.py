@@ -14,6 +14,7 @@ from postertui.system.errors import UserError
 from postertui.system.finding import Finding
 from postertui.system.locks import FileLock
 from postertui.system.sharing import describe_os_error, is_shared, owner_of
+from postertui.system.text import pluralize
 
 #: File systems that are reached over a network.
 NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "beegfs", "gpfs")
@@ -48,7 +49,9 @@ def check_data(data: Path) -> Iterator[Finding]:
         yield Finding("data", "wrong", str(error), "`postertui data build` makes it again")
         return
     yield Finding(
-        "data", "ok", f"{data}: {len(dataset.genres)} genres; posters by cohort: {counts}"
+        "data",
+        "ok",
+        f"{data}: {pluralize(len(dataset.genres), 'genre')}; posters by cohort: {counts}",
     )
 
 

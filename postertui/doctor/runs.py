@@ -52,8 +52,8 @@ def check_processes(store: Store, *, repair: bool = False) -> Iterator[Finding]:
         return
     if status.running:
         yield Finding(
-            "processes", "ok", f"supervisor {status.pid}: {len(status.jobs)} jobs, "
-            f"{status.queued} runs queued"
+            "processes", "ok", f"supervisor {status.pid}: {pluralize(len(status.jobs), 'job')}, "
+            f"{pluralize(status.queued, 'run')} queued"
         )  # fmt: skip
         yield from _check_settings(status)
     elif is_supervised:
@@ -253,9 +253,9 @@ def _move_or_report(
 
 
 def _check_settings(status: Status) -> Iterator[Finding]:
-    """What the supervisor at work goes by."""
+    """The settings of the supervisor at work."""
     devices = sorted({job.device for job in status.jobs})
-    parts = [f"{status.slots} runs at a time"] if status.slots else []
+    parts = [f"{pluralize(status.slots, 'run')} at a time"] if status.slots else []
     parts += [f"on {', '.join(devices)}"] if devices else []
     parts += [status.memory] if status.memory else []
     parts += [f"{name} {value}" for name, value in sorted(status.job_settings.items())]

@@ -13,6 +13,7 @@ import warnings
 from typing import Any
 
 from postertui.published.unreadable import UnreadableLogError
+from postertui.system.text import describe_error
 
 #: A history of ten thousand epochs is smaller.
 MAX_BYTES = 2_000_000
@@ -35,7 +36,7 @@ def parse_literal(text: str) -> Any:
         line = f"line {error.lineno}: " if error.lineno else ""
         raise UnreadableLogError(f"{line}not a Python dictionary ({error.msg[:80]})") from None
     except (ValueError, OverflowError, RecursionError, MemoryError) as error:
-        reason = " ".join(str(error).split())[:100] or type(error).__name__
+        reason = describe_error(error, 100)
         raise UnreadableLogError(f"not a Python dictionary ({reason})") from None
 
 

@@ -10,6 +10,7 @@ from postertui.history.tensorboard import DamagedRecordError, load_protocol, spl
 from postertui.importer.foreign import ForeignHistory
 from postertui.importer.metrics_table import history_of_series
 from postertui.published.unreadable import UnreadableLogError
+from postertui.system.text import describe_error
 
 #: Folders that Keras and others write for a cohort of one run.
 _COHORT_FOLDERS = ("train", "training", "val", "valid", "validation", "eval", "test")
@@ -77,5 +78,5 @@ def _scalars(file: Path) -> Iterator[tuple[str, int, float]]:
     except DamagedRecordError as error:
         raise UnreadableLogError(str(error)) from None
     except Exception as error:  # protobuf raises types of its own, make_ndarray any
-        reason = " ".join(str(error).split())[:100]
+        reason = describe_error(error, 100)
         raise UnreadableLogError(f"a damaged event file ({reason})") from None

@@ -59,9 +59,9 @@ def _to_single_line(text: str, limit: int) -> str:
     return _UNPRINTABLE.sub(_REPLACEMENT, text)
 
 
-def describe_error(error: Exception) -> str:
-    """An error's message on one line of readable length, whatever it quotes."""
-    return to_single_line(str(error), 300)
+def describe_error(error: BaseException, limit: int = 300) -> str:
+    """An error's message on one line of readable length; its type where it has none."""
+    return to_single_line(" ".join(str(error).split()), limit) or type(error).__name__
 
 
 def pluralize(number: int, noun: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from postertui.system.errors import UserError
+from postertui.system.text import describe_error
 
 #: More than this, unpacked, is no table that fits into memory.
 MAX_BYTES = 2 << 30
@@ -61,7 +62,9 @@ def _unpack(path: Path, file: IO[bytes], opener: Callable[[IO[bytes]], Any]) -> 
         with opener(file) as unpacked:
             return _limited(path, unpacked)
     except _BROKEN as error:
-        raise UserError(f"{path}: a damaged compressed file ({_one_line(error)})") from None
+        raise UserError(
+            f"{path}: a damaged compressed file ({describe_error(error, 100)})"
+        ) from None
 
 
 def _unzip(path: Path, file: IO[bytes]) -> bytes:
@@ -81,7 +84,7 @@ def _unzip(path: Path, file: IO[bytes]) -> bytes:
     except (
         *_BROKEN, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, KeyError
     ) as error:  # fmt: skip
-        raise UserError(f"{path}: cannot be unpacked ({_one_line(error)})") from None
+        raise UserError(f"{path}: cannot be unpacked ({describe_error(error, 100)})") from None
 
 
 def _is_clutter(name: str) -> bool:
@@ -143,7 +146,7 @@ def decode(path: Path, data: bytes, encoding: str | None = None) -> tuple[bytes,
             f"{path}, line {line}: not {name.upper()} text (byte 0x{byte}); {hint}"
         ) from None
     except UnicodeError as error:
-        raise UserError(f"{path}: not {name.upper()} text ({_one_line(error)})") from None
+        raise UserError(f"{path}: not {name.upper()} text ({describe_error(error, 100)})") from None
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     # Files put together each bring their mark along.
@@ -172,7 +175,3 @@ def _detect(data: bytes) -> str:
         if even.count(0) > 0.8 * len(even) and not odd.count(0):
             return "utf-16-be"
     return "utf-8"
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:100] or type(error).__name__

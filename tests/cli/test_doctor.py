@@ -122,7 +122,7 @@ def test_supervisor_and_its_jobs_are_shown_and_orphans_are_ended(
     wait_for(lambda: requests.status(folder).jobs)
     code, findings = doctor(*where)
     assert code == 0
-    assert f"supervisor {supervisor.pid}: 1 jobs" in texts(findings, "processes")
+    assert f"supervisor {supervisor.pid}: 1 job," in texts(findings, "processes")
 
     # One that waits for a run from a supervisor that is long gone.
     waits = "import sys, time; print(flush=True); time.sleep(3600)"

@@ -73,6 +73,17 @@ def test_a_build_keeps_details_of_its_posters_with_their_kinds(
     assert len(chosen.genre_labels("Drama", [1, 2])) == 6
 
 
+def test_a_build_without_details_leaves_none_of_an_earlier_one(
+    tmp_path: Path, inputs: Path
+) -> None:
+    data = build(inputs, tmp_path / "data").path
+    (data / "own.txt").write_text("the user's")
+    build_dataset(inputs / "posters", inputs / "labels.csv", data, sides=(8,))
+    assert Dataset.open(data).details_info is None
+    assert not (data / "details.parquet").exists()
+    assert (data / "own.txt").exists()
+
+
 def test_damaged_details_are_one_line(tmp_path: Path, inputs: Path) -> None:
     dataset = build(inputs, tmp_path / "data")
     file = tmp_path / "data" / "details.parquet"

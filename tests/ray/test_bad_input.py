@@ -152,7 +152,7 @@ def node(**more: object) -> NodeFacts:
         (
             {"gpus": ("gpu:0",), "gpu_slots": 1},
             2.0,
-            "--gpu 2 fits nowhere: the nodes have at most 1 GPUs each",
+            "--gpu 2 fits nowhere: the nodes have at most 1 GPU each",
         ),
     ],
 )

@@ -53,7 +53,7 @@ def test_doctor_shows_the_nodes_and_train_refuses_one_that_differs(
         assert node["status"] == "ok"
         assert "versions as here" in node["text"]
         assert f"it sees {data}" in node["text"]
-    assert sum(": 1 CPUs, " in node["text"] for node in nodes) == 2
+    assert sum(": 1 CPU, " in node["text"] for node in nodes) == 2
     assert all(any(str(n.home / "cache") in f["text"] for f in nodes) for n in cluster.nodes[:1])
 
     # A node with another NumPy, as far as its packages say.

@@ -155,7 +155,7 @@ def test_settings_that_do_not_count_are_told(folder: Path, monkeypatch: pytest.M
         ]
         assert f"(pid {supervisor_of(folder).pid})" in lines[3]
         findings = " ".join(finding.text for finding in check_processes(read_store(folder)))
-        assert "the supervisor goes by: 1 runs at a time" in findings
+        assert "the supervisor goes by: 1 run at a time" in findings
         assert "4000 MB for each job" in findings
         # What makes them count: pause, the end of what runs, resume.
         requests.pause(folder)

@@ -27,7 +27,7 @@ from postertui.dashboard.widgets.key_bar import KeyBar
 from postertui.dashboard.widgets.run_detail import RunDetail
 from postertui.dashboard.widgets.run_table import RunTable
 from postertui.dashboard.widgets.top_bar import TopBar
-from postertui.system.text import to_single_line
+from postertui.system.text import pluralize, to_single_line
 
 #: Below this many columns the table keeps to its most important columns.
 NARROW = 110
@@ -229,7 +229,7 @@ class MainLayout(DashboardScreen[None]):
         if model.filter_error:
             self.bar.show_result(model.filter_error, wrong=True)
         elif len(model.shown) == len(model.runs):
-            self.bar.show_result(f"{len(model.runs)} runs")
+            self.bar.show_result(pluralize(len(model.runs), "run"))
         else:
             self.bar.show_result(f"{len(model.shown)} of {len(model.runs)} runs")
         self.machine.show_strip(self.size.height)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from postertui.system.native_output import discard_native_stderr
+from postertui.system.text import describe_error
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
@@ -89,11 +90,11 @@ def _explain_decoder_errors() -> Iterator[None]:
     except UnidentifiedImageError:
         raise UnreadableImageError("not an image, or of a format that cannot be read") from None
     except OSError as error:
-        raise UnreadableImageError(error.strerror or _describe(error)) from None
+        raise UnreadableImageError(error.strerror or describe_error(error, 100)) from None
     except Exception as error:
         # Pillow's decoders raise whatever a damaged file leads them to; one bad poster must not
         # end the build of thousands.
-        raise UnreadableImageError(_describe(error)) from None
+        raise UnreadableImageError(describe_error(error, 100)) from None
 
 
 @contextmanager
@@ -127,8 +128,3 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
     return image.convert("RGB")
-
-
-def _describe(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text[:100] or type(error).__name__

@@ -18,7 +18,9 @@ from postertui.system.errors import UserError
 from postertui.system.locks import hold_folder
 
 #: What a build writes; anything else in a data folder is the user's or a cache, and stays.
-_BUILT_FILES = re.compile(r"dataset\.json|(images|labels|ids)-\d(-\d+)?\.npy|left-out\.csv")
+_BUILT_FILES = re.compile(
+    r"dataset\.json|details\.parquet|(images|labels|ids)-\d(-\d+)?\.npy|left-out\.csv"
+)
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2

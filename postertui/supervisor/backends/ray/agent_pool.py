@@ -15,6 +15,7 @@ from postertui.supervisor.backends.ray import ray_tasks
 from postertui.supervisor.backends.ray.agent_messages import NodeFacts
 from postertui.supervisor.backends.ray.gpu_shares import GpuShares
 from postertui.supervisor.backends.ray.scheduler import Scheduler
+from postertui.system.text import pluralize
 
 #: Ray, whose functions are only partly typed.
 RAY: Any = ray
@@ -97,7 +98,8 @@ class AgentPool:
             ):
                 cpus = RAY.cluster_resources().get("CPU", 0)
                 scheduler.blocking_reason = (
-                    f"no room on the cluster: {cpus:.0f} CPUs and {gpus:.0f} GPUs in all"
+                    f"no room on the cluster: {pluralize(round(cpus), 'CPU')} "
+                    f"and {pluralize(round(gpus), 'GPU')} in all"
                 )
             if not waiting:
                 for ref in pending:

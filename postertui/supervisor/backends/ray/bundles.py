@@ -12,9 +12,9 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -32,9 +32,6 @@ from postertui.supervisor.backends.ray.link import Link
 from postertui.supervisor.backends.ray.message_base import Rejected
 from postertui.system.errors import UserError
 from postertui.system.locks import FileLock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 #: Files are sent in pieces of this size, in bytes.
 PIECE_SIZE = 1 << 20

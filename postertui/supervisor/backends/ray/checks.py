@@ -18,6 +18,7 @@ from postertui.supervisor.backends.ray.message_base import Rejected
 from postertui.supervisor.backends.ray.node_facts import relevant_versions, version_differences
 from postertui.system.errors import UserError
 from postertui.system.finding import Finding, Status
+from postertui.system.text import pluralize
 
 #: Seconds for a driver to send the facts of its nodes.
 FACTS_PATIENCE = 90.0
@@ -48,8 +49,9 @@ def check_before_training(runs: Path, address: Address, gpu: float | None) -> st
         raise UserError(f"{address.url}: {problems[0]}")
     working = [n for n in nodes if n.cpus or n.gpu_slots]
     gpus = sum(n.gpu_slots for n in working)
-    devices = f"{gpus:.0f} GPUs" if gpus else f"{sum(n.cpus for n in working):.0f} CPUs"
-    return f"On the Ray cluster at {address.url}: {len(working)} nodes, {devices}."
+    cpus = sum(n.cpus for n in working)
+    devices = pluralize(round(gpus), "GPU") if gpus else pluralize(round(cpus), "CPU")
+    return f"On the Ray cluster at {address.url}: {pluralize(len(working), 'node')}, {devices}."
 
 
 def find_problems(nodes: tuple[NodeFacts, ...], gpu: float | None) -> Iterator[str]:
@@ -63,7 +65,7 @@ def find_problems(nodes: tuple[NodeFacts, ...], gpu: float | None) -> Iterator[s
         yield "no node has a CPU to give; start one with `ray start --address=HEAD:6379`"
     largest = max((node.gpu_slots for node in nodes), default=0)
     if gpu is not None and gpu > largest:
-        offer = f"at most {largest:.0f} GPUs" if largest else "no GPU"
+        offer = f"at most {pluralize(round(largest), 'GPU')}" if largest else "no GPU"
         yield f"--gpu {gpu:g} fits nowhere: the nodes have {offer} each; give a smaller share"
 
 
@@ -82,9 +84,9 @@ def check_cluster_nodes(address: Address, runs: Path, data: Path) -> Iterator[Fi
             mend = "install the same, from the same constraints, on all nodes"
             yield Finding("cluster", "wrong", f"node {node.host} has {problem}", mend)
             continue
-        devices = ", ".join(node.gpus) or f"{node.cpus:.0f} CPUs"
+        devices = ", ".join(node.gpus) or pluralize(round(node.cpus), "CPU")
         if len(node.gpus) != node.gpu_slots:
-            devices += f" (of which Ray gives {node.gpu_slots:.0f} GPUs)"
+            devices += f" (of which Ray gives {pluralize(round(node.gpu_slots), 'GPU')})"
         room = f"{node.free / 2**30:.1f} GB free in {node.home}"
         status: Status = "ok" if node.free >= LITTLE_ROOM else "note"
         text = (

@@ -152,8 +152,8 @@ class AgentPool:
             self._failures += 1
             if self._failures > 1:
                 self._not_before = time.monotonic() + min(30.0, 2.0**self._failures)
-                last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-                self._scheduler.blocking_reason = f"no agent stays up on the cluster: {last[:300]}"
+                reason = f"no agent stays up on the cluster: {_last_line(error)}"
+                self._scheduler.blocking_reason = reason
         finally:
             self._tasks.pop(name, None)
             self._connected.discard(name)
@@ -185,7 +185,12 @@ async def _await_facts(node: dict[str, Any], ref: Any) -> NodeFacts:
     except TimeoutError:
         problem = f"does not answer within {DESCRIBE_SECONDS:.0f} s"
     except Exception as error:
-        problem = str(error).strip().splitlines()[-1][:200]
+        problem = _last_line(error)
         if "No module named 'postertui" in str(error):
             problem = "has no postertui of this version; install it there"
     return NodeFacts(node=node["NodeID"], host=node["NodeManagerHostname"], problem=problem)
+
+
+def _last_line(error: Exception) -> str:
+    """The end of an error's message, where Ray puts what went wrong on a node."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1][:300]

@@ -237,7 +237,10 @@ class Scheduler:
         self.outbox += self._assigner.assign(lambda node: self.full_nodes.is_full(node, now))
 
     def expire(self, now: float, silence: float, idle: float) -> list[str]:
-        """End cancelled runs that go on, stop idle agents; the agents silent for too long."""
+        """End cancelled runs that go on, stop agents that are idle or have no room on their disk.
+
+        Returns the agents that have been silent for too long.
+        """
         for run in self.runs.values():
             if run.cancelled is None or run.ended or now - run.cancelled < CANCEL_PATIENCE:
                 continue
@@ -246,9 +249,9 @@ class Scheduler:
                 run.agent = None
             self._end(run, RunEnded(run.entry.run, "cancelled"))
         for name, agent in self.agents.items():
-            is_idle = agent.is_ready and now - agent.idle_since > idle
-            is_full = agent.is_ready and self.full_nodes.is_full(agent.facts.node, now)
-            if (is_idle and not agent.is_stopping) or is_full:
+            if not agent.is_ready or agent.is_stopping:
+                continue
+            if now - agent.idle_since > idle or self.full_nodes.is_full(agent.facts.node, now):
                 self._stop_agent(name)
         return [name for name, a in self.agents.items() if now - a.last_message > silence]
 

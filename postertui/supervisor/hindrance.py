@@ -38,6 +38,10 @@ class Hindrance:
         """Note that it seems to be gone; where it is not, the next wait is longer."""
         self.reason = None
 
-    def forget(self) -> None:
-        """Note that a run came to its end: what is met next is something new."""
+    def hurry(self) -> None:
+        """Try again now: a run came to its end, or a client made a request.
+
+        What is met next counts as something new.
+        """
         self._wait = FIRST_WAIT
+        self._until = 0.0

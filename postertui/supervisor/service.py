@@ -145,6 +145,8 @@ class Supervisor:
         now, count = time.monotonic(), files.change_count(self._folder)
         if count == self._change_count and now - self._last_scan < SCAN_INTERVAL:
             return
+        if count != self._change_count:
+            self._runs.hindrance.hurry()
         self._change_count, self._last_scan = count, now
         if (jobs := files.read_settings(self._folder).jobs) is not None:
             self._backend.resize(jobs)
@@ -201,7 +203,7 @@ class Supervisor:
                     runs.record_later(report, report.reason)
                 case "read":
                     if report.kind == "released" and not report.reason:
-                        runs.hindrance.forget()
+                        runs.hindrance.hurry()
                     runs.refresh(report.run)
 
     def _release_adopted(self) -> None:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Self
 
+from postertui.system.passing_errors import is_passing
 from postertui.system.regular_files import open_regular
 
 #: How long to try for a lock that a reader's probe may hold for some microseconds.
@@ -47,9 +48,10 @@ class FileLock:
     def is_displaced(self) -> bool:
         """Whether the lock is held, but its file was moved or removed.
 
-        Another process can then take a lock at the same path.
+        Another process can then take a lock at the same path. A file system that does not answer
+        says nothing of that.
         """
-        return self._fd is not None and not _is_file_at(self._fd, self._path)
+        return self._fd is not None and not _is_file_at(self._fd, self._path, if_unknown=True)
 
     def release(self) -> None:
         """Give the lock up, if it is held; no other thread may be in `is_displaced`."""
@@ -86,11 +88,11 @@ def _try_lock(fd: int, kind: int, path: Path) -> bool:
     return True
 
 
-def _is_file_at(fd: int, path: Path) -> bool:
+def _is_file_at(fd: int, path: Path, *, if_unknown: bool = False) -> bool:
     try:
         at_path = path.stat(follow_symlinks=False)
-    except OSError:
-        return False
+    except OSError as error:
+        return if_unknown and is_passing(error)
     return os.path.samestat(os.fstat(fd), at_path)
 
 

@@ -110,6 +110,9 @@ def test_run_whose_job_cannot_be_started_waits_and_is_tried_again(
     assert status.waiting == (
         "no job can be started: Resource temporarily unavailable; the queue waits"
     )
+    requests.notify(tmp_path)
+    supervisor.step(0)
+    assert backend.tries == 2, "a request of a client is reason to try at once"
     backend.error = None
     clock.now += LONGEST_WAIT
     supervisor.step(0)

@@ -125,6 +125,25 @@ def test_lock_that_the_file_system_has_not_is_named(
     assert caught.value.filename == str(tmp_path / "lock")
 
 
+def test_lock_is_not_displaced_because_its_file_system_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the supervisor would end all of its jobs."""
+    numbers = [errno.EIO, errno.ETIMEDOUT, errno.ENOENT]
+
+    def fail(path: Path, **_: object) -> os.stat_result:
+        raise OSError(numbers[0], os.strerror(numbers[0]), str(path))
+
+    with RunLock(tmp_path) as lock:
+        assert lock.acquire()
+        with monkeypatch.context() as failing:
+            failing.setattr(Path, "stat", fail)
+            while numbers:
+                assert lock.is_displaced() == (numbers[0] == errno.ENOENT)
+                numbers.pop(0)
+        assert not lock.is_displaced()
+
+
 @pytest.mark.parametrize("name", ["run.json", "events.jsonl"])
 def test_the_queue_reads_such_a_run_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

@@ -153,7 +153,11 @@ class FeatureCache:
             images = mirror(images)
         total = len(images)
         path = self._path(cohort)
-        temporary = path.with_name(f".{cohort}.npy.{os.getpid()}")
+        drafts = f".{cohort}.npy."
+        # Whoever has the cohort's lock is the only one who writes: others were killed.
+        for stale in self.folder.glob(f"{drafts}*"):
+            stale.unlink(missing_ok=True)
+        temporary = path.with_name(f"{drafts}{os.getpid()}")
         if self._extractor is None:
             self._extractor = feature_extractor(
                 self._dataset.side, self._first, self._weights, network=self._network

@@ -134,6 +134,19 @@ def test_damaged_features_are_noticed(tmp_path: Path, part: slice) -> None:
     assert FeatureCache(data, RANDOM, ALL_LAYERS)._read(0) is None
 
 
+def test_what_a_killed_job_left_of_a_cohort_is_removed_by_the_next(tmp_path: Path) -> None:
+    """It may be gigabytes."""
+    cache = FeatureCache(two_cohorts(tmp_path / "data"), RANDOM, 1)
+    cache.folder.mkdir(parents=True)
+    for cohort in (0, 2):
+        (cache.folder / f".{cohort}.npy.4711").write_bytes(bytes(1000))
+    cache.load((0,), ignore_progress)
+    left = {path.name for path in cache.folder.iterdir()}
+    assert left == {"0.npy", "0.lock", "seconds", ".2.npy.4711"}, "another job may write cohort 2"
+    cache.load((2,), ignore_progress)
+    assert not list(cache.folder.glob(".*"))
+
+
 @pytest.mark.parametrize("place", ["features", "progress"])
 def test_full_disk_is_told_as_such_so_that_the_run_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str

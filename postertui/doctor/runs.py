@@ -18,6 +18,7 @@ from postertui.predictions.table import is_as_recorded, recorded_info
 from postertui.runs import layout
 from postertui.runs.lock import RunLock
 from postertui.runs.pruning import HOW_TO_RESTORE
+from postertui.runs.run_names import list_runs
 from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
 from postertui.system.finding import Finding
@@ -177,7 +178,9 @@ def check_leftovers(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
     except UserError as error:
         yield _move_or_report(runs, runs / layout.SETTINGS, str(error), repair)
     limit = time.time() - STALE_AFTER
-    drafts = [p for p in runs.glob(f"{DRAFT_PREFIX}*") if _is_older(p, limit)]
+    # A link among the runs is none of them: what it leads to is left alone.
+    folders = [runs, *(runs / name for name in list_runs(runs))]
+    drafts = [p for f in folders for p in f.glob(f"{DRAFT_PREFIX}*") if _is_older(p, limit)]
     for draft in drafts if repair else ():
         if draft.is_dir() and not draft.is_symlink():
             shutil.rmtree(draft, ignore_errors=True)

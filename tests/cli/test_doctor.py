@@ -88,12 +88,22 @@ def test_drafts_of_the_dead_are_removed_but_not_those_of_the_living(
     for draft in (old, new):
         draft.mkdir()
         (draft / "run.json").touch()
-    os.utime(old, (time.time() - 7200,) * 2)
+    # A job that was killed while it wrote its predictions; and a folder that is none of runs.
+    [name] = queue(folder, make_spec())
+    (tmp_path / "elsewhere").mkdir()
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    of_run, foreign = folder / name / ".new-run", folder / "link" / ".new-foreign"
+    for draft in (of_run, foreign):
+        draft.touch()
+    for draft in (old, of_run, foreign):
+        os.utime(draft, (time.time() - 7200,) * 2)
     where = ("--runs", str(folder), "--data", str(tmp_path / "none"))
-    assert "found 1 stale draft" in texts(doctor(*where)[1], "runs", "note")
-    assert "removed 1 stale draft" in texts(doctor(*where, "--repair")[1], "runs")
+    assert "found 2 stale drafts" in texts(doctor(*where)[1], "runs", "note")
+    assert "removed 2 stale drafts" in texts(doctor(*where, "--repair")[1], "runs")
     assert new.is_dir()
+    assert foreign.exists()
     assert not old.exists()
+    assert not of_run.exists()
 
 
 def test_damaged_run_is_moved_aside_once_no_job_works_on_it(folder: Path, tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def check_leftovers(runs: Path, *, repair: bool = False) -> Iterator[Finding]:
     limit = time.time() - STALE_AFTER
     # A link among the runs is none of them: what it leads to is left alone.
     folders = [runs, *(runs / name for name in list_runs(runs))]
-    drafts = [p for f in folders for p in f.glob(f"{DRAFT_PREFIX}*") if _is_older(p, limit)]
+    drafts = [draft for folder in folders for draft in _drafts_older(folder, limit)]
     for draft in drafts if repair else ():
         if draft.is_dir() and not draft.is_symlink():
             shutil.rmtree(draft, ignore_errors=True)
@@ -206,12 +206,13 @@ def move_aside(runs: Path, path: Path) -> Path:
     return path.rename(target)
 
 
-def _is_older(path: Path, limit: float) -> bool:
-    """Whether the file was changed last before `limit`; False where it is gone by now."""
-    try:
-        return path.lstat().st_mtime < limit
-    except OSError:
-        return False
+def _drafts_older(folder: Path, limit: float) -> Iterator[Path]:
+    """The drafts in a folder that were changed last before `limit`; some may go meanwhile."""
+    with contextlib.suppress(OSError):
+        for path in folder.glob(f"{DRAFT_PREFIX}*"):
+            with contextlib.suppress(OSError):
+                if path.lstat().st_mtime < limit:
+                    yield path
 
 
 def _is_damaged(runs: Path, name: str) -> bool:

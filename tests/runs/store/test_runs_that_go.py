@@ -76,6 +76,7 @@ def test_draft_that_goes_while_doctor_looks_is_none(
 ) -> None:
     def find_one_that_went(folder: Path, _pattern: str) -> Iterator[Path]:
         yield folder / ".new-gone"
+        raise FileNotFoundError(folder)  # a run that goes, too
 
     monkeypatch.setattr(Path, "glob", find_one_that_went)
     assert list(check_leftovers(tmp_path, repair=True)) == []

@@ -56,7 +56,12 @@ def demo_command(headless: bool, folder: Path, jobs: int | None) -> int:
         code = _follow(folders, plan)
     else:
         code = _watch(folders, weights)
-    return code or _report(folders)
+    code = code or _report(folders)
+    print_message(
+        f"`postertui demo` shows them again, `postertui compare --runs {folders.runs}` compares "
+        "the two variants."
+    )
+    return code
 
 
 def _follow(folders: DemoFolders, plan: TrainingPlan) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +50,16 @@ def test_value_and_mark_of_a_title_are_of_one_epoch(made_runs: MadeRuns) -> None
     assert ".417▲" in title_of(runs, ViewOptions(), None, verdicts=verdicts)
     assert "▲" in title_of(runs, ViewOptions(), 3, verdicts=verdicts)
     assert "▲" not in title_of(runs, ViewOptions(), 4, verdicts=verdicts)
+
+
+def test_of_runs_of_one_seed_each_the_longest_gives_the_value(made_runs: MadeRuns) -> None:
+    longest = msgspec.structs.replace(made_runs.variants["base"], epochs=30)
+    made_runs.add("Comedy", epochs=5, state="done")
+    made_runs.add("Comedy", longest, epochs=8, state="done")
+    runs = views(made_runs)
+    verdicts = Verdicts(lambda run: margin(run.epoch, run.epoch / 10))
+    for order in (runs, runs[::-1]):
+        assert ".800▲" in title_of(order, ViewOptions(), None, verdicts=verdicts)
 
 
 def test_the_best_of_several_variants_says_so(made_runs: MadeRuns) -> None:

@@ -88,6 +88,20 @@ async def test_keys_that_change_what_is_drawn(made: MadeRuns, size: tuple[int, i
         assert "epochs 5–8" in d.text
 
 
+async def test_keys_of_what_is_not_on_the_screen_change_nothing_and_say_so(made: MadeRuns) -> None:
+    async with dashboard(made.folder, SMALL, layout="summary") as d:
+        before = d.app.model.options
+        for key in ("s", "S", "g", "O"):
+            d.app.clear_notifications()
+            await d.press(key)
+            await d.shows("this orders the table of runs: 3 shows it")
+        await d.press("f")
+        await d.shows("2 shows facets, too")
+        assert d.app.model.options == before
+        await d.press("3", "s")
+        assert d.app.model.options.sort != before.sort
+
+
 @both_sizes
 async def test_keys_of_the_table(made: MadeRuns, size: tuple[int, int]) -> None:
     async with dashboard(made.folder, size) as d:
@@ -97,6 +111,8 @@ async def test_keys_of_the_table(made: MadeRuns, size: tuple[int, int]) -> None:
         for step in range(1, len(order) + 1):
             await d.press("s")
             assert d.app.model.options.sort == order[(start + step) % len(order)]
+            if d.app.model.options.sort == "best" and size == LARGE:
+                assert "best@ep↓" in d.text
         first = table.rows[0]
         await d.press("S")
         assert table.rows[0] is not first

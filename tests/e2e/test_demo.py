@@ -61,6 +61,10 @@ def test_the_demo_without_a_terminal(tmp_path: Path) -> None:
     assert "\x1b" not in first.stdout + first.stderr
     assert re.search(r"VGG16 with (random|ImageNet) weights", first.stderr)
 
+    command = re.search(r"`postertui (compare --runs \S+)`", first.stderr)
+    assert command is not None
+    assert "no-reg" in run_program(tmp_path, *command[1].split()).stdout
+
     store = Store(tmp_path / "demo/runs")
     store.refresh()
     assert len(store.runs) == 6

@@ -29,9 +29,9 @@ class Verdicts:
     difference_of: Callable[[str, str], Difference | None] = lambda *_: None
 
     def margin(self, runs: Sequence[RunView]) -> Margin | None:
-        """The margin that rests on most seeds, of the runs of one setting."""
+        """The margin that rests on most seeds, then that of the longest, of one setting's runs."""
         margins = [m for run in runs if (m := self.margin_of(run)) is not None]
-        return max(margins, key=lambda m: m.seeds, default=None)
+        return max(margins, key=lambda m: (m.seeds, m.epoch), default=None)
 
 
 def cell_title(

@@ -59,6 +59,8 @@ class ViewController:
 
     def choose_sort(self) -> None:
         """Ask for the order of the table."""
+        if not self._table_is_shown():
+            return
         choices = {c.id: c.title or c.id for c in COLUMNS}
 
         def sort(column: str | None) -> None:
@@ -76,6 +78,10 @@ class ViewController:
         self._shell.ask(ChoiceScreen(title, choices, current), choose)
 
     def toggle_overlay(self) -> None:
+        """Facets, or a genre's variants laid over each other."""
+        if self._model.options.layout == "summary":
+            self._shell.show_message("the curves below are overlaid; 2 shows facets, too")
+            return
         self.set(mode="facet" if self._model.options.mode == "overlay" else "overlay")
 
     def step_compared(self) -> None:
@@ -104,10 +110,26 @@ class ViewController:
             self.set(layout="both")
 
     def step_group(self) -> None:
-        self.set(group=_step(GROUPS, self._model.options.group, 1))
+        """Group the table by variant, by genre, not at all."""
+        if self._table_is_shown():
+            self.set(group=_step(GROUPS, self._model.options.group, 1))
+
+    def _table_is_shown(self) -> bool:
+        """Whether what orders the table can be seen to do so; says so where not."""
+        if self._model.options.layout not in ("summary", "grid"):
+            return True
+        self._shell.show_message("this orders the table of runs: 3 shows it")
+        return False
 
     def step_sort(self) -> None:
-        self.sort_by(_step([c.id for c in COLUMNS], self._model.options.sort, 1))
+        """Sort the table by the next column."""
+        if self._table_is_shown():
+            self.sort_by(_step([c.id for c in COLUMNS], self._model.options.sort, 1))
+
+    def reverse_sort(self) -> None:
+        """Turn the order of the table round."""
+        if self._table_is_shown():
+            self.toggle("reverse")
 
     def sort_by(self, column: str) -> None:
         """Sort the table by `column`, scores best first; a second time the other way round."""

@@ -100,7 +100,7 @@ class MainScreen(MainLayout):
             "view.epoch-back": partial(self.grid.move_cursor, -1),
             "view.epoch-on": partial(self.grid.move_cursor, 1),
             "view.sort": view.step_sort,
-            "view.reverse": partial(view.toggle, "reverse"),
+            "view.reverse": view.reverse_sort,
             "view.group": view.step_group,
             "figure.draw": lambda: figures.draw(self.sight.figure_runs()),
             "figure.last": figures.open_newest,

@@ -255,12 +255,15 @@ class RunTable(ScrollView, can_focus=True):
         parts: list[StyledText] = [(" " * (GUTTER + 1), "blank")]
         for placed in self._placed:
             column = placed.column
-            title, style = column.title, "dim"
+            title, style, gap = column.title, "dim", " "
             if column.id == self._options.sort:
-                down = self._options.reverse
-                arrow = "↓" if down else "↑"
-                title, style = title[: placed.width - 1] + arrow, "accent"
-            parts.append((fit(title, placed.width, right=column.right) + " ", style))
+                arrow, style = "↓" if self._options.reverse else "↑", "accent"
+                # A title that fills its column keeps its letters.
+                if len(title) < placed.width:
+                    title += arrow
+                else:
+                    gap = arrow
+            parts.append((fit(title, placed.width, right=column.right) + gap, style))
         return parts
 
     def _run(self, run: RunView) -> list[StyledText]:

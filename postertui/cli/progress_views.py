@@ -106,7 +106,7 @@ class RunBars:
         running = [r for r in runs if r.state == "running"]
         done = sum(r.state in CLOSED_STATES for r in runs)
         waiting = len(runs) - done - len(running)
-        parts = [f"{len(running)} running, {waiting} left"]
+        parts = [f"{len(running)} running, {waiting} waiting"]
         if remaining and done < len(runs):
             parts.append(f"{format_seconds(remaining)} to go")
         if note:

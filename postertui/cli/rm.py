@@ -55,6 +55,9 @@ def rm_command(
     try:
         if empty:
             removed = removal.removed_runs(runs)
+            if not removed:
+                print_message("no removed runs, nothing to delete")
+                return 0
             if not _confirm(f"Delete {pluralize(len(removed), 'removed run')} for good", yes):
                 return 0
             removal.empty(runs)

@@ -69,6 +69,11 @@ def test_nothing_is_marked_as_best_where_the_noise_is_unknown() -> None:
     assert not board.overall["best"].any()
 
 
+def test_no_note_is_empty() -> None:
+    sections = leaderboard_sections(leaderboard(history()))
+    assert all(note for section in sections for note in section.notes)
+
+
 def test_less_is_better_for_a_loss() -> None:
     table = stack(history("good", test_loss=0.5), history("bad", test_loss=0.9))
     assert leaderboard(table, "test_loss").genres["name"].to_list() == ["good", "bad"]

@@ -71,6 +71,8 @@ def test_undo_replaces_nothing_and_empty_is_for_good(tmp_path: Path) -> None:
     assert "a run of that name is there" in undone.stderr
     assert not (made_runs.folder / name / "events.jsonl").exists()
     assert postertui("rm", "--empty", "--yes", *where).returncode == 0
+    again = postertui("rm", "--empty", *where)
+    assert (again.returncode, again.stderr) == (0, "no removed runs, nothing to delete\n")
     assert not (made_runs.folder / ".removed").exists()
     assert listed(made_runs.folder) == [name]
     assert postertui("rm", *where).returncode == 2

@@ -50,6 +50,21 @@ def test_single_seeds_are_thin_lines_on_request() -> None:
     assert "thin line: one seed" in picture.caption
 
 
+@pytest.mark.parametrize("name", ["base", "l2"])
+def test_longer_runs_have_an_axis_and_a_title_of_their_own(name: str) -> None:
+    table = made()
+    longer = table.with_columns(pl.col("epoch") * 12)
+    axes = {}
+    for rows, strict in ((table, False), (longer, False), (longer, True)):
+        picture = draw_named(name, open_source(rows), FigureOptions(strict=strict))
+        axes[rows is longer, strict] = picture.x
+        if name == "base":
+            epochs = 10 if strict else max(rows.filter(pl.col("name") == "base")["epoch"])
+            assert f"over {epochs} epochs" in picture.title
+    assert axes[False, False].breaks == axes[True, True].breaks == (0, 2, 4, 6, 8, 10)
+    assert max(axes[True, False].breaks or ()) > 10
+
+
 def test_one_seed_needs_no_ribbon() -> None:
     picture = compare(seeds(1))
     assert layers(picture, "ribbon") == []

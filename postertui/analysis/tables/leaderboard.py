@@ -34,7 +34,7 @@ def leaderboard_sections(board: Leaderboard, top: int | None = None) -> list[Sec
                 *certainty,
                 Column("genres", text("genres"), right=True),
             ],
-            [*board.notes, *_star_note(board), lead_line(board)],
+            [note for note in (*board.notes, *_star_note(board), lead_line(board)) if note],
         ),
         Section(
             "genres",

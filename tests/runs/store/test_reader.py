@@ -155,6 +155,66 @@ def test_lock_wishes_and_notes_are_seen_without_an_event(tmp_path: Path) -> None
     assert store.runs[name].note.text == "look at this"
 
 
+def write_events(path: Path, *epochs: float, more: bytes = b"") -> None:
+    """A done run of those losses; an existing file stays the same file."""
+    lines = [
+        encode_event(n, 1, "epoch", {"epoch": n, "train_loss": loss}, 0.0)
+        for n, loss in enumerate(epochs, 1)
+    ]
+    with path.open("r+b" if path.exists() else "wb") as file:
+        file.truncate(0)
+        file.write(b"".join(lines) + encode_event(9, 1, "end", {"status": "done"}, 0.0) + more)
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_events_that_are_others_and_not_only_more_are_read_from_the_start(
+    tmp_path: Path, cache: bool
+) -> None:
+    [name] = queue(tmp_path, make_spec())
+    path = tmp_path / name / "events.jsonl"
+    write_events(path, 1.0, 2.0)
+    store = Store(tmp_path, cache=cache)
+
+    def losses() -> list[float | None]:
+        assert store.refresh() == {name}
+        assert contents_of(store) == uncached_contents(tmp_path)
+        return store.runs[name].epochs.values("train_loss")
+
+    assert losses() == [1.0, 2.0]
+    write_events(path, 3.0)
+    assert losses() == [3.0]
+    # A longer file in place of the old one, as a copy or `rsync` makes it.
+    write_events(path.with_name("new"), 4.0, 5.0, 6.0)
+    path.with_name("new").replace(path)
+    assert losses() == [4.0, 5.0, 6.0]
+    write_events(path, 7.0, more=b"nonsense\n")
+    assert losses() == [7.0]
+    assert store.runs[name].damage is not None
+    # Mended by hand, which made it longer.
+    write_events(path, 7.0, 8.0, 9.0)
+    assert losses() == [7.0, 8.0, 9.0]
+    assert store.runs[name].damage is None
+
+
+def test_closed_run_with_a_torn_line_after_its_end_is_not_kept_as_read_to_its_end(
+    tmp_path: Path,
+) -> None:
+    [name] = queue(tmp_path, make_spec())
+    path = tmp_path / name / "events.jsonl"
+    requeue = encode_event(10, 1, "requeue", {}, 0.0)
+    write_events(path, 1.0, more=requeue[:-5])
+    store = Store(tmp_path)
+    store.refresh()
+    store._save_cache()
+    store = Store(tmp_path)
+    store.refresh()
+    assert store.runs[name].state == "done"
+    with path.open("ab") as file:
+        file.write(requeue[-5:])
+    assert store.refresh() == {name}
+    assert store.runs[name].state == "queued"
+
+
 def test_a_bell_or_some_patience_shows_the_change_of_one_among_many(tmp_path: Path) -> None:
     folder = tmp_path / "runs"
     write_runs(folder, TURN + 100, epochs=1)

@@ -178,6 +178,11 @@ def test_events_that_are_others_and_not_only_more_are_read_from_the_start(
     def losses() -> list[float | None]:
         assert store.refresh() == {name}
         assert contents_of(store) == uncached_contents(tmp_path)
+        if cache:
+            store._save_cache()
+            later = Store(tmp_path)
+            later.refresh()
+            assert contents_of(later) == contents_of(store)
         return store.runs[name].epochs.values("train_loss")
 
     assert losses() == [1.0, 2.0]

@@ -12,6 +12,7 @@ from postertui.analysis.measured_runs import MeasuredRuns, measure_runs
 from postertui.analysis.row_states import dead_rows
 from postertui.analysis.undefined import undefined_causes
 from postertui.data.base_rates import always_yes_f
+from postertui.system.text import pluralize
 
 if TYPE_CHECKING:
     from postertui.analysis.compare import Comparison
@@ -113,8 +114,8 @@ def ensemble_line(result: Ensemble) -> str:
     ensemble, single, hindsight = result.totals.iter_rows(named=True)
     return (
         f"The ensemble that takes each genre's variant by training F reaches a macro-F1 of "
-        f"{ensemble['macro_f1']:.4f} over {ensemble['genres']} genres; the best single variant "
-        f"chosen that way ({single['model']}) {single['macro_f1']:.4f}, the best in hindsight "
+        f"{ensemble['macro_f1']:.4f} over {pluralize(ensemble['genres'], 'genre')}; the best "
+        f"single variant chosen that way ({single['model']}) {single['macro_f1']:.4f}, the best in hindsight "
         f"({hindsight['model']}) {hindsight['macro_f1']:.4f}."
     )
 

@@ -90,6 +90,8 @@ def test_lines_of_a_table_without_trouble() -> None:
     assert undefined_line(history()) == ""
     assert undefined_line(history(test_fscore=None)) == ""
     assert baselines_line(history(genre="Opera"), "test_fscore", "base") == ""
+    two = stack(history(train_fscore=0.5), history(name="l2-1e-4", train_fscore=0.4))
+    assert " over 1 genre; the best" in ensemble_line(ensemble(two))
     assert listed([str(k) for k in range(14)]).endswith("11 and 2 more")
 
 

@@ -115,8 +115,8 @@ def ensemble_line(result: Ensemble) -> str:
     return (
         f"The ensemble that takes each genre's variant by training F reaches a macro-F1 of "
         f"{ensemble['macro_f1']:.4f} over {pluralize(ensemble['genres'], 'genre')}; the best "
-        f"single variant chosen that way ({single['model']}) {single['macro_f1']:.4f}, the best in hindsight "
-        f"({hindsight['model']}) {hindsight['macro_f1']:.4f}."
+        f"single variant chosen that way ({single['model']}) {single['macro_f1']:.4f}, "
+        f"the best in hindsight ({hindsight['model']}) {hindsight['macro_f1']:.4f}."
     )
 
 

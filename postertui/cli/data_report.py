@@ -46,7 +46,7 @@ def describe_inputs(inputs: PosterInputs) -> str:
     counts = sorted(summary.counts, key=lambda pair: -pair[1])
     shown = ", ".join(f"{genre} {count:,}" for genre, count in counts[:_GENRES])
     lines.append(f"  {shown}" + (f" and {len(counts) - _GENRES} more" * (len(counts) > _GENRES)))
-    lines.append(f"matched: {len(inputs.labelled):,} posters with labels")
+    lines.append(f"matched: {pluralize(len(inputs.labelled), 'poster')} with labels")
     lines += [f"  {i}: {', '.join(genres) or 'no genre'}" for i, genres in summary.sample]
     if inputs.details is not None:
         lines.append(inputs.details.describe())

@@ -143,3 +143,40 @@ def test_the_start_of_a_process_counts_where_a_job_has_to_start() -> None:
     assert estimate([waiting(), waiting()], durations, 1, 1e6) == pytest.approx(
         7.0 + 40.0 + 2 * UNKNOWN_OVERHEAD
     )
+
+
+def test_only_what_runs_or_waits_counts_and_a_unit_once() -> None:
+    done = progress(after=0.0)
+    durations = Durations([done])
+    one = estimate([waiting()], durations, 1, 1e6)
+    assert one is not None
+    assert one == pytest.approx(20.0 + UNKNOWN_OVERHEAD)
+    assert estimate([done, waiting()], durations, 1, 1e6) == one
+    assert estimate([done], durations, 1, 1e6) == 0.0
+    together = [waiting(unit="u") for _ in range(3)]
+    assert estimate(together, durations, 1, 1e6) == one
+    assert estimate([*together, waiting(unit="v")], durations, 1, 1e6) == pytest.approx(2 * one)
+    # What waits of a unit that runs is trained with it.
+    running = progress(epochs=4, unit="u")
+    alone = estimate([running], durations, 1, 108.0)
+    assert alone == pytest.approx(12.0)
+    assert estimate([running, *together], durations, 1, 108.0) == alone
+    # Runs of no unit have none in common.
+    running = progress(epochs=4)
+    assert estimate([running, waiting()], durations, 1, 108.0) == pytest.approx(12.0 + one)
+
+
+def test_a_waiting_run_goes_to_the_job_that_ended_its_last_run_newest() -> None:
+    past = [
+        progress(before=60.0, after=0.0),
+        progress(before=1.0, after=0.0, started=180.0),
+        progress("b", before=9.0, after=0.0, started=172.0, job="2"),
+        progress("b", before=2.0, after=0.0, started=201.5, job="2", epochs=1),
+    ]
+    durations = Durations(past)
+    assert durations.job_ends["1"] < durations.job_ends["2"] < 206.0
+    # Job 2 has compiled b, but not a.
+    warm, cold = (estimate([waiting(shape)], durations, 1, 205.6) for shape in ("b", "a"))
+    assert warm is not None
+    assert cold is not None
+    assert cold - warm > 10.0

@@ -76,7 +76,7 @@ async def test_one_key_narrows_it_to_the_genre_under_the_cursor(
         assert len(screen.runs) == 9
 
 
-async def test_the_palette_opens_them_and_a_long_one_scrolls(made: MadeRuns) -> None:
+async def test_the_palette_opens_them_and_what_has_no_room_scrolls(made: MadeRuns) -> None:
     async with dashboard(made.folder, SMALL) as d:
         await d.press("colon")
         await d.write("leaderboard")
@@ -85,9 +85,11 @@ async def test_the_palette_opens_them_and_a_long_one_scrolls(made: MadeRuns) -> 
         await d.until(lambda: isinstance(d.app.screen, AnalysisScreen), "the screen")
         await d.shows("Overall")
         area = d.app.screen.query_one(ScrollableContainer)
-        await d.until(lambda: area.max_scroll_y > 0 and area.max_scroll_x > 0, "more than fits")
+        await d.until(lambda: area.max_scroll_y > 0, "more lines than fit")
         await d.press("pagedown", "j")
         await d.until(lambda: area.scroll_y > 0, "scrolled")
+        await d.press("4")
+        await d.until(lambda: area.max_scroll_x > 0, "a table wider than the screen")
 
 
 async def test_without_a_finished_epoch_it_says_so(tmp_path: Path) -> None:

@@ -37,7 +37,9 @@ sys.addaudithook(kill_at_call)
 """
 
 IMPORT = "import_paths([Path(table)], Path(runs), 1_700_000_000.0)"
-COMMAND = "sys.argv = ['postertui', 'import', table, '--runs', runs]; main()"
+#: Signals that were ignored where the tests run, as below `nohup`, are not.
+COMMAND = "import signal; signal.signal(int(number), signal.SIG_DFL)\n"
+COMMAND += "sys.argv = ['postertui', 'import', table, '--runs', runs]; main()"
 
 #: Call, words of its path, which of those calls; and how many runs are in place then.
 WRITING = {

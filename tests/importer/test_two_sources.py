@@ -19,6 +19,7 @@ from postertui.runs.store import Store
 from tests.support.logs_2017 import log_text, write_logs
 from tests.support.study_2017 import Study2017, every_study
 from tests.support.supervisor import make_spec, queue
+from tests.support.table_files import write
 
 LOGS = (
     "model-1-256-256-history.txt",
@@ -161,6 +162,27 @@ def test_another_number_is_another_run(
     write_table(read_table(tmp_path / "runs"), tmp_path / "t.csv")
     report = import_paths([change(tmp_path / "t.csv", column, value, epoch)], tmp_path / "runs")
     assert (len(report.added), report.existing) == ((1, 0) if is_other else (0, 1))
+
+
+def test_fewer_epochs_or_no_metric_in_common_is_another_run(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+
+    def is_other(name: str, *rows: tuple[str, ...]) -> bool:
+        report = import_paths([write(tmp_path / name, *rows)], runs)
+        assert len(report.added) + report.existing == 1
+        return bool(report.added)
+
+    keys = ("Regularizer", "FC1", "FC2", "genre", "variant", "epoch")
+    setting = ("NoReg", "256", "256", "Comedy", "base")
+    epochs = [(*setting, "1", "0.5"), (*setting, "2", "0.25")]
+    assert is_other("a.tsv", (*keys, "test_loss"), *epochs)
+    assert is_other("b.tsv", (*keys, "test_loss"), epochs[0])
+    assert is_other("c.tsv", (*keys, "test_loss"), *epochs, (*setting, "3", "0.2"))
+    assert is_other("d.tsv", (*keys, "test_fscore"), *epochs)
+    # With one of them, it is that run, which then has the other as well.
+    both = [(*epoch, "0.1") for epoch in epochs]
+    assert not is_other("e.tsv", (*keys, "test_loss", "train_loss"), *both)
+    assert not is_other("f.tsv", (*keys, "train_loss"), *[(*e[:-2], e[-1]) for e in both])
 
 
 def test_equal_histories_of_one_source_are_one_run(tmp_path: Path) -> None:

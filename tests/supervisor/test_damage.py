@@ -140,6 +140,16 @@ def test_repair_moves_what_is_damaged_aside_and_loses_nothing(folder: Path) -> N
     assert states(folder) == {well.run: "done", bad.run: "done"}
 
 
+def remove(path: Path) -> None:
+    """Remove a folder in which a job may be writing just now."""
+
+    def is_removed() -> bool:
+        shutil.rmtree(path, ignore_errors=True)
+        return not path.exists()
+
+    wait_for(is_removed, "the folder's end")
+
+
 def test_run_that_somebody_removes_while_it_is_trained_takes_nobody_along(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -151,7 +161,7 @@ def test_run_that_somebody_removes_while_it_is_trained_takes_nobody_along(
     wait_until_trained(folder, removed.run)
     wait_until_trained(folder, kept.run)
     job = job_of(folder, removed.run)
-    shutil.rmtree(folder / removed.run)
+    remove(folder / removed.run)
     job.signal(signal.SIGKILL)
     pace(folder, 0)
     wait_until_over(folder)
@@ -160,12 +170,7 @@ def test_run_that_somebody_removes_while_it_is_trained_takes_nobody_along(
 
 def test_removing_the_whole_folder_ends_everything(folder: Path) -> None:
     train_slowly(folder, make_spec(epochs=10_000))
-
-    def remove() -> bool:
-        shutil.rmtree(folder, ignore_errors=True)  # in which a job may be writing just now
-        return not folder.exists()
-
-    wait_for(remove, "the folder's end")
+    remove(folder)
     wait_for(lambda: not processes_of(folder), "everything to end")
 
 

@@ -136,16 +136,17 @@ def export_command(
         raise UserError(f"{output}: is a file; name a folder for TensorBoard's event files")
     table = matching(read_history(source or runs), query)
     count, rows = table["run"].n_unique(), table.height
-    if tensorboard:
-        from postertui.history.tensorboard import write_event_files
+    with cleaned_up_when_ended():
+        if tensorboard:
+            from postertui.history.tensorboard import write_event_files
 
-        write_event_files(table, output)
-    elif wide:
-        from postertui.history.wide import write_wide
+            write_event_files(table, output)
+        elif wide:
+            from postertui.history.wide import write_wide
 
-        rows = write_wide(table, output)
-    else:
-        write_table(table, output)
+            rows = write_wide(table, output)
+        else:
+            write_table(table, output)
     if as_json:
         document = {"file": str(output), "runs": count, "rows": rows}
         print_json(document)

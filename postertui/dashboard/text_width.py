@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 #: A piece of a line, and the name of its style (see `postertui.dashboard.terminal.theme`).
 StyledText = tuple[str, str]
@@ -26,6 +27,19 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
     if length > width:
         return set_cell_size(text, width - 1) + "…"
     return " " * (width - length) + text if right else text + " " * (width - length)
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` terminal cells, broken between words where it can be."""
+    if cells(text) == len(text):
+        return textwrap.wrap(text, width) or [""]
+    lines: list[str] = []
+    for word in text.split():
+        if lines and cells(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+            continue
+        lines += chop_cells(word, width) or [word]
+    return lines or [""]
 
 
 def cut_middle(text: str, width: int, *, long_end: bool = False) -> str:

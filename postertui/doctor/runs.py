@@ -22,7 +22,7 @@ from postertui.runs.run_names import list_runs
 from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
 from postertui.system.finding import Finding
-from postertui.system.passing_errors import is_passing
+from postertui.system.os_errors import is_passing
 from postertui.system.regular_files import check_regular
 from postertui.system.text import pluralize, strip_control_chars, to_single_line
 

@@ -19,7 +19,7 @@ from postertui.runs.validation import check_spec, is_newer_version
 from postertui.study import KeepWeights, Mode, RandomKey, Variant
 from postertui.system.atomic_files import DRAFT_PREFIX
 from postertui.system.errors import UserError
-from postertui.system.passing_errors import is_passing
+from postertui.system.os_errors import is_passing
 from postertui.system.regular_files import MAX_JSON_BYTES, read_regular
 from postertui.system.sharing import adopt_mode
 from postertui.system.text import describe_error, slugify

@@ -30,8 +30,8 @@ from postertui.supervisor.queue import QueuedRun, RunQueue
 from postertui.supervisor.stall import ActiveRun
 from postertui.supervisor.units import read_unit, unit_of
 from postertui.system.crash_log import log_traceback
-from postertui.system.errors import UserError, is_disk_full
-from postertui.system.passing_errors import is_passing
+from postertui.system.errors import UserError
+from postertui.system.os_errors import is_disk_full, is_passing
 from postertui.system.text import to_single_line
 
 

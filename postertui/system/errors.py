@@ -1,8 +1,6 @@
-"""The one exception whose message is meant for the user, and what other errors mean."""
+"""The one exception whose message is meant for the user."""
 
 from __future__ import annotations
-
-import errno
 
 
 class UserError(Exception):
@@ -21,8 +19,3 @@ class UserError(Exception):
     def __init__(self, message: str, *, exit_code: int = 2) -> None:
         super().__init__(message)
         self.exit_code = exit_code
-
-
-def is_disk_full(error: OSError) -> bool:
-    """Whether there was no room to write."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from postertui.system.passing_errors import is_passing
+from postertui.system.os_errors import is_passing
 from postertui.system.regular_files import open_regular
 
 #: How long to try for a lock that a reader's probe may hold for some microseconds.

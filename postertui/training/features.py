@@ -26,7 +26,8 @@ from postertui.data.feature_key import FEATURES, feature_key
 from postertui.data.weights import Weights
 from postertui.study import ALL_LAYERS
 from postertui.system.atomic_files import sync, write_atomic
-from postertui.system.errors import UserError, is_disk_full
+from postertui.system.errors import UserError
+from postertui.system.os_errors import is_disk_full
 from postertui.system.regular_files import check_is_file
 from postertui.training import backbone_parts
 from postertui.training.backend import graph, to_device, to_host

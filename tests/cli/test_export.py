@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -130,3 +132,27 @@ def test_tensorboard_reads_the_same_numbers(runs: Path, tmp_path: Path) -> None:
         written = dict(rows.select("epoch", "test_loss").drop_nulls().iter_rows())
         other = again.filter(name=run).select("epoch", "test_loss").drop_nulls()
         assert dict(other.iter_rows()) == pytest.approx(written, rel=1e-6)
+
+
+ENDED = """
+import os, signal, sys
+from postertui.cli import main
+
+def end_at_rename(event, arguments):
+    if event == "os.rename" and "out" in str(arguments[1]):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+sys.addaudithook(end_at_rename)
+main()
+"""
+
+
+@pytest.mark.parametrize("wide", [(), ("--wide",)])
+def test_export_that_is_asked_to_end_leaves_no_draft(
+    wide: tuple[str, ...], runs: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.tsv"
+    command = [sys.executable, "-c", ENDED, "export", "--runs", str(runs), "-o", str(out), *wide]
+    ended = subprocess.run(command, capture_output=True, check=False)
+    assert ended.returncode == 128 + signal.SIGTERM, ended.stderr.decode()
+    assert list(tmp_path.iterdir()) == []

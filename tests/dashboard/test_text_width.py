@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from postertui.dashboard.terminal.ascii import to_ascii
-from postertui.dashboard.text_width import cut_middle, fit
+from postertui.dashboard.text_width import cells, cut_middle, fit, wrap
 from postertui.system.text import strip_control_chars, to_single_line
 
 HOSTILE = st.text(
@@ -61,3 +61,21 @@ def test_plain_marks_stay_apart() -> None:
     assert to_ascii("▁▃▅▇█Δ") == "_-+O#d"
     assert to_ascii("╭─╮│") == "+-+|"
     assert to_ascii("café") == "cafe"
+
+
+WORDS = st.text(st.sampled_from("ab é中国🎬　 \u0301"), max_size=60)
+
+
+@given(WORDS, st.integers(2, 20))
+def test_wrapped_lines_fit_and_hold_all_of_the_text(text: str, width: int) -> None:
+    lines = wrap(text, width)
+    assert lines
+    assert all(cells(line) <= width for line in lines)
+    assert "".join("".join(lines).split()) == "".join(text.split())
+
+
+def test_wrapped_lines_break_between_words() -> None:
+    assert wrap("雨の日 の メモ", 6) == ["雨の日", "の", "メモ"]
+    assert wrap("雨の日 の メモ", 9) == ["雨の日 の", "メモ"]
+    assert wrap("雨の日のメモ", 5) == ["雨の", "日の", "メモ"]
+    assert wrap("", 9) == [""]

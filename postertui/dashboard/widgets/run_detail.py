@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
@@ -12,7 +11,7 @@ from textual.widget import Widget
 from postertui.dashboard.state.assessment import Assessment
 from postertui.dashboard.state.run_view import RunView
 from postertui.dashboard.state.summary import Margin
-from postertui.dashboard.text_width import StyledText, fit
+from postertui.dashboard.text_width import StyledText, fit, wrap
 
 if TYPE_CHECKING:
     from postertui.dashboard.terminal.theme import ThemeStyles
@@ -25,7 +24,7 @@ def detail_lines(
     width: int,
     height: int,
 ) -> list[StyledText]:
-    """At most `height` lines of at most `width` characters, what matters most first.
+    """At most `height` lines of at most `width` cells, what matters most first.
 
     Parameters
     ----------
@@ -34,7 +33,7 @@ def detail_lines(
     margin, assessment
         The run against its baseline, and what is wrong with it; None while they are not known.
     width, height
-        In characters and lines.
+        In cells and lines.
     """
     if run is None or height < 1 or width < 8:
         return []
@@ -53,7 +52,7 @@ def detail_lines(
     for i, (text, style) in enumerate(messages):
         # Each later thing keeps a line as long as there are enough.
         room = max(1, height - len(lines) - (len(messages) - i - 1))
-        wrapped = textwrap.wrap(text, width) or [""]
+        wrapped = wrap(text, width)
         if len(wrapped) > room:
             rest = " ".join(wrapped[room - 1 :])
             wrapped = [*wrapped[: room - 1], fit(rest, width)]

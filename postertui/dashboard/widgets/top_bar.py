@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.segment import Segment
 from textual.strip import Strip
 
-from postertui.dashboard.text_width import StyledText, fit
+from postertui.dashboard.text_width import StyledText, cells, fit
 from postertui.dashboard.widgets.single_line import SingleLine
 
 if TYPE_CHECKING:
@@ -45,15 +45,15 @@ class TopBar(SingleLine):
         width = self.size.width
         # Where it is matters least; how the runs stand comes next.
         fitting = list(self._left)
-        while len(fitting) > 2 and sum(len(t) for t, _ in fitting) > width:
+        while len(fitting) > 2 and sum(cells(t) for t, _ in fitting) > width:
             fitting.pop(1)
-        left = sum(len(t) for t, _ in fitting)
+        left = sum(cells(t) for t, _ in fitting)
         right = list(self._right)
-        if self._narrow and left + sum(len(t) for t, _ in right) + 1 > width:
+        if self._narrow and left + sum(cells(t) for t, _ in right) + 1 > width:
             right = list(self._narrow)
-        while right and left + sum(len(t) for t, _ in right) + 1 > width:
+        while right and left + sum(cells(t) for t, _ in right) + 1 > width:
             right.pop(0)
-        gap = max(0, width - left - sum(len(t) for t, _ in right))
+        gap = max(0, width - left - sum(cells(t) for t, _ in right))
         parts = [Segment(t, self.theme["bar-fill"] + self.theme[s]) for t, s in fitting]
         parts.append(Segment(fit("", gap), self.theme["bar-fill"]))
         parts.extend(Segment(t, self.theme["bar-fill"] + self.theme[s]) for t, s in right)

@@ -28,7 +28,7 @@ from postertui.runs.store.run import Run
 from postertui.runs.store.runs_by_name import RunsByName
 from postertui.runs.store.stored_run import StoredRun
 from postertui.system.crash_log import log_traceback
-from postertui.system.passing_errors import is_passing
+from postertui.system.os_errors import is_passing
 
 if TYPE_CHECKING:
     from postertui.runs.store.columns import Rows

@@ -17,7 +17,8 @@ from postertui.runs.code import read_code
 from postertui.runs.events import DamagedEventsError
 from postertui.runs.lifecycle import DEVICE_MEMORY
 from postertui.runs.spec import RunSpec, read_spec
-from postertui.system.errors import UserError, is_disk_full
+from postertui.system.errors import UserError
+from postertui.system.os_errors import is_disk_full
 from postertui.system.processes import Process
 from postertui.system.text import to_single_line
 from postertui.training.accelerators import accelerators_of, device_in_use

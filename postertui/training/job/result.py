@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from postertui.system.errors import is_disk_full
+from postertui.system.os_errors import is_disk_full
 
 #: How an attempt ended. `held`: another process has the run. `closed`: it had its end already.
 Ending = Literal["done", "failed", "cancelled", "interrupted", "held", "closed", "damaged", "full"]

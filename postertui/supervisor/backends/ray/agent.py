@@ -55,7 +55,9 @@ from postertui.supervisor.backends.ray.run_messages import (
 )
 from postertui.supervisor.backends.ray.run_upload import RunUpload, send_results
 from postertui.system.environment import read_number
-from postertui.system.errors import UserError, is_disk_full
+from postertui.system.errors import UserError
+from postertui.system.os_errors import is_disk_full
+from postertui.system.text import describe_error
 
 #: Seconds between two reads of the events of the run that is trained.
 TICK = 0.03
@@ -262,7 +264,8 @@ def _refusal(run: str, error: Exception) -> RunEnded | RunReturned:
         return RunEnded(run, "lost", str(error))
     if is_disk_full(error):
         return RunReturned(run, full=True)
-    return RunEnded(run, "lost", f"{error.filename}: {error.strerror}")
+    reason = error.strerror or describe_error(error)
+    return RunEnded(run, "lost", f"{error.filename}: {reason}" if error.filename else reason)
 
 
 def main() -> int:

@@ -27,7 +27,7 @@ from postertui.supervisor.backends.ray.event_lines import (
     parse_lines,
 )
 from postertui.system.atomic_files import write_atomic
-from postertui.system.errors import is_disk_full
+from postertui.system.os_errors import is_disk_full
 from postertui.system.regular_files import MAX_JSON_BYTES, read_regular
 
 #: How many files are synced at a time.

@@ -1,10 +1,10 @@
-"""Errors of the system that say nothing about the file at which they are met."""
+"""What errors of the system mean."""
 
 from __future__ import annotations
 
 import errno
 
-_NUMBERS = frozenset(
+_PASSING = frozenset(
     {
         *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR),
         *(errno.EIO, errno.ENOLCK, errno.ESTALE, errno.ETIMEDOUT),
@@ -18,4 +18,9 @@ def is_passing(error: OSError) -> bool:
 
     Too many open files, too little memory, a disk or a server that does not answer.
     """
-    return error.errno in _NUMBERS
+    return error.errno in _PASSING
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether there was no room to write."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)

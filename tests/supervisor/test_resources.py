@@ -31,6 +31,7 @@ from tests.support.supervisor import (
     undisturbed,
     wait_for,
     wait_until_over,
+    wait_until_trained,
 )
 
 
@@ -125,13 +126,19 @@ def test_queueing_on_a_full_disk_is_one_line_and_leaves_nothing(small_disk: Path
 
 
 def test_run_that_lacks_device_memory_is_tried_once_more_alone(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, cheap: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHEAP_SECONDS", "0.03")
     big = make_spec("big", epochs=6, created=1.0)
     others = [make_spec(genre, epochs=20, created=2.0) for genre in ("A", "B", "C")]
     queue(folder, big, *others)
-    train_all(folder)
+    # It lacks memory from its third epoch on, which waits until another run is there as well.
+    (cheap / "hold").write_text("2")
+    requests.ensure_supervisor(folder, jobs=2)
+    for spec in (big, others[0]):
+        wait_until_trained(folder, spec.run, 2)
+    (cheap / "hold").unlink()
+    wait_until_over(folder)
     [lost, done] = ends(folder, big.run)
     assert (lost["status"], lost["cause"]) == ("interrupted", "device-memory")
     assert done["status"] == "done"

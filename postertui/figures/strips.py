@@ -149,7 +149,7 @@ def draw_letters(
         pl.col(f"test_{options.metric}").alias("value"),
     )
     if not options.strict and y.limits is not None:
-        top = max(y.limits[1], *values["value"].drop_nulls())
+        top = max([y.limits[1], *values["value"].drop_nulls()])
         y = Axis(y.label, (y.limits[0], top), y.breaks)
     low, high = y.limits or (float("-inf"), float("inf"))
     inside = pl.col("value").is_between(low, high)

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -402,7 +402,19 @@ def any_table(draw: st.DrawFn) -> pl.DataFrame:
                                                           "test_fscore": pl.Float64}))  # fmt: skip
 
 
+def undefined_in_base() -> pl.DataFrame:
+    """A genre whose F is defined in another variant alone."""
+    setting = {"Regularizer": "L1=1e-5", "FC2": 256, "genre": "Comedy", "epoch": 1, "seed": 0}
+    rows = [
+        {**setting, "FC1": 4, "variant": "base", "test_fscore": None},
+        {**setting, "FC1": 256, "variant": "scratch", "test_fscore": 0.5},
+    ]
+    undefined = pl.lit(None, dtype=pl.Float64)
+    return normalise(pl.DataFrame(rows).with_columns(train_fscore=undefined))
+
+
 @settings(max_examples=40, deadline=None)
+@example(table=undefined_in_base(), wanted={"everything": True})
 @given(table=any_table(), wanted=st.sampled_from([
     {"everything": True}, {"everything": True, "options": FigureOptions(strict=True)},
     {"compare": ("Regularizer",)}, {"compare": ("variant", "seed", "FC1 + FC2", "batch")},

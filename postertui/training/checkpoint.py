@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,6 +17,9 @@ from postertui.system.text import describe_error
 from postertui.training.learning_rate import RateState
 
 FORMAT = 1
+
+#: The length of a ZIP archive's end-of-central-directory record without a comment.
+_END_BYTES = 22
 
 Arrays = list[NDArray[np.floating]]
 
@@ -88,6 +91,8 @@ def load_checkpoint(
             )
             best = [stored[f"best_{i}"] for i in range(count) if f"best_{i}" in stored.files]
             rate_state = _rate_state(stored["progress"].tolist())
+            if len(stored.files) != _entry_count(file):
+                raise ValueError("tensors are missing")
         expected = [array.shape for array in weights] if shapes is None else list(shapes)
         for group in (weights, m, v, best or weights):
             if [array.shape for array in group] != expected:
@@ -107,6 +112,15 @@ def load_checkpoint(
     if run_digest != digest:
         raise UserError(f"{path}: a checkpoint of another run; retry the run")
     return Checkpoint(run_digest, epoch, updates, rate_state, weights, m, v, best)
+
+
+def _entry_count(file: BinaryIO) -> int:
+    """How many tensors an archive's end says it has.
+
+    A damaged directory can lose those at its end, which are the best weights, without an error.
+    """
+    file.seek(-_END_BYTES, os.SEEK_END)
+    return int.from_bytes(file.read()[10:12], "little")
 
 
 def _rate_state(values: list[float]) -> RateState:

@@ -62,6 +62,17 @@ def test_flipped_bits_and_cuts(data: st.DataObject, whole: bytes, tmp_path: Path
         assert "\n" not in str(error)
 
 
+def test_lost_end_of_the_directory(whole: bytes, tmp_path: Path) -> None:
+    """The comment of the last tensor before the best weights seems to hold those of the others."""
+    entry = whole.rfind(b"PK\x01\x02", 0, whole.rfind(b"best_0"))
+    before = whole.rfind(b"PK\x01\x02", 0, entry)
+    damaged = bytearray(whole)
+    damaged[before + 33] ^= 1  # the high byte of the length of its comment
+    (tmp_path / "checkpoint").write_bytes(damaged)
+    with pytest.raises(UserError, match="tensors are missing"):
+        load_checkpoint(tmp_path / "checkpoint", "digest", SHAPES)
+
+
 @pytest.mark.parametrize(
     "missing", ["format", "digest", "progress", "weights_2", "m_1", "v_0", "best_1"]
 )

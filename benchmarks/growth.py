@@ -138,7 +138,7 @@ def measure(
     for label in checkouts:
         folders[label] = temporary / label / "runs"
         shutil.rmtree(folders[label].parent, ignore_errors=True)
-        # A file of somebody's runs may be on another file system, or be written to meanwhile.
+        # Files outside `temporary` may be on another file system, or be written to meanwhile.
         copy = os.link if made.is_relative_to(temporary) else shutil.copy2
         shutil.copytree(made, folders[label], copy_function=copy, symlinks=True)
     for row, words in COMMANDS.items():

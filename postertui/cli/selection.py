@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 query_argument = click.argument("query", nargs=-1, metavar="[RUN|FILTER]...")
 #: The mistake of a command that changes runs and was not given any.
-WHICH_RUNS = "which runs? Name some, give a filter, or say --all"
+WHICH_RUNS = "which runs? Name some, give a filter, or say --all: one of the three"
 
 all_option = click.option("--all", "everything", is_flag=True, help="All runs.")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-#: `Regularizer` of a history of another program, whose settings are not known.
+#: `Regularizer` of a history of another program, which does not record its settings.
 UNKNOWN_SETTING = "unknown"
 
 

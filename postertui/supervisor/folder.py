@@ -102,16 +102,11 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 #: Below this, a disk counts as full for the banner.
 LOW_SPACE_BYTES = 1 << 20
 
-#: A change counter of more bytes begins anew with the next supervisor.
+#: A change counter of more bytes starts at 0 again with the next supervisor.
 MAX_CHANGE_COUNTER = 1 << 20
 
 #: What `Status.waiting` says while the queue is paused.
 PAUSED_MESSAGE = "paused; `postertui resume` goes on"
-
-
-def disk_full_reason(path: Path | str) -> str:
-    """What is said where nothing can be written at `path`."""
-    return f"no room left on the disk of {path}"
 
 
 def waiting_message(reason: str) -> str:
@@ -160,9 +155,9 @@ def notify(folder: Path) -> None:
 
 
 def renew_change_counter(folder: Path) -> None:
-    """Begin the change counter anew where it has become large, or is no regular file.
+    """Start the change counter at 0 where it has become large, or is no regular file.
 
-    Otherwise it goes on: begun anew, it may come to be what a reader has seen before.
+    Otherwise it goes on: counted from 0, it may come to be what a reader has seen before.
     Raises `OSError`.
     """
     counter = folder / layout.CHANGE_COUNTER

@@ -32,6 +32,7 @@ from postertui.supervisor.unattended import unattended_message
 from postertui.system.atomic_files import write_atomic
 from postertui.system.errors import UserError
 from postertui.system.locks import is_held
+from postertui.system.os_errors import disk_full_reason
 from postertui.system.regular_files import touch_regular
 from postertui.system.sharing import os_errors_explained
 
@@ -175,7 +176,7 @@ def status(folder: Path, open_runs: int | None = None) -> Status:
         return Status(queued=written.queued, waiting=waiting)
     waiting = written.waiting
     if waiting is None and not files.has_space(folder):
-        waiting = files.waiting_message(files.disk_full_reason(folder))
+        waiting = files.waiting_message(disk_full_reason(folder))
     return msgspec.structs.replace(written, running=True, waiting=waiting)
 
 

@@ -31,7 +31,7 @@ from postertui.supervisor.stall import ActiveRun
 from postertui.supervisor.units import read_unit, unit_of
 from postertui.system.crash_log import log_traceback
 from postertui.system.errors import UserError
-from postertui.system.os_errors import is_disk_full, is_passing
+from postertui.system.os_errors import disk_full_reason, is_disk_full, is_passing
 from postertui.system.text import to_single_line
 
 
@@ -162,7 +162,7 @@ class SupervisedRuns:
         except OSError as error:
             if is_disk_full(error):
                 report = RunReport(run, "lost" if fault else "full", reason)
-                self.record_later(report, files.disk_full_reason(self._folder))
+                self.record_later(report, disk_full_reason(self._folder))
                 return
             self.set_aside(run, error)
             return

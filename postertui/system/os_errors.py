@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 _PASSING = frozenset(
     {
@@ -24,3 +25,8 @@ def is_passing(error: OSError) -> bool:
 def is_disk_full(error: OSError) -> bool:
     """Whether there was no room to write."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def disk_full_reason(path: Path) -> str:
+    """The message where there is no room to write at `path`."""
+    return f"no room left on the disk of {path}"

@@ -143,6 +143,7 @@ class FeatureCache:
 
     def _extract(self, cohort: int, held: int, notify: ReportProgress) -> None:
         total = self._dataset.posters([cohort])
+        # Reported out here, so that a full disk of the runs is not taken for one of the features.
         with closing(self._write_features(cohort, held)) as progress:
             for done in progress:
                 notify(cohort, done, total)

@@ -1,4 +1,4 @@
-"""The x ranges of a grid whose runs go on are those of looking at all runs anew."""
+"""The x ranges of a grid whose runs go on are those of looking at all runs again."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def test_ranges_follow_runs_that_go_on(
         runs |= changed
         before = {key: axes.epochs_of(key) for key in arrangement.members}
         differs = axes.update_epochs(arrangement, changed, options)
-        anew = GridAxes()
-        anew.fit_epochs(arrangement, runs, options)
+        refitted = GridAxes()
+        refitted.fit_epochs(arrangement, runs, options)
         after = {key: axes.epochs_of(key) for key in arrangement.members}
-        assert after == {key: anew.epochs_of(key) for key in arrangement.members}
-        assert axes.epochs == anew.epochs
+        assert after == {key: refitted.epochs_of(key) for key in arrangement.members}
+        assert axes.epochs == refitted.epochs
         assert differs == (before != after)
 
 

@@ -61,6 +61,8 @@ def test_a_full_node_gets_nothing_for_a_while() -> None:
     scheduler.assign_runs(1)
     scheduler.expire(1, 100, 100)
     assert take_messages(scheduler, "a") == [StopAgent()]
+    scheduler.expire(2, 100, 100)
+    assert take_messages(scheduler, "a") == []
     assert scheduler.full_nodes.at(1) == ["a"]
     assert not scheduler.full_nodes.at(FULL_SECONDS + 1)
     join(scheduler, "b")

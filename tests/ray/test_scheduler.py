@@ -183,19 +183,6 @@ def test_silent_agents_are_reported() -> None:
     assert scheduler.expire(10, silence=5, idle=100) == ["a"]
 
 
-def test_an_agent_without_room_is_asked_to_stop_once() -> None:
-    scheduler = Scheduler()
-    run = submit(scheduler, make_spec())
-    join(scheduler, "a")
-    scheduler.assign_runs(0)
-    scheduler.return_run("a", run, 1, full=True)
-    scheduler.mark_ready("a", 1)
-    take_messages(scheduler, "a")
-    for now in (2, 3):
-        scheduler.expire(now, silence=50, idle=100)
-    assert take_messages(scheduler, "a") == [StopAgent()]
-
-
 STEPS = st.lists(
     st.tuples(st.sampled_from(["lines", "lose", "join", "hold", "submit"]), st.integers(0, 3)),
     max_size=40,

@@ -21,7 +21,7 @@ def column_blocks(natural: Sequence[int], least: Sequence[int], width: int) -> l
     least
         By column the width of its longest word.
     width
-        What there is.
+        Of the terminal, in columns.
     """
     every = list(range(len(natural)))
     if sum(least) + GAP * (len(least) - 1) <= width:

@@ -55,11 +55,9 @@ def arrange(runs: Iterable[RunView], options: ViewOptions) -> Arrangement:
     genres: dict[str, list[RunView]] = {}
     groups: set[str] = set()
     for run in runs:
-        value = value_of(run)
         genres.setdefault(run.genre, []).append(run)
-        groups.add(value)
-        key = (run.genre, value if options.mode == "facet" else "")
-        members.setdefault(key, []).append(run.name)
+        groups.add(value_of(run))
+        members.setdefault(cell_of(run, options), []).append(run.name)
     ordered = tuple(sorted(groups, key=natural_key))
     return Arrangement(
         rows=tuple(

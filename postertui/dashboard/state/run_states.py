@@ -24,7 +24,7 @@ class RunStates:
         return dict(self._by_standing)
 
     def replace(self, old: RunView | None, new: RunView | None) -> None:
-        """Take `new` for `old`; None for a run that was not there, or is no longer."""
+        """Take `new` for `old`; None for `old` of a new run, and for `new` of a removed one."""
         if old is not None:
             self._by_standing[old.standing] -= 1
             self.open_runs.pop(old.name, None)

@@ -1,4 +1,4 @@
-"""How an attempt ended, as the supervisor is told."""
+"""How an attempt ended, as it is reported to the supervisor."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from postertui.system.os_errors import is_disk_full
+from postertui.system.os_errors import disk_full_reason, is_disk_full
 
 #: How an attempt ended. `held`: another process has the run. `closed`: it had its end already.
 Ending = Literal["done", "failed", "cancelled", "interrupted", "held", "closed", "damaged", "full"]
@@ -23,7 +23,7 @@ def full(error: OSError, run_folder: Path) -> Result:
     """The result of an attempt for which there was no room, in the run's folder or elsewhere."""
     path = _path_of(error, run_folder)
     where = run_folder if path.is_relative_to(run_folder) else path
-    return Result("full", f"no room left on the disk of {where}")
+    return Result("full", disk_full_reason(where))
 
 
 def refused(error: OSError, run_folder: Path) -> Result:

@@ -265,7 +265,7 @@ def test_among_many_a_started_run_is_followed_without_a_bell(
         for epoch in (2, 3, 4):
             writer.append("epoch", epoch=epoch)
             assert store.refresh() == {name}
-        assert store.waiting_runs == 1  # Interrupted, for nobody has its lock.
+        assert store.waiting_runs == 1  # Interrupted, for no process holds its lock.
         writer.append("end", status="done")
         assert store.refresh() == {name}
         assert store.waiting_runs == 0

@@ -16,14 +16,6 @@ from postertui.supervisor import requests
 from tests.support.dashboard_runs import MadeRuns
 
 
-@pytest.fixture
-def made_runs(tmp_path: Path) -> MadeRuns:
-    made_runs = MadeRuns(tmp_path / "runs")
-    made_runs.add("Comedy", epochs=3, state="done")
-    made_runs.add("Drama", epochs=3, state="interrupted")
-    return made_runs
-
-
 @pytest.mark.parametrize("is_read_before", [True, False])
 @pytest.mark.parametrize("cache", [True, False])
 def test_run_that_goes_once_the_folder_is_listed_is_no_damaged_one(

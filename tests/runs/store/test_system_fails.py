@@ -41,14 +41,6 @@ class FailingSystem:
         self.number = 0
 
 
-@pytest.fixture
-def made_runs(tmp_path: Path) -> MadeRuns:
-    made_runs = MadeRuns(tmp_path / "runs")
-    made_runs.add("Comedy", epochs=3, state="done")
-    made_runs.add("Drama", epochs=3, state="interrupted")
-    return made_runs
-
-
 @pytest.mark.parametrize(
     ("name", "number", "reason"),
     [

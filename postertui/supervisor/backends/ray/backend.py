@@ -47,6 +47,7 @@ from postertui.supervisor.backends.ray.submission import (
 )
 from postertui.supervisor.units import groups_among
 from postertui.system.errors import UserError
+from postertui.system.os_errors import disk_full_reason
 
 #: The most runs that are submitted at a time.
 MAX_SUBMITTED = 20_000
@@ -162,7 +163,7 @@ class RayJobs:
 
     def blocking_reason(self) -> str | None:
         if self._disk_full:
-            return f"no room left on the disk of {self._folder}; the cluster keeps what it has"
+            return f"{disk_full_reason(self._folder)}; the cluster keeps what it has"
         return self._drivers.blocking_reason()
 
     def warning(self) -> str | None:

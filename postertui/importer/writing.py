@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-import glob
 import os
 import shutil
-import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -18,13 +16,10 @@ from postertui.runs import layout
 from postertui.runs.lock import RunLock
 from postertui.runs.spec import RunSpec
 from postertui.system.atomic_files import sync, write_atomic
-from postertui.system.locks import hold_folder
+from postertui.system.held_folders import make_held_folder, remove_abandoned_folders
 from postertui.system.sharing import adopt_mode, is_shared
 
 _STAGING = ".importing-"
-
-#: How often a folder is made that another import may remove before it is held.
-_TRIES = 3
 
 #: Bytes after which a thread begins to bring them to the disk; else the end would wait for all.
 _SYNC_BYTES = 64 << 20
@@ -48,11 +43,8 @@ class StagedRuns:
         self.names: dict[str, None] = {}
 
     def __enter__(self) -> Self:
-        beside = f"{glob.escape(_staging_beside(self._runs))}*"
-        for stale in (*self._runs.glob(f"{_STAGING}*"), *self._runs.parent.glob(beside)):
-            if (fd := hold_folder(stale)) is not None:
-                shutil.rmtree(stale, ignore_errors=True)
-                os.close(fd)
+        remove_abandoned_folders(self._runs, _STAGING)
+        remove_abandoned_folders(self._runs.parent, _staging_beside(self._runs))
         return self
 
     def add(self, run: str, spec: RunSpec, events: bytes) -> None:
@@ -120,9 +112,9 @@ class _Staging:
             parents = (runs.parent, *runs.parent.parents)
             self._made_parents = [path for path in parents if not path.exists()]
             runs.parent.mkdir(parents=True, exist_ok=True)
-            self._path, self.fd = _make_held_folder(runs.parent, _staging_beside(runs))
+            self._path, self.fd = make_held_folder(runs.parent, _staging_beside(runs))
         else:
-            self._path, self.fd = _make_held_folder(runs, _STAGING)
+            self._path, self.fd = make_held_folder(runs, _STAGING)
             adopt_mode(self._path)
         self._is_shared = is_shared(self._path)
 
@@ -156,22 +148,6 @@ class _Staging:
         with suppress(OSError):
             for parent in self._made_parents:
                 parent.rmdir()
-
-
-def _make_held_folder(parent: Path, prefix: str) -> tuple[Path, int]:
-    """A new folder, held by this process, and its descriptor. Raises `OSError`."""
-    for _ in range(_TRIES):
-        path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-        # Until it is held, another import may take it for a killed one's, and remove it.
-        if (fd := hold_folder(path)) is not None:
-            if path.exists():
-                return path, fd
-            os.close(fd)
-        with suppress(OSError):
-            path.rmdir()
-    # There are no locks on this file system.
-    path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-    return path, os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def complete_run(folder: Path, events: bytes) -> bool:

@@ -125,25 +125,3 @@ def is_held(lock: Path) -> bool:
         return not _try_lock(fd, fcntl.LOCK_SH, lock)
     finally:
         os.close(fd)
-
-
-def hold_folder(folder: Path) -> int | None:
-    """Lock a folder for as long as this process lives.
-
-    For drafts that a later process may remove once their maker is gone.
-
-    Returns
-    -------
-    int or None
-        The folder's descriptor; None where another process has it.
-    """
-    try:
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(fd)
-        return None
-    return fd

@@ -27,7 +27,7 @@ from importlib import metadata
 from pathlib import Path
 
 from postertui.system.atomic_files import sync, write_atomic
-from postertui.system.locks import hold_folder
+from postertui.system.held_folders import make_held_folder, remove_abandoned_folders
 from postertui.system.user_folders import has_own_folder, user_folder
 
 #: `off`, or a folder in place of the one in the user's cache.
@@ -108,23 +108,13 @@ def abandon() -> bool:
     _folder = None
     parent = _IN_MEMORY if _IN_MEMORY.is_dir() else Path(tempfile.gettempdir())
     try:
-        remove_left_behind(parent)
-        own = Path(tempfile.mkdtemp(prefix=_REPLACEMENT, dir=parent))
+        remove_abandoned_folders(parent, _REPLACEMENT)
+        _, replacement = make_held_folder(parent, _REPLACEMENT)
     except OSError:
-        return False
-    if (replacement := hold_folder(own)) is None:
         return False
     os.dup2(replacement, _descriptor, inheritable=False)
     os.close(replacement)
     return True
-
-
-def remove_left_behind(parent: Path) -> None:
-    """Remove the caches that processes made for themselves in `parent` and that ended since."""
-    for folder in parent.glob(f"{_REPLACEMENT}*"):
-        if (held := hold_folder(folder)) is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            os.close(held)
 
 
 def cache_key(threads: int) -> str:

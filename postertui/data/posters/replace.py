@@ -15,7 +15,7 @@ from pathlib import Path
 from postertui.data.description import DESCRIPTION
 from postertui.system.atomic_files import sync, umask
 from postertui.system.errors import UserError
-from postertui.system.locks import hold_folder
+from postertui.system.held_folders import hold_folder
 
 #: What a build writes; anything else in a data folder is the user's or a cache, and stays.
 _BUILT_FILES = re.compile(
